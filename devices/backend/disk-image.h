@@ -1,0 +1,54 @@
+/*
+ * A disk image on the host: a raw file or a block device. Requests are asynchronous, served by io_uring where the
+ * host has it, else by a small pool of threads; completions arrive on the I/O thread that the image was started on.
+ * A request's error is reported with its completion (negative errno) and never lost; a short transfer is continued, not reported as success.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "devices/io-thread.h"
+
+typedef struct DiskImage DiskImage;
+
+typedef enum { DISK_IMAGE_READ, DISK_IMAGE_WRITE, DISK_IMAGE_FLUSH, DISK_IMAGE_DISCARD, DISK_IMAGE_WRITE_ZEROES } DiskImageOperation;
+typedef enum { DISK_IMAGE_ENGINE_AUTO, DISK_IMAGE_ENGINE_IO_URING, DISK_IMAGE_ENGINE_THREADS } DiskImageEngine;
+
+typedef struct DiskImageRequest DiskImageRequest;
+struct DiskImageRequest {
+  DiskImageOperation operation;
+  uint64_t offset;   /* bytes */
+  uint64_t size;     /* bytes; READ and WRITE: the sum of the vector */
+  struct iovec *iov; /* READ and WRITE; the engine may change it */
+  unsigned n_iov;
+  bool may_unmap; /* WRITE_ZEROES: the range may be deallocated */
+  /* On the I/O thread. RESULT is 0 or a negative errno. */
+  void (*done)(DiskImageRequest *request, int result);
+  uint64_t reserved[4]; /* the engine's */
+};
+
+typedef enum { DISK_IMAGE_ERROR_OPEN, DISK_IMAGE_ERROR_TYPE, DISK_IMAGE_ERROR_BUSY, DISK_IMAGE_ERROR_ENGINE } DiskImageError;
+#define DISK_IMAGE_ERROR (disk_image_error_quark())
+GQuark disk_image_error_quark(void);
+
+/*
+ * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error that says so).
+ * Takes an advisory lock (OFD): exclusive for writing, shared for READ_ONLY; a busy image is an error that says so.
+ */
+DiskImage *disk_image_open(const char *path, bool read_only, DiskImageEngine engine, GError **error);
+void disk_image_free(DiskImage *image); /* stopped; takes NULL; flushes */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
+
+uint64_t disk_image_size(const DiskImage *image); /* bytes */
+bool disk_image_read_only(const DiskImage *image);
+const char *disk_image_engine(const DiskImage *image); /* "io_uring" or "threads" */
+
+/* Completions are delivered on THREAD from start until stop; stop waits for all requests in flight. Both on THREAD. */
+bool disk_image_start(DiskImage *image, IoThread *thread, GError **error);
+void disk_image_stop(DiskImage *image);
+/* Queues a request; disk_image_kick submits what is queued (one system call for many). On the I/O thread. */
+void disk_image_submit(DiskImage *image, DiskImageRequest *request);
+void disk_image_kick(DiskImage *image);

@@ -1,0 +1,22 @@
+/*
+ * The user's terminal, or a pipe or file in its place, as a character backend on two descriptors (normally 0 and 1).
+ * On a terminal: raw mode, restored on every way out (free, exit, fatal signals), and Ctrl-A as the escape key:
+ * x ends the machine, h helps, Ctrl-A or a sends a Ctrl-A, anything else is passed on with it.
+ * Output is buffered (bounded) and written by the main loop, so that no vCPU thread waits for a slow reader.
+ */
+#pragma once
+
+#include "devices/backend/char-backend.h"
+
+typedef enum {
+  TERMINAL_QUIT, /* Ctrl-A x */
+  TERMINAL_GONE, /* the reader of the output has gone (EPIPE, EIO): reported once */
+} TerminalEvent;
+
+/*
+ * The descriptors stay the caller's. EVENT is called on the main thread. Uses the default GMainContext: create and free it on the main thread.
+ * End of input is no event: a guest goes on without a reader.
+ */
+CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque, GError **error);
+/* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. Main thread. */
+void terminal_flush(CharBackend *backend, unsigned timeout_ms);

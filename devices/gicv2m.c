@@ -1,0 +1,78 @@
+/*
+ * GICv2m: a frame of registers that turns a write of an interrupt number into an edge on an SPI, which gives message-signalled interrupts to
+ * a machine with a GICv2. Arm Server Base System Architecture (DEN 0029) 2.3, appendix E, "GICv2m Architecture".
+ *
+ * Devices of this machine do not come through here: their messages go to KVM as routes to the same SPIs. The frame answers the
+ * driver that asks for the range of SPIs, and CPUs that write a message themselves. No state, hence nothing to lock.
+ */
+#include "devices/gicv2m.h"
+
+#define MSI_TYPER 0x008
+#define MSI_IIDR  0xfcc
+
+#define MSI_TYPER_BASE_SHIFT 16
+#define SPI_TO_INTID         32
+
+typedef struct {
+  Device device;
+  uint32_t first_spi, n_spis;
+  GicV2mRaise raise;
+  void *opaque;
+} GicV2m;
+
+static uint64_t gicv2m_read(Device *device, uint64_t offset, unsigned size) {
+  const GicV2m *frame = (const GicV2m *)device;
+
+  switch (offset) {
+  case MSI_TYPER:
+    return (frame->first_spi + SPI_TO_INTID) << MSI_TYPER_BASE_SHIFT | frame->n_spis;
+  case MSI_IIDR: /* no implementer's quirks: Linux knows some by this register */
+  default:
+    return 0;
+  }
+}
+
+static void gicv2m_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  GicV2m *frame = (GicV2m *)device;
+  uint64_t spi = value - SPI_TO_INTID - frame->first_spi;
+
+  if (offset == GICV2M_SETSPI_NS && value >= SPI_TO_INTID && spi < frame->n_spis)
+    frame->raise(frame->opaque, (uint32_t)value);
+}
+
+static const char *gicv2m_register_name(const Device *device, uint64_t offset) {
+  switch (offset) {
+  case MSI_TYPER:
+    return "MSI_TYPER";
+  case GICV2M_SETSPI_NS:
+    return "MSI_SETSPI_NS";
+  case MSI_IIDR:
+    return "MSI_IIDR";
+  default:
+    return NULL;
+  }
+}
+
+static void gicv2m_free(Device *device) {
+  device_clear(device);
+  g_free(device);
+}
+
+static const DeviceOps gicv2m_ops = {
+    .name = "gicv2m",
+    .access_sizes = ACCESS_4,
+    .read = gicv2m_read,
+    .write = gicv2m_write,
+    .register_name = gicv2m_register_name,
+    .free = gicv2m_free,
+};
+
+Device *gicv2m_new(uint32_t first_spi, uint32_t n_spis, GicV2mRaise raise, void *opaque) {
+  GicV2m *frame = g_new0(GicV2m, 1);
+  device_init(&frame->device, &gicv2m_ops, "gicv2m", NULL);
+  frame->first_spi = first_spi;
+  frame->n_spis = n_spis;
+  frame->raise = raise;
+  frame->opaque = opaque;
+  return &frame->device;
+}

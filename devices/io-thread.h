@@ -1,0 +1,23 @@
+/*
+ * A thread that serves one device's queues and never touches the main loop or a device's lock: it waits for descriptors and for calls.
+ */
+#pragma once
+
+#include <glib.h>
+
+typedef struct IoThread IoThread;
+typedef struct IoWatch IoWatch;
+
+/* NAME (at most 15 characters) is the thread's name in /proc. The thread runs until io_thread_free, which joins it. */
+IoThread *io_thread_new(const char *name);
+void io_thread_free(IoThread *thread); /* takes NULL; all watches must be gone */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoThread, io_thread_free)
+
+/* Calls READY on the thread whenever FD is readable (level-triggered), until the watch is freed. Any thread may create one. */
+IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque);
+/* On the I/O thread itself, or from elsewhere through io_thread_call. READY is not called any more afterwards. Takes NULL. */
+void io_watch_free(IoWatch *watch);
+
+/* Runs FUNCTION on the thread: call waits until it has returned (from the thread itself: runs at once), post does not wait. Order is kept. */
+void io_thread_call(IoThread *thread, void (*function)(void *opaque), void *opaque);
+void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaque);

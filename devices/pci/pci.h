@@ -1,0 +1,89 @@
+/*
+ * PCI: a generic ECAM host bridge with one bus (PCI Express Base Specification 5.0, chapter 7.2.2; Linux binding
+ * pci-host-ecam-generic), its functions, their configuration space, base address registers and MSI-X.
+ *
+ * The bridge is three devices on the bus (the ECAM window and two memory windows) that share one lock: every configuration and BAR
+ * access of every function holds it. Interrupts are sent without it: MSI-X has a lock of its own, innermost.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/device.h"
+#include "devices/interrupt.h"
+
+#define PCI_MAX_DEVICES   32
+#define PCI_CONFIG_SIZE   256 /* what we implement of the 4096 bytes; the rest reads as zeros */
+#define PCI_ECAM_BUS_SIZE 0x100000
+#define PCI_N_BARS        6
+
+typedef struct PciHost PciHost;
+typedef struct PciFunction PciFunction;
+
+typedef struct {
+  uint64_t ecam_base;                    /* PCI_ECAM_BUS_SIZE bytes: bus 0 */
+  uint64_t window32_base, window32_size; /* non-prefetchable memory, below 4 GiB */
+  uint64_t window64_base, window64_size; /* prefetchable memory; size 0: none */
+  uint32_t intx_spi[4];                  /* SPIs of INTA .. INTD, swizzled by device number */
+  IrqLine *intx[4];                      /* level lines */
+  MsiController *msi;                    /* NULL: no MSI-X is offered, and no msi-map written */
+} PciHostConfig;
+
+/* The host is a Device: its slot is the ECAM window. reset resets every function, free frees them. */
+PciHost *pci_host_new(const PciHostConfig *config);
+Device *pci_host_ecam(PciHost *host);
+Device *pci_host_window32(PciHost *host);
+Device *pci_host_window64(PciHost *host); /* NULL without one */
+/* Plugs FUNCTION (takes it) as function 0 of device SLOT (0..31). False when the place is taken. */
+bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function);
+PciFunction *pci_host_function(PciHost *host, unsigned slot);
+
+typedef struct {
+  uint64_t (*bar_read)(PciFunction *function, unsigned bar, uint64_t offset, unsigned size);
+  void (*bar_write)(PciFunction *function, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
+  /* BAR is now decoded at ADDRESS (a guest physical address), or no longer (before it moves or memory decoding ends). Optional. */
+  void (*bar_mapped)(PciFunction *function, unsigned bar, uint64_t address);
+  void (*bar_unmapped)(PciFunction *function, unsigned bar, uint64_t address);
+  void (*config_written)(PciFunction *function, unsigned offset, unsigned size); /* after an ordinary write; optional */
+  void (*config_read)(PciFunction *function, unsigned offset, unsigned size);    /* before a read: may refresh config bytes; optional */
+  const char *(*bar_register_name)(const PciFunction *function, unsigned bar, uint64_t offset); /* optional */
+  void (*plugged)(PciFunction *function); /* function->host, device number and MSI controller are known; optional */
+  void (*reset)(PciFunction *function);
+  void (*pause)(PciFunction *function);  /* optional */
+  void (*resume)(PciFunction *function); /* optional */
+  void (*free)(PciFunction *function);
+} PciFunctionOps;
+
+typedef struct MsiX MsiX; /* devices/pci/msix.h */
+
+struct PciFunction {
+  const PciFunctionOps *ops;
+  char *name;
+  PciHost *host; /* NULL until plugged */
+  unsigned slot;
+  uint8_t config[PCI_CONFIG_SIZE];   /* guest-visible */
+  uint8_t writable[PCI_CONFIG_SIZE]; /* bits the guest may change */
+  uint8_t write_one_to_clear[PCI_CONFIG_SIZE];
+  struct {
+    uint64_t size; /* bytes, a power of two; 0: not implemented */
+    bool is_64bit, prefetchable;
+    bool mapped;
+    uint64_t address; /* while mapped */
+  } bars[PCI_N_BARS];
+  unsigned capability_end; /* where the next capability goes */
+  MsiX *msix;              /* NULL: none */
+  bool intx_level;
+};
+
+/* For functions: the base part. CLASS_CODE is 24 bits: base class, subclass, programming interface. INTERRUPT_PIN 0 (none) or 1 (INTA). */
+void pci_function_init(PciFunction *function, const PciFunctionOps *ops, const char *name, uint16_t vendor, uint16_t device,
+                       uint8_t revision, uint32_t class_code, uint16_t subsystem_vendor, uint16_t subsystem, uint8_t interrupt_pin);
+void pci_function_clear(PciFunction *function);
+/* SIZE is a power of two, at least 4 KiB here, so that a BAR never shares a host page with another function's: callers pass at least 64 KiB where doorbells or MSI-X tables lie. */
+void pci_function_add_bar(PciFunction *function, unsigned bar, uint64_t size, bool is_64bit, bool prefetchable);
+/* Appends a capability with ID and SIZE bytes (header included) and returns its offset; its bytes are zero and read-only. */
+unsigned pci_function_add_capability(PciFunction *function, uint8_t id, unsigned size);
+/* Drives INTx, unless Command.Interrupt Disable is set; Status.Interrupt Status follows. Holding no lock but atomics: any thread. */
+void pci_function_set_intx(PciFunction *function, bool level);

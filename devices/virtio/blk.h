@@ -1,0 +1,10 @@
+/* virtio block device (virtio 1.2, 5.2). */
+#pragma once
+
+#include "devices/backend/disk-image.h"
+#include "devices/virtio/virtio.h"
+
+#define VIRTIO_BLK_SERIAL_MAX 20 /* bytes: virtio 1.2, 5.2.6 VIRTIO_BLK_T_GET_ID */
+
+/* Takes IMAGE (also on failure). SERIAL may be NULL and is at most VIRTIO_BLK_SERIAL_MAX bytes. */
+VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskImage *image, const char *serial, GError **error);

@@ -1,0 +1,122 @@
+/*
+ * The virtio core (virtio 1.2, chapters 2 and 3): one VirtioDevice is a device type (block, console ...) with its queues,
+ * features, status and configuration, the same behind each transport (virtio-pci, virtio-mmio).
+ *
+ * Threads. The transport calls from a vCPU thread with its device's lock held; a device type's start, notify, and stop run
+ * on the device's I/O thread. Queues belong to the I/O thread from DRIVER_OK until reset. `status` and interrupt state are
+ * atomics. A transport's notify callbacks come from the I/O thread and take no device lock.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/guest-memory.h"
+#include "devices/io-thread.h"
+#include "devices/virtio/virtqueue.h"
+
+typedef struct VirtioDevice VirtioDevice;
+
+/* Device IDs: virtio 1.2, chapter 5. */
+typedef enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4 } VirtioId;
+
+/* Device status: virtio 1.2, 2.1. */
+typedef enum {
+  VIRTIO_STATUS_ACKNOWLEDGE = 1,
+  VIRTIO_STATUS_DRIVER = 2,
+  VIRTIO_STATUS_DRIVER_OK = 4,
+  VIRTIO_STATUS_FEATURES_OK = 8,
+  VIRTIO_STATUS_NEEDS_RESET = 64,
+  VIRTIO_STATUS_FAILED = 128,
+} VirtioStatus;
+
+/* Reserved feature bits (virtio 1.2, chapter 6) that the core offers and handles for every device. */
+#define VIRTIO_F_INDIRECT_DESC (UINT64_C(1) << 28)
+#define VIRTIO_F_EVENT_IDX     (UINT64_C(1) << 29)
+#define VIRTIO_F_VERSION_1     (UINT64_C(1) << 32)
+
+typedef struct {
+  VirtioId id;
+  const char *name; /* "virtio-blk" */
+
+  /* The device-specific configuration space. Reads beyond config_size give zeros. write is optional. Transport's thread and lock. */
+  unsigned config_size;
+  void (*config_read)(VirtioDevice *device, unsigned offset, void *to, unsigned size);
+  void (*config_write)(VirtioDevice *device, unsigned offset, const void *from, unsigned size);
+
+  /* On the I/O thread. start: DRIVER_OK, device->features negotiated, queues running. stop: leave no request in flight. */
+  void (*start)(VirtioDevice *device);
+  void (*notify)(VirtioDevice *device, unsigned queue); /* there may be new chains in QUEUE */
+  void (*stop)(VirtioDevice *device);
+
+  /* Back to power-on, after stop. Optional. */
+  void (*reset)(VirtioDevice *device);
+  void (*free)(VirtioDevice *device);
+} VirtioDeviceOps;
+
+/* What a transport does for its device. Any thread. */
+typedef struct {
+  void (*queue_interrupt)(void *transport, unsigned queue);
+  void (*config_interrupt)(void *transport);
+} VirtioTransportOps;
+
+struct VirtioDevice {
+  const VirtioDeviceOps *ops;
+  char *name;                /* of this instance: "virtio-blk0" */
+  uint64_t offered_features; /* the device type's own and the core's */
+  uint64_t features;         /* negotiated, valid from FEATURES_OK on */
+  int status;                /* VirtioStatus bits; atomic */
+  int config_generation;     /* atomic */
+  IoThread *io;
+  unsigned n_queues;
+  VirtQueue *queues;
+  int *doorbell_fds;    /* one event descriptor a queue: what the transport attaches to Doorbells and signals itself otherwise */
+  IoWatch **watches;    /* one a queue while started */
+  bool started, paused; /* transport's thread */
+  const VirtioTransportOps *transport_ops;
+  void *transport;
+};
+
+/*
+ * For device types: the base part, with its I/O thread. FEATURES are the type's own. Queue sizes are each at most VIRTQUEUE_MAX_SIZE, powers of two.
+ */
+bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
+                        unsigned n_queues, const uint16_t *queue_sizes, GError **error);
+void virtio_device_clear(VirtioDevice *device);
+void virtio_device_free(VirtioDevice *device); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioDevice, virtio_device_free)
+
+/* For device types, on the I/O thread. pop marks the device NEEDS_RESET when the queue is broken (and returns -1). */
+int virtio_pop(VirtioDevice *device, unsigned queue, VirtChain *chain);
+void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t written);
+void virtio_interrupt(VirtioDevice *device, unsigned queue); /* after pushes; only if the driver wants one */
+/* The guest broke a rule of the device type: NEEDS_RESET, and its queues are not served until reset. WHY is logged once. */
+void virtio_fail(VirtioDevice *device, const char *why);
+/* The configuration space changed: new generation, configuration interrupt. Any thread. */
+void virtio_config_changed(VirtioDevice *device);
+
+/* For transports, on the thread of the access and with its lock. */
+void virtio_device_connect(VirtioDevice *device, const VirtioTransportOps *ops, void *transport);
+uint8_t virtio_get_status(const VirtioDevice *device);
+/* Status writes: 0 resets; FEATURES_OK is taken only if the features are acceptable; DRIVER_OK starts the queues. */
+void virtio_set_status(VirtioDevice *device, uint8_t status);
+void virtio_set_driver_features(VirtioDevice *device, unsigned word, uint32_t value); /* word 0: bits 0-31, 1: bits 32-63 */
+uint32_t virtio_get_device_features(const VirtioDevice *device, unsigned word);
+uint32_t virtio_get_driver_features(const VirtioDevice *device, unsigned word);
+/* A doorbell that did not go through Doorbells: signals doorbell_fds[queue]; out of range is ignored. */
+void virtio_ring_doorbell(VirtioDevice *device, unsigned queue);
+void virtio_device_reset(VirtioDevice *device);
+void virtio_device_pause(VirtioDevice *device);
+void virtio_device_resume(VirtioDevice *device);
+
+/* The two transports. Each takes over the virtio device, and frees it with itself. */
+#include "devices/device.h"
+#include "devices/interrupt.h"
+#include "devices/pci/pci.h"
+
+/* virtio-mmio version 2 (virtio 1.2, 4.2): a device of 0x200 bytes. IRQ is an edge or level line. */
+#define VIRTIO_MMIO_SIZE 0x200
+Device *virtio_mmio_new(VirtioDevice *device, IrqLine *irq, Doorbells *doorbells);
+/* virtio-pci, modern only (virtio 1.2, 4.1): one memory BAR with all structures and the MSI-X table, INTx as fallback. */
+PciFunction *virtio_pci_new(VirtioDevice *device, Doorbells *doorbells);

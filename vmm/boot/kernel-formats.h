@@ -1,0 +1,61 @@
+/*
+ * What the files of this folder that know one kernel format each share with kernel.c, and nobody else needs. Error messages made here name no
+ * file: kernel_image_load puts the name in front.
+ */
+#pragma once
+
+#include <glib.h>
+#include <string.h>
+
+#include "vmm/boot/kernel.h"
+
+/* Every format here is little-endian; fields may lie unaligned. */
+static inline uint16_t le16(const uint8_t *data) {
+  uint16_t value;
+  memcpy(&value, data, sizeof value);
+  return GUINT16_FROM_LE(value);
+}
+
+static inline uint32_t le32(const uint8_t *data) {
+  uint32_t value;
+  memcpy(&value, data, sizeof value);
+  return GUINT32_FROM_LE(value);
+}
+
+static inline uint64_t le64(const uint8_t *data) {
+  uint64_t value;
+  memcpy(&value, data, sizeof value);
+  return GUINT64_FROM_LE(value);
+}
+
+#define KERNEL_BASE_ALIGNMENT 0x200000 /* 2 MiB: Documentation/arch/arm64/booting.rst, "Call the kernel image" */
+#define KERNEL_TEXT_OFFSET    0x80000  /* 512 KiB: the same, where image_size is 0; and where flat binaries are loaded */
+
+#define PE_MAGIC         0x00004550 /* "PE\0\0": PE/COFF specification, "Signature" */
+#define PE_MACHINE_ARM64 0xaa64     /* the same, "Machine Types" */
+
+/* What kernel_image_load does once the file's contents are there. Keeps a reference to CONTENTS where the image points into them. */
+KernelImage *kernel_image_parse(GBytes *contents, KernelFormat format, GError **error);
+/* An image without segments, for a format to fill. DESCRIPTION is static. */
+KernelImage *kernel_image_new(const char *description, GBytes *contents);
+void kernel_image_add_segment(KernelImage *image, uint64_t address, const uint8_t *data, uint64_t size, uint64_t memory_size);
+
+/* arm64 Image */
+bool kernel_is_linux_image(const uint8_t *data, gsize size);
+KernelImage *kernel_parse_linux_image(GBytes *contents, GError **error);
+
+/* ELF */
+bool kernel_is_elf(const uint8_t *data, gsize size);
+KernelImage *kernel_parse_elf(GBytes *contents, GError **error);
+/* "x86-64", "RISC-V" ...; NULL for an unknown e_machine. */
+const char *kernel_elf_machine(unsigned machine);
+
+/* EFI zboot: unpacks the payload. *COMPRESSION is static text. */
+bool kernel_is_zboot(const uint8_t *data, gsize size);
+GBytes *kernel_unpack_zboot(GBytes *contents, const char **compression, GError **error);
+
+/* The machine field of the PE header that an MZ header points to; 0: there is none. */
+unsigned kernel_pe_machine(const uint8_t *data, gsize size);
+
+/* What a file is that is none of the above, with an article: "an x86 Linux kernel (bzImage)". Never NULL; static text or interned. */
+const char *kernel_identify(const uint8_t *data, gsize size);

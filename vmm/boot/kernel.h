@@ -1,0 +1,66 @@
+/*
+ * Kernel files: recognised, unpacked, checked, and made ready for placement. No KVM: a KernelImage is bytes and numbers.
+ *
+ * Accepted: arm64 Image (Linux: Documentation/arch/arm64/booting.rst), the same compressed with gzip, zstd or lz4 (frame and legacy), EFI zboot
+ * (gzip or zstd payload; Linux: drivers/firmware/efi/libstub/zboot-header.S), ELF64 executables for AArch64, and, when asked for, flat binaries.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef enum { KERNEL_FORMAT_AUTO, KERNEL_FORMAT_RAW } KernelFormat;
+
+typedef enum {
+  KERNEL_ERROR_READ,        /* cannot be opened or read */
+  KERNEL_ERROR_FORMAT,      /* is something else: the message says what */
+  KERNEL_ERROR_CORRUPT,     /* truncated or inconsistent */
+  KERNEL_ERROR_UNSUPPORTED, /* right kind, but not for this machine (big-endian, page size, AArch32) */
+  KERNEL_ERROR_PLACEMENT,   /* does not fit */
+} KernelError;
+#define KERNEL_ERROR (kernel_error_quark())
+GQuark kernel_error_quark(void);
+
+/* A piece of memory to fill: SIZE bytes from DATA, then zeros up to MEMORY_SIZE. */
+typedef struct {
+  uint64_t address; /* guest physical, or an offset from the image's base: see KernelImage.relocatable */
+  const uint8_t *data;
+  uint64_t size, memory_size;
+} KernelSegment;
+
+typedef struct {
+  const char *description; /* "arm64 Image, gzip", for people */
+  GBytes *contents;        /* the file, mapped, or what was unpacked from it; segments point into it */
+  bool linux_image;        /* has an Image header, and follows the arm64 boot protocol */
+  bool relocatable;        /* addresses are offsets; placement chooses the base (Image, raw). False: ELF, physical addresses */
+  uint64_t text_offset;    /* Image and raw: from a 2 MiB aligned base */
+  uint64_t alignment;      /* of that base */
+  uint64_t image_size;     /* bytes of memory from text_offset that the image needs, BSS included */
+  unsigned page_size;      /* bytes the kernel was built for, 0: not stated */
+  uint64_t entry;          /* absolute, or an offset like the addresses */
+  GArray *segments;        /* of KernelSegment */
+} KernelImage;
+
+/* Reads and checks FILE. */
+KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error);
+void kernel_image_free(KernelImage *image); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelImage, kernel_image_free)
+
+/* Where everything goes in RAM. All addresses are guest physical, sizes bytes; 0/0: absent. */
+typedef struct {
+  uint64_t kernel_base; /* added to relocatable addresses */
+  uint64_t kernel_start, kernel_size;
+  uint64_t initrd_start, initrd_size;
+  uint64_t fdt_start, fdt_size;
+  uint64_t entry;
+} BootPlacement;
+
+#define BOOT_FDT_MAX 0x200000 /* the boot protocol's limit: 2 MiB, must not cross a 2 MiB boundary */
+/*
+ * Places kernel, initrd (INITRD_SIZE may be 0) and device tree (FDT_SIZE bytes, at most BOOT_FDT_MAX) in RAM_BASE .. RAM_BASE + RAM_SIZE
+ * by the arm64 boot protocol, without overlap: initrd within the same 32 GiB-aligned window as the kernel, device tree 8-byte aligned in
+ * one 2 MiB block. Too little memory: an error with the number needed.
+ */
+bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size,
+                BootPlacement *placement, GError **error);

@@ -1,0 +1,16 @@
+/* The commands of eret: main.c has their table. Each prints and returns the process's exit status. */
+#pragma once
+
+/* Exit statuses; docs/eret.1 documents them. */
+enum {
+  EXIT_OK = 0,          /* the guest powered off, or the command did its work */
+  EXIT_HOST = 1,        /* the host refused something */
+  EXIT_USAGE = 2,       /* flags or configuration */
+  EXIT_GUEST_RESET = 3, /* the guest rebooted under --no-reboot */
+  EXIT_STOPPED = 4,     /* by the user: Ctrl-A x, or a second signal, or the grace period's end */
+  EXIT_GUEST_ERROR = 5, /* the guest did what eret cannot handle */
+  EXIT_NO_KVM = 77,     /* the host cannot run guests (the status that test harnesses take for "skipped") */
+};
+
+/* ARGV holds what follows the command's name. */
+int cmd_run(int argc, char **argv);

@@ -1,0 +1,61 @@
+/*
+ * What the user asked for, from flags and a JSON description, checked as a whole: every mistake is reported at once.
+ * No KVM, no device: pure data. The option table in config.c is the one place that names the options; flags, JSON keys and
+ * help are made from it.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmm/boot/kernel.h"
+
+typedef enum { CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
+typedef enum { GIC_AUTO = 0, GIC_V2 = 2, GIC_V3 = 3 } GicVersion;
+typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
+
+typedef struct {
+  char *path;
+  bool read_only;
+  char *serial; /* NULL: none */
+} DiskConfig;
+
+typedef struct {
+  char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
+  KernelFormat kernel_format;
+  char *initrd;     /* NULL: none */
+  char *append;     /* the kernel's command line; never NULL */
+  unsigned cpus;    /* at least 1 */
+  uint64_t memory;  /* bytes, a multiple of 2 MiB */
+  GPtrArray *disks; /* of DiskConfig */
+  ConsoleKind console;
+  TransportKind transport; /* of every virtio device */
+  bool rng;
+  GicVersion gic;
+  bool defaults;  /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
+  bool reboot;    /* false: --no-reboot */
+  unsigned grace; /* seconds between power button and power-off */
+  char *dump_fdt; /* NULL: no */
+  bool dry_run;
+} Config;
+
+typedef enum { CONFIG_ERROR_INVALID } ConfigError;
+#define CONFIG_ERROR (config_error_quark())
+GQuark config_error_quark(void);
+
+void config_free(Config *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
+
+/*
+ * Reads ARGV (what follows `eret run`) and, where --config is among it, the JSON file; flags win over the file.
+ * On failure NULL and one error whose message holds every mistake found, a line each, of flags, JSON and their combination:
+ * what is wrong, where (flag, or file and key), what would be right (the nearest known key or the allowed values).
+ * --help sets *HELP and returns NULL without an error.
+ */
+Config *config_parse(int argc, char **argv, bool *help, GError **error);
+/* The option part of `eret run --help`, made from the table; wrapped for 80 columns. */
+char *config_help(void);
+
+/* "512M", "4G", "1048576", "1.5G" is an error; suffixes K M G T (binary), optional iB/B. False with a reason in *WHY (static). */
+bool config_parse_size(const char *text, uint64_t *size, const char **why);

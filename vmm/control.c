@@ -1,0 +1,94 @@
+/*
+ * Signals as GSources: SIGTERM, SIGINT and SIGHUP press the power button and give the guest time; a second one, or the end of the grace period,
+ * stops the machine. SIGWINCH passes the terminal's new size on. No lock: main thread.
+ */
+#include "vmm/control.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+
+#define BUTTON_PRESS_MS 200 /* long enough for a guest that polls, short enough not to be a long press */
+
+struct Control {
+  const ControlOps *ops;
+  void *opaque;
+  unsigned grace;
+  bool asked;
+  guint signals[4];
+  guint grace_timer, button_timer;
+};
+
+static gboolean release_button(gpointer data) {
+  Control *control = data;
+  control->button_timer = 0;
+  control->ops->power_button(control->opaque, false);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean grace_over(gpointer data) {
+  Control *control = data;
+  control->grace_timer = 0;
+  control->ops->stop(control->opaque, "the guest did not power off within the grace period");
+  return G_SOURCE_REMOVE;
+}
+
+void control_ask_to_stop(Control *control, const char *by) {
+  if (control->asked) {
+    control->ops->stop(control->opaque, "asked a second time");
+    return;
+  }
+  control->asked = true;
+  if (control->grace == 0 || !control->ops->power_button(control->opaque, true)) {
+    control->ops->stop(control->opaque, by);
+    return;
+  }
+  g_message("%s: power button pressed; the guest has %u s to power off, a second signal stops it now", by, control->grace);
+  control->button_timer = g_timeout_add(BUTTON_PRESS_MS, release_button, control);
+  control->grace_timer = g_timeout_add_seconds(control->grace, grace_over, control);
+}
+
+static gboolean on_sigterm(gpointer data) {
+  control_ask_to_stop(data, "SIGTERM");
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_sigint(gpointer data) {
+  control_ask_to_stop(data, "SIGINT");
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_sighup(gpointer data) {
+  control_ask_to_stop(data, "SIGHUP");
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean on_sigwinch(gpointer data) {
+  Control *control = data;
+  control->ops->resized(control->opaque);
+  return G_SOURCE_CONTINUE;
+}
+
+Control *control_new(const ControlOps *ops, void *opaque, unsigned grace) {
+  Control *control = g_new0(Control, 1);
+
+  control->ops = ops;
+  control->opaque = opaque;
+  control->grace = grace;
+  control->signals[0] = g_unix_signal_add(SIGTERM, on_sigterm, control);
+  control->signals[1] = g_unix_signal_add(SIGINT, on_sigint, control);
+  control->signals[2] = g_unix_signal_add(SIGHUP, on_sighup, control);
+  control->signals[3] = g_unix_signal_add(SIGWINCH, on_sigwinch, control);
+  return control;
+}
+
+void control_free(Control *control) {
+  if (!control)
+    return;
+  for (unsigned i = 0; i < G_N_ELEMENTS(control->signals); i++)
+    g_source_remove(control->signals[i]);
+  if (control->grace_timer)
+    g_source_remove(control->grace_timer);
+  if (control->button_timer)
+    g_source_remove(control->button_timer);
+  g_free(control);
+}

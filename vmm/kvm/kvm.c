@@ -1,0 +1,169 @@
+/*
+ * /dev/kvm and the VM descriptor. Linux: Documentation/virt/kvm/api.rst; devices/vm.rst for attributes.
+ * No lock: used while a machine is made and between its boots, on the main thread.
+ */
+#include "vmm/kvm/kvm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/machine.h"
+
+#define DEVICE_PATH     "/dev/kvm"
+#define IPA_BITS_LEGACY 40 /* of VM type 0, on kernels without KVM_CAP_ARM_VM_IPA_SIZE (before 4.20) */
+
+G_DEFINE_QUARK(eret - machine - error - quark, machine_error)
+
+void kvm_set_error(GError **error, const char *what) {
+  g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "%s: %s", what, g_strerror(errno));
+}
+
+char *kvm_explain_missing(int error_number) {
+  switch (error_number) {
+  case ENOENT:
+    if (access("/sys/module/kvm", F_OK) == 0)
+      return g_strdup("cannot open " DEVICE_PATH
+                      ": no such file, although the kernel has KVM; it was not given to this container: start the container with "
+                      "--device /dev/kvm");
+    return g_strdup(
+        "cannot open " DEVICE_PATH
+        ": no such file: KVM did not start on this kernel. `dmesg | grep -i kvm` says why; most often Linux was entered at EL1 instead of "
+        "EL2: in a virtual machine turn on nested virtualisation in the outer one, on a board update its firmware");
+  case EACCES:
+  case EPERM:
+    return g_strdup("cannot open " DEVICE_PATH
+                    ": permission denied; add yourself to the group that owns it (sudo usermod -aG kvm $USER, then log "
+                    "in again) or run as root");
+  case ENODEV:
+  case ENXIO:
+    return g_strdup("cannot open " DEVICE_PATH
+                    ": the device is there but no KVM answers; load the kernel's kvm support, see `dmesg | grep -i kvm`");
+  default:
+    return g_strdup_printf("cannot open " DEVICE_PATH ": %s", g_strerror(error_number));
+  }
+}
+
+static int check_extension(int fd, int capability) {
+  int value = ioctl(fd, KVM_CHECK_EXTENSION, capability);
+  return value < 0 ? 0 : value;
+}
+
+static bool offers_device(int vm_fd, uint32_t type) {
+  struct kvm_create_device request = {.type = type, .flags = KVM_CREATE_DEVICE_TEST};
+  return ioctl(vm_fd, KVM_CREATE_DEVICE, &request) == 0;
+}
+
+/* Interrupt controllers can only be asked for on a VM. */
+static bool probe_vm(Kvm *kvm, GError **error) {
+  int vm_fd = kvm_create_vm(kvm, MIN(kvm->ipa_limit, IPA_BITS_LEGACY), error);
+
+  if (vm_fd < 0)
+    return false;
+  kvm->gic_v2 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
+  kvm->gic_v3 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3);
+  kvm->its = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+  close(vm_fd);
+  return true;
+}
+
+bool kvm_open(Kvm *kvm, GError **error) {
+  memset(kvm, 0, sizeof *kvm);
+  kvm->fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
+  if (kvm->fd < 0) {
+    g_autofree char *why = kvm_explain_missing(errno);
+    g_set_error_literal(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM, why);
+    return false;
+  }
+  int version = ioctl(kvm->fd, KVM_GET_API_VERSION, 0);
+  if (version != KVM_API_VERSION) {
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM, DEVICE_PATH " is not KVM as this program knows it (API version %d, not %d)",
+                version, KVM_API_VERSION);
+    kvm_close(kvm);
+    return false;
+  }
+  kvm->ipa_limit = (unsigned)check_extension(kvm->fd, KVM_CAP_ARM_VM_IPA_SIZE);
+  kvm->max_cpus = MAX(1u, (unsigned)check_extension(kvm->fd, KVM_CAP_MAX_VCPUS));
+  if (!probe_vm(kvm, error)) {
+    kvm_close(kvm);
+    return false;
+  }
+  return true;
+}
+
+void kvm_close(Kvm *kvm) {
+  if (kvm->fd >= 0)
+    close(kvm->fd);
+  kvm->fd = -1;
+}
+
+bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GError **error) {
+  bool v3 = kvm->gic_v3 && kvm->its;
+
+  if (wanted == GIC_AUTO)
+    wanted = v3 ? GIC_V3 : GIC_V2;
+  *chosen = wanted;
+  if (wanted == GIC_V3 ? v3 : kvm->gic_v2)
+    return true;
+  g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "KVM on this host offers no GICv%d to guests; it offers %s%s%s", wanted,
+              v3 ? "GICv3 (--gic 3)" : "", kvm->gic_v2 ? "GICv2 (--gic 2)" : "",
+              v3 || kvm->gic_v2 ? "" : "none: its interrupt controller has no virtualisation support");
+  return false;
+}
+
+int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error) {
+  unsigned limit = kvm->ipa_limit ? kvm->ipa_limit : IPA_BITS_LEGACY;
+
+  if (ipa_bits > limit) {
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+                "this machine needs %u bits of guest physical address, the host's CPU offers %u; use less --memory", ipa_bits, limit);
+    return -1;
+  }
+  int vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, kvm->ipa_limit ? KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits) : 0UL);
+  if (vm_fd < 0)
+    kvm_set_error(error, "cannot create a VM (KVM_CREATE_VM)");
+  return vm_fd;
+}
+
+bool kvm_map_memory(int vm_fd, const GuestMemory *memory, GError **error) {
+  for (unsigned i = 0; i < memory->n_regions; i++) {
+    const GuestMemoryRegion *region = &memory->regions[i];
+    struct kvm_userspace_memory_region slot = {
+        .slot = i,
+        .guest_phys_addr = region->base,
+        .memory_size = region->size,
+        .userspace_addr = (uintptr_t)region->host,
+    };
+    if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
+      kvm_set_error(error, "cannot give the VM its memory (KVM_SET_USER_MEMORY_REGION)");
+      return false;
+    }
+  }
+  return true;
+}
+
+int kvm_create_device(int vm_fd, uint32_t type, const char *name, GError **error) {
+  struct kvm_create_device request = {.type = type};
+
+  if (ioctl(vm_fd, KVM_CREATE_DEVICE, &request) < 0) {
+    g_autofree char *what = g_strdup_printf("cannot create the %s (KVM_CREATE_DEVICE)", name);
+    kvm_set_error(error, what);
+    return -1;
+  }
+  return (int)request.fd;
+}
+
+bool kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value, const char *what, GError **error) {
+  struct kvm_device_attr request = {.group = group, .attr = attr, .addr = (uintptr_t)value};
+
+  if (ioctl(fd, KVM_SET_DEVICE_ATTR, &request) == 0)
+    return true;
+  g_autofree char *step =
+      g_strdup_printf("cannot set %s (KVM_SET_DEVICE_ATTR group %u, attribute 0x%" G_GINT64_MODIFIER "x)", what, group, attr);
+  kvm_set_error(error, step);
+  return false;
+}

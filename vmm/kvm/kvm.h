@@ -1,0 +1,40 @@
+/*
+ * KVM as an object: /dev/kvm, what it can do, and one VM. Every failure is a GError of MACHINE_ERROR that names the step and the reason.
+ * Linux: Documentation/virt/kvm/api.rst.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/guest-memory.h"
+#include "vmm/config.h"
+
+typedef struct {
+  int fd;
+  unsigned ipa_limit; /* bits of guest physical address that a VM may have */
+  unsigned max_cpus;
+  bool gic_v2, gic_v3, its; /* what KVM_CREATE_DEVICE offers */
+} Kvm;
+
+/* Opens /dev/kvm and probes it. NO_KVM errors say which of the known causes it is and its cure. */
+bool kvm_open(Kvm *kvm, GError **error);
+void kvm_close(Kvm *kvm);
+
+/* Why there is no usable /dev/kvm, in words, with what to do; ERROR_NUMBER is what open() said. Free with g_free. */
+char *kvm_explain_missing(int error_number);
+
+/* GIC_AUTO: the best that is there. An error names what the host offers. */
+bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GError **error);
+
+/* A new VM with IPA_BITS of address space; its descriptor, or -1. */
+int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error);
+/* Gives the VM its RAM: one memory slot a region. */
+bool kvm_map_memory(int vm_fd, const GuestMemory *memory, GError **error);
+
+int kvm_create_device(int vm_fd, uint32_t type, const char *name, GError **error);
+bool kvm_set_attr(int fd, uint32_t group, uint64_t attr, const void *value, const char *what, GError **error);
+
+/* Sets a GError for the failed step WHAT from errno. */
+void kvm_set_error(GError **error, const char *what);

@@ -1,0 +1,348 @@
+/*
+ * The machine on KVM. What outlives a reboot of the guest (board, memory, devices, terminal) is made once, in machine_new; what
+ * does not (the VM, its GIC and vCPUs) is made anew for each boot, so that nothing of the kernel's state survives one.
+ *
+ * Threads: everything here runs on the main thread, but for vcpu_ended, which posts.
+ */
+#include "vmm/machine.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "devices/backend/terminal.h"
+#include "devices/pl061.h"
+#include "devices/virtio/console.h"
+#include "vmm/boot/boot.h"
+#include "vmm/clock-host.h"
+#include "vmm/control.h"
+#include "vmm/kvm/gic.h"
+#include "vmm/kvm/irq.h"
+#include "vmm/kvm/kvm.h"
+#include "vmm/kvm/regs.h"
+#include "vmm/kvm/vcpu.h"
+#include "vmm/memory.h"
+#include "vmm/platform.h"
+
+#define OUTPUT_FLUSH_MS 2000 /* how long the last output may take to be read */
+
+struct Machine {
+  PlatformHost host; /* first: irq lines find the machine by it */
+  const Config *config;
+  Kvm kvm;
+  GicVersion gic_version;
+  Board *board;
+  BootFiles files;
+  GuestRam ram;
+  GuestMemory memory;
+  Clock *clock;
+  CharBackend *terminal;
+  Irq *irq;
+  Platform *platform;
+
+  /* One boot. */
+  int vm_fd;
+  Gic gic;
+  Vcpu *vcpus; /* board->cpus of them, or NULL */
+
+  /* Running. */
+  GMainLoop *loop;
+  Control *control;
+  MachineEnd end;
+  GError *failure;
+  GMutex lock; /* guards pending */
+  Verdict pending;
+  char *pending_failure;
+  bool stopping;
+};
+
+static IrqLine *machine_irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger) {
+  return irq_line(((Machine *)host)->irq, spi, trigger);
+}
+
+/* The life of one boot. */
+
+static bool check_page_size(const Machine *machine, GError **error) {
+  /* ID_AA64MMFR0_EL1: TGran16 is bits 23:20 (0: no), TGran64 bits 27:24 and TGran4 bits 31:28 (0xf: no). Arm ARM D24.2. */
+  unsigned page_size = machine->files.kernel->page_size;
+  uint64_t mmfr0;
+
+  if (page_size == 0 || !reg_get(machine->vcpus[0].fd, REG_ID_AA64MMFR0_EL1, &mmfr0))
+    return true;
+  bool offered = page_size == 4096    ? (mmfr0 >> 28 & 0xf) != 0xf
+                 : page_size == 16384 ? (mmfr0 >> 20 & 0xf) != 0
+                                      : (mmfr0 >> 24 & 0xf) != 0xf;
+  if (!offered)
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+                "%s is built for pages of %u KiB, which this host's CPU does not offer; use a kernel built for another page size",
+                machine->config->kernel, page_size / 1024);
+  return offered;
+}
+
+static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque);
+
+static bool create_vcpus(Machine *machine, GError **error) {
+  unsigned n = machine->board->cpus;
+
+  machine->vcpus = g_new(Vcpu, n);
+  for (unsigned i = 0; i < n; i++)
+    machine->vcpus[i] = (Vcpu){.fd = -1};
+  for (unsigned i = 0; i < n; i++) {
+    if (!vcpu_create(&machine->vcpus[i], i, machine->kvm.fd, machine->vm_fd, machine->platform->bus, error))
+      return false;
+    machine->vcpus[i].ended = vcpu_ended;
+    machine->vcpus[i].opaque = machine;
+  }
+  for (unsigned i = 0; i < n; i++)
+    if (!vcpu_init(&machine->vcpus[i], machine->vm_fd, error))
+      return false;
+  return check_page_size(machine, error);
+}
+
+static bool load_guest(Machine *machine, GError **error) {
+  BootPlacement placement;
+  BootSeed seed;
+
+  boot_seed_init(&seed);
+  g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
+  return fdt && boot_load(&machine->files, &placement, fdt, &machine->memory, error) &&
+         vcpu_set_entry(&machine->vcpus[0], placement.entry, placement.fdt_start, error);
+}
+
+static bool start_vcpus(Machine *machine, GError **error) {
+  for (unsigned i = 0; i < machine->board->cpus; i++)
+    if (!vcpu_start(&machine->vcpus[i], error))
+      return false;
+  return true;
+}
+
+static bool boot(Machine *machine, GError **error) {
+  machine->vm_fd = kvm_create_vm(&machine->kvm, machine->board->ipa_bits, error);
+  return machine->vm_fd >= 0 && kvm_map_memory(machine->vm_fd, &machine->memory, error) && create_vcpus(machine, error) &&
+         gic_create(&machine->gic, machine->vm_fd, machine->board, error) && irq_connect(machine->irq, machine->vm_fd, error) &&
+         load_guest(machine, error) && start_vcpus(machine, error);
+}
+
+static void stop_vcpus(Machine *machine) {
+  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
+    vcpu_kick(&machine->vcpus[i]);
+  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
+    vcpu_join(&machine->vcpus[i]);
+}
+
+/* Ends a boot, however far it came. Devices are quiet before the VM they interrupt goes away. */
+static void unboot(Machine *machine) {
+  stop_vcpus(machine);
+  platform_reset(machine->platform);
+  irq_disconnect(machine->irq);
+  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
+    vcpu_destroy(&machine->vcpus[i]);
+  g_clear_pointer(&machine->vcpus, g_free);
+  gic_destroy(&machine->gic);
+  if (machine->vm_fd >= 0)
+    close(machine->vm_fd);
+  machine->vm_fd = -1;
+}
+
+/* The end of a boot: what the vCPUs say, handled on the main thread. */
+
+static void end(Machine *machine, MachineEnd how) {
+  if (machine->stopping)
+    return;
+  machine->stopping = true;
+  machine->end = how;
+  g_main_loop_quit(machine->loop);
+}
+
+static void reboot(Machine *machine) {
+  if (!machine->config->reboot) {
+    end(machine, MACHINE_RESET);
+    return;
+  }
+  unboot(machine);
+  guest_ram_discard(&machine->ram);
+  if (!boot(machine, &machine->failure))
+    end(machine, MACHINE_FAILED);
+}
+
+static gboolean handle_pending(gpointer data) {
+  Machine *machine = data;
+
+  g_mutex_lock(&machine->lock);
+  Verdict verdict = machine->pending;
+  g_autofree char *failure = g_steal_pointer(&machine->pending_failure);
+  machine->pending = VERDICT_CONTINUE;
+  g_mutex_unlock(&machine->lock);
+
+  if (machine->stopping)
+    return G_SOURCE_REMOVE;
+  switch (verdict) {
+  case VERDICT_POWER_OFF:
+    end(machine, MACHINE_POWERED_OFF);
+    break;
+  case VERDICT_RESET:
+    reboot(machine);
+    break;
+  case VERDICT_FAIL:
+    g_set_error_literal(&machine->failure, MACHINE_ERROR, MACHINE_ERROR_GUEST, failure);
+    end(machine, MACHINE_FAILED);
+    break;
+  case VERDICT_CONTINUE:
+    break;
+  }
+  return G_SOURCE_REMOVE;
+}
+
+/* On a vCPU's thread. The first vCPU to end a boot decides how; the others are stopped by it. */
+static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque) {
+  Machine *machine = opaque;
+  bool first;
+
+  g_mutex_lock(&machine->lock);
+  first = machine->pending == VERDICT_CONTINUE;
+  if (first) {
+    machine->pending = verdict;
+    machine->pending_failure = g_strdup(vcpu->failure);
+  }
+  g_mutex_unlock(&machine->lock);
+  if (first)
+    g_idle_add_full(G_PRIORITY_DEFAULT, handle_pending, machine, NULL);
+}
+
+/* The user. */
+
+static bool control_power_button(void *opaque, bool pressed) {
+  Machine *machine = opaque;
+
+  if (!machine->platform->gpio)
+    return false;
+  pl061_set_power_button(machine->platform->gpio, pressed);
+  return true;
+}
+
+static void control_stop(void *opaque, const char *why) {
+  Machine *machine = opaque;
+  g_message("stopped: %s", why);
+  end(machine, MACHINE_STOPPED);
+}
+
+static void resize_console(Machine *machine) {
+  struct winsize size;
+
+  if (machine->platform->virtio_console && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+    virtio_console_resize(machine->platform->virtio_console, size.ws_col, size.ws_row);
+}
+
+static void control_resized(void *opaque) {
+  resize_console(opaque);
+}
+
+static const ControlOps control_ops = {
+    .power_button = control_power_button,
+    .stop = control_stop,
+    .resized = control_resized,
+};
+
+static void terminal_event(TerminalEvent event, void *opaque) {
+  Machine *machine = opaque;
+
+  switch (event) {
+  case TERMINAL_QUIT:
+    control_stop(machine, "Ctrl-A x");
+    break;
+  case TERMINAL_GONE:
+    control_stop(machine, "nobody reads the guest's output any more");
+    break;
+  }
+}
+
+/* Making and ending. */
+
+static bool plan(Machine *machine, GError **error) {
+  const Config *config = machine->config;
+
+  if (!boot_files_open(&machine->files, config, error) || !kvm_open(&machine->kvm, error) ||
+      !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error))
+    return false;
+  if (config->cpus > machine->kvm.max_cpus) {
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "%u CPUs are too many: KVM on this host gives a guest at most %u", config->cpus,
+                machine->kvm.max_cpus);
+    return false;
+  }
+  machine->board = board_new(config, machine->gic_version, error);
+  return machine->board != NULL;
+}
+
+static bool assemble(Machine *machine, GError **error) {
+  if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
+    return false;
+  guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
+  machine->clock = clock_host_new();
+  machine->irq = irq_new(machine->gic_version);
+  machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, terminal_event, machine, error);
+  if (!machine->terminal)
+    return false;
+  machine->host = (PlatformHost){
+      .irq_line = machine_irq_line,
+      .msi = irq_msi(machine->irq),
+      .doorbells = irq_doorbells(machine->irq),
+      .clock = machine->clock,
+      .console = machine->terminal,
+      .memory = &machine->memory,
+  };
+  machine->platform = platform_new(machine->board, &machine->host, error);
+  return machine->platform != NULL;
+}
+
+Machine *machine_new(const Config *config, GError **error) {
+  g_autoptr(Machine) machine = g_new0(Machine, 1);
+
+  machine->config = config;
+  machine->kvm.fd = -1;
+  machine->vm_fd = -1;
+  machine->gic = (Gic){-1, -1};
+  g_mutex_init(&machine->lock);
+  if (!plan(machine, error) || !assemble(machine, error))
+    return NULL;
+  vcpu_install_kick_signal();
+  return g_steal_pointer(&machine);
+}
+
+/* Devices use everything else, so they go first. */
+void machine_free(Machine *machine) {
+  if (!machine)
+    return;
+  if (machine->platform)
+    unboot(machine);
+  if (machine->terminal)
+    terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
+  platform_free(machine->platform);
+  char_backend_free(machine->terminal);
+  irq_free(machine->irq);
+  clock_host_free(machine->clock);
+  guest_ram_clear(&machine->ram);
+  boot_files_close(&machine->files);
+  board_free(machine->board);
+  kvm_close(&machine->kvm);
+  g_clear_error(&machine->failure);
+  g_free(machine->pending_failure);
+  g_mutex_clear(&machine->lock);
+  g_free(machine);
+}
+
+MachineEnd machine_run(Machine *machine, GError **error) {
+  machine->loop = g_main_loop_new(NULL, FALSE);
+  machine->control = control_new(&control_ops, machine, machine->config->grace);
+  resize_console(machine);
+  if (boot(machine, &machine->failure))
+    g_main_loop_run(machine->loop);
+  else
+    end(machine, MACHINE_FAILED);
+  stop_vcpus(machine);
+  terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
+  g_clear_pointer(&machine->control, control_free);
+  g_clear_pointer(&machine->loop, g_main_loop_unref);
+  if (machine->failure)
+    g_propagate_error(error, g_steal_pointer(&machine->failure));
+  return machine->end;
+}

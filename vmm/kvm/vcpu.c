@@ -1,0 +1,136 @@
+/*
+ * A vCPU and its thread: KVM_RUN, the exit's handler, KVM_RUN again. Linux: Documentation/virt/kvm/api.rst, KVM_CREATE_VCPU, KVM_ARM_VCPU_INIT, KVM_RUN.
+ *
+ * To stop it, another thread sets `stop` and run->immediate_exit and then sends the kick signal: wherever the vCPU thread is, either KVM_RUN
+ * is interrupted or the next one returns at once.
+ */
+#include "vmm/kvm/vcpu.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "vmm/kvm/kvm.h"
+#include "vmm/kvm/regs.h"
+
+#define KICK_SIGNAL SIGRTMIN
+
+static void ignore_signal(int number) {
+}
+
+void vcpu_install_kick_signal(void) {
+  struct sigaction action = {.sa_handler = ignore_signal}; /* no SA_RESTART: KVM_RUN must return */
+  sigaction(KICK_SIGNAL, &action, NULL);
+}
+
+bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, Bus *bus, GError **error) {
+  *vcpu = (Vcpu){.index = index, .fd = -1, .bus = bus};
+
+  int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+  if (size < 0) {
+    kvm_set_error(error, "cannot size a vCPU's shared memory (KVM_GET_VCPU_MMAP_SIZE)");
+    return false;
+  }
+  vcpu->fd = ioctl(vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
+  if (vcpu->fd < 0) {
+    g_autofree char *what = g_strdup_printf("cannot create vCPU %u (KVM_CREATE_VCPU)", index);
+    kvm_set_error(error, what);
+    return false;
+  }
+  vcpu->run_size = (size_t)size;
+  vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
+  if (vcpu->run == MAP_FAILED) {
+    vcpu->run = NULL;
+    kvm_set_error(error, "cannot map a vCPU's shared memory");
+    vcpu_destroy(vcpu);
+    return false;
+  }
+  return true;
+}
+
+bool vcpu_init(Vcpu *vcpu, int vm_fd, GError **error) {
+  struct kvm_vcpu_init init;
+
+  if (ioctl(vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
+    kvm_set_error(error, "KVM names no CPU it can give to guests here (KVM_ARM_PREFERRED_TARGET)");
+    return false;
+  }
+  init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2;
+  if (vcpu->index > 0)
+    init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
+  if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) == 0)
+    return true;
+  g_autofree char *what = g_strdup_printf("cannot initialise vCPU %u (KVM_ARM_VCPU_INIT)", vcpu->index);
+  kvm_set_error(error, what);
+  return false;
+}
+
+bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
+  /* x1 to x3 are zero by the protocol, and by KVM's reset. */
+  if (reg_set(vcpu->fd, REG_PC, entry) && reg_set(vcpu->fd, REG_X(0), fdt))
+    return true;
+  kvm_set_error(error, "cannot set the boot CPU's registers (KVM_SET_ONE_REG)");
+  return false;
+}
+
+static gpointer vcpu_thread(gpointer data) {
+  Vcpu *vcpu = data;
+  Verdict verdict = VERDICT_CONTINUE;
+
+  while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop)) {
+    int result = ioctl(vcpu->fd, KVM_RUN, 0);
+    if (result == 0)
+      verdict = exit_dispatch(vcpu);
+    else if (errno != EINTR && errno != EAGAIN)
+      verdict = exit_run_failed(vcpu, errno);
+  }
+  if (verdict != VERDICT_CONTINUE)
+    vcpu->ended(vcpu, verdict, vcpu->opaque);
+  return NULL;
+}
+
+static gpointer vcpu_thread_start(gpointer data) {
+  Vcpu *vcpu = data;
+  vcpu->handle = pthread_self();
+  return vcpu_thread(vcpu);
+}
+
+bool vcpu_start(Vcpu *vcpu, GError **error) {
+  g_autofree char *name = g_strdup_printf("vcpu%u", vcpu->index);
+  sigset_t all, before;
+
+  /* Signals for the process are the main thread's; a vCPU thread takes the kick alone. */
+  sigfillset(&all);
+  sigdelset(&all, KICK_SIGNAL);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  vcpu->thread = g_thread_try_new(name, vcpu_thread_start, vcpu, error);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return vcpu->thread != NULL;
+}
+
+void vcpu_kick(Vcpu *vcpu) {
+  if (!vcpu->thread)
+    return;
+  g_atomic_int_set(&vcpu->stop, 1);
+  __atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+  pthread_t handle = __atomic_load_n(&vcpu->handle, __ATOMIC_SEQ_CST);
+  if (handle) /* a thread that has not come this far has not entered KVM_RUN either */
+    pthread_kill(handle, KICK_SIGNAL);
+}
+
+void vcpu_join(Vcpu *vcpu) {
+  if (vcpu->thread)
+    g_thread_join(g_steal_pointer(&vcpu->thread));
+}
+
+void vcpu_destroy(Vcpu *vcpu) {
+  if (vcpu->run)
+    munmap(vcpu->run, vcpu->run_size);
+  if (vcpu->fd >= 0)
+    close(vcpu->fd);
+  g_free(vcpu->failure);
+  *vcpu = (Vcpu){.fd = -1};
+}

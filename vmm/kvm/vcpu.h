@@ -1,0 +1,55 @@
+/* A virtual CPU: its descriptor, the memory it shares with the kernel, and its thread. */
+#pragma once
+
+#include <glib.h>
+#include <linux/kvm.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/bus.h"
+
+/* What is to happen after an exit. */
+typedef enum {
+  VERDICT_CONTINUE,
+  VERDICT_POWER_OFF, /* the guest powered the machine off */
+  VERDICT_RESET,     /* the guest asked for a reboot */
+  VERDICT_FAIL,      /* eret cannot go on; vcpu->failure says why */
+} Verdict;
+
+typedef struct Vcpu Vcpu;
+struct Vcpu {
+  unsigned index;
+  int fd; /* -1: none */
+  struct kvm_run *run;
+  size_t run_size;
+  Bus *bus;
+  /* Called on the vCPU's thread with the verdict that ended it, never VERDICT_CONTINUE. */
+  void (*ended)(Vcpu *vcpu, Verdict verdict, void *opaque);
+  void *opaque;
+  GThread *thread; /* NULL: not started */
+  pthread_t handle;
+  int stop; /* atomic */
+  char *failure;
+};
+
+/* Creates vCPU INDEX. Reset state comes with vcpu_init. */
+bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, Bus *bus, GError **error);
+/* Power-on state; every vCPU but the first waits for PSCI CPU_ON. All vCPUs must have been created. */
+bool vcpu_init(Vcpu *vcpu, int vm_fd, GError **error);
+/* Where the first vCPU begins, with the device tree's address in x0 (arm64 boot protocol). */
+bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error);
+
+bool vcpu_start(Vcpu *vcpu, GError **error);
+/* Asks the thread to leave KVM_RUN and end; join waits for it. */
+void vcpu_kick(Vcpu *vcpu);
+void vcpu_join(Vcpu *vcpu);
+void vcpu_destroy(Vcpu *vcpu); /* joined */
+
+/* Once in a process, before any vCPU starts: the signal that interrupts KVM_RUN. */
+void vcpu_install_kick_signal(void);
+
+/* exit.c: what an exit leads to. On the vCPU's thread. */
+Verdict exit_dispatch(Vcpu *vcpu);
+/* KVM_RUN itself failed with ERROR_NUMBER. */
+Verdict exit_run_failed(Vcpu *vcpu, int error_number);

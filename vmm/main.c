@@ -1,0 +1,60 @@
+/* eret's command table. Only this file and vmm/cmd/ print or decide an exit status. */
+#include <glib.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/cmd/command.h"
+
+static int cmd_help(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+
+static const struct {
+  const char *name, *summary;
+  int (*function)(int argc, char **argv);
+} commands[] = {
+    {"run", "boot a kernel in a virtual machine", cmd_run},
+    {"help", "this text", cmd_help},
+    {"version", "the version", cmd_version},
+};
+
+static int cmd_help(int argc, char **argv) {
+  printf("Usage: eret COMMAND [OPTION]...\n"
+         "A virtual machine monitor for ARM64 Linux, on KVM.\n\n"
+         "Commands:\n");
+  for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
+    printf("  %-10s %s\n", commands[i].name, commands[i].summary);
+  printf("\n'eret COMMAND --help' describes a command; the manual is eret(1).\n");
+  return EXIT_OK;
+}
+
+static int cmd_version(int argc, char **argv) {
+  printf("eret %s\n", ERET_VERSION);
+  return EXIT_OK;
+}
+
+/* Diagnostics go to standard error, a line each. In raw mode the terminal does not return the carriage by itself. */
+static void log_to_stderr(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
+  if (level & G_LOG_LEVEL_DEBUG)
+    return;
+  fprintf(stderr, "eret: %s%s", message, isatty(STDERR_FILENO) ? "\r\n" : "\n");
+}
+
+int main(int argc, char **argv) {
+  const char *name = argc > 1 ? argv[1] : NULL;
+
+  g_log_set_default_handler(log_to_stderr, NULL);
+  if (!name) {
+    cmd_help(0, NULL);
+    return EXIT_USAGE;
+  }
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+    name = "help";
+  else if (strcmp(name, "--version") == 0)
+    name = "version";
+  for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (strcmp(name, commands[i].name) == 0)
+      return commands[i].function(argc - 2, argv + 2);
+  fprintf(stderr, "eret: '%s' is no command of eret; 'eret help' lists them\n", name);
+  return EXIT_USAGE;
+}

@@ -1,0 +1,18 @@
+/* Guest RAM: memory of this process that backs it, aligned and advised for huge pages. */
+#pragma once
+
+#include "devices/guest-memory.h"
+
+typedef struct {
+  uint8_t *host; /* NULL: none */
+  uint64_t size; /* bytes */
+} GuestRam;
+
+/*
+ * SIZE bytes, all zero, none of them committed before they are touched. HOST is aligned to 2 MiB (as guest addresses of RAM are), so that both page
+ * tables can use blocks. An error names the size and the host's limit.
+ */
+bool guest_ram_init(GuestRam *ram, uint64_t size, GError **error);
+/* All zero again; gives the pages back to the host. */
+void guest_ram_discard(GuestRam *ram);
+void guest_ram_clear(GuestRam *ram);

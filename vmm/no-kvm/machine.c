@@ -1,0 +1,24 @@
+/* The machine where there cannot be one: this build is not for ARM64. Planning, device trees and traces work all the same. */
+#include "vmm/machine.h"
+
+#include <sys/utsname.h>
+
+G_DEFINE_QUARK(eret - machine - error - quark, machine_error)
+
+Machine *machine_new(const Config *config, GError **error) {
+  struct utsname host;
+
+  g_set_error(
+      error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM,
+      "this is a build for %s: guests need ARM64 Linux with KVM. `make run` in eret's source tree boots one inside an emulated ARM64 host",
+      uname(&host) == 0 ? host.machine : "another processor");
+  return NULL;
+}
+
+void machine_free(Machine *machine) {
+}
+
+MachineEnd machine_run(Machine *machine, GError **error) {
+  g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM, "there is no machine");
+  return MACHINE_FAILED;
+}

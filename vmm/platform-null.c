@@ -1,0 +1,50 @@
+/* A platform host that does nothing; see the header. No lock: nothing happens. */
+#include "vmm/platform-null.h"
+
+#include "vmm/clock-host.h"
+
+static void line_set(IrqLine *line, bool level) {
+}
+
+static IrqLine *irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger) {
+  return &((NullHost *)host)->line;
+}
+
+static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
+  return NULL;
+}
+
+static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
+}
+
+static void route_ignore(MsiRoute *route) {
+}
+
+static const MsiControllerOps msi_ops = {route_new, route_set, route_ignore, route_ignore};
+
+static bool doorbell_attach(Doorbells *doorbells, uint64_t address, unsigned size, bool match, uint32_t value, int fd) {
+  return false;
+}
+
+static void doorbell_detach(Doorbells *doorbells, uint64_t address, unsigned size, bool match, uint32_t value, int fd) {
+}
+
+void null_host_init(NullHost *null) {
+  *null = (NullHost){
+      .line = {line_set},
+      .msi = {&msi_ops},
+      .doorbells = {doorbell_attach, doorbell_detach},
+      .clock = clock_host_new(),
+  };
+  null->host = (PlatformHost){
+      .irq_line = irq_line,
+      .msi = &null->msi,
+      .doorbells = &null->doorbells,
+      .clock = null->clock,
+      .memory = &null->memory,
+  };
+}
+
+void null_host_clear(NullHost *null) {
+  g_clear_pointer(&null->clock, clock_host_free);
+}

@@ -1,0 +1,22 @@
+/* A platform host of no effect: lines, messages and doorbells that lead nowhere and memory that is empty. For plans and device trees without KVM. */
+#pragma once
+
+#include "vmm/platform.h"
+
+typedef struct {
+  PlatformHost host;
+  IrqLine line;
+  MsiController msi;
+  Doorbells doorbells;
+  Clock *clock;
+  GuestMemory memory;
+} NullHost;
+
+#define NULL_HOST_INIT {.clock = NULL}
+  {                                                                                                                                        \
+    { 0 }                                                                                                                                  \
+  }
+
+void null_host_init(NullHost *null);
+void null_host_clear(NullHost *null);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NullHost, null_host_clear)

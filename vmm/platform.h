@@ -1,0 +1,54 @@
+/*
+ * The platform: the devices a Board plans, made, wired and placed on a bus, with the device tree that describes them. What it
+ * is built on (interrupt lines, messages, doorbells, clock, console, memory) is handed in: KVM's in a machine, fakes in a test.
+ */
+#pragma once
+
+#include "devices/backend/char-backend.h"
+#include "devices/bus.h"
+#include "devices/clock.h"
+#include "devices/guest-memory.h"
+#include "devices/interrupt.h"
+#include "devices/virtio/virtio.h"
+#include "vmm/board.h"
+#include "vmm/boot/kernel.h"
+
+typedef struct PlatformHost PlatformHost;
+struct PlatformHost {
+  /* The line of SPI, whose trigger is TRIGGER; owned by the host. */
+  IrqLine *(*irq_line)(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger);
+  MsiController *msi;
+  Doorbells *doorbells;
+  Clock *clock;
+  CharBackend *console; /* NULL: output vanishes */
+  const GuestMemory *memory;
+};
+
+typedef struct {
+  const Board *board;
+  Bus *bus;
+  GPtrArray *devices;           /* of Device, owned: those with a slot of their own, in the board's order */
+  GArray *slots;                /* of DeviceSlot, parallel to devices */
+  Device *gpio;                 /* PL061, or NULL */
+  VirtioDevice *virtio_console; /* or NULL */
+  PlatformHost *host;
+} Platform;
+
+/* Opens disks too. BOARD and HOST must outlive the platform. */
+Platform *platform_new(const Board *board, PlatformHost *host, GError **error);
+void platform_free(Platform *platform); /* flushes and closes disks; takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Platform, platform_free)
+
+/* Every device back to power-on, or quiet, or going again. No vCPU runs. */
+void platform_reset(Platform *platform);
+void platform_pause(Platform *platform);
+void platform_resume(Platform *platform);
+
+/* Random bytes that the kernel mixes into its entropy pool and its address layout: chosen/rng-seed and kaslr-seed. */
+typedef struct {
+  uint8_t rng[32];
+  uint64_t kaslr;
+} BootSeed;
+
+/* The device tree of the machine with its kernel placed as PLACEMENT says (an initrd of size 0 is not mentioned). */
+GBytes *platform_describe(const Platform *platform, const BootPlacement *placement, const BootSeed *seed, GError **error);
