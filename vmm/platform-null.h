@@ -12,10 +12,9 @@ typedef struct {
   GuestMemory memory;
 } NullHost;
 
+/* clang-format off */
 #define NULL_HOST_INIT {.clock = NULL}
-  {                                                                                                                                        \
-    { 0 }                                                                                                                                  \
-  }
+/* clang-format on */
 
 void null_host_init(NullHost *null);
 void null_host_clear(NullHost *null);

@@ -1,0 +1,156 @@
+#!/bin/sh
+# Installs the Debian packages that are missing, and says which. Silent, and instant, when nothing is.
+#
+# Usage: install.sh [--list] build|run|check
+#
+#   build  what compiling needs: elsewhere than on ARM64 a cross-compiler and the libraries for arm64 as a foreign architecture
+#   run    also what making guest images needs, and QEMU for the emulated host where this machine has no ARM64 KVM of its own
+#   check  also what the tests and the checks of the sources need
+#   --list only prints the packages
+#
+# Debian 12 and 13, x86-64 and arm64. Needs root or sudo when something is missing. Debian 12's own QEMU is too old for the
+# emulated host, so there bookworm-backports is added to apt's sources for it. On other distributions it only names the packages.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+# shellcheck source=guest-images/debian.sh
+. "$root/guest-images/debian.sh"
+
+fail() { echo "install.sh: $*" >&2; exit 1; }
+
+list=
+[ "${1-}" != --list ] || { list=1; shift; }
+level=${1-}
+case $level in build | run | check) ;; *) fail "usage: install.sh [--list] build|run|check" ;; esac
+
+machine=$(uname -m)
+libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev"
+
+# --- what is wanted ------------------------------------------------------------------------------------------------------------
+
+wanted="gcc make pkg-config libc6-dev libfdt-dev $libraries"
+if [ "$machine" != aarch64 ]; then
+    # libfdt-dev of two architectures exclude each other in Debian 12; the header is the same, so the library alone does.
+    wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross libfdt1:arm64"
+    for library in $libraries; do
+        wanted="$wanted $library:arm64"
+    done
+fi
+qemu=
+if [ "$level" != build ]; then
+    wanted="$wanted cpio xz-utils zstd e2fsprogs device-tree-compiler"
+    if [ "$machine" != aarch64 ] || ! [ -w /dev/kvm ]; then
+        qemu=1
+        wanted="$wanted qemu-system-arm"
+    fi
+fi
+if [ "$level" = check ]; then
+    wanted="$wanted lz4 perl clang-format clang-tidy"
+fi
+
+if [ -n "$list" ]; then
+    echo "$wanted" | tr ' ' '\n'
+    exit 0
+fi
+if ! command -v dpkg-query >/dev/null; then
+    stamp=$root/build/.packages-named
+    if [ ! -e "$stamp" ]; then
+        echo "This is not Debian: nothing is installed by itself. Needed are the equivalents of: $wanted" >&2
+        mkdir -p "$root/build" && touch "$stamp"
+    fi
+    exit 0
+fi
+
+# --- what is missing -----------------------------------------------------------------------------------------------------------
+
+oldest_qemu=1:9.0  # the first with nested virtualisation (FEAT_NV2)
+native=$(dpkg --print-architecture)
+missing=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}:${Architecture} ${Version}\n' 2>/dev/null |
+    awk -v wanted="$wanted" -v native="$native" '
+        $1 == "ii" { have[$2] = 1 }
+        END {
+            n = split(wanted, names, " ")
+            for (i = 1; i <= n; i++) {
+                name = names[i]
+                if (name ~ /:/ ? name in have : (name ":" native) in have || (name ":all") in have) continue
+                printf "%s ", name
+            }
+        }')
+missing=${missing% }
+if [ -n "$qemu" ]; then
+    case " $missing " in
+    *" qemu-system-arm "*) ;;
+    *)
+        version=$(dpkg-query -W -f '${Version}' qemu-system-arm)
+        dpkg --compare-versions "$version" ge "$oldest_qemu" || missing="$missing qemu-system-arm"
+        ;;
+    esac
+fi
+[ -n "$missing" ] || exit 0
+
+# --- installing ----------------------------------------------------------------------------------------------------------------
+
+if [ "$(id -u)" = 0 ]; then
+    sudo=
+elif command -v sudo >/dev/null && { [ -t 0 ] || sudo -n true 2>/dev/null; }; then
+    sudo=sudo
+else
+    fail "packages are missing, and installing them needs root or sudo. As root:
+  ${here}/install.sh $level
+or by hand (on x86-64 after dpkg --add-architecture arm64):
+  apt-get install $missing"
+fi
+
+echo "installing packages: $missing" >&2
+mkdir -p "$root/build"
+log=$root/build/install.log
+: > "$log"
+
+as_root() {
+    $sudo env DEBIAN_FRONTEND=noninteractive "$@" >> "$log" 2>&1 || {
+        tail -n 15 "$log" >&2
+        fail "failed: $* (the whole log is $log)"
+    }
+}
+apt() { as_root apt-get -q -y -o DPkg::Lock::Timeout=600 "$@"; }
+
+update=
+case " $missing " in
+*:arm64*)
+    if ! dpkg --print-foreign-architectures | grep -qx arm64; then
+        as_root dpkg --add-architecture arm64
+        update=1
+    fi
+    ;;
+esac
+
+# The rest of the packages, and QEMU by itself: it may come from another suite.
+others=
+need_qemu=
+for package in $missing; do
+    if [ "$package" = qemu-system-arm ]; then need_qemu=1; else others="$others $package"; fi
+done
+
+codename=$(. /etc/os-release && printf %s "${VERSION_CODENAME-}")
+suite=
+if [ -n "$need_qemu" ] && [ "$codename" = bookworm ]; then
+    suite=bookworm-backports
+    if ! apt-cache policy | grep -q "n=$suite"; then
+        file=/etc/apt/sources.list.d/eret-backports.sources
+        debian_sources "$suite" > "$root/build/backports.sources" || fail "no apt source for Debian found under /etc/apt"
+        as_root install -m 644 "$root/build/backports.sources" "$file"
+        echo "added $suite to apt's sources ($file)" >&2
+        update=1
+    fi
+fi
+
+# shellcheck disable=SC2086  # a list of packages
+if [ -z "$update" ] && ! apt-get -s install --no-install-recommends $others ${need_qemu:+qemu-system-arm} >/dev/null 2>&1; then
+    update=1
+fi
+[ -z "$update" ] || apt update
+# shellcheck disable=SC2086
+[ -z "$others" ] || apt install --no-install-recommends $others
+# shellcheck disable=SC2086
+[ -z "$need_qemu" ] || apt install --no-install-recommends ${suite:+-t $suite} qemu-system-arm

@@ -1,0 +1,46 @@
+/* The GICv2m frame: devices/gicv2m.c. */
+#include <glib.h>
+
+#include "devices/gicv2m.h"
+
+#define FIRST_SPI 48
+#define N_SPIS    64
+
+static void count_raise(void *opaque, uint32_t intid) {
+  g_array_append_val((GArray *)opaque, intid);
+}
+
+static void test_registers(void) {
+  g_autoptr(GArray) raised = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+  g_autoptr(Device) frame = gicv2m_new(FIRST_SPI, N_SPIS, count_raise, raised);
+
+  g_assert_cmphex(frame->ops->read(frame, 0x008, 4), ==, 80u << 16 | 64);
+  g_assert_cmphex(frame->ops->read(frame, 0xfcc, 4), ==, 0);
+  g_assert_cmphex(frame->ops->read(frame, 0x040, 4), ==, 0);
+  g_assert_cmpstr(frame->ops->register_name(frame, 0x040), ==, "MSI_SETSPI_NS");
+  g_assert_cmpstr(frame->ops->register_name(frame, 0x008), ==, "MSI_TYPER");
+  g_assert_null(frame->ops->register_name(frame, 0x010));
+}
+
+static void test_set_spi(void) {
+  static const uint64_t refused[] = {0, 31, 32, 79, 144, UINT32_MAX, UINT64_MAX};
+  g_autoptr(GArray) raised = g_array_new(FALSE, FALSE, sizeof(uint32_t));
+  g_autoptr(Device) frame = gicv2m_new(FIRST_SPI, N_SPIS, count_raise, raised);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(refused); i++)
+    frame->ops->write(frame, 0x040, 4, refused[i]);
+  frame->ops->write(frame, 0x008, 4, 80);
+  g_assert_cmpuint(raised->len, ==, 0);
+  frame->ops->write(frame, 0x040, 4, 80);
+  frame->ops->write(frame, 0x040, 4, 143);
+  g_assert_cmpuint(raised->len, ==, 2);
+  g_assert_cmpuint(g_array_index(raised, uint32_t, 0), ==, 80);
+  g_assert_cmpuint(g_array_index(raised, uint32_t, 1), ==, 143);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/gicv2m/registers", test_registers);
+  g_test_add_func("/gicv2m/set-spi", test_set_spi);
+  return g_test_run();
+}
