@@ -4,6 +4,10 @@
 # with AddressSanitizer and UndefinedBehaviorSanitizer, in build/native. On ARM64 both are native. Everything generated lies under build/.
 
 MAKEFLAGS += --no-builtin-rules
+# Parallel by default, as a bare `make` of a newcomer is not.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
 .DEFAULT_GOAL := all
 B := build
 VERSION := $(shell cat vmm/VERSION)
@@ -60,19 +64,58 @@ $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
 .PRECIOUS: $(B)/native/%.o
 
 Q := $(if $(V),,@)
+PREFIX ?= /usr/local
+KERNEL ?= 6.12
+# `prove` runs these on its own; each prints TAP.
+SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh))
+FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+# A source of each build, for clang-tidy.
+TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES)
 
-.PHONY: all units clean help
-all: $(B)/arm64/eret ## build the product for ARM64
+.PHONY: all run check units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
 
-units: $(UNIT_TESTS) ## build the unit tests
+# The first line of defence of every target: compilers and libraries are there. Silent and instant when they are.
+packages-build packages-run packages-check: packages-%:
+	@tests/host/install.sh $*
 
-check-units: $(UNIT_TESTS) ## run the unit tests alone
-	@prove --exec '' $(UNIT_TESTS)
+# The include paths below are only known once the packages are installed, hence the second make.
+all: packages-build ## build eret for ARM64 (cross-built elsewhere): build/arm64/eret
+	@$(MAKE) --no-print-directory $(B)/arm64/eret
+
+run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM64 host
+	@$(MAKE) --no-print-directory $(B)/arm64/eret
+	@guest-images/fetch.sh $(KERNEL)
+	@guest-images/build-initramfs.sh $(KERNEL)
+	@tests/host/run.sh
+
+check: packages-check ## all tests: native, and guests on real KVM
+	@$(MAKE) --no-print-directory CI=1 $(B)/arm64/eret $(B)/native/eret units
+	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
+
+units: $(UNIT_TESTS)
+
+check-units: packages-build ## the native tests alone
+	@$(MAKE) --no-print-directory units
+	@tests/check.sh $(UNIT_TESTS)
+
+check-format: ## clang-format: is every source formatted?
+	@clang-format --dry-run --Werror $(FORMATTED)
+
+check-tidy: ## clang-tidy over all sources
+	@printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }'; status=$$?; rm -f $(B)/tidy.*; exit $$status
+
+install: all ## install into $(DESTDIR)$(PREFIX): program, manual page, bash completion
+	install -D -m 755 $(B)/arm64/eret $(DESTDIR)$(PREFIX)/bin/eret
+	install -D -m 644 docs/eret.1 $(DESTDIR)$(PREFIX)/share/man/man1/eret.1
+	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
 
 clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native
+	rm -rf $(B)/arm64 $(B)/native $(B)/host $(B)/tap
+
+distclean: ## remove everything generated, downloads too
+	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
 
 -include $(shell find $(B)/arm64 $(B)/native -name '*.d' 2>/dev/null)

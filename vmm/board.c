@@ -11,7 +11,7 @@
 
 #define MIB (UINT64_C(1) << 20)
 
-G_DEFINE_QUARK(eret - board - error - quark, board_error)
+G_DEFINE_QUARK(eret_board_error, board_error)
 
 static void board_device_free(gpointer data) {
   BoardDevice *device = data;

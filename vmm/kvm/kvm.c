@@ -17,7 +17,7 @@
 #define DEVICE_PATH     "/dev/kvm"
 #define IPA_BITS_LEGACY 40 /* of VM type 0, on kernels without KVM_CAP_ARM_VM_IPA_SIZE (before 4.20) */
 
-G_DEFINE_QUARK(eret - machine - error - quark, machine_error)
+G_DEFINE_QUARK(eret_machine_error, machine_error)
 
 void kvm_set_error(GError **error, const char *what) {
   g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "%s: %s", what, g_strerror(errno));

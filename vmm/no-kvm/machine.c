@@ -3,7 +3,7 @@
 
 #include <sys/utsname.h>
 
-G_DEFINE_QUARK(eret - machine - error - quark, machine_error)
+G_DEFINE_QUARK(eret_machine_error, machine_error)
 
 Machine *machine_new(const Config *config, GError **error) {
   struct utsname host;

@@ -1,0 +1,39 @@
+#!/bin/sh
+# What holds for the sources themselves: formatting, static analysis, layers. Prints TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+n=0
+
+# check NAME COMMAND...: passes when the command succeeds; its output becomes the diagnosis.
+check() {
+    name=$1
+    shift
+    n=$((n + 1))
+    if output=$("$@" 2>&1); then
+        echo "ok $n - $name"
+    else
+        echo "not ok $n - $name"
+        echo "$output" | sed 's/^/# /'
+    fi
+}
+
+# Passes when grep finds nothing.
+nothing() {
+    found=$(git grep -nE "$@") || return 0
+    echo "$found"
+    return 1
+}
+
+layers() {
+    nothing '#include *[<"](linux/kvm\.h|asm/kvm\.h|vmm/)' -- devices fdt && nothing '#include *"devices/' -- fdt
+}
+
+
+check "clang-format changes nothing" make -s check-format
+check "devices/ and fdt/ know neither KVM nor the monitor" layers
+check "clang-tidy finds nothing" make -s check-tidy
+if command -v shellcheck >/dev/null; then
+    # shellcheck disable=SC2046  # names without spaces
+    check "shellcheck finds nothing" shellcheck -x $(git ls-files '*.sh')
+fi
+echo "1..$n"
