@@ -141,7 +141,7 @@ static void place_high(Board *board) {
 
 /* A virtio console is not found through stdout-path: Linux must be told, unless the user names consoles. */
 static char *make_bootargs(const Config *config) {
-  if (config->console != CONSOLE_VIRTIO || !config->defaults || strstr(config->append, "console="))
+  if (config->console != CONSOLE_VIRTIO || strstr(config->append, "console="))
     return g_strdup(config->append);
   return g_strconcat("console=hvc0", *config->append ? " " : "", config->append, NULL);
 }

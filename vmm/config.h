@@ -11,7 +11,8 @@
 
 #include "vmm/boot/kernel.h"
 
-typedef enum { CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
+/* CONSOLE_AUTO is what nobody chose; a checked Config has another. */
+typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
 typedef enum { GIC_AUTO = 0, GIC_V2 = 2, GIC_V3 = 3 } GicVersion;
 typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
 

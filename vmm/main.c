@@ -7,7 +7,6 @@
 #include "vmm/cmd/command.h"
 
 static int cmd_help(int argc, char **argv);
-static int cmd_version(int argc, char **argv);
 
 static const struct {
   const char *name, *summary;
@@ -28,7 +27,7 @@ static int cmd_help(int argc, char **argv) {
   return EXIT_OK;
 }
 
-static int cmd_version(int argc, char **argv) {
+int cmd_version(int argc, char **argv) {
   printf("eret %s\n", ERET_VERSION);
   return EXIT_OK;
 }

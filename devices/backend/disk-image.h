@@ -18,16 +18,18 @@ typedef enum { DISK_IMAGE_READ, DISK_IMAGE_WRITE, DISK_IMAGE_FLUSH, DISK_IMAGE_D
 typedef enum { DISK_IMAGE_ENGINE_AUTO, DISK_IMAGE_ENGINE_IO_URING, DISK_IMAGE_ENGINE_THREADS } DiskImageEngine;
 
 typedef struct DiskImageRequest DiskImageRequest;
+/* The caller's until it is submitted; then the engine's, which may change all of it, until DONE. Offset and size lie inside the image. */
 struct DiskImageRequest {
   DiskImageOperation operation;
   uint64_t offset;   /* bytes */
   uint64_t size;     /* bytes; READ and WRITE: the sum of the vector */
-  struct iovec *iov; /* READ and WRITE; the engine may change it */
+  struct iovec *iov; /* READ and WRITE */
   unsigned n_iov;
   bool may_unmap; /* WRITE_ZEROES: the range may be deallocated */
   /* On the I/O thread. RESULT is 0 or a negative errno. */
   void (*done)(DiskImageRequest *request, int result);
-  uint64_t reserved[4]; /* the engine's */
+  DiskImageRequest *next; /* the engine's */
+  int result;             /* the engine's */
 };
 
 typedef enum { DISK_IMAGE_ERROR_OPEN, DISK_IMAGE_ERROR_TYPE, DISK_IMAGE_ERROR_BUSY, DISK_IMAGE_ERROR_ENGINE } DiskImageError;
@@ -46,9 +48,18 @@ uint64_t disk_image_size(const DiskImage *image); /* bytes */
 bool disk_image_read_only(const DiskImage *image);
 const char *disk_image_engine(const DiskImage *image); /* "io_uring" or "threads" */
 
+/*
+ * FUNCTION is called on the I/O thread after the last of each batch of completions, so that one interrupt can serve them all. Set before
+ * the first start.
+ */
+void disk_image_set_batch_end(DiskImage *image, void (*function)(void *opaque), void *opaque);
+
 /* Completions are delivered on THREAD from start until stop; stop waits for all requests in flight. Both on THREAD. */
 bool disk_image_start(DiskImage *image, IoThread *thread, GError **error);
 void disk_image_stop(DiskImage *image);
-/* Queues a request; disk_image_kick submits what is queued (one system call for many). On the I/O thread. */
+/*
+ * Queues a request; disk_image_kick submits what is queued (one system call for many). On the I/O thread, DONE included; what DONE queues
+ * is submitted at the end of its batch.
+ */
 void disk_image_submit(DiskImage *image, DiskImageRequest *request);
 void disk_image_kick(DiskImage *image);

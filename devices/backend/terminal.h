@@ -10,7 +10,7 @@
 
 typedef enum {
   TERMINAL_QUIT, /* Ctrl-A x */
-  TERMINAL_GONE, /* the reader of the output has gone (EPIPE, EIO): reported once */
+  TERMINAL_GONE, /* the output cannot be written any more (EPIPE, EIO ...) and vanishes from now on: reported once */
 } TerminalEvent;
 
 /*

@@ -18,11 +18,12 @@
 #define ZSTD_FRAME_MAGIC       0xfd2fb528 /* RFC 8878, 3.1.1 */
 #define SKIPPABLE_MAGIC        0x184d2a50 /* RFC 8878, 3.1.2 and lz4_Frame_format.md: the low four bits are free */
 #define SKIPPABLE_MAGIC_MASK   0xfffffff0
-#define LZ4_FRAME_MAGIC        0x184d2204 /* lz4_Frame_format.md, "Magic Number" */
-#define LZ4_LEGACY_FRAME_MAGIC 0x184c2102 /* lz4_Frame_format.md, "Legacy frame" */
-#define LZ4_LEGACY_BLOCK       (8u << 20) /* the same: every block but the last unpacks to this */
-#define GZIP_WINDOW_BITS       (16 + 15)  /* zlib.h, inflateInit2: 16 asks for a gzip header, 15 is the largest window */
-#define OUTPUT_FIRST           (1u << 20) /* first size of the buffer; it doubles from there */
+#define LZ4_FRAME_MAGIC        0x184d2204  /* lz4_Frame_format.md, "Magic Number" */
+#define LZ4_LEGACY_FRAME_MAGIC 0x184c2102  /* lz4_Frame_format.md, "Legacy frame" */
+#define LZ4_LEGACY_BLOCK       (8u << 20)  /* the same: every block but the last unpacks to this */
+#define GZIP_WINDOW_BITS       (16 + 15)   /* zlib.h, inflateInit2: 16 asks for a gzip header, 15 is the largest window */
+#define OUTPUT_FIRST           (64u << 10) /* first size of the buffer; it doubles from there */
+#define LZ4_EXPANSION          255         /* no byte of lz4 data makes more than this many (lz4_Block_format.md: a length byte) */
 
 /* What has been unpacked so far. CAPACITY goes to MAX + 1, so that "too large" is seen by the one byte too many. */
 typedef struct {
@@ -54,7 +55,7 @@ static bool output_reserve(Output *output, gsize wanted, GError **error) {
   while (capacity - output->size < wanted && capacity <= output->max)
     capacity *= 2;
   capacity = MIN(capacity, output->max + 1);
-  if (output->size == capacity || capacity > output->capacity) {
+  if (capacity > output->capacity) {
     uint8_t *data = g_try_realloc(output->data, capacity);
     if (!data) {
       g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_READ, "no memory for %" G_GSIZE_FORMAT " bytes of unpacked kernel", capacity);
@@ -163,7 +164,8 @@ static bool unpack_lz4(const uint8_t *data, gsize size, Output *output, GError *
 
 /*
  * The legacy format has no end mark: a block that unpacks to less than 8 MiB is the last, and so is one at the end of the file. What may
- * follow: another magic and more blocks, the unpacked size in four bytes (the kernel's build appends it), or anything at all after a short block.
+ * follow: another magic and more blocks, zeros, the unpacked size in four bytes (the kernel's build appends it), or anything at all after a
+ * short block.
  */
 static bool unpack_lz4_legacy(const uint8_t *data, gsize size, Output *output, GError **error) {
   gsize position = 4, last = LZ4_LEGACY_BLOCK;
@@ -175,15 +177,16 @@ static bool unpack_lz4_legacy(const uint8_t *data, gsize size, Output *output, G
       last = LZ4_LEGACY_BLOCK;
       continue;
     }
-    if (last < LZ4_LEGACY_BLOCK || (left == 4 && block == (uint32_t)output->size))
+    if (last < LZ4_LEGACY_BLOCK || (output->size && left >= 4 && block == 0) || (left == 4 && block == (uint32_t)output->size))
       break;
     if (left < 4 || block > left - 4)
       return set_truncated(error, COMPRESSION_LZ4_LEGACY), false;
-    if (!output_reserve(output, LZ4_LEGACY_BLOCK, error))
+    gsize wanted = MIN((gsize)block * LZ4_EXPANSION, LZ4_LEGACY_BLOCK);
+    if (!output_reserve(output, wanted, error))
       return false;
     gsize room = MIN(output_room(output), LZ4_LEGACY_BLOCK);
     int unpacked = LZ4_decompress_safe((const char *)data + position + 4, (char *)output->data + output->size, block, room);
-    if (unpacked <= 0 && room < LZ4_LEGACY_BLOCK) {
+    if (unpacked <= 0 && room < wanted) {
       /* Most likely for want of room: the limit is near. */
       output->size = output->max + 1;
       return output_reserve(output, 0, error);

@@ -50,9 +50,9 @@ KernelImage *kernel_parse_elf(GBytes *contents, GError **error);
 /* "x86-64", "RISC-V" ...; NULL for an unknown e_machine. */
 const char *kernel_elf_machine(unsigned machine);
 
-/* EFI zboot: unpacks the payload. *COMPRESSION is static text. */
+/* EFI zboot: unpacks the payload. *PACKING: "EFI zboot, gzip", static text. */
 bool kernel_is_zboot(const uint8_t *data, gsize size);
-GBytes *kernel_unpack_zboot(GBytes *contents, const char **compression, GError **error);
+GBytes *kernel_unpack_zboot(GBytes *contents, const char **packing, GError **error);
 
 /* The machine field of the PE header that an MZ header points to; 0: there is none. */
 unsigned kernel_pe_machine(const uint8_t *data, gsize size);

@@ -20,7 +20,7 @@
   "a flat binary needs --kernel-format raw"
 #define SMALLEST_KERNEL 64 /* the header of an Image and that of an ELF64 file have this size */
 
-G_DEFINE_QUARK(eret - kernel - error, kernel_error)
+G_DEFINE_QUARK(eret_kernel_error, kernel_error)
 
 KernelImage *kernel_image_new(const char *description, GBytes *contents) {
   KernelImage *image = g_new0(KernelImage, 1);
@@ -81,14 +81,8 @@ static GBytes *unpack(GBytes *contents, const char **packing, GError **error) {
   gsize size;
   const uint8_t *data = g_bytes_get_data(contents, &size);
   *packing = NULL;
-  if (kernel_is_zboot(data, size)) {
-    const char *compression;
-    GBytes *payload = kernel_unpack_zboot(contents, &compression, error);
-    *packing = payload && !strcmp(compression, "gzip")   ? "EFI zboot, gzip"
-               : payload && !strcmp(compression, "zstd") ? "EFI zboot, zstd"
-                                                         : "EFI zboot, lz4";
-    return payload;
-  }
+  if (kernel_is_zboot(data, size))
+    return kernel_unpack_zboot(contents, packing, error);
   Compression compression = decompress_detect(data, size);
   if (compression == COMPRESSION_NONE)
     return g_bytes_ref(contents);

@@ -6,11 +6,11 @@
  */
 #include "vmm/boot/kernel-formats.h"
 
-#define FDT_ALIGNMENT    0x200000      /* in one 2 MiB block: booting.rst, "Setup the device tree" */
-#define INITRD_ALIGNMENT 0x10000       /* the largest page size: the guest frees it by pages */
-#define WINDOW_ALIGNMENT (1ull << 30)  /* booting.rst: kernel and initrd within a 1 GiB aligned window ... */
-#define WINDOW_SIZE      (32ull << 30) /* ... of up to 32 GiB */
-#define MEMORY_GRANULE   0x200000      /* of --memory */
+#define FDT_ALIGNMENT    0x200000             /* in one 2 MiB block: booting.rst, "Setup the device tree" */
+#define INITRD_ALIGNMENT 0x10000              /* the largest page size: the guest frees it by pages */
+#define WINDOW_ALIGNMENT (UINT64_C(1) << 30)  /* booting.rst: kernel and initrd within a 1 GiB aligned window ... */
+#define WINDOW_SIZE      (UINT64_C(32) << 30) /* ... of up to 32 GiB */
+#define MEMORY_MIN       0x1000000            /* the least that --memory takes */
 
 /* Rounds up. False: beyond 64 bits. */
 static bool align_up(uint64_t *value, uint64_t alignment) {
@@ -33,7 +33,7 @@ static bool take(uint64_t *top, uint64_t alignment, uint64_t size, uint64_t *sta
 
 /* The next power of two, or above 1 GiB the next full GiB: a size people would write. */
 static char *suggest_memory(uint64_t needed) {
-  uint64_t size = MEMORY_GRANULE;
+  uint64_t size = MEMORY_MIN;
   while (size < needed && size < WINDOW_ALIGNMENT)
     size *= 2;
   if (size < needed)
@@ -44,11 +44,11 @@ static char *suggest_memory(uint64_t needed) {
 static bool fail_memory(uint64_t end, uint64_t ram_base, uint64_t ram_size, const BootPlacement *placement, GError **error) {
   uint64_t needed = end - ram_base;
   g_autofree char *suggestion = suggest_memory(needed);
-  g_autofree char *initrd = placement->initrd_size
-                                ? g_strdup_printf(" and its initrd (%" G_GUINT64_FORMAT " MiB)", (placement->initrd_size + 0xfffff) >> 20)
-                                : g_strdup("");
+  g_autofree char *needs =
+      placement->initrd_size ? g_strdup_printf(" and its initrd (%" G_GUINT64_FORMAT " MiB) need", (placement->initrd_size + 0xfffff) >> 20)
+                             : g_strdup(" needs");
   g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT,
-              "the kernel%s needs at least %" G_GUINT64_FORMAT " MiB of memory, the machine has %" G_GUINT64_FORMAT " MiB; try %s", initrd,
+              "the kernel%s at least %" G_GUINT64_FORMAT " MiB of memory, the machine has %" G_GUINT64_FORMAT " MiB; try %s", needs,
               needed / 0x100000 + (needed % 0x100000 != 0), ram_size >> 20, suggestion);
   return false;
 }

@@ -13,14 +13,16 @@
 #define ZBOOT_COMPRESSION_SIZE 32
 
 /* The names are those of the kernel's build rules. Its lz4 is the legacy format. */
-static const struct {
+typedef struct {
   const char *name;
   Compression compression;
-} payloads[] = {
-    {"gzip", COMPRESSION_GZIP},
-    {"zstd22", COMPRESSION_ZSTD},
-    {"zstd", COMPRESSION_ZSTD},
-    {"lz4", COMPRESSION_LZ4_LEGACY},
+  const char *packing; /* for people */
+} Payload;
+static const Payload payloads[] = {
+    {"gzip", COMPRESSION_GZIP, "EFI zboot, gzip"},
+    {"zstd22", COMPRESSION_ZSTD, "EFI zboot, zstd"},
+    {"zstd", COMPRESSION_ZSTD, "EFI zboot, zstd"},
+    {"lz4", COMPRESSION_LZ4_LEGACY, "EFI zboot, lz4"},
 };
 
 bool kernel_is_zboot(const uint8_t *data, gsize size) {
@@ -35,23 +37,23 @@ static char *compression_text(const uint8_t *data) {
   return g_strndup((const char *)data + ZBOOT_COMPRESSION, length);
 }
 
-static Compression find_compression(const uint8_t *data, GError **error) {
+static const Payload *find_payload(const uint8_t *data, GError **error) {
   g_autofree char *text = compression_text(data);
   for (unsigned i = 0; i < G_N_ELEMENTS(payloads); i++) {
     if (!strcmp(text, payloads[i].name))
-      return payloads[i].compression;
+      return &payloads[i];
   }
   g_set_error(
       error, KERNEL_ERROR, KERNEL_ERROR_UNSUPPORTED,
       "it is an EFI zboot kernel compressed with \"%s\"; gzip, zstd and lz4 are supported: unpack it, or build with CONFIG_KERNEL_GZIP",
       text);
-  return COMPRESSION_NONE;
+  return NULL;
 }
 
-GBytes *kernel_unpack_zboot(GBytes *contents, const char **compression, GError **error) {
+GBytes *kernel_unpack_zboot(GBytes *contents, const char **packing, GError **error) {
   gsize size;
   const uint8_t *data = g_bytes_get_data(contents, &size);
-  *compression = NULL;
+  *packing = NULL;
   if (size < ZBOOT_HEADER_SIZE) {
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_CORRUPT, "it is an EFI zboot kernel truncated within its header");
     return NULL;
@@ -61,8 +63,8 @@ GBytes *kernel_unpack_zboot(GBytes *contents, const char **compression, GError *
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_FORMAT, "it is %s, and eret's guests are AArch64", kernel_identify(data, size));
     return NULL;
   }
-  Compression kind = find_compression(data, error);
-  if (kind == COMPRESSION_NONE)
+  const Payload *kind = find_payload(data, error);
+  if (!kind)
     return NULL;
   uint64_t offset = le32(data + ZBOOT_PAYLOAD_OFFSET), length = le32(data + ZBOOT_PAYLOAD_SIZE);
   if (offset < ZBOOT_HEADER_SIZE || length == 0 || offset + length > size) {
@@ -72,8 +74,8 @@ GBytes *kernel_unpack_zboot(GBytes *contents, const char **compression, GError *
                 length, offset, size);
     return NULL;
   }
-  *compression = decompress_name(kind);
-  GBytes *payload = decompress_bytes(kind, data + offset, length, DECOMPRESS_MAX, error);
+  *packing = kind->packing;
+  GBytes *payload = decompress_bytes(kind->compression, data + offset, length, DECOMPRESS_MAX, error);
   if (!payload)
     g_prefix_error(error, "it is an EFI zboot kernel, but ");
   return payload;

@@ -14,3 +14,4 @@ enum {
 
 /* ARGV holds what follows the command's name. */
 int cmd_run(int argc, char **argv);
+int cmd_version(int argc, char **argv);

@@ -1,5 +1,6 @@
 /* `eret run`: one machine, from flags to exit status. */
 #include <stdio.h>
+#include <string.h>
 
 #include "vmm/boot/boot.h"
 #include "vmm/cmd/command.h"
@@ -82,6 +83,10 @@ static int run(const Config *config) {
 int cmd_run(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   bool help = false;
+
+  for (int i = 0; i < argc; i++)
+    if (strcmp(argv[i], "--version") == 0)
+      return cmd_version(0, NULL);
   g_autoptr(Config) config = config_parse(argc, argv, &help, &error);
 
   if (help) {

@@ -1,0 +1,74 @@
+/*
+ * What disk-image.c asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or threads (disk-image-threads.c).
+ * Everything here runs on the I/O thread, except disk_request_perform, which is what a worker thread does.
+ */
+#pragma once
+
+#include "devices/backend/disk-image.h"
+
+typedef struct DiskEngine DiskEngine;
+
+typedef struct {
+  const char *name;
+  void (*start)(DiskEngine *engine, IoThread *thread);
+  /* Waits until nothing is outstanding, including what the callbacks add meanwhile. */
+  void (*drain)(DiskEngine *engine);
+  void (*stop)(DiskEngine *engine); /* after drain */
+  void (*submit)(DiskEngine *engine, DiskImageRequest *request);
+  void (*kick)(DiskEngine *engine);
+  void (*free)(DiskEngine *engine); /* stopped */
+} DiskEngineOps;
+
+struct DiskEngine {
+  const DiskEngineOps *ops;
+  int fd; /* the image's */
+  bool block_device;
+  unsigned outstanding; /* submitted, DONE not yet called */
+  void (*batch_end)(void *opaque);
+  void *opaque;
+};
+
+/* NULL, with errno, where the host has no io_uring for us. */
+DiskEngine *disk_engine_uring_new(int fd, bool block_device);
+DiskEngine *disk_engine_threads_new(int fd, bool block_device);
+
+/* Requests in order, linked through their NEXT. */
+typedef struct {
+  DiskImageRequest *first, *last;
+} DiskRequestList;
+
+static inline void disk_request_list_append(DiskRequestList *list, DiskImageRequest *request) {
+  request->next = NULL;
+  if (list->first)
+    list->last->next = request;
+  else
+    list->first = request;
+  list->last = request;
+}
+
+static inline DiskImageRequest *disk_request_list_take(DiskRequestList *list) {
+  DiskImageRequest *request = list->first;
+
+  if (request)
+    list->first = request->next;
+  return request;
+}
+
+/* The next preadv or pwritev of a READ or WRITE may take this many elements of its vector. */
+unsigned disk_request_n_iov(const DiskImageRequest *request);
+/* SIZE bytes of a READ or WRITE are done: drops them from its front. */
+void disk_request_advance(DiskImageRequest *request, uint64_t size);
+/* The whole request with plain system calls, waiting for them: 0 or a negative errno. Any thread. */
+int disk_request_perform(int fd, bool block_device, DiskImageRequest *request);
+
+/* For engines: the request is over. */
+static inline void disk_engine_finish(DiskEngine *engine, DiskImageRequest *request, int result) {
+  engine->outstanding--;
+  request->done(request, result);
+}
+
+static inline void disk_engine_end_batch(DiskEngine *engine) {
+  if (engine->batch_end)
+    engine->batch_end(engine->opaque);
+  engine->ops->kick(engine);
+}

@@ -1,0 +1,246 @@
+/*
+ * The engine on io_uring: reads, writes and flushes go to the kernel many at a time with one system call, and an event descriptor that
+ * the kernel signals brings the completions to the I/O thread. Discards, zeroing, and whatever the ring turns down go to a helper
+ * of threads, which knows what to fall back on; it is made when first needed. See io_uring(7), io_uring_enter(2).
+ *
+ * At most DEPTH requests are in the ring, so the completion ring (twice as long) cannot overflow; others wait in `queued`. A flush is an
+ * fdatasync that begins after it was submitted, so it covers every write whose completion came before.
+ *
+ * Locks: none; all of it belongs to the I/O thread.
+ */
+#include <errno.h>
+#include <liburing.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "devices/backend/disk-image-engine.h"
+
+#define DEPTH    128
+#define RETRY_US 1000
+
+typedef struct {
+  DiskEngine base;
+  DiskEngine *helper; /* or NULL; started when this one is */
+  IoThread *thread;   /* while started */
+  IoWatch *watch;
+  struct io_uring ring;
+  bool have_ring;
+  int event_fd;
+  DiskRequestList queued;
+  unsigned in_ring;
+} UringEngine;
+
+static void prepare(UringEngine *self, struct io_uring_sqe *sqe, DiskImageRequest *request) {
+  switch (request->operation) {
+  case DISK_IMAGE_READ:
+    io_uring_prep_readv(sqe, self->base.fd, request->iov, disk_request_n_iov(request), request->offset);
+    break;
+  case DISK_IMAGE_WRITE:
+    io_uring_prep_writev(sqe, self->base.fd, request->iov, disk_request_n_iov(request), request->offset);
+    break;
+  default:
+    io_uring_prep_fsync(sqe, self->base.fd, IORING_FSYNC_DATASYNC);
+    break;
+  }
+  io_uring_sqe_set_data(sqe, request);
+}
+
+/*
+ * What the kernel does not take (it has no memory just now) stays in the submission ring. Completions kick again, but there may be none to
+ * come, so the I/O thread wakes itself.
+ */
+static void submit_prepared(UringEngine *self) {
+  int submitted;
+
+  do
+    submitted = io_uring_submit(&self->ring);
+  while (submitted == -EINTR || (submitted > 0 && io_uring_sq_ready(&self->ring)));
+  if (submitted <= 0)
+    eventfd_write(self->event_fd, 1);
+}
+
+static void uring_kick(DiskEngine *engine) {
+  UringEngine *self = (UringEngine *)engine;
+
+  if (self->helper)
+    self->helper->ops->kick(self->helper);
+  while (self->queued.first && self->in_ring < DEPTH) {
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
+
+    if (!sqe)
+      break;
+    prepare(self, sqe, disk_request_list_take(&self->queued));
+    self->in_ring++;
+  }
+  if (io_uring_sq_ready(&self->ring))
+    submit_prepared(self);
+}
+
+/* What the callbacks of a helper's batch have submitted may be for the ring. */
+static void helper_batch_end(void *opaque) {
+  UringEngine *self = opaque;
+
+  disk_engine_end_batch(&self->base);
+}
+
+static void delegate(UringEngine *self, DiskImageRequest *request) {
+  if (!self->helper) {
+    self->helper = disk_engine_threads_new(self->base.fd, self->base.block_device);
+    if (self->helper) {
+      self->helper->batch_end = helper_batch_end;
+      self->helper->opaque = self;
+      self->helper->ops->start(self->helper, self->thread);
+    }
+  }
+  if (!self->helper) {
+    /* No descriptor left for a helper. */
+    disk_engine_finish(&self->base, request, disk_request_perform(self->base.fd, self->base.block_device, request));
+    return;
+  }
+  self->base.outstanding--;
+  self->helper->ops->submit(self->helper, request);
+}
+
+static void uring_submit(DiskEngine *engine, DiskImageRequest *request) {
+  UringEngine *self = (UringEngine *)engine;
+
+  engine->outstanding++;
+  if (request->operation == DISK_IMAGE_DISCARD || request->operation == DISK_IMAGE_WRITE_ZEROES)
+    delegate(self, request);
+  else
+    disk_request_list_append(&self->queued, request);
+}
+
+static void complete(UringEngine *self, DiskImageRequest *request, int result) {
+  bool transfers = request->operation != DISK_IMAGE_FLUSH;
+
+  if (result > 0 && transfers) {
+    disk_request_advance(request, (uint64_t)result);
+    result = 0;
+    if (request->size) {
+      disk_request_list_append(&self->queued, request); /* the rest of a short transfer */
+      return;
+    }
+  } else if (result == 0 && transfers && request->size) {
+    result = -EIO; /* the file has shrunk under us */
+  }
+  if (result == -EINTR)
+    disk_request_list_append(&self->queued, request);
+  else if (result == -EAGAIN || result == -ECANCELED || result == -EINVAL || result == -EOPNOTSUPP)
+    delegate(self, request); /* plain system calls may do it, or else give the true reason */
+  else
+    disk_engine_finish(&self->base, request, result);
+}
+
+static void reap(UringEngine *self) {
+  struct io_uring_cqe *cqe;
+  bool any = false;
+
+  while (io_uring_peek_cqe(&self->ring, &cqe) == 0) {
+    DiskImageRequest *request = io_uring_cqe_get_data(cqe);
+    int result = cqe->res;
+
+    /* First give the slot back: DONE may submit, and must find what is true. */
+    io_uring_cqe_seen(&self->ring, cqe);
+    self->in_ring--;
+    complete(self, request, result);
+    any = true;
+  }
+  if (any)
+    disk_engine_end_batch(&self->base);
+}
+
+static void completed(void *opaque) {
+  UringEngine *self = opaque;
+  eventfd_t count;
+
+  eventfd_read(self->event_fd, &count); /* back to not readable; the ring is what counts */
+  reap(self);
+  uring_kick(&self->base);
+}
+
+static void uring_start(DiskEngine *engine, IoThread *thread) {
+  UringEngine *self = (UringEngine *)engine;
+
+  self->thread = thread;
+  self->watch = io_thread_watch(thread, self->event_fd, completed, self);
+  if (self->helper)
+    self->helper->ops->start(self->helper, thread);
+}
+
+static void uring_drain(DiskEngine *engine) {
+  UringEngine *self = (UringEngine *)engine;
+
+  while (engine->outstanding || (self->helper && self->helper->outstanding)) {
+    struct io_uring_cqe *cqe;
+
+    uring_kick(engine);
+    if (self->in_ring > io_uring_sq_ready(&self->ring)) {
+      if (io_uring_wait_cqe(&self->ring, &cqe) == 0)
+        reap(self);
+    } else if (self->helper && self->helper->outstanding) {
+      self->helper->ops->drain(self->helper);
+    } else {
+      g_usleep(RETRY_US); /* the kernel took nothing */
+    }
+  }
+}
+
+static void uring_stop(DiskEngine *engine) {
+  UringEngine *self = (UringEngine *)engine;
+
+  if (self->helper)
+    self->helper->ops->stop(self->helper);
+  g_clear_pointer(&self->watch, io_watch_free);
+  self->thread = NULL;
+}
+
+static void uring_free(DiskEngine *engine) {
+  UringEngine *self = (UringEngine *)engine;
+
+  if (self->helper)
+    self->helper->ops->free(self->helper);
+  if (self->have_ring)
+    io_uring_queue_exit(&self->ring);
+  if (self->event_fd >= 0)
+    close(self->event_fd);
+  g_free(self);
+}
+
+static const DiskEngineOps uring_ops = {
+    .name = "io_uring",
+    .start = uring_start,
+    .drain = uring_drain,
+    .stop = uring_stop,
+    .submit = uring_submit,
+    .kick = uring_kick,
+    .free = uring_free,
+};
+
+/* 0 or a negative errno. */
+static int set_up(UringEngine *self) {
+  int result;
+
+  self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (self->event_fd < 0)
+    return -errno;
+  result = io_uring_queue_init(DEPTH, &self->ring, 0);
+  if (result < 0)
+    return result;
+  self->have_ring = true;
+  return io_uring_register_eventfd(&self->ring, self->event_fd);
+}
+
+DiskEngine *disk_engine_uring_new(int fd, bool block_device) {
+  UringEngine *self = g_new0(UringEngine, 1);
+  int result;
+
+  self->base = (DiskEngine){.ops = &uring_ops, .fd = fd, .block_device = block_device};
+  result = set_up(self);
+  if (result < 0) {
+    uring_free(&self->base);
+    errno = -result;
+    return NULL;
+  }
+  return &self->base;
+}

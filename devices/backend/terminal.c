@@ -1,0 +1,410 @@
+/*
+ * The user's terminal, a pipe or a file as a character backend: one GSource on the default main context that watches the input while there
+ * is somewhere to put it, and the output while there is something to write.
+ *
+ * Output goes through a ring, written by any thread and emptied by the main loop, which is woken only when the ring was empty before. The
+ * user's descriptors keep their flags, as others share them (O_NONBLOCK would outlive us); so that a reader who stalls cannot stall the
+ * main loop, a terminal or pipe is opened a second time for writing without blocking, and where that fails writes are small and wait for
+ * poll(2).
+ *
+ * Input from a terminal is read ahead, so that Ctrl-A x works even when the guest takes nothing; from a pipe or file no more is read than the
+ * front end takes.
+ *
+ * Locks: `lock` guards the ring's counters and `refused`; it is held neither in system calls nor in callbacks. `front_full` is atomic.
+ */
+#include "devices/backend/terminal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "devices/backend/escape.h"
+#include "devices/backend/raw-mode.h"
+
+#define OUTPUT_SIZE (64 * 1024)
+#define INPUT_SIZE  4096
+#define READ_MAX    (INPUT_SIZE / ESCAPE_MAX_OUTPUT) /* what it becomes fits in any case */
+
+typedef struct Terminal Terminal;
+
+typedef struct {
+  GSource source; /* first: this is the source */
+  Terminal *terminal;
+} TerminalSource;
+
+struct Terminal {
+  CharBackend base;
+  int in_fd, out_fd;
+  int write_fd;     /* out_fd, or a second description of the same file that does not block */
+  size_t write_max; /* bytes at once that cannot block after poll has said yes */
+  bool in_is_terminal, out_is_terminal;
+  void (*event)(TerminalEvent event, void *opaque);
+  void *opaque;
+  TerminalSource *source;
+  gpointer in_tag, out_tag; /* while watched */
+
+  /* Main thread. */
+  Escape escape;
+  bool input_ended;
+  bool output_gone;
+  uint8_t input[INPUT_SIZE]; /* read, not yet taken by the front end: input_start .. input_end */
+  size_t input_start, input_end;
+
+  int front_full; /* atomic: the front end had no room, and has not called accept since */
+
+  GMutex lock;
+  uint8_t *output; /* a ring of OUTPUT_SIZE bytes, made when first used */
+  size_t output_start, output_size;
+  bool refused; /* a write was short */
+  bool vanish;  /* nobody reads: output is taken and forgotten */
+};
+
+/* Output. */
+
+static size_t terminal_write(CharBackend *backend, const uint8_t *bytes, size_t size) {
+  Terminal *self = (Terminal *)backend;
+  size_t taken, end, first;
+  bool wake;
+
+  g_mutex_lock(&self->lock);
+  if (self->vanish) {
+    g_mutex_unlock(&self->lock);
+    return size;
+  }
+  if (!self->output)
+    self->output = g_malloc(OUTPUT_SIZE);
+  taken = MIN(size, OUTPUT_SIZE - self->output_size);
+  end = (self->output_start + self->output_size) % OUTPUT_SIZE;
+  first = MIN(taken, OUTPUT_SIZE - end);
+  memcpy(self->output + end, bytes, first);
+  memcpy(self->output, bytes + first, taken - first);
+  wake = taken && !self->output_size;
+  self->output_size += taken;
+  self->refused |= taken < size;
+  g_mutex_unlock(&self->lock);
+  if (wake)
+    g_main_context_wakeup(NULL);
+  return taken;
+}
+
+/* A reader that has gone is an error code, not the end of the process. */
+static ssize_t write_without_signal(int fd, const void *bytes, size_t size) {
+  static const struct timespec no_wait = {0};
+  sigset_t pipe_signal, before;
+  ssize_t written;
+  int saved_errno;
+
+  sigemptyset(&pipe_signal);
+  sigaddset(&pipe_signal, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  written = write(fd, bytes, size);
+  saved_errno = errno;
+  if (written < 0 && saved_errno == EPIPE && !sigismember(&before, SIGPIPE))
+    sigtimedwait(&pipe_signal, NULL, &no_wait);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  errno = saved_errno;
+  return written;
+}
+
+static void lose_output(Terminal *self) {
+  g_mutex_lock(&self->lock);
+  self->vanish = true;
+  self->output_size = 0;
+  g_mutex_unlock(&self->lock);
+  if (self->output_gone)
+    return;
+  self->output_gone = true;
+  self->event(TERMINAL_GONE, self->opaque);
+}
+
+/* The bytes at the ring's front, in one piece. They stay where they are: other threads only append. */
+static size_t output_front(Terminal *self, const uint8_t **bytes) {
+  size_t size;
+
+  g_mutex_lock(&self->lock);
+  *bytes = self->output + self->output_start;
+  size = MIN(self->output_size, OUTPUT_SIZE - self->output_start);
+  g_mutex_unlock(&self->lock);
+  return MIN(size, self->write_max);
+}
+
+/* Drops SIZE bytes from the front; whether a front end waits for room and there is enough of it to be worth the way. */
+static bool output_advance(Terminal *self, size_t size) {
+  bool announce;
+
+  g_mutex_lock(&self->lock);
+  self->output_start = (self->output_start + size) % OUTPUT_SIZE;
+  self->output_size -= size;
+  announce = self->refused && self->output_size <= OUTPUT_SIZE / 2;
+  self->refused &= !announce;
+  g_mutex_unlock(&self->lock);
+  return announce;
+}
+
+/* One write of what poll has announced; how many bytes left the ring. */
+static size_t drain(Terminal *self) {
+  const uint8_t *bytes;
+  size_t size = output_front(self, &bytes);
+  ssize_t written;
+
+  if (!size)
+    return 0;
+  written = write_without_signal(self->write_fd, bytes, size);
+  if (written < 0) {
+    /* A full disk (ENOSPC) or a file at its limit will not get better either; the guest must not hang over it. */
+    if (errno != EAGAIN && errno != EINTR)
+      lose_output(self);
+    written = 0;
+  }
+  if ((written > 0 ? output_advance(self, (size_t)written) : self->output_gone) && self->base.frontend)
+    self->base.frontend->writable(self->base.opaque);
+  return (size_t)written;
+}
+
+void terminal_flush(CharBackend *backend, unsigned timeout_ms) {
+  Terminal *self = (Terminal *)backend;
+  size_t left;
+
+  g_mutex_lock(&self->lock);
+  left = self->output_size;
+  g_mutex_unlock(&self->lock);
+  while (left && !self->output_gone) {
+    struct pollfd ready = {.fd = self->write_fd, .events = POLLOUT};
+    int polled = poll(&ready, 1, (int)MIN(timeout_ms, INT_MAX));
+
+    if (polled == 0 || (polled < 0 && errno != EINTR))
+      return;
+    if (polled > 0)
+      left -= MIN(left, drain(self));
+  }
+}
+
+/* Input. */
+
+/* On the way to the terminal it may overtake the guest's output: then it is there even when that floods. */
+static void show_help(const Terminal *self) {
+  int fd = self->out_is_terminal ? self->write_fd : self->in_fd;
+  struct pollfd ready = {.fd = fd, .events = POLLOUT};
+
+  if (poll(&ready, 1, 0) == 1 && write_without_signal(fd, escape_help, strlen(escape_help)) < 0)
+    g_debug("no help on the terminal: %s", g_strerror(errno));
+}
+
+static void take_input(Terminal *self, const uint8_t *bytes, size_t size) {
+  if (!self->in_is_terminal) {
+    memcpy(self->input + self->input_end, bytes, size);
+    self->input_end += size;
+    return;
+  }
+  for (size_t i = 0; i < size; i++) {
+    unsigned n;
+    EscapeCommand command = escape_byte(&self->escape, bytes[i], self->input + self->input_end, &n);
+
+    self->input_end += n;
+    if (command == ESCAPE_HELP)
+      show_help(self);
+    else if (command == ESCAPE_QUIT)
+      self->event(TERMINAL_QUIT, self->opaque);
+  }
+}
+
+/*
+ * How much the front end takes. `front_full` is set before it is asked: an accept that comes between question and answer then clears it
+ * again, and is not lost.
+ */
+static size_t front_room(Terminal *self) {
+  size_t room;
+
+  if (!self->base.frontend)
+    return 0;
+  g_atomic_int_set(&self->front_full, 1);
+  room = self->base.frontend->room(self->base.opaque);
+  if (room)
+    g_atomic_int_set(&self->front_full, 0);
+  return room;
+}
+
+static void deliver(Terminal *self) {
+  while (self->input_start < self->input_end) {
+    size_t size = MIN(front_room(self), self->input_end - self->input_start);
+
+    if (!size)
+      return;
+    self->base.frontend->receive(self->base.opaque, self->input + self->input_start, size);
+    self->input_start += size;
+  }
+  self->input_start = self->input_end = 0;
+}
+
+static void read_input(Terminal *self) {
+  uint8_t bytes[READ_MAX];
+  size_t wanted = sizeof bytes;
+  ssize_t size;
+
+  if (self->in_is_terminal) {
+    memmove(self->input, self->input + self->input_start, self->input_end - self->input_start);
+    self->input_end -= self->input_start;
+    self->input_start = 0;
+    wanted = MIN(wanted, (sizeof self->input - self->input_end) / ESCAPE_MAX_OUTPUT);
+  } else {
+    wanted = MIN(wanted, front_room(self));
+  }
+  if (!wanted)
+    return;
+  size = read(self->in_fd, bytes, wanted);
+  if (size > 0)
+    take_input(self, bytes, (size_t)size);
+  else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+    self->input_ended = true;
+}
+
+static void terminal_accept(CharBackend *backend) {
+  Terminal *self = (Terminal *)backend;
+
+  g_atomic_int_set(&self->front_full, 0);
+  g_main_context_wakeup(NULL);
+}
+
+/* The source. */
+
+static bool wants_input(Terminal *self) {
+  if (self->input_ended || !self->base.frontend)
+    return false;
+  if (self->in_is_terminal)
+    return self->input_end - self->input_start <= INPUT_SIZE - ESCAPE_MAX_OUTPUT;
+  return self->input_start == self->input_end && !g_atomic_int_get(&self->front_full);
+}
+
+static bool wants_output(Terminal *self) {
+  bool wanted;
+
+  g_mutex_lock(&self->lock);
+  wanted = self->output_size > 0;
+  g_mutex_unlock(&self->lock);
+  return wanted;
+}
+
+static bool can_deliver(Terminal *self) {
+  return self->base.frontend && self->input_start < self->input_end && !g_atomic_int_get(&self->front_full);
+}
+
+/* A descriptor that is not wanted is not polled at all: a hang-up would be reported without end. */
+static void watch(Terminal *self, gpointer *tag, int fd, GIOCondition condition, bool wanted) {
+  GSource *source = &self->source->source;
+
+  if (wanted && !*tag) {
+    *tag = g_source_add_unix_fd(source, fd, condition);
+  } else if (!wanted && *tag) {
+    g_source_remove_unix_fd(source, *tag);
+    *tag = NULL;
+  }
+}
+
+static gboolean source_prepare(GSource *source, gint *timeout) {
+  Terminal *self = ((TerminalSource *)source)->terminal;
+
+  watch(self, &self->in_tag, self->in_fd, G_IO_IN, wants_input(self));
+  watch(self, &self->out_tag, self->write_fd, G_IO_OUT, wants_output(self));
+  *timeout = -1;
+  return can_deliver(self);
+}
+
+static bool is_ready(Terminal *self, gpointer tag) {
+  return tag && g_source_query_unix_fd(&self->source->source, tag);
+}
+
+static gboolean source_check(GSource *source) {
+  Terminal *self = ((TerminalSource *)source)->terminal;
+
+  return is_ready(self, self->in_tag) || is_ready(self, self->out_tag) || can_deliver(self);
+}
+
+static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data) {
+  Terminal *self = ((TerminalSource *)source)->terminal;
+
+  if (is_ready(self, self->out_tag))
+    drain(self);
+  if (is_ready(self, self->in_tag))
+    read_input(self);
+  deliver(self);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_funcs = {.prepare = source_prepare, .check = source_check, .dispatch = source_dispatch};
+
+/* Beginning and end. */
+
+static bool is_pty_master(int fd) {
+  unsigned number;
+
+  return ioctl(fd, TIOCGPTN, &number) == 0;
+}
+
+/*
+ * A description of the output's file of our own can be non-blocking without anybody noticing. Not for regular files: they never block, and
+ * their offset is part of the description.
+ */
+static void open_for_writing(Terminal *self) {
+  g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", self->out_fd);
+  struct stat status;
+  int own = -1;
+
+  self->write_fd = self->out_fd;
+  self->write_max = PIPE_BUF;
+  if (fstat(self->out_fd, &status) < 0)
+    return;
+  if (S_ISFIFO(status.st_mode) || (self->out_is_terminal && !is_pty_master(self->out_fd)))
+    own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  if (own >= 0)
+    self->write_fd = own;
+  if (own >= 0 || S_ISREG(status.st_mode))
+    self->write_max = OUTPUT_SIZE;
+}
+
+static void terminal_free(CharBackend *backend) {
+  Terminal *self = (Terminal *)backend;
+
+  if (self->source) {
+    g_source_destroy(&self->source->source);
+    g_source_unref(&self->source->source);
+  }
+  if (self->in_is_terminal)
+    raw_mode_leave(self->in_fd);
+  if (self->write_fd != self->out_fd)
+    close(self->write_fd);
+  g_free(self->output);
+  g_mutex_clear(&self->lock);
+  g_free(self);
+}
+
+static const CharBackendOps terminal_ops = {.write = terminal_write, .accept = terminal_accept, .free = terminal_free};
+
+CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque, GError **error) {
+  Terminal *self = g_new0(Terminal, 1);
+
+  self->base.ops = &terminal_ops;
+  g_mutex_init(&self->lock);
+  self->in_fd = in_fd;
+  self->out_fd = out_fd;
+  self->event = event;
+  self->opaque = opaque;
+  self->out_is_terminal = isatty(out_fd);
+  open_for_writing(self);
+  if (isatty(in_fd)) {
+    if (!raw_mode_enter(in_fd, error)) {
+      terminal_free(&self->base);
+      return NULL;
+    }
+    self->in_is_terminal = true;
+  }
+  self->source = (TerminalSource *)g_source_new(&source_funcs, sizeof *self->source);
+  self->source->terminal = self;
+  g_source_attach(&self->source->source, NULL);
+  return &self->base;
+}

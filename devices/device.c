@@ -1,0 +1,39 @@
+/* The parts of a device that every model shares: name, lock, and calls that a model may leave out. See device.h. */
+#include "devices/device.h"
+
+void device_init(Device *device, const DeviceOps *ops, const char *name, GMutex *shared_lock) {
+  device->ops = ops;
+  device->name = g_strdup(name);
+  g_mutex_init(&device->own_lock);
+  device->lock = shared_lock ? shared_lock : &device->own_lock;
+}
+
+void device_clear(Device *device) {
+  g_mutex_clear(&device->own_lock);
+  g_clear_pointer(&device->name, g_free);
+}
+
+void device_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  if (device->ops->describe)
+    device->ops->describe(device, slot, fdt);
+}
+
+void device_reset(Device *device) {
+  if (device->ops->reset)
+    device->ops->reset(device);
+}
+
+void device_pause(Device *device) {
+  if (device->ops->pause)
+    device->ops->pause(device);
+}
+
+void device_resume(Device *device) {
+  if (device->ops->resume)
+    device->ops->resume(device);
+}
+
+void device_free(Device *device) {
+  if (device)
+    device->ops->free(device);
+}

@@ -1,0 +1,173 @@
+/*
+ * Hypercall doorbell: eret's own device; docs/hypercalls.md, "The doorbell page", specifies it. 16 frames of 4 KiB that do not know of each other, so
+ * that as many callers can share the page without a lock of their own. In a frame:
+ *
+ *   0x000 + 8n  X0 .. X17       arguments, then results; 64-bit, or 32-bit halves
+ *   0x100       CALL            32-bit write: the function ID, fires the call; when the write is over the results are there. Reads: the last one
+ *   0x104       CALLS           calls of this frame so far, modulo 2^32
+ *   0x110       MAGIC           "eret"
+ *   0x114       VERSION         of eret's hypercalls: major << 16 | minor
+ *   0x118       FUNCTION_BASE   eret's first function ID
+ *   0x11c       FRAME           this frame's number
+ *
+ * All else reads as zeros. The bus holds the device's lock around each access, calls included: frames call one after the other.
+ */
+#include "devices/hypercall-doorbell.h"
+
+#include <string.h>
+
+#define X_END         (8 * HYPERCALL_DOORBELL_REGISTERS)
+#define CALL          0x100
+#define CALLS         0x104
+#define MAGIC         0x110
+#define VERSION       0x114
+#define FUNCTION_BASE 0x118
+#define FRAME         0x11c
+
+#define MAGIC_VALUE 0x74657265u /* "eret", little-endian */
+
+typedef struct {
+  uint64_t x[HYPERCALL_DOORBELL_REGISTERS];
+  uint32_t function, calls;
+} Frame;
+
+typedef struct {
+  Device device;
+  HypercallDoorbellInfo info;
+  HypercallDoorbellCall call;
+  void *opaque;
+  struct {
+    Frame frames[HYPERCALL_DOORBELL_FRAMES];
+  } state;
+} HypercallDoorbell;
+
+static const char *const x_names[HYPERCALL_DOORBELL_REGISTERS] = {"X0", "X1",  "X2",  "X3",  "X4",  "X5",  "X6",  "X7",  "X8",
+                                                                  "X9", "X10", "X11", "X12", "X13", "X14", "X15", "X16", "X17"};
+
+/* The register at OFFSET in a frame, a multiple of 4. */
+static uint32_t read_word(const HypercallDoorbell *doorbell, unsigned frame, uint64_t offset) {
+  const Frame *state = &doorbell->state.frames[frame];
+
+  if (offset < X_END)
+    return (uint32_t)(state->x[offset / 8] >> 8 * (offset & 4));
+  switch (offset) {
+  case CALL:
+    return state->function;
+  case CALLS:
+    return state->calls;
+  case MAGIC:
+    return MAGIC_VALUE;
+  case VERSION:
+    return doorbell->info.version;
+  case FUNCTION_BASE:
+    return doorbell->info.first_function;
+  case FRAME:
+    return frame;
+  default:
+    return 0;
+  }
+}
+
+static uint64_t hypercall_doorbell_read(Device *device, uint64_t offset, unsigned size) {
+  const HypercallDoorbell *doorbell = (const HypercallDoorbell *)device;
+  unsigned frame = (unsigned)(offset / HYPERCALL_DOORBELL_FRAME_SIZE) % HYPERCALL_DOORBELL_FRAMES;
+  uint64_t in_frame = offset % HYPERCALL_DOORBELL_FRAME_SIZE;
+  uint64_t value = read_word(doorbell, frame, in_frame);
+
+  if (size == 8)
+    value |= (uint64_t)read_word(doorbell, frame, in_frame + 4) << 32;
+  return value;
+}
+
+static void ring(HypercallDoorbell *doorbell, unsigned frame, uint32_t function) {
+  Frame *state = &doorbell->state.frames[frame];
+
+  state->function = function;
+  state->calls++;
+  doorbell->call(doorbell->opaque, frame, function, state->x);
+}
+
+static void hypercall_doorbell_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  HypercallDoorbell *doorbell = (HypercallDoorbell *)device;
+  unsigned frame = (unsigned)(offset / HYPERCALL_DOORBELL_FRAME_SIZE) % HYPERCALL_DOORBELL_FRAMES;
+  uint64_t in_frame = offset % HYPERCALL_DOORBELL_FRAME_SIZE;
+
+  if (in_frame == CALL && size == 4) {
+    ring(doorbell, frame, (uint32_t)value);
+    return;
+  }
+  if (in_frame >= X_END)
+    return;
+  uint64_t *x = &doorbell->state.frames[frame].x[in_frame / 8];
+  unsigned shift = 8 * (in_frame & 4);
+  if (size == 8)
+    *x = value;
+  else
+    *x = (*x & ~(UINT64_C(0xffffffff) << shift)) | (value & 0xffffffff) << shift;
+}
+
+static const char *hypercall_doorbell_register_name(const Device *device, uint64_t offset) {
+  uint64_t in_frame = offset % HYPERCALL_DOORBELL_FRAME_SIZE;
+
+  if (in_frame < X_END)
+    return x_names[in_frame / 8];
+  switch (in_frame) {
+  case CALL:
+    return "CALL";
+  case CALLS:
+    return "CALLS";
+  case MAGIC:
+    return "MAGIC";
+  case VERSION:
+    return "VERSION";
+  case FUNCTION_BASE:
+    return "FUNCTION_BASE";
+  case FRAME:
+    return "FRAME";
+  default:
+    return NULL;
+  }
+}
+
+static void hypercall_doorbell_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  const HypercallDoorbell *doorbell = (const HypercallDoorbell *)device;
+
+  fdt_writer_begin_at(fdt, "hypercall", slot->base);
+  fdt_writer_string(fdt, "compatible", "eret,hypercall-1.0");
+  fdt_writer_reg(fdt, slot->base, slot->size);
+  if (doorbell->info.method)
+    fdt_writer_string(fdt, "method", doorbell->info.method);
+  fdt_writer_u32(fdt, "eret,function-base", doorbell->info.first_function);
+  fdt_writer_u32(fdt, "eret,version", doorbell->info.version);
+  fdt_writer_end(fdt);
+}
+
+static void hypercall_doorbell_reset(Device *device) {
+  HypercallDoorbell *doorbell = (HypercallDoorbell *)device;
+  memset(&doorbell->state, 0, sizeof doorbell->state);
+}
+
+static void hypercall_doorbell_free(Device *device) {
+  device_clear(device);
+  g_free(device);
+}
+
+static const DeviceOps hypercall_doorbell_ops = {
+    .name = "hypercall-doorbell",
+    .access_sizes = ACCESS_4 | ACCESS_8,
+    .read = hypercall_doorbell_read,
+    .write = hypercall_doorbell_write,
+    .register_name = hypercall_doorbell_register_name,
+    .describe = hypercall_doorbell_describe,
+    .reset = hypercall_doorbell_reset,
+    .free = hypercall_doorbell_free,
+};
+
+Device *hypercall_doorbell_new(const HypercallDoorbellInfo *info, HypercallDoorbellCall call, void *opaque) {
+  HypercallDoorbell *doorbell = g_new0(HypercallDoorbell, 1);
+  device_init(&doorbell->device, &hypercall_doorbell_ops, "hypercall-doorbell", NULL);
+  doorbell->info = *info;
+  doorbell->call = call;
+  doorbell->opaque = opaque;
+  return &doorbell->device;
+}

@@ -1,0 +1,160 @@
+/*
+ * A thread for a device's queues: a GMainContext of its own, iterated until the thread is freed. Watches are sources on it with
+ * one descriptor each; calls are one-shot sources of the same priority, which GLib dispatches in the order they were attached.
+ *
+ * Locks: none of its own beyond GLib's on the context. Only io_thread_call waits, on a lock that lives on its caller's stack.
+ */
+#include "devices/io-thread.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+
+struct IoThread {
+  GMainContext *context;
+  GThread *thread;
+  gboolean stop; /* the thread's own */
+};
+
+struct IoWatch {
+  GSource source; /* first: the watch is the source */
+  void (*ready)(void *opaque);
+  void *opaque;
+};
+
+/* One function to run on the thread; FINISHED belongs to a caller that waits. */
+typedef struct {
+  void (*function)(void *opaque);
+  void *opaque;
+} IoPost;
+
+typedef struct {
+  void (*function)(void *opaque);
+  void *opaque;
+  GMutex lock;
+  GCond returned;
+  gboolean done;
+} IoCall;
+
+/*
+ * Signals to the process are for other threads, and those that a write of this thread raises (SIGPIPE, SIGXFSZ on a file beyond the
+ * process's limit) are the write's error code and must not end the machine. Faults of the thread itself stay deliverable.
+ */
+static void block_signals(void) {
+  static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
+  sigset_t blocked;
+
+  sigfillset(&blocked);
+  for (unsigned i = 0; i < G_N_ELEMENTS(faults); i++)
+    sigdelset(&blocked, faults[i]);
+  pthread_sigmask(SIG_BLOCK, &blocked, NULL);
+}
+
+static void *run(void *data) {
+  IoThread *thread = data;
+
+  block_signals();
+  g_main_context_push_thread_default(thread->context);
+  while (!thread->stop)
+    g_main_context_iteration(thread->context, TRUE);
+  g_main_context_pop_thread_default(thread->context);
+  return NULL;
+}
+
+static void stop(void *opaque) {
+  IoThread *thread = opaque;
+
+  thread->stop = TRUE;
+}
+
+IoThread *io_thread_new(const char *name) {
+  IoThread *thread = g_new0(IoThread, 1);
+
+  thread->context = g_main_context_new();
+  thread->thread = g_thread_new(name, run, thread);
+  return thread;
+}
+
+void io_thread_free(IoThread *thread) {
+  if (!thread)
+    return;
+  io_thread_post(thread, stop, thread);
+  g_thread_join(thread->thread);
+  g_main_context_unref(thread->context);
+  g_free(thread);
+}
+
+static gboolean watch_dispatch(GSource *source, GSourceFunc callback, gpointer data) {
+  IoWatch *watch = (IoWatch *)source;
+
+  watch->ready(watch->opaque);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Neither prepare nor check: GLib then goes by the descriptor alone. */
+static GSourceFuncs watch_funcs = {.dispatch = watch_dispatch};
+
+IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
+  IoWatch *watch = (IoWatch *)g_source_new(&watch_funcs, sizeof *watch);
+
+  watch->ready = ready;
+  watch->opaque = opaque;
+  g_source_add_unix_fd(&watch->source, fd, G_IO_IN);
+  g_source_attach(&watch->source, thread->context);
+  return watch;
+}
+
+void io_watch_free(IoWatch *watch) {
+  if (!watch)
+    return;
+  /* Elsewhere READY could be running right now, and the promise in the header would be empty. */
+  g_assert(g_main_context_is_owner(g_source_get_context(&watch->source)));
+  g_source_destroy(&watch->source);
+  g_source_unref(&watch->source);
+}
+
+static gboolean post_run(gpointer data) {
+  const IoPost *post = data;
+
+  post->function(post->opaque);
+  return G_SOURCE_REMOVE;
+}
+
+void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaque) {
+  IoPost *post = g_new(IoPost, 1);
+  GSource *source = g_idle_source_new();
+
+  *post = (IoPost){.function = function, .opaque = opaque};
+  /* The same priority as the watches: posts can neither starve them nor be starved. */
+  g_source_set_priority(source, G_PRIORITY_DEFAULT);
+  g_source_set_callback(source, post_run, post, g_free);
+  g_source_attach(source, thread->context);
+  g_source_unref(source);
+}
+
+static void call_run(void *opaque) {
+  IoCall *call = opaque;
+
+  call->function(call->opaque);
+  g_mutex_lock(&call->lock);
+  call->done = TRUE;
+  g_cond_signal(&call->returned);
+  g_mutex_unlock(&call->lock);
+}
+
+void io_thread_call(IoThread *thread, void (*function)(void *opaque), void *opaque) {
+  IoCall call = {.function = function, .opaque = opaque};
+
+  if (g_thread_self() == thread->thread) {
+    function(opaque);
+    return;
+  }
+  g_mutex_init(&call.lock);
+  g_cond_init(&call.returned);
+  io_thread_post(thread, call_run, &call);
+  g_mutex_lock(&call.lock);
+  while (!call.done)
+    g_cond_wait(&call.returned, &call.lock);
+  g_mutex_unlock(&call.lock);
+  g_cond_clear(&call.returned);
+  g_mutex_clear(&call.lock);
+}

@@ -1,0 +1,381 @@
+/*
+ * PL011 UART. PrimeCell UART (PL011) Technical Reference Manual, Arm DDI 0183, revision r1p5 (32-byte FIFOs).
+ *
+ * Modelled: both FIFOs with their trigger levels, receive, receive-timeout and transmit interrupts, loop-back. A line of infinite speed and
+ * no noise: no baud rate, no errors, no modem. Three things differ from silicon. Transmission works without CR.UARTEN, as on a
+ * machine whose firmware has set the UART up: early consoles and bare-metal programs rely on it. The receive timeout is due at once, since nothing is
+ * under way on the line when bytes wait below the trigger level. And because both receive interrupts follow the FIFO, clearing them in ICR
+ * has no effect while their condition holds.
+ *
+ * Locks: the registers are guarded by the device's lock, which the bus holds; the back end's callbacks, on the main thread, take it.
+ */
+#include "devices/pl011.h"
+
+#include "devices/primecell.h"
+
+#define FIFO_DEPTH 32 /* r1p5 */
+#define PERIPH_ID  0x00341011
+
+/* Register offsets: DDI 0183, 3.2. */
+enum {
+  UARTDR = 0x000,
+  UARTRSR = 0x004, /* UARTECR when written */
+  UARTFR = 0x018,
+  UARTILPR = 0x020,
+  UARTIBRD = 0x024,
+  UARTFBRD = 0x028,
+  UARTLCR_H = 0x02c,
+  UARTCR = 0x030,
+  UARTIFLS = 0x034,
+  UARTIMSC = 0x038,
+  UARTRIS = 0x03c,
+  UARTMIS = 0x040,
+  UARTICR = 0x044,
+  UARTDMACR = 0x048,
+};
+
+enum { FR_CTS = 1 << 0, FR_DSR = 1 << 1, FR_DCD = 1 << 2, FR_RXFE = 1 << 4, FR_TXFF = 1 << 5, FR_RXFF = 1 << 6, FR_TXFE = 1 << 7 };
+enum { LCR_H_FEN = 1 << 4 };
+enum { CR_UARTEN = 1 << 0, CR_LBE = 1 << 7, CR_TXE = 1 << 8, CR_RXE = 1 << 9 };
+enum { INT_RX = 1 << 4, INT_TX = 1 << 5, INT_RT = 1 << 6, INT_OE = 1 << 10, INT_ALL = 0x7ff };
+enum { RSR_OE = 1 << 3, DR_OE = 1 << 11 };
+
+#define CR_RESET   (CR_TXE | CR_RXE)
+#define IFLS_RESET 0x12 /* both at half */
+
+typedef struct {
+  uint8_t bytes[FIFO_DEPTH];
+  unsigned head, count;
+} Fifo;
+
+/* What the guest can see. */
+typedef struct {
+  uint32_t rsr, ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, dmacr;
+  uint32_t latched; /* RIS bits that stay until ICR clears them: TX, OE */
+  Fifo receive, transmit;
+} Pl011State;
+
+typedef struct {
+  Device device;
+  Pl011State state;
+  IrqLine *irq;
+  CharBackend *backend; /* or NULL */
+  bool starved;         /* the back end was told that there is no room */
+} Pl011;
+
+static void fifo_push(Fifo *fifo, uint8_t byte) {
+  fifo->bytes[(fifo->head + fifo->count++) % FIFO_DEPTH] = byte;
+}
+
+static uint8_t fifo_pop(Fifo *fifo) {
+  uint8_t byte = fifo->bytes[fifo->head];
+  fifo->head = (fifo->head + 1) % FIFO_DEPTH;
+  fifo->count--;
+  return byte;
+}
+
+static unsigned depth(const Pl011State *state) {
+  return state->lcr_h & LCR_H_FEN ? FIFO_DEPTH : 1;
+}
+
+/* The level of 3-bit field SELECT of IFLS: 1/8, 1/4, 1/2, 3/4, 7/8; reserved values are taken for the last. */
+static unsigned trigger_level(const Pl011State *state, unsigned select) {
+  static const unsigned eighths[] = {1, 2, 4, 6, 7, 7, 7, 7};
+  return state->lcr_h & LCR_H_FEN ? FIFO_DEPTH * eighths[select & 7] / 8 : 1;
+}
+
+static uint32_t raw_interrupts(const Pl011State *state) {
+  uint32_t ris = state->latched;
+
+  if (state->receive.count >= trigger_level(state, state->ifls >> 3))
+    ris |= INT_RX;
+  else if (state->receive.count > 0)
+    ris |= INT_RT;
+  return ris;
+}
+
+static void update_irq(Pl011 *uart) {
+  irq_line_set(uart->irq, (raw_interrupts(&uart->state) & uart->state.imsc) != 0);
+}
+
+/* Receiving. */
+
+static size_t receive_room(const Pl011State *state) {
+  const uint32_t enabled = CR_UARTEN | CR_RXE;
+
+  if ((state->cr & enabled) != enabled || (state->cr & CR_LBE) || state->receive.count >= depth(state))
+    return 0;
+  return depth(state) - state->receive.count;
+}
+
+static void accept_if_starved(Pl011 *uart) {
+  if (uart->starved && receive_room(&uart->state) > 0) {
+    uart->starved = false;
+    char_backend_accept(uart->backend);
+  }
+}
+
+static size_t backend_room(void *opaque) {
+  Pl011 *uart = opaque;
+
+  g_mutex_lock(uart->device.lock);
+  size_t room = receive_room(&uart->state);
+  uart->starved = room == 0;
+  g_mutex_unlock(uart->device.lock);
+  return room;
+}
+
+static void backend_receive(void *opaque, const uint8_t *bytes, size_t size) {
+  Pl011 *uart = opaque;
+
+  g_mutex_lock(uart->device.lock);
+  for (size_t i = 0; i < size; i++) {
+    /* The guest may have shrunk the FIFO since room() was asked. */
+    if (uart->state.receive.count < depth(&uart->state)) {
+      fifo_push(&uart->state.receive, bytes[i]);
+    } else {
+      uart->state.rsr |= RSR_OE;
+      uart->state.latched |= INT_OE;
+    }
+  }
+  update_irq(uart);
+  g_mutex_unlock(uart->device.lock);
+}
+
+static uint32_t read_data(Pl011 *uart) {
+  Pl011State *state = &uart->state;
+
+  if (state->receive.count == 0)
+    return 0;
+  uint32_t data = fifo_pop(&state->receive) | (state->rsr & RSR_OE ? DR_OE : 0);
+  update_irq(uart);
+  accept_if_starved(uart);
+  return data;
+}
+
+/* Transmitting. */
+
+/* Hands what waits to the back end; the transmit interrupt is due when the FIFO has emptied to its trigger level. */
+static void drain(Pl011 *uart) {
+  Fifo *fifo = &uart->state.transmit;
+
+  while (fifo->count > 0) {
+    uint8_t byte = fifo->bytes[fifo->head];
+    if (uart->backend && char_backend_write(uart->backend, &byte, 1) == 0)
+      break; /* the back end calls backend_writable when it has room */
+    fifo_pop(fifo);
+  }
+  unsigned level = depth(&uart->state) == 1 ? 0 : trigger_level(&uart->state, uart->state.ifls);
+  if (fifo->count <= level)
+    uart->state.latched |= INT_TX;
+}
+
+static void backend_writable(void *opaque) {
+  Pl011 *uart = opaque;
+
+  g_mutex_lock(uart->device.lock);
+  if (uart->state.transmit.count > 0) {
+    drain(uart);
+    update_irq(uart);
+  }
+  g_mutex_unlock(uart->device.lock);
+}
+
+static void write_data(Pl011 *uart, uint8_t byte) {
+  Pl011State *state = &uart->state;
+
+  if (state->cr & CR_LBE) {
+    if (state->receive.count < depth(state))
+      fifo_push(&state->receive, byte);
+    state->latched |= INT_TX;
+  } else if (state->transmit.count < depth(state)) {
+    fifo_push(&state->transmit, byte);
+    drain(uart);
+  } /* else: the guest did not look at FR.TXFF; silicon loses the byte too */
+  update_irq(uart);
+}
+
+static const CharFrontend frontend = {
+    .room = backend_room,
+    .receive = backend_receive,
+    .writable = backend_writable,
+};
+
+/* Registers. */
+
+static uint32_t flags(const Pl011State *state) {
+  uint32_t fr = FR_CTS | FR_DSR | FR_DCD;
+
+  if (state->receive.count == 0)
+    fr |= FR_RXFE;
+  if (state->receive.count >= depth(state))
+    fr |= FR_RXFF;
+  if (state->transmit.count == 0)
+    fr |= FR_TXFE;
+  if (state->transmit.count >= depth(state))
+    fr |= FR_TXFF;
+  return fr;
+}
+
+static uint64_t pl011_read(Device *device, uint64_t offset, unsigned size) {
+  Pl011 *uart = (Pl011 *)device;
+  const Pl011State *state = &uart->state;
+
+  switch (offset) {
+  case UARTDR:
+    return read_data(uart);
+  case UARTRSR:
+    return state->rsr;
+  case UARTFR:
+    return flags(state);
+  case UARTILPR:
+    return state->ilpr;
+  case UARTIBRD:
+    return state->ibrd;
+  case UARTFBRD:
+    return state->fbrd;
+  case UARTLCR_H:
+    return state->lcr_h;
+  case UARTCR:
+    return state->cr;
+  case UARTIFLS:
+    return state->ifls;
+  case UARTIMSC:
+    return state->imsc;
+  case UARTRIS:
+    return raw_interrupts(state);
+  case UARTMIS:
+    return raw_interrupts(state) & state->imsc;
+  case UARTDMACR:
+    return state->dmacr;
+  default:
+    return primecell_is_id(offset) ? primecell_id(PERIPH_ID, offset) : 0;
+  }
+}
+
+static void write_line_control(Pl011 *uart, uint32_t value) {
+  Pl011State *state = &uart->state;
+
+  /* A change of FEN empties the FIFOs (DDI 0183, 3.3.7): received bytes are gone, unsent ones are not the model's to lose. */
+  if ((state->lcr_h ^ value) & LCR_H_FEN)
+    state->receive.count = 0;
+  state->lcr_h = value & 0xff;
+}
+
+static void pl011_write(Device *device, uint64_t offset, unsigned size, uint64_t wide) {
+  Pl011 *uart = (Pl011 *)device;
+  Pl011State *state = &uart->state;
+  uint32_t value = (uint32_t)wide;
+
+  switch (offset) {
+  case UARTDR:
+    write_data(uart, (uint8_t)value);
+    return;
+  case UARTRSR:
+    state->rsr = 0;
+    return;
+  case UARTILPR:
+    state->ilpr = value & 0xff;
+    return;
+  case UARTIBRD:
+    state->ibrd = value & 0xffff;
+    return;
+  case UARTFBRD:
+    state->fbrd = value & 0x3f;
+    return;
+  case UARTLCR_H:
+    write_line_control(uart, value);
+    break;
+  case UARTCR:
+    state->cr = value & 0xff87;
+    break;
+  case UARTIFLS:
+    state->ifls = value & 0x3f;
+    break;
+  case UARTIMSC:
+    state->imsc = value & INT_ALL;
+    break;
+  case UARTICR:
+    state->latched &= ~value;
+    break;
+  case UARTDMACR:
+    state->dmacr = value & 0x7; /* kept, but there is no DMA */
+    return;
+  default:
+    return;
+  }
+  update_irq(uart);
+  accept_if_starved(uart);
+}
+
+static const char *pl011_register_name(const Device *device, uint64_t offset) {
+  static const struct {
+    uint16_t offset;
+    const char *name;
+  } names[] = {
+      {UARTDR, "UARTDR"},     {UARTRSR, "UARTRSR"},     {UARTFR, "UARTFR"},   {UARTILPR, "UARTILPR"},   {UARTIBRD, "UARTIBRD"},
+      {UARTFBRD, "UARTFBRD"}, {UARTLCR_H, "UARTLCR_H"}, {UARTCR, "UARTCR"},   {UARTIFLS, "UARTIFLS"},   {UARTIMSC, "UARTIMSC"},
+      {UARTRIS, "UARTRIS"},   {UARTMIS, "UARTMIS"},     {UARTICR, "UARTICR"}, {UARTDMACR, "UARTDMACR"},
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+    if (names[i].offset == offset)
+      return names[i].name;
+  return primecell_is_id(offset) ? (offset < 0xff0 ? "UARTPeriphID" : "UARTPCellID") : NULL;
+}
+
+static void pl011_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  static const char *const compatible[] = {"arm,pl011", "arm,primecell"};
+  static const char *const clock_names[] = {"uartclk", "apb_pclk"};
+  static const uint32_t clocks[] = {FDT_PHANDLE_APB_CLOCK, FDT_PHANDLE_APB_CLOCK};
+
+  fdt_writer_begin_at(fdt, "pl011", slot->base);
+  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
+  fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
+  fdt_writer_cells(fdt, "clocks", clocks, G_N_ELEMENTS(clocks));
+  fdt_writer_strings(fdt, "clock-names", clock_names, G_N_ELEMENTS(clock_names));
+  fdt_writer_end(fdt);
+}
+
+static void pl011_reset(Device *device) {
+  Pl011 *uart = (Pl011 *)device;
+
+  /* What the guest has sent is the user's: it is handed on before the FIFO is forgotten. */
+  g_mutex_lock(device->lock);
+  drain(uart);
+  uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET};
+  update_irq(uart);
+  g_mutex_unlock(device->lock);
+}
+
+static void pl011_free(Device *device) {
+  Pl011 *uart = (Pl011 *)device;
+
+  if (uart->backend)
+    char_backend_connect(uart->backend, NULL, NULL);
+  device_clear(device);
+  g_free(uart);
+}
+
+static const DeviceOps pl011_ops = {
+    .name = "pl011",
+    .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
+    .read = pl011_read,
+    .write = pl011_write,
+    .register_name = pl011_register_name,
+    .describe = pl011_describe,
+    .reset = pl011_reset,
+    .free = pl011_free,
+};
+
+Device *pl011_new(IrqLine *irq, CharBackend *backend) {
+  Pl011 *uart = g_new0(Pl011, 1);
+
+  device_init(&uart->device, &pl011_ops, "pl011", NULL);
+  uart->irq = irq;
+  uart->backend = backend;
+  uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET};
+  if (backend)
+    char_backend_connect(backend, &frontend, uart);
+  return &uart->device;
+}

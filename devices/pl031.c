@@ -1,0 +1,161 @@
+/*
+ * PL031 real-time clock. PrimeCell Real Time Clock (PL031) Technical Reference Manual, Arm DDI 0224. Counts seconds of the host's wall clock plus an
+ * offset that the guest sets by loading a time; the alarm is a timer of the clock handed in. Power-on loads the host's time.
+ *
+ * Locks: the device's lock guards the registers; the alarm's callback, on the main thread, takes it.
+ */
+#include "devices/pl031.h"
+
+#include "devices/primecell.h"
+
+#define PERIPH_ID     0x00041031
+#define NS_PER_SECOND INT64_C(1000000000)
+
+/* Register offsets: DDI 0224, 3.2. */
+enum { RTCDR = 0x000, RTCMR = 0x004, RTCLR = 0x008, RTCCR = 0x00c, RTCIMSC = 0x010, RTCRIS = 0x014, RTCMIS = 0x018, RTCICR = 0x01c };
+
+typedef struct {
+  uint32_t offset; /* RTCDR minus the host's seconds, modulo 2^32 */
+  uint32_t mr, lr, imsc, ris;
+} Pl031State;
+
+typedef struct {
+  Device device;
+  Pl031State state;
+  IrqLine *irq;
+  Clock *clock;
+  ClockTimer *alarm;
+} Pl031;
+
+static uint32_t now(const Pl031 *rtc) {
+  return (uint32_t)(rtc->clock->ops->real_time(rtc->clock) / NS_PER_SECOND) + rtc->state.offset;
+}
+
+static void update_irq(Pl031 *rtc) {
+  irq_line_set(rtc->irq, rtc->state.ris & rtc->state.imsc);
+}
+
+/* The match register is compared as the counter goes on: a moment that has passed comes again in 2^32 seconds, one that is now matches now. */
+static void arm_alarm(Pl031 *rtc) {
+  int64_t host_seconds = rtc->clock->ops->real_time(rtc->clock) / NS_PER_SECOND;
+  uint32_t left = rtc->state.mr - now(rtc);
+
+  rtc->clock->ops->timer_arm(rtc->alarm, (host_seconds + left) * NS_PER_SECOND);
+}
+
+static void alarm_expired(void *opaque) {
+  Pl031 *rtc = opaque;
+
+  g_mutex_lock(rtc->device.lock);
+  rtc->state.ris = 1;
+  update_irq(rtc);
+  g_mutex_unlock(rtc->device.lock);
+}
+
+static uint64_t pl031_read(Device *device, uint64_t offset, unsigned size) {
+  const Pl031 *rtc = (const Pl031 *)device;
+
+  switch (offset) {
+  case RTCDR:
+    return now(rtc);
+  case RTCMR:
+    return rtc->state.mr;
+  case RTCLR:
+    return rtc->state.lr;
+  case RTCCR:
+    return 1; /* the counter always runs: RTCCR can only be set, and is */
+  case RTCIMSC:
+    return rtc->state.imsc;
+  case RTCRIS:
+    return rtc->state.ris;
+  case RTCMIS:
+    return rtc->state.ris & rtc->state.imsc;
+  default:
+    return primecell_is_id(offset) ? primecell_id(PERIPH_ID, offset) : 0;
+  }
+}
+
+static void pl031_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  Pl031 *rtc = (Pl031 *)device;
+
+  switch (offset) {
+  case RTCMR:
+    rtc->state.mr = (uint32_t)value;
+    arm_alarm(rtc);
+    break;
+  case RTCLR:
+    rtc->state.lr = (uint32_t)value;
+    rtc->state.offset += (uint32_t)value - now(rtc);
+    arm_alarm(rtc);
+    break;
+  case RTCIMSC:
+    rtc->state.imsc = value & 1;
+    break;
+  case RTCICR:
+    rtc->state.ris &= ~(uint32_t)value;
+    break;
+  default:
+    return;
+  }
+  update_irq(rtc);
+}
+
+static const char *pl031_register_name(const Device *device, uint64_t offset) {
+  static const char *const names[] = {"RTCDR", "RTCMR", "RTCLR", "RTCCR", "RTCIMSC", "RTCRIS", "RTCMIS", "RTCICR"};
+
+  if (offset <= RTCICR && offset % 4 == 0)
+    return names[offset / 4];
+  return primecell_is_id(offset) ? (offset < 0xff0 ? "RTCPeriphID" : "RTCPCellID") : NULL;
+}
+
+static void pl031_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  static const char *const compatible[] = {"arm,pl031", "arm,primecell"};
+
+  fdt_writer_begin_at(fdt, "pl031", slot->base);
+  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
+  fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
+  fdt_writer_u32(fdt, "clocks", FDT_PHANDLE_APB_CLOCK);
+  fdt_writer_string(fdt, "clock-names", "apb_pclk");
+  fdt_writer_end(fdt);
+}
+
+static void pl031_reset(Device *device) {
+  Pl031 *rtc = (Pl031 *)device;
+
+  /* A battery keeps the time the guest has set over its reboot; the rest is power-on state. */
+  g_mutex_lock(device->lock);
+  rtc->state = (Pl031State){.offset = rtc->state.offset};
+  rtc->clock->ops->timer_arm(rtc->alarm, INT64_MAX);
+  update_irq(rtc);
+  g_mutex_unlock(device->lock);
+}
+
+static void pl031_free(Device *device) {
+  Pl031 *rtc = (Pl031 *)device;
+
+  rtc->clock->ops->timer_free(rtc->alarm);
+  device_clear(device);
+  g_free(rtc);
+}
+
+static const DeviceOps pl031_ops = {
+    .name = "pl031",
+    .access_sizes = ACCESS_4,
+    .read = pl031_read,
+    .write = pl031_write,
+    .register_name = pl031_register_name,
+    .describe = pl031_describe,
+    .reset = pl031_reset,
+    .free = pl031_free,
+};
+
+Device *pl031_new(IrqLine *irq, Clock *clock) {
+  Pl031 *rtc = g_new0(Pl031, 1);
+
+  device_init(&rtc->device, &pl031_ops, "pl031", NULL);
+  rtc->irq = irq;
+  rtc->clock = clock;
+  rtc->alarm = clock->ops->timer_new(clock, alarm_expired, rtc);
+  return &rtc->device;
+}

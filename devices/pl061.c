@@ -1,0 +1,220 @@
+/*
+ * PL061 GPIO. PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual, Arm DDI 0190: eight lines, of which line 3 is wired to the
+ * power button and the others to nothing.
+ *
+ * Locks: the device's lock, which the bus holds; pl061_set_power_button takes it.
+ */
+#include "devices/pl061.h"
+
+#include "devices/primecell.h"
+
+#define PERIPH_ID         0x00041061
+#define POWER_BUTTON_LINE 3
+#define KEY_POWER         116 /* Linux: include/uapi/linux/input-event-codes.h */
+#define GPIO_ACTIVE_HIGH  0
+
+/* Register offsets: DDI 0190, 3.2. GPIODATA is 0x000 .. 0x3fc: bits 9:2 of the address are a mask of the lines accessed. */
+enum {
+  GPIODATA_LAST = 0x3fc,
+  GPIODIR = 0x400,
+  GPIOIS = 0x404,
+  GPIOIBE = 0x408,
+  GPIOIEV = 0x40c,
+  GPIOIE = 0x410,
+  GPIORIS = 0x414,
+  GPIOMIS = 0x418,
+  GPIOIC = 0x41c,
+  GPIOAFSEL = 0x420,
+};
+
+typedef struct {
+  uint8_t data; /* what the guest drives */
+  uint8_t dir, is, ibe, iev, ie, afsel;
+  uint8_t edges; /* edge interrupts that GPIOIC has not cleared */
+} Pl061State;
+
+typedef struct {
+  Device device;
+  Pl061State state;
+  uint8_t inputs; /* what the machine drives: the button, which a reset does not release */
+  IrqLine *irq;
+} Pl061;
+
+/* The level of each line: driven by the guest where it is an output. */
+static uint8_t levels(const Pl061 *gpio) {
+  const Pl061State *state = &gpio->state;
+  return (uint8_t)((state->data & state->dir) | (gpio->inputs & ~state->dir));
+}
+
+static uint8_t raw_interrupts(const Pl061 *gpio) {
+  const Pl061State *state = &gpio->state;
+  uint8_t active = (uint8_t) ~(levels(gpio) ^ state->iev); /* lines at the level that IEV asks for */
+
+  return (uint8_t)((state->edges & ~state->is) | (active & state->is & ~state->dir));
+}
+
+static void update_irq(Pl061 *gpio) {
+  irq_line_set(gpio->irq, raw_interrupts(gpio) & gpio->state.ie);
+}
+
+/* Notes the edges between BEFORE and the levels of now. */
+static void detect_edges(Pl061 *gpio, uint8_t before) {
+  Pl061State *state = &gpio->state;
+  uint8_t after = levels(gpio), changed = before ^ after;
+  uint8_t wanted = (uint8_t)(state->ibe | ~(after ^ state->iev));
+
+  state->edges |= changed & wanted & ~state->is & ~state->dir;
+}
+
+static uint64_t pl061_read(Device *device, uint64_t offset, unsigned size) {
+  const Pl061 *gpio = (const Pl061 *)device;
+  const Pl061State *state = &gpio->state;
+
+  if (offset <= GPIODATA_LAST)
+    return levels(gpio) & offset >> 2 & 0xff;
+  switch (offset) {
+  case GPIODIR:
+    return state->dir;
+  case GPIOIS:
+    return state->is;
+  case GPIOIBE:
+    return state->ibe;
+  case GPIOIEV:
+    return state->iev;
+  case GPIOIE:
+    return state->ie;
+  case GPIORIS:
+    return raw_interrupts(gpio);
+  case GPIOMIS:
+    return raw_interrupts(gpio) & state->ie;
+  case GPIOAFSEL:
+    return state->afsel;
+  default:
+    return primecell_is_id(offset) ? primecell_id(PERIPH_ID, offset) : 0;
+  }
+}
+
+static void write_register(Pl061State *state, uint64_t offset, uint8_t value) {
+  switch (offset) {
+  case GPIODIR:
+    state->dir = value;
+    break;
+  case GPIOIS:
+    state->is = value;
+    break;
+  case GPIOIBE:
+    state->ibe = value;
+    break;
+  case GPIOIEV:
+    state->iev = value;
+    break;
+  case GPIOIE:
+    state->ie = value;
+    break;
+  case GPIOIC:
+    state->edges &= ~value;
+    break;
+  case GPIOAFSEL:
+    state->afsel = value;
+    break;
+  }
+}
+
+static void pl061_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  Pl061 *gpio = (Pl061 *)device;
+  uint8_t before = levels(gpio);
+
+  if (offset <= GPIODATA_LAST) {
+    uint8_t mask = (uint8_t)(offset >> 2) & gpio->state.dir;
+    gpio->state.data = (uint8_t)((gpio->state.data & ~mask) | (value & mask));
+  } else {
+    write_register(&gpio->state, offset, (uint8_t)value);
+  }
+  detect_edges(gpio, before);
+  update_irq(gpio);
+}
+
+static const char *pl061_register_name(const Device *device, uint64_t offset) {
+  static const char *const names[] = {"GPIODIR", "GPIOIS", "GPIOIBE", "GPIOIEV", "GPIOIE", "GPIORIS", "GPIOMIS", "GPIOIC", "GPIOAFSEL"};
+
+  if (offset <= GPIODATA_LAST)
+    return "GPIODATA";
+  if (offset >= GPIODIR && offset <= GPIOAFSEL && offset % 4 == 0)
+    return names[(offset - GPIODIR) / 4];
+  return primecell_is_id(offset) ? (offset < 0xff0 ? "GPIOPeriphID" : "GPIOPCellID") : NULL;
+}
+
+static void describe_power_button(FdtWriter *fdt) {
+  static const uint32_t gpios[] = {FDT_PHANDLE_GPIO, POWER_BUTTON_LINE, GPIO_ACTIVE_HIGH};
+
+  fdt_writer_begin(fdt, "gpio-keys");
+  fdt_writer_string(fdt, "compatible", "gpio-keys");
+  fdt_writer_begin(fdt, "poweroff");
+  fdt_writer_string(fdt, "label", "GPIO Key Poweroff");
+  fdt_writer_u32(fdt, "linux,code", KEY_POWER);
+  fdt_writer_cells(fdt, "gpios", gpios, G_N_ELEMENTS(gpios));
+  fdt_writer_end(fdt);
+  fdt_writer_end(fdt);
+}
+
+static void pl061_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  static const char *const compatible[] = {"arm,pl061", "arm,primecell"};
+
+  fdt_writer_begin_at(fdt, "pl061", slot->base);
+  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
+  fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
+  fdt_writer_flag(fdt, "gpio-controller");
+  fdt_writer_u32(fdt, "#gpio-cells", 2);
+  fdt_writer_flag(fdt, "interrupt-controller");
+  fdt_writer_u32(fdt, "#interrupt-cells", 2);
+  fdt_writer_u32(fdt, "clocks", FDT_PHANDLE_APB_CLOCK);
+  fdt_writer_string(fdt, "clock-names", "apb_pclk");
+  fdt_writer_phandle(fdt, FDT_PHANDLE_GPIO);
+  fdt_writer_end(fdt);
+  describe_power_button(fdt);
+}
+
+static void pl061_reset(Device *device) {
+  Pl061 *gpio = (Pl061 *)device;
+
+  g_mutex_lock(device->lock);
+  gpio->state = (Pl061State){0};
+  update_irq(gpio);
+  g_mutex_unlock(device->lock);
+}
+
+static void pl061_free(Device *device) {
+  device_clear(device);
+  g_free(device);
+}
+
+static const DeviceOps pl061_ops = {
+    .name = "pl061",
+    .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
+    .read = pl061_read,
+    .write = pl061_write,
+    .register_name = pl061_register_name,
+    .describe = pl061_describe,
+    .reset = pl061_reset,
+    .free = pl061_free,
+};
+
+Device *pl061_new(IrqLine *irq) {
+  Pl061 *gpio = g_new0(Pl061, 1);
+
+  device_init(&gpio->device, &pl061_ops, "pl061", NULL);
+  gpio->irq = irq;
+  return &gpio->device;
+}
+
+void pl061_set_power_button(Device *device, bool pressed) {
+  Pl061 *gpio = (Pl061 *)device;
+
+  g_mutex_lock(device->lock);
+  uint8_t before = levels(gpio);
+  gpio->inputs = pressed ? 1u << POWER_BUTTON_LINE : 0;
+  detect_edges(gpio, before);
+  update_irq(gpio);
+  g_mutex_unlock(device->lock);
+}

@@ -1,0 +1,162 @@
+/*
+ * The nodes that are not devices. Bindings (Linux, Documentation/devicetree/bindings/): arm/cpus.yaml, arm/psci.yaml, timer/arm,arch_timer.yaml,
+ * interrupt-controller/arm,gic-v3.yaml and arm,gic.yaml, clock/fixed-clock.yaml; chosen: the Devicetree Specification v0.4, 3.6, and
+ * dt-schema's chosen.yaml.
+ */
+#include "fdt/fdt-nodes.h"
+
+#define APB_CLOCK_HZ 24000000
+
+/* PPI numbers (INTID - 16) of the generic timer: Arm BSA (DEN 0094), "PPI assignments". */
+enum { PPI_TIMER_SECURE = 13, PPI_TIMER_PHYSICAL = 14, PPI_TIMER_VIRTUAL = 11, PPI_TIMER_HYP = 10, PPI_TIMER_HYP_VIRTUAL = 12 };
+
+#define PPI_CPU_MASK_SHIFT 8 /* of the flags cell, GICv2 only: which CPUs the PPI is wired to */
+
+static void range_cells(uint32_t *cells, const FdtRange *range) {
+  cells[0] = (uint32_t)(range->base >> 32);
+  cells[1] = (uint32_t)range->base;
+  cells[2] = (uint32_t)(range->size >> 32);
+  cells[3] = (uint32_t)range->size;
+}
+
+static void write_reg(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges) {
+  g_autofree uint32_t *cells = g_new(uint32_t, 4 * n_ranges);
+
+  for (unsigned i = 0; i < n_ranges; i++)
+    range_cells(cells + 4 * i, &ranges[i]);
+  fdt_writer_cells(fdt, "reg", cells, 4 * n_ranges);
+}
+
+void fdt_write_root(FdtWriter *fdt) {
+  fdt_writer_u32(fdt, "#address-cells", 2);
+  fdt_writer_u32(fdt, "#size-cells", 2);
+  fdt_writer_string(fdt, "compatible", "linux,dummy-virt");
+  fdt_writer_string(fdt, "model", "eret");
+  fdt_writer_u32(fdt, "interrupt-parent", FDT_PHANDLE_GIC);
+  fdt_writer_flag(fdt, "dma-coherent");
+}
+
+void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
+  fdt_writer_begin(fdt, "chosen");
+  fdt_writer_string(fdt, "bootargs", chosen->bootargs);
+  if (chosen->stdout_path)
+    fdt_writer_string(fdt, "stdout-path", chosen->stdout_path);
+  if (chosen->initrd_size) {
+    fdt_writer_u64(fdt, "linux,initrd-start", chosen->initrd_start);
+    fdt_writer_u64(fdt, "linux,initrd-end", chosen->initrd_start + chosen->initrd_size);
+  }
+  if (chosen->rng_seed)
+    fdt_writer_bytes(fdt, "rng-seed", chosen->rng_seed, chosen->rng_seed_size);
+  if (chosen->kaslr_seed)
+    fdt_writer_u64(fdt, "kaslr-seed", chosen->kaslr_seed);
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_cpus(FdtWriter *fdt, unsigned n_cpus, uint64_t (*mpidr)(unsigned index)) {
+  fdt_writer_begin(fdt, "cpus");
+  fdt_writer_u32(fdt, "#address-cells", 1); /* Aff2 to Aff0; no machine of ours has as many CPUs as need Aff3 */
+  fdt_writer_u32(fdt, "#size-cells", 0);
+  for (unsigned i = 0; i < n_cpus; i++) {
+    fdt_writer_begin_at(fdt, "cpu", mpidr(i));
+    fdt_writer_string(fdt, "device_type", "cpu");
+    fdt_writer_string(fdt, "compatible", "arm,armv8");
+    fdt_writer_u32(fdt, "reg", (uint32_t)mpidr(i));
+    fdt_writer_string(fdt, "enable-method", "psci");
+    fdt_writer_phandle(fdt, FDT_PHANDLE_CPU0 + i);
+    fdt_writer_end(fdt);
+  }
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_memory(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges) {
+  fdt_writer_begin_at(fdt, "memory", ranges[0].base);
+  fdt_writer_string(fdt, "device_type", "memory");
+  write_reg(fdt, ranges, n_ranges);
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_psci(FdtWriter *fdt, const char *method) {
+  static const char *const compatible[] = {"arm,psci-1.0", "arm,psci-0.2"};
+
+  fdt_writer_begin(fdt, "psci");
+  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
+  fdt_writer_string(fdt, "method", method);
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer) {
+  static const uint32_t ppis[] = {PPI_TIMER_SECURE, PPI_TIMER_PHYSICAL, PPI_TIMER_VIRTUAL, PPI_TIMER_HYP, PPI_TIMER_HYP_VIRTUAL};
+  unsigned n = G_N_ELEMENTS(ppis) - (timer->el2 ? 0 : 1);
+  uint32_t flags = FDT_IRQ_LEVEL_HIGH | ((1u << timer->gicv2_cpus) - 1) << PPI_CPU_MASK_SHIFT;
+  uint32_t cells[3 * G_N_ELEMENTS(ppis)];
+
+  for (unsigned i = 0; i < n; i++) {
+    cells[3 * i] = FDT_IRQ_PPI;
+    cells[3 * i + 1] = ppis[i];
+    cells[3 * i + 2] = flags;
+  }
+  fdt_writer_begin(fdt, "timer");
+  fdt_writer_string(fdt, "compatible", "arm,armv8-timer");
+  fdt_writer_cells(fdt, "interrupts", cells, 3 * n);
+  fdt_writer_flag(fdt, "always-on");
+  fdt_writer_end(fdt);
+}
+
+/* What both interrupt controllers have in common, up to their registers. Children have addresses of their own. */
+static void begin_gic(FdtWriter *fdt, uint64_t address, const char *compatible) {
+  fdt_writer_begin_at(fdt, "interrupt-controller", address);
+  fdt_writer_string(fdt, "compatible", compatible);
+  fdt_writer_flag(fdt, "interrupt-controller");
+  fdt_writer_u32(fdt, "#interrupt-cells", 3);
+  fdt_writer_u32(fdt, "#address-cells", 2);
+  fdt_writer_u32(fdt, "#size-cells", 2);
+  fdt_writer_flag(fdt, "ranges");
+  fdt_writer_phandle(fdt, FDT_PHANDLE_GIC);
+}
+
+void fdt_write_gicv3(FdtWriter *fdt, const FdtGicV3 *gic) {
+  FdtRange registers[3] = {gic->distributor, gic->redistributors[0], gic->redistributors[1]};
+  unsigned n_redistributors = gic->redistributors[1].size ? 2 : 1;
+
+  begin_gic(fdt, gic->distributor.base, "arm,gic-v3");
+  write_reg(fdt, registers, 1 + n_redistributors);
+  fdt_writer_u32(fdt, "#redistributor-regions", n_redistributors);
+  if (gic->maintenance_ppi >= 0)
+    fdt_writer_interrupt(fdt, FDT_IRQ_PPI, (uint32_t)gic->maintenance_ppi, FDT_IRQ_LEVEL_HIGH);
+  if (gic->its.size) {
+    fdt_writer_begin_at(fdt, "msi-controller", gic->its.base);
+    fdt_writer_string(fdt, "compatible", "arm,gic-v3-its");
+    write_reg(fdt, &gic->its, 1);
+    fdt_writer_flag(fdt, "msi-controller");
+    fdt_writer_u32(fdt, "#msi-cells", 1);
+    fdt_writer_phandle(fdt, FDT_PHANDLE_MSI);
+    fdt_writer_end(fdt);
+  }
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_gicv2(FdtWriter *fdt, const FdtGicV2 *gic) {
+  FdtRange registers[2] = {gic->distributor, gic->cpu_interface};
+
+  begin_gic(fdt, gic->distributor.base, "arm,cortex-a15-gic");
+  write_reg(fdt, registers, G_N_ELEMENTS(registers));
+  if (gic->msi_frame.size) {
+    fdt_writer_begin_at(fdt, "v2m", gic->msi_frame.base);
+    fdt_writer_string(fdt, "compatible", "arm,gic-v2m-frame");
+    write_reg(fdt, &gic->msi_frame, 1);
+    fdt_writer_flag(fdt, "msi-controller");
+    fdt_writer_phandle(fdt, FDT_PHANDLE_MSI);
+    fdt_writer_end(fdt);
+  }
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_apb_clock(FdtWriter *fdt) {
+  fdt_writer_begin(fdt, "apb-pclk");
+  fdt_writer_string(fdt, "compatible", "fixed-clock");
+  fdt_writer_u32(fdt, "#clock-cells", 0);
+  fdt_writer_u32(fdt, "clock-frequency", APB_CLOCK_HZ);
+  fdt_writer_string(fdt, "clock-output-names", "clk24mhz");
+  fdt_writer_phandle(fdt, FDT_PHANDLE_APB_CLOCK);
+  fdt_writer_end(fdt);
+}

@@ -1,0 +1,53 @@
+/*
+ * The nodes of the device tree that are not devices: root, chosen, cpus, memory, psci, timer, interrupt controller, clock. Each is a function of
+ * plain numbers. Devicetree Specification v0.4, chapter 3, and Linux: Documentation/devicetree/bindings/.
+ */
+#pragma once
+
+#include "fdt/fdt-writer.h"
+
+typedef struct {
+  uint64_t base, size; /* bytes */
+} FdtRange;
+
+/* Properties of the root: it must be called first. */
+void fdt_write_root(FdtWriter *fdt);
+
+typedef struct {
+  const char *bootargs;
+  const char *stdout_path;            /* NULL: none */
+  uint64_t initrd_start, initrd_size; /* size 0: none */
+  const void *rng_seed;               /* NULL: none */
+  size_t rng_seed_size;
+  uint64_t kaslr_seed; /* 0: none */
+} FdtChosen;
+void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
+
+/* MPIDR gives the affinity fields of a CPU. */
+void fdt_write_cpus(FdtWriter *fdt, unsigned n_cpus, uint64_t (*mpidr)(unsigned index));
+void fdt_write_memory(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges);
+/* METHOD is "hvc" or "smc". */
+void fdt_write_psci(FdtWriter *fdt, const char *method);
+
+typedef struct {
+  bool el2;            /* the guest has EL2: with the hypervisor's virtual timer */
+  unsigned gicv2_cpus; /* on a GICv2 the number of CPUs, for the specifier's mask; else 0 */
+} FdtTimer;
+void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer);
+
+typedef struct {
+  FdtRange distributor;
+  FdtRange redistributors[2]; /* the second may have size 0 */
+  FdtRange its;               /* size 0: none */
+  int maintenance_ppi;        /* PPI number, or -1 */
+} FdtGicV3;
+void fdt_write_gicv3(FdtWriter *fdt, const FdtGicV3 *gic);
+
+typedef struct {
+  FdtRange distributor, cpu_interface;
+  FdtRange msi_frame; /* GICv2m; size 0: none */
+} FdtGicV2;
+void fdt_write_gicv2(FdtWriter *fdt, const FdtGicV2 *gic);
+
+/* The fixed clock of the PrimeCell devices. */
+void fdt_write_apb_clock(FdtWriter *fdt);

@@ -1,0 +1,216 @@
+/* Placement: exact places, the boot protocol's rules over many random sizes, and the numbers in the errors. */
+#include <string.h>
+
+#include "vmm/boot/kernel-formats.h"
+
+#define MIB      0x100000ull
+#define GIB      (MIB << 10)
+#define RAM_BASE 0x40000000ull
+
+static KernelImage *image_new(uint64_t text_offset, uint64_t image_size, bool linux_image) {
+  static const uint8_t byte;
+  g_autoptr(GBytes) contents = g_bytes_new_static(&byte, 1);
+  KernelImage *image = kernel_image_new("test", contents);
+  image->linux_image = linux_image;
+  image->relocatable = true;
+  image->alignment = KERNEL_BASE_ALIGNMENT;
+  image->text_offset = text_offset;
+  image->image_size = image_size;
+  image->entry = text_offset;
+  kernel_image_add_segment(image, text_offset, &byte, 1, image_size);
+  return image;
+}
+
+static KernelImage *elf_new(uint64_t address, uint64_t size) {
+  KernelImage *image = image_new(0, size, false);
+  image->relocatable = false;
+  image->entry = address;
+  g_array_index(image->segments, KernelSegment, 0).address = address;
+  return image;
+}
+
+static BootPlacement place(const KernelImage *image, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size) {
+  BootPlacement placement = {0};
+  g_autoptr(GError) error = NULL;
+  bool placed = boot_place(image, RAM_BASE, ram_size, initrd_size, fdt_size, &placement, &error);
+  g_assert_no_error(error);
+  g_assert_true(placed);
+  return placement;
+}
+
+static void assert_refused(const KernelImage *image, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size, const char *text) {
+  BootPlacement placement = {.entry = 4711};
+  g_autoptr(GError) error = NULL;
+  g_assert_false(boot_place(image, RAM_BASE, ram_size, initrd_size, fdt_size, &placement, &error));
+  g_assert_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT);
+  if (!strstr(error->message, text))
+    g_error("\"%s\" is not in \"%s\"", text, error->message);
+  g_assert_cmpuint(placement.entry, ==, 4711); /* untouched */
+}
+
+static void test_linux(void) {
+  g_autoptr(KernelImage) image = image_new(0, 35 * MIB + 1, true);
+  BootPlacement placement = place(image, 512 * MIB, 10 * MIB + 1, 0x4321);
+  g_assert_cmphex(placement.kernel_base, ==, RAM_BASE);
+  g_assert_cmphex(placement.kernel_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.kernel_size, ==, 35 * MIB + 1);
+  g_assert_cmphex(placement.entry, ==, RAM_BASE);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 36 * MIB);
+  g_assert_cmphex(placement.fdt_size, ==, 0x4321);
+  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 36 * MIB + 0x10000);
+  g_assert_cmphex(placement.initrd_size, ==, 10 * MIB + 1);
+}
+
+static void test_text_offset(void) {
+  g_autoptr(KernelImage) image = image_new(0x80000, 2 * MIB, true);
+  BootPlacement placement = place(image, 16 * MIB, 0, 0x1000);
+  g_assert_cmphex(placement.kernel_base, ==, RAM_BASE);
+  g_assert_cmphex(placement.kernel_start, ==, RAM_BASE + 0x80000);
+  g_assert_cmphex(placement.entry, ==, RAM_BASE + 0x80000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 4 * MIB);
+  g_assert_cmphex(placement.initrd_start, ==, 0);
+  g_assert_cmphex(placement.initrd_size, ==, 0);
+}
+
+/* RAM that does not begin on 2 MiB: the base moves up. */
+static void test_unaligned_ram(void) {
+  g_autoptr(KernelImage) image = image_new(0, MIB, true);
+  BootPlacement placement;
+  g_assert_true(boot_place(image, RAM_BASE + 0x1000, 16 * MIB, 0, 0x1000, &placement, NULL));
+  g_assert_cmphex(placement.kernel_start, ==, RAM_BASE + 2 * MIB);
+}
+
+static void test_raw(void) {
+  g_autoptr(KernelImage) image = image_new(0x80000, 100, false);
+  BootPlacement placement = place(image, 16 * MIB, 12345, 0x80000);
+  g_assert_cmphex(placement.entry, ==, RAM_BASE + 0x80000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 0x90000);
+  /* A byte more, and it no longer fits below the program. */
+  placement = place(image, 16 * MIB, 0, 0x80001);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 2 * MIB);
+}
+
+static void test_elf(void) {
+  g_autoptr(KernelImage) low = elf_new(RAM_BASE, 0x5000);
+  BootPlacement placement = place(low, 16 * MIB, 0, 0x1000);
+  g_assert_cmphex(placement.kernel_base, ==, 0);
+  g_assert_cmphex(placement.kernel_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 2 * MIB);
+  g_assert_cmphex(placement.entry, ==, RAM_BASE);
+
+  g_autoptr(KernelImage) high = elf_new(RAM_BASE + 8 * MIB, 0x5000);
+  placement = place(high, 16 * MIB, 0x1000, 0x1000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 8 * MIB + 0x10000);
+
+  g_autoptr(KernelImage) below = elf_new(0x400000, 0x5000);
+  assert_refused(below, 16 * MIB, 0, 0x1000, "linked to 0x400000, below the start of memory: link it to 0x40080000");
+  g_autoptr(KernelImage) beyond = elf_new(RAM_BASE + 100 * MIB, 0x5000);
+  assert_refused(beyond, 64 * MIB, 0, 0x1000, "needs at least 101 MiB of memory, the machine has 64 MiB; try --memory 128M");
+  g_autoptr(KernelImage) far = elf_new(1ull << 50, 0x5000);
+  assert_refused(far, 64 * MIB, 0, 0x1000, "try --memory 1048576G");
+}
+
+/* kernel 35 MiB + 4 KiB of device tree at 36 MiB + initrd of 8 MiB at 36 MiB + 64 KiB: 44 MiB + 64 KiB. */
+static void test_too_little(void) {
+  g_autoptr(KernelImage) image = image_new(0, 35 * MIB, true);
+  assert_refused(image, 32 * MIB, 8 * MIB, 0x1000,
+                 "the kernel and its initrd (8 MiB) need at least 45 MiB of memory, the machine has 32 MiB; try --memory 64M");
+  assert_refused(image, 32 * MIB, 0, 0x1000, "the kernel needs at least 37 MiB of memory, the machine has 32 MiB; try --memory 64M");
+  assert_refused(image, 0, 0, 0x1000, "the machine has 0 MiB");
+  place(image, 44 * MIB + 0x10000, 8 * MIB, 0x1000);
+  assert_refused(image, 44 * MIB + 0xffff, 8 * MIB, 0x1000, "at least 45 MiB");
+  assert_refused(image, 2 * GIB, 2 * GIB, 0x1000, "try --memory 3G");
+  assert_refused(image, 900 * MIB, 900 * MIB, 0x1000, "try --memory 1G");
+  g_autoptr(KernelImage) tiny = image_new(0, MIB, true);
+  assert_refused(tiny, MIB, 0, 0x1000, "try --memory 16M"); /* less is not to be had */
+}
+
+static void test_window(void) {
+  g_autoptr(KernelImage) image = image_new(0, 30 * MIB, true);
+  place(image, 64 * GIB, 31 * GIB, 0x1000);
+  assert_refused(image, 64 * GIB, 32 * GIB, 0x1000, "more than the boot protocol can place");
+}
+
+static void test_nonsense(void) {
+  g_autoptr(KernelImage) image = image_new(0, 30 * MIB, true);
+  assert_refused(image, GIB, 0, BOOT_FDT_MAX + 1, "the boot protocol allows");
+  assert_refused(image, GIB, UINT64_MAX, 0x1000, "do not fit into any memory");
+  assert_refused(image, GIB, UINT64_MAX - RAM_BASE, 0x1000, "do not fit into any memory");
+  image->image_size = UINT64_MAX;
+  assert_refused(image, GIB, 0, 0x1000, "do not fit into any memory");
+  image->image_size = UINT64_MAX - RAM_BASE;
+  assert_refused(image, GIB, 0, 0x1000, "do not fit into any memory");
+}
+
+static bool apart(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size) {
+  return !a_size || !b_size || a + a_size <= b || b + b_size <= a;
+}
+
+static bool inside(uint64_t start, uint64_t size, uint64_t ram_size) {
+  return size == 0 || (start >= RAM_BASE && start - RAM_BASE + size <= ram_size);
+}
+
+static void assert_rules(const KernelImage *image, const BootPlacement *p, uint64_t ram_size) {
+  g_assert_true(inside(p->kernel_start, p->kernel_size, ram_size));
+  g_assert_true(inside(p->initrd_start, p->initrd_size, ram_size));
+  g_assert_true(inside(p->fdt_start, p->fdt_size, ram_size));
+  g_assert_true(apart(p->kernel_start, p->kernel_size, p->initrd_start, p->initrd_size));
+  g_assert_true(apart(p->kernel_start, p->kernel_size, p->fdt_start, p->fdt_size));
+  g_assert_true(apart(p->initrd_start, p->initrd_size, p->fdt_start, p->fdt_size));
+  g_assert_cmphex(p->kernel_start, ==, p->kernel_base + image->text_offset);
+  g_assert_cmphex(p->kernel_base % (2 * MIB), ==, 0);
+  g_assert_cmphex(p->fdt_start % 8, ==, 0);
+  g_assert_cmphex(p->initrd_start % 0x1000, ==, 0);
+  if (p->fdt_size)
+    g_assert_cmphex(p->fdt_start / (2 * MIB), ==, (p->fdt_start + p->fdt_size - 1) / (2 * MIB));
+  if (p->initrd_size)
+    g_assert_cmphex(p->initrd_start + p->initrd_size - p->kernel_start / GIB * GIB, <=, 32 * GIB);
+}
+
+/* The number that an error names is enough, and a MiB less is not. */
+static void assert_named_need(const KernelImage *image, const GError *error, uint64_t initrd_size, uint64_t fdt_size) {
+  const char *number = strstr(error->message, "at least ");
+  g_assert_nonnull(number);
+  uint64_t needed = g_ascii_strtoull(number + strlen("at least "), NULL, 10) * MIB;
+  BootPlacement placement;
+  g_assert_true(boot_place(image, RAM_BASE, needed, initrd_size, fdt_size, &placement, NULL));
+  g_assert_false(boot_place(image, RAM_BASE, needed - MIB, initrd_size, fdt_size, &placement, NULL));
+}
+
+static void test_random(void) {
+  g_autoptr(GRand) random = g_rand_new_with_seed(20);
+  guint placed = 0;
+  for (guint round = 0; round < 20000; round++) {
+    uint64_t text_offset = g_rand_int_range(random, 0, 512) * 0x1000ull;
+    g_autoptr(KernelImage) image = image_new(text_offset, 1 + g_rand_int(random) % (80 * MIB), g_rand_boolean(random));
+    uint64_t initrd_size = g_rand_boolean(random) ? g_rand_int(random) % (100 * MIB) : 0;
+    uint64_t fdt_size = g_rand_int_range(random, 0, BOOT_FDT_MAX + 1), ram_size = g_rand_int_range(random, 1, 128) * 2 * MIB;
+    BootPlacement placement;
+    g_autoptr(GError) error = NULL;
+    if (boot_place(image, RAM_BASE, ram_size, initrd_size, fdt_size, &placement, &error)) {
+      assert_rules(image, &placement, ram_size);
+      placed++;
+    } else {
+      g_assert_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT);
+      assert_named_need(image, error, initrd_size, fdt_size);
+    }
+  }
+  g_assert_cmpuint(placed, >, 5000);
+  g_assert_cmpuint(placed, <, 19000);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/placement/linux", test_linux);
+  g_test_add_func("/placement/text-offset", test_text_offset);
+  g_test_add_func("/placement/unaligned-ram", test_unaligned_ram);
+  g_test_add_func("/placement/raw", test_raw);
+  g_test_add_func("/placement/elf", test_elf);
+  g_test_add_func("/placement/too-little", test_too_little);
+  g_test_add_func("/placement/window", test_window);
+  g_test_add_func("/placement/nonsense", test_nonsense);
+  g_test_add_func("/placement/random", test_random);
+  return g_test_run();
+}

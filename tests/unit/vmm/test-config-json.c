@@ -1,0 +1,317 @@
+/*
+ * Description files: every key and both ways to write it, relative paths, which source wins, every mistake with its line, broken JSON.
+ */
+#include <glib/gstdio.h>
+#include <locale.h>
+#include <string.h>
+
+#include "vmm/config.h"
+
+/* Runs in a directory of its own: vm.json and dir/vm.json are written by the tests. */
+static char *work_directory;
+
+static Config *parse_file(const char *path, const char *json, gssize size, const char *const *flags, GError **error) {
+  char *arguments[16] = {(char *)"--config", (char *)path};
+  int count = 2;
+  for (; flags && *flags; flags++)
+    arguments[count++] = (char *)*flags;
+  g_assert_true(g_file_set_contents(path, json, size, NULL));
+  bool help;
+  return config_parse(count, arguments, &help, error);
+}
+
+/* FLAGS: separated by spaces, or NULL. */
+static Config *accept(const char *path, const char *json, const char *flags) {
+  g_auto(GStrv) split = g_strsplit(flags ? flags : "", " ", -1);
+  g_autoptr(GError) error = NULL;
+  Config *config = parse_file(path, json, -1, flags ? (const char *const *)split : NULL, &error);
+  g_assert_no_error(error);
+  g_assert_nonnull(config);
+  return config;
+}
+
+static void refuse(const char *json, const char *flags, const char *wanted) {
+  g_auto(GStrv) split = g_strsplit(flags ? flags : "", " ", -1);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Config) config = parse_file("vm.json", json, -1, flags ? (const char *const *)split : NULL, &error);
+  g_assert_null(config);
+  g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+  g_assert_cmpstr(error->message, ==, wanted);
+}
+
+static const DiskConfig *disk(const Config *config, guint index) {
+  g_assert_cmpuint(index, <, config->disks->len);
+  return config->disks->pdata[index];
+}
+
+static void test_every_key(void) {
+  g_autoptr(Config) config =
+      accept("vm.json",
+             "{ \"kernel\": \"Image\", \"kernel-format\": \"raw\", \"initrd\": \"initrd\", \"append\": \"a=\\\"b\\\" c\",\n"
+             "  \"cpus\": 3, \"memory\": \"1G\", \"console\": \"virtio\", \"transport\": \"mmio\", \"rng\": true,\n"
+             "  \"gic\": 3, \"defaults\": false, \"reboot\": false, \"grace\": 20, \"dump-fdt\": \"x.dtb\",\n"
+             "  \"dry-run\": true, \"disk\": [ \"a.img,ro\", { \"file\": \"b.img\", \"ro\": false, \"serial\": \"two\" } ] }",
+             NULL);
+  g_assert_cmpstr(config->kernel, ==, "Image");
+  g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
+  g_assert_cmpstr(config->initrd, ==, "initrd");
+  g_assert_cmpstr(config->append, ==, "a=\"b\" c");
+  g_assert_cmpuint(config->cpus, ==, 3);
+  g_assert_cmpuint(config->memory, ==, 1 << 30);
+  g_assert_cmpint(config->console, ==, CONSOLE_VIRTIO);
+  g_assert_cmpint(config->transport, ==, TRANSPORT_MMIO);
+  g_assert_cmpint(config->gic, ==, GIC_V3);
+  g_assert_true(config->rng && !config->defaults && !config->reboot && config->dry_run);
+  g_assert_cmpuint(config->grace, ==, 20);
+  g_assert_cmpstr(config->dump_fdt, ==, "x.dtb");
+  g_assert_cmpuint(config->disks->len, ==, 2);
+  g_assert_cmpstr(disk(config, 0)->path, ==, "a.img");
+  g_assert_true(disk(config, 0)->read_only);
+  g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
+  g_assert_false(disk(config, 1)->read_only);
+  g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
+}
+
+/* What can be written in two ways. */
+static void test_equal_forms(void) {
+  g_autoptr(Config) config =
+      accept("vm.json",
+             "{ \"cpus\": \"2\", \"memory\": 67108864, \"gic\": \"2\", \"no-reboot\": true, \"no-defaults\": false,\n"
+             "  \"no-rng\": false, \"disk\": \"a.img\", \"dry-run\": true }",
+             NULL);
+  g_assert_cmpuint(config->cpus, ==, 2);
+  g_assert_cmpuint(config->memory, ==, 64 << 20);
+  g_assert_cmpint(config->gic, ==, GIC_V2);
+  g_assert_true(!config->reboot && config->defaults && config->rng);
+  g_assert_cmpstr(disk(config, 0)->path, ==, "a.img");
+  g_autoptr(Config) object = accept("vm.json", "{ \"disk\": { \"file\": \"with,comma.img\" }, \"dry-run\": true }", NULL);
+  g_assert_cmpstr(disk(object, 0)->path, ==, "with,comma.img"); /* a key's value needs no doubling */
+  g_autoptr(Config) empty = accept("vm.json", "{}", "--dry-run");
+  g_assert_cmpuint(empty->disks->len, ==, 0);
+}
+
+static void test_relative_paths(void) {
+  g_autofree char *absolute = g_build_filename(work_directory, "a.img", NULL);
+  g_autofree char *json = g_strdup_printf("{ \"kernel\": \"kernel\", \"dump-fdt\": \"x.dtb\", \"disk\": [ \"b.img\", \"%s\", {\"file\": "
+                                          "\"../b.img\", \"serial\": \"s\"}] }",
+                                          absolute);
+  g_autoptr(Config) config = accept("dir/vm.json", json, "--initrd initrd");
+  g_assert_cmpstr(config->kernel, ==, "dir/kernel");
+  g_assert_cmpstr(config->dump_fdt, ==, "dir/x.dtb");
+  g_assert_cmpstr(config->initrd, ==, "initrd"); /* a flag's path is the shell's */
+  g_assert_cmpstr(disk(config, 0)->path, ==, "dir/b.img");
+  g_assert_cmpstr(disk(config, 1)->path, ==, absolute);
+  g_assert_cmpstr(disk(config, 2)->path, ==, "dir/../b.img");
+  g_assert_cmpstr(disk(config, 2)->serial, ==, "s");
+}
+
+static void test_precedence(void) {
+  const char *json =
+      "{ \"cpus\": 2, \"memory\": \"64M\", \"reboot\": false, \"rng\": true, \"disk\": [\"a.img\", \"b.img\"], \"dry-run\": true }";
+  g_autoptr(Config) file = accept("vm.json", json, NULL);
+  g_assert_cmpuint(file->cpus, ==, 2);
+  g_assert_cmpuint(file->disks->len, ==, 2);
+  g_autoptr(Config) flags = accept("vm.json", json, "--cpus 4 --reboot --no-rng --disk with,,comma.img");
+  g_assert_cmpuint(flags->cpus, ==, 4);
+  g_assert_cmpuint(flags->memory, ==, 64 << 20);
+  g_assert_true(flags->reboot && !flags->rng && flags->dry_run);
+  g_assert_cmpuint(flags->disks->len, ==, 1);
+  g_assert_cmpstr(disk(flags, 0)->path, ==, "with,comma.img");
+  /* Flags win wherever they stand. */
+  char *arguments[] = {(char *)"--cpus=4", (char *)"--config", (char *)"vm.json"};
+  bool help;
+  g_autoptr(Config) before = config_parse(3, arguments, &help, NULL);
+  g_assert_cmpuint(before->cpus, ==, 4);
+}
+
+static void test_two_files(void) {
+  g_assert_true(g_file_set_contents("dir/vm.json", "{ \"cpus\": 3, \"disk\": [] }", -1, NULL));
+  g_autoptr(Config) config =
+      accept("vm.json", "{ \"cpus\": 2, \"memory\": \"64M\", \"disk\": [\"a.img\"], \"dry-run\": true }", "--config dir/vm.json");
+  g_assert_cmpuint(config->cpus, ==, 3);
+  g_assert_cmpuint(config->memory, ==, 64 << 20);
+  g_assert_cmpuint(config->disks->len, ==, 0);
+}
+
+static void test_keys(void) {
+  refuse("{\n\"cpu\": 2 }", "--dry-run", "vm.json:2: cpu: unknown key; did you mean cpus?");
+  refuse("{\n\n\"Kernel\": 2 }", "--dry-run", "vm.json:3: Kernel: unknown key; did you mean kernel?");
+  refuse("{ \"disks\": [] }", "--dry-run", "vm.json:1: disks: unknown key; did you mean disk?");
+  refuse("{ \"no_reboot\": true }", "--dry-run", "vm.json:1: no_reboot: unknown key; did you mean no-reboot?");
+  refuse("{ \"--cpus\": 2 }", "--dry-run", "vm.json:1: --cpus: unknown key; did you mean cpus?");
+  refuse("{ \"frobnicate\": 2 }", "--dry-run", "vm.json:1: frobnicate: unknown key");
+  refuse("{ \"no-cpus\": 2 }", "--dry-run", "vm.json:1: no-cpus: unknown key");
+  refuse("{ \"config\": \"x\" }", "--dry-run", "vm.json:1: config: is for the command line only");
+  refuse("{ \"help\": true }", "--dry-run", "vm.json:1: help: is for the command line only");
+  refuse("{ \"cpus\": 2,\n\"cpus\": 3 }", "--dry-run", "vm.json:2: cpus: given twice, first in line 1");
+}
+
+static void test_values(void) {
+  static const struct {
+    const char *json, *wanted;
+  } cases[] = {
+      {"{ \"cpus\": 0 }", "cpus: '0' is not a whole number from 1 to 512"},
+      {"{ \"cpus\": -1 }", "cpus: '-1' is not a whole number from 1 to 512"},
+      {"{ \"cpus\": 2.5 }", "cpus: wants a whole number or a string, not a fraction"},
+      {"{ \"cpus\": true }", "cpus: wants a whole number or a string, not a boolean"},
+      {"{ \"cpus\": null }", "cpus: wants a whole number or a string, not null"},
+      {"{ \"cpus\": [2] }", "cpus: wants a whole number or a string, not an array"},
+      {"{ \"cpus\": {} }", "cpus: wants a whole number or a string, not an object"},
+      {"{ \"memory\": 512 }", "memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?"},
+      {"{ \"memory\": \"1.5G\" }", "memory: '1.5G' has a fraction: write 1536M, not 1.5G"},
+      {"{ \"gic\": 4 }", "gic: '4' is none of auto, 2, 3"},
+      {"{ \"console\": \"virtoi\" }", "console: 'virtoi' is none of pl011, virtio; did you mean virtio?"},
+      {"{ \"rng\": \"yes\" }", "rng: wants true or false, not a string"},
+      {"{ \"rng\": 1 }", "rng: wants true or false, not a number"},
+      {"{ \"no-reboot\": null }", "no-reboot: wants true or false, not null"},
+      {"{ \"append\": 3 }", "append: wants a string, not a number"},
+      {"{ \"kernel\": \"\" }", "kernel: must not be empty"},
+      {"{ \"kernel\": [\"Image\"] }", "kernel: wants a string, not an array"},
+      {"{ \"kernel\": \"missing\" }", "kernel: cannot open 'missing': No such file or directory"},
+      {"{ \"initrd\": \"initrd\" }", "initrd: an initrd needs a kernel: add --kernel FILE"},
+      {"{ \"cpus\": 9, \"gic\": 2 }", "cpus: 9 CPUs need GIC version 3: version 2 serves at most 8"},
+      {"{ \"disk\": 7 }", "disk: wants a string or an object, not a number"},
+      {"{ \"disk\": [ [] ] }", "disk[0]: wants a string or an object, not an array"},
+      {"{ \"disk\": [ \"a.img\", \"b.img,rw\" ] }",
+       "disk[1]: unknown part 'rw'; did you mean ro? (known: ro, serial; a comma within a value is written ,,)"},
+      {"{ \"disk\": [ { \"file\": \"a.img\", \"serail\": \"x\" } ] }",
+       "disk[0].serail: unknown key; did you mean serial? (known: file, ro, serial)"},
+      {"{ \"disk\": [ { \"file\": \"a.img\", \"ro\": \"on\" } ] }", "disk[0].ro: wants true or false, not a string"},
+      {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": 5 } ] }", "disk[0].serial: wants a string, not a number"},
+      {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": \"012345678901234567890\" } ] }",
+       "disk[0].serial: has 21 bytes, at most 20 are possible"},
+      {"{ \"disk\": [ { \"ro\": true } ] }", "disk[0]: lacks the key \"file\""},
+      {"{ \"disk\": { \"ro\": true } }", "disk: lacks the key \"file\""},
+      {"{ \"disk\": [ \"missing\" ] }", "disk[0]: cannot open 'missing': No such file or directory"},
+      {"{ \"disk\": [ \"a.img\", { \"file\": \"a.img\", \"ro\": true } ] }",
+       "disk[1]: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro to both"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *wanted = g_strconcat("vm.json:1: ", cases[i].wanted, NULL);
+    refuse(cases[i].json, "--dry-run", wanted);
+  }
+}
+
+/* Each with the line it is in, flags and their combination included. */
+static void test_many_mistakes(void) {
+  refuse("{\n"
+         "  \"cpu\": 3,\n"
+         "  \"disk\": [\n"
+         "    \"a.img\",\n"
+         "    { \"file\": \"b.img\",\n"
+         "      \"serail\": \"x\" },\n"
+         "    7\n"
+         "  ],\n"
+         "  \"memory\": 512,\n"
+         "  \"rng\": \"yes\",\n"
+         "  \"initrd\": \"missing\"\n"
+         "}",
+         "--gic 4 --cpus=0",
+         "vm.json:2: cpu: unknown key; did you mean cpus?\n"
+         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, serial)\n"
+         "vm.json:7: disk[2]: wants a string or an object, not a number\n"
+         "vm.json:9: memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?\n"
+         "vm.json:10: rng: wants true or false, not a string\n"
+         "--gic: '4' is none of auto, 2, 3\n"
+         "--cpus: '0' is not a whole number from 1 to 512\n"
+         "vm.json:11: initrd: cannot open 'missing': No such file or directory\n"
+         "vm.json:11: initrd: an initrd needs a kernel: add --kernel FILE");
+}
+
+static void assert_broken(const char *json, gssize size, const char *start) {
+  g_autoptr(GError) error = NULL;
+  static const char *const flags[] = {"--cpus=0", NULL};
+  g_assert_null(parse_file("vm.json", json, size, flags, &error));
+  g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+  g_assert_true(g_str_has_prefix(error->message, start));
+  /* The flags' mistakes are told too, but not that there is no kernel: the file may have one. */
+  g_assert_true(g_str_has_suffix(error->message, "\n--cpus: '0' is not a whole number from 1 to 512"));
+}
+
+static void test_broken(void) {
+  assert_broken("{ \"cpus\": 2,\n \"x\" }", -1, "vm.json:2:");
+  assert_broken("{ \"cpus\": 2, }", -1, "vm.json:1:");
+  assert_broken("{ \"cpus\" 2 }", -1, "vm.json:1:");
+  assert_broken("{ \"cpus\": two }", -1, "vm.json:1:");
+  assert_broken("{ \"append\": \"unended }", -1, "vm.json:1:");
+  assert_broken("", -1, "vm.json: a JSON object is wanted");
+  assert_broken("[1]", -1, "vm.json: a JSON object is wanted");
+  assert_broken("7", -1, "vm.json: a JSON object is wanted");
+  assert_broken("{\n// comment\n}", -1, "vm.json:2: comments and single quotes are not part of JSON");
+  assert_broken("{\n'cpus': 2 }", -1, "vm.json:2: comments and single quotes");
+  assert_broken("{ \"append\": \"\xff\" }", -1, "vm.json:");
+  g_autofree char *deep = g_strnfill(500000, '[');
+  assert_broken(deep, -1, "vm.json:1: nested too deeply");
+  g_autofree char *large = g_strnfill((1 << 20) + 1, ' ');
+  assert_broken(large, -1, "--config: cannot read 'vm.json': larger than 1 MiB");
+  /* Brackets, slashes and quotes in a string are text. */
+  g_autoptr(Config) config = accept("vm.json", "{ \"append\": \"[[[[[[[[[[[[[[[[[[[[ // '\\\"{\" }", "--dry-run");
+  g_assert_cmpstr(config->append, ==, "[[[[[[[[[[[[[[[[[[[[ // '\"{");
+}
+
+static void test_unreadable(void) {
+  char *directory[] = {(char *)"--config", (char *)"dir", (char *)"--cpus=0"}, *endless[] = {(char *)"--config=/dev/zero"};
+  g_autoptr(GError) error = NULL;
+  bool help;
+  g_assert_null(config_parse(3, directory, &help, &error));
+  g_assert_cmpstr(error->message, ==, "--config: cannot read 'dir': Is a directory\n--cpus: '0' is not a whole number from 1 to 512");
+  g_clear_error(&error);
+  g_assert_null(config_parse(1, endless, &help, &error));
+  g_assert_cmpstr(error->message, ==, "--config: cannot read '/dev/zero': larger than 1 MiB: this is no description");
+}
+
+/* A valid file with bytes changed, or cut: a configuration or an error, no crash. */
+static void test_random(void) {
+  static const char json[] =
+      "{ \"kernel\": \"Image\", \"cpus\": 2, \"memory\": \"64M\",\n \"disk\": [ \"a.img\", { \"file\": \"b.img\", \"ro\": "
+      "true, \"serial\": \"s\" } ], \"no-reboot\": true, \"gic\": 3 }";
+  static const char bytes[] = "{}[]\",:0123truefalsn-\\/ \n\xff\0";
+  g_autoptr(GRand) random = g_rand_new_with_seed(11);
+  guint accepted = 0;
+  for (guint round = 0; round < 1500; round++) {
+    g_autofree char *damaged = g_memdup2(json, sizeof json);
+    gsize size = g_rand_int_range(random, 0, 4) ? strlen(json) : (gsize)g_rand_int_range(random, 0, sizeof json);
+    for (guint n = g_rand_int_range(random, 0, 3); n > 0; n--)
+      damaged[g_rand_int_range(random, 0, sizeof json)] = bytes[g_rand_int_range(random, 0, sizeof bytes)];
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Config) config = parse_file("vm.json", damaged, size, NULL, &error);
+    g_assert_true((config == NULL) == (error != NULL));
+    accepted += config != NULL;
+  }
+  g_assert_cmpuint(accepted, >, 100);
+  g_assert_cmpuint(accepted, <, 1400);
+}
+
+static const char *const files[] = {"Image", "initrd", "a.img", "b.img", "with,comma.img", "dir/kernel", "dir/b.img"};
+
+int main(int argc, char **argv) {
+  setlocale(LC_ALL, "C");
+  g_test_init(&argc, &argv, NULL);
+  g_autofree char *source_directory = g_get_current_dir();
+  work_directory = g_dir_make_tmp("eret-config-XXXXXX", NULL);
+  g_assert_cmpint(g_chdir(work_directory), ==, 0);
+  g_assert_cmpint(g_mkdir("dir", 0700), ==, 0);
+  for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+    g_assert_true(g_file_set_contents(files[i], "contents", -1, NULL));
+  g_test_add_func("/config-json/every-key", test_every_key);
+  g_test_add_func("/config-json/equal-forms", test_equal_forms);
+  g_test_add_func("/config-json/relative-paths", test_relative_paths);
+  g_test_add_func("/config-json/precedence", test_precedence);
+  g_test_add_func("/config-json/two-files", test_two_files);
+  g_test_add_func("/config-json/keys", test_keys);
+  g_test_add_func("/config-json/values", test_values);
+  g_test_add_func("/config-json/many-mistakes", test_many_mistakes);
+  g_test_add_func("/config-json/broken", test_broken);
+  g_test_add_func("/config-json/unreadable", test_unreadable);
+  g_test_add_func("/config-json/random", test_random);
+  int result = g_test_run();
+  for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+    g_remove(files[i]);
+  g_remove("vm.json");
+  g_remove("dir/vm.json");
+  g_rmdir("dir");
+  g_assert_cmpint(g_chdir(source_directory), ==, 0);
+  g_assert_cmpint(g_rmdir(work_directory), ==, 0);
+  g_free(work_directory);
+  return result;
+}

@@ -1,0 +1,100 @@
+/*
+ * What one value alone does not tell: whether the files are there, and whether the values go together. Run last, on what flags and
+ * description files have left, and to settle what they left open; what depends on the host (KVM, its GIC, its memory) is checked by whoever asks the host.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/config-option.h"
+
+#define GICV2_CPUS_MAX 8 /* Arm IHI 0048, 1.1: a GICv2 has up to eight CPU interfaces */
+
+/* Fills in STATUS. BLOCK: a block device will do as well. */
+static bool check_file(ConfigDraft *draft, const char *where, const char *path, bool block, struct stat *status) {
+  if (stat(path, status) < 0) {
+    int reason = errno;
+    bool tilde = reason == ENOENT && g_str_has_prefix(path, "~/");
+    config_mistake(draft, where, "cannot open '%s': %s%s", path, g_strerror(reason), tilde ? " (the shell left the ~ as it is)" : "");
+    return false;
+  }
+  if (S_ISDIR(status->st_mode)) {
+    config_mistake(draft, where, "'%s' is a directory, a file is wanted", path);
+    return false;
+  }
+  if (!S_ISREG(status->st_mode) && !(block && S_ISBLK(status->st_mode))) {
+    config_mistake(draft, where, "'%s' is not a regular file%s", path, block ? " or block device" : "");
+    return false;
+  }
+  if (faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) < 0) {
+    config_mistake(draft, where, "cannot read '%s': %s", path, g_strerror(errno));
+    return false;
+  }
+  return true;
+}
+
+static void check_boot_files(ConfigDraft *draft) {
+  const Config *config = draft->config;
+  struct stat status;
+  if (config->kernel)
+    check_file(draft, config_where(draft, "kernel", -1), config->kernel, false, &status);
+  if (config->initrd && check_file(draft, config_where(draft, "initrd", -1), config->initrd, false, &status) && status.st_size == 0)
+    config_mistake(draft, config_where(draft, "initrd", -1), "'%s' is empty", config->initrd);
+
+  /* Where a description could not be read, the kernel may be in there. */
+  if (config->kernel || draft->incomplete)
+    return;
+  if (config->initrd)
+    config_mistake(draft, config_where(draft, "initrd", -1), "an initrd needs a kernel: add --kernel FILE");
+  else if (!config->dry_run && !config->dump_fdt)
+    config_mistake(draft, NULL, "no kernel given: add --kernel FILE");
+}
+
+static bool same_file(const struct stat *a, const struct stat *b) {
+  if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
+    return a->st_rdev == b->st_rdev;
+  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* Two disks on one file that either of them writes would destroy what is on it. */
+static void check_shared_disk(ConfigDraft *draft, const struct stat *statuses, unsigned index) {
+  const DiskConfig *disk = draft->config->disks->pdata[index];
+  for (unsigned i = 0; i < index; i++) {
+    const DiskConfig *other = draft->config->disks->pdata[i];
+    if (!statuses[i].st_mode || !same_file(&statuses[i], &statuses[index]) || (disk->read_only && other->read_only))
+      continue;
+    config_mistake(draft, config_where(draft, "disk", index),
+                   "'%s' is the same disk as '%s' (number %u) and not read-only in both: add ro to both", disk->path, other->path, i + 1);
+    return;
+  }
+}
+
+static void check_disks(ConfigDraft *draft) {
+  const GPtrArray *disks = draft->config->disks;
+  g_autofree struct stat *statuses = g_new0(struct stat, disks->len + 1);
+  for (unsigned i = 0; i < disks->len; i++) {
+    const DiskConfig *disk = disks->pdata[i];
+    const char *where = config_where(draft, "disk", i);
+    /* Without a path: already reported. */
+    if (!disk->path || !check_file(draft, where, disk->path, true, &statuses[i])) {
+      statuses[i].st_mode = 0;
+      continue;
+    }
+    if (!disk->read_only && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
+      config_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro", disk->path, g_strerror(errno));
+    check_shared_disk(draft, statuses, i);
+  }
+}
+
+void config_check(ConfigDraft *draft) {
+  Config *config = draft->config;
+  if (config->console == CONSOLE_AUTO)
+    config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
+  check_boot_files(draft);
+  check_disks(draft);
+  if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX)
+    config_mistake(draft, config_where(draft, "cpus", -1), "%u CPUs need GIC version 3: version 2 serves at most %d", config->cpus,
+                   GICV2_CPUS_MAX);
+}

@@ -1,0 +1,328 @@
+/*
+ * The option table, and the flags. Everything that an option is lies in the table: its flag, its key in a description file, its field, the
+ * values it takes, its help. A new option is a line here and a field in config.h; docs/eret.1 and the completion are held against it by a test.
+ *
+ * Order: the description files of --config as they come, then the flags, so that flags win; then the checks of the whole. No step stops at a
+ * mistake: all are collected and come back as one error.
+ */
+#include "vmm/config.h"
+
+#include <string.h>
+
+#include "vmm/config-option.h"
+
+#define CPUS_MAX         512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
+#define MEMORY_DEFAULT   (UINT64_C(512) << 20)
+#define MEMORY_MIN       (UINT64_C(16) << 20) /* below, no kernel of today unpacks its init */
+#define MEMORY_MAX       (UINT64_C(4) << 40)  /* the host's IPA size ends earlier on most machines */
+#define MEMORY_STEP      (UINT64_C(2) << 20)  /* a huge page, and the boot protocol's alignment */
+#define GRACE_DEFAULT    10
+#define GRACE_MAX        86400 /* a day */
+#define COMMAND_LINE_MAX 2047  /* Linux: arch/arm64/include/uapi/asm/setup.h, COMMAND_LINE_SIZE less the NUL: it cuts off what is longer */
+#define DISK_SERIAL_MAX  20    /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
+
+G_DEFINE_QUARK(eret_config_error, config_error)
+
+static void disk_config_free(void *opaque) {
+  DiskConfig *disk = opaque;
+  g_free(disk->path);
+  g_free(disk->serial);
+  g_free(disk);
+}
+
+static const ConfigOption disk_options[] = {
+    {.name = "file", .kind = OPTION_PATH, .offset = offsetof(DiskConfig, path), .argument = "FILE"},
+    {.name = "ro", .kind = OPTION_BOOLEAN, .offset = offsetof(DiskConfig, read_only)},
+    {.name = "serial", .kind = OPTION_STRING, .offset = offsetof(DiskConfig, serial), .argument = "TEXT", .max = DISK_SERIAL_MAX},
+    {.name = NULL},
+};
+
+static const OptionElement disk_element = {
+    .options = disk_options,
+    .first_unnamed = true,
+    .size = sizeof(DiskConfig),
+};
+
+static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
+static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
+static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
+static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
+
+const ConfigOption config_options[] = {
+    {.name = "kernel",
+     .kind = OPTION_PATH,
+     .offset = offsetof(Config, kernel),
+     .group = "What to boot",
+     .argument = "FILE",
+     .help = "Kernel: arm64 Image, also compressed (gzip, zstd, lz4) or as EFI vmlinuz.efi; or an AArch64 ELF executable."},
+    {.name = "kernel-format",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, kernel_format),
+     .choices = kernel_formats,
+     .help = "raw: a flat binary, loaded 512 KiB above the start of memory and entered at its first byte (default: auto)."},
+    {.name = "initrd",
+     .kind = OPTION_PATH,
+     .offset = offsetof(Config, initrd),
+     .argument = "FILE",
+     .help = "Initial RAM disk (initramfs), handed to the kernel as it is."},
+    {.name = "append",
+     .kind = OPTION_STRING,
+     .offset = offsetof(Config, append),
+     .argument = "TEXT",
+     .may_be_empty = true,
+     .max = COMMAND_LINE_MAX,
+     .help = "The kernel's command line."},
+
+    {.name = "cpus",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(Config, cpus),
+     .group = "Machine",
+     .argument = "N",
+     .min = 1,
+     .max = CPUS_MAX,
+     .help = "Number of virtual CPUs, 1 to 512 or what the host allows (default: 1)."},
+    {.name = "memory",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(Config, memory),
+     .argument = "SIZE",
+     .min = MEMORY_MIN,
+     .max = MEMORY_MAX,
+     .step = MEMORY_STEP,
+     .help = "Memory, 16M to 4T, a multiple of 2M (default: 512M)."},
+    {.name = "gic",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, gic),
+     .choices = gics,
+     .help = "Version of the interrupt controller; auto: 3 where the host has it (default: auto)."},
+    {.name = "defaults",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(Config, defaults),
+     .on_by_default = true,
+     .help = "Leave out console, clock, GPIO and PCI unless another option needs them."},
+
+    {.name = "disk",
+     .kind = OPTION_LIST,
+     .offset = offsetof(Config, disks),
+     .group = "Devices",
+     .argument = "FILE[,ro][,serial=TEXT]",
+     .element = &disk_element,
+     .help = "A virtio disk on a raw image or block device; repeatable. ro: read-only. serial: at most 20 bytes. A comma in FILE is "
+             "written ,,."},
+    {.name = "console",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, console),
+     .choices = consoles,
+     .help = "Device behind the terminal (default: pl011; with --no-defaults: none)."},
+    {.name = "transport",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, transport),
+     .choices = transports,
+     .help = "How the guest reaches virtio devices (default: pci)."},
+    {.name = "rng", .kind = OPTION_BOOLEAN, .offset = offsetof(Config, rng), .help = "Add a virtio source of random numbers."},
+
+    {.name = "reboot",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(Config, reboot),
+     .group = "Life and death",
+     .on_by_default = true,
+     .help = "End with exit code 3 when the guest reboots, instead of rebooting it."},
+    {.name = "grace",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(Config, grace),
+     .argument = "SECONDS",
+     .max = GRACE_MAX,
+     .help = "Time for the guest to power off after its power button was pressed by SIGTERM or SIGINT (default: 10)."},
+
+    {.name = "config",
+     .kind = OPTION_CONFIG,
+     .group = "This program",
+     .argument = "FILE",
+     .help = "Read options from a JSON file: an object whose keys are the names of flags without dashes, such as {\"cpus\": 2, \"disk\": "
+             "[\"a.img\"], \"reboot\": false}. Paths in it are relative to its directory. Flags win."},
+    {.name = "dump-fdt",
+     .kind = OPTION_PATH,
+     .offset = offsetof(Config, dump_fdt),
+     .argument = "FILE",
+     .help = "Write the guest's device tree to FILE."},
+    {.name = "dry-run",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(Config, dry_run),
+     .help = "Check everything, print the machine's addresses, interrupts and devices, and end. Needs no KVM."},
+    {.name = "help", .kind = OPTION_HELP, .help = "This text."},
+    {.name = NULL},
+};
+
+/* What an argument without a flag looks like. The first match counts. */
+static const struct {
+  const char *pattern, *option;
+} guesses[] = {
+    {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},     {"*.qcow2", "disk"},
+    {"*.ext4", "disk"},   {"*.iso", "disk"},     {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"},
+    {"*.elf", "kernel"},  {"*.efi", "kernel"},   {"*=*", "append"},
+};
+
+static Config *config_new(void) {
+  Config *config = g_new0(Config, 1);
+  config->append = g_strdup("");
+  config->cpus = 1;
+  config->memory = MEMORY_DEFAULT;
+  config->disks = g_ptr_array_new_with_free_func(disk_config_free);
+  config->defaults = true;
+  config->reboot = true;
+  config->grace = GRACE_DEFAULT;
+  return config;
+}
+
+void config_free(Config *config) {
+  if (!config)
+    return;
+  g_free(config->kernel);
+  g_free(config->initrd);
+  g_free(config->append);
+  g_ptr_array_unref(config->disks);
+  g_free(config->dump_fdt);
+  g_free(config);
+}
+
+/* A flag as it was given, taken apart. */
+typedef struct {
+  const ConfigOption *option;
+  const char *value; /* NULL for booleans */
+  bool negated;
+} Flag;
+
+static const ConfigOption *find_flag(const char *name, bool *negated) {
+  const ConfigOption *option = option_find(config_options, name);
+  *negated = false;
+  if (option || !g_str_has_prefix(name, "no-"))
+    return option;
+  option = option_find(config_options, name + strlen("no-"));
+  *negated = true;
+  return option && option->kind == OPTION_BOOLEAN ? option : NULL;
+}
+
+static bool is_flag(const char *argument) {
+  if (!g_str_has_prefix(argument, "--"))
+    return false;
+  g_autofree char *name = g_strndup(argument + 2, strcspn(argument + 2, "="));
+  bool negated;
+  return !*name || find_flag(name, &negated);
+}
+
+static void add_stray(ConfigDraft *draft, const char *argument) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
+    if (g_pattern_match_simple(guesses[i].pattern, argument)) {
+      config_mistake(draft, NULL, "unexpected argument '%s'; did you mean --%s %s?", argument, guesses[i].option, argument);
+      return;
+    }
+  }
+  config_mistake(draft, NULL, "unexpected argument '%s': everything is given by an option, such as --kernel FILE", argument);
+}
+
+/* Returns whether the argument behind it probably belongs to it. */
+static bool add_unknown(ConfigDraft *draft, const char *argument) {
+  g_autofree char *flag = g_strndup(argument, strcspn(argument, "="));
+  const char *name = flag + strspn(flag, "-");
+  if (!strcmp(name, "version")) {
+    config_mistake(draft, NULL, "--version belongs to eret itself: eret --version");
+    return false;
+  }
+  const ConfigOption *meant;
+  g_autofree char *nearest = nearest_option(config_options, name, "--", &meant);
+  config_mistake(draft, NULL, "unknown option %s%s", flag, nearest);
+  return !strchr(argument, '=') && !(meant && meant->kind == OPTION_BOOLEAN);
+}
+
+/* Reads the flag at ARGV[*I]; moves *I to the last argument that belongs to it. */
+static void read_flag(ConfigDraft *draft, int argc, char **argv, int *i, GArray *flags) {
+  const char *argument = argv[*i], *equals = strchr(argument, '=');
+  g_autofree char *where = equals ? g_strndup(argument, equals - argument) : g_strdup(argument);
+  Flag flag = {0};
+  bool value_follows = *i + 1 < argc && !is_flag(argv[*i + 1]);
+  if (g_str_has_prefix(where, "--"))
+    flag.option = find_flag(where + strlen("--"), &flag.negated);
+  if (!flag.option) {
+    if (add_unknown(draft, argument) && value_follows && argv[*i + 1][0] != '-')
+      ++*i;
+    return;
+  }
+  if (flag.option->kind == OPTION_BOOLEAN || flag.option->kind == OPTION_HELP) {
+    if (equals)
+      config_mistake(draft, where, "takes no value: it is %s or left out", where);
+  } else if (equals) {
+    flag.value = equals + 1;
+  } else if (value_follows) {
+    flag.value = argv[++*i];
+  } else {
+    config_mistake(draft, where, "needs a value");
+    return;
+  }
+  g_array_append_val(flags, flag);
+}
+
+static GArray *read_flags(ConfigDraft *draft, int argc, char **argv, bool *help) {
+  GArray *flags = g_array_new(false, true, sizeof(Flag));
+  bool ended = false;
+  for (int i = 0; i < argc; i++) {
+    if (ended || argv[i][0] != '-' || !argv[i][1])
+      add_stray(draft, argv[i]);
+    else if (!strcmp(argv[i], "--"))
+      ended = true;
+    else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
+      *help = true;
+    else
+      read_flag(draft, argc, argv, &i, flags);
+  }
+  return flags;
+}
+
+static void apply_flag(ConfigDraft *draft, const Flag *flag) {
+  const ConfigOption *option = flag->option;
+  g_autofree char *where = g_strconcat("--", option->name, NULL);
+  if (option->kind == OPTION_CONFIG || option->kind == OPTION_HELP)
+    return;
+  if (option->kind == OPTION_LIST) {
+    /* With its value: it may be one of many. */
+    g_autofree char *which = g_strconcat(where, " ", flag->value, NULL);
+    option_add_text(draft, option, which, NULL, flag->value);
+    return;
+  }
+  if (option->kind == OPTION_BOOLEAN)
+    option_set_boolean(draft->config, option, !flag->negated);
+  else if (!option_set(draft, draft->config, option, where, NULL, flag->value))
+    return;
+  config_set_where(draft, option->name, -1, where);
+}
+
+static void apply_flags(ConfigDraft *draft, const GArray *flags) {
+  for (unsigned i = 0; i < flags->len; i++) {
+    const Flag *flag = &g_array_index(flags, Flag, i);
+    if (flag->option->kind != OPTION_CONFIG)
+      continue;
+    config_begin_source(draft);
+    config_json_load(draft, flag->value);
+  }
+  config_begin_source(draft);
+  for (unsigned i = 0; i < flags->len; i++)
+    apply_flag(draft, &g_array_index(flags, Flag, i));
+}
+
+Config *config_parse(int argc, char **argv, bool *help, GError **error) {
+  g_autoptr(Config) config = config_new();
+  g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GHashTable) origins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr(GHashTable) listed = g_hash_table_new(g_str_hash, g_str_equal);
+  ConfigDraft draft = {.config = config, .mistakes = mistakes, .origins = origins, .listed = listed};
+  *help = false;
+  g_autoptr(GArray) flags = read_flags(&draft, argc, argv, help);
+  if (*help)
+    return NULL;
+  apply_flags(&draft, flags);
+  config_check(&draft);
+  if (mistakes->len == 0)
+    return g_steal_pointer(&config);
+  g_ptr_array_add(mistakes, NULL);
+  g_autofree char *message = g_strjoinv("\n", (char **)mistakes->pdata);
+  g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, message);
+  return NULL;
+}
