@@ -1,9 +1,9 @@
 /*
- * Hypercall doorbell: eret's own device; docs/hypercalls.md, "The doorbell page", specifies it. 16 frames of 4 KiB that do not know of each other, so
- * that as many callers can share the page without a lock of their own. In a frame:
+ * Hypercall doorbell: eret's own device; docs/hypercalls.md, "The doorbell page", specifies it. 16 frames of 4 KiB that do not know of each
+ * other, so that as many callers can share it without a lock of their own. In a frame:
  *
  *   0x000 + 8n  X0 .. X17       arguments, then results; 64-bit, or 32-bit halves
- *   0x100       CALL            32-bit write: the function ID, fires the call; when the write is over the results are there. Reads: the last one
+ *   0x100       CALL            32-bit write of a function ID: the call; afterwards the results are there. Reads: the last one
  *   0x104       CALLS           calls of this frame so far, modulo 2^32
  *   0x110       MAGIC           "eret"
  *   0x114       VERSION         of eret's hypercalls: major << 16 | minor

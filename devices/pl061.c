@@ -168,6 +168,7 @@ static void pl061_describe(const Device *device, const DeviceSlot *slot, FdtWrit
   fdt_writer_u32(fdt, "#gpio-cells", 2);
   fdt_writer_flag(fdt, "interrupt-controller");
   fdt_writer_u32(fdt, "#interrupt-cells", 2);
+  fdt_writer_u32(fdt, "#address-cells", 0);
   fdt_writer_u32(fdt, "clocks", FDT_PHANDLE_APB_CLOCK);
   fdt_writer_string(fdt, "clock-names", "apb_pclk");
   fdt_writer_phandle(fdt, FDT_PHANDLE_GPIO);

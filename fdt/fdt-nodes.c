@@ -52,6 +52,19 @@ void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
   fdt_writer_end(fdt);
 }
 
+/*
+ * Without a cache node Linux warns that it cannot detect the hierarchy. What lies behind a vCPU can change while it runs, so no sizes are claimed:
+ * only that the CPUs share a unified cache above their own, which is how the scheduler should see them.
+ */
+static void write_cache(FdtWriter *fdt) {
+  fdt_writer_begin(fdt, "l2-cache");
+  fdt_writer_string(fdt, "compatible", "cache");
+  fdt_writer_u32(fdt, "cache-level", 2);
+  fdt_writer_flag(fdt, "cache-unified");
+  fdt_writer_phandle(fdt, FDT_PHANDLE_L2_CACHE);
+  fdt_writer_end(fdt);
+}
+
 void fdt_write_cpus(FdtWriter *fdt, unsigned n_cpus, uint64_t (*mpidr)(unsigned index)) {
   fdt_writer_begin(fdt, "cpus");
   fdt_writer_u32(fdt, "#address-cells", 1); /* Aff2 to Aff0; no machine of ours has as many CPUs as need Aff3 */
@@ -62,9 +75,11 @@ void fdt_write_cpus(FdtWriter *fdt, unsigned n_cpus, uint64_t (*mpidr)(unsigned 
     fdt_writer_string(fdt, "compatible", "arm,armv8");
     fdt_writer_u32(fdt, "reg", (uint32_t)mpidr(i));
     fdt_writer_string(fdt, "enable-method", "psci");
+    fdt_writer_u32(fdt, "next-level-cache", FDT_PHANDLE_L2_CACHE);
     fdt_writer_phandle(fdt, FDT_PHANDLE_CPU0 + i);
     fdt_writer_end(fdt);
   }
+  write_cache(fdt);
   fdt_writer_end(fdt);
 }
 

@@ -177,11 +177,11 @@ void terminal_flush(CharBackend *backend, unsigned timeout_ms) {
   while (left && !self->output_gone) {
     struct pollfd ready = {.fd = self->write_fd, .events = POLLOUT};
     int polled = poll(&ready, 1, (int)MIN(timeout_ms, INT_MAX));
+    size_t drained = polled > 0 ? drain(self) : 0;
 
     if (polled == 0 || (polled < 0 && errno != EINTR))
       return;
-    if (polled > 0)
-      left -= MIN(left, drain(self));
+    left -= MIN(left, drained);
   }
 }
 
@@ -232,7 +232,8 @@ static size_t front_room(Terminal *self) {
 
 static void deliver(Terminal *self) {
   while (self->input_start < self->input_end) {
-    size_t size = MIN(front_room(self), self->input_end - self->input_start);
+    size_t room = front_room(self);
+    size_t size = MIN(room, self->input_end - self->input_start);
 
     if (!size)
       return;
@@ -253,7 +254,9 @@ static void read_input(Terminal *self) {
     self->input_start = 0;
     wanted = MIN(wanted, (sizeof self->input - self->input_end) / ESCAPE_MAX_OUTPUT);
   } else {
-    wanted = MIN(wanted, front_room(self));
+    size_t room = front_room(self);
+
+    wanted = MIN(wanted, room);
   }
   if (!wanted)
     return;

@@ -3,7 +3,8 @@
  * pci-host-ecam-generic), its functions, their configuration space, base address registers and MSI-X.
  *
  * The bridge is three devices on the bus (the ECAM window and two memory windows) that share one lock: every configuration and BAR
- * access of every function holds it. Interrupts are sent without it: MSI-X has a lock of its own, innermost.
+ * access of every function holds it. Interrupts are sent without it, from any thread: MSI-X and the INTx wires have locks of their own,
+ * innermost.
  */
 #pragma once
 
@@ -36,7 +37,7 @@ PciHost *pci_host_new(const PciHostConfig *config);
 Device *pci_host_ecam(PciHost *host);
 Device *pci_host_window32(PciHost *host);
 Device *pci_host_window64(PciHost *host); /* NULL without one */
-/* Plugs FUNCTION (takes it) as function 0 of device SLOT (0..31). False when the place is taken. */
+/* Plugs FUNCTION (takes it, also on failure) as function 0 of device SLOT (0..31). False when there is no such place or it is taken. */
 bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function);
 PciFunction *pci_host_function(PciHost *host, unsigned slot);
 
@@ -72,18 +73,38 @@ struct PciFunction {
     bool mapped;
     uint64_t address; /* while mapped */
   } bars[PCI_N_BARS];
-  unsigned capability_end; /* where the next capability goes */
-  MsiX *msix;              /* NULL: none */
-  bool intx_level;
+  unsigned capability_end, last_capability; /* where the next one goes; the latest, 0: none */
+  MsiX *msix;                               /* NULL: none; the function's to free */
+  bool intx_level, intx_asserted;           /* what the function wants; what its wire shows. The host's INTx lock */
 };
 
 /* For functions: the base part. CLASS_CODE is 24 bits: base class, subclass, programming interface. INTERRUPT_PIN 0 (none) or 1 (INTA). */
 void pci_function_init(PciFunction *function, const PciFunctionOps *ops, const char *name, uint16_t vendor, uint16_t device,
                        uint8_t revision, uint32_t class_code, uint16_t subsystem_vendor, uint16_t subsystem, uint8_t interrupt_pin);
 void pci_function_clear(PciFunction *function);
-/* SIZE is a power of two, at least 4 KiB here, so that a BAR never shares a host page with another function's: callers pass at least 64 KiB where doorbells or MSI-X tables lie. */
+/*
+ * SIZE is a power of two of at least 64 KiB, so that a BAR never shares a host page with another function's: a doorbell or a table
+ * may then be mapped or trapped on its own.
+ */
 void pci_function_add_bar(PciFunction *function, unsigned bar, uint64_t size, bool is_64bit, bool prefetchable);
-/* Appends a capability with ID and SIZE bytes (header included) and returns its offset; its bytes are zero and read-only. */
+/*
+ * Appends a capability with ID and SIZE bytes (header included) and returns its offset; its bytes are zero and read-only. At the latest in
+ * `plugged`, where it is known whether the host takes messages.
+ */
 unsigned pci_function_add_capability(PciFunction *function, uint8_t id, unsigned size);
-/* Drives INTx, unless Command.Interrupt Disable is set; Status.Interrupt Status follows. Holding no lock but atomics: any thread. */
+
+/* Little-endian fields of the configuration space, for the function itself: no write mask, no side effect. */
+uint32_t pci_config_get(const PciFunction *function, unsigned offset, unsigned size);
+void pci_config_set(PciFunction *function, unsigned offset, unsigned size, uint32_t value);
+/* Makes bits of a field the guest's to write. */
+void pci_config_allow(PciFunction *function, unsigned offset, unsigned size, uint32_t mask);
+
+/* The host's MSI controller, or NULL: none, or not plugged. */
+MsiController *pci_function_msi(const PciFunction *function);
+/* The requester ID of a plugged function: bus << 8 | devfn. */
+uint32_t pci_function_id(const PciFunction *function);
+/*
+ * Drives INTx, unless Command.Interrupt Disable or MSI-X is on; Status.Interrupt Status follows. Any thread, with or without the
+ * host's lock.
+ */
 void pci_function_set_intx(PciFunction *function, bool level);

@@ -17,6 +17,7 @@
 #include "devices/virtio/virtqueue.h"
 
 typedef struct VirtioDevice VirtioDevice;
+typedef struct VirtioWatch VirtioWatch;
 
 /* Device IDs: virtio 1.2, chapter 5. */
 typedef enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4 } VirtioId;
@@ -65,6 +66,7 @@ struct VirtioDevice {
   const VirtioDeviceOps *ops;
   char *name;                /* of this instance: "virtio-blk0" */
   uint64_t offered_features; /* the device type's own and the core's */
+  uint64_t driver_features;  /* what the driver wrote so far */
   uint64_t features;         /* negotiated, valid from FEATURES_OK on */
   int status;                /* VirtioStatus bits; atomic */
   int config_generation;     /* atomic */
@@ -72,14 +74,18 @@ struct VirtioDevice {
   unsigned n_queues;
   VirtQueue *queues;
   int *doorbell_fds;    /* one event descriptor a queue: what the transport attaches to Doorbells and signals itself otherwise */
-  IoWatch **watches;    /* one a queue while started */
-  bool started, paused; /* transport's thread */
+  VirtioWatch *watches; /* one a queue */
+  bool started, paused; /* transport's thread: DRIVER_OK was taken; between pause and resume */
+  bool serving;         /* I/O thread: between the type's start and stop */
+  bool failure_logged;  /* I/O thread */
   const VirtioTransportOps *transport_ops;
   void *transport;
 };
 
 /*
  * For device types: the base part, with its I/O thread. FEATURES are the type's own. Queue sizes are each at most VIRTQUEUE_MAX_SIZE, powers of two.
+ * After a failure there is nothing to clear, but virtio_device_clear may be called. After start and after resume each running queue
+ * gets one notify, whether its doorbell rang or not.
  */
 bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
                         unsigned n_queues, const uint16_t *queue_sizes, GError **error);
@@ -106,6 +112,14 @@ uint32_t virtio_get_device_features(const VirtioDevice *device, unsigned word);
 uint32_t virtio_get_driver_features(const VirtioDevice *device, unsigned word);
 /* A doorbell that did not go through Doorbells: signals doorbell_fds[queue]; out of range is ignored. */
 void virtio_ring_doorbell(VirtioDevice *device, unsigned queue);
+/* SIZE bytes of the configuration space from OFFSET on: zeros beyond its end; a write that is not wholly inside is ignored. */
+void virtio_config_read(VirtioDevice *device, uint64_t offset, void *to, unsigned size);
+void virtio_config_write(VirtioDevice *device, uint64_t offset, const void *from, unsigned size);
+/* The queue at the driver's INDEX, or NULL; the second only while its configuration may still be written: not ready, before DRIVER_OK. */
+const VirtQueue *virtio_queue(const VirtioDevice *device, unsigned index);
+VirtQueue *virtio_queue_to_configure(VirtioDevice *device, unsigned index);
+/* Takes one queue out of service, its requests done, and back to power-on; the others go on. */
+void virtio_queue_disable(VirtioDevice *device, unsigned index);
 void virtio_device_reset(VirtioDevice *device);
 void virtio_device_pause(VirtioDevice *device);
 void virtio_device_resume(VirtioDevice *device);
@@ -118,5 +132,7 @@ void virtio_device_resume(VirtioDevice *device);
 /* virtio-mmio version 2 (virtio 1.2, 4.2): a device of 0x200 bytes. IRQ is an edge or level line. */
 #define VIRTIO_MMIO_SIZE 0x200
 Device *virtio_mmio_new(VirtioDevice *device, IrqLine *irq, Doorbells *doorbells);
+/* Tells the transport its address, once, so that it attaches its doorbells. Without it they ring by way of its write handler. */
+void virtio_mmio_attach_doorbells(Device *mmio, uint64_t base);
 /* virtio-pci, modern only (virtio 1.2, 4.1): one memory BAR with all structures and the MSI-X table, INTx as fallback. */
 PciFunction *virtio_pci_new(VirtioDevice *device, Doorbells *doorbells);

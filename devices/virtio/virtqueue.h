@@ -2,8 +2,8 @@
  * A split virtqueue (virtio 1.2, section 2.7), the device's side, with indirect descriptors and EVENT_IDX.
  *
  * The guest owns the rings and may write anything into them at any time: every index is checked, each descriptor is copied
- * once before it is looked at, a chain is at most as long as the queue, and a queue found broken stays broken
- * until it is reset. No lock: from start to stop a queue belongs to its device's I/O thread.
+ * once before it is looked at, a chain has at most max_size buffers and a queue at most its size of chains in flight, and
+ * a queue found broken stays broken until it is reset. No lock: from start to stop a queue belongs to its device's I/O thread.
  */
 #pragma once
 
@@ -28,11 +28,15 @@ typedef struct {
     uint64_t descriptors, driver, device; /* guest physical addresses of the three areas */
   } config;
 
-  /* Progress. */
-  uint16_t next_avail, next_used, signalled_used;
-  bool signalled_used_valid;
+  /* Progress; kept over stop and start. */
+  uint16_t next_avail, next_used;
+  uint16_t signalled_used; /* next_used when the driver's wish for an interrupt was last asked */
   bool running;
   const char *broken; /* why, or NULL */
+
+  /* The three areas in this process, while running. */
+  const uint8_t *descriptors_host;
+  uint8_t *driver_host, *device_host;
 } VirtQueue;
 
 /* A chain of buffers taken from a queue. The driver-readable buffers come first: iov[0 .. n_out), then n_in device-writable ones. */
@@ -46,7 +50,7 @@ typedef struct {
 void virtqueue_init(VirtQueue *queue, const GuestMemory *memory, uint16_t max_size);
 /* Power-on state: not ready, size max_size, addresses 0. */
 void virtqueue_reset(VirtQueue *queue);
-/* Checks the configured size, alignment and addresses, and starts. False, and broken, where they are wrong. */
+/* Checks the configured size, alignment and addresses, and starts where it was stopped. False, and broken, where they are wrong. */
 bool virtqueue_start(VirtQueue *queue);
 void virtqueue_stop(VirtQueue *queue);
 

@@ -1,0 +1,23 @@
+/*
+ * Hypercall doorbell: hypercalls by memory access, for those who cannot execute HVC or SMC (programs in user space through /dev/mem
+ * or UIO) and for hosts that cannot forward them. Registers: see hypercall-doorbell.c and docs/hypercalls.md.
+ */
+#pragma once
+
+#include "devices/device.h"
+
+#define HYPERCALL_DOORBELL_FRAMES     16
+#define HYPERCALL_DOORBELL_FRAME_SIZE 0x1000
+#define HYPERCALL_DOORBELL_SIZE       (HYPERCALL_DOORBELL_FRAMES * HYPERCALL_DOORBELL_FRAME_SIZE)
+#define HYPERCALL_DOORBELL_REGISTERS  18
+
+/* Answers the call: X holds x0 .. x17 and takes the results. With the device's lock held. */
+typedef void (*HypercallDoorbellCall)(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]);
+
+/* What describe writes about eret's functions: the conduit ("hvc" or "smc", NULL: the doorbell alone), first function ID and version. */
+typedef struct {
+  const char *method;
+  uint32_t first_function, version;
+} HypercallDoorbellInfo;
+
+Device *hypercall_doorbell_new(const HypercallDoorbellInfo *info, HypercallDoorbellCall call, void *opaque);

@@ -1,0 +1,179 @@
+/*
+ * The host bridge: an ECAM window over bus 0 (PCI Express Base Specification 5.0, 7.2.2) and two memory windows that lead to the BARs which the
+ * guest has placed in them. There is no bridge function on the bus itself: the generic driver needs none.
+ *
+ * Locks: the ECAM device's own lock is the host's, shared by the windows. INTx wires have one of their own: see pci-function.c.
+ */
+#include "devices/pci/pci-internal.h"
+
+/* ECAM address: bus << 20 | device << 15 | function << 12 | register. */
+#define ECAM_DEVICE_SHIFT   15
+#define ECAM_FUNCTION_SHIFT 12
+#define ECAM_FUNCTION_MASK  0x7
+#define ECAM_REGISTER_MASK  0xfff
+
+/* The function that an ECAM offset names, or NULL where none is. */
+static PciFunction *function_at(const PciHost *host, uint64_t offset, unsigned *reg) {
+  unsigned slot = (unsigned)(offset >> ECAM_DEVICE_SHIFT) % PCI_MAX_DEVICES;
+
+  *reg = offset & ECAM_REGISTER_MASK;
+  return (offset >> ECAM_FUNCTION_SHIFT & ECAM_FUNCTION_MASK) == 0 ? host->functions[slot] : NULL;
+}
+
+static uint64_t ecam_read(Device *device, uint64_t offset, unsigned size) {
+  unsigned reg;
+  PciFunction *function = function_at((PciHost *)device, offset, &reg);
+
+  if (!function)
+    return UINT64_MAX >> (64 - 8 * size); /* master abort: all ones */
+  return reg < PCI_CONFIG_SIZE ? pci_function_config_read(function, reg, size) : 0;
+}
+
+static void ecam_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  unsigned reg;
+  PciFunction *function = function_at((PciHost *)device, offset, &reg);
+
+  if (function && reg < PCI_CONFIG_SIZE)
+    pci_function_config_write(function, reg, size, (uint32_t)value);
+}
+
+static const char *ecam_register_name(const Device *device, uint64_t offset) {
+  return pci_function_config_name(offset & ECAM_REGISTER_MASK);
+}
+
+static uint64_t window_read(Device *device, uint64_t offset, unsigned size) {
+  const PciWindow *window = (const PciWindow *)device;
+  uint64_t address = window->base + offset;
+  const PciMapping *mapping = pci_bar_at(window->host, address);
+
+  return mapping ? mapping->function->ops->bar_read(mapping->function, mapping->bar, address - mapping->address, size)
+                 : UINT64_MAX >> (64 - 8 * size);
+}
+
+static void window_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  const PciWindow *window = (const PciWindow *)device;
+  uint64_t address = window->base + offset;
+  const PciMapping *mapping = pci_bar_at(window->host, address);
+
+  if (mapping)
+    mapping->function->ops->bar_write(mapping->function, mapping->bar, address - mapping->address, size, value);
+}
+
+static const char *window_register_name(const Device *device, uint64_t offset) {
+  const PciWindow *window = (const PciWindow *)device;
+  uint64_t address = window->base + offset;
+  const char *name = NULL;
+
+  g_mutex_lock(device->lock); /* another CPU may be moving a BAR */
+  const PciMapping *mapping = pci_bar_at(window->host, address);
+  if (mapping && mapping->function->ops->bar_register_name)
+    name = mapping->function->ops->bar_register_name(mapping->function, mapping->bar, address - mapping->address);
+  g_mutex_unlock(device->lock);
+  return name;
+}
+
+static void host_reset(Device *device) {
+  PciHost *host = (PciHost *)device;
+
+  for (unsigned slot = 0; slot < PCI_MAX_DEVICES; slot++)
+    if (host->functions[slot])
+      pci_function_reset(host->functions[slot]);
+}
+
+static void host_pause(Device *device) {
+  PciHost *host = (PciHost *)device;
+
+  for (unsigned slot = 0; slot < PCI_MAX_DEVICES; slot++)
+    if (host->functions[slot] && host->functions[slot]->ops->pause)
+      host->functions[slot]->ops->pause(host->functions[slot]);
+}
+
+static void host_resume(Device *device) {
+  PciHost *host = (PciHost *)device;
+
+  for (unsigned slot = 0; slot < PCI_MAX_DEVICES; slot++)
+    if (host->functions[slot] && host->functions[slot]->ops->resume)
+      host->functions[slot]->ops->resume(host->functions[slot]);
+}
+
+static void host_free(Device *device) {
+  PciHost *host = (PciHost *)device;
+
+  for (unsigned slot = 0; slot < PCI_MAX_DEVICES; slot++) {
+    if (!host->functions[slot])
+      continue;
+    pci_bars_unmap(host->functions[slot]);
+    host->functions[slot]->ops->free(host->functions[slot]);
+    host->functions[slot] = NULL;
+  }
+  device_clear(&host->window32.device);
+  device_clear(&host->window64.device);
+  device_clear(&host->ecam);
+  g_mutex_clear(&host->intx_lock);
+  g_free(host);
+}
+
+static const DeviceOps ecam_ops = {
+    .name = "pci-host",
+    .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
+    .read = ecam_read,
+    .write = ecam_write,
+    .register_name = ecam_register_name,
+    .describe = pci_host_describe,
+    .reset = host_reset,
+    .pause = host_pause,
+    .resume = host_resume,
+    .free = host_free,
+};
+
+/* Parts of the host, which describes, resets and frees them. */
+static const DeviceOps window_ops = {
+    .name = "pci-window",
+    .access_sizes = ACCESS_ANY,
+    .read = window_read,
+    .write = window_write,
+    .register_name = window_register_name,
+};
+
+PciHost *pci_host_new(const PciHostConfig *config) {
+  PciHost *host = g_new0(PciHost, 1);
+
+  host->config = *config;
+  g_mutex_init(&host->intx_lock);
+  device_init(&host->ecam, &ecam_ops, "pci", NULL);
+  device_init(&host->window32.device, &window_ops, "pci-window32", host->ecam.lock);
+  device_init(&host->window64.device, &window_ops, "pci-window64", host->ecam.lock);
+  host->window32.host = host->window64.host = host;
+  host->window32.base = config->window32_base;
+  host->window64.base = config->window64_base;
+  return host;
+}
+
+Device *pci_host_ecam(PciHost *host) {
+  return &host->ecam;
+}
+
+Device *pci_host_window32(PciHost *host) {
+  return &host->window32.device;
+}
+
+Device *pci_host_window64(PciHost *host) {
+  return host->config.window64_size ? &host->window64.device : NULL;
+}
+
+bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function) {
+  if (slot >= PCI_MAX_DEVICES || host->functions[slot]) {
+    function->ops->free(function);
+    return false;
+  }
+  host->functions[slot] = function;
+  function->host = host;
+  function->slot = slot;
+  if (function->ops->plugged)
+    function->ops->plugged(function);
+  return true;
+}
+
+PciFunction *pci_host_function(PciHost *host, unsigned slot) {
+  return slot < PCI_MAX_DEVICES ? host->functions[slot] : NULL;
+}

@@ -1,0 +1,353 @@
+/*
+ * The virtio core: virtio 1.2, 2.1 (device status), 2.2 (features), 2.3 (notifications), 2.5 (configuration space), 3.1 (initialisation).
+ *
+ * A device is served between DRIVER_OK and reset: its queues run on its I/O thread, woken by one event descriptor a queue. Changes
+ * of state come from the transport's thread, which hands serve and unserve over by io_thread_call and waits; after unserve nothing is in
+ * flight. A guest that breaks a rule makes the device NEEDS_RESET: served no further, but answering register accesses.
+ *
+ * Locks: none. `status` and `config_generation` are atomic; what else both threads use changes only while the other waits.
+ */
+#include "devices/virtio/virtio.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define CORE_FEATURES   (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
+#define FEATURE_WORDS   2
+#define THREAD_NAME_MAX 15
+
+/* What the driver may set on its own word; the other bits have conditions, or are the device's. */
+#define FREE_STATUS_BITS (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED)
+
+struct VirtioWatch {
+  VirtioDevice *device;
+  unsigned queue;
+  IoWatch *watch; /* I/O thread; NULL while not served */
+};
+
+static bool needs_reset(const VirtioDevice *device) {
+  return virtio_get_status(device) & VIRTIO_STATUS_NEEDS_RESET;
+}
+
+static void signal_doorbell(int fd) {
+  uint64_t one = 1;
+  ssize_t written;
+
+  do
+    written = write(fd, &one, sizeof one);
+  while (written < 0 && errno == EINTR); /* EAGAIN: the counter is full, so it is readable as it should be */
+}
+
+static void drain_doorbell(int fd) {
+  uint64_t count;
+  ssize_t got;
+
+  do
+    got = read(fd, &count, sizeof count);
+  while (got < 0 && errno == EINTR);
+}
+
+/* On the I/O thread. */
+
+static void unwatch(VirtioDevice *device) {
+  for (unsigned i = 0; i < device->n_queues; i++)
+    g_clear_pointer(&device->watches[i].watch, io_watch_free);
+}
+
+static void notify(VirtioDevice *device, unsigned queue) {
+  if (device->serving && device->queues[queue].running && !needs_reset(device))
+    device->ops->notify(device, queue);
+}
+
+static void doorbell_rung(void *opaque) {
+  VirtioWatch *watch = opaque;
+
+  /* First the counter, then the queue: a ring in between is then seen by one or the other. */
+  drain_doorbell(watch->device->doorbell_fds[watch->queue]);
+  notify(watch->device, watch->queue);
+}
+
+static void serve(void *opaque) {
+  VirtioDevice *device = opaque;
+
+  for (unsigned i = 0; i < device->n_queues && !needs_reset(device); i++)
+    if (device->queues[i].config.ready && !virtqueue_start(&device->queues[i]))
+      virtio_fail(device, device->queues[i].broken);
+  if (needs_reset(device))
+    return;
+  device->serving = true;
+  device->ops->start(device);
+  if (needs_reset(device))
+    return;
+  for (unsigned i = 0; i < device->n_queues; i++)
+    if (device->queues[i].running)
+      device->watches[i].watch = io_thread_watch(device->io, device->doorbell_fds[i], doorbell_rung, &device->watches[i]);
+  /* Chains that were made available before anyone looked, or put back by a pause. */
+  for (unsigned i = 0; i < device->n_queues; i++)
+    notify(device, i);
+}
+
+static void unserve(void *opaque) {
+  VirtioDevice *device = opaque;
+
+  unwatch(device);
+  if (device->serving)
+    device->ops->stop(device);
+  device->serving = false;
+  for (unsigned i = 0; i < device->n_queues; i++)
+    virtqueue_stop(&device->queues[i]);
+}
+
+int virtio_pop(VirtioDevice *device, unsigned queue, VirtChain *chain) {
+  if (needs_reset(device))
+    return -1;
+  int popped = virtqueue_pop(&device->queues[queue], chain);
+  if (popped < 0)
+    virtio_fail(device, device->queues[queue].broken);
+  return popped;
+}
+
+void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t written) {
+  if (!needs_reset(device))
+    virtqueue_push(&device->queues[queue], head, written);
+}
+
+void virtio_interrupt(VirtioDevice *device, unsigned queue) {
+  if (!needs_reset(device) && virtqueue_needs_interrupt(&device->queues[queue]))
+    device->transport_ops->queue_interrupt(device->transport, queue);
+}
+
+void virtio_fail(VirtioDevice *device, const char *why) {
+  int before = __atomic_fetch_or(&device->status, VIRTIO_STATUS_NEEDS_RESET, __ATOMIC_SEQ_CST);
+
+  if (before & VIRTIO_STATUS_NEEDS_RESET)
+    return;
+  /* Once a device and not once a failure: the guest can fail and reset in a loop. */
+  if (!device->failure_logged)
+    g_message("%s: %s; it needs a reset by its driver", device->name, why);
+  device->failure_logged = true;
+  unwatch(device);
+  /* 2.1.2: a configuration change notification tells a driver that is past DRIVER_OK. */
+  if (before & VIRTIO_STATUS_DRIVER_OK)
+    device->transport_ops->config_interrupt(device->transport);
+}
+
+/* On the transport's thread. */
+
+uint8_t virtio_get_status(const VirtioDevice *device) {
+  return (uint8_t)__atomic_load_n(&device->status, __ATOMIC_SEQ_CST);
+}
+
+static void add_status(VirtioDevice *device, uint8_t bits) {
+  __atomic_fetch_or(&device->status, bits, __ATOMIC_SEQ_CST);
+}
+
+/* 2.2.2, 6.2: what the driver accepts was offered, and includes VERSION_1, without which it would be a legacy driver. */
+static bool accept_features(VirtioDevice *device) {
+  if ((device->driver_features & ~device->offered_features) || !(device->driver_features & VIRTIO_F_VERSION_1))
+    return false;
+  device->features = device->driver_features;
+  for (unsigned i = 0; i < device->n_queues; i++) {
+    device->queues[i].event_idx = device->features & VIRTIO_F_EVENT_IDX;
+    device->queues[i].indirect = device->features & VIRTIO_F_INDIRECT_DESC;
+  }
+  return true;
+}
+
+void virtio_set_status(VirtioDevice *device, uint8_t status) {
+  if (status == 0) {
+    virtio_device_reset(device);
+    return;
+  }
+  /* 2.1.1: a driver does not clear bits but by a reset, so a bit that is missing means nothing. */
+  uint8_t fresh = status & ~virtio_get_status(device);
+  add_status(device, fresh & FREE_STATUS_BITS);
+  if ((fresh & VIRTIO_STATUS_FEATURES_OK) && accept_features(device))
+    add_status(device, VIRTIO_STATUS_FEATURES_OK);
+  if ((fresh & VIRTIO_STATUS_DRIVER_OK) && (virtio_get_status(device) & VIRTIO_STATUS_FEATURES_OK)) {
+    add_status(device, VIRTIO_STATUS_DRIVER_OK);
+    device->started = true;
+    if (!device->paused)
+      io_thread_call(device->io, serve, device);
+  }
+}
+
+void virtio_set_driver_features(VirtioDevice *device, unsigned word, uint32_t value) {
+  if (word >= FEATURE_WORDS || (virtio_get_status(device) & VIRTIO_STATUS_FEATURES_OK))
+    return;
+  unsigned shift = 32 * word;
+  device->driver_features = (device->driver_features & ~((uint64_t)UINT32_MAX << shift)) | (uint64_t)value << shift;
+}
+
+uint32_t virtio_get_device_features(const VirtioDevice *device, unsigned word) {
+  return word < FEATURE_WORDS ? (uint32_t)(device->offered_features >> (32 * word)) : 0;
+}
+
+uint32_t virtio_get_driver_features(const VirtioDevice *device, unsigned word) {
+  return word < FEATURE_WORDS ? (uint32_t)(device->driver_features >> (32 * word)) : 0;
+}
+
+void virtio_ring_doorbell(VirtioDevice *device, unsigned queue) {
+  if (queue < device->n_queues)
+    signal_doorbell(device->doorbell_fds[queue]);
+}
+
+void virtio_config_read(VirtioDevice *device, uint64_t offset, void *to, unsigned size) {
+  unsigned config_size = device->ops->config_size;
+
+  memset(to, 0, size);
+  if (offset < config_size)
+    device->ops->config_read(device, (unsigned)offset, to, MIN(size, config_size - (unsigned)offset));
+}
+
+void virtio_config_write(VirtioDevice *device, uint64_t offset, const void *from, unsigned size) {
+  unsigned config_size = device->ops->config_size;
+
+  if (device->ops->config_write && offset < config_size && size <= config_size - offset)
+    device->ops->config_write(device, (unsigned)offset, from, size);
+}
+
+void virtio_config_changed(VirtioDevice *device) {
+  __atomic_fetch_add(&device->config_generation, 1, __ATOMIC_SEQ_CST);
+  if (virtio_get_status(device) & VIRTIO_STATUS_DRIVER_OK)
+    device->transport_ops->config_interrupt(device->transport);
+}
+
+const VirtQueue *virtio_queue(const VirtioDevice *device, unsigned index) {
+  return index < device->n_queues ? &device->queues[index] : NULL;
+}
+
+VirtQueue *virtio_queue_to_configure(VirtioDevice *device, unsigned index) {
+  if (index >= device->n_queues || device->queues[index].config.ready || device->started)
+    return NULL;
+  return &device->queues[index];
+}
+
+static void unserve_if_served(VirtioDevice *device) {
+  if (device->started && !device->paused)
+    io_thread_call(device->io, unserve, device);
+}
+
+static void reset_queue(VirtQueue *queue) {
+  bool event_idx = queue->event_idx, indirect = queue->indirect;
+
+  virtqueue_reset(queue);
+  queue->event_idx = event_idx;
+  queue->indirect = indirect;
+}
+
+void virtio_queue_disable(VirtioDevice *device, unsigned index) {
+  if (index >= device->n_queues || !device->queues[index].config.ready)
+    return;
+  unserve_if_served(device);
+  reset_queue(&device->queues[index]);
+  if (device->started && !device->paused)
+    io_thread_call(device->io, serve, device);
+}
+
+void virtio_device_reset(VirtioDevice *device) {
+  unserve_if_served(device);
+  device->started = false;
+  if (device->ops->reset)
+    device->ops->reset(device);
+  for (unsigned i = 0; i < device->n_queues; i++) {
+    virtqueue_reset(&device->queues[i]);
+    drain_doorbell(device->doorbell_fds[i]);
+  }
+  device->driver_features = 0;
+  device->features = 0;
+  __atomic_store_n(&device->status, 0, __ATOMIC_SEQ_CST);
+}
+
+void virtio_device_pause(VirtioDevice *device) {
+  unserve_if_served(device);
+  device->paused = true;
+}
+
+void virtio_device_resume(VirtioDevice *device) {
+  bool was_paused = device->paused;
+
+  device->paused = false;
+  if (was_paused && device->started)
+    io_thread_call(device->io, serve, device);
+}
+
+/* Life. */
+
+void virtio_device_connect(VirtioDevice *device, const VirtioTransportOps *ops, void *transport) {
+  device->transport_ops = ops;
+  device->transport = transport;
+}
+
+/* Until a transport connects. */
+static void ignore_queue_interrupt(void *transport, unsigned queue) {
+}
+
+static void ignore_config_interrupt(void *transport) {
+}
+
+static const VirtioTransportOps no_transport = {ignore_queue_interrupt, ignore_config_interrupt};
+
+static bool open_doorbells(VirtioDevice *device, GError **error) {
+  for (unsigned i = 0; i < device->n_queues; i++) {
+    device->doorbell_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (device->doorbell_fds[i] < 0) {
+      int code = errno;
+      g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: cannot make an event descriptor for queue %u: %s", device->name,
+                  i, g_strerror(code));
+      return false;
+    }
+  }
+  return true;
+}
+
+bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
+                        unsigned n_queues, const uint16_t *queue_sizes, GError **error) {
+  g_autofree char *thread_name = g_strndup(name, THREAD_NAME_MAX);
+
+  *device = (VirtioDevice){
+      .ops = ops,
+      .name = g_strdup(name),
+      .offered_features = features | CORE_FEATURES,
+      .n_queues = n_queues,
+      .queues = g_new0(VirtQueue, n_queues),
+      .doorbell_fds = g_new(int, n_queues),
+      .watches = g_new0(VirtioWatch, n_queues),
+  };
+  virtio_device_connect(device, &no_transport, NULL);
+  for (unsigned i = 0; i < n_queues; i++) {
+    virtqueue_init(&device->queues[i], memory, queue_sizes[i]);
+    device->watches[i] = (VirtioWatch){.device = device, .queue = i};
+    device->doorbell_fds[i] = -1;
+  }
+  if (!open_doorbells(device, error)) {
+    virtio_device_clear(device);
+    return false;
+  }
+  device->io = io_thread_new(thread_name);
+  return true;
+}
+
+void virtio_device_clear(VirtioDevice *device) {
+  g_clear_pointer(&device->io, io_thread_free);
+  for (unsigned i = 0; i < device->n_queues; i++)
+    if (device->doorbell_fds[i] >= 0)
+      close(device->doorbell_fds[i]);
+  g_clear_pointer(&device->doorbell_fds, g_free);
+  g_clear_pointer(&device->queues, g_free);
+  g_clear_pointer(&device->watches, g_free);
+  g_clear_pointer(&device->name, g_free);
+  device->n_queues = 0;
+}
+
+void virtio_device_free(VirtioDevice *device) {
+  if (!device)
+    return;
+  /* While the type's own parts are still there for its stop. */
+  if (device->io)
+    unserve_if_served(device);
+  device->started = false;
+  device->ops->free(device);
+}

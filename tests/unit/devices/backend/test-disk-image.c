@@ -1,0 +1,717 @@
+/* Disk images: devices/backend/disk-image*.c, on both engines. */
+#define _GNU_SOURCE
+#include "devices/backend/disk-image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <linux/filter.h>
+#include <linux/loop.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SIZE    (4u << 20)
+#define WAIT_US (60 * G_USEC_PER_SEC)
+
+/* Counts what the threads engine and disk_image_free call; io_uring has the kernel do it. */
+static int n_fdatasync; /* atomic */
+int fdatasync(int fd) {
+  g_atomic_int_inc(&n_fdatasync);
+  return (int)syscall(SYS_fdatasync, fd);
+}
+
+typedef struct {
+  char *directory, *path;
+  DiskImage *image;
+  IoThread *thread;
+  int batches; /* I/O thread */
+} Fixture;
+
+typedef struct {
+  DiskImageRequest io; /* first */
+  Fixture *fixture;
+  int done; /* atomic */
+  int result;
+  bool then_flush;
+} Request;
+
+static char *make_directory(void) {
+  g_autoptr(GError) error = NULL;
+  char *directory = g_dir_make_tmp("eret-test-XXXXXX", &error);
+
+  g_assert_no_error(error);
+  return directory;
+}
+
+static void make_file(const char *path, off_t size) {
+  int fd = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
+
+  g_assert_cmpint(fd, >=, 0);
+  g_assert_cmpint(ftruncate(fd, size), ==, 0);
+  close(fd);
+}
+
+static void count_batch(void *opaque) {
+  ((Fixture *)opaque)->batches++;
+}
+
+static void do_start(void *opaque) {
+  Fixture *fixture = opaque;
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true(disk_image_start(fixture->image, fixture->thread, &error));
+  g_assert_no_error(error);
+}
+
+static void do_stop(void *opaque) {
+  disk_image_stop(((Fixture *)opaque)->image);
+}
+
+/* NULL, the test skipped, where the host has no such engine. PATH is taken; without one it is a file of SIZE bytes. */
+static Fixture *fixture_new(const void *engine, char *path, bool read_only) {
+  g_autoptr(GError) error = NULL;
+  Fixture *fixture = g_new0(Fixture, 1);
+
+  fixture->directory = make_directory();
+  fixture->path = path ? path : g_build_filename(fixture->directory, "disk", NULL);
+  if (!path)
+    make_file(fixture->path, SIZE);
+  fixture->image = disk_image_open(fixture->path, read_only, (DiskImageEngine)GPOINTER_TO_INT(engine), &error);
+  if (g_error_matches(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_ENGINE)) {
+    g_test_skip(error->message);
+    g_unlink(fixture->path);
+    g_rmdir(fixture->directory);
+    g_free(fixture->path);
+    g_free(fixture->directory);
+    g_free(fixture);
+    return NULL;
+  }
+  g_assert_no_error(error);
+  fixture->thread = io_thread_new("disk-test");
+  disk_image_set_batch_end(fixture->image, count_batch, fixture);
+  io_thread_call(fixture->thread, do_start, fixture);
+  return fixture;
+}
+
+static void fixture_free(Fixture *fixture) {
+  io_thread_call(fixture->thread, do_stop, fixture);
+  io_thread_free(fixture->thread);
+  disk_image_free(fixture->image);
+  g_unlink(fixture->path);
+  g_rmdir(fixture->directory);
+  g_free(fixture->path);
+  g_free(fixture->directory);
+  g_free(fixture);
+}
+
+static void on_done(DiskImageRequest *io, int result) {
+  Request *request = (Request *)io;
+
+  if (request->then_flush && result == 0) {
+    request->then_flush = false;
+    request->io.operation = DISK_IMAGE_FLUSH;
+    disk_image_submit(request->fixture->image, &request->io);
+    return;
+  }
+  request->result = result;
+  g_atomic_int_inc(&request->done);
+}
+
+static void wait_for(Request *request) {
+  int64_t deadline = g_get_monotonic_time() + WAIT_US;
+
+  while (!g_atomic_int_get(&request->done)) {
+    g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_usleep(50);
+  }
+  g_assert_cmpint(g_atomic_int_get(&request->done), ==, 1);
+}
+
+static void do_submit(void *opaque) {
+  Request *request = opaque;
+
+  request->io.done = on_done;
+  disk_image_submit(request->fixture->image, &request->io);
+  disk_image_kick(request->fixture->image);
+}
+
+static int run_request(Fixture *fixture, Request *request) {
+  request->fixture = fixture;
+  request->done = 0;
+  io_thread_call(fixture->thread, do_submit, request);
+  wait_for(request);
+  return request->result;
+}
+
+static int run_range(Fixture *fixture, DiskImageOperation operation, uint64_t offset, uint64_t size, bool may_unmap) {
+  Request request = {.io = {.operation = operation, .offset = offset, .size = size, .may_unmap = may_unmap}};
+
+  return run_request(fixture, &request);
+}
+
+static int run_transfer(Fixture *fixture, DiskImageOperation operation, uint64_t offset, void *bytes, size_t size) {
+  struct iovec iov = {bytes, size};
+  Request request = {.io = {.operation = operation, .offset = offset, .size = size, .iov = &iov, .n_iov = 1}};
+
+  return run_request(fixture, &request);
+}
+
+static uint8_t *random_bytes(size_t size) {
+  uint8_t *bytes = g_malloc(size);
+
+  for (size_t i = 0; i < size; i++)
+    bytes[i] = (uint8_t)g_test_rand_int();
+  return bytes;
+}
+
+static void assert_on_disk(const Fixture *fixture, uint64_t offset, const void *expected, size_t size) {
+  g_autofree uint8_t *bytes = g_malloc(size);
+  int fd = open(fixture->path, O_RDONLY | O_CLOEXEC);
+
+  g_assert_cmpint(pread(fd, bytes, size, (off_t)offset), ==, size);
+  close(fd);
+  g_assert_cmpmem(bytes, size, expected, size);
+}
+
+/* Opening. */
+
+static void assert_refused(const char *path, bool read_only, DiskImageError code, const char *contains) {
+  g_autoptr(GError) error = NULL;
+
+  g_assert_null(disk_image_open(path, read_only, DISK_IMAGE_ENGINE_AUTO, &error));
+  g_assert_error(error, DISK_IMAGE_ERROR, (int)code);
+  g_assert_nonnull(strstr(error->message, contains));
+  g_assert_nonnull(strstr(error->message, path));
+}
+
+static void test_open_errors(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL);
+
+  assert_refused(path, false, DISK_IMAGE_ERROR_OPEN, "No such file");
+  assert_refused(directory, false, DISK_IMAGE_ERROR_TYPE, "a directory");
+  assert_refused("/dev/null", false, DISK_IMAGE_ERROR_TYPE, "a character device");
+  g_assert_cmpint(mkfifo(path, 0600), ==, 0);
+  assert_refused(path, true, DISK_IMAGE_ERROR_TYPE, "a pipe"); /* and does not wait for a writer */
+  g_unlink(path);
+  make_file(path, 0);
+  assert_refused(path, false, DISK_IMAGE_ERROR_TYPE, "empty");
+  make_file(path, 1025);
+  assert_refused(path, false, DISK_IMAGE_ERROR_TYPE, "1025 bytes");
+  make_file(path, 511);
+  assert_refused(path, true, DISK_IMAGE_ERROR_TYPE, "512-byte sectors");
+  if (getuid() != 0) {
+    make_file(path, 512);
+    g_chmod(path, 0400);
+    assert_refused(path, false, DISK_IMAGE_ERROR_OPEN, "',ro'");
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+  disk_image_free(NULL);
+}
+
+static void test_open(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL);
+  g_autoptr(GError) error = NULL;
+  DiskImage *image;
+
+  make_file(path, 512);
+  image = disk_image_open(path, false, DISK_IMAGE_ENGINE_THREADS, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(disk_image_size(image), ==, 512);
+  g_assert_false(disk_image_read_only(image));
+  g_assert_cmpstr(disk_image_engine(image), ==, "threads");
+  g_atomic_int_set(&n_fdatasync, 0);
+  disk_image_free(image);
+  g_assert_cmpint(g_atomic_int_get(&n_fdatasync), ==, 1);
+
+  make_file(path, SIZE);
+  g_chmod(path, 0400);
+  image = disk_image_open(path, true, DISK_IMAGE_ENGINE_AUTO, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(disk_image_size(image), ==, SIZE);
+  g_assert_true(disk_image_read_only(image));
+  disk_image_free(image);
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
+static void test_locks(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL);
+  g_autoptr(GError) error = NULL;
+  DiskImage *first, *second;
+
+  make_file(path, 512);
+  first = disk_image_open(path, false, DISK_IMAGE_ENGINE_AUTO, &error);
+  g_assert_no_error(error);
+  assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, "in use");
+  assert_refused(path, true, DISK_IMAGE_ERROR_BUSY, "in use");
+  disk_image_free(first);
+
+  first = disk_image_open(path, true, DISK_IMAGE_ENGINE_AUTO, &error);
+  g_assert_no_error(error);
+  second = disk_image_open(path, true, DISK_IMAGE_ENGINE_AUTO, &error);
+  g_assert_no_error(error);
+  assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, "in use");
+  disk_image_free(first);
+  assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, "in use");
+  disk_image_free(second);
+  first = disk_image_open(path, false, DISK_IMAGE_ENGINE_AUTO, &error);
+  g_assert_no_error(error);
+  disk_image_free(first);
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
+/* io_uring_setup fails with ERRNO from now on. */
+static void forbid_io_uring(int with) {
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_io_uring_setup, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (unsigned)with),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {G_N_ELEMENTS(code), code};
+
+  g_assert_cmpint(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
+  g_assert_cmpint(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), ==, 0);
+}
+
+static void test_falls_back_to_threads(const void *with) {
+  if (g_test_subprocess()) {
+    Fixture *fixture;
+    g_autoptr(GError) error = NULL;
+    uint8_t bytes[512] = {1, 2, 3};
+
+    forbid_io_uring(GPOINTER_TO_INT(with));
+    fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO), NULL, false);
+    g_assert_cmpstr(disk_image_engine(fixture->image), ==, "threads");
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 512, bytes, sizeof bytes), ==, 0);
+    assert_on_disk(fixture, 512, bytes, sizeof bytes);
+    fixture_free(fixture);
+
+    g_autofree char *directory = make_directory();
+    g_autofree char *path = g_build_filename(directory, "disk", NULL);
+    make_file(path, 512);
+    g_assert_null(disk_image_open(path, false, DISK_IMAGE_ENGINE_IO_URING, &error));
+    g_assert_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_ENGINE);
+    g_assert_nonnull(strstr(error->message, g_strerror(GPOINTER_TO_INT(with))));
+    g_unlink(path);
+    g_rmdir(directory);
+    return;
+  }
+  g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
+  g_test_trap_assert_passed();
+}
+
+/* Requests. */
+
+static void test_read_write(const void *engine) {
+  static const size_t sizes[] = {512, 4096, 65536, SIZE};
+  Fixture *fixture = fixture_new(engine, NULL, false);
+
+  for (unsigned i = 0; fixture && i < G_N_ELEMENTS(sizes); i++) {
+    g_autofree uint8_t *written = random_bytes(sizes[i]);
+    g_autofree uint8_t *read_back = g_malloc(sizes[i]);
+
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, SIZE - sizes[i], written, sizes[i]), ==, 0);
+    assert_on_disk(fixture, SIZE - sizes[i], written, sizes[i]);
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, SIZE - sizes[i], read_back, sizes[i]), ==, 0);
+    g_assert_cmpmem(read_back, sizes[i], written, sizes[i]);
+    g_assert_cmpint(run_range(fixture, DISK_IMAGE_FLUSH, 0, 0, false), ==, 0);
+  }
+  if (fixture)
+    fixture_free(fixture);
+}
+
+/* Vectors of odd pieces, longer than one system call takes. */
+static void test_vectors(const void *engine) {
+  enum { N = 3000 };
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  g_autofree struct iovec *iov = g_new(struct iovec, N);
+  g_autofree uint8_t *bytes = random_bytes(SIZE), *read_back = g_malloc0(SIZE);
+
+  if (!fixture)
+    return;
+  for (unsigned pass = 0; pass < 2; pass++) {
+    Request request = {.io = {.operation = pass ? DISK_IMAGE_READ : DISK_IMAGE_WRITE, .offset = 1024, .iov = iov, .n_iov = N}};
+    size_t at = 0;
+
+    for (unsigned i = 0; i < N; i++) {
+      iov[i] = (struct iovec){(pass ? read_back : bytes) + at, i == 1500 ? 0 : i % 1300};
+      at += iov[i].iov_len;
+    }
+    request.io.size = at;
+    g_assert_cmpuint(at, <=, SIZE - 1024);
+    g_assert_cmpint(run_request(fixture, &request), ==, 0);
+    if (pass)
+      g_assert_cmpmem(read_back, at, bytes, at);
+    else
+      assert_on_disk(fixture, 1024, bytes, at);
+  }
+  fixture_free(fixture);
+}
+
+static void test_empty_requests(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+
+  if (!fixture)
+    return;
+  for (int operation = DISK_IMAGE_READ; operation <= DISK_IMAGE_WRITE_ZEROES; operation++)
+    g_assert_cmpint(run_range(fixture, (DiskImageOperation)operation, 512, 0, true), ==, 0);
+  fixture_free(fixture);
+}
+
+typedef struct {
+  Fixture *fixture;
+  Request *requests;
+  unsigned n;
+  bool stop;
+} Many;
+
+static void submit_many(void *opaque) {
+  Many *many = opaque;
+
+  for (unsigned i = 0; i < many->n; i++) {
+    many->requests[i].fixture = many->fixture;
+    many->requests[i].io.done = on_done;
+    disk_image_submit(many->fixture->image, &many->requests[i].io);
+  }
+  disk_image_kick(many->fixture->image);
+  if (!many->stop)
+    return;
+  disk_image_stop(many->fixture->image);
+  for (unsigned i = 0; i < many->n; i++)
+    g_assert_cmpint(many->requests[i].done, ==, 1);
+  do_start(many->fixture);
+}
+
+/* More than any ring holds; with STOP, all of them are done when it returns, and what their callbacks added as well. */
+static void run_many(const void *engine, bool stop) {
+  enum { N = 1000, PIECE = 4096 };
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  g_autofree uint8_t *bytes = random_bytes((size_t)N * PIECE);
+  g_autofree struct iovec *iov = g_new(struct iovec, N);
+  g_autofree Request *requests = g_new0(Request, N);
+  Many many = {.fixture = fixture, .requests = requests, .n = N, .stop = stop};
+
+  if (!fixture)
+    return;
+  for (unsigned i = 0; i < N; i++) {
+    iov[i] = (struct iovec){bytes + (size_t)i * PIECE, PIECE};
+    requests[i].io =
+        (DiskImageRequest){.operation = DISK_IMAGE_WRITE, .offset = (uint64_t)i * PIECE, .size = PIECE, .iov = &iov[i], .n_iov = 1};
+    requests[i].then_flush = i % 50 == 0;
+    if (i % 100 == 99)
+      requests[i].io = (DiskImageRequest){.operation = DISK_IMAGE_WRITE_ZEROES, .offset = (uint64_t)i * PIECE, .size = PIECE};
+    if (i % 100 == 99)
+      memset(bytes + (size_t)i * PIECE, 0, PIECE);
+  }
+  io_thread_call(fixture->thread, submit_many, &many);
+  for (unsigned i = 0; i < N; i++) {
+    wait_for(&requests[i]);
+    g_assert_cmpint(requests[i].result, ==, 0);
+  }
+  assert_on_disk(fixture, 0, bytes, (size_t)N * PIECE);
+  io_thread_call(fixture->thread, do_stop, fixture);
+  g_assert_cmpint(fixture->batches, >, 0);
+  g_assert_cmpint(fixture->batches, <=, N + N / 50);
+  io_thread_call(fixture->thread, do_start, fixture);
+  fixture_free(fixture);
+}
+
+static void test_many(const void *engine) {
+  run_many(engine, false);
+}
+
+static void test_stop_waits(const void *engine) {
+  run_many(engine, true);
+}
+
+static void test_flush_syncs(void) {
+  Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_THREADS), NULL, false);
+
+  g_atomic_int_set(&n_fdatasync, 0);
+  g_assert_cmpint(run_range(fixture, DISK_IMAGE_FLUSH, 0, 0, false), ==, 0);
+  g_assert_cmpint(g_atomic_int_get(&n_fdatasync), ==, 1);
+  fixture_free(fixture);
+}
+
+/* Discard and zeroing: neighbours stay, the range reads as zeros, and where the file system can it is given back. */
+static void check_ranges(Fixture *fixture, bool can_punch) {
+  g_autofree uint8_t *bytes = g_malloc(SIZE);
+  struct stat before, after;
+
+  for (unsigned pass = 0; pass < 3; pass++) {
+    DiskImageOperation operation = pass == 0 ? DISK_IMAGE_DISCARD : DISK_IMAGE_WRITE_ZEROES;
+
+    memset(bytes, 0xa5, SIZE);
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 0, bytes, SIZE), ==, 0);
+    g_assert_cmpint(run_range(fixture, DISK_IMAGE_FLUSH, 0, 0, false), ==, 0);
+    g_assert_cmpint(stat(fixture->path, &before), ==, 0);
+    g_assert_cmpint(run_range(fixture, operation, 512 * 3, SIZE / 2, pass == 1), ==, 0);
+    g_assert_cmpint(stat(fixture->path, &after), ==, 0);
+    memset(bytes + 512 * 3, 0, SIZE / 2);
+    assert_on_disk(fixture, 0, bytes, SIZE);
+    if (can_punch && pass < 2)
+      g_assert_cmpint(after.st_blocks, <=, before.st_blocks - (blkcnt_t)(SIZE / 4 / 512));
+    if (pass == 2 && S_ISREG(after.st_mode))
+      g_assert_cmpint(after.st_blocks, >=, before.st_blocks - 16);
+    if (S_ISREG(after.st_mode))
+      g_assert_cmpint(after.st_size, ==, SIZE);
+  }
+}
+
+static bool can_punch_holes(const char *path) {
+  int fd = open(path, O_RDWR | O_CLOEXEC);
+  bool can = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096) == 0;
+
+  close(fd);
+  return can;
+}
+
+static void test_ranges(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+
+  if (!fixture)
+    return;
+  check_ranges(fixture, can_punch_holes(fixture->path));
+  fixture_free(fixture);
+}
+
+/* tmpfs punches holes but has no ZERO_RANGE, so zeros are written one by one. */
+static void test_ranges_with_fallback(const void *engine) {
+  char *path = g_strdup_printf("/dev/shm/eret-test-%d", getpid());
+  Fixture *fixture;
+
+  if (access("/dev/shm", W_OK) < 0) {
+    g_test_skip("no tmpfs at /dev/shm");
+    g_free(path);
+    return;
+  }
+  make_file(path, SIZE);
+  fixture = fixture_new(engine, path, false);
+  if (!fixture)
+    return;
+  check_ranges(fixture, can_punch_holes(path));
+  fixture_free(fixture);
+}
+
+/* A new loop device on PATH, or NULL with the test skipped. */
+static char *make_loop_device(const char *path) {
+  struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
+  int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, loop, fd;
+  g_autofree char *device = NULL;
+  bool made;
+
+  number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+  if (control >= 0)
+    close(control);
+  if (number < 0) {
+    g_test_skip("no loop devices here, or no right to use them");
+    return NULL;
+  }
+  device = g_strdup_printf("/dev/loop%d", number);
+  loop = open(device, O_RDWR | O_CLOEXEC);
+  fd = open(path, O_RDWR | O_CLOEXEC);
+  made = loop >= 0 && ioctl(loop, LOOP_SET_FD, fd) == 0 && ioctl(loop, LOOP_SET_STATUS64, &info) == 0;
+  close(fd);
+  if (!made) {
+    g_test_skip("cannot set up a loop device");
+    if (loop >= 0)
+      close(loop);
+    return NULL;
+  }
+  /* It clears itself when the last descriptor goes: the caller keeps this one until the image has its own. */
+  return g_strdup_printf("%s %d", device, loop);
+}
+
+static void test_block_device(const void *engine) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "backing", NULL);
+  g_autofree char *made = NULL;
+
+  make_file(path, SIZE);
+  made = make_loop_device(path);
+  if (made) {
+    g_auto(GStrv) parts = g_strsplit(made, " ", 2);
+    Fixture *fixture = fixture_new(engine, g_strdup(parts[0]), false);
+
+    close(atoi(parts[1]));
+    if (fixture) {
+      g_assert_cmpuint(disk_image_size(fixture->image), ==, SIZE);
+      check_ranges(fixture, false);
+      g_free(fixture->path);
+      fixture->path = g_strdup("/nonexistent"); /* what fixture_free must not unlink */
+      fixture_free(fixture);
+    }
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
+/* Errors. */
+
+static void test_shrunken_file(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  uint8_t bytes[4096];
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(truncate(fixture->path, 2048), ==, 0);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 4096, bytes, sizeof bytes), ==, -EIO);
+  /* Half of it is there, and half of it is no success. */
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, bytes, sizeof bytes), ==, -EIO);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, bytes, 2048), ==, 0);
+  fixture_free(fixture);
+}
+
+static void test_read_only(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, true);
+  uint8_t bytes[512] = {0};
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, bytes, sizeof bytes), ==, 0);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 0, bytes, sizeof bytes), ==, -EBADF);
+  g_assert_cmpint(run_range(fixture, DISK_IMAGE_FLUSH, 0, 0, false), ==, 0);
+  fixture_free(fixture);
+}
+
+/*
+ * A write across the file size limit of the process: the kernel first makes it short, then an error, and with it comes a signal that would
+ * end the process if the thread did not block it.
+ */
+static void test_file_size_limit(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  g_autofree uint8_t *bytes = random_bytes(SIZE);
+  struct rlimit before, limit;
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
+  limit = (struct rlimit){SIZE / 2, before.rlim_max};
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 0, bytes, SIZE), ==, -EFBIG);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, SIZE / 2, bytes, 512), ==, -EFBIG);
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &before), ==, 0);
+  /* What did fit is there, and the engine goes on. */
+  assert_on_disk(fixture, 0, bytes, SIZE / 2);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 0, bytes, SIZE), ==, 0);
+  assert_on_disk(fixture, 0, bytes, SIZE);
+  fixture_free(fixture);
+}
+
+/* A sparse image on a file system with room for a part of it. */
+static void test_full_disk(const void *engine) {
+  g_autofree char *mount_point = make_directory();
+  g_autofree uint8_t *bytes = random_bytes(SIZE), *read_back = g_malloc(SIZE);
+  Fixture *fixture;
+  int result;
+
+  if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+      mount("eret-test", mount_point, "tmpfs", 0, "size=1m") < 0) {
+    g_test_skip("no right to mount a small tmpfs");
+    g_rmdir(mount_point);
+    return;
+  }
+  char *path = g_build_filename(mount_point, "disk", NULL);
+  make_file(path, SIZE);
+  fixture = fixture_new(engine, path, false);
+  if (fixture) {
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 0, bytes, SIZE), ==, -ENOSPC);
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, SIZE / 2, bytes, 65536), ==, -ENOSPC);
+    /* Giving back and reading go on, and then there is room again. */
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, read_back, SIZE), ==, 0);
+    g_assert_cmpmem(read_back, SIZE / 8, bytes, SIZE / 8);
+    result = run_range(fixture, DISK_IMAGE_DISCARD, 0, SIZE, false);
+    g_assert_cmpint(result, ==, 0);
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, SIZE / 2, bytes, 65536), ==, 0);
+    fixture_free(fixture);
+  }
+  g_assert_cmpint(umount(mount_point), ==, 0);
+  g_rmdir(mount_point);
+}
+
+/* Random requests one after another against a copy in memory. */
+static void test_random(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  g_autofree uint8_t *model = g_malloc0(SIZE), *bytes = g_malloc(65536);
+  bool can_punch;
+
+  if (!fixture)
+    return;
+  can_punch = can_punch_holes(fixture->path);
+  for (unsigned i = 0; i < 400; i++) {
+    size_t size = (size_t)g_test_rand_int_range(1, 129) * 512;
+    uint64_t offset = (uint64_t)g_test_rand_int_range(0, (int)((SIZE - size) / 512 + 1)) * 512;
+    DiskImageOperation operation = (DiskImageOperation)g_test_rand_int_range(DISK_IMAGE_READ, DISK_IMAGE_WRITE_ZEROES + 1);
+
+    if (operation == DISK_IMAGE_DISCARD && !can_punch)
+      continue; /* it does nothing then */
+    if (operation == DISK_IMAGE_READ) {
+      g_assert_cmpint(run_transfer(fixture, operation, offset, bytes, size), ==, 0);
+      g_assert_cmpmem(bytes, size, model + offset, size);
+    } else if (operation == DISK_IMAGE_WRITE) {
+      memset(bytes, g_test_rand_int_range(0, 256), size);
+      g_assert_cmpint(run_transfer(fixture, operation, offset, bytes, size), ==, 0);
+      memcpy(model + offset, bytes, size);
+    } else {
+      g_assert_cmpint(run_range(fixture, operation, offset, size, i % 2), ==, 0);
+      if (operation != DISK_IMAGE_FLUSH)
+        memset(model + offset, 0, size);
+    }
+  }
+  assert_on_disk(fixture, 0, model, SIZE);
+  fixture_free(fixture);
+}
+
+static void add(const char *name, void (*test)(const void *engine)) {
+  static const struct {
+    const char *name;
+    DiskImageEngine engine;
+  } engines[] = {{"io_uring", DISK_IMAGE_ENGINE_IO_URING}, {"threads", DISK_IMAGE_ENGINE_THREADS}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
+    g_autofree char *path = g_strdup_printf("/disk-image/%s/%s", engines[i].name, name);
+
+    g_test_add_data_func(path, GINT_TO_POINTER(engines[i].engine), test);
+  }
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/disk-image/open", test_open);
+  g_test_add_func("/disk-image/open-errors", test_open_errors);
+  g_test_add_func("/disk-image/locks", test_locks);
+  g_test_add_func("/disk-image/flush-syncs", test_flush_syncs);
+  g_test_add_data_func("/disk-image/falls-back/ENOSYS", GINT_TO_POINTER(ENOSYS), test_falls_back_to_threads);
+  g_test_add_data_func("/disk-image/falls-back/EPERM", GINT_TO_POINTER(EPERM), test_falls_back_to_threads);
+  g_test_add_data_func("/disk-image/falls-back/ENOMEM", GINT_TO_POINTER(ENOMEM), test_falls_back_to_threads);
+  add("read-write", test_read_write);
+  add("vectors", test_vectors);
+  add("empty-requests", test_empty_requests);
+  add("many", test_many);
+  add("stop-waits", test_stop_waits);
+  add("ranges", test_ranges);
+  add("ranges-with-fallback", test_ranges_with_fallback);
+  add("block-device", test_block_device);
+  add("shrunken-file", test_shrunken_file);
+  add("read-only", test_read_only);
+  add("file-size-limit", test_file_size_limit);
+  add("full-disk", test_full_disk);
+  add("random", test_random);
+  return g_test_run();
+}

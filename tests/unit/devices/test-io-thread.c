@@ -1,0 +1,287 @@
+/* The I/O thread: devices/io-thread.c. */
+#include "devices/io-thread.h"
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define WAIT_US (20 * G_USEC_PER_SEC)
+
+static void wait_until_at_least(const int *counter, int value) {
+  int64_t deadline = g_get_monotonic_time() + WAIT_US;
+
+  while (g_atomic_int_get(counter) < value) {
+    g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+    g_usleep(50);
+  }
+}
+
+static void nothing(void *opaque) {
+}
+
+static void note_thread(void *opaque) {
+  *(GThread **)opaque = g_thread_self();
+}
+
+static void test_call(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  GThread *first = NULL, *second = NULL;
+
+  io_thread_call(thread, note_thread, &first);
+  io_thread_call(thread, note_thread, &second);
+  g_assert_nonnull(first);
+  g_assert_true(first == second);
+  g_assert_true(first != g_thread_self());
+  io_thread_free(NULL);
+}
+
+typedef struct {
+  IoThread *thread;
+  GThread *inner;
+  bool at_once;
+} Nested;
+
+static void call_again(void *opaque) {
+  Nested *nested = opaque;
+
+  io_thread_call(nested->thread, note_thread, &nested->inner);
+  nested->at_once = nested->inner == g_thread_self();
+}
+
+static void test_call_from_itself(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  Nested nested = {.thread = thread};
+
+  io_thread_call(thread, call_again, &nested);
+  g_assert_true(nested.at_once);
+}
+
+typedef struct {
+  GArray *order;
+  int number;
+} Numbered;
+
+static void append_number(void *opaque) {
+  const Numbered *numbered = opaque;
+
+  g_array_append_val(numbered->order, numbered->number);
+}
+
+static void test_order(void) {
+  enum { N = 1000 };
+  g_autoptr(GArray) order = g_array_new(FALSE, FALSE, sizeof(int));
+  g_autofree Numbered *numbers = g_new(Numbered, N);
+  IoThread *thread = io_thread_new("test");
+
+  for (int i = 0; i < N; i++) {
+    numbers[i] = (Numbered){order, i};
+    if (i % 100 == 50)
+      io_thread_call(thread, append_number, &numbers[i]);
+    else
+      io_thread_post(thread, append_number, &numbers[i]);
+  }
+  /* What was posted before the end is still done. */
+  io_thread_free(thread);
+  g_assert_cmpuint(order->len, ==, N);
+  for (int i = 0; i < N; i++)
+    g_assert_cmpint(g_array_index(order, int, i), ==, i);
+}
+
+static void increment(void *opaque) {
+  g_atomic_int_inc((int *)opaque);
+}
+
+typedef struct {
+  IoThread *thread;
+  int *counter;
+} Caller;
+
+static void *call_often(void *data) {
+  const Caller *caller = data;
+
+  for (int i = 0; i < 500; i++) {
+    io_thread_call(caller->thread, increment, caller->counter);
+    io_thread_post(caller->thread, increment, caller->counter);
+  }
+  return NULL;
+}
+
+static void test_many_callers(void) {
+  enum { CALLERS = 4 };
+  IoThread *thread = io_thread_new("test");
+  GThread *callers[CALLERS];
+  int counter = 0;
+  Caller caller = {thread, &counter};
+
+  for (int i = 0; i < CALLERS; i++)
+    callers[i] = g_thread_new(NULL, call_often, &caller);
+  for (int i = 0; i < CALLERS; i++)
+    g_thread_join(callers[i]);
+  io_thread_free(thread);
+  g_assert_cmpint(counter, ==, CALLERS * 1000);
+}
+
+typedef struct {
+  IoWatch *watch;
+  GThread *thread;
+  int fd;
+  int calls; /* atomic */
+  int drain_at;
+  int free_at;
+} Watched;
+
+static void on_ready(void *opaque) {
+  Watched *watched = opaque;
+  int calls = g_atomic_int_add(&watched->calls, 1) + 1;
+  eventfd_t value;
+
+  watched->thread = g_thread_self();
+  if (calls == watched->drain_at)
+    g_assert_cmpint(eventfd_read(watched->fd, &value), ==, 0);
+  if (calls == watched->free_at)
+    g_clear_pointer(&watched->watch, io_watch_free);
+}
+
+static void free_watch(void *opaque) {
+  io_watch_free(*(IoWatch **)opaque);
+}
+
+static void test_watch_is_level_triggered(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .drain_at = 5};
+  GThread *expected = NULL;
+
+  io_thread_call(thread, note_thread, &expected);
+  watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 0);
+  eventfd_write(watched.fd, 1);
+  wait_until_at_least(&watched.calls, 5);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 5);
+  g_assert_true(watched.thread == expected);
+  eventfd_write(watched.fd, 1);
+  wait_until_at_least(&watched.calls, 6);
+  io_thread_call(thread, free_watch, &watched.watch);
+  close(watched.fd);
+}
+
+static void test_watch_freed_in_its_callback(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .free_at = 3};
+
+  watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
+  eventfd_write(watched.fd, 1);
+  wait_until_at_least(&watched.calls, 3);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 3);
+  g_assert_null(watched.watch);
+  io_watch_free(NULL);
+  close(watched.fd);
+}
+
+/* Two watches, both ready; the first to run frees the other, which then must not run. */
+typedef struct {
+  IoWatch *watches[2];
+  int calls;
+} Pair;
+
+static void free_both(void *opaque) {
+  Pair *pair = opaque;
+
+  pair->calls++;
+  g_clear_pointer(&pair->watches[0], io_watch_free);
+  g_clear_pointer(&pair->watches[1], io_watch_free);
+}
+
+typedef struct {
+  IoThread *thread;
+  Pair *pair;
+  int fd;
+} PairSetup;
+
+static void watch_pair(void *opaque) {
+  PairSetup *setup = opaque;
+
+  for (int i = 0; i < 2; i++)
+    setup->pair->watches[i] = io_thread_watch(setup->thread, setup->fd, free_both, setup->pair);
+}
+
+static void test_watch_frees_another(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  Pair pair = {0};
+  PairSetup setup = {thread, &pair, eventfd(1, EFD_NONBLOCK)};
+
+  io_thread_call(thread, watch_pair, &setup);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(pair.calls, ==, 1);
+  close(setup.fd);
+}
+
+static void read_name(void *opaque) {
+  prctl(PR_GET_NAME, opaque);
+}
+
+static void test_name(void) {
+  g_autoptr(IoThread) thread = io_thread_new("fifteen-letters");
+  char name[16] = "";
+
+  io_thread_call(thread, read_name, name);
+  g_assert_cmpstr(name, ==, "fifteen-letters");
+}
+
+static void read_mask(void *opaque) {
+  pthread_sigmask(SIG_SETMASK, NULL, opaque);
+}
+
+static void test_signals(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  sigset_t mask;
+
+  io_thread_call(thread, read_mask, &mask);
+  g_assert_true(sigismember(&mask, SIGTERM));
+  g_assert_true(sigismember(&mask, SIGPIPE));
+  g_assert_true(sigismember(&mask, SIGXFSZ));
+  g_assert_false(sigismember(&mask, SIGSEGV));
+  g_assert_false(sigismember(&mask, SIGABRT));
+}
+
+/* A thread that has nothing to do must not wake up. */
+static void test_idle(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  Watched watched = {.fd = eventfd(0, EFD_NONBLOCK)};
+  struct rusage before, after;
+
+  watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
+  io_thread_call(thread, nothing, NULL);
+  getrusage(RUSAGE_SELF, &before);
+  g_usleep(200 * 1000);
+  getrusage(RUSAGE_SELF, &after);
+  g_assert_cmpint(after.ru_nvcsw - before.ru_nvcsw, <, 20);
+  io_thread_call(thread, free_watch, &watched.watch);
+  close(watched.fd);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/io-thread/call", test_call);
+  g_test_add_func("/io-thread/call-from-itself", test_call_from_itself);
+  g_test_add_func("/io-thread/order", test_order);
+  g_test_add_func("/io-thread/many-callers", test_many_callers);
+  g_test_add_func("/io-thread/watch/level-triggered", test_watch_is_level_triggered);
+  g_test_add_func("/io-thread/watch/freed-in-its-callback", test_watch_freed_in_its_callback);
+  g_test_add_func("/io-thread/watch/frees-another", test_watch_frees_another);
+  g_test_add_func("/io-thread/name", test_name);
+  g_test_add_func("/io-thread/signals", test_signals);
+  g_test_add_func("/io-thread/idle", test_idle);
+  return g_test_run();
+}

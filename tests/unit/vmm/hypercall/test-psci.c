@@ -1,0 +1,451 @@
+/* PSCI in userspace: vmm/hypercall/psci.c. Every function and error, and the races with real threads. */
+#include <glib.h>
+
+#include "vmm/hypercall/psci.h"
+
+#define N_CPUS      6
+#define RAM_BASE    UINT64_C(0x40000000)
+#define RAM_SIZE    UINT64_C(0x200000000)
+#define ENTRY       UINT64_C(0x40080000)
+#define HIGH_ENTRY  UINT64_C(0x140080000)
+#define F64         HYPERCALL_FUNCTION_64BIT
+#define RACE_ROUNDS 2000
+
+/* Two clusters of two CPUs, and two CPUs that differ in Aff2 and in Aff3. */
+static const uint64_t mpidrs[N_CPUS] = {0x000, 0x001, 0x100, 0x101, 0x10000, UINT64_C(0x100000000)};
+
+static uint64_t mpidr(unsigned cpu) {
+  return mpidrs[cpu];
+}
+
+static bool in_ram(void *opaque, uint64_t address) {
+  return address >= RAM_BASE && address - RAM_BASE < RAM_SIZE;
+}
+
+static void no_write(void *opaque, const char *text, size_t size) {
+}
+
+static void no_mark(void *opaque, uint64_t number, const char *name, size_t size, int64_t monotonic_ns) {
+}
+
+static void no_ready(void *opaque, int64_t monotonic_ns) {
+}
+
+static const HypercallSink sink = {no_write, no_mark, no_ready};
+
+typedef struct {
+  Hypercalls *hypercalls;
+  Psci *psci;
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer data) {
+  f->hypercalls = hypercalls_new(&sink, NULL);
+  f->psci = psci_new(&(PsciConfig){.n_cpus = N_CPUS, .mpidr = mpidr, .executable = in_ram});
+  g_assert_true(psci_add(f->psci, f->hypercalls));
+}
+
+static void tear_down(Fixture *f, gconstpointer data) {
+  hypercalls_free(f->hypercalls);
+  psci_free(f->psci);
+}
+
+static HypercallOutcome outcome(Fixture *f, unsigned cpu, uint32_t function, uint64_t x1, uint64_t x2, uint64_t x3) {
+  uint64_t x[HYPERCALL_N_REGISTERS] = {function, x1, x2, x3};
+  return hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_HVC, cpu, function, x);
+}
+
+/* By CPU 0; the call has to return. */
+static int64_t call(Fixture *f, uint32_t function, uint64_t x1, uint64_t x2, uint64_t x3) {
+  uint64_t x[HYPERCALL_N_REGISTERS] = {function, x1, x2, x3};
+  g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_SMC, 0, function, x), ==, HYPERCALL_RETURN);
+  g_assert_true(x[1] == x1 && x[2] == x2 && x[3] == x3);
+  return (int64_t)x[0];
+}
+
+static int64_t cpu_on(Fixture *f, unsigned cpu) {
+  return call(f, PSCI_FUNCTION_CPU_ON | F64, mpidrs[cpu], ENTRY, cpu);
+}
+
+static int64_t affinity_info(Fixture *f, uint64_t affinity, uint64_t level) {
+  return call(f, PSCI_FUNCTION_AFFINITY_INFO | F64, affinity, level, 0);
+}
+
+static void bring_up(Fixture *f, unsigned cpu) {
+  uint64_t entry, context;
+  g_assert_cmpint(cpu_on(f, cpu), ==, PSCI_SUCCESS);
+  g_assert_true(psci_wait(f->psci, cpu, &entry, &context));
+}
+
+static void test_version(Fixture *f, gconstpointer data) {
+  g_assert_cmphex((uint64_t)call(f, 0x84000000, 0, 0, 0), ==, 0x10001);
+  g_assert_cmpint(call(f, 0xc4000000, 0, 0, 0), ==, PSCI_NOT_SUPPORTED); /* VERSION has no 64-bit form */
+}
+
+static void test_features(Fixture *f, gconstpointer data) {
+  static const uint32_t there[] = {
+      0x80000000, /* SMCCC_VERSION */
+      0x84000000, 0x84000001, 0xc4000001, 0x84000002, 0x84000003, 0xc4000003, 0x84000004,
+      0xc4000004, 0x84000006, 0x84000008, 0x84000009, 0x8400000a, 0x84000012, 0xc4000012,
+  };
+  static const uint32_t missing[] = {
+      0,          1,          0x80000001, 0xc0000000, 0xc4000000, 0xc4000002, 0xc4000006, 0xc4000008,        0xc4000009, 0xc400000a,
+      0x84000005, 0xc4000005, 0x84000007, 0xc4000007, 0x8400000b, 0x8400000c, 0xc400000c, 0x8400000d,        0x8400000e, 0xc400000e,
+      0x8400000f, 0x84000010, 0x84000011, 0x84000013, 0x84000014, 0x84000015, 0x8400001f, ERET_FUNCTION_NOP, UINT32_MAX,
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS(there); i++)
+    g_assert_cmpint(call(f, PSCI_FUNCTION_FEATURES, there[i], 0, 0), ==, PSCI_SUCCESS);
+  for (unsigned i = 0; i < G_N_ELEMENTS(missing); i++)
+    g_assert_cmpint(call(f, PSCI_FUNCTION_FEATURES, missing[i], 0, 0), ==, PSCI_NOT_SUPPORTED);
+  /* The function ID is 32 bits wide. */
+  g_assert_cmpint(call(f, PSCI_FUNCTION_FEATURES, UINT64_C(0xffffffff84000003), 0, 0), ==, PSCI_SUCCESS);
+}
+
+/* Each function that PSCI_FEATURES denies answers NOT_SUPPORTED itself. */
+static void test_features_agree(Fixture *f, gconstpointer data) {
+  for (uint32_t number = 0; number < 0x20; number++)
+    for (unsigned wide = 0; wide < 2; wide++) {
+      uint32_t function = (PSCI_FUNCTION_FIRST + number) | (wide ? F64 : 0);
+      if (call(f, PSCI_FUNCTION_FEATURES, function, 0, 0) != PSCI_SUCCESS)
+        g_assert_cmpint(call(f, function, 0, 0, 0), ==, PSCI_NOT_SUPPORTED);
+    }
+}
+
+static void test_migrate(Fixture *f, gconstpointer data) {
+  g_assert_cmpint(call(f, PSCI_FUNCTION_MIGRATE_INFO_TYPE, 0, 0, 0), ==, 2);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_MIGRATE, 0, 0, 0), ==, PSCI_NOT_SUPPORTED);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_MIGRATE | F64, 0, 0, 0), ==, PSCI_NOT_SUPPORTED);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_MIGRATE_INFO_UP_CPU | F64, 0, 0, 0), ==, PSCI_NOT_SUPPORTED);
+}
+
+static void test_doors(Fixture *f, gconstpointer data) {
+  uint64_t x[HYPERCALL_N_REGISTERS] = {0};
+
+  g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_DOORBELL, 0, PSCI_FUNCTION_SYSTEM_OFF, x), ==, HYPERCALL_RETURN);
+  g_assert_cmpint((int64_t)x[0], ==, PSCI_NOT_SUPPORTED);
+  g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_DOORBELL, 0, PSCI_FUNCTION_CPU_OFF, x), ==, HYPERCALL_RETURN);
+  g_assert_true(psci_is_on(f->psci, 0));
+  g_assert_false(psci_add(f->psci, f->hypercalls)); /* the ranges are taken */
+}
+
+static void test_system(Fixture *f, gconstpointer data) {
+  g_assert_cmpint(outcome(f, 0, PSCI_FUNCTION_SYSTEM_OFF, 0, 0, 0), ==, HYPERCALL_POWER_OFF);
+  g_assert_cmpint(outcome(f, 0, PSCI_FUNCTION_SYSTEM_RESET, 0, 0, 0), ==, HYPERCALL_RESET);
+  for (unsigned wide = 0; wide < 2; wide++) {
+    uint32_t reset2 = PSCI_FUNCTION_SYSTEM_RESET2 | (wide ? F64 : 0);
+    g_assert_cmpint(outcome(f, 0, reset2, 0, 5, 0), ==, HYPERCALL_RESET);
+    g_assert_cmpint(outcome(f, 0, reset2, 0x80000000, 5, 0), ==, HYPERCALL_RESET);
+    g_assert_cmpint(outcome(f, 0, reset2, 0xffffffff, 5, 0), ==, HYPERCALL_RESET);
+    g_assert_cmpint(call(f, reset2, 1, 0, 0), ==, PSCI_INVALID_PARAMETERS);
+    g_assert_cmpint(call(f, reset2, 0x7fffffff, 0, 0), ==, PSCI_INVALID_PARAMETERS);
+    /* reset_type is 32 bits wide in both. */
+    g_assert_cmpint(call(f, reset2, UINT64_C(0x8000000000000001), 0, 0), ==, PSCI_INVALID_PARAMETERS);
+    g_assert_cmpint(outcome(f, 0, reset2, UINT64_C(0x100000000), 0, 0), ==, HYPERCALL_RESET);
+  }
+}
+
+static void test_suspend(Fixture *f, gconstpointer data) {
+  for (unsigned wide = 0; wide < 2; wide++) {
+    uint32_t suspend = PSCI_FUNCTION_CPU_SUSPEND | (wide ? F64 : 0);
+    g_assert_cmpint(call(f, suspend, 0, 0, 0), ==, PSCI_SUCCESS);
+    g_assert_cmpint(call(f, suspend, 0xffff, 1, 0), ==, PSCI_SUCCESS);
+    g_assert_cmpint(call(f, suspend, 0x10000, ENTRY, 7), ==, PSCI_SUCCESS);
+    g_assert_cmpint(call(f, suspend, 0x10000, 0x1000, 7), ==, PSCI_INVALID_ADDRESS);
+    g_assert_cmpint(call(f, suspend, 0x10000, ENTRY + 2, 7), ==, PSCI_INVALID_ADDRESS);
+    for (unsigned bit = 17; bit < 32; bit++)
+      g_assert_cmpint(call(f, suspend, 1u << bit, ENTRY, 0), ==, PSCI_INVALID_PARAMETERS);
+  }
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_SUSPEND | F64, 0x10000, HIGH_ENTRY, 0), ==, PSCI_SUCCESS);
+  g_assert_true(psci_is_on(f->psci, 0));
+}
+
+static void test_on(Fixture *f, gconstpointer data) {
+  uint64_t entry = 1, context = 1;
+
+  g_assert_true(psci_wait(f->psci, 0, &entry, &context)); /* the boot CPU is on */
+  g_assert_true(entry == 0 && context == 0);
+  for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
+    g_assert_false(psci_is_on(f->psci, cpu));
+    g_assert_cmpint(affinity_info(f, mpidrs[cpu], 0), ==, PSCI_AFFINITY_OFF);
+    g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON | F64, mpidrs[cpu], HIGH_ENTRY, UINT64_MAX - cpu), ==, PSCI_SUCCESS);
+    g_assert_cmpint(affinity_info(f, mpidrs[cpu], 0), ==, PSCI_AFFINITY_ON_PENDING);
+    g_assert_cmpint(cpu_on(f, cpu), ==, PSCI_ON_PENDING);
+    g_assert_false(psci_is_on(f->psci, cpu));
+    g_assert_true(psci_wait(f->psci, cpu, &entry, &context));
+    g_assert_cmphex(entry, ==, HIGH_ENTRY); /* the first CPU_ON's */
+    g_assert_cmphex(context, ==, UINT64_MAX - cpu);
+    g_assert_true(psci_is_on(f->psci, cpu));
+    g_assert_cmpint(affinity_info(f, mpidrs[cpu], 0), ==, PSCI_AFFINITY_ON);
+    g_assert_cmpint(cpu_on(f, cpu), ==, PSCI_ALREADY_ON);
+  }
+  g_assert_cmpint(cpu_on(f, 0), ==, PSCI_ALREADY_ON); /* itself */
+}
+
+static void test_on_refused(Fixture *f, gconstpointer data) {
+  static const uint64_t nobody[] = {2,
+                                    0x102,
+                                    0x200,
+                                    0x10001,
+                                    0x1000000,
+                                    0x80000000,
+                                    UINT64_C(0x200000000),
+                                    UINT64_C(0x10000000001),
+                                    UINT64_MAX,
+                                    0xffffff,
+                                    UINT64_C(1) << 63};
+  static const uint64_t nowhere[] = {0, RAM_BASE - 4, RAM_BASE + RAM_SIZE, UINT64_MAX & ~UINT64_C(3), ENTRY + 1, ENTRY + 2, ENTRY + 3};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(nobody); i++)
+    g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON | F64, nobody[i], ENTRY, 0), ==, PSCI_INVALID_PARAMETERS);
+  for (unsigned i = 0; i < G_N_ELEMENTS(nowhere); i++) {
+    g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON | F64, mpidrs[1], nowhere[i], 0), ==, PSCI_INVALID_ADDRESS);
+    g_assert_cmpint(affinity_info(f, mpidrs[1], 0), ==, PSCI_AFFINITY_OFF);
+  }
+  /* Which CPU comes before where. */
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON | F64, 2, 0, 0), ==, PSCI_INVALID_PARAMETERS);
+}
+
+static void test_on_32(Fixture *f, gconstpointer data) {
+  uint64_t entry, context;
+
+  /* Upper halves do not count: neither the CPU of Aff3, nor an entry above 4 GiB, nor the context's can be named. */
+  g_assert_cmpint(
+      call(f, PSCI_FUNCTION_CPU_ON, UINT64_C(0xffffffff00000001), UINT64_C(0xffffffff00000000) | ENTRY, UINT64_C(0x1234567887654321)), ==,
+      PSCI_SUCCESS);
+  g_assert_true(psci_wait(f->psci, 1, &entry, &context));
+  g_assert_cmphex(entry, ==, ENTRY);
+  g_assert_cmphex(context, ==, 0x87654321);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON, mpidrs[5], ENTRY, 0), ==, PSCI_ALREADY_ON); /* its low half names CPU 0 */
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON, 0x1000000, ENTRY, 0), ==, PSCI_INVALID_PARAMETERS);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON, mpidrs[2], HIGH_ENTRY, 0), ==, PSCI_SUCCESS);
+  g_assert_true(psci_wait(f->psci, 2, &entry, &context));
+  g_assert_cmphex(entry, ==, ENTRY);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_AFFINITY_INFO, UINT64_C(0xffffffff00000100), UINT64_C(0xffffffff00000000), 0), ==,
+                  PSCI_AFFINITY_ON);
+}
+
+static void test_affinity_levels(Fixture *f, gconstpointer data) {
+  uint64_t entry, context;
+
+  g_assert_cmpint(affinity_info(f, 0x000, 1), ==, PSCI_AFFINITY_ON); /* CPU 0 is in it */
+  g_assert_cmpint(affinity_info(f, 0x0ff, 1), ==, PSCI_AFFINITY_ON); /* Aff0 is ignored */
+  g_assert_cmpint(affinity_info(f, 0x100, 1), ==, PSCI_AFFINITY_OFF);
+  g_assert_cmpint(cpu_on(f, 3), ==, PSCI_SUCCESS);
+  g_assert_cmpint(affinity_info(f, 0x100, 1), ==, PSCI_AFFINITY_ON_PENDING);
+  g_assert_cmpint(affinity_info(f, 0x100, 2), ==, PSCI_AFFINITY_ON);
+  g_assert_true(psci_wait(f->psci, 3, &entry, &context));
+  g_assert_cmpint(affinity_info(f, 0x100, 1), ==, PSCI_AFFINITY_ON);
+  g_assert_cmpint(affinity_info(f, 0x100, 0), ==, PSCI_AFFINITY_OFF);
+  g_assert_cmpint(affinity_info(f, 0x1ffff, 2), ==, PSCI_AFFINITY_OFF);
+  g_assert_cmpint(affinity_info(f, UINT64_C(0x100ffffff), 3), ==, PSCI_AFFINITY_OFF);
+  g_assert_cmpint(affinity_info(f, 0xffffff, 3), ==, PSCI_AFFINITY_ON);
+
+  g_assert_cmpint(affinity_info(f, 0, 4), ==, PSCI_INVALID_PARAMETERS);
+  g_assert_cmpint(affinity_info(f, 0, UINT32_MAX), ==, PSCI_INVALID_PARAMETERS);
+  g_assert_cmpint(affinity_info(f, 0x200, 1), ==, PSCI_INVALID_PARAMETERS);
+  g_assert_cmpint(affinity_info(f, 0x1000000, 3), ==, PSCI_INVALID_PARAMETERS);
+  g_assert_cmpint(affinity_info(f, UINT64_C(1) << 40, 0), ==, PSCI_INVALID_PARAMETERS);
+}
+
+static void test_off(Fixture *f, gconstpointer data) {
+  uint64_t entry, context;
+
+  bring_up(f, 1);
+  g_assert_cmpint(outcome(f, 1, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
+  g_assert_cmpint(affinity_info(f, mpidrs[1], 0), ==, PSCI_AFFINITY_OFF);
+  /* On again before its thread has come to psci_wait. */
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON | F64, mpidrs[1], HIGH_ENTRY, 11), ==, PSCI_SUCCESS);
+  g_assert_true(psci_wait(f->psci, 1, &entry, &context));
+  g_assert_true(entry == HIGH_ENTRY && context == 11);
+  /* The boot CPU and the last one may go off. */
+  g_assert_cmpint(outcome(f, 0, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
+  g_assert_cmpint(outcome(f, 1, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
+  for (unsigned cpu = 0; cpu < N_CPUS; cpu++)
+    g_assert_false(psci_is_on(f->psci, cpu));
+}
+
+/* A vCPU that PSCI does not know of is an error of eret's own; it must not become a write out of bounds. */
+static void test_internal_failure(Fixture *f, gconstpointer data) {
+  uint64_t x[HYPERCALL_N_REGISTERS] = {0};
+  g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_HVC, N_CPUS, PSCI_FUNCTION_CPU_OFF, x), ==, HYPERCALL_RETURN);
+  g_assert_cmpint((int64_t)x[0], ==, PSCI_INTERNAL_FAILURE);
+}
+
+typedef struct {
+  Fixture *f;
+  unsigned cpu;
+  bool woken;
+  uint64_t entry, context;
+} Waiter;
+
+static gpointer wait_thread(gpointer data) {
+  Waiter *waiter = data;
+  waiter->woken = psci_wait(waiter->f->psci, waiter->cpu, &waiter->entry, &waiter->context);
+  return NULL;
+}
+
+static void test_wait(Fixture *f, gconstpointer data) {
+  Waiter waiters[N_CPUS] = {0};
+  GThread *threads[N_CPUS];
+
+  for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
+    waiters[cpu] = (Waiter){.f = f, .cpu = cpu};
+    threads[cpu] = g_thread_new("waiter", wait_thread, &waiters[cpu]);
+  }
+  g_usleep(20000);
+  for (unsigned cpu = 1; cpu < N_CPUS; cpu++)
+    g_assert_cmpint(cpu_on(f, cpu), ==, PSCI_SUCCESS);
+  for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
+    g_thread_join(threads[cpu]);
+    g_assert_true(waiters[cpu].woken);
+    g_assert_cmphex(waiters[cpu].entry, ==, ENTRY);
+    g_assert_cmpuint(waiters[cpu].context, ==, cpu);
+    g_assert_true(psci_is_on(f->psci, cpu));
+  }
+}
+
+static void test_stop(Fixture *f, gconstpointer data) {
+  Waiter waiters[N_CPUS] = {0};
+  GThread *threads[N_CPUS];
+  uint64_t entry, context;
+
+  for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
+    waiters[cpu] = (Waiter){.f = f, .cpu = cpu, .woken = true};
+    threads[cpu] = g_thread_new("waiter", wait_thread, &waiters[cpu]);
+  }
+  g_usleep(20000);
+  psci_stop(f->psci);
+  for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
+    g_thread_join(threads[cpu]);
+    g_assert_false(waiters[cpu].woken);
+    g_assert_false(psci_is_on(f->psci, cpu));
+  }
+  psci_stop(f->psci);
+  g_assert_false(psci_wait(f->psci, 0, &entry, &context)); /* for good, and for CPUs that are on as well */
+  g_assert_cmpint(cpu_on(f, 1), ==, PSCI_SUCCESS);
+  g_assert_false(psci_wait(f->psci, 1, &entry, &context));
+}
+
+typedef struct {
+  Fixture *f;
+  unsigned cpu;
+  int *gate;
+  int64_t result;
+} Racer;
+
+static gpointer race_thread(gpointer data) {
+  Racer *racer = data;
+  uint64_t x[HYPERCALL_N_REGISTERS] = {0, mpidrs[N_CPUS - 1], ENTRY, racer->cpu};
+
+  g_atomic_int_inc(racer->gate);
+  while (g_atomic_int_get(racer->gate) < 4)
+    ;
+  hypercalls_call_registers(racer->f->hypercalls, HYPERCALL_BY_HVC, racer->cpu, PSCI_FUNCTION_CPU_ON | F64, x);
+  racer->result = (int64_t)x[0];
+  return NULL;
+}
+
+/* Three CPUs turn on a fourth at once while its thread waits: one succeeds, and its context is what the fourth gets. */
+static void test_race(Fixture *f, gconstpointer data) {
+  unsigned pending = 0, already = 0;
+
+  for (unsigned round = 0; round < RACE_ROUNDS; round++) {
+    int gate = 0;
+    unsigned winner = N_CPUS;
+    Waiter waiter = {.f = f, .cpu = N_CPUS - 1};
+    Racer racers[3];
+    GThread *threads[3];
+    GThread *target = g_thread_new("target", wait_thread, &waiter);
+    for (unsigned i = 0; i < 3; i++) {
+      racers[i] = (Racer){.f = f, .cpu = i, .gate = &gate};
+      threads[i] = g_thread_new("racer", race_thread, &racers[i]);
+    }
+    while (g_atomic_int_get(&gate) < 3)
+      g_thread_yield();
+    g_atomic_int_inc(&gate);
+    for (unsigned i = 0; i < 3; i++) {
+      g_thread_join(threads[i]);
+      if (racers[i].result == PSCI_SUCCESS) {
+        g_assert_cmpuint(winner, ==, N_CPUS);
+        winner = racers[i].cpu;
+      } else if (racers[i].result == PSCI_ON_PENDING) {
+        pending++;
+      } else {
+        g_assert_cmpint(racers[i].result, ==, PSCI_ALREADY_ON);
+        already++;
+      }
+    }
+    g_thread_join(target);
+    g_assert_cmpuint(winner, <, N_CPUS);
+    g_assert_true(waiter.woken && waiter.context == winner);
+    g_assert_cmpint(outcome(f, N_CPUS - 1, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
+  }
+  g_assert_cmpuint(pending + already, ==, 2 * RACE_ROUNDS);
+  g_test_message("%u ON_PENDING, %u ALREADY_ON", pending, already);
+}
+
+/* A CPU's life as a vCPU thread lives it, off as soon as it is on. */
+static gpointer cpu_thread(gpointer data) {
+  Waiter *waiter = data;
+  uint64_t entry, context;
+
+  while (psci_wait(waiter->f->psci, waiter->cpu, &entry, &context)) {
+    g_assert_true(entry == ENTRY && context == waiter->context + 1);
+    waiter->context = context;
+    g_assert_cmpint(outcome(waiter->f, waiter->cpu, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
+  }
+  return NULL;
+}
+
+/* Off and on, again and again: no CPU_ON that succeeded is lost or taken twice. */
+static void test_hotplug(Fixture *f, gconstpointer data) {
+  Waiter cpus[2] = {{.f = f, .cpu = 1}, {.f = f, .cpu = 2}};
+  GThread *threads[2];
+
+  for (unsigned i = 0; i < 2; i++)
+    threads[i] = g_thread_new("cpu", cpu_thread, &cpus[i]);
+  for (unsigned round = 1; round <= RACE_ROUNDS; round++)
+    for (unsigned i = 0; i < 2; i++) {
+      int64_t result;
+      while ((result = call(f, PSCI_FUNCTION_CPU_ON | F64, mpidrs[i + 1], ENTRY, round)) != PSCI_SUCCESS) {
+        g_assert_true(result == PSCI_ALREADY_ON || result == PSCI_ON_PENDING);
+        g_thread_yield();
+      }
+    }
+  for (unsigned i = 0; i < 2; i++)
+    while (affinity_info(f, mpidrs[i + 1], 0) != PSCI_AFFINITY_OFF)
+      g_thread_yield();
+  psci_stop(f->psci);
+  for (unsigned i = 0; i < 2; i++) {
+    g_thread_join(threads[i]);
+    g_assert_cmpuint(cpus[i].context, ==, RACE_ROUNDS);
+  }
+}
+
+int main(int argc, char **argv) {
+  static const struct {
+    const char *path;
+    void (*test)(Fixture *f, gconstpointer data);
+  } tests[] = {
+      {"/psci/version", test_version},
+      {"/psci/features", test_features},
+      {"/psci/features-agree", test_features_agree},
+      {"/psci/migrate", test_migrate},
+      {"/psci/doors", test_doors},
+      {"/psci/system", test_system},
+      {"/psci/suspend", test_suspend},
+      {"/psci/on", test_on},
+      {"/psci/on-refused", test_on_refused},
+      {"/psci/on-32", test_on_32},
+      {"/psci/affinity-levels", test_affinity_levels},
+      {"/psci/off", test_off},
+      {"/psci/internal-failure", test_internal_failure},
+      {"/psci/wait", test_wait},
+      {"/psci/stop", test_stop},
+      {"/psci/race", test_race},
+      {"/psci/hotplug", test_hotplug},
+  };
+  g_test_init(&argc, &argv, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS(tests); i++)
+    g_test_add(tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  return g_test_run();
+}

@@ -1,0 +1,116 @@
+/*
+ * Hypercalls answered by eret: one dispatcher behind two doors. A call comes by HVC or SMC (KVM_EXIT_HYPERCALL), or through the doorbell
+ * page (devices/hypercall-doorbell.h). Each door finds the service, reads the registers that the service declares, has it
+ * called, and writes the results it declares: no others are touched. SMC Calling Convention (Arm DEN 0028) 1.1 and later.
+ *
+ * docs/hypercalls.md specifies eret's own functions. No KVM here: all of it runs in native tests.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HYPERCALL_N_REGISTERS 18 /* x0 .. x17: DEN 0028, 2.6 */
+
+/* Function identifier, DEN 0028, 2.5: a 32-bit call passes its arguments and takes its results in W registers. */
+#define HYPERCALL_FUNCTION_64BIT (1u << 30)
+
+/*
+ * Standard answers: DEN 0028, 7.1 "Unknown function identifier", and eret's own errors. All in x0, sign-extended to 64 bits, also for a 32-bit
+ * call: the upper half of its result means nothing, and callers exist that look at all of it.
+ */
+#define HYPERCALL_SUCCESS           INT64_C(0)
+#define HYPERCALL_NOT_SUPPORTED     INT64_C(-1)
+#define HYPERCALL_INVALID_PARAMETER INT64_C(-3)
+#define HYPERCALL_TIMED_OUT         INT64_C(-4) /* a service outside the process did not answer in time */
+#define HYPERCALL_NO_PEER           INT64_C(-5) /* a service outside the process is gone, or answered nonsense */
+
+/* eret's own range within Vendor Specific Hypervisor Service, SMC64/HVC64, fast calls (owner 6). KVM uses 0x0000 .. 0x007f and 0xff00 .. 0xffff of it. */
+#define ERET_FUNCTION_FIRST 0xc6004500u
+#define ERET_FUNCTION_LAST  0xc60045ffu
+
+typedef enum {
+  ERET_FUNCTION_VERSION =
+      ERET_FUNCTION_FIRST, /* -> x0 0, x1 version (major << 16 | minor), x2 bits of the functions 0 .. 63 offered, x3 "eret" */
+  ERET_FUNCTION_WRITE,     /* x1 length 1 .. 128, x2 .. x17 the bytes, low address in low bits -> x0 0 */
+  ERET_FUNCTION_MARK,      /* x1 number, x2 length of name 0 .. 112, x3 .. x16 its bytes -> x0 0 */
+  ERET_FUNCTION_READY,     /* -> x0 0 */
+  ERET_FUNCTION_EXIT,      /* x1 code 0 .. 255: does not return; a code out of range -> x0 INVALID_PARAMETER */
+  ERET_FUNCTION_TIME,      /* -> x0 0, x1 host's CLOCK_MONOTONIC, x2 CLOCK_REALTIME, nanoseconds */
+  ERET_FUNCTION_NOP,       /* -> x0 0 */
+} EretFunction;
+
+#define ERET_HYPERCALL_VERSION 0x00010000u
+
+typedef enum { HYPERCALL_BY_HVC = 1, HYPERCALL_BY_SMC = 2, HYPERCALL_BY_DOORBELL = 4, HYPERCALL_BY_ANY = 7 } HypercallDoor;
+
+typedef struct {
+  uint32_t function; /* W0 */
+  HypercallDoor door;
+  unsigned vcpu;                     /* of HVC and SMC; the frame's number for the doorbell */
+  uint64_t x[HYPERCALL_N_REGISTERS]; /* x[1] .. x[n_args] on entry, x[0] .. x[n_results - 1] on return */
+} Hypercall;
+
+/* What the door does after the call. */
+typedef enum {
+  HYPERCALL_RETURN,    /* write the results, go on */
+  HYPERCALL_OFF,       /* PSCI: this vCPU is off; nothing to write; go to psci_wait */
+  HYPERCALL_POWER_OFF, /* the machine */
+  HYPERCALL_RESET,     /* the machine */
+  HYPERCALL_EXIT,      /* end the machine with hypercalls_exit_code */
+} HypercallOutcome;
+
+typedef struct Hypercalls Hypercalls;
+typedef struct HypercallService HypercallService;
+struct HypercallService {
+  const char *name; /* "eret_write" */
+  uint32_t first, last;
+  unsigned doors;             /* HypercallDoor bits */
+  unsigned n_args, n_results; /* x1 .. x[n_args] are read, x0 .. x[n_results - 1] written: at most 17 and 18 */
+  HypercallOutcome (*handle)(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+  void *opaque; /* the service's own object: Psci, HypercallPeer */
+};
+
+/* What eret's own services lead to; all three are needed. Called on the thread of the call, from several at once: they post, and never wait. */
+typedef struct {
+  void (*write)(void *opaque, const char *text, size_t size); /* any bytes */
+  void (*mark)(void *opaque, uint64_t number, const char *name, size_t size, int64_t monotonic_ns);
+  void (*ready)(void *opaque, int64_t monotonic_ns);
+} HypercallSink;
+
+/* A dispatcher with eret's own services. SINK and OPAQUE must outlive it. */
+Hypercalls *hypercalls_new(const HypercallSink *sink, void *opaque);
+void hypercalls_free(Hypercalls *hypercalls); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Hypercalls, hypercalls_free)
+/*
+ * Adds a service (psci_add, hypercall_peer_add); SERVICE is copied, its name is not. False when its range overlaps one that is there. Before the
+ * first call: look-ups take no lock.
+ */
+bool hypercalls_add(Hypercalls *hypercalls, const HypercallService *service);
+
+/* The service for FUNCTION by DOOR; never NULL: an unknown one gets the service that answers NOT_SUPPORTED and counts. Any thread. */
+const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t function, HypercallDoor door);
+/* Counts and calls. SERVICE comes from hypercalls_find; call->x holds at least the arguments it declares, zeros elsewhere. Any thread. */
+HypercallOutcome hypercalls_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+/*
+ * Both at once, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the service declares, and, with
+ * HYPERCALL_RETURN, writes the results it declares.
+ */
+HypercallOutcome hypercalls_call_registers(Hypercalls *hypercalls, HypercallDoor door, unsigned vcpu, uint32_t function,
+                                           uint64_t x[HYPERCALL_N_REGISTERS]);
+
+int hypercalls_exit_code(const Hypercalls *hypercalls);    /* after HYPERCALL_EXIT: the first caller's code; -1 before */
+uint64_t hypercalls_unknown(const Hypercalls *hypercalls); /* calls answered NOT_SUPPORTED for want of a service */
+
+/* Statistics: services in the order of their function IDs, with the number of calls so far. Any thread. */
+typedef struct {
+  const char *name;
+  uint32_t first, last;
+  uint64_t calls;
+} HypercallCount;
+
+unsigned hypercalls_n_services(const Hypercalls *hypercalls);
+HypercallCount hypercalls_count_at(const Hypercalls *hypercalls, unsigned index); /* below hypercalls_n_services */
+/* Of all services of that name: PSCI's 32-bit and 64-bit functions share theirs. 0 for a name that is not there. */
+uint64_t hypercalls_count(const Hypercalls *hypercalls, const char *name);

@@ -1,0 +1,217 @@
+/*
+ * A service outside the process, on a local stream socket: docs/hypercalls.md, "Services outside the process".
+ *
+ * A vCPU waits for each answer, so everything has a deadline on the monotonic clock, and nothing blocks but poll. Whatever goes wrong (late, short,
+ * garbage, gone) ends the connection: an answer that comes after its deadline is left behind with it, and the sequence number, which never
+ * repeats, guards against the rest. The next call connects again. A request is never sent twice: only the peer knows whether that is safe.
+ *
+ * `lock` is held over a whole call: calls of several vCPUs are answered one after the other.
+ */
+#include "vmm/hypercall/peer.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct HypercallPeer {
+  uint32_t first, last;
+  char *name; /* "unix:PATH" */
+  struct sockaddr_un address;
+  unsigned timeout_ms;
+
+  GMutex lock;
+  int fd; /* -1: not connected */
+  uint64_t sequence;
+  bool failure_logged;
+};
+
+typedef enum { EXCHANGE_DONE, EXCHANGE_TIMED_OUT, EXCHANGE_GONE, EXCHANGE_GARBAGE } Exchange;
+
+static const struct {
+  int64_t result; /* for the guest */
+  const char *text;
+} exchanges[] = {
+    [EXCHANGE_DONE] = {HYPERCALL_SUCCESS, "answered"},
+    [EXCHANGE_TIMED_OUT] = {HYPERCALL_TIMED_OUT, "did not answer in time"},
+    [EXCHANGE_GONE] = {HYPERCALL_NO_PEER, "is gone"},
+    [EXCHANGE_GARBAGE] = {HYPERCALL_NO_PEER, "answered something that is no answer"},
+};
+
+G_DEFINE_QUARK(eret_hypercall_peer_error, hypercall_peer_error)
+
+/* False with errno. Never waits: a local socket connects at once, or its backlog is full. */
+static bool connect_peer(HypercallPeer *peer) {
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+  if (fd < 0)
+    return false;
+  if (connect(fd, (const struct sockaddr *)&peer->address, sizeof peer->address) == 0) {
+    peer->fd = fd;
+    return true;
+  }
+  int error_number = errno;
+  close(fd);
+  errno = error_number;
+  return false;
+}
+
+static void disconnect_peer(HypercallPeer *peer) {
+  if (peer->fd >= 0)
+    close(peer->fd);
+  peer->fd = -1;
+}
+
+HypercallPeer *hypercall_peer_new(uint32_t first, uint32_t last, const char *path, unsigned timeout_ms, GError **error) {
+  g_autoptr(HypercallPeer) peer = g_new0(HypercallPeer, 1);
+
+  g_mutex_init(&peer->lock);
+  peer->fd = -1;
+  peer->first = first;
+  peer->last = last;
+  peer->timeout_ms = timeout_ms;
+  peer->name = g_strconcat("unix:", path, NULL);
+  peer->address.sun_family = AF_UNIX;
+  if (timeout_ms == 0 || timeout_ms > HYPERCALL_PEER_TIMEOUT_MAX) {
+    g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_TIMEOUT,
+                "hypercall service %s: a timeout of %u ms is not possible; give 1 to %u", path, timeout_ms, HYPERCALL_PEER_TIMEOUT_MAX);
+    return NULL;
+  }
+  if (*path == '\0' || g_strlcpy(peer->address.sun_path, path, sizeof peer->address.sun_path) >= sizeof peer->address.sun_path) {
+    g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_PATH,
+                "hypercall service \"%s\": a socket's path has 1 to %zu bytes; give a shorter one", path,
+                sizeof peer->address.sun_path - 1);
+    return NULL;
+  }
+  if (!connect_peer(peer)) {
+    g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_CONNECT,
+                "cannot connect to hypercall service %s: %s; start the server first", path, g_strerror(errno));
+    return NULL;
+  }
+  return g_steal_pointer(&peer);
+}
+
+void hypercall_peer_free(HypercallPeer *peer) {
+  if (!peer)
+    return;
+  disconnect_peer(peer);
+  g_mutex_clear(&peer->lock);
+  g_free(peer->name);
+  g_free(peer);
+}
+
+/* Waits for EVENT until DEADLINE (g_get_monotonic_time). */
+static Exchange wait_for(int fd, short event, int64_t deadline) {
+  struct pollfd poll_fd = {.fd = fd, .events = event};
+
+  for (;;) {
+    int64_t left = deadline - g_get_monotonic_time();
+    if (left <= 0)
+      return EXCHANGE_TIMED_OUT;
+    int n = poll(&poll_fd, 1, (int)((left + 999) / 1000));
+    if (n > 0)
+      return EXCHANGE_DONE; /* an error or a hang-up shows in the transfer */
+    if (n < 0 && errno != EINTR)
+      return EXCHANGE_GONE;
+  }
+}
+
+/* Sends or receives all of DATA. */
+static Exchange transfer(int fd, bool sending, void *data, size_t size, int64_t deadline) {
+  char *at = data;
+
+  while (size > 0) {
+    /* MSG_NOSIGNAL: a peer that died must not take eret along by SIGPIPE. */
+    ssize_t n = sending ? send(fd, at, size, MSG_NOSIGNAL) : recv(fd, at, size, 0);
+    if (n > 0) {
+      at += n;
+      size -= (size_t)n;
+    } else if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+      Exchange waited = wait_for(fd, sending ? POLLOUT : POLLIN, deadline);
+      if (waited != EXCHANGE_DONE)
+        return waited;
+    } else if (n == 0 || errno != EINTR) {
+      return EXCHANGE_GONE;
+    }
+  }
+  return EXCHANGE_DONE;
+}
+
+/*
+ * A connection on which nothing is under way has nothing to read. One that has was closed by the peer, or carries what nobody asked for: either
+ * way it is of no use. Noticed before the call, so that a restart of the peer between two calls costs no failed one.
+ */
+static bool stale(int fd) {
+  char byte;
+  ssize_t n = recv(fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+
+  return n >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR);
+}
+
+static void encode(HypercallMessage *message, const Hypercall *call, uint64_t sequence) {
+  *message = (HypercallMessage){
+      .magic = GUINT32_TO_LE(HYPERCALL_PEER_MAGIC),
+      .version = GUINT32_TO_LE(HYPERCALL_PEER_VERSION),
+      .sequence = GUINT64_TO_LE(sequence),
+      .function = GUINT32_TO_LE(call->function),
+      .vcpu = GUINT32_TO_LE(call->vcpu),
+  };
+  message->x[0] = GUINT64_TO_LE((uint64_t)call->function);
+  for (unsigned i = 1; i < HYPERCALL_N_REGISTERS; i++)
+    message->x[i] = GUINT64_TO_LE(call->x[i]);
+}
+
+static Exchange exchange(HypercallPeer *peer, Hypercall *call) {
+  HypercallMessage message;
+  int64_t deadline = g_get_monotonic_time() + (int64_t)peer->timeout_ms * 1000;
+
+  if (peer->fd >= 0 && stale(peer->fd))
+    disconnect_peer(peer);
+  if (peer->fd < 0 && !connect_peer(peer))
+    return EXCHANGE_GONE;
+  encode(&message, call, ++peer->sequence);
+  Exchange result = transfer(peer->fd, true, &message, sizeof message, deadline);
+  if (result == EXCHANGE_DONE)
+    result = transfer(peer->fd, false, &message, sizeof message, deadline);
+  if (result != EXCHANGE_DONE)
+    return result;
+  if (message.magic != GUINT32_TO_LE(HYPERCALL_PEER_MAGIC) || message.version != GUINT32_TO_LE(HYPERCALL_PEER_VERSION) ||
+      message.sequence != GUINT64_TO_LE(peer->sequence))
+    return EXCHANGE_GARBAGE;
+  for (unsigned i = 0; i < HYPERCALL_N_REGISTERS; i++)
+    call->x[i] = GUINT64_FROM_LE(message.x[i]);
+  return EXCHANGE_DONE;
+}
+
+/* On an error x1 .. x17 stay what they were. */
+static HypercallOutcome peer_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  HypercallPeer *peer = service->opaque;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&peer->lock);
+  Exchange result = exchange(peer, call);
+
+  if (result == EXCHANGE_DONE)
+    return HYPERCALL_RETURN;
+  disconnect_peer(peer);
+  if (!peer->failure_logged)
+    g_message("hypercall service %s %s; the guest gets an error, and the next call tries again (said once)", peer->name,
+              exchanges[result].text);
+  peer->failure_logged = true;
+  call->x[0] = (uint64_t)exchanges[result].result;
+  return HYPERCALL_RETURN;
+}
+
+bool hypercall_peer_add(HypercallPeer *peer, Hypercalls *hypercalls) {
+  HypercallService service = {
+      .name = peer->name,
+      .first = peer->first,
+      .last = peer->last,
+      .doors = HYPERCALL_BY_ANY,
+      .n_args = HYPERCALL_N_REGISTERS - 1,
+      .n_results = HYPERCALL_N_REGISTERS,
+      .handle = peer_call,
+      .opaque = peer,
+  };
+  return hypercalls_add(hypercalls, &service);
+}

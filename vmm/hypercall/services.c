@@ -1,0 +1,151 @@
+/*
+ * eret's own services: version, debug text, boot marks, ready, exit, host time, and a call that does nothing. docs/hypercalls.md, "eret's own
+ * functions", specifies them. Registers are all they touch: no guest memory. No lock: the table and the sink are const, the exit code is atomic.
+ */
+#include "vmm/hypercall/services.h"
+
+#include <time.h>
+
+#define ERET_NAME UINT64_C(0x74657265) /* "eret", low address in low bits */
+
+#define WRITE_FIRST_REGISTER 2
+#define WRITE_MAX            (8 * (HYPERCALL_N_REGISTERS - WRITE_FIRST_REGISTER)) /* x2 .. x17 */
+#define MARK_FIRST_REGISTER  3
+#define MARK_LAST_REGISTER   16
+#define MARK_NAME_MAX        (8 * (MARK_LAST_REGISTER - MARK_FIRST_REGISTER + 1)) /* x3 .. x16 */
+#define EXIT_CODE_MAX        255                                                  /* a process's exit status: wait(2) */
+#define EXIT_CODE_NONE       (-1)
+
+struct EretServices {
+  const HypercallSink *sink;
+  void *opaque;
+  int exit_code; /* atomic */
+};
+
+static int64_t host_time(clockid_t clock) {
+  struct timespec now;
+  clock_gettime(clock, &now);
+  return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
+}
+
+/* Bytes in registers lie as STR would store them on a little-endian CPU, whatever this host's order is. */
+static void bytes_from_registers(const uint64_t *x, char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    bytes[i] = (char)(x[i / 8] >> 8 * (i % 8));
+}
+
+static HypercallOutcome answer(Hypercall *call, int64_t result) {
+  call->x[0] = (uint64_t)result;
+  return HYPERCALL_RETURN;
+}
+
+static HypercallOutcome eret_write(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  const EretServices *services = service->opaque;
+  uint64_t size = call->x[1];
+  char text[WRITE_MAX];
+
+  if (size == 0 || size > WRITE_MAX)
+    return answer(call, HYPERCALL_INVALID_PARAMETER);
+  bytes_from_registers(&call->x[WRITE_FIRST_REGISTER], text, size);
+  services->sink->write(services->opaque, text, size);
+  return answer(call, HYPERCALL_SUCCESS);
+}
+
+static HypercallOutcome eret_mark(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  const EretServices *services = service->opaque;
+  int64_t now = host_time(CLOCK_MONOTONIC); /* first: the mark is the moment of the call */
+  uint64_t size = call->x[2];
+  char name[MARK_NAME_MAX];
+
+  if (size > MARK_NAME_MAX)
+    return answer(call, HYPERCALL_INVALID_PARAMETER);
+  bytes_from_registers(&call->x[MARK_FIRST_REGISTER], name, size);
+  services->sink->mark(services->opaque, call->x[1], name, size, now);
+  return answer(call, HYPERCALL_SUCCESS);
+}
+
+static HypercallOutcome eret_ready(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  const EretServices *services = service->opaque;
+
+  services->sink->ready(services->opaque, host_time(CLOCK_MONOTONIC));
+  return answer(call, HYPERCALL_SUCCESS);
+}
+
+static HypercallOutcome eret_exit(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  EretServices *services = service->opaque;
+
+  if (call->x[1] > EXIT_CODE_MAX)
+    return answer(call, HYPERCALL_INVALID_PARAMETER);
+  /* The first one counts: a second vCPU may come here before the machine has stopped. */
+  g_atomic_int_compare_and_exchange(&services->exit_code, EXIT_CODE_NONE, (int)call->x[1]);
+  return HYPERCALL_EXIT;
+}
+
+static HypercallOutcome eret_time(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  call->x[1] = (uint64_t)host_time(CLOCK_MONOTONIC);
+  call->x[2] = (uint64_t)host_time(CLOCK_REALTIME);
+  return answer(call, HYPERCALL_SUCCESS);
+}
+
+static HypercallOutcome eret_nop(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  return answer(call, HYPERCALL_SUCCESS);
+}
+
+static HypercallOutcome eret_version(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+
+/* The order is that of the functions: bit n of what eret_version returns in x2 stands for row n. */
+static const struct {
+  const char *name;
+  EretFunction function;
+  unsigned n_args, n_results;
+  HypercallOutcome (*handle)(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+} functions[] = {
+    {"eret_version", ERET_FUNCTION_VERSION, 0, 4, eret_version},
+    {"eret_write", ERET_FUNCTION_WRITE, HYPERCALL_N_REGISTERS - 1, 1, eret_write},
+    {"eret_mark", ERET_FUNCTION_MARK, MARK_LAST_REGISTER, 1, eret_mark},
+    {"eret_ready", ERET_FUNCTION_READY, 0, 1, eret_ready},
+    {"eret_exit", ERET_FUNCTION_EXIT, 1, 1, eret_exit},
+    {"eret_time", ERET_FUNCTION_TIME, 0, 3, eret_time},
+    {"eret_nop", ERET_FUNCTION_NOP, 0, 1, eret_nop},
+};
+
+static HypercallOutcome eret_version(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  call->x[1] = ERET_HYPERCALL_VERSION;
+  call->x[2] = (UINT64_C(1) << G_N_ELEMENTS(functions)) - 1;
+  call->x[3] = ERET_NAME;
+  return answer(call, HYPERCALL_SUCCESS);
+}
+
+EretServices *eret_services_new(const HypercallSink *sink, void *opaque) {
+  EretServices *services = g_new0(EretServices, 1);
+  services->sink = sink;
+  services->opaque = opaque;
+  services->exit_code = EXIT_CODE_NONE;
+  return services;
+}
+
+void eret_services_free(EretServices *services) {
+  g_free(services);
+}
+
+bool eret_services_add(EretServices *services, Hypercalls *hypercalls) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(functions); i++) {
+    HypercallService service = {
+        .name = functions[i].name,
+        .first = functions[i].function,
+        .last = functions[i].function,
+        .doors = HYPERCALL_BY_ANY,
+        .n_args = functions[i].n_args,
+        .n_results = functions[i].n_results,
+        .handle = functions[i].handle,
+        .opaque = services,
+    };
+    if (!hypercalls_add(hypercalls, &service))
+      return false;
+  }
+  return true;
+}
+
+int eret_services_exit_code(const EretServices *services) {
+  return g_atomic_int_get(&services->exit_code);
+}
