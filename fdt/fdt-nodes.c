@@ -52,34 +52,57 @@ void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
   fdt_writer_end(fdt);
 }
 
-/*
- * Without a cache node Linux warns that it cannot detect the hierarchy. What lies behind a vCPU can change while it runs, so no sizes are claimed:
- * only that the CPUs share a unified cache above their own, which is how the scheduler should see them.
- */
-static void write_cache(FdtWriter *fdt) {
-  fdt_writer_begin(fdt, "l2-cache");
-  fdt_writer_string(fdt, "compatible", "cache");
-  fdt_writer_u32(fdt, "cache-level", 2);
-  fdt_writer_flag(fdt, "cache-unified");
-  fdt_writer_phandle(fdt, FDT_PHANDLE_L2_CACHE);
-  fdt_writer_end(fdt);
+/* CLIDR_EL1.Ctype<n>, Arm ARM D24.2: the kind of cache at a level. */
+enum { CTYPE_NONE = 0, CTYPE_INSTRUCTION = 1, CTYPE_DATA = 2, CTYPE_SEPARATE = 3, CTYPE_UNIFIED = 4 };
+
+#define CLIDR_LEVELS 7
+
+static unsigned cache_type(uint64_t clidr, unsigned level) {
+  return level <= CLIDR_LEVELS ? clidr >> 3 * (level - 1) & 7 : CTYPE_NONE;
 }
 
-void fdt_write_cpus(FdtWriter *fdt, unsigned n_cpus, uint64_t (*mpidr)(unsigned index)) {
+/* Linux takes the presence of a size for that of the cache. A vCPU moves between CPUs of any size, so none is claimed. */
+static void write_cache_kind(FdtWriter *fdt, unsigned type) {
+  if (type == CTYPE_INSTRUCTION || type == CTYPE_SEPARATE)
+    fdt_writer_u32(fdt, "i-cache-size", 0);
+  if (type == CTYPE_DATA || type == CTYPE_SEPARATE)
+    fdt_writer_u32(fdt, "d-cache-size", 0);
+  if (type == CTYPE_UNIFIED)
+    fdt_writer_flag(fdt, "cache-unified");
+}
+
+/* The caches above the first level, shared by all CPUs: to a scheduler that is what vCPUs look like. */
+static void write_shared_caches(FdtWriter *fdt, uint64_t clidr) {
+  for (unsigned level = 2; cache_type(clidr, level) != CTYPE_NONE; level++) {
+    g_autofree char *name = g_strdup_printf("l%u-cache", level);
+    fdt_writer_begin(fdt, name);
+    fdt_writer_string(fdt, "compatible", "cache");
+    fdt_writer_u32(fdt, "cache-level", level);
+    write_cache_kind(fdt, cache_type(clidr, level));
+    if (cache_type(clidr, level + 1) != CTYPE_NONE)
+      fdt_writer_u32(fdt, "next-level-cache", FDT_PHANDLE_CACHE + level + 1);
+    fdt_writer_phandle(fdt, FDT_PHANDLE_CACHE + level);
+    fdt_writer_end(fdt);
+  }
+}
+
+void fdt_write_cpus(FdtWriter *fdt, const FdtCpus *cpus) {
   fdt_writer_begin(fdt, "cpus");
   fdt_writer_u32(fdt, "#address-cells", 1); /* Aff2 to Aff0; no machine of ours has as many CPUs as need Aff3 */
   fdt_writer_u32(fdt, "#size-cells", 0);
-  for (unsigned i = 0; i < n_cpus; i++) {
-    fdt_writer_begin_at(fdt, "cpu", mpidr(i));
+  for (unsigned i = 0; i < cpus->n_cpus; i++) {
+    fdt_writer_begin_at(fdt, "cpu", cpus->mpidr(i));
     fdt_writer_string(fdt, "device_type", "cpu");
     fdt_writer_string(fdt, "compatible", "arm,armv8");
-    fdt_writer_u32(fdt, "reg", (uint32_t)mpidr(i));
+    fdt_writer_u32(fdt, "reg", (uint32_t)cpus->mpidr(i));
     fdt_writer_string(fdt, "enable-method", "psci");
-    fdt_writer_u32(fdt, "next-level-cache", FDT_PHANDLE_L2_CACHE);
+    write_cache_kind(fdt, cache_type(cpus->clidr, 1));
+    if (cache_type(cpus->clidr, 2) != CTYPE_NONE)
+      fdt_writer_u32(fdt, "next-level-cache", FDT_PHANDLE_CACHE + 2);
     fdt_writer_phandle(fdt, FDT_PHANDLE_CPU0 + i);
     fdt_writer_end(fdt);
   }
-  write_cache(fdt);
+  write_shared_caches(fdt, cpus->clidr);
   fdt_writer_end(fdt);
 }
 

@@ -23,8 +23,12 @@ typedef struct {
 } FdtChosen;
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
 
-/* MPIDR gives the affinity fields of a CPU. */
-void fdt_write_cpus(FdtWriter *fdt, unsigned n_cpus, uint64_t (*mpidr)(unsigned index));
+typedef struct {
+  unsigned n_cpus;
+  uint64_t (*mpidr)(unsigned index); /* affinity fields */
+  uint64_t clidr;                    /* CLIDR_EL1 of a CPU, for the cache nodes; 0: write none */
+} FdtCpus;
+void fdt_write_cpus(FdtWriter *fdt, const FdtCpus *cpus);
 void fdt_write_memory(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges);
 /* METHOD is "hvc" or "smc". */
 void fdt_write_psci(FdtWriter *fdt, const char *method);

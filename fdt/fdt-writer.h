@@ -21,7 +21,8 @@ typedef enum {
   FDT_PHANDLE_MSI,       /* the GICv3 ITS or the GICv2m frame */
   FDT_PHANDLE_APB_CLOCK, /* the fixed clock of the PrimeCell devices */
   FDT_PHANDLE_GPIO,      /* PL061 */
-  FDT_PHANDLE_L2_CACHE,
+  FDT_PHANDLE_CACHE,     /* level n is FDT_PHANDLE_CACHE + n; levels 2 to 7 */
+  FDT_PHANDLE_CACHE_LAST = FDT_PHANDLE_CACHE + 7,
   FDT_PHANDLE_CPU0, /* vCPU n is FDT_PHANDLE_CPU0 + n; must stay last */
 } FdtPhandle;
 

@@ -92,6 +92,8 @@ static bool place_devices(Board *board, GError **error) {
     add_mapped(board, BOARD_PL031, "pl031", &LAYOUT.pl031, LAYOUT_SPI_PL031);
     add_mapped(board, BOARD_PL061, "pl061", &LAYOUT.pl061, LAYOUT_SPI_PL061);
   }
+  if (config->defaults)
+    add_mapped(board, BOARD_HYPERCALL_DOORBELL, "hypercall", &LAYOUT.hypercall_doorbell, DEVICE_NO_SPI);
   if (pci && board->gic == GIC_V2)
     add_mapped(board, BOARD_GICV2M, "gicv2m", &LAYOUT.gicv2m, DEVICE_NO_SPI);
   if (pci)
@@ -181,6 +183,8 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
   if (device->kind == BOARD_PCI_HOST)
     note = g_strdup_printf("ECAM, bus 0; INTA-INTD SPI %u-%u; MSI by %s", device->slot.spi, device->slot.spi + 3,
                            board->gic == GIC_V3 ? "ITS" : "GICv2m");
+  else if (device->kind == BOARD_HYPERCALL_DOORBELL)
+    note = g_strdup("doorbell page");
   else if (device->slot.spi == DEVICE_NO_SPI)
     note = g_strdup_printf("MSI to SPI %u-%u", LAYOUT_SPI_GICV2M, LAYOUT_SPI_GICV2M + LAYOUT_GICV2M_SPIS - 1);
   else

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/config-option.h"
+#include "vmm/hypercall/plan.h"
 
 #define GICV2_CPUS_MAX 8 /* Arm IHI 0048, 1.1: a GICv2 has up to eight CPU interfaces */
 
@@ -88,12 +89,24 @@ static void check_disks(ConfigDraft *draft) {
   }
 }
 
+static void check_hypercalls(ConfigDraft *draft) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GArray) plan = hypercall_plan(draft->config, &error);
+
+  if (plan)
+    return;
+  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+  for (unsigned i = 0; lines[i]; i++)
+    config_mistake(draft, NULL, "%s", lines[i]);
+}
+
 void config_check(ConfigDraft *draft) {
   Config *config = draft->config;
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
   check_boot_files(draft);
   check_disks(draft);
+  check_hypercalls(draft);
   if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX)
     config_mistake(draft, config_where(draft, "cpus", -1), "%u CPUs need GIC version 3: version 2 serves at most %d", config->cpus,
                    GICV2_CPUS_MAX);

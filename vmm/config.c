@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "vmm/config-option.h"
+#include "vmm/hypercall/peer.h"
 
 #define CPUS_MAX         512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
 #define MEMORY_DEFAULT   (UINT64_C(512) << 20)
@@ -43,9 +44,50 @@ static const OptionElement disk_element = {
     .size = sizeof(DiskConfig),
 };
 
+static void smccc_config_free(void *opaque) {
+  SmcccConfig *smccc = opaque;
+  g_free(smccc->rule);
+  g_free(smccc);
+}
+
+static const ConfigOption smccc_options[] = {
+    {.name = "rule", .kind = OPTION_STRING, .offset = offsetof(SmcccConfig, rule), .argument = "ACTION=RANGE"},
+    {.name = NULL},
+};
+
+static const OptionElement smccc_element = {
+    .options = smccc_options,
+    .first_unnamed = true,
+    .size = sizeof(SmcccConfig),
+};
+
+static void hypercall_config_free(void *opaque) {
+  HypercallConfig *hypercall = opaque;
+  g_free(hypercall->service);
+  g_free(hypercall);
+}
+
+static const ConfigOption hypercall_options[] = {
+    {.name = "service", .kind = OPTION_STRING, .offset = offsetof(HypercallConfig, service), .argument = "RANGE=unix:PATH"},
+    {.name = "timeout",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(HypercallConfig, timeout),
+     .argument = "MS",
+     .min = 1,
+     .max = HYPERCALL_PEER_TIMEOUT_MAX},
+    {.name = NULL},
+};
+
+static const OptionElement hypercall_element = {
+    .options = hypercall_options,
+    .first_unnamed = true,
+    .size = sizeof(HypercallConfig),
+};
+
 static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
 static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
+static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
 
 const ConfigOption config_options[] = {
@@ -120,6 +162,28 @@ const ConfigOption config_options[] = {
      .help = "How the guest reaches virtio devices (default: pci)."},
     {.name = "rng", .kind = OPTION_BOOLEAN, .offset = offsetof(Config, rng), .help = "Add a virtio source of random numbers."},
 
+    {.name = "psci",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, psci),
+     .group = "Hypercalls",
+     .choices = pscis,
+     .help = "Who answers the guest's PSCI calls: KVM, or eret itself (default: kernel)."},
+    {.name = "smccc",
+     .kind = OPTION_LIST,
+     .offset = offsetof(Config, smccc),
+     .argument = "ACTION=RANGE",
+     .element = &smccc_element,
+     .help = "Who answers a range of HVC and SMC functions; repeatable. ACTION: deny, forward (to eret) or kernel. RANGE: 0xFIRST-0xLAST, "
+             "0xFIRST+COUNT, 0xID, trng, psci, pvtime, vendor-hyp or ptp."},
+    {.name = "hypercall",
+     .kind = OPTION_LIST,
+     .offset = offsetof(Config, hypercalls),
+     .argument = "RANGE=unix:PATH[,timeout=MS]",
+     .element = &hypercall_element,
+     .help =
+         "Send calls in RANGE to the server behind a local socket; repeatable. A call that takes longer than timeout (default: 1000 ms) "
+         "gets an error."},
+
     {.name = "reboot",
      .kind = OPTION_BOOLEAN,
      .offset = offsetof(Config, reboot),
@@ -167,6 +231,8 @@ static Config *config_new(void) {
   config->cpus = 1;
   config->memory = MEMORY_DEFAULT;
   config->disks = g_ptr_array_new_with_free_func(disk_config_free);
+  config->smccc = g_ptr_array_new_with_free_func(smccc_config_free);
+  config->hypercalls = g_ptr_array_new_with_free_func(hypercall_config_free);
   config->defaults = true;
   config->reboot = true;
   config->grace = GRACE_DEFAULT;
@@ -180,6 +246,8 @@ void config_free(Config *config) {
   g_free(config->initrd);
   g_free(config->append);
   g_ptr_array_unref(config->disks);
+  g_ptr_array_unref(config->smccc);
+  g_ptr_array_unref(config->hypercalls);
   g_free(config->dump_fdt);
   g_free(config);
 }

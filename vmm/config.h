@@ -22,6 +22,19 @@ typedef struct {
   char *serial; /* NULL: none */
 } DiskConfig;
 
+typedef enum { PSCI_BY_KERNEL, PSCI_BY_ERET } PsciChoice;
+
+/* One --smccc: ACTION=RANGE. */
+typedef struct {
+  char *rule;
+} SmcccConfig;
+
+/* One --hypercall: RANGE=unix:PATH. */
+typedef struct {
+  char *service;
+  unsigned timeout; /* milliseconds a call; 0: the default */
+} HypercallConfig;
+
 typedef struct {
   char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
   KernelFormat kernel_format;
@@ -34,10 +47,13 @@ typedef struct {
   TransportKind transport; /* of every virtio device */
   bool rng;
   GicVersion gic;
-  bool defaults;  /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
-  bool reboot;    /* false: --no-reboot */
-  unsigned grace; /* seconds between power button and power-off */
-  char *dump_fdt; /* NULL: no */
+  PsciChoice psci;       /* who answers PSCI calls */
+  GPtrArray *smccc;      /* of SmcccConfig */
+  GPtrArray *hypercalls; /* of HypercallConfig */
+  bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
+  bool reboot;           /* false: --no-reboot */
+  unsigned grace;        /* seconds between power button and power-off */
+  char *dump_fdt;        /* NULL: no */
   bool dry_run;
 } Config;
 

@@ -18,7 +18,7 @@ typedef struct {
 
 static const struct {
   AddressRange flash, gic_distributor, gic_cpu_interface, gicv2m, gic_its, gic_redistributor;
-  AddressRange pl011, pl031, pl061, virtio_mmio, pci_window32, pci_ecam;
+  AddressRange pl011, pl031, pl061, hypercall_doorbell, virtio_mmio, pci_window32, pci_ecam;
   uint64_t ram_base;
 } LAYOUT = {
     .flash = {0x00000000, 0x08000000},
@@ -30,6 +30,7 @@ static const struct {
     .pl011 = {0x09000000, 0x00001000},
     .pl031 = {0x09010000, 0x00001000},
     .pl061 = {0x09030000, 0x00001000},
+    .hypercall_doorbell = {0x09100000, 0x00010000},
     .virtio_mmio = {0x0a000000, 0x00004000}, /* 32 devices of 0x200 bytes */
     .pci_window32 = {0x10000000, 0x2eff0000},
     .pci_ecam = {0x3f000000, 0x00100000},

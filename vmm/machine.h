@@ -22,6 +22,7 @@ typedef enum {
   MACHINE_POWERED_OFF, /* by the guest */
   MACHINE_RESET,       /* by the guest, under --no-reboot */
   MACHINE_STOPPED,     /* by the user */
+  MACHINE_EXITED,      /* by the guest, with machine_exit_code */
   MACHINE_FAILED,      /* the error says how */
 } MachineEnd;
 
@@ -32,3 +33,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 
 /* Boots, and returns when the machine has ended; runs the default main context meanwhile and takes signals and the terminal. */
 MachineEnd machine_run(Machine *machine, GError **error);
+/* After MACHINE_EXITED: 0 .. 255. */
+int machine_exit_code(const Machine *machine);

@@ -56,7 +56,8 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   fdt_write_root(fdt);
   write_chosen(fdt, board, placement, seed);
   fdt_write_memory(fdt, &ram, 1);
-  fdt_write_cpus(fdt, board->cpus, board_mpidr);
+  FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->host->clidr};
+  fdt_write_cpus(fdt, &cpus);
   fdt_write_psci(fdt, "hvc");
   fdt_write_timer(fdt, &timer);
   write_gic(fdt, board);

@@ -2,6 +2,7 @@
 #include "vmm/platform-null.h"
 
 #include "vmm/clock-host.h"
+#include "vmm/hypercall/hypercall.h"
 
 static void line_set(IrqLine *line, bool level) {
 }
@@ -18,6 +19,10 @@ static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
 }
 
 static void route_ignore(MsiRoute *route) {
+}
+
+static void hypercall(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]) {
+  x[0] = (uint64_t)HYPERCALL_NOT_SUPPORTED;
 }
 
 static const MsiControllerOps msi_ops = {route_new, route_set, route_ignore, route_ignore};
@@ -42,6 +47,8 @@ void null_host_init(NullHost *null) {
       .doorbells = &null->doorbells,
       .clock = null->clock,
       .memory = &null->memory,
+      .hypercall = hypercall,
+      .hypercall_info = {.method = "hvc", .first_function = ERET_FUNCTION_FIRST, .version = ERET_HYPERCALL_VERSION},
   };
 }
 

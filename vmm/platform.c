@@ -54,6 +54,11 @@ static void raise_edge(void *opaque, uint32_t intid) {
   irq_line_set(platform->host->irq_line(platform->host, intid - SPI_TO_INTID, FDT_IRQ_EDGE_RISING), true);
 }
 
+static bool make_hypercall_doorbell(Assembly *assembly, const BoardDevice *device, GError **error) {
+  PlatformHost *host = assembly->platform->host;
+  return place(assembly->platform, hypercall_doorbell_new(&host->hypercall_info, host->hypercall, host), &device->slot, error);
+}
+
 static bool make_gicv2m(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
   return place(platform, gicv2m_new(LAYOUT_SPI_GICV2M, LAYOUT_GICV2M_SPIS, raise_edge, platform), &device->slot, error);
@@ -119,9 +124,15 @@ static bool make_virtio_rng(Assembly *assembly, const BoardDevice *device, GErro
 }
 
 static bool (*const makers[])(Assembly *assembly, const BoardDevice *device, GError **error) = {
-    [BOARD_PL011] = make_pl011,           [BOARD_PL031] = make_pl031,           [BOARD_PL061] = make_pl061,
-    [BOARD_GICV2M] = make_gicv2m,         [BOARD_PCI_HOST] = make_pci_host,     [BOARD_VIRTIO_CONSOLE] = make_virtio_console,
-    [BOARD_VIRTIO_BLK] = make_virtio_blk, [BOARD_VIRTIO_RNG] = make_virtio_rng,
+    [BOARD_PL011] = make_pl011,
+    [BOARD_PL031] = make_pl031,
+    [BOARD_PL061] = make_pl061,
+    [BOARD_GICV2M] = make_gicv2m,
+    [BOARD_HYPERCALL_DOORBELL] = make_hypercall_doorbell,
+    [BOARD_PCI_HOST] = make_pci_host,
+    [BOARD_VIRTIO_CONSOLE] = make_virtio_console,
+    [BOARD_VIRTIO_BLK] = make_virtio_blk,
+    [BOARD_VIRTIO_RNG] = make_virtio_rng,
 };
 
 static void free_device(gpointer device) {

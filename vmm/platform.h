@@ -8,6 +8,7 @@
 #include "devices/bus.h"
 #include "devices/clock.h"
 #include "devices/guest-memory.h"
+#include "devices/hypercall-doorbell.h"
 #include "devices/interrupt.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/board.h"
@@ -22,6 +23,10 @@ struct PlatformHost {
   Clock *clock;
   CharBackend *console; /* NULL: output vanishes */
   const GuestMemory *memory;
+  uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
+  /* Answers calls by the doorbell page; OPAQUE is the host itself. */
+  HypercallDoorbellCall hypercall;
+  HypercallDoorbellInfo hypercall_info;
 };
 
 typedef struct {

@@ -44,9 +44,8 @@ typedef struct {
 
   /* The I/O thread's. */
   bool running;
-  bool blocked;            /* the chain at the front of the transmit queue waits for the back end */
-  uint64_t progress;       /* bytes of that chain which are out already; kept over a pause */
-  uint16_t progress_index; /* the queue's next_avail it belongs to */
+  bool blocked;      /* the chain at the front of the transmit queue waits for the back end */
+  uint64_t progress; /* bytes of that chain which are out already; kept over a pause */
   VirtChain chain;
 } VirtioConsole;
 
@@ -86,8 +85,6 @@ static bool put_out(VirtioConsole *console, const VirtChain *chain) {
 
 /* 0 when the queue is empty, 1 when there may be more, -1 when it has failed or the back end is full. */
 static int put_some(VirtioConsole *console, unsigned *served) {
-  VirtQueue *queue = &console->base.queues[TRANSMITQ];
-
   for (*served = 0; *served < QUEUE_SIZE; (*served)++) {
     int popped = virtio_pop(&console->base, TRANSMITQ, &console->chain);
 
@@ -95,8 +92,7 @@ static int put_some(VirtioConsole *console, unsigned *served) {
       return popped;
     if (!put_out(console, &console->chain)) {
       console->blocked = true;
-      virtqueue_unpop(queue);
-      console->progress_index = queue->next_avail;
+      virtqueue_unpop(&console->base.queues[TRANSMITQ]);
       return -1;
     }
     console->progress = 0;
@@ -242,9 +238,6 @@ static void console_start(VirtioDevice *device) {
 
   console->running = true;
   console->blocked = false;
-  /* A queue that was taken out of service begins anew. */
-  if (device->queues[TRANSMITQ].next_avail != console->progress_index)
-    console->progress = 0;
 }
 
 static void console_stop(VirtioDevice *device) {

@@ -13,8 +13,12 @@ static const char usage[] = "Usage: eret run --kernel FILE [OPTION]...\n"
                             "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console;\n"
                             "Ctrl-A x ends the machine, Ctrl-A h lists the keys.\n\n";
 
+/* A message may have several lines, one a mistake: each says whose it is. */
 static int print_error(const GError *error, int status) {
-  fprintf(stderr, "eret: %s\n", error->message);
+  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+
+  for (unsigned i = 0; lines[i]; i++)
+    fprintf(stderr, "eret: %s\n", lines[i]);
   return status;
 }
 
@@ -66,12 +70,15 @@ static int run(const Config *config) {
   if (!machine)
     return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
   MachineEnd end = machine_run(machine, &error);
+  int code = machine_exit_code(machine);
   g_clear_pointer(&machine, machine_free); /* the terminal is the user's again before anything is printed */
   switch (end) {
   case MACHINE_POWERED_OFF:
     return EXIT_OK;
   case MACHINE_RESET:
     return EXIT_GUEST_RESET;
+  case MACHINE_EXITED:
+    return code;
   case MACHINE_STOPPED:
     return EXIT_STOPPED;
   case MACHINE_FAILED:

@@ -237,7 +237,7 @@ static const struct {
     {"psci_system_reset2", PSCI_FUNCTION_SYSTEM_RESET2, true, 2, psci_system_reset2},
 };
 
-/* 0 for what is implemented; as flags of CPU_SUSPEND 0 says: original format of power_state, platform-coordinated only (DEN 0022, PSCI_FEATURES). */
+/* 0 for what is implemented; as flags of CPU_SUSPEND 0 says: original format of power_state, platform-coordinated only. */
 static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   uint32_t asked = (uint32_t)call->x[1];
 

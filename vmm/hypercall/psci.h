@@ -65,8 +65,8 @@ bool psci_add(Psci *psci, Hypercalls *hypercalls);
 
 /*
  * For the thread of a CPU, before its first instruction and after each HYPERCALL_OFF: waits until the CPU is turned on (true, with its
- * entry point and context argument: it is ON from now) or psci_stop was called (false). Returns at once for a CPU that is on at the start (entry and context 0:
- * the boot protocol's registers hold).
+ * entry point and context argument: it is ON from now) or psci_stop was called (false). Returns at once for a CPU that is on at the start
+ * (entry and context 0: the boot protocol's registers hold).
  */
 bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context);
 /* ON_PENDING counts as off. */

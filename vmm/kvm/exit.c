@@ -11,7 +11,7 @@
 
 typedef Verdict (*ExitHandler)(Vcpu *vcpu);
 
-static Verdict __attribute__((format(printf, 2, 3))) fail(Vcpu *vcpu, const char *format, ...) {
+Verdict exit_fail(Vcpu *vcpu, const char *format, ...) {
   g_autofree char *registers = regs_describe(vcpu->fd);
   va_list arguments;
 
@@ -28,7 +28,7 @@ static Verdict exit_mmio(Vcpu *vcpu) {
   uint64_t value = 0;
 
   if (run->mmio.len > sizeof value)
-    return fail(vcpu, "KVM reports an access of %u bytes at 0x%" PRIx64, run->mmio.len, (uint64_t)run->mmio.phys_addr);
+    return exit_fail(vcpu, "KVM reports an access of %u bytes at 0x%" PRIx64, run->mmio.len, (uint64_t)run->mmio.phys_addr);
   if (run->mmio.is_write) {
     memcpy(&value, run->mmio.data, run->mmio.len);
     bus_write(vcpu->bus, run->mmio.phys_addr, run->mmio.len, value);
@@ -39,6 +39,29 @@ static Verdict exit_mmio(Vcpu *vcpu) {
   return VERDICT_CONTINUE;
 }
 
+/* What the door of HVC and SMC does: only the registers that the service declares are read and written. */
+static Verdict exit_hypercall(Vcpu *vcpu) {
+  static const Verdict verdicts[] = {
+      [HYPERCALL_RETURN] = VERDICT_CONTINUE, [HYPERCALL_OFF] = VERDICT_CPU_OFF, [HYPERCALL_POWER_OFF] = VERDICT_POWER_OFF,
+      [HYPERCALL_RESET] = VERDICT_RESET,     [HYPERCALL_EXIT] = VERDICT_EXIT,
+  };
+  Hypercall call = {
+      .function = (uint32_t)vcpu->run->hypercall.nr,
+      .door = kvm_hypercall_flags(vcpu->run) & KVM_HYPERCALL_EXIT_SMC ? HYPERCALL_BY_SMC : HYPERCALL_BY_HVC,
+      .vcpu = vcpu->index,
+  };
+  const HypercallService *service = hypercalls_find(vcpu->hypercalls, call.function, call.door);
+
+  for (unsigned n = 1; n <= service->n_args; n++)
+    if (!reg_get(vcpu->fd, REG_X(n), &call.x[n]))
+      return exit_fail(vcpu, "cannot read x%u for hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
+  HypercallOutcome outcome = hypercalls_call(vcpu->hypercalls, service, &call);
+  for (unsigned n = 0; outcome == HYPERCALL_RETURN && n < service->n_results; n++)
+    if (!reg_set(vcpu->fd, REG_X(n), call.x[n]))
+      return exit_fail(vcpu, "cannot write x%u of hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
+  return verdicts[outcome];
+}
+
 static Verdict exit_system_event(Vcpu *vcpu) {
   switch (vcpu->run->system_event.type) {
   case KVM_SYSTEM_EVENT_SHUTDOWN:
@@ -46,7 +69,7 @@ static Verdict exit_system_event(Vcpu *vcpu) {
   case KVM_SYSTEM_EVENT_RESET:
     return VERDICT_RESET;
   default:
-    return fail(vcpu, "system event %u, which eret did not ask KVM for", vcpu->run->system_event.type);
+    return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", vcpu->run->system_event.type);
   }
 }
 
@@ -59,21 +82,23 @@ static Verdict exit_fail_entry(Vcpu *vcpu) {
   uint64_t reason = vcpu->run->fail_entry.hardware_entry_failure_reason;
 
   if (reason == KVM_EXIT_FAIL_ENTRY_CPU_UNSUPPORTED)
-    return fail(vcpu,
-                "cannot run on host CPU %u, which differs from the one it was made for; on a host with big and little cores keep eret on "
-                "one kind: taskset -c LIST eret ...",
-                vcpu->run->fail_entry.cpu);
-  return fail(vcpu, "the hardware refused to enter the guest, reason 0x%" PRIx64, reason);
+    return exit_fail(
+        vcpu,
+        "cannot run on host CPU %u, which differs from the one it was made for; on a host with big and little cores keep eret on "
+        "one kind: taskset -c LIST eret ...",
+        vcpu->run->fail_entry.cpu);
+  return exit_fail(vcpu, "the hardware refused to enter the guest, reason 0x%" PRIx64, reason);
 }
 
 static Verdict exit_internal_error(Vcpu *vcpu) {
-  return fail(vcpu, "KVM met an internal error (suberror %u)", vcpu->run->internal.suberror);
+  return exit_fail(vcpu, "KVM met an internal error (suberror %u)", vcpu->run->internal.suberror);
 }
 
 static const struct {
   const char *name;
   ExitHandler handler;
 } exits[] = {
+    [KVM_EXIT_HYPERCALL] = {"KVM_EXIT_HYPERCALL", exit_hypercall},
     [KVM_EXIT_MMIO] = {"KVM_EXIT_MMIO", exit_mmio},
     [KVM_EXIT_SYSTEM_EVENT] = {"KVM_EXIT_SYSTEM_EVENT", exit_system_event},
     [KVM_EXIT_INTR] = {"KVM_EXIT_INTR", exit_interrupted},
@@ -86,16 +111,16 @@ Verdict exit_dispatch(Vcpu *vcpu) {
 
   if (reason < G_N_ELEMENTS(exits) && exits[reason].handler)
     return exits[reason].handler(vcpu);
-  return fail(vcpu, "exit reason %u, which eret does not handle", reason);
+  return exit_fail(vcpu, "exit reason %u, which eret does not handle", reason);
 }
 
 Verdict exit_run_failed(Vcpu *vcpu, int error_number) {
   switch (error_number) {
   case ENOSYS: /* an access outside RAM by an instruction whose syndrome does not say what it does (ESR_EL2.ISV is 0) */
-    return fail(vcpu, "an instruction that KVM cannot emulate (LDP, STP, write-back or SIMD) accessed an address that is not memory");
+    return exit_fail(vcpu, "an instruction that KVM cannot emulate (LDP, STP, write-back or SIMD) accessed an address that is not memory");
   case EFAULT:
-    return fail(vcpu, "the host could not provide a page of guest memory (KVM_RUN: %s)", g_strerror(error_number));
+    return exit_fail(vcpu, "the host could not provide a page of guest memory (KVM_RUN: %s)", g_strerror(error_number));
   default:
-    return fail(vcpu, "KVM_RUN failed: %s", g_strerror(error_number));
+    return exit_fail(vcpu, "KVM_RUN failed: %s", g_strerror(error_number));
   }
 }

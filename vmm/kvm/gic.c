@@ -4,9 +4,9 @@
  */
 #include "vmm/kvm/gic.h"
 
-#include <linux/kvm.h>
 #include <unistd.h>
 
+#include "vmm/kvm/abi.h"
 #include "vmm/kvm/kvm.h"
 
 /* KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION: number of redistributors in bits 63:52, address, flags 0, index in bits 11:0. */

@@ -10,12 +10,12 @@
 #include "vmm/kvm/irq.h"
 
 #include <errno.h>
-#include <linux/kvm.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "devices/gicv2m.h"
+#include "vmm/kvm/abi.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/machine.h"
 

@@ -6,12 +6,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kvm.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/kvm/abi.h"
+#include "vmm/kvm/smccc.h"
 #include "vmm/machine.h"
 
 #define DEVICE_PATH     "/dev/kvm"
@@ -67,6 +68,7 @@ static bool probe_vm(Kvm *kvm, GError **error) {
   kvm->gic_v2 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
   kvm->gic_v3 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3);
   kvm->its = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+  kvm->smccc_filter = smccc_filter_offered(vm_fd);
   close(vm_fd);
   return true;
 }

@@ -16,6 +16,7 @@ typedef struct {
   unsigned ipa_limit; /* bits of guest physical address that a VM may have */
   unsigned max_cpus;
   bool gic_v2, gic_v3, its; /* what KVM_CREATE_DEVICE offers */
+  bool smccc_filter;        /* hypercalls can be forwarded: Linux 6.4 and later */
 } Kvm;
 
 /* Opens /dev/kvm and probes it. NO_KVM errors say which of the known causes it is and its cure. */

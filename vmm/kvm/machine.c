@@ -19,7 +19,9 @@
 #include "vmm/kvm/gic.h"
 #include "vmm/kvm/irq.h"
 #include "vmm/kvm/kvm.h"
+#include "vmm/kvm/machine-hypercalls.h"
 #include "vmm/kvm/regs.h"
+#include "vmm/kvm/smccc.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/memory.h"
 #include "vmm/platform.h"
@@ -38,6 +40,7 @@ struct Machine {
   Clock *clock;
   CharBackend *terminal;
   Irq *irq;
+  MachineHypercalls calls;
   Platform *platform;
 
   /* One boot. */
@@ -49,6 +52,7 @@ struct Machine {
   GMainLoop *loop;
   Control *control;
   MachineEnd end;
+  int exit_code;
   GError *failure;
   GMutex lock; /* guards pending */
   Verdict pending;
@@ -88,13 +92,16 @@ static bool create_vcpus(Machine *machine, GError **error) {
   for (unsigned i = 0; i < n; i++)
     machine->vcpus[i] = (Vcpu){.fd = -1};
   for (unsigned i = 0; i < n; i++) {
-    if (!vcpu_create(&machine->vcpus[i], i, machine->kvm.fd, machine->vm_fd, machine->platform->bus, error))
+    if (!vcpu_create(&machine->vcpus[i], i, machine->kvm.fd, machine->vm_fd, error))
       return false;
+    machine->vcpus[i].bus = machine->platform->bus;
+    machine->vcpus[i].hypercalls = machine->calls.hypercalls;
+    machine->vcpus[i].psci = machine->calls.psci;
     machine->vcpus[i].ended = vcpu_ended;
     machine->vcpus[i].opaque = machine;
   }
   for (unsigned i = 0; i < n; i++)
-    if (!vcpu_init(&machine->vcpus[i], machine->vm_fd, error))
+    if (!vcpu_init(&machine->vcpus[i], error))
       return false;
   return check_page_size(machine, error);
 }
@@ -104,6 +111,8 @@ static bool load_guest(Machine *machine, GError **error) {
   BootSeed seed;
 
   boot_seed_init(&seed);
+  if (!reg_get(machine->vcpus[0].fd, REG_CLIDR_EL1, &machine->host.clidr))
+    machine->host.clidr = 0;
   g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
   return fdt && boot_load(&machine->files, &placement, fdt, &machine->memory, error) &&
          vcpu_set_entry(&machine->vcpus[0], placement.entry, placement.fdt_start, error);
@@ -116,14 +125,20 @@ static bool start_vcpus(Machine *machine, GError **error) {
   return true;
 }
 
+static bool begin_hypercalls(Machine *machine, GError **error) {
+  return machine_hypercalls_begin_boot(&machine->calls, error) &&
+         (!machine->kvm.smccc_filter || smccc_filter_install(machine->vm_fd, machine->calls.plan, error));
+}
+
 static bool boot(Machine *machine, GError **error) {
   machine->vm_fd = kvm_create_vm(&machine->kvm, machine->board->ipa_bits, error);
-  return machine->vm_fd >= 0 && kvm_map_memory(machine->vm_fd, &machine->memory, error) && create_vcpus(machine, error) &&
-         gic_create(&machine->gic, machine->vm_fd, machine->board, error) && irq_connect(machine->irq, machine->vm_fd, error) &&
-         load_guest(machine, error) && start_vcpus(machine, error);
+  return machine->vm_fd >= 0 && kvm_map_memory(machine->vm_fd, &machine->memory, error) && begin_hypercalls(machine, error) &&
+         create_vcpus(machine, error) && gic_create(&machine->gic, machine->vm_fd, machine->board, error) &&
+         irq_connect(machine->irq, machine->vm_fd, error) && load_guest(machine, error) && start_vcpus(machine, error);
 }
 
 static void stop_vcpus(Machine *machine) {
+  machine_hypercalls_stop(&machine->calls);
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
     vcpu_kick(&machine->vcpus[i]);
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
@@ -138,6 +153,7 @@ static void unboot(Machine *machine) {
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
     vcpu_destroy(&machine->vcpus[i]);
   g_clear_pointer(&machine->vcpus, g_free);
+  machine_hypercalls_end_boot(&machine->calls);
   gic_destroy(&machine->gic);
   if (machine->vm_fd >= 0)
     close(machine->vm_fd);
@@ -187,26 +203,42 @@ static gboolean handle_pending(gpointer data) {
     g_set_error_literal(&machine->failure, MACHINE_ERROR, MACHINE_ERROR_GUEST, failure);
     end(machine, MACHINE_FAILED);
     break;
+  case VERDICT_EXIT:
+    machine->exit_code = hypercalls_exit_code(machine->calls.hypercalls);
+    end(machine, MACHINE_EXITED);
+    break;
+  case VERDICT_CPU_OFF:
   case VERDICT_CONTINUE:
     break;
   }
   return G_SOURCE_REMOVE;
 }
 
-/* On a vCPU's thread. The first vCPU to end a boot decides how; the others are stopped by it. */
-static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque) {
-  Machine *machine = opaque;
+/* On any thread. The first verdict that ends a boot decides how; the vCPUs are stopped by it. */
+static void post(Machine *machine, Verdict verdict, const char *failure) {
   bool first;
 
   g_mutex_lock(&machine->lock);
   first = machine->pending == VERDICT_CONTINUE;
   if (first) {
     machine->pending = verdict;
-    machine->pending_failure = g_strdup(vcpu->failure);
+    machine->pending_failure = g_strdup(failure);
   }
   g_mutex_unlock(&machine->lock);
   if (first)
     g_idle_add_full(G_PRIORITY_DEFAULT, handle_pending, machine, NULL);
+}
+
+static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque) {
+  post(opaque, verdict, vcpu->failure);
+}
+
+/* A call by the doorbell page, on the thread of the vCPU that wrote to it. PSCI is not served there, so that only eret_exit ends anything. */
+static void doorbell_call(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]) {
+  Machine *machine = opaque;
+
+  if (hypercalls_call_registers(machine->calls.hypercalls, HYPERCALL_BY_DOORBELL, frame, function, x) == HYPERCALL_EXIT)
+    post(machine, VERDICT_EXIT, NULL);
 }
 
 /* The user. */
@@ -282,6 +314,8 @@ static bool assemble(Machine *machine, GError **error) {
   machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, terminal_event, machine, error);
   if (!machine->terminal)
     return false;
+  if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, &machine->memory, machine->terminal, error))
+    return false;
   machine->host = (PlatformHost){
       .irq_line = machine_irq_line,
       .msi = irq_msi(machine->irq),
@@ -289,6 +323,13 @@ static bool assemble(Machine *machine, GError **error) {
       .clock = machine->clock,
       .console = machine->terminal,
       .memory = &machine->memory,
+      .hypercall = doorbell_call,
+      .hypercall_info =
+          {
+              .method = machine->kvm.smccc_filter ? "hvc" : NULL,
+              .first_function = ERET_FUNCTION_FIRST,
+              .version = ERET_HYPERCALL_VERSION,
+          },
   };
   machine->platform = platform_new(machine->board, &machine->host, error);
   return machine->platform != NULL;
@@ -317,6 +358,7 @@ void machine_free(Machine *machine) {
   if (machine->terminal)
     terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   platform_free(machine->platform);
+  machine_hypercalls_clear(&machine->calls);
   char_backend_free(machine->terminal);
   irq_free(machine->irq);
   clock_host_free(machine->clock);
@@ -328,6 +370,10 @@ void machine_free(Machine *machine) {
   g_free(machine->pending_failure);
   g_mutex_clear(&machine->lock);
   g_free(machine);
+}
+
+int machine_exit_code(const Machine *machine) {
+  return machine->exit_code;
 }
 
 MachineEnd machine_run(Machine *machine, GError **error) {

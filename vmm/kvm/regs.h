@@ -1,8 +1,8 @@
 /* Registers of a vCPU through KVM_GET_ONE_REG and KVM_SET_ONE_REG. Linux: Documentation/virt/kvm/api.rst, 4.68. */
 #pragma once
 
+#include "vmm/kvm/abi.h"
 #include <glib.h>
-#include <linux/kvm.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -18,6 +18,7 @@
 #define REG_FAR_EL1          ARM64_SYS_REG(3, 0, 6, 0, 0)
 #define REG_VBAR_EL1         ARM64_SYS_REG(3, 0, 12, 0, 0)
 #define REG_SCTLR_EL1        ARM64_SYS_REG(3, 0, 1, 0, 0)
+#define REG_CLIDR_EL1        ARM64_SYS_REG(3, 1, 0, 0, 1)
 #define REG_ID_AA64MMFR0_EL1 ARM64_SYS_REG(3, 0, 0, 7, 0)
 
 /* False with errno set. The vCPU must not be running. */

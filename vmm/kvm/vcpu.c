@@ -26,8 +26,8 @@ void vcpu_install_kick_signal(void) {
   sigaction(KICK_SIGNAL, &action, NULL);
 }
 
-bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, Bus *bus, GError **error) {
-  *vcpu = (Vcpu){.index = index, .fd = -1, .bus = bus};
+bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, GError **error) {
+  *vcpu = (Vcpu){.index = index, .fd = -1, .vm_fd = vm_fd};
 
   int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (size < 0) {
@@ -51,15 +51,24 @@ bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, Bus *bus, GE
   return true;
 }
 
-bool vcpu_init(Vcpu *vcpu, int vm_fd, GError **error) {
+static bool set_mp_state(Vcpu *vcpu, uint32_t state, GError **error) {
+  struct kvm_mp_state request = {.mp_state = state};
+
+  if (ioctl(vcpu->fd, KVM_SET_MP_STATE, &request) == 0)
+    return true;
+  kvm_set_error(error, "cannot turn a vCPU on or off (KVM_SET_MP_STATE)");
+  return false;
+}
+
+bool vcpu_init(Vcpu *vcpu, GError **error) {
   struct kvm_vcpu_init init;
 
-  if (ioctl(vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
+  if (ioctl(vcpu->vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
     kvm_set_error(error, "KVM names no CPU it can give to guests here (KVM_ARM_PREFERRED_TARGET)");
     return false;
   }
   init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2;
-  if (vcpu->index > 0)
+  if (vcpu->index > 0 && !vcpu->psci) /* else the thread waits before it runs the vCPU at all */
     init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
   if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) == 0)
     return true;
@@ -76,8 +85,8 @@ bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
   return false;
 }
 
-static gpointer vcpu_thread(gpointer data) {
-  Vcpu *vcpu = data;
+/* From KVM_RUN to KVM_RUN, until something else than going on is called for. VERDICT_CONTINUE: asked to stop. */
+static Verdict run(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
 
   while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop)) {
@@ -87,15 +96,41 @@ static gpointer vcpu_thread(gpointer data) {
     else if (errno != EINTR && errno != EAGAIN)
       verdict = exit_run_failed(vcpu, errno);
   }
+  return verdict;
+}
+
+/* Out of reset, where CPU_ON said. DEN 0022, 6.4: x0 is the context argument; KVM's reset state is the rest. */
+static bool turn_on(Vcpu *vcpu, uint64_t entry, uint64_t context, GError **error) {
+  return vcpu_init(vcpu, error) && vcpu_set_entry(vcpu, entry, context, error) && set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE, error);
+}
+
+/* With PSCI in userspace: an off vCPU's thread waits here, and not in KVM_RUN. False: the machine stops, or the vCPU cannot be turned on. */
+static bool wait_until_on(Vcpu *vcpu, Verdict *verdict) {
+  g_autoptr(GError) error = NULL;
+  uint64_t entry, context;
+
+  if (!set_mp_state(vcpu, KVM_MP_STATE_STOPPED, &error) || !psci_wait(vcpu->psci, vcpu->index, &entry, &context)) {
+    *verdict = error ? exit_fail(vcpu, "%s", error->message) : VERDICT_CONTINUE;
+    return false;
+  }
+  if (turn_on(vcpu, entry, context, &error))
+    return true;
+  *verdict = exit_fail(vcpu, "%s", error->message);
+  return false;
+}
+
+static gpointer vcpu_thread(gpointer data) {
+  Vcpu *vcpu = data;
+  Verdict verdict = vcpu->psci && vcpu->index > 0 ? VERDICT_CPU_OFF : VERDICT_CONTINUE;
+
+  __atomic_store_n(&vcpu->handle, pthread_self(), __ATOMIC_SEQ_CST);
+  if (verdict == VERDICT_CONTINUE)
+    verdict = run(vcpu);
+  while (verdict == VERDICT_CPU_OFF && wait_until_on(vcpu, &verdict))
+    verdict = run(vcpu);
   if (verdict != VERDICT_CONTINUE)
     vcpu->ended(vcpu, verdict, vcpu->opaque);
   return NULL;
-}
-
-static gpointer vcpu_thread_start(gpointer data) {
-  Vcpu *vcpu = data;
-  vcpu->handle = pthread_self();
-  return vcpu_thread(vcpu);
 }
 
 bool vcpu_start(Vcpu *vcpu, GError **error) {
@@ -106,7 +141,7 @@ bool vcpu_start(Vcpu *vcpu, GError **error) {
   sigfillset(&all);
   sigdelset(&all, KICK_SIGNAL);
   pthread_sigmask(SIG_BLOCK, &all, &before);
-  vcpu->thread = g_thread_try_new(name, vcpu_thread_start, vcpu, error);
+  vcpu->thread = g_thread_try_new(name, vcpu_thread, vcpu, error);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return vcpu->thread != NULL;
 }

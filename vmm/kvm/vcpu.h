@@ -2,18 +2,21 @@
 #pragma once
 
 #include <glib.h>
-#include <linux/kvm.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "devices/bus.h"
+#include "vmm/hypercall/psci.h"
+#include "vmm/kvm/abi.h"
 
 /* What is to happen after an exit. */
 typedef enum {
   VERDICT_CONTINUE,
   VERDICT_POWER_OFF, /* the guest powered the machine off */
   VERDICT_RESET,     /* the guest asked for a reboot */
+  VERDICT_EXIT,      /* the guest ended the machine with an exit code */
+  VERDICT_CPU_OFF,   /* this vCPU alone is off, until PSCI turns it on: never leaves the vCPU's thread */
   VERDICT_FAIL,      /* eret cannot go on; vcpu->failure says why */
 } Verdict;
 
@@ -23,7 +26,10 @@ struct Vcpu {
   int fd; /* -1: none */
   struct kvm_run *run;
   size_t run_size;
+  int vm_fd;
   Bus *bus;
+  Hypercalls *hypercalls;
+  Psci *psci; /* NULL: PSCI is the kernel's */
   /* Called on the vCPU's thread with the verdict that ended it, never VERDICT_CONTINUE. */
   void (*ended)(Vcpu *vcpu, Verdict verdict, void *opaque);
   void *opaque;
@@ -34,9 +40,9 @@ struct Vcpu {
 };
 
 /* Creates vCPU INDEX. Reset state comes with vcpu_init. */
-bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, Bus *bus, GError **error);
-/* Power-on state; every vCPU but the first waits for PSCI CPU_ON. All vCPUs must have been created. */
-bool vcpu_init(Vcpu *vcpu, int vm_fd, GError **error);
+bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, GError **error);
+/* Power-on state; every vCPU but the first waits for PSCI CPU_ON. All vCPUs must have been created, and their other fields set. */
+bool vcpu_init(Vcpu *vcpu, GError **error);
 /* Where the first vCPU begins, with the device tree's address in x0 (arm64 boot protocol). */
 bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error);
 
@@ -51,5 +57,7 @@ void vcpu_install_kick_signal(void);
 
 /* exit.c: what an exit leads to. On the vCPU's thread. */
 Verdict exit_dispatch(Vcpu *vcpu);
+/* VERDICT_FAIL, with a message that ends with the vCPU's registers. */
+Verdict exit_fail(Vcpu *vcpu, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* KVM_RUN itself failed with ERROR_NUMBER. */
 Verdict exit_run_failed(Vcpu *vcpu, int error_number);

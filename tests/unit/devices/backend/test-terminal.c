@@ -501,7 +501,8 @@ static void *write_all(void *data) {
   uint8_t bytes[9000];
 
   for (size_t at = 0; at < writer->size;) {
-    size_t size = MIN((size_t)g_rand_int_range(random, 1, sizeof bytes), writer->size - at), taken;
+    size_t wanted = (size_t)g_rand_int_range(random, 1, sizeof bytes);
+    size_t size = MIN(wanted, writer->size - at), taken;
 
     for (size_t i = 0; i < size; i++)
       bytes[i] = byte_at(at + i);

@@ -133,7 +133,10 @@ static inline void fake_line_set(IrqLine *line, bool level) {
     g_atomic_int_inc(&fake->raised);
 }
 
-#define FAKE_LINE {.line = {fake_line_set}}
+#define FAKE_LINE                                                                                                                          \
+  {                                                                                                                                        \
+    .line = { fake_line_set }                                                                                                              \
+  }
 
 /* Doorbells that remember. */
 typedef struct {
@@ -172,7 +175,10 @@ static inline void fake_detach(Doorbells *doorbells, uint64_t address, unsigned 
   g_assert_not_reached(); /* never attached with these arguments */
 }
 
-#define FAKE_DOORBELLS {.doorbells = {fake_attach, fake_detach}}
+#define FAKE_DOORBELLS                                                                                                                     \
+  {                                                                                                                                        \
+    .doorbells = { fake_attach, fake_detach }                                                                                              \
+  }
 
 /* Rings as the kernel would: a write of VALUE to ADDRESS. False when no bell hangs there. */
 static inline bool fake_ring(FakeDoorbells *fake, uint64_t address, unsigned size, uint32_t value) {
@@ -225,7 +231,8 @@ static inline void fake_route_free(MsiRoute *route) {
 }
 
 static const MsiControllerOps fake_msi_ops = {fake_route_new, fake_route_set, fake_route_signal, fake_route_free};
-#define FAKE_MSI {.controller = {&fake_msi_ops}, .limit = 16}
+#define FAKE_MSI                                                                                                                           \
+  { .controller = {&fake_msi_ops}, .limit = 16 }
 
 /* A device type that answers each chain with what it reads from it. */
 #define LOOPBACK_QUEUES      2
@@ -238,7 +245,7 @@ typedef struct {
   VirtioDevice base;
   uint8_t config[LOOPBACK_CONFIG_SIZE];
   int starts, stops, resets, notifies[LOOPBACK_QUEUES], chains, frees; /* atomic */
-  int hold;                                                           /* atomic: leaves chains in the queue */
+  int hold;                                                            /* atomic: leaves chains in the queue */
   int fail_at_start;
   GThread *served_by;
   int *freed; /* counts up in free; may be NULL */

@@ -373,8 +373,8 @@ static void test_indirect_length(Fixture *f, gconstpointer data) {
 typedef struct {
   uint64_t table;
   uint32_t size;
-  uint16_t flags;      /* of the indirect descriptor */
-  uint16_t entry[2];   /* flags and next of the table's first entry */
+  uint16_t flags;    /* of the indirect descriptor */
+  uint16_t entry[2]; /* flags and next of the table's first entry */
   bool without_feature;
   const char *why;
 } IndirectCase;

@@ -1,0 +1,85 @@
+/* A PCI host on a bus with fake wires and messages, and a guest's way to its configuration space. Tests only. */
+#pragma once
+
+#include "devices/bus.h"
+#include "devices/pci/pci.h"
+#include "tests/unit/devices/virtio/fake-driver.h"
+
+#define ECAM          UINT64_C(0x3f000000)
+#define WINDOW32      UINT64_C(0x10000000)
+#define WINDOW32_SIZE UINT64_C(0x2eff0000)
+#define WINDOW64      (UINT64_C(40) << 30)
+#define WINDOW64_SIZE (UINT64_C(8) << 30)
+#define FIRST_SPI     3
+
+/* Registers of the header, by offset. */
+enum { CFG_COMMAND = 0x04, CFG_STATUS = 0x06, CFG_BAR0 = 0x10, CFG_CAPABILITIES = 0x34, CFG_INTERRUPT_LINE = 0x3c };
+enum { COMMAND_MEMORY = 2, COMMAND_MASTER = 4, COMMAND_INTX_DISABLE = 0x400 };
+
+typedef struct {
+  PciHostConfig config;
+  FakeLine lines[4];
+  FakeMsi msi;
+  PciHost *host;
+  Bus *bus;
+} FakePci;
+
+static inline void fake_pci_init(FakePci *pci, bool with_msi, bool with_window64) {
+  DeviceSlot ecam = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE, .spi = FIRST_SPI};
+  DeviceSlot window32 = {.base = WINDOW32, .size = WINDOW32_SIZE, .spi = DEVICE_NO_SPI};
+  DeviceSlot window64 = {.base = WINDOW64, .size = WINDOW64_SIZE, .spi = DEVICE_NO_SPI};
+
+  pci->msi = (FakeMsi)FAKE_MSI;
+  pci->config = (PciHostConfig){
+      .ecam_base = ECAM,
+      .window32_base = WINDOW32,
+      .window32_size = WINDOW32_SIZE,
+      .window64_base = with_window64 ? WINDOW64 : 0,
+      .window64_size = with_window64 ? WINDOW64_SIZE : 0,
+      .msi = with_msi ? &pci->msi.controller : NULL,
+  };
+  for (unsigned i = 0; i < 4; i++) {
+    pci->lines[i] = (FakeLine)FAKE_LINE;
+    pci->config.intx_spi[i] = FIRST_SPI + i;
+    pci->config.intx[i] = &pci->lines[i].line;
+  }
+  pci->host = pci_host_new(&pci->config);
+  pci->bus = bus_new();
+  g_assert_true(bus_add(pci->bus, &ecam, pci_host_ecam(pci->host), NULL));
+  g_assert_true(bus_add(pci->bus, &window32, pci_host_window32(pci->host), NULL));
+  if (with_window64)
+    g_assert_true(bus_add(pci->bus, &window64, pci_host_window64(pci->host), NULL));
+  bus_seal(pci->bus);
+}
+
+static inline void fake_pci_clear(FakePci *pci) {
+  bus_free(pci->bus);
+  device_free(pci_host_ecam(pci->host));
+  for (unsigned i = 0; i < pci->msi.n; i++)
+    g_assert_false(pci->msi.routes[i].used); /* all given back */
+}
+
+static inline uint64_t cfg_address(unsigned slot, unsigned reg) {
+  return ECAM + (uint64_t)slot * 0x8000 + reg;
+}
+
+static inline uint32_t cfg_read(FakePci *pci, unsigned slot, unsigned reg, unsigned size) {
+  return (uint32_t)bus_read(pci->bus, cfg_address(slot, reg), size);
+}
+
+static inline void cfg_write(FakePci *pci, unsigned slot, unsigned reg, unsigned size, uint32_t value) {
+  bus_write(pci->bus, cfg_address(slot, reg), size, value);
+}
+
+/* The first capability with ID after AFTER (0: from the start); 0: none. Bounded, as a wrong list could be a ring. */
+static inline unsigned cfg_find_capability(FakePci *pci, unsigned slot, uint8_t id, unsigned after) {
+  unsigned at = cfg_read(pci, slot, after ? after + 1 : CFG_CAPABILITIES, 1);
+  for (unsigned i = 0; at && i < 48; i++) {
+    g_assert_cmpuint(at % 4, ==, 0);
+    g_assert_cmpuint(at, >=, 0x40);
+    if (cfg_read(pci, slot, at, 1) == id)
+      return at;
+    at = cfg_read(pci, slot, at + 1, 1);
+  }
+  return 0;
+}

@@ -1,0 +1,39 @@
+/*
+ * <linux/kvm.h>, with what Debian 12's headers (Linux 6.1) do not have yet. The interface is the kernel's and fixed: each piece is defined only where the
+ * header does not define it, and whether the running kernel has it is asked at run time.
+ */
+#pragma once
+
+#include <linux/kvm.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Linux 6.4: arch/arm64/include/uapi/asm/kvm.h and Documentation/virt/kvm/devices/vm.rst, 6. */
+#ifndef KVM_ARM_VM_SMCCC_CTRL
+#define KVM_ARM_VM_SMCCC_CTRL   0
+#define KVM_ARM_VM_SMCCC_FILTER 0
+
+enum kvm_smccc_filter_action {
+  KVM_SMCCC_FILTER_HANDLE = 0,
+  KVM_SMCCC_FILTER_DENY,
+  KVM_SMCCC_FILTER_FWD_TO_USER,
+};
+
+struct kvm_smccc_filter {
+  uint32_t base;
+  uint32_t nr_functions;
+  uint8_t action;
+  uint8_t pad[15];
+};
+#endif
+
+#ifndef KVM_HYPERCALL_EXIT_SMC
+#define KVM_HYPERCALL_EXIT_SMC (1U << 0)
+#endif
+
+/* kvm_run.hypercall.flags, which shares its place with `longmode` of older headers: the 64 bits behind `ret`. */
+static inline uint64_t kvm_hypercall_flags(const struct kvm_run *run) {
+  uint64_t flags;
+  memcpy(&flags, (const char *)&run->hypercall.ret + sizeof run->hypercall.ret, sizeof flags);
+  return flags;
+}

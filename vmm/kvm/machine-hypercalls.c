@@ -1,0 +1,143 @@
+/*
+ * Puts together what answers hypercalls: eret's services, PSCI if it is eret's, servers behind sockets; and says where text, marks and the ready
+ * signal go: text to the console, the rest to the log. The services are called on vCPU threads; what they share with others is atomic or has its own lock.
+ */
+#include "vmm/kvm/machine-hypercalls.h"
+
+#include "vmm/hypercall/peer.h"
+#include "vmm/hypercall/plan.h"
+#include "vmm/machine.h"
+
+#define NS_PER_SECOND  1e9
+#define NS_PER_US      1000
+#define MARKS_TOLD_MAX 256 /* the guest chooses how many it sets */
+
+/* A reader that takes nothing for this long loses the rest of the text: a vCPU cannot wait for ever. */
+#define WRITE_TRIES    100
+#define WRITE_PAUSE_US 10000
+
+static void sink_write(void *opaque, const char *text, size_t size) {
+  MachineHypercalls *calls = opaque;
+
+  for (unsigned tries = 0; size > 0 && tries < WRITE_TRIES; tries++) {
+    size_t taken = char_backend_write(calls->console, (const uint8_t *)text, size);
+    text += taken;
+    size -= taken;
+    if (size > 0)
+      g_usleep(WRITE_PAUSE_US);
+  }
+}
+
+static double seconds(const MachineHypercalls *calls, int64_t monotonic_ns) {
+  return (double)(monotonic_ns - calls->start_ns) / NS_PER_SECOND;
+}
+
+static bool may_tell(MachineHypercalls *calls) {
+  return g_atomic_int_add(&calls->n_marks_told, 1) < MARKS_TOLD_MAX;
+}
+
+static void sink_mark(void *opaque, uint64_t number, const char *name, size_t size, int64_t monotonic_ns) {
+  MachineHypercalls *calls = opaque;
+  g_autofree char *text = g_strndup(name, size);
+  g_autofree char *printable = g_strescape(text, NULL);
+
+  if (may_tell(calls))
+    g_message("mark %" G_GUINT64_FORMAT "%s%s at %.6f s", number, *printable ? " " : "", printable, seconds(calls, monotonic_ns));
+}
+
+static void sink_ready(void *opaque, int64_t monotonic_ns) {
+  MachineHypercalls *calls = opaque;
+
+  if (may_tell(calls))
+    g_message("ready at %.6f s", seconds(calls, monotonic_ns));
+}
+
+static const HypercallSink sink = {sink_write, sink_mark, sink_ready};
+
+/* What the user asked for and only a kernel with the filter can do. */
+static bool check_filter(const Config *config, bool filter, GError **error) {
+  if (filter)
+    return true;
+  if (config->psci == PSCI_BY_ERET || config->smccc->len) {
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+                "%s needs KVM's SMCCC filter, which this host's kernel does not have (Linux 6.4 and later have it)",
+                config->psci == PSCI_BY_ERET ? "--psci user" : "--smccc");
+    return false;
+  }
+  g_message("this host's kernel has no SMCCC filter (Linux 6.4 and later have it): hypercalls work through the doorbell page only");
+  return true;
+}
+
+static void free_peer(gpointer peer) {
+  hypercall_peer_free(peer);
+}
+
+static bool connect_peers(MachineHypercalls *calls, GError **error) {
+  for (unsigned i = 0; i < calls->config->hypercalls->len; i++) {
+    const HypercallConfig *wanted = g_ptr_array_index(calls->config->hypercalls, i);
+    unsigned timeout = wanted->timeout ? wanted->timeout : HYPERCALL_PEER_TIMEOUT_DEFAULT;
+    uint32_t first, last;
+    const char *path;
+    if (!hypercall_parse_service(wanted->service, &first, &last, &path, error))
+      return false;
+    HypercallPeer *peer = hypercall_peer_new(first, last, path, timeout, error);
+    if (!peer) {
+      g_prefix_error(error, "--hypercall %s: ", wanted->service);
+      return false;
+    }
+    g_ptr_array_add(calls->peers, peer);
+  }
+  return true;
+}
+
+bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, const GuestMemory *memory, CharBackend *console,
+                             GError **error) {
+  *calls = (MachineHypercalls){
+      .config = config,
+      .memory = memory,
+      .console = console,
+      .peers = g_ptr_array_new_with_free_func(free_peer),
+      .start_ns = g_get_monotonic_time() * NS_PER_US,
+  };
+  if (!check_filter(config, filter, error))
+    return false;
+  calls->plan = hypercall_plan(config, error);
+  return calls->plan && connect_peers(calls, error);
+}
+
+void machine_hypercalls_clear(MachineHypercalls *calls) {
+  machine_hypercalls_end_boot(calls);
+  g_clear_pointer(&calls->peers, g_ptr_array_unref);
+  g_clear_pointer(&calls->plan, g_array_unref);
+}
+
+static bool is_executable(void *opaque, uint64_t address) {
+  return guest_memory_slice(((MachineHypercalls *)opaque)->memory, address, sizeof(uint32_t)) != NULL;
+}
+
+bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
+  calls->hypercalls = hypercalls_new(&sink, calls);
+  if (calls->config->psci == PSCI_BY_ERET) {
+    PsciConfig psci = {.n_cpus = calls->config->cpus, .mpidr = board_mpidr, .executable = is_executable, .opaque = calls};
+    calls->psci = psci_new(&psci);
+    psci_add(calls->psci, calls->hypercalls);
+  }
+  for (unsigned i = 0; i < calls->peers->len; i++) {
+    const HypercallConfig *wanted = g_ptr_array_index(calls->config->hypercalls, i);
+    if (!hypercall_peer_add(g_ptr_array_index(calls->peers, i), calls->hypercalls)) {
+      g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "--hypercall %s: the range overlaps another service's", wanted->service);
+      return false;
+    }
+  }
+  return true;
+}
+
+void machine_hypercalls_stop(MachineHypercalls *calls) {
+  if (calls->psci)
+    psci_stop(calls->psci);
+}
+
+void machine_hypercalls_end_boot(MachineHypercalls *calls) {
+  g_clear_pointer(&calls->hypercalls, hypercalls_free);
+  g_clear_pointer(&calls->psci, psci_free);
+}

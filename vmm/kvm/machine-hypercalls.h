@@ -1,0 +1,33 @@
+/* The machine's hypercalls: what its guest's calls lead to. Part of machine.c's object; see there for its life. */
+#pragma once
+
+#include "devices/backend/char-backend.h"
+#include "devices/guest-memory.h"
+#include "vmm/board.h"
+#include "vmm/hypercall/hypercall.h"
+#include "vmm/hypercall/psci.h"
+
+typedef struct {
+  const Config *config;
+  const GuestMemory *memory;
+  CharBackend *console; /* where eret_write goes */
+  GArray *plan;         /* of SmcccRange */
+  GPtrArray *peers;     /* of HypercallPeer: over all boots */
+  int64_t start_ns;     /* CLOCK_MONOTONIC, of the process's machine: marks are told from there */
+  gint n_marks_told;    /* atomic */
+
+  /* One boot. */
+  Hypercalls *hypercalls;
+  Psci *psci; /* NULL: PSCI is the kernel's */
+} MachineHypercalls;
+
+/* Connects to the services outside the process. FILTER: whether the kernel can forward; where it cannot and the user asked for it, an error. */
+bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, const GuestMemory *memory, CharBackend *console,
+                             GError **error);
+void machine_hypercalls_clear(MachineHypercalls *calls);
+
+/* A new set of services for a boot; the one before ends with machine_hypercalls_end_boot. */
+bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error);
+/* Lets vCPU threads that wait for CPU_ON end. */
+void machine_hypercalls_stop(MachineHypercalls *calls);
+void machine_hypercalls_end_boot(MachineHypercalls *calls);
