@@ -2,7 +2,7 @@
  * PL011 UART. PrimeCell UART (PL011) Technical Reference Manual, Arm DDI 0183, revision r1p5 (32-byte FIFOs).
  *
  * Modelled: both FIFOs with their trigger levels, receive, receive-timeout and transmit interrupts, loop-back. A line of infinite speed and
- * no noise: no baud rate, no errors, no modem. Three things differ from silicon. Transmission works without CR.UARTEN, as on a
+ * no noise: no baud rate, no errors but overrun, no modem. Three things differ from silicon. Transmission works without CR.UARTEN, as on a
  * machine whose firmware has set the UART up: early consoles and bare-metal programs rely on it. The receive timeout is due at once, since nothing is
  * under way on the line when bytes wait below the trigger level. And because both receive interrupts follow the FIFO, clearing them in ICR
  * has no effect while their condition holds.
@@ -34,7 +34,16 @@ enum {
   UARTDMACR = 0x048,
 };
 
-enum { FR_CTS = 1 << 0, FR_DSR = 1 << 1, FR_DCD = 1 << 2, FR_RXFE = 1 << 4, FR_TXFF = 1 << 5, FR_RXFF = 1 << 6, FR_TXFE = 1 << 7 };
+enum {
+  FR_CTS = 1 << 0,
+  FR_DSR = 1 << 1,
+  FR_DCD = 1 << 2,
+  FR_BUSY = 1 << 3,
+  FR_RXFE = 1 << 4,
+  FR_TXFF = 1 << 5,
+  FR_RXFF = 1 << 6,
+  FR_TXFE = 1 << 7,
+};
 enum { LCR_H_FEN = 1 << 4 };
 enum { CR_UARTEN = 1 << 0, CR_LBE = 1 << 7, CR_TXE = 1 << 8, CR_RXE = 1 << 9 };
 enum { INT_RX = 1 << 4, INT_TX = 1 << 5, INT_RT = 1 << 6, INT_OE = 1 << 10, INT_ALL = 0x7ff };
@@ -51,7 +60,8 @@ typedef struct {
 /* What the guest can see. */
 typedef struct {
   uint32_t rsr, ilpr, ibrd, fbrd, lcr_h, cr, ifls, imsc, dmacr;
-  uint32_t latched; /* RIS bits that stay until ICR clears them: TX, OE */
+  uint32_t latched; /* RIS bits that stay until they are cleared: TX, OE */
+  bool overrun;     /* a byte was lost: the next one out of UARTDR says so */
   Fifo receive, transmit;
 } Pl011State;
 
@@ -108,8 +118,11 @@ static size_t receive_room(const Pl011State *state) {
   return depth(state) - state->receive.count;
 }
 
+/* Asks for more only when half of the FIFO is free: one wake-up of the main thread for many bytes. */
 static void accept_if_starved(Pl011 *uart) {
-  if (uart->starved && receive_room(&uart->state) > 0) {
+  const Pl011State *state = &uart->state;
+
+  if (uart->starved && state->receive.count <= depth(state) / 2 && receive_room(state) > 0) {
     uart->starved = false;
     char_backend_accept(uart->backend);
   }
@@ -125,19 +138,22 @@ static size_t backend_room(void *opaque) {
   return room;
 }
 
+static void receive_byte(Pl011State *state, uint8_t byte) {
+  if (state->receive.count < depth(state)) {
+    fifo_push(&state->receive, byte);
+    return;
+  }
+  state->rsr |= RSR_OE;
+  state->latched |= INT_OE;
+  state->overrun = true;
+}
+
 static void backend_receive(void *opaque, const uint8_t *bytes, size_t size) {
   Pl011 *uart = opaque;
 
   g_mutex_lock(uart->device.lock);
-  for (size_t i = 0; i < size; i++) {
-    /* The guest may have shrunk the FIFO since room() was asked. */
-    if (uart->state.receive.count < depth(&uart->state)) {
-      fifo_push(&uart->state.receive, bytes[i]);
-    } else {
-      uart->state.rsr |= RSR_OE;
-      uart->state.latched |= INT_OE;
-    }
-  }
+  for (size_t i = 0; i < size; i++)
+    receive_byte(&uart->state, bytes[i]); /* the guest may have shrunk the FIFO since room() was asked */
   update_irq(uart);
   g_mutex_unlock(uart->device.lock);
 }
@@ -147,7 +163,8 @@ static uint32_t read_data(Pl011 *uart) {
 
   if (state->receive.count == 0)
     return 0;
-  uint32_t data = fifo_pop(&state->receive) | (state->rsr & RSR_OE ? DR_OE : 0);
+  uint32_t data = fifo_pop(&state->receive) | (state->overrun ? DR_OE : 0);
+  state->overrun = false;
   update_irq(uart);
   accept_if_starved(uart);
   return data;
@@ -155,9 +172,14 @@ static uint32_t read_data(Pl011 *uart) {
 
 /* Transmitting. */
 
-/* Hands what waits to the back end; the transmit interrupt is due when the FIFO has emptied to its trigger level. */
+/*
+ * Hands what waits to the back end. The transmit interrupt is due when the FIFO has emptied to its trigger level, and over when it holds more
+ * (DDI 0183, UARTTXINTR): Linux fills half a FIFO for each such interrupt without a look at FR.TXFF.
+ */
 static void drain(Pl011 *uart) {
   Fifo *fifo = &uart->state.transmit;
+  unsigned level = depth(&uart->state) == 1 ? 0 : trigger_level(&uart->state, uart->state.ifls);
+  unsigned before = fifo->count;
 
   while (fifo->count > 0) {
     uint8_t byte = fifo->bytes[fifo->head];
@@ -165,8 +187,9 @@ static void drain(Pl011 *uart) {
       break; /* the back end calls backend_writable when it has room */
     fifo_pop(fifo);
   }
-  unsigned level = depth(&uart->state) == 1 ? 0 : trigger_level(&uart->state, uart->state.ifls);
-  if (fifo->count <= level)
+  if (fifo->count > level)
+    uart->state.latched &= ~(uint32_t)INT_TX;
+  else if (fifo->count < before)
     uart->state.latched |= INT_TX;
 }
 
@@ -185,8 +208,8 @@ static void write_data(Pl011 *uart, uint8_t byte) {
   Pl011State *state = &uart->state;
 
   if (state->cr & CR_LBE) {
-    if (state->receive.count < depth(state))
-      fifo_push(&state->receive, byte);
+    if (state->cr & CR_RXE)
+      receive_byte(state, byte);
     state->latched |= INT_TX;
   } else if (state->transmit.count < depth(state)) {
     fifo_push(&state->transmit, byte);
@@ -212,6 +235,8 @@ static uint32_t flags(const Pl011State *state) {
     fr |= FR_RXFF;
   if (state->transmit.count == 0)
     fr |= FR_TXFE;
+  else
+    fr |= FR_BUSY;
   if (state->transmit.count >= depth(state))
     fr |= FR_TXFF;
   return fr;
@@ -340,10 +365,9 @@ static void pl011_describe(const Device *device, const DeviceSlot *slot, FdtWrit
 static void pl011_reset(Device *device) {
   Pl011 *uart = (Pl011 *)device;
 
-  /* What the guest has sent is the user's: it is handed on before the FIFO is forgotten. */
+  /* What the guest has sent is the user's, and a slow reader gets it after the reset. */
   g_mutex_lock(device->lock);
-  drain(uart);
-  uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET};
+  uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET, .transmit = uart->state.transmit};
   update_irq(uart);
   g_mutex_unlock(device->lock);
 }

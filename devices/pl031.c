@@ -25,10 +25,15 @@ typedef struct {
   IrqLine *irq;
   Clock *clock;
   ClockTimer *alarm;
+  int64_t deadline; /* of the alarm, in the host's nanoseconds */
 } Pl031;
 
+static int64_t host_seconds(const Pl031 *rtc) {
+  return rtc->clock->ops->real_time(rtc->clock) / NS_PER_SECOND;
+}
+
 static uint32_t now(const Pl031 *rtc) {
-  return (uint32_t)(rtc->clock->ops->real_time(rtc->clock) / NS_PER_SECOND) + rtc->state.offset;
+  return (uint32_t)host_seconds(rtc) + rtc->state.offset;
 }
 
 static void update_irq(Pl031 *rtc) {
@@ -37,18 +42,23 @@ static void update_irq(Pl031 *rtc) {
 
 /* The match register is compared as the counter goes on: a moment that has passed comes again in 2^32 seconds, one that is now matches now. */
 static void arm_alarm(Pl031 *rtc) {
-  int64_t host_seconds = rtc->clock->ops->real_time(rtc->clock) / NS_PER_SECOND;
-  uint32_t left = rtc->state.mr - now(rtc);
+  int64_t seconds = host_seconds(rtc);
+  uint32_t left = rtc->state.mr - ((uint32_t)seconds + rtc->state.offset);
 
-  rtc->clock->ops->timer_arm(rtc->alarm, (host_seconds + left) * NS_PER_SECOND);
+  rtc->deadline = (seconds + left) * NS_PER_SECOND;
+  rtc->clock->ops->timer_arm(rtc->alarm, rtc->deadline);
 }
 
 static void alarm_expired(void *opaque) {
   Pl031 *rtc = opaque;
 
+  /* The guest may have moved the alarm while this call was on its way. */
   g_mutex_lock(rtc->device.lock);
-  rtc->state.ris = 1;
-  update_irq(rtc);
+  if (rtc->clock->ops->real_time(rtc->clock) >= rtc->deadline) {
+    rtc->deadline = INT64_MAX;
+    rtc->state.ris = 1;
+    update_irq(rtc);
+  }
   g_mutex_unlock(rtc->device.lock);
 }
 
@@ -126,7 +136,8 @@ static void pl031_reset(Device *device) {
   /* A battery keeps the time the guest has set over its reboot; the rest is power-on state. */
   g_mutex_lock(device->lock);
   rtc->state = (Pl031State){.offset = rtc->state.offset};
-  rtc->clock->ops->timer_arm(rtc->alarm, INT64_MAX);
+  rtc->deadline = INT64_MAX;
+  rtc->clock->ops->timer_arm(rtc->alarm, rtc->deadline);
   update_irq(rtc);
   g_mutex_unlock(device->lock);
 }
@@ -156,6 +167,7 @@ Device *pl031_new(IrqLine *irq, Clock *clock) {
   device_init(&rtc->device, &pl031_ops, "pl031", NULL);
   rtc->irq = irq;
   rtc->clock = clock;
+  rtc->deadline = INT64_MAX;
   rtc->alarm = clock->ops->timer_new(clock, alarm_expired, rtc);
   return &rtc->device;
 }

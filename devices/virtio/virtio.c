@@ -51,11 +51,7 @@ static void drain_doorbell(int fd) {
 
 /* On the I/O thread. */
 
-static void unwatch(VirtioDevice *device) {
-  for (unsigned i = 0; i < device->n_queues; i++)
-    g_clear_pointer(&device->watches[i].watch, io_watch_free);
-}
-
+/* The one way to a type's notify, so that a device that failed is not served, though its doorbells still wake the thread. */
 static void notify(VirtioDevice *device, unsigned queue) {
   if (device->serving && device->queues[queue].running && !needs_reset(device))
     device->ops->notify(device, queue);
@@ -92,12 +88,22 @@ static void serve(void *opaque) {
 static void unserve(void *opaque) {
   VirtioDevice *device = opaque;
 
-  unwatch(device);
+  for (unsigned i = 0; i < device->n_queues; i++)
+    g_clear_pointer(&device->watches[i].watch, io_watch_free);
   if (device->serving)
     device->ops->stop(device);
   device->serving = false;
   for (unsigned i = 0; i < device->n_queues; i++)
     virtqueue_stop(&device->queues[i]);
+}
+
+/* What the driver has made available is still served: a guest that powers off behind its last line expects to see that line. */
+static void finish(void *opaque) {
+  VirtioDevice *device = opaque;
+
+  for (unsigned i = 0; i < device->n_queues; i++)
+    notify(device, i);
+  unserve(device);
 }
 
 int virtio_pop(VirtioDevice *device, unsigned queue, VirtChain *chain) {
@@ -128,7 +134,6 @@ void virtio_fail(VirtioDevice *device, const char *why) {
   if (!device->failure_logged)
     g_message("%s: %s; it needs a reset by its driver", device->name, why);
   device->failure_logged = true;
-  unwatch(device);
   /* 2.1.2: a configuration change notification tells a driver that is past DRIVER_OK. */
   if (before & VIRTIO_STATUS_DRIVER_OK)
     device->transport_ops->config_interrupt(device->transport);
@@ -262,7 +267,8 @@ void virtio_device_reset(VirtioDevice *device) {
 }
 
 void virtio_device_pause(VirtioDevice *device) {
-  unserve_if_served(device);
+  if (device->started && !device->paused)
+    io_thread_call(device->io, finish, device);
   device->paused = true;
 }
 

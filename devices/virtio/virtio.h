@@ -121,6 +121,7 @@ VirtQueue *virtio_queue_to_configure(VirtioDevice *device, unsigned index);
 /* Takes one queue out of service, its requests done, and back to power-on; the others go on. */
 void virtio_queue_disable(VirtioDevice *device, unsigned index);
 void virtio_device_reset(VirtioDevice *device);
+/* Serves what is available, then stops; resume goes on from there. No vCPU runs. */
 void virtio_device_pause(VirtioDevice *device);
 void virtio_device_resume(VirtioDevice *device);
 

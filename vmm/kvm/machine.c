@@ -148,7 +148,9 @@ static void stop_vcpus(Machine *machine) {
 /* Ends a boot, however far it came. Devices are quiet before the VM they interrupt goes away. */
 static void unboot(Machine *machine) {
   stop_vcpus(machine);
+  platform_pause(machine->platform); /* the last requests are carried out */
   platform_reset(machine->platform);
+  platform_resume(machine->platform);
   irq_disconnect(machine->irq);
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
     vcpu_destroy(&machine->vcpus[i]);
@@ -385,6 +387,7 @@ MachineEnd machine_run(Machine *machine, GError **error) {
   else
     end(machine, MACHINE_FAILED);
   stop_vcpus(machine);
+  platform_pause(machine->platform);
   terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   g_clear_pointer(&machine->control, control_free);
   g_clear_pointer(&machine->loop, g_main_loop_unref);
