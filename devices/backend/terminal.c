@@ -93,20 +93,24 @@ static size_t terminal_write(CharBackend *backend, const uint8_t *bytes, size_t 
   return taken;
 }
 
-/* A reader that has gone is an error code, not the end of the process. */
+/* A reader that has gone, or a file at the process's limit, is an error code and not the end of the process. */
 static ssize_t write_without_signal(int fd, const void *bytes, size_t size) {
   static const struct timespec no_wait = {0};
-  sigset_t pipe_signal, before;
+  sigset_t signals, before;
   ssize_t written;
   int saved_errno;
 
-  sigemptyset(&pipe_signal);
-  sigaddset(&pipe_signal, SIGPIPE);
-  pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGPIPE);
+  sigaddset(&signals, SIGXFSZ);
+  pthread_sigmask(SIG_BLOCK, &signals, &before);
   written = write(fd, bytes, size);
   saved_errno = errno;
-  if (written < 0 && saved_errno == EPIPE && !sigismember(&before, SIGPIPE))
-    sigtimedwait(&pipe_signal, NULL, &no_wait);
+  if (written < 0 && (saved_errno == EPIPE || saved_errno == EFBIG)) {
+    sigdelset(&signals, saved_errno == EPIPE ? SIGXFSZ : SIGPIPE);
+    if (!sigismember(&before, saved_errno == EPIPE ? SIGPIPE : SIGXFSZ))
+      sigtimedwait(&signals, NULL, &no_wait);
+  }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   errno = saved_errno;
   return written;

@@ -275,6 +275,65 @@ static void test_locks(void) {
   g_rmdir(directory);
 }
 
+typedef struct {
+  Fixture *fixture;
+  int batches;
+} Batches;
+
+static void read_batches(void *opaque) {
+  Batches *batches = opaque;
+
+  batches->batches = batches->fixture->batches;
+}
+
+/* One request alone is a batch. */
+static void test_batch_end(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  Batches batches = {.fixture = fixture};
+  uint8_t bytes[512] = {0};
+
+  for (int i = 1; fixture && i <= 5; i++) {
+    g_assert_cmpint(i % 2 ? run_transfer(fixture, DISK_IMAGE_WRITE, 0, bytes, sizeof bytes)
+                          : run_range(fixture, DISK_IMAGE_WRITE_ZEROES, 0, 512, false),
+                    ==, 0);
+    io_thread_call(fixture->thread, read_batches, &batches);
+    g_assert_cmpint(batches.batches, ==, i);
+  }
+  if (fixture)
+    fixture_free(fixture);
+}
+
+/* This thread can make no other any more. */
+static void forbid_threads(void *opaque) {
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone3, 1, 0),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {G_N_ELEMENTS(code), code};
+
+  g_assert_cmpint(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), ==, 0);
+  g_assert_cmpint(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), ==, 0);
+}
+
+/* The host has no thread left for us: slow, but nothing is lost. */
+static void test_no_workers(const void *engine) {
+  Fixture *fixture = fixture_new(engine, NULL, false);
+  uint8_t bytes[512] = {7};
+
+  if (!fixture)
+    return;
+  io_thread_call(fixture->thread, forbid_threads, NULL);
+  for (unsigned i = 0; i < 3; i++) {
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, i * 512, bytes, sizeof bytes), ==, 0);
+    g_assert_cmpint(run_range(fixture, DISK_IMAGE_WRITE_ZEROES, 8192, 512, false), ==, 0);
+    assert_on_disk(fixture, i * 512, bytes, sizeof bytes);
+  }
+  fixture_free(fixture);
+}
+
 /* io_uring_setup fails with ERRNO from now on. */
 static void forbid_io_uring(int with) {
   struct sock_filter code[] = {
@@ -705,6 +764,8 @@ int main(int argc, char **argv) {
   add("empty-requests", test_empty_requests);
   add("many", test_many);
   add("stop-waits", test_stop_waits);
+  add("batch-end", test_batch_end);
+  add("no-workers", test_no_workers);
   add("ranges", test_ranges);
   add("ranges-with-fallback", test_ranges_with_fallback);
   add("block-device", test_block_device);

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <termios.h>
@@ -356,7 +357,7 @@ static void test_quit_without_room(void) {
 
 /* Help goes to the user's terminal, not into the file that the output goes to. */
 static void test_help_is_for_the_terminal(void) {
-  g_autofree char *path = g_strdup("/tmp/eret-test-XXXXXX");
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
   int master, slave, file = g_mkstemp(path);
   char screen[512] = "";
   Fixture *fixture;
@@ -415,7 +416,7 @@ static void test_pipe_input(void) {
 
 /* What ends at once, was never open, or is a file. */
 static void test_other_inputs(void) {
-  g_autofree char *path = g_strdup("/tmp/eret-test-XXXXXX");
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
   int null = open("/dev/null", O_RDWR | O_CLOEXEC), file = g_mkstemp(path), closed = dup(null);
   int inputs[] = {null, -1, closed, file};
 
@@ -576,8 +577,82 @@ static void test_stream_to_terminal(void) {
   close(slave);
 }
 
+/* Asleep in poll(2) with no timeout of its own, the main loop is woken by the first byte, and not by each one after it. */
+static int n_polls; /* the main thread's */
+
+static gint counting_poll(GPollFD *fds, guint n_fds, gint timeout) {
+  n_polls++;
+  return g_poll(fds, n_fds, timeout);
+}
+
+static void *write_later(void *data) {
+  Fixture *fixture = data;
+
+  g_usleep(100 * 1000);
+  char_backend_write(fixture->backend, (const uint8_t *)"x", 1);
+  return NULL;
+}
+
+static void *write_bytes(void *data) {
+  Fixture *fixture = data;
+
+  for (unsigned i = 0; i < 2000; i++)
+    char_backend_write(fixture->backend, (const uint8_t *)"x", 1);
+  return NULL;
+}
+
+static gboolean set_flag(gpointer data) {
+  *(bool *)data = true;
+  return G_SOURCE_REMOVE;
+}
+
+static void test_wakes(void) {
+  Fixture *fixture;
+  GThread *thread;
+  bool timeout = false;
+  struct pollfd ready;
+  guint timer;
+  static const uint8_t bytes[4096];
+  int out[2];
+  char byte;
+
+  g_assert_cmpint(pipe(out), ==, 0);
+  fixture = fixture_new_on(-1, out[1]);
+  settle();
+  ready = (struct pollfd){.fd = out[0], .events = POLLIN};
+  timer = g_timeout_add_seconds(20, set_flag, &timeout);
+  thread = g_thread_new(NULL, write_later, fixture);
+  while (!timeout && poll(&ready, 1, 0) == 0)
+    g_main_context_iteration(NULL, TRUE);
+  g_assert_false(timeout);
+  g_source_remove(timer);
+  g_thread_join(thread);
+  g_assert_cmpint(read(out[0], &byte, 1), ==, 1);
+
+  /* Now with a reader that has stalled: the ring is never empty. */
+  ready = (struct pollfd){.fd = out[1], .events = POLLOUT};
+  while (poll(&ready, 1, 0) == 1) {
+    char_backend_write(fixture->backend, bytes, sizeof bytes);
+    settle();
+  }
+  char_backend_write(fixture->backend, (const uint8_t *)"x", 1);
+  settle();
+  g_main_context_set_poll_func(NULL, counting_poll);
+  n_polls = 0;
+  g_timeout_add(300, set_flag, &timeout);
+  thread = g_thread_new(NULL, write_bytes, fixture);
+  while (!timeout)
+    g_main_context_iteration(NULL, TRUE);
+  g_thread_join(thread);
+  g_assert_cmpint(n_polls, <, 10);
+  g_main_context_set_poll_func(NULL, NULL);
+  fixture_free(fixture);
+  close(out[0]);
+  close(out[1]);
+}
+
 static void test_output_to_file(void) {
-  g_autofree char *path = g_strdup("/tmp/eret-test-XXXXXX");
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
   int file = g_mkstemp(path);
   Fixture *fixture;
   char bytes[16];
@@ -688,6 +763,24 @@ static void test_full_device(void) {
   close(full);
 }
 
+static void test_file_size_limit(void) {
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
+  int file = g_mkstemp(path);
+  Fixture *fixture = fixture_new_on(-1, file);
+  struct rlimit before, limit;
+
+  g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
+  limit = (struct rlimit){3, before.rlim_max};
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+  char_backend_write(fixture->backend, (const uint8_t *)"hello", 5);
+  RUN_UNTIL(fixture->gone == 1);
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &before), ==, 0);
+  g_assert_cmpint(lseek(file, 0, SEEK_END), ==, 3);
+  fixture_free(fixture);
+  close(file);
+  g_unlink(path);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/terminal/raw-mode", test_raw_mode);
@@ -705,6 +798,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/terminal/input/others", test_other_inputs);
   g_test_add_func("/terminal/input/no-front-end", test_no_front_end);
   g_test_add_func("/terminal/output/terminal", test_output);
+  g_test_add_func("/terminal/output/wakes", test_wakes);
   g_test_add_func("/terminal/output/file", test_output_to_file);
   g_test_add_func("/terminal/output/stream-to-pipe", test_stream_to_pipe);
   g_test_add_func("/terminal/output/stream-to-socket", test_stream_to_socket);
@@ -714,6 +808,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/terminal/output/stalled-terminal", test_stalled_terminal);
   g_test_add_func("/terminal/output/gone-pipe", test_gone_pipe);
   g_test_add_func("/terminal/output/gone-terminal", test_gone_terminal);
+  g_test_add_func("/terminal/output/file-size-limit", test_file_size_limit);
   g_test_add_func("/terminal/output/full-device", test_full_device);
   return g_test_run();
 }

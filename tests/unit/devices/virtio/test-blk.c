@@ -645,6 +645,43 @@ static void test_full_queue(const void *engine) {
   fixture_free(fixture);
 }
 
+/* A driver that rings only when asked to. */
+static void test_doorbell_on_demand(const void *engine) {
+  Fixture *fixture = fixture_new(engine);
+
+  for (unsigned i = 0; fixture && i < 4; i++) {
+    Request request;
+    FakeBuffer buffers[2];
+
+    start_again(fixture, i % 2 ? VIRTIO_F_EVENT_IDX : 0);
+    request = i < 2 ? make_request(fixture, T_GET_ID, 0, NULL, 0, 20) : make_request(fixture, T_IN, 0, NULL, 0, 512);
+    buffers[0] = (FakeBuffer){request.out, request.out_size, false};
+    buffers[1] = (FakeBuffer){request.in, request.in_size, true};
+    fake_stream(fixture->guest, 0, buffers, 2, 20000);
+  }
+  if (fixture)
+    fixture_free(fixture);
+}
+
+/* A disk larger than one range may be. It is sparse. */
+static void test_longest_range(void) {
+  Fixture *fixture = fixture_new_with(DISK_IMAGE_ENGINE_THREADS, false, USUAL_FEATURES, NULL);
+  g_autoptr(GError) error = NULL;
+  DiskImage *image;
+
+  virtio_device_free(fixture->guest->device);
+  g_assert_cmpint(ftruncate(fixture->fd, (off_t)2 << 30), ==, 0);
+  image = disk_image_open(fixture->path, false, DISK_IMAGE_ENGINE_THREADS, &error);
+  g_assert_no_error(error);
+  fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, NULL, &error));
+  g_assert_no_error(error);
+  fake_guest_start(fixture->guest, USUAL_FEATURES);
+  g_assert_cmpuint(run_range(fixture, T_DISCARD, 0, (1u << 21) + 1, 0), ==, S_IOERR);
+  g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 0, (1u << 21) + 1, 1), ==, S_IOERR);
+  g_assert_cmpuint(run_range(fixture, T_DISCARD, 0, 1u << 21, 0), ==, S_OK);
+  fixture_free(fixture);
+}
+
 /* Pause and reset with the queue full: a pause loses nothing, a reset leaves nothing in flight. */
 static void test_pause_and_reset(const void *engine) {
   Fixture *fixture = fixture_new(engine);
@@ -798,6 +835,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/virtio-blk/serial", test_serial);
   g_test_add_func("/virtio-blk/range-errors", test_range_errors);
   g_test_add_func("/virtio-blk/size-errors", test_size_errors);
+  g_test_add_func("/virtio-blk/longest-range", test_longest_range);
   g_test_add_func("/virtio-blk/unsupported", test_unsupported);
   g_test_add_func("/virtio-blk/read-only", test_read_only);
   g_test_add_func("/virtio-blk/writethrough", test_writethrough);
@@ -810,6 +848,7 @@ int main(int argc, char **argv) {
   add("discard-and-zeroes", test_discard_and_zeroes);
   add("host-errors", test_host_errors);
   add("full-queue", test_full_queue);
+  add("doorbell-on-demand", test_doorbell_on_demand);
   add("pause-and-reset", test_pause_and_reset);
   add("free-in-flight", test_free_in_flight);
   add("fuzz", test_fuzz);

@@ -158,6 +158,7 @@ static void test_full_back_end(void) {
   g_assert_cmpuint(fake_returned(fixture->guest, TRANSMITQ), ==, 0); /* what is not out is not back */
   fake_kick(fixture->guest, TRANSMITQ);
   assert_output(fixture, "hel");
+  g_assert_cmpint(g_atomic_int_get(&fixture->backend.refused), ==, 1); /* a doorbell is no reason to try again */
   give_room(fixture, 0);
   assert_output(fixture, "hel");
   give_room(fixture, 1);
@@ -335,6 +336,7 @@ static void test_input_survives(void) {
   fake_settle(fixture->guest);
   send_in(fixture, "abcdef", 6);
   fake_take(fixture->guest, RECEIVEQ, &length);
+  fake_settle(fixture->guest);
   fake_guest_reset(fixture->guest);
   g_assert_cmpuint(front_room(fixture), ==, 0);
   fake_guest_start(fixture->guest, 0);
@@ -351,6 +353,21 @@ static void test_input_survives(void) {
   fake_take(fixture->guest, RECEIVEQ, &length);
   g_assert_cmpuint(length, ==, 1);
   g_assert_cmpmem(fake_at(fixture->guest, address), 1, "f", 1);
+  fixture_free(fixture);
+}
+
+/* Buffers that went with a reset are none. */
+static void test_reset_takes_buffers(void) {
+  Fixture *fixture = fixture_new(0);
+
+  offer(fixture, 100);
+  fake_settle(fixture->guest);
+  g_assert_cmpuint(front_room(fixture), >, 0);
+  fake_guest_reset(fixture->guest);
+  g_assert_cmpuint(front_room(fixture), ==, 0);
+  fake_guest_start(fixture->guest, 0);
+  fake_settle(fixture->guest);
+  g_assert_cmpuint(front_room(fixture), ==, 0);
   fixture_free(fixture);
 }
 
@@ -509,6 +526,19 @@ static void test_full_queues(void) {
   fixture_free(fixture);
 }
 
+/* A driver that rings only when asked to. */
+static void test_doorbell_on_demand(void) {
+  for (unsigned i = 0; i < 2; i++) {
+    Fixture *fixture = fixture_new(i ? VIRTIO_F_EVENT_IDX : 0);
+    FakeBuffer buffer = {put_text(fixture, "x", 1), 1, false};
+
+    fake_stream(fixture->guest, TRANSMITQ, &buffer, 1, 50000);
+    fake_settle(fixture->guest);
+    g_assert_cmpuint(fixture->backend.output->len, ==, 50000);
+    fixture_free(fixture);
+  }
+}
+
 static void test_fuzz(void) {
   Fixture *fixture = fixture_new(0);
   FakeGuest *guest = fixture->guest;
@@ -568,6 +598,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/virtio-console/emergency-write", test_emergency_write);
   g_test_add_func("/virtio-console/no-back-end", test_no_back_end);
   g_test_add_func("/virtio-console/full-queues", test_full_queues);
+  g_test_add_func("/virtio-console/input/reset-takes-buffers", test_reset_takes_buffers);
+  g_test_add_func("/virtio-console/doorbell-on-demand", test_doorbell_on_demand);
   g_test_add_func("/virtio-console/fuzz", test_fuzz);
   return g_test_run();
 }

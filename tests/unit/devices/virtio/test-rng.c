@@ -1,9 +1,31 @@
 /* The virtio entropy device: devices/virtio/rng.c, through the real virtio core. */
 #include "devices/virtio/rng.h"
 
+#include <errno.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "tests/unit/devices/virtio/fake-guest.h"
 
 #define MAX_BYTES (64u * 1024)
+
+static int hampered; /* atomic: calls until getrandom is its usual self again */
+
+/* As the host's may: interrupted, or short. */
+ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
+  int left = g_atomic_int_get(&hampered);
+
+  if (left > 0) {
+    g_atomic_int_add(&hampered, -1);
+    if (left % 3 == 0) {
+      errno = EINTR;
+      return -1;
+    }
+    size = MIN(size, 100);
+  }
+  return syscall(SYS_getrandom, bytes, size, flags);
+}
 
 static FakeGuest *make_guest(uint64_t features) {
   FakeGuest *guest = fake_guest_new();
@@ -132,6 +154,29 @@ static void test_full_queue(void) {
   fake_guest_free(guest);
 }
 
+static void test_short_host(void) {
+  FakeGuest *guest = make_guest(0);
+  FakeBuffer buffers[] = {{fake_alloc(guest, 4096), 4096, true}, {fake_alloc(guest, 100), 100, true}};
+
+  g_atomic_int_set(&hampered, 40);
+  g_assert_cmpuint(run_request(guest, buffers, 2), ==, 4196);
+  g_assert_cmpint(g_atomic_int_get(&hampered), <, 10);
+  assert_random(guest, buffers[0].address, 4096);
+  assert_random(guest, buffers[1].address, 100);
+  g_atomic_int_set(&hampered, 0);
+  fake_guest_free(guest);
+}
+
+static void test_doorbell_on_demand(void) {
+  for (unsigned i = 0; i < 2; i++) {
+    FakeGuest *guest = make_guest(i ? VIRTIO_F_EVENT_IDX : 0);
+    FakeBuffer buffer = {fake_alloc(guest, 8), 8, true};
+
+    fake_stream(guest, 0, &buffer, 1, 20000);
+    fake_guest_free(guest);
+  }
+}
+
 static void test_nowhere_to_write(void) {
   FakeGuest *guest = make_guest(0);
   FakeBuffer buffer = {fake_alloc(guest, 64), 64, false};
@@ -201,6 +246,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/virtio-rng/bounded", test_bounded);
   g_test_add_func("/virtio-rng/pieces", test_pieces);
   g_test_add_func("/virtio-rng/full-queue", test_full_queue);
+  g_test_add_func("/virtio-rng/short-host", test_short_host);
+  g_test_add_func("/virtio-rng/doorbell-on-demand", test_doorbell_on_demand);
   g_test_add_func("/virtio-rng/nowhere-to-write", test_nowhere_to_write);
   g_test_add_func("/virtio-rng/pause", test_pause);
   g_test_add_func("/virtio-rng/fuzz", test_fuzz);

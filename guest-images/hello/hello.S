@@ -1,0 +1,9 @@
+/* The smallest guest: prints a line, powers off. */
+#include "bare.h"
+
+guest_start
+    print   message
+    power_off
+
+message:
+    .asciz  "hello from EL1\n"

@@ -1,0 +1,15 @@
+#!/bin/sh
+# The interrupt controller that was asked for, or a message with those that the host offers.
+. "$LIB"
+
+case $KIND in
+native) skip_all "what this machine's GIC offers is not known beforehand" ;;
+gicv2) there=2 absent=3 ;;
+*) there=3 absent=2 ;;
+esac
+run_eret --kernel "$KERNELS/6.12/Image" --gic "$absent"
+like "$errors" "GICv$absent" "--gic $absent: what is not there is named"
+like "$errors" "offers.*GICv$there" "--gic $absent: so is what is"
+is "$status" 1 "--gic $absent: status 1"
+boot boot --gic "$there"
+is "$(guest gic)" "GICv$there" "--gic $there: the guest has it"

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Debian's kernel with a virtio console: 1, 2 and 4 vCPUs.
+# limit: 300
+. "$LIB"
+
+for cpus in 1 2 4; do
+    boot boot --cpus "$cpus" --console virtio
+    is "$status" 0 "$cpus vCPUs: the guest powers off, status 0"
+    is "$(guest cpus)" "$cpus" "$cpus vCPUs: all are online"
+    is "$(guest gic)" "$(expected_gic)" "$cpus vCPUs: the GIC of this host"
+    is "$(guest dmesg-warnings)" 0 "$cpus vCPUs: no warning about device tree, interrupts or devices"
+    like "$console" 'GUEST console=.*hvc0' "$cpus vCPUs: the console is hvc0"
+done

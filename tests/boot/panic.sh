@@ -1,0 +1,7 @@
+#!/bin/sh
+# A guest kernel that panics and is told to reboot then.
+. "$LIB"
+
+run_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --append 'quiet panic=-1 eret.mode=test eret.test=panic' --no-reboot
+like "$console" 'Kernel panic' "the kernel panics"
+is "$status" 3 "its reboot ends the machine under --no-reboot, status 3"

@@ -1,0 +1,31 @@
+#!/bin/sh
+# SIGTERM presses the power button; a guest that does not listen is stopped after the grace period, or by the second SIGTERM.
+. "$LIB"
+
+start_boot powerbutton
+wait_console 'GUEST waiting-for-power-button' 60
+kill -TERM "$pid"
+finish_eret 60
+like "$console" 'GUEST power-button-pressed' "the guest sees the button"
+is "$status" 0 "it powers off cleanly, status 0"
+
+start_boot powerbutton --cpus 2
+wait_console 'GUEST waiting-for-power-button' 60
+kill -INT "$pid"
+finish_eret 60
+is "$status" 0 "SIGINT without a terminal does the same"
+
+start_boot deaf --grace 2
+wait_console 'GUEST deaf' 60
+kill -TERM "$pid"
+finish_eret 30
+is "$status" 4 "a deaf guest is stopped after the grace period, status 4"
+
+start_boot deaf --grace 600
+wait_console 'GUEST deaf' 60
+kill -TERM "$pid"
+sleep 1
+check "one SIGTERM leaves it running" running "$pid"
+kill -TERM "$pid"
+finish_eret 30
+is "$status" 4 "the second SIGTERM stops it at once, status 4"

@@ -1,0 +1,23 @@
+#!/bin/sh
+# A guest that reboots does so within the same process.
+# limit: 300
+. "$LIB"
+
+truncate -s 1M count.img
+start_boot reboot,5 --disk count.img --rng --cpus 2
+process=$pid
+for boot in 1 2 3 4 5 6; do
+    wait_console "GUEST boot=$boot" 60 || break
+    if ! running "$process"; then
+        failed "boot $boot is in the same process"
+        break
+    fi
+done
+finish_eret 60
+is "$(grep -c 'GUEST boot=' "$console")" 6 "six boots"
+is "$status" 0 "then it powers off, status 0"
+
+truncate -s 0 count.img && truncate -s 1M count.img
+boot reboot,5 --disk count.img --no-reboot
+is "$status" 3 "--no-reboot: the first reboot ends the machine, status 3"
+is "$(grep -c 'GUEST boot=' "$console")" 1 "--no-reboot: one boot"

@@ -1,0 +1,25 @@
+#!/bin/sh
+# The shell that `make run` gives on a terminal: a command typed into it, then poweroff, exit, reboot.
+. "$LIB"
+
+shell() { start_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --append 'quiet eret.mode=shell' "$@"; }
+
+shell
+wait_console 'guest:/# ' 60
+send 'echo $((6 * 7)) times\n'
+wait_console '^42 times' 20 && passed "a command's output comes back"
+send 'poweroff\n'
+finish_eret 30
+is "$status" 0 "poweroff ends the machine"
+
+shell
+wait_console 'guest:/# ' 60
+send 'exit\n'
+finish_eret 30
+is "$status" 0 "exit powers off"
+
+shell --no-reboot
+wait_console 'guest:/# ' 60
+send 'reboot\n'
+finish_eret 30
+is "$status" 3 "reboot reboots"

@@ -1,0 +1,8 @@
+#!/bin/sh
+# One boot with a bit of everything, for kinds of host that get no more.
+. "$LIB"
+
+cp "$FIXTURES/ext4.img" disk.img
+boot disk,1 --cpus 2 --rng --disk disk.img
+is "$status" 0 "the guest powers off, status 0"
+like "$console" 'GUEST sha256=[0-9a-f]{64}' "its disk works"

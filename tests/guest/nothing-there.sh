@@ -1,0 +1,7 @@
+#!/bin/sh
+# An address where nothing is: reads give zeros, writes are ignored.
+. "$LIB"
+
+run_eret --kernel "$GUESTS/nothing-there.elf"
+like "$console" 'reads give zeros' "reads of every width give zeros"
+is "$status" 0 "the guest lives on and powers off, status 0"

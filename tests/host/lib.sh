@@ -1,0 +1,181 @@
+# shellcheck shell=sh
+# What a test script in tests/boot/ or tests/guest/ is written with (sourced, not run). Busybox sh in the emulated host, dash elsewhere.
+#
+# The runner (runner.sh) starts each script in a directory of its own, with
+#
+#   LIB       this file                          KIND      the kind of host: gicv3, gicv2 ..., or native
+#   ERET      eret                               KERNELS   where 6.12/Image, 6.12/initrd and their like are
+#   GUESTS    bare-metal guests                  FIXTURES  files made for the tests: tests/host/fixtures.sh
+#
+# A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit: SECONDS` (180) says
+# when it counts as hung, and `# root` has it skipped without root.
+#
+#   is GOT WANTED NAME             isnt GOT UNWANTED NAME
+#   like FILE REGEX NAME           unlike FILE REGEX NAME
+#   check NAME COMMAND...          passes when the command succeeds
+#   skip NAME REASON               skip_all REASON
+#
+#   run_eret [--timeout S] OPTION...           eret run OPTION..., until it ends; killed after S seconds (90)
+#   start_eret OPTION...                       the same in the background
+#   boot TEST[,ARGUMENT]... OPTION...          run_eret, with Debian's kernel ($kernel, 6.12) and what its initramfs has to do
+#   start_boot TEST[,ARGUMENT]... OPTION...
+#   wait_console REGEX SECONDS                 fails a test, and returns 1, when it does not come
+#   send TEXT                                  types it on the console (\n is Enter)
+#   finish_eret SECONDS                        waits for the end; killed after so many seconds
+#   guest KEY                                  the value of the guest's last line "GUEST KEY=value"
+#
+# After these, $console and $errors are files with what the guest and eret wrote, $pid is eret's, and $status its exit status
+# ("timeout" if it had to be killed). A failing assertion shows the last lines of both, once a guest.
+
+exec 3>&1 1>&2  # what the runner reads is 3; all else goes to the script's log
+kernel=6.12
+guests=0
+pid=
+console=/dev/null
+errors=/dev/null
+shown=1
+
+# One line is one write, so that two tests at a time do not mix theirs.
+say() { printf '%s|%s\n' "$TEST" "$*" >&3; }
+
+# comment_file TITLE FILE
+comment_file() {
+    [ -s "$2" ] || return 0
+    say "# --- $1"
+    tail -n 30 "$2" | tr -cd '\t\n -~' | cut -c 1-300 | while IFS= read -r line; do
+        say "#   $line"
+    done
+}
+
+# The diagnosis precedes its result on the way to run-tests.sh, which turns them round.
+failed() {
+    name=$1
+    shift
+    for line; do
+        say "# $line"
+    done
+    if [ "$shown" = 0 ]; then
+        shown=1
+        say "# eret run $arguments: ${status:-still running}"
+        comment_file "the guest's last lines" "$console"
+        comment_file "eret's stderr" "$errors"
+    fi
+    say "not ok $name"
+    return 1
+}
+passed() { say "ok $1"; }
+
+is() { if [ "$1" = "$2" ]; then passed "$3"; else failed "$3" "got:    $1" "wanted: $2"; fi; }
+isnt() { if [ "$1" != "$2" ]; then passed "$3"; else failed "$3" "got, and did not want: $1"; fi; }
+like() { if grep -qE -e "$2" "$1"; then passed "$3"; else failed "$3" "nothing in $1 is like: $2"; fi; }
+unlike() { if ! grep -qE -e "$2" "$1"; then passed "$3"; else failed "$3" "$(grep -m 1 -E -e "$2" "$1")" "is like: $2"; fi; }
+check() {
+    name=$1
+    shift
+    if "$@"; then passed "$name"; else failed "$name" "this failed: $*"; fi
+}
+skip() { say "ok $1 # SKIP $2"; }
+skip_all() {
+    say "skip $*"
+    exit 0
+}
+
+# --- guests ------------------------------------------------------------------------------------------------------------------------
+
+new_guest() {
+    guests=$((guests + 1))
+    console=console.$guests
+    errors=errors.$guests
+    : > "$console"
+    : > "$errors"
+    shown=0
+    status=
+    arguments=$*
+}
+
+run_eret() {
+    limit=90
+    if [ "$1" = --timeout ]; then
+        limit=$2
+        shift 2
+    fi
+    new_guest "$@"
+    # shellcheck disable=SC2086  # $as: a command in front
+    ${as-} "$ERET" run "$@" < /dev/null > "$console" 2> "$errors" 3>&- &
+    pid=$!
+    finish_eret "$limit"
+}
+
+start_eret() {
+    new_guest "$@"
+    rm -f keyboard
+    mkfifo keyboard
+    exec 4<> keyboard  # held open: the guest never sees an end of its input
+    "$ERET" run "$@" < keyboard > "$console" 2> "$errors" 3>&- 4>&- &
+    pid=$!
+}
+
+linux() {
+    todo=$1 start=$2
+    shift 2
+    "$start" --kernel "$KERNELS/$kernel/Image" --initrd "$KERNELS/$kernel/initrd" --append "quiet eret.mode=test eret.test=$todo" "$@"
+}
+boot() { todo=$1; shift; linux "$todo" run_eret "$@"; }
+start_boot() { todo=$1; shift; linux "$todo" start_eret "$@"; }
+
+finish_eret() {
+    rm -f killed
+    (
+        sleep "$1"
+        : > killed
+        kill -KILL "$pid"
+    ) > /dev/null 2>&1 3>&- &
+    watchdog=$!
+    wait "$pid"
+    status=$?
+    kill "$watchdog"
+    wait "$watchdog"
+    pid=
+    [ ! -e killed ] || status=timeout
+}
+
+# running PID: whether it has not ended (a process that waits for its parent has).
+running() {
+    read -r line 2>/dev/null < "/proc/$1/stat" || return 1
+    case $line in *") Z "*) return 1 ;; esac
+}
+
+wait_console() {
+    deadline=$(($(date +%s) + $2))
+    until grep -qE -e "$1" "$console"; do
+        if ! running "$pid" && ! grep -qE -e "$1" "$console"; then
+            failed "the console shows: $1" "eret ended before that"
+            return 1
+        fi
+        if [ "$(date +%s)" -ge "$deadline" ]; then
+            failed "the console shows: $1" "not within $2 seconds"
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# shellcheck disable=SC2059  # the escapes in it are meant
+send() { printf "$1" > keyboard; }
+
+guest() { tr -d '\r' < "$console" | sed -n "s/^.*GUEST $1=//p" | tail -n 1; }
+
+# The GIC that guests get on this kind of host.
+expected_gic() {
+    case $KIND in
+    gicv2) echo GICv2 ;;
+    native) guest gic ;;
+    *) echo GICv3 ;;
+    esac
+}
+
+# Shows whatever is still wrong when a script gives up: . || exit
+clean_up() {
+    [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
+}
+trap clean_up EXIT

@@ -1,0 +1,95 @@
+#!/bin/sh
+# Runs test scripts, two at a time, and prints what they say a line each as `TEST|...`: run-tests.sh makes TAP of it. This half runs where
+# the guests do: in the emulated host, or on the machine itself.
+#
+# Usage: runner.sh ROOT TEST...      TEST: a script's path below ROOT; KIND, ERET, KERNELS, GUESTS, FIXTURES, JOBS: see lib.sh and below
+#
+#   TEST|start              TEST|end STATUS SECONDS
+#   TEST|# diagnosis        of the result that follows
+#   TEST|ok NAME            TEST|not ok NAME            TEST|skip REASON
+set -u
+root=$1
+shift
+export LIB="$root/tests/host/lib.sh"
+export KIND ERET KERNELS GUESTS FIXTURES TEST
+default_limit=180
+jobs=${JOBS:-2}
+work=$(mktemp -d "${TMPDIR:-/tmp}/eret-tests.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+mkdir "$work/claims"
+
+say() { printf '%s|%s\n' "$TEST" "$*"; }
+name_of() { TEST=${1#tests/}; TEST=${TEST%.sh}; }
+head_says() { sed -n '/^#/!q; p' "$root/$1" | grep -qx "# $2"; }
+
+# The script is the leader of a session, so that nothing it has started outlives it.
+run_test() {
+    name_of "$1"
+    if head_says "$1" root && [ "$(id -u)" != 0 ]; then
+        say start
+        say "skip needs root"
+        say "end 0 0"
+        return
+    fi
+    limit=$(sed -n 's/^# limit: //p' "$root/$1")
+    directory=$work/$(echo "$TEST" | tr / -)
+    mkdir "$directory"
+    say start
+    began=$(date +%s)
+    (cd "$directory" && exec setsid sh "$root/$1" < /dev/null 2> log) &
+    script=$!
+    (
+        trap 'kill "$sleeper"; exit' TERM
+        sleep "${limit:-$default_limit}" &
+        sleeper=$!
+        wait "$sleeper"
+        : > "$directory/hung"
+        kill -KILL -- "-$script"
+    ) > /dev/null 2>&1 &
+    watchdog=$!
+    wait "$script"
+    status=$?
+    kill "$watchdog"
+    kill -KILL -- "-$script" 2> /dev/null
+    if [ -e "$directory/hung" ]; then
+        say "# its last guest was $(cd "$directory" && ls -t console.* 2> /dev/null | head -n 1)"
+        for file in $(cd "$directory" && ls -t console.* errors.* 2> /dev/null | head -n 2); do
+            show "$file" "$directory/$file"
+        done
+        say "not ok ends within ${limit:-$default_limit} seconds"
+    elif [ "$status" -gt 1 ]; then  # 1 is that of a failed assertion
+        show "the script's own messages" "$directory/log"
+        say "not ok the script itself ends well (status $status)"
+    fi
+    say "end $status $(($(date +%s) - began))"
+    rm -rf "$directory"
+}
+
+show() {
+    say "# --- $1"
+    tail -n 20 "$2" | tr -cd '\t\n -~' | cut -c 1-300 | while IFS= read -r line; do
+        say "#   $line"
+    done
+}
+
+# Takes the tests that nobody has taken yet.
+work_through() {
+    for test; do
+        mkdir "$work/claims/$(echo "$test" | tr / -)" 2> /dev/null || continue
+        run_test "$test"
+    done
+}
+
+serial=
+parallel=
+for test; do
+    if head_says "$test" serial; then serial="$serial $test"; else parallel="$parallel $test"; fi
+done
+while [ "$jobs" -gt 0 ]; do
+    # shellcheck disable=SC2086  # words
+    work_through $parallel &
+    jobs=$((jobs - 1))
+done
+wait
+# shellcheck disable=SC2086
+work_through $serial
