@@ -23,7 +23,7 @@ PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing
 LIBFDT := -l:libfdt.so.1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
-CFLAGS_common := -std=gnu11 -g -I. -DG_LOG_DOMAIN=\"eret\" $(WARNINGS) -DERET_VERSION='"$(VERSION)"' -D_FILE_OFFSET_BITS=64 -MMD -MP
+CFLAGS_common := -std=gnu11 -g -I. -DG_LOG_DOMAIN=\"eret\" $(WARNINGS) -DERET_VERSION=\"$(VERSION)\" -D_FILE_OFFSET_BITS=64 -MMD -MP
 CFLAGS_arm64 := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS_arm64 := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 CFLAGS_native := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined

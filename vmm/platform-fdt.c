@@ -19,7 +19,8 @@ static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement
   };
 
   if (board_has(board, BOARD_PL011))
-    chosen.stdout_path = stdout_path = g_strdup_printf("/pl011@%" G_GINT64_MODIFIER "x", LAYOUT.pl011.base);
+    stdout_path = g_strdup_printf("/pl011@%" G_GINT64_MODIFIER "x", LAYOUT.pl011.base);
+  chosen.stdout_path = stdout_path;
   if (seed->kaslr) {
     chosen.rng_seed = seed->rng;
     chosen.rng_seed_size = sizeof seed->rng;

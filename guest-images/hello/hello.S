@@ -1,5 +1,5 @@
 /* The smallest guest: prints a line, powers off. */
-#include "bare.h"
+#include "bare.inc"
 
 guest_start
     print   message

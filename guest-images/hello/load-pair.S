@@ -1,6 +1,6 @@
 /* Reads a device with LDP. Such an access traps to EL2 without the syndrome that says which register and size (ESR_EL2.ISV is 0), so KVM
  * cannot emulate it, and neither can eret: the machine ends with an explanation. */
-#include "bare.h"
+#include "bare.inc"
 
 guest_start
     print   before

@@ -1,5 +1,5 @@
 /* Touches an address at which there is no device: reads give zeros of every width, writes do nothing, the guest lives on. */
-#include "bare.h"
+#include "bare.inc"
 
 #define NOTHING_THERE 0x0b000000
 

@@ -50,8 +50,8 @@ static void test_add(void) {
     g_assert_false(guest_memory_add(&f.memory, refused[i].base, refused[i].size, other));
     g_assert_cmpuint(f.memory.n_regions, ==, 3);
   }
-  g_assert_true(guest_memory_add(&f.memory, RAM - SIZE, SIZE, other)); /* touches from below */
-  g_assert_false(guest_memory_add(&f.memory, 0, SIZE, other));         /* full */
+  g_assert_true(guest_memory_add(&f.memory, RAM - 1, 1, other)); /* touches from below */
+  g_assert_false(guest_memory_add(&f.memory, 0, SIZE, other));   /* full */
   g_assert_cmpuint(f.memory.n_regions, ==, GUEST_MEMORY_MAX_REGIONS);
 }
 
@@ -132,6 +132,9 @@ static void test_copy(void) {
 static void test_empty(void) {
   GuestMemory memory = {0};
   uint8_t byte;
+
+  g_assert_false(guest_memory_add(&memory, 0, 0, &byte));
+  g_assert_cmpuint(memory.n_regions, ==, 0);
 
   g_assert_null(guest_memory_slice(&memory, 0, 1));
   g_assert_null(guest_memory_slice(&memory, UINT64_MAX, 1));

@@ -115,6 +115,19 @@ static void test_mask_bits(void) {
   fixture_clear(&f);
 }
 
+/* Writing one register changes no other, but for the time that RTCLR sets. */
+static void test_registers_are_apart(void) {
+  for (unsigned i = 1; i < G_N_ELEMENTS(registers); i++) {
+    Fixture f;
+    fixture_init(&f);
+    wr(&f, registers[i].offset, 0x12345677);
+    for (unsigned j = 1; j < G_N_ELEMENTS(registers); j++)
+      if (j != i)
+        g_assert_cmphex(rd(&f, registers[j].offset), ==, registers[j].reset);
+    fixture_clear(&f);
+  }
+}
+
 static void test_time_goes_on(void) {
   Fixture f;
 
@@ -252,6 +265,8 @@ static void test_alarm_late_call(void) {
 
   fixture_init(&f);
   timer = f.clock.timers->data;
+  timer->expired(timer->opaque); /* before there is an alarm */
+  g_assert_cmphex(rd(&f, RTCRIS), ==, 0);
   wr(&f, RTCMR, NOW + 1);
   f.clock.now += SECOND;
   wr(&f, RTCMR, NOW + 50);
@@ -259,6 +274,10 @@ static void test_alarm_late_call(void) {
   g_assert_cmphex(rd(&f, RTCRIS), ==, 0);
   fake_clock_advance(&f.clock, 49 * SECOND);
   g_assert_cmphex(rd(&f, RTCRIS), ==, 1);
+  wr(&f, RTCICR, 1);
+  timer->expired(timer->opaque); /* a second time */
+  g_assert_cmphex(rd(&f, RTCRIS), ==, 0);
+  wr(&f, RTCMR, rd(&f, RTCDR));
   device_reset(f.rtc);
   timer->expired(timer->opaque);
   g_assert_cmphex(rd(&f, RTCRIS), ==, 0);
@@ -346,6 +365,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/pl031/holes", test_holes);
   g_test_add_func("/pl031/read-only", test_read_only);
   g_test_add_func("/pl031/mask-bits", test_mask_bits);
+  g_test_add_func("/pl031/registers-are-apart", test_registers_are_apart);
   g_test_add_func("/pl031/time-goes-on", test_time_goes_on);
   g_test_add_func("/pl031/set-time", test_set_time);
   g_test_add_func("/pl031/alarm", test_alarm);

@@ -73,6 +73,22 @@ static void test_registers(void) {
   }
 }
 
+/* Writing one register changes no other. */
+static void test_registers_are_apart(void) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++) {
+    Fixture f;
+    fixture_init(&f);
+    wr(&f, GPIOIEV, 0xff); /* inputs are low: no level is active */
+    wr(&f, registers[i].offset, 0xa5);
+    for (unsigned j = 0; j < G_N_ELEMENTS(registers); j++) {
+      uint32_t expected = registers[j].offset == GPIOIEV ? 0xff : 0;
+      if (j != i)
+        g_assert_cmphex(rd(&f, registers[j].offset), ==, expected);
+    }
+    fixture_clear(&f);
+  }
+}
+
 static void test_identification(void) {
   static const uint8_t ids[] = {0x61, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
   Fixture f;
@@ -260,6 +276,22 @@ static void test_outputs_do_not_interrupt(void) {
   fixture_clear(&f);
 }
 
+/* The pin that stops being an output jumps to what is outside. */
+static void test_edge_by_direction(void) {
+  Fixture f;
+
+  fixture_init(&f);
+  wr(&f, GPIODIR, BUTTON);
+  wr(&f, GPIOIEV, BUTTON);
+  wr(&f, GPIOIE, BUTTON);
+  pl061_set_power_button(f.gpio, true);
+  g_assert_false(f.irq.level);
+  wr(&f, GPIODIR, 0);
+  g_assert_true(f.irq.level);
+  g_assert_cmphex(rd(&f, GPIORIS), ==, BUTTON);
+  fixture_clear(&f);
+}
+
 /* As Linux sets it up for gpio-keys: both edges, and it reads the line in the handler. */
 static void test_power_button(void) {
   Fixture f;
@@ -342,6 +374,7 @@ static void test_describe(void) {
   fake_assert_cells(tree, "/pl061@9030000", "#gpio-cells", 2);
   fake_assert_flag(tree, "/pl061@9030000", "interrupt-controller");
   fake_assert_cells(tree, "/pl061@9030000", "#interrupt-cells", 2);
+  fake_assert_cells(tree, "/pl061@9030000", "#address-cells", 0);
   fake_assert_cells(tree, "/pl061@9030000", "clocks", FDT_PHANDLE_APB_CLOCK);
   fake_assert_string(tree, "/pl061@9030000", "clock-names", "apb_pclk");
   fake_assert_cells(tree, "/pl061@9030000", "phandle", FDT_PHANDLE_GPIO);
@@ -379,6 +412,7 @@ static void test_random(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/pl061/registers", test_registers);
+  g_test_add_func("/pl061/registers-are-apart", test_registers_are_apart);
   g_test_add_func("/pl061/identification", test_identification);
   g_test_add_func("/pl061/holes", test_holes);
   g_test_add_func("/pl061/data-mask", test_data_mask);
@@ -388,6 +422,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/pl061/levels", test_levels);
   g_test_add_func("/pl061/mask", test_mask);
   g_test_add_func("/pl061/outputs-do-not-interrupt", test_outputs_do_not_interrupt);
+  g_test_add_func("/pl061/edge-by-direction", test_edge_by_direction);
   g_test_add_func("/pl061/power-button", test_power_button);
   g_test_add_func("/pl061/reset", test_reset);
   g_test_add_func("/pl061/widths", test_widths);
