@@ -26,15 +26,16 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 tree=$work/tree
-mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/run" "$tree/tmp" "$tree/mnt"
+mkdir -p "$tree/bin" "$tree/etc" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/run" "$tree/tmp" "$tree/mnt"
 cp "$build/busybox/busybox" "$tree/bin/"
 while read -r applet; do
     ln -s busybox "$tree/bin/$applet"
 done < "$here/applets"
 cp "$here/initramfs/init" "$tree/init"
-cp "$here/initramfs/report" "$tree/bin/"
+cp "$here/initramfs/report" "$here/initramfs/leave" "$tree/bin/"
+cp "$here/initramfs/shrc" "$tree/etc/"
 cp -r "$here/initramfs/tests" "$tree/tests"
-chmod 755 "$tree/init" "$tree/bin/report" "$tree/tests"/*
+chmod 755 "$tree/init" "$tree/bin/report" "$tree/bin/leave" "$tree/tests"/*
 cp -r "$kernel/modules" "$tree/modules"
 rm -f "$tree/modules"/vhost* "$tree/modules/tun.ko" "$tree/modules/tap.ko" "$tree/modules/loop.ko"
 

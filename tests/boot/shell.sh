@@ -8,6 +8,12 @@ shell
 wait_console 'guest:/# ' 60
 send 'echo $((6 * 7)) times\n'
 wait_console '^42 times' 20 && passed "a command's output comes back"
+send 'sleep 1000\n'
+sleep 1
+send '\003'
+wait_console '\^C' 20
+send 'echo $((2 * 21 + 1)) awake\n'
+wait_console '^43 awake' 20 && passed "Ctrl-C interrupts a program"
 send 'poweroff\n'
 finish_eret 30
 is "$status" 0 "poweroff ends the machine"

@@ -178,6 +178,11 @@ static void reboot(Machine *machine) {
     return;
   }
   unboot(machine);
+  /* What another vCPU asked for at the same moment was of the boot that is over. */
+  g_mutex_lock(&machine->lock);
+  machine->pending = VERDICT_CONTINUE;
+  g_clear_pointer(&machine->pending_failure, g_free);
+  g_mutex_unlock(&machine->lock);
   guest_ram_discard(&machine->ram);
   if (!boot(machine, &machine->failure))
     end(machine, MACHINE_FAILED);

@@ -131,6 +131,21 @@ static void test_writable_bits(void) {
   fixture_clear(&f);
 }
 
+/* Writing one register changes no other. */
+static void test_registers_are_apart(void) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++) {
+    Fixture f;
+    if (registers[i].offset == UARTDR)
+      continue;
+    fixture_init(&f);
+    wr(&f, registers[i].offset, 0x12345655);
+    for (unsigned j = 0; j < G_N_ELEMENTS(registers); j++)
+      if (j != i)
+        g_assert_cmphex(rd(&f, registers[j].offset), ==, registers[j].reset);
+    fixture_clear(&f);
+  }
+}
+
 static void test_identification(void) {
   static const uint8_t ids[] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
   Fixture f;
@@ -311,6 +326,9 @@ static void test_transmit_without_fifo(void) {
   fake_char_backend_make_room(f.backend, SIZE_MAX);
   g_assert_cmpstr(f.backend->output->str, ==, "a");
   g_assert_true(f.irq.level);
+  f.backend->room = 0;
+  wr(&f, UARTDR, 'c'); /* one byte is all there is place for: the interrupt is over */
+  g_assert_false(f.irq.level);
   fixture_clear(&f);
 }
 
@@ -403,16 +421,23 @@ static void test_receive_levels(void) {
   }
 }
 
-/* Reserved values of UARTIFLS index nothing. */
+/* Reserved values of UARTIFLS index nothing, and act as 7/8. */
 static void test_reserved_levels(void) {
   for (unsigned select = 5; select < 8; select++) {
     Fixture f;
     fixture_init_on(&f);
     wr(&f, UARTIFLS, select << 3 | select);
-    g_assert_cmpuint(type(&f, LETTERS, FIFO_DEPTH), ==, FIFO_DEPTH);
+    g_assert_cmpuint(type(&f, LETTERS, 27), ==, 27);
+    g_assert_cmphex(rd(&f, UARTRIS), ==, INT_RT);
+    g_assert_cmpuint(type(&f, "x", 1), ==, 1);
     g_assert_cmphex(rd(&f, UARTRIS), ==, INT_RX);
     wr(&f, UARTDR, 'x');
     g_assert_cmphex(rd(&f, UARTRIS), ==, INT_RX | INT_TX);
+    f.backend->room = 0;
+    for (unsigned count = 1; count <= FIFO_DEPTH; count++) {
+      wr(&f, UARTDR, 'x');
+      g_assert_cmphex(rd(&f, UARTRIS), ==, INT_RX | (count <= 28 ? INT_TX : 0));
+    }
     fixture_clear(&f);
   }
 }
@@ -448,6 +473,10 @@ static void test_receive_flow(void) {
   for (unsigned i = 0; i < TOTAL; i++) {
     unsigned before = f.backend->accepts;
     g_assert_cmphex(rd(&f, UARTDR), ==, (uint8_t)text[i]);
+    if (i == FIFO_DEPTH / 2 - 2)
+      g_assert_cmpuint(f.backend->accepts, ==, 0);
+    if (i == FIFO_DEPTH / 2 - 1)
+      g_assert_cmpuint(f.backend->accepts, ==, 1);
     if (f.backend->accepts != before) {
       g_assert_cmpuint(f.backend->accepts, ==, before + 1);
       typed += type(&f, text + typed, TOTAL - typed);
@@ -694,6 +723,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/pl011/reset-values", test_reset_values);
   g_test_add_func("/pl011/register-names", test_register_names);
   g_test_add_func("/pl011/writable-bits", test_writable_bits);
+  g_test_add_func("/pl011/registers-are-apart", test_registers_are_apart);
   g_test_add_func("/pl011/identification", test_identification);
   g_test_add_func("/pl011/holes", test_holes);
   g_test_add_func("/pl011/transmit", test_transmit);

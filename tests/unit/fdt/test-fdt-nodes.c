@@ -141,6 +141,31 @@ static void test_caches(void) {
   g_assert_false(has_node(tree, "/cpus/l4-cache"));
 }
 
+/* Each kind of first-level cache, and nothing above it. */
+static void test_cache_kinds(void) {
+  for (unsigned kind = 0; kind <= 4; kind++) {
+    g_autoptr(FdtWriter) fdt = fdt_writer_new();
+    fdt_write_cpus(fdt, &(FdtCpus){.n_cpus = 1, .mpidr = near_mpidr, .clidr = kind});
+    g_autoptr(GBytes) tree = finish(fdt);
+    g_assert_cmpint(has_property(tree, "/cpus/cpu@0", "i-cache-size"), ==, kind == 1 || kind == 3);
+    g_assert_cmpint(has_property(tree, "/cpus/cpu@0", "d-cache-size"), ==, kind == 2 || kind == 3);
+    g_assert_cmpint(has_property(tree, "/cpus/cpu@0", "cache-unified"), ==, kind == 4);
+    g_assert_false(has_property(tree, "/cpus/cpu@0", "next-level-cache"));
+    g_assert_false(has_node(tree, "/cpus/l2-cache"));
+  }
+}
+
+/* Two levels: the second is the last. */
+static void test_caches_two_levels(void) {
+  g_autoptr(FdtWriter) fdt = fdt_writer_new();
+
+  fdt_write_cpus(fdt, &(FdtCpus){.n_cpus = 1, .mpidr = near_mpidr, .clidr = 3 | 4 << 3});
+  g_autoptr(GBytes) tree = finish(fdt);
+  fake_assert_cells(tree, "/cpus/cpu@0", "next-level-cache", FDT_PHANDLE_CACHE + 2);
+  g_assert_false(has_property(tree, "/cpus/l2-cache", "next-level-cache"));
+  g_assert_false(has_node(tree, "/cpus/l3-cache"));
+}
+
 /* Whatever a register holds, levels end at the seventh. */
 static void test_caches_all_levels(void) {
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
@@ -341,6 +366,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/fdt-nodes/cpus", test_cpus);
   g_test_add_func("/fdt-nodes/cpus-with-aff3", test_cpus_with_aff3);
   g_test_add_func("/fdt-nodes/caches", test_caches);
+  g_test_add_func("/fdt-nodes/cache-kinds", test_cache_kinds);
+  g_test_add_func("/fdt-nodes/caches-two-levels", test_caches_two_levels);
   g_test_add_func("/fdt-nodes/caches-all-levels", test_caches_all_levels);
   g_test_add_func("/fdt-nodes/memory", test_memory);
   g_test_add_func("/fdt-nodes/psci", test_psci);
