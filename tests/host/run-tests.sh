@@ -78,9 +78,9 @@ make_tap() {
         name=${name%.sh}
         [ -z "${ended[$name]-}" ] || continue
         if [ -n "${begun[$name]-}" ]; then
-            result 'not ok' "$name: the host ended while this ran" "${comments[$name]-}"
+            result 'not ok' "$name: the host ended while this ran (status $status)" "${comments[$name]-}"
         else
-            result 'not ok' "$name: not run, the host ended before"
+            result 'not ok' "$name: not run, the host ended before (status $status)"
         fi
     done
     if [ "$status" != 0 ] && [ "$failures" = 0 ]; then

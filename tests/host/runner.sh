@@ -52,9 +52,8 @@ run_test() {
     kill "$watchdog"
     kill -KILL -- "-$script" 2> /dev/null
     if [ -e "$directory/hung" ]; then
-        say "# its last guest was $(cd "$directory" && ls -t console.* 2> /dev/null | head -n 1)"
         for file in $(cd "$directory" && ls -t console.* errors.* 2> /dev/null | head -n 2); do
-            show "$file" "$directory/$file"
+            show "its last guest: $file" "$directory/$file"
         done
         say "not ok ends within ${limit:-$default_limit} seconds"
     elif [ "$status" -gt 1 ]; then  # 1 is that of a failed assertion
@@ -66,6 +65,7 @@ run_test() {
 }
 
 show() {
+    [ -s "$2" ] || return 0
     say "# --- $1"
     tail -n 20 "$2" | tr -cd '\t\n -~' | cut -c 1-300 | while IFS= read -r line; do
         say "#   $line"
