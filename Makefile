@@ -4,10 +4,8 @@
 # with AddressSanitizer and UndefinedBehaviorSanitizer, in build/native. On ARM64 both are native. Everything generated lies under build/.
 
 MAKEFLAGS += --no-builtin-rules
-# Parallel by default, as a bare `make` of a newcomer is not.
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
-MAKEFLAGS += -j$(shell nproc)
-endif
+# Sub-makes run in parallel, unless the user has said how many jobs there are to be.
+SUBMAKE = $(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 B := build
 VERSION := $(shell cat vmm/VERSION)
@@ -40,6 +38,9 @@ SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
 UNIT_SOURCES := $(sort $(shell find tests/unit tests/board -name 'test-*.c'))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(B)/native/%)
 
+# Progress, on a terminal only.
+say = $(if $(MAKE_TERMOUT),; printf '  %-5s %s\n' $(1) $(2))
+
 # $(1): arm64 or native
 define build_rules
 CFLAGS_$(1)_all := $$(CFLAGS_common) $$(CFLAGS_$(1)) $$(shell $$(PKG_CONFIG_$(1)) --cflags $$(PACKAGES) 2>/dev/null)
@@ -47,13 +48,14 @@ LIBS_$(1) := $$(shell $$(PKG_CONFIG_$(1)) --libs $$(PACKAGES) 2>/dev/null) $$(LI
 OBJECTS_$(1) := $$(SOURCES_$(1):%.c=$$(B)/$(1)/%.o)
 
 $$(B)/$(1)/%.o: %.c Makefile
-	@mkdir -p $$(@D)
+	@mkdir -p $$(@D)$$(call say,CC,$$<)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)_all) -c -o $$@ $$<
 
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
 	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^
 
 $$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(B)/$(1)/liberet.a
+	@true$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS_$(1))
 endef
 $(eval $(call build_rules,arm64))
@@ -80,22 +82,22 @@ packages-build packages-run packages-check: packages-%:
 
 # The include paths below are only known once the packages are installed, hence the second make.
 all: packages-build ## build eret for ARM64 (cross-built elsewhere): build/arm64/eret
-	@$(MAKE) --no-print-directory $(B)/arm64/eret
+	@$(SUBMAKE) $(B)/arm64/eret
 
 run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM64 host
-	@$(MAKE) --no-print-directory $(B)/arm64/eret
+	@$(SUBMAKE) $(B)/arm64/eret
 	@guest-images/fetch.sh $(KERNEL)
 	@guest-images/build-initramfs.sh $(KERNEL)
 	@tests/host/run.sh
 
 check: packages-check ## all tests: native, and guests on real KVM
-	@$(MAKE) --no-print-directory CI=1 $(B)/arm64/eret $(B)/native/eret units
+	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
 
 units: $(UNIT_TESTS)
 
 check-units: packages-build ## the native tests alone
-	@$(MAKE) --no-print-directory units
+	@$(SUBMAKE) units
 	@tests/check.sh $(UNIT_TESTS)
 
 check-format: ## clang-format: is every source formatted?

@@ -1,5 +1,6 @@
 #!/bin/sh
 # What is typed reaches the guest, on both consoles.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 for device in pl011 virtio; do

@@ -1,5 +1,6 @@
 #!/bin/sh
 # What the guest has synced survives kill -9 of eret.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 cp "$FIXTURES/ext4.img" disk.img

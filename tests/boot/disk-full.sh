@@ -1,6 +1,7 @@
 #!/bin/sh
 # The host's file system is full: the guest gets an I/O error, eret lives on.
 # root
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 mkdir small

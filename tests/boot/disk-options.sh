@@ -1,5 +1,6 @@
 #!/bin/sh
 # Two disks: one read-only, each with its serial.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 cp "$FIXTURES/ext4.img" first.img

@@ -1,5 +1,6 @@
 #!/bin/sh
 # An ext4 file system on virtio-blk: what the guest writes is what the host finds.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 sum_in_image() { # IMAGE FILE

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Mistakes, and what eret says about them.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 refused() { [ "$status" = 1 ] || [ "$status" = 2 ]; }

@@ -1,5 +1,6 @@
 #!/bin/sh
 # The interrupt controller that was asked for, or a message with those that the host offers.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 case $KIND in

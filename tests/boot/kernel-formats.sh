@@ -1,5 +1,6 @@
 #!/bin/sh
 # Debian's kernel in the packings it comes in elsewhere: Image.gz, and EFI zboot with zstd.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 for file in Image.gz vmlinuz.efi; do

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Debian 12's own kernel, 6.1.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 kernel=6.1

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Debian's 7.3 kernel.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 kernel=7.3

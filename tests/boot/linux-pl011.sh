@@ -1,6 +1,7 @@
 #!/bin/sh
 # Debian's kernel with the PL011 as its console: 1, 2 and 4 vCPUs.
 # limit: 300
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 for cpus in 1 2 4; do

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Without /dev/kvm, or without the right to use it.
 # root
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 # A namespace of its own, where /dev has no kvm: tests beside this one keep theirs.

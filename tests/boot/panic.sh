@@ -1,5 +1,6 @@
 #!/bin/sh
 # A guest kernel that panics and is told to reboot then.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 run_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --append 'quiet panic=-1 eret.mode=test eret.test=panic' --no-reboot

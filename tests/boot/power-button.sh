@@ -1,5 +1,6 @@
 #!/bin/sh
 # SIGTERM presses the power button; a guest that does not listen is stopped after the grace period, or by the second SIGTERM.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 start_boot powerbutton

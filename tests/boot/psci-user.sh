@@ -1,6 +1,7 @@
 #!/bin/sh
 # PSCI answered by eret: Linux brings CPUs up, takes them down and up again, reboots and powers off by it.
 # limit: 300
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 if [ "$KIND" = k61 ]; then

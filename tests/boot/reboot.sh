@@ -1,6 +1,7 @@
 #!/bin/sh
 # A guest that reboots does so within the same process.
 # limit: 300
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 truncate -s 1M count.img

@@ -1,5 +1,6 @@
 #!/bin/sh
 # virtio-rng gives random numbers.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 boot rng --rng

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Who answers hypercalls: Linux boots with sets of them denied or forwarded, and contradictions are refused before anything runs.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 run_eret --kernel "$KERNELS/6.12/Image" --psci user --smccc deny=psci --smccc kernel=0x80000000 --hypercall 0xc6005000=udp:x

@@ -1,5 +1,6 @@
 #!/bin/sh
 # One boot with a bit of everything, for kinds of host that get no more.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 cp "$FIXTURES/ext4.img" disk.img

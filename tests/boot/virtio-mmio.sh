@@ -1,5 +1,6 @@
 #!/bin/sh
 # virtio-mmio: disk and random numbers behind the memory-mapped transport.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 cp "$FIXTURES/ext4.img" disk.img

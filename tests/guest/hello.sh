@@ -1,5 +1,6 @@
 #!/bin/sh
 # The smallest guest, as an ELF executable and as a flat binary.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 run_eret --kernel "$GUESTS/hello.elf"

@@ -1,5 +1,6 @@
 #!/bin/sh
 # An access that cannot be emulated ends the machine, with an explanation.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 run_eret --kernel "$GUESTS/load-pair.elf"

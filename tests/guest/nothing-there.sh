@@ -1,5 +1,6 @@
 #!/bin/sh
 # An address where nothing is: reads give zeros, writes are ignored.
+# shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 run_eret --kernel "$GUESTS/nothing-there.elf"

@@ -152,7 +152,7 @@ build_share() {
         [ -d "$file" ] || add_libraries "$file" "$tree"
     done
     {
-        [ -z "$interactive" ] || stty size <&3 | sed 's/\(.*\) \(.*\)/stty rows \1 cols \2/'
+        [ -z "$interactive" ] || stty size <&3 | sed '/\<0\>/d; s/\(.*\) \(.*\)/stty rows \1 cols \2/'
         printf 'exec'
         printf ' %s' "${command[@]@Q}"
         echo

@@ -29,7 +29,7 @@
 
 exec 3>&1 1>&2  # what the runner reads is 3; all else goes to the script's log
 kernel=6.12
-guests=0
+started=0
 pid=
 console=/dev/null
 errors=/dev/null
@@ -83,9 +83,9 @@ skip_all() {
 # --- guests ------------------------------------------------------------------------------------------------------------------------
 
 new_guest() {
-    guests=$((guests + 1))
-    console=console.$guests
-    errors=errors.$guests
+    started=$((started + 1))
+    console=console.$started
+    errors=errors.$started
     : > "$console"
     : > "$errors"
     shown=0
@@ -133,7 +133,7 @@ finish_eret() {
     watchdog=$!
     wait "$pid"
     status=$?
-    kill "$watchdog"
+    kill "$watchdog" 2> /dev/null
     wait "$watchdog"
     pid=
     [ ! -e killed ] || status=timeout

@@ -64,7 +64,7 @@ one_line() { # TEST REST
 
 # Reads what runner.sh prints and, at the end, `|status N`.
 make_tap() {
-    local line status= test name
+    local line status="" test name
     while IFS= read -r line; do
         line=${line%$'\r'}
         case $line in

@@ -49,12 +49,13 @@ run_test() {
     watchdog=$!
     wait "$script"
     status=$?
-    kill "$watchdog"
+    kill "$watchdog" 2> /dev/null
     kill -KILL -- "-$script" 2> /dev/null
     if [ -e "$directory/hung" ]; then
-        for file in $(cd "$directory" && ls -t console.* errors.* 2> /dev/null | head -n 2); do
-            show "its last guest: $file" "$directory/$file"
-        done
+        guest=1
+        while [ -e "$directory/console.$((guest + 1))" ]; do guest=$((guest + 1)); done
+        show "its last guest's last lines" "$directory/console.$guest"
+        show "eret's stderr" "$directory/errors.$guest"
         say "not ok ends within ${limit:-$default_limit} seconds"
     elif [ "$status" -gt 1 ]; then  # 1 is that of a failed assertion
         show "the script's own messages" "$directory/log"
