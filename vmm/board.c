@@ -164,8 +164,8 @@ Board *board_new(const Config *config, GicVersion gic, GError **error) {
 }
 
 static void print_range(GString *text, const char *name, const AddressRange *range, const char *note) {
-  g_string_append_printf(text, "  0x%010" G_GINT64_MODIFIER "x-0x%010" G_GINT64_MODIFIER "x  %-16s %s\n", range->base,
-                         range->base + range->size - 1, name, note);
+  g_string_append_printf(text, "  0x%010" G_GINT64_MODIFIER "x-0x%010" G_GINT64_MODIFIER "x  %s%*s%s\n", range->base,
+                         range->base + range->size - 1, name, *note ? MAX(1, 17 - (int)strlen(name)) : 0, "", note);
 }
 
 static void print_device(GString *text, const Board *board, const BoardDevice *device) {
@@ -173,9 +173,9 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
       device->disk ? g_strdup_printf("%s%s", device->disk->path, device->disk->read_only ? " (read-only)" : "") : g_strdup("");
 
   if (device->pci_slot >= 0) {
-    g_string_append_printf(text, "  %-26s  %-16s MSI-X, else INTx SPI %u %s\n", "    PCI function", device->name,
-                           LAYOUT_SPI_PCI_INTX + (unsigned)device->pci_slot % 4, disk);
-    g_string_append_printf(text, "  %26s    at 00:%02x.0\n", "", (unsigned)device->pci_slot);
+    g_autofree char *place = g_strdup_printf("PCI 00:%02x.0", (unsigned)device->pci_slot);
+    g_string_append_printf(text, "  %-26s  %-16s MSI-X, else INTx SPI %u%s%s\n", place, device->name,
+                           LAYOUT_SPI_PCI_INTX + (unsigned)device->pci_slot % 4, *disk ? "; " : "", disk);
     return;
   }
   AddressRange range = {device->slot.base, device->slot.size};

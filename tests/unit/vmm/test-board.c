@@ -167,7 +167,7 @@ static void test_print(void) {
   g_assert_nonnull(strstr(text, "bootargs  console=hvc0 quiet"));
   g_assert_nonnull(strstr(text, "0x0040000000-0x004fffffff  ram"));
   g_assert_nonnull(strstr(text, "virtio-console"));
-  g_assert_nonnull(strstr(text, "at 00:02.0"));
+  g_assert_nonnull(strstr(text, "PCI 00:02.0"));
 }
 
 int main(int argc, char **argv) {
