@@ -71,6 +71,9 @@ KERNEL ?= 6.12
 # `prove` runs these on its own; each prints TAP.
 SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh))
 FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
+# Bare-metal guests: build/guests.
+include guest-images/bare/build.mk
+
 # A source of each build, for clang-tidy.
 TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES)
 
@@ -91,7 +94,7 @@ run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM6
 	@tests/host/run.sh
 
 check: packages-check ## all tests: native, and guests on real KVM
-	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units
+	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units guests
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
 
 units: $(UNIT_TESTS)
@@ -118,6 +121,6 @@ distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk | expand -t 18
 
 -include $(shell find $(B)/arm64 $(B)/native -name '*.d' 2>/dev/null)

@@ -1,0 +1,22 @@
+/*
+ * A flat identity map, so that memory is memory: cached, with exclusives that work. Arm ARM, chapter D8 "The AArch64 Virtual Memory System
+ * Architecture".
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * All RAM once more, this much higher, open to EL0. What EL0 may write, EL1 cannot execute (D8.4.1, "Data accesses permissions"), so a program at EL0 needs its own view of
+ * the same memory.
+ */
+#define USER_WINDOW (UINT64_C(32) << 30)
+
+/* Reads RAM's place from the device tree. Called with the MMU off, by start.S. */
+void mmu_build(const void *fdt);
+
+/* Is something mapped at this address? */
+bool mmu_is_mapped(uint64_t address);
+/* Maps the block around ADDRESS, below USER_WINDOW, as device memory; for CPUs that have not looked there yet. */
+void mmu_map_device(uint64_t address);

@@ -1,0 +1,34 @@
+#!/bin/sh
+# The bare-metal programs of guest-images/bare/, each of which judges itself: its last line is PASS or FAIL.
+# limit: 400
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+# passes NAME OPTION...: the program says PASS, and powers off.
+passes() {
+    program=$1
+    shift
+    run_eret --kernel "$GUESTS/$program" "$@"
+    like "$console" "^PASS $program" "$program $*: says PASS"
+    unlike "$console" '^not ok' "$program $*: every check of it passes"
+    is "$status" 0 "$program $*: powers off, status 0"
+}
+
+if [ "$KIND" = k61 ]; then need=doorbell; else need=all; fi
+
+passes hello
+passes smp --cpus 4
+passes timer --cpus 4
+passes exceptions
+passes stage2
+passes services --append "need=$need"
+passes psci --cpus 4
+
+# eret_exit: the guest's code is eret's status.
+run_eret --kernel "$GUESTS/services" --append "need=$need exit=42"
+is "$status" 42 "eret_exit(42) is the exit status of eret"
+
+if [ "$KIND" != k61 ]; then
+    passes psci --cpus 4 --psci user --append psci=user
+    passes rounds
+fi
