@@ -18,3 +18,8 @@ for source in "$here"/hello/*.S; do
     ${cross}gcc $flags -T "$here/hello/bare.ld" -o "$out/$name.elf" "$source"
     ${cross}objcopy -O binary "$out/$name.elf" "$out/$name.bin"
 done
+
+# The example server of the documentation, for the host's side of a test.
+if [ -n "$(find "$here/../docs/hypercall-server.c" -newer "$out/hypercall-server" 2>/dev/null || echo missing)" ] || [ ! -e "$out/hypercall-server" ]; then
+    ${cross}gcc -static -O2 -Wall -Wextra -o "$out/hypercall-server" "$here/../docs/hypercall-server.c"
+fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Debian's kernel with a virtio console: 1, 2 and 4 vCPUs.
-# limit: 300
+# limit: 600
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # A guest that reboots does so within the same process.
-# limit: 300
+# limit: 600
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 

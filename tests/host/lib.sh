@@ -7,7 +7,7 @@
 #   ERET      eret                               KERNELS   where 6.12/Image, 6.12/initrd and their like are
 #   GUESTS    bare-metal guests                  FIXTURES  files made for the tests: tests/host/fixtures.sh
 #
-# A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit: SECONDS` (180) says
+# A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit: SECONDS` (300) says
 # when it counts as hung, and `# root` has it skipped without root.
 #
 #   is GOT WANTED NAME             isnt GOT UNWANTED NAME

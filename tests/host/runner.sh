@@ -12,7 +12,7 @@ root=$1
 shift
 export LIB="$root/tests/host/lib.sh"
 export KIND ERET KERNELS GUESTS FIXTURES TEST
-default_limit=180
+default_limit=300
 jobs=${JOBS:-2}
 work=$(mktemp -d "${TMPDIR:-/tmp}/eret-tests.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -44,13 +44,13 @@ run_test() {
         sleeper=$!
         wait "$sleeper"
         : > "$directory/hung"
-        kill -KILL -- "-$script"
+        kill -KILL "-$script"
     ) > /dev/null 2>&1 &
     watchdog=$!
     wait "$script"
     status=$?
     kill "$watchdog" 2> /dev/null
-    kill -KILL -- "-$script" 2> /dev/null
+    kill -KILL "-$script" 2> /dev/null
     if [ -e "$directory/hung" ]; then
         guest=1
         while [ -e "$directory/console.$((guest + 1))" ]; do guest=$((guest + 1)); done

@@ -76,10 +76,13 @@ static void choose_doors(const void *fdt) {
   machine.eret = door_by_name(fdt_string(fdt, node, "method"), machine.doorbell ? page : machine.psci);
   if (argument_present("conduit"))
     machine.eret = machine.psci;
-  machine.console = argument_is("console", "hvc")        ? hvc
-                    : argument_is("console", "smc")      ? smc
-                    : argument_is("console", "doorbell") ? page
-                                                         : machine.eret;
+  machine.console = machine.eret;
+  if (argument_is("console", "hvc"))
+    machine.console = hvc;
+  if (argument_is("console", "smc"))
+    machine.console = smc;
+  if (argument_is("console", "doorbell") && machine.doorbell)
+    machine.console = page;
   machine.console_is_uart = machine.uart && (!argument_present("console") || argument_is("console", "pl011"));
 }
 
