@@ -27,6 +27,7 @@ passes psci --cpus 4
 # eret_exit: the guest's code is eret's status.
 run_eret --kernel "$GUESTS/services" --append "need=$need exit=42"
 is "$status" 42 "eret_exit(42) is the exit status of eret"
+unlike "$console" '^FAIL' "and it does not return"
 
 if [ "$KIND" != k61 ]; then
     passes psci --cpus 4 --psci user --append psci=user

@@ -244,8 +244,12 @@ static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque) {
 static void doorbell_call(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]) {
   Machine *machine = opaque;
 
-  if (hypercalls_call_registers(machine->calls.hypercalls, HYPERCALL_BY_DOORBELL, frame, function, x) == HYPERCALL_EXIT)
+  if (hypercalls_call_registers(machine->calls.hypercalls, HYPERCALL_BY_DOORBELL, frame, function, x) == HYPERCALL_EXIT) {
+    /* It does not return: no vCPU enters the guest again, the caller's least of all. */
+    for (unsigned i = 0; i < machine->board->cpus; i++)
+      g_atomic_int_set(&machine->vcpus[i].stop, 1);
     post(machine, VERDICT_EXIT, NULL);
+  }
 }
 
 /* The user. */
