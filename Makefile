@@ -17,7 +17,7 @@ CC_native := gcc
 PKG_CONFIG_arm64 := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig )pkg-config
 PKG_CONFIG_native := pkg-config
 # libfdt's development packages of two architectures exclude each other and it has no .pc file in Debian 12: the header is common, the library is named by its soname.
-PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing
+PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf
 LIBFDT := -l:libfdt.so.1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
@@ -115,7 +115,7 @@ install: all ## install into $(DESTDIR)$(PREFIX): program, manual page, bash com
 	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
 
 clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native $(B)/host $(B)/tap
+	rm -rf $(B)/arm64 $(B)/native $(B)/bare $(B)/guests $(B)/host $(B)/tap
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)

@@ -95,6 +95,20 @@ Device *bus_find(const Bus *bus, uint64_t address, uint64_t *offset) {
   return range->device;
 }
 
+const char *bus_name(const Bus *bus, uint64_t address, const char **reg) {
+  uint64_t offset;
+  const Device *device = bus_find(bus, address, &offset);
+
+  *reg = "";
+  if (!device)
+    return NULL;
+  const char *found = device->ops->register_name ? device->ops->register_name(device, offset) : NULL;
+  const char *part = device->ops->part_name ? device->ops->part_name(device, offset) : NULL;
+  if (found)
+    *reg = found;
+  return part ? part : device->name;
+}
+
 /* Whether this page has not been logged yet, and may be. */
 static bool log_page_once(Bus *bus, uint64_t address) {
   uint64_t page = address >> LOG_PAGE_SHIFT;

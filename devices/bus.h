@@ -25,6 +25,12 @@ void bus_seal(Bus *bus);
 /* Finds the device at ADDRESS and its offset in it; NULL where nothing is. For traces and the paths below. */
 Device *bus_find(const Bus *bus, uint64_t address, uint64_t *offset);
 
+/*
+ * What is at ADDRESS, for traces and statistics: the device's name, and in *REG its register's; "" for a register without a name. NULL, and "", where nothing
+ * is. Both live as long as the devices.
+ */
+const char *bus_name(const Bus *bus, uint64_t address, const char **reg);
+
 /* SIZE is 1, 2, 4 or 8 bytes; any thread. Anything else counts as an access that nothing claims. */
 uint64_t bus_read(Bus *bus, uint64_t address, unsigned size);
 void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t value);

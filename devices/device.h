@@ -43,6 +43,9 @@ typedef struct {
   /* Name of the register at an offset ("UARTDR"), for traces; NULL where there is none. Optional. No lock. */
   const char *(*register_name)(const Device *device, uint64_t offset);
 
+  /* Name of the device at an offset, where this one is the way to others (a PCI window); NULL: this one. Optional. No lock. */
+  const char *(*part_name)(const Device *device, uint64_t offset);
+
   /* Writes the device's own tree node, and its children. Optional: a part of another device has none. */
   void (*describe)(const Device *device, const DeviceSlot *slot, FdtWriter *fdt);
 

@@ -20,6 +20,8 @@ static char *flag_text(const ConfigOption *option) {
     return g_strdup_printf("--%s%s", option->on_by_default ? "no-" : "", option->name);
   g_autofree char *choices = option->choices ? choices_text(option->choices) : NULL;
   const char *argument = choices ? choices : option->argument;
+  if (option->alone)
+    return g_strdup_printf("--%s[=%s]", option->name, argument);
   return argument ? g_strdup_printf("--%s %s", option->name, argument) : g_strdup_printf("--%s", option->name);
 }
 

@@ -94,6 +94,8 @@ static bool apply_value(JsonSource *source, void *record, const ConfigOption *op
     option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
     return true;
   }
+  if (option->alone && is_value(node, G_TYPE_BOOLEAN) && json_node_get_boolean(node))
+    return option_set(draft, record, option, where, NULL, option->alone);
   g_autofree char *text = text_only && !is_value(node, G_TYPE_STRING) ? NULL : value_text(node);
   if (!text) {
     config_mistake(draft, where, "wants %s, not %s", text_only ? "a string" : "a whole number or a string", kind_name(node));

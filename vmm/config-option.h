@@ -50,6 +50,7 @@ struct ConfigOption {
   const char *help;
   bool on_by_default; /* boolean: help shows --no-NAME */
   bool may_be_empty;  /* string */
+  const char *alone;  /* string, path: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs one */
   uint64_t min, max, step;
   const OptionChoice *choices;
   const OptionElement *element;

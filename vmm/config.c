@@ -12,15 +12,18 @@
 #include "vmm/config-option.h"
 #include "vmm/hypercall/peer.h"
 
-#define CPUS_MAX         512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
-#define MEMORY_DEFAULT   (UINT64_C(512) << 20)
-#define MEMORY_MIN       (UINT64_C(16) << 20) /* below, no kernel of today unpacks its init */
-#define MEMORY_MAX       (UINT64_C(4) << 40)  /* the host's IPA size ends earlier on most machines */
-#define MEMORY_STEP      (UINT64_C(2) << 20)  /* a huge page, and the boot protocol's alignment */
-#define GRACE_DEFAULT    10
-#define GRACE_MAX        86400 /* a day */
-#define COMMAND_LINE_MAX 2047  /* Linux: arch/arm64/include/uapi/asm/setup.h, COMMAND_LINE_SIZE less the NUL: it cuts off what is longer */
-#define DISK_SERIAL_MAX  20    /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
+#define CPUS_MAX             512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
+#define MEMORY_DEFAULT       (UINT64_C(512) << 20)
+#define MEMORY_MIN           (UINT64_C(16) << 20) /* below, no kernel of today unpacks its init */
+#define MEMORY_MAX           (UINT64_C(4) << 40)  /* the host's IPA size ends earlier on most machines */
+#define MEMORY_STEP          (UINT64_C(2) << 20)  /* a huge page, and the boot protocol's alignment */
+#define RECORD_LIMIT_DEFAULT (UINT64_C(1) << 30)
+#define RECORD_LIMIT_MIN     (UINT64_C(1) << 20)
+#define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
+#define GRACE_DEFAULT        10
+#define GRACE_MAX            86400 /* a day */
+#define COMMAND_LINE_MAX     2047 /* Linux: arch/arm64/include/uapi/asm/setup.h, COMMAND_LINE_SIZE less the NUL: it cuts off what is longer */
+#define DISK_SERIAL_MAX      20   /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
 
 G_DEFINE_QUARK(eret_config_error, config_error)
 
@@ -197,6 +200,29 @@ const ConfigOption config_options[] = {
      .max = GRACE_MAX,
      .help = "Time for the guest to power off after its power button was pressed by SIGTERM or SIGINT (default: 10)."},
 
+    {.name = "stats",
+     .kind = OPTION_PATH,
+     .offset = offsetof(Config, stats),
+     .group = "World switches",
+     .argument = "FILE",
+     .alone = CONFIG_STATS_STDERR,
+     .help = "At the end, and on SIGUSR1, print what the machine needed of eret and of KVM: exits by cause, devices, the boot's steps. "
+             "Into FILE; as "
+             "JSON when it ends in .json (default: standard error)."},
+    {.name = "record",
+     .kind = OPTION_PATH,
+     .offset = offsetof(Config, record),
+     .argument = "FILE",
+     .help = "Write every world switch to FILE, for 'eret trace': KVM's tracepoints (these need root) and eret's own events."},
+    {.name = "record-limit",
+     .kind = OPTION_SIZE,
+     .offset = offsetof(Config, record_limit),
+     .argument = "SIZE",
+     .min = RECORD_LIMIT_MIN,
+     .max = RECORD_LIMIT_MAX,
+     .step = RECORD_LIMIT_MIN,
+     .help = "End the recording when FILE has this size (default: 1G)."},
+
     {.name = "config",
      .kind = OPTION_CONFIG,
      .group = "This program",
@@ -235,6 +261,7 @@ static Config *config_new(void) {
   config->hypercalls = g_ptr_array_new_with_free_func(hypercall_config_free);
   config->defaults = true;
   config->reboot = true;
+  config->record_limit = RECORD_LIMIT_DEFAULT;
   config->grace = GRACE_DEFAULT;
   return config;
 }
@@ -248,6 +275,8 @@ void config_free(Config *config) {
   g_ptr_array_unref(config->disks);
   g_ptr_array_unref(config->smccc);
   g_ptr_array_unref(config->hypercalls);
+  g_free(config->stats);
+  g_free(config->record);
   g_free(config->dump_fdt);
   g_free(config);
 }
@@ -255,7 +284,7 @@ void config_free(Config *config) {
 /* A flag as it was given, taken apart. */
 typedef struct {
   const ConfigOption *option;
-  const char *value; /* NULL for booleans */
+  const char *value; /* NULL for booleans, and where it may be left out */
   bool negated;
 } Flag;
 
@@ -319,6 +348,8 @@ static void read_flag(ConfigDraft *draft, int argc, char **argv, int *i, GArray 
       config_mistake(draft, where, "takes no value: it is %s or left out", where);
   } else if (equals) {
     flag.value = equals + 1;
+  } else if (flag.option->alone) {
+    flag.value = NULL;
   } else if (value_follows) {
     flag.value = argv[++*i];
   } else {
@@ -357,7 +388,7 @@ static void apply_flag(ConfigDraft *draft, const Flag *flag) {
   }
   if (option->kind == OPTION_BOOLEAN)
     option_set_boolean(draft->config, option, !flag->negated);
-  else if (!option_set(draft, draft->config, option, where, NULL, flag->value))
+  else if (!option_set(draft, draft->config, option, where, NULL, flag->value ? flag->value : option->alone))
     return;
   config_set_where(draft, option->name, -1, where);
 }

@@ -35,6 +35,8 @@ typedef struct {
   unsigned timeout; /* milliseconds a call; 0: the default */
 } HypercallConfig;
 
+#define CONFIG_STATS_STDERR "-"
+
 typedef struct {
   char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
   KernelFormat kernel_format;
@@ -53,6 +55,9 @@ typedef struct {
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
   unsigned grace;        /* seconds between power button and power-off */
+  char *stats;           /* NULL: no; CONFIG_STATS_STDERR, or a file */
+  char *record;          /* NULL: no */
+  uint64_t record_limit; /* bytes */
   char *dump_fdt;        /* NULL: no */
   bool dry_run;
 } Config;

@@ -1,6 +1,6 @@
 /*
  * Signals as GSources: SIGTERM, SIGINT and SIGHUP press the power button and give the guest time; a second one, or the end of the grace period,
- * stops the machine. SIGWINCH passes the terminal's new size on. No lock: main thread.
+ * stops the machine. SIGWINCH passes the terminal's new size on, SIGUSR1 asks for statistics. No lock: main thread.
  */
 #include "vmm/control.h"
 
@@ -14,7 +14,7 @@ struct Control {
   void *opaque;
   unsigned grace;
   bool asked;
-  guint signals[4];
+  guint signals[5];
   guint grace_timer, button_timer;
 };
 
@@ -68,6 +68,12 @@ static gboolean on_sigwinch(gpointer data) {
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_sigusr1(gpointer data) {
+  Control *control = data;
+  control->ops->report(control->opaque);
+  return G_SOURCE_CONTINUE;
+}
+
 Control *control_new(const ControlOps *ops, void *opaque, unsigned grace) {
   Control *control = g_new0(Control, 1);
 
@@ -78,6 +84,7 @@ Control *control_new(const ControlOps *ops, void *opaque, unsigned grace) {
   control->signals[1] = g_unix_signal_add(SIGINT, on_sigint, control);
   control->signals[2] = g_unix_signal_add(SIGHUP, on_sighup, control);
   control->signals[3] = g_unix_signal_add(SIGWINCH, on_sigwinch, control);
+  control->signals[4] = g_unix_signal_add(SIGUSR1, on_sigusr1, control);
   return control;
 }
 

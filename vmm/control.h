@@ -16,6 +16,8 @@ typedef struct {
   void (*stop)(void *opaque, const char *why);
   /* The terminal has another size now. */
   void (*resized)(void *opaque);
+  /* The user wants to see how the machine is doing. */
+  void (*report)(void *opaque);
 } ControlOps;
 
 /* GRACE: seconds that the guest has to power off after the button; 0 stops at once. */

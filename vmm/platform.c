@@ -22,8 +22,47 @@ typedef struct {
   PciHost *pci; /* NULL until made */
 } Assembly;
 
-static IrqLine *irq_line(Platform *platform, const BoardDevice *device) {
+/* A line that tells the watch when it is raised. */
+typedef struct {
+  IrqLine line;
+  IrqLine *wire; /* the host's */
+  DeviceWatch *watch;
+  const char *device; /* the board's name for it */
+  bool edge;
+  gint level; /* atomic */
+} WatchedLine;
+
+static void watched_set(IrqLine *line, bool level) {
+  WatchedLine *watched = (WatchedLine *)line;
+
+  /* What changes nothing is no interrupt: a level line is often set to what it is. */
+  if (level && (watched->edge || !g_atomic_int_exchange(&watched->level, 1)))
+    watched->watch->interrupt(watched->watch, watched->device, 0);
+  if (!level)
+    g_atomic_int_set(&watched->level, 0);
+  irq_line_set(watched->wire, level);
+}
+
+static IrqLine *host_line(Platform *platform, const BoardDevice *device) {
   return platform->host->irq_line(platform->host, device->slot.spi, device->slot.trigger);
+}
+
+/* Of a device that does not tell the watch itself. */
+static IrqLine *irq_line(Platform *platform, const BoardDevice *device) {
+  IrqLine *wire = host_line(platform, device);
+
+  if (!platform->host->watch)
+    return wire;
+  WatchedLine *watched = g_new0(WatchedLine, 1);
+  *watched = (WatchedLine){
+      .line = {watched_set},
+      .wire = wire,
+      .watch = platform->host->watch,
+      .device = device->name,
+      .edge = device->slot.trigger == FDT_IRQ_EDGE_RISING,
+  };
+  g_ptr_array_add(platform->lines, watched);
+  return &watched->line;
 }
 
 /* Owns DEVICE from now on, whatever happens. */
@@ -97,8 +136,9 @@ static bool plug_virtio(Assembly *assembly, const BoardDevice *device, VirtioDev
 
   if (!virtio)
     return false;
+  virtio->watch = platform->host->watch;
   if (device->pci_slot < 0) {
-    Device *mmio = virtio_mmio_new(virtio, irq_line(platform, device), platform->host->doorbells);
+    Device *mmio = virtio_mmio_new(virtio, host_line(platform, device), platform->host->doorbells);
     virtio_mmio_attach_doorbells(mmio, device->slot.base);
     return place(platform, mmio, &device->slot, error);
   }
@@ -151,6 +191,7 @@ Platform *platform_new(const Board *board, PlatformHost *host, GError **error) {
   platform->bus = bus_new();
   platform->devices = g_ptr_array_new_with_free_func(free_device);
   platform->slots = g_array_new(FALSE, FALSE, sizeof(DeviceSlot));
+  platform->lines = g_ptr_array_new_with_free_func(g_free);
   for (unsigned i = 0; i < board->devices->len; i++) {
     const BoardDevice *device = g_ptr_array_index(board->devices, i);
     if (!makers[device->kind](&assembly, device, error))
@@ -165,6 +206,7 @@ void platform_free(Platform *platform) {
     return;
   g_clear_pointer(&platform->devices, g_ptr_array_unref);
   g_clear_pointer(&platform->slots, g_array_unref);
+  g_clear_pointer(&platform->lines, g_ptr_array_unref);
   g_clear_pointer(&platform->bus, bus_free);
   g_free(platform);
 }

@@ -7,6 +7,7 @@
 #include "devices/backend/char-backend.h"
 #include "devices/bus.h"
 #include "devices/clock.h"
+#include "devices/device-watch.h"
 #include "devices/guest-memory.h"
 #include "devices/hypercall-doorbell.h"
 #include "devices/interrupt.h"
@@ -22,6 +23,7 @@ struct PlatformHost {
   Doorbells *doorbells;
   Clock *clock;
   CharBackend *console; /* NULL: output vanishes */
+  DeviceWatch *watch;   /* NULL: nobody counts what devices do */
   const GuestMemory *memory;
   uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
   /* Answers calls by the doorbell page; OPAQUE is the host itself. */
@@ -34,6 +36,7 @@ typedef struct {
   Bus *bus;
   GPtrArray *devices;           /* of Device, owned: those with a slot of their own, in the board's order */
   GArray *slots;                /* of DeviceSlot, parallel to devices */
+  GPtrArray *lines;             /* of WatchedLine */
   Device *gpio;                 /* PL061, or NULL */
   VirtioDevice *virtio_console; /* or NULL */
   PlatformHost *host;

@@ -59,6 +59,23 @@ static void window_write(Device *device, uint64_t offset, unsigned size, uint64_
     mapping->function->ops->bar_write(mapping->function, mapping->bar, address - mapping->address, size, value);
 }
 
+static const char *ecam_part_name(const Device *device, uint64_t offset) {
+  unsigned reg;
+  const PciFunction *function = function_at((const PciHost *)device, offset, &reg);
+
+  return function ? function->name : NULL;
+}
+
+static const char *window_part_name(const Device *device, uint64_t offset) {
+  const PciWindow *window = (const PciWindow *)device;
+
+  g_mutex_lock(device->lock);
+  const PciMapping *mapping = pci_bar_at(window->host, window->base + offset);
+  const char *name = mapping ? mapping->function->name : NULL;
+  g_mutex_unlock(device->lock);
+  return name;
+}
+
 static const char *window_register_name(const Device *device, uint64_t offset) {
   const PciWindow *window = (const PciWindow *)device;
   uint64_t address = window->base + offset;
@@ -119,6 +136,7 @@ static const DeviceOps ecam_ops = {
     .read = ecam_read,
     .write = ecam_write,
     .register_name = ecam_register_name,
+    .part_name = ecam_part_name,
     .describe = pci_host_describe,
     .reset = host_reset,
     .pause = host_pause,
@@ -133,6 +151,7 @@ static const DeviceOps window_ops = {
     .read = window_read,
     .write = window_write,
     .register_name = window_register_name,
+    .part_name = window_part_name,
 };
 
 PciHost *pci_host_new(const PciHostConfig *config) {

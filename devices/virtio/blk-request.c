@@ -36,6 +36,8 @@ struct BlkRequest {
   VirtioBlk *blk;
   BlkRequest *next_free;
   uint16_t head;
+  const char *kind; /* for the device's watch */
+  uint64_t started, bytes;
   uint32_t written;                   /* what the used ring will say */
   uint8_t *status;                    /* in guest memory */
   bool changes;                       /* data, and the flush that writethrough needs is still to come */
@@ -55,6 +57,9 @@ static BlkRequest *request_take(VirtioBlk *blk) {
   else
     request = g_new(BlkRequest, 1);
   request->blk = blk;
+  request->kind = "unknown";
+  request->started = device_watch_now(blk->base.watch);
+  request->bytes = 0;
   request->changes = false;
   request->segment = request->n_segments = 0;
   blk->in_flight++;
@@ -65,6 +70,7 @@ static void request_finish(BlkRequest *request, BlkStatus status) {
   VirtioBlk *blk = request->blk;
 
   *request->status = (uint8_t)status;
+  device_watch_request(blk->base.watch, blk->base.name, request->kind, request->bytes, request->started, status != BLK_S_OK);
   virtio_push(&blk->base, 0, request->head, request->written);
   blk->pushed = true;
   blk->in_flight--;
@@ -137,6 +143,7 @@ static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const Vi
     return BLK_S_IOERR;
   if (!size)
     return BLK_S_OK;
+  request->bytes = size;
   request->changes = is_write;
   request->io.iov = request->iov;
   request->io.n_iov = is_write ? cut(request->iov, chain->iov, chain->n_out, sizeof *header, size)
@@ -179,6 +186,7 @@ static BlkStatus begin_ranges(BlkRequest *request, const VirtChain *chain, DiskI
       return BLK_S_UNSUPP;
     if (segment->n_sectors > BLK_MAX_SEGMENT_SECTORS || !in_range(request->blk, segment->sector, segment->n_sectors))
       return BLK_S_IOERR;
+    request->bytes += (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE;
   }
   request->changes = true;
   request->range_operation = operation;
@@ -195,16 +203,17 @@ static BlkStatus begin_write_zeroes(BlkRequest *request, const BlkHeader *header
 
 static const struct {
   uint32_t type;
+  const char *kind;
   bool writes;
   uint64_t feature; /* that must have been negotiated, or 0 */
   BlkStatus (*begin)(BlkRequest *request, const BlkHeader *header, const VirtChain *chain);
 } types[] = {
-    {BLK_T_IN, false, 0, begin_read},
-    {BLK_T_OUT, true, 0, begin_write},
-    {BLK_T_FLUSH, false, 0, begin_flush},
-    {BLK_T_GET_ID, false, 0, begin_get_id},
-    {BLK_T_DISCARD, true, BLK_FEATURE(BLK_F_DISCARD), begin_discard},
-    {BLK_T_WRITE_ZEROES, true, BLK_FEATURE(BLK_F_WRITE_ZEROES), begin_write_zeroes},
+    {BLK_T_IN, "read", false, 0, begin_read},
+    {BLK_T_OUT, "write", true, 0, begin_write},
+    {BLK_T_FLUSH, "flush", false, 0, begin_flush},
+    {BLK_T_GET_ID, "get-id", false, 0, begin_get_id},
+    {BLK_T_DISCARD, "discard", true, BLK_FEATURE(BLK_F_DISCARD), begin_discard},
+    {BLK_T_WRITE_ZEROES, "write-zeroes", true, BLK_FEATURE(BLK_F_WRITE_ZEROES), begin_write_zeroes},
 };
 
 static BlkStatus begin_type(BlkRequest *request, const BlkHeader *header, const VirtChain *chain) {
@@ -213,6 +222,7 @@ static BlkStatus begin_type(BlkRequest *request, const BlkHeader *header, const 
   for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
     if (types[i].type != header->type)
       continue;
+    request->kind = types[i].kind;
     if (types[i].writes && disk_image_read_only(blk->image))
       return BLK_S_IOERR;
     if (types[i].feature & ~blk->base.features)

@@ -81,7 +81,7 @@ static void serve(VirtioBlk *blk) {
   interrupt(blk);
   /* A guest that never stops asking must not keep the thread from anything else. */
   if (more > 0 && !blk->stalled)
-    virtio_ring_doorbell(&blk->base, 0);
+    virtio_notify_again(&blk->base, 0);
 }
 
 static void batch_end(void *opaque) {

@@ -51,7 +51,7 @@ typedef struct {
 
 /* A guest that never stops asking must not keep the thread from anything else: the rest comes with another round of the thread. */
 static void yield(VirtioConsole *console, unsigned queue) {
-  virtio_ring_doorbell(&console->base, queue);
+  virtio_notify_again(&console->base, queue);
 }
 
 static bool may_serve(const VirtioConsole *console) {

@@ -74,7 +74,7 @@ static void rng_notify(VirtioDevice *device, unsigned index) {
     virtio_interrupt(device, 0);
   /* A guest that never stops asking must not keep the thread from anything else. */
   if (more > 0)
-    virtio_ring_doorbell(device, 0);
+    virtio_notify_again(device, 0);
 }
 
 /* The notify that follows is enough. */

@@ -24,7 +24,8 @@
 struct VirtioWatch {
   VirtioDevice *device;
   unsigned queue;
-  IoWatch *watch; /* I/O thread; NULL while not served */
+  IoWatch *watch;     /* I/O thread; NULL while not served */
+  uint64_t own_rings; /* I/O thread: those of virtio_notify_again, which no guest rang */
 };
 
 static bool needs_reset(const VirtioDevice *device) {
@@ -40,13 +41,15 @@ static void signal_doorbell(int fd) {
   while (written < 0 && errno == EINTR); /* EAGAIN: the counter is full, so it is readable as it should be */
 }
 
-static void drain_doorbell(int fd) {
-  uint64_t count;
+/* How often it was rung since the last time. */
+static uint64_t drain_doorbell(int fd) {
+  uint64_t count = 0;
   ssize_t got;
 
   do
     got = read(fd, &count, sizeof count);
   while (got < 0 && errno == EINTR);
+  return got < 0 ? 0 : count;
 }
 
 /* On the I/O thread. */
@@ -61,7 +64,10 @@ static void doorbell_rung(void *opaque) {
   VirtioWatch *watch = opaque;
 
   /* First the counter, then the queue: a ring in between is then seen by one or the other. */
-  drain_doorbell(watch->device->doorbell_fds[watch->queue]);
+  uint64_t rings = drain_doorbell(watch->device->doorbell_fds[watch->queue]);
+  if (rings > watch->own_rings)
+    device_watch_doorbell(watch->device->watch, watch->device->name, watch->queue, rings - watch->own_rings);
+  watch->own_rings = 0;
   notify(watch->device, watch->queue);
 }
 
@@ -120,9 +126,16 @@ void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t w
     virtqueue_push(&device->queues[queue], head, written);
 }
 
+void virtio_notify_again(VirtioDevice *device, unsigned queue) {
+  device->watches[queue].own_rings++;
+  signal_doorbell(device->doorbell_fds[queue]);
+}
+
 void virtio_interrupt(VirtioDevice *device, unsigned queue) {
-  if (!needs_reset(device) && virtqueue_needs_interrupt(&device->queues[queue]))
-    device->transport_ops->queue_interrupt(device->transport, queue);
+  if (needs_reset(device) || !virtqueue_needs_interrupt(&device->queues[queue]))
+    return;
+  device_watch_interrupt(device->watch, device->name, queue);
+  device->transport_ops->queue_interrupt(device->transport, queue);
 }
 
 void virtio_fail(VirtioDevice *device, const char *why) {

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/device-watch.h"
 #include "devices/guest-memory.h"
 #include "devices/io-thread.h"
 #include "devices/virtio/virtqueue.h"
@@ -80,6 +81,7 @@ struct VirtioDevice {
   bool failure_logged;  /* I/O thread */
   const VirtioTransportOps *transport_ops;
   void *transport;
+  DeviceWatch *watch; /* NULL: nobody counts; set before the device is used */
 };
 
 /*
@@ -97,6 +99,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioDevice, virtio_device_free)
 int virtio_pop(VirtioDevice *device, unsigned queue, VirtChain *chain);
 void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t written);
 void virtio_interrupt(VirtioDevice *device, unsigned queue); /* after pushes; only if the driver wants one */
+/* Has the queue's notify called once more, after what else the thread has to do. */
+void virtio_notify_again(VirtioDevice *device, unsigned queue);
 /* The guest broke a rule of the device type: NEEDS_RESET, and its queues are not served until reset. WHY is logged once. */
 void virtio_fail(VirtioDevice *device, const char *why);
 /* The configuration space changed: new generation, configuration interrupt. Any thread. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # PSCI answered by eret: Linux brings CPUs up, takes them down and up again, reboots and powers off by it.
-# limit: 300
+# limit: 600
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 

@@ -15,7 +15,7 @@
 #   check NAME COMMAND...          passes when the command succeeds
 #   skip NAME REASON               skip_all REASON
 #
-#   run_eret [--timeout S] OPTION...           eret run OPTION..., until it ends; killed after S seconds (90)
+#   run_eret [--timeout S] OPTION...           eret run OPTION..., until it ends; killed after S seconds (200)
 #   start_eret OPTION...                       the same in the background
 #   boot TEST[,ARGUMENT]... OPTION...          run_eret, with Debian's kernel ($kernel, 6.12) and what its initramfs has to do
 #   start_boot TEST[,ARGUMENT]... OPTION...
@@ -94,7 +94,7 @@ new_guest() {
 }
 
 run_eret() {
-    limit=90
+    limit=200
     if [ "$1" = --timeout ]; then
         limit=$2
         shift 2

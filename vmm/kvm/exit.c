@@ -8,6 +8,7 @@
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/trace/esr.h"
+#include "vmm/trace/exit-reason.h"
 
 typedef Verdict (*ExitHandler)(Vcpu *vcpu);
 
@@ -23,18 +24,29 @@ Verdict exit_fail(Vcpu *vcpu, const char *format, ...) {
   return VERDICT_FAIL;
 }
 
+/* The guest's first sign of life. */
+static void note_first_exit(Vcpu *vcpu) {
+  if (!timeline_has(vcpu->timeline, PHASE_FIRST_EXIT))
+    timeline_add(vcpu->timeline, PHASE_FIRST_EXIT);
+}
+
 static Verdict exit_mmio(Vcpu *vcpu) {
   struct kvm_run *run = vcpu->run;
   uint64_t value = 0;
 
   if (run->mmio.len > sizeof value)
     return exit_fail(vcpu, "KVM reports an access of %u bytes at 0x%" PRIx64, run->mmio.len, (uint64_t)run->mmio.phys_addr);
+  note_first_exit(vcpu);
   if (run->mmio.is_write) {
     memcpy(&value, run->mmio.data, run->mmio.len);
     bus_write(vcpu->bus, run->mmio.phys_addr, run->mmio.len, value);
   } else {
     value = bus_read(vcpu->bus, run->mmio.phys_addr, run->mmio.len);
     memcpy(run->mmio.data, &value, run->mmio.len);
+  }
+  if (vcpu->watch) {
+    const char *reg, *device = bus_name(vcpu->bus, run->mmio.phys_addr, &reg);
+    vcpu_watch_mmio(vcpu->watch, device, reg, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write, value);
   }
   return VERDICT_CONTINUE;
 }
@@ -55,7 +67,10 @@ static Verdict exit_hypercall(Vcpu *vcpu) {
   for (unsigned n = 1; n <= service->n_args; n++)
     if (!reg_get(vcpu->fd, REG_X(n), &call.x[n]))
       return exit_fail(vcpu, "cannot read x%u for hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
+  note_first_exit(vcpu);
   HypercallOutcome outcome = hypercalls_call(vcpu->hypercalls, service, &call);
+  if (vcpu->watch)
+    vcpu_watch_hypercall(vcpu->watch, service->name, call.function, call.door == HYPERCALL_BY_SMC, call.x[0]);
   for (unsigned n = 0; outcome == HYPERCALL_RETURN && n < service->n_results; n++)
     if (!reg_set(vcpu->fd, REG_X(n), call.x[n]))
       return exit_fail(vcpu, "cannot write x%u of hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
@@ -63,13 +78,17 @@ static Verdict exit_hypercall(Vcpu *vcpu) {
 }
 
 static Verdict exit_system_event(Vcpu *vcpu) {
-  switch (vcpu->run->system_event.type) {
+  uint32_t type = vcpu->run->system_event.type;
+
+  if (vcpu->watch)
+    vcpu_watch_system_event(vcpu->watch, system_event_name(type));
+  switch (type) {
   case KVM_SYSTEM_EVENT_SHUTDOWN:
     return VERDICT_POWER_OFF;
   case KVM_SYSTEM_EVENT_RESET:
     return VERDICT_RESET;
   default:
-    return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", vcpu->run->system_event.type);
+    return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", type);
   }
 }
 

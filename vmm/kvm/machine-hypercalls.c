@@ -41,6 +41,7 @@ static void sink_mark(void *opaque, uint64_t number, const char *name, size_t si
   g_autofree char *text = g_strndup(name, size);
   g_autofree char *printable = g_strescape(text, NULL);
 
+  timeline_mark(calls->timeline, number, printable, (uint64_t)monotonic_ns);
   if (may_tell(calls))
     g_message("mark %" G_GUINT64_FORMAT "%s%s at %.6f s", number, *printable ? " " : "", printable, seconds(calls, monotonic_ns));
 }
@@ -48,6 +49,7 @@ static void sink_mark(void *opaque, uint64_t number, const char *name, size_t si
 static void sink_ready(void *opaque, int64_t monotonic_ns) {
   MachineHypercalls *calls = opaque;
 
+  timeline_add(calls->timeline, PHASE_READY);
   if (may_tell(calls))
     g_message("ready at %.6f s", seconds(calls, monotonic_ns));
 }
@@ -91,11 +93,12 @@ static bool connect_peers(MachineHypercalls *calls, GError **error) {
 }
 
 bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, const GuestMemory *memory, CharBackend *console,
-                             GError **error) {
+                             Timeline *timeline, GError **error) {
   *calls = (MachineHypercalls){
       .config = config,
       .memory = memory,
       .console = console,
+      .timeline = timeline,
       .peers = g_ptr_array_new_with_free_func(free_peer),
       .start_ns = g_get_monotonic_time() * NS_PER_US,
   };

@@ -6,11 +6,13 @@
 #include "vmm/board.h"
 #include "vmm/hypercall/hypercall.h"
 #include "vmm/hypercall/psci.h"
+#include "vmm/trace/timeline.h"
 
 typedef struct {
   const Config *config;
   const GuestMemory *memory;
   CharBackend *console; /* where eret_write goes */
+  Timeline *timeline;   /* where marks and the ready signal go */
   GArray *plan;         /* of SmcccRange */
   GPtrArray *peers;     /* of HypercallPeer: over all boots */
   int64_t start_ns;     /* CLOCK_MONOTONIC, of the process's machine: marks are told from there */
@@ -23,7 +25,7 @@ typedef struct {
 
 /* Connects to the services outside the process. FILTER: whether the kernel can forward; where it cannot and the user asked for it, an error. */
 bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, const GuestMemory *memory, CharBackend *console,
-                             GError **error);
+                             Timeline *timeline, GError **error);
 void machine_hypercalls_clear(MachineHypercalls *calls);
 
 /* A new set of services for a boot; the one before ends with machine_hypercalls_end_boot. */

@@ -15,11 +15,13 @@
 #include "devices/virtio/console.h"
 #include "vmm/boot/boot.h"
 #include "vmm/clock-host.h"
+#include "vmm/console-watch.h"
 #include "vmm/control.h"
 #include "vmm/kvm/gic.h"
 #include "vmm/kvm/irq.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/machine-hypercalls.h"
+#include "vmm/kvm/machine-trace.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/smccc.h"
 #include "vmm/kvm/vcpu.h"
@@ -39,8 +41,10 @@ struct Machine {
   GuestMemory memory;
   Clock *clock;
   CharBackend *terminal;
+  CharBackend *console; /* in front of the terminal: what devices write to */
   Irq *irq;
   MachineHypercalls calls;
+  MachineTrace trace;
   Platform *platform;
 
   /* One boot. */
@@ -103,6 +107,7 @@ static bool create_vcpus(Machine *machine, GError **error) {
   for (unsigned i = 0; i < n; i++)
     if (!vcpu_init(&machine->vcpus[i], error))
       return false;
+  machine_trace_begin_boot(&machine->trace, machine->vcpus, n, machine->vm_fd);
   return check_page_size(machine, error);
 }
 
@@ -130,11 +135,21 @@ static bool begin_hypercalls(Machine *machine, GError **error) {
          (!machine->kvm.smccc_filter || smccc_filter_install(machine->vm_fd, machine->calls.plan, error));
 }
 
-static bool boot(Machine *machine, GError **error) {
+static bool create_objects(Machine *machine, GError **error) {
   machine->vm_fd = kvm_create_vm(&machine->kvm, machine->board->ipa_bits, error);
   return machine->vm_fd >= 0 && kvm_map_memory(machine->vm_fd, &machine->memory, error) && begin_hypercalls(machine, error) &&
          create_vcpus(machine, error) && gic_create(&machine->gic, machine->vm_fd, machine->board, error) &&
-         irq_connect(machine->irq, machine->vm_fd, error) && load_guest(machine, error) && start_vcpus(machine, error);
+         irq_connect(machine->irq, machine->vm_fd, error);
+}
+
+static bool boot(Machine *machine, GError **error) {
+  if (!create_objects(machine, error))
+    return false;
+  timeline_add(machine->trace.timeline, PHASE_KVM_OBJECTS_MADE);
+  if (!load_guest(machine, error))
+    return false;
+  timeline_add(machine->trace.timeline, PHASE_KERNEL_LOADED);
+  return start_vcpus(machine, error);
 }
 
 static void stop_vcpus(Machine *machine) {
@@ -152,6 +167,7 @@ static void unboot(Machine *machine) {
   platform_reset(machine->platform);
   platform_resume(machine->platform);
   irq_disconnect(machine->irq);
+  machine_trace_end_boot(&machine->trace);
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
     vcpu_destroy(&machine->vcpus[i]);
   g_clear_pointer(&machine->vcpus, g_free);
@@ -169,6 +185,7 @@ static void end(Machine *machine, MachineEnd how) {
     return;
   machine->stopping = true;
   machine->end = how;
+  timeline_add(machine->trace.timeline, PHASE_GUEST_END);
   g_main_loop_quit(machine->loop);
 }
 
@@ -177,6 +194,7 @@ static void reboot(Machine *machine) {
     end(machine, MACHINE_RESET);
     return;
   }
+  timeline_add(machine->trace.timeline, PHASE_REBOOT);
   unboot(machine);
   /* What another vCPU asked for at the same moment was of the boot that is over. */
   g_mutex_lock(&machine->lock);
@@ -280,10 +298,17 @@ static void control_resized(void *opaque) {
   resize_console(opaque);
 }
 
+static void control_report(void *opaque) {
+  Machine *machine = opaque;
+
+  machine_trace_print(&machine->trace, machine->platform);
+}
+
 static const ControlOps control_ops = {
     .power_button = control_power_button,
     .stop = control_stop,
     .resized = control_resized,
+    .report = control_report,
 };
 
 static void terminal_event(TerminalEvent event, void *opaque) {
@@ -325,14 +350,17 @@ static bool assemble(Machine *machine, GError **error) {
   machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, terminal_event, machine, error);
   if (!machine->terminal)
     return false;
-  if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, &machine->memory, machine->terminal, error))
+  machine->console = console_watch_new(machine->terminal, machine->trace.timeline);
+  if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, &machine->memory, machine->console,
+                               machine->trace.timeline, error))
     return false;
   machine->host = (PlatformHost){
       .irq_line = machine_irq_line,
       .msi = irq_msi(machine->irq),
       .doorbells = irq_doorbells(machine->irq),
       .clock = machine->clock,
-      .console = machine->terminal,
+      .console = machine->console,
+      .watch = machine_trace_devices(&machine->trace),
       .memory = &machine->memory,
       .hypercall = doorbell_call,
       .hypercall_info =
@@ -343,7 +371,11 @@ static bool assemble(Machine *machine, GError **error) {
           },
   };
   machine->platform = platform_new(machine->board, &machine->host, error);
-  return machine->platform != NULL;
+  if (!machine->platform)
+    return false;
+  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel->description);
+  timeline_add(machine->trace.timeline, PHASE_DEVICES_MADE);
+  return true;
 }
 
 Machine *machine_new(const Config *config, GError **error) {
@@ -354,7 +386,7 @@ Machine *machine_new(const Config *config, GError **error) {
   machine->vm_fd = -1;
   machine->gic = (Gic){-1, -1};
   g_mutex_init(&machine->lock);
-  if (!plan(machine, error) || !assemble(machine, error))
+  if (!machine_trace_init(&machine->trace, config, error) || !plan(machine, error) || !assemble(machine, error))
     return NULL;
   vcpu_install_kick_signal();
   return g_steal_pointer(&machine);
@@ -370,6 +402,7 @@ void machine_free(Machine *machine) {
     terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   platform_free(machine->platform);
   machine_hypercalls_clear(&machine->calls);
+  char_backend_free(machine->console);
   char_backend_free(machine->terminal);
   irq_free(machine->irq);
   clock_host_free(machine->clock);
@@ -377,6 +410,7 @@ void machine_free(Machine *machine) {
   boot_files_close(&machine->files);
   board_free(machine->board);
   kvm_close(&machine->kvm);
+  machine_trace_clear(&machine->trace);
   g_clear_error(&machine->failure);
   g_free(machine->pending_failure);
   g_mutex_clear(&machine->lock);
@@ -385,6 +419,16 @@ void machine_free(Machine *machine) {
 
 int machine_exit_code(const Machine *machine) {
   return machine->exit_code;
+}
+
+/* What the flags asked for, at the end. */
+static void report(Machine *machine) {
+  g_autoptr(GError) error = NULL;
+
+  if (machine->config->stats)
+    machine_trace_print(&machine->trace, machine->platform);
+  if (!machine_trace_finish(&machine->trace, &error))
+    g_warning("--record: %s", error->message);
 }
 
 MachineEnd machine_run(Machine *machine, GError **error) {
@@ -397,9 +441,11 @@ MachineEnd machine_run(Machine *machine, GError **error) {
     end(machine, MACHINE_FAILED);
   stop_vcpus(machine);
   platform_pause(machine->platform);
+  timeline_add(machine->trace.timeline, PHASE_ENDED);
   terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   g_clear_pointer(&machine->control, control_free);
   g_clear_pointer(&machine->loop, g_main_loop_unref);
+  report(machine);
   if (machine->failure)
     g_propagate_error(error, g_steal_pointer(&machine->failure));
   return machine->end;

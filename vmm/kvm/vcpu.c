@@ -90,12 +90,18 @@ static Verdict run(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
 
   while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop)) {
-    int result = ioctl(vcpu->fd, KVM_RUN, 0);
-    if (result == 0)
+    if (vcpu->watch)
+      vcpu_watch_enter(vcpu->watch);
+    int error = ioctl(vcpu->fd, KVM_RUN, 0) == 0 ? 0 : errno;
+    if (vcpu->watch)
+      vcpu_watch_return(vcpu->watch, vcpu->run->exit_reason, error);
+    if (error == 0)
       verdict = exit_dispatch(vcpu);
-    else if (errno != EINTR && errno != EAGAIN)
-      verdict = exit_run_failed(vcpu, errno);
+    else if (error != EINTR && error != EAGAIN)
+      verdict = exit_run_failed(vcpu, error);
   }
+  if (vcpu->watch)
+    vcpu_watch_end(vcpu->watch);
   return verdict;
 }
 
@@ -124,6 +130,10 @@ static gpointer vcpu_thread(gpointer data) {
   Verdict verdict = vcpu->psci && vcpu->index > 0 ? VERDICT_CPU_OFF : VERDICT_CONTINUE;
 
   __atomic_store_n(&vcpu->handle, pthread_self(), __ATOMIC_SEQ_CST);
+  if (vcpu->watch)
+    vcpu_watch_begin(vcpu->watch);
+  if (vcpu->index == 0)
+    timeline_add(vcpu->timeline, PHASE_FIRST_INSTRUCTION);
   if (verdict == VERDICT_CONTINUE)
     verdict = run(vcpu);
   while (verdict == VERDICT_CPU_OFF && wait_until_on(vcpu, &verdict))

@@ -9,6 +9,8 @@
 #include "devices/bus.h"
 #include "vmm/hypercall/psci.h"
 #include "vmm/kvm/abi.h"
+#include "vmm/trace/timeline.h"
+#include "vmm/trace/vcpu-watch.h"
 
 /* What is to happen after an exit. */
 typedef enum {
@@ -30,6 +32,8 @@ struct Vcpu {
   Bus *bus;
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */
+  Timeline *timeline;
+  VcpuWatch *watch; /* NULL: nobody counts or records */
   /* Called on the vCPU's thread with the verdict that ended it, never VERDICT_CONTINUE. */
   void (*ended)(Vcpu *vcpu, Verdict verdict, void *opaque);
   void *opaque;

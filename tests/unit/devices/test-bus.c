@@ -385,6 +385,31 @@ static void test_threads(void) {
   fixture_clear(&f);
 }
 
+static const char *probe_register(const Device *device, uint64_t offset) {
+  return offset == 4 ? "FOUR" : NULL;
+}
+
+static const char *probe_part(const Device *device, uint64_t offset) {
+  return offset >= 0x800 ? "behind it" : NULL;
+}
+
+static void test_name(void) {
+  static const DeviceOps named = {.name = "named", .access_sizes = ACCESS_ANY, .register_name = probe_register, .part_name = probe_part};
+  const char *reg;
+  Fixture f;
+
+  fixture_init(&f, &named);
+  bus_seal(f.bus);
+  g_assert_cmpstr(bus_name(f.bus, BASE + 4, &reg), ==, f.probe.device.name);
+  g_assert_cmpstr(reg, ==, "FOUR");
+  g_assert_cmpstr(bus_name(f.bus, BASE + 8, &reg), ==, f.probe.device.name);
+  g_assert_cmpstr(reg, ==, "");
+  g_assert_cmpstr(bus_name(f.bus, BASE + 0x800, &reg), ==, "behind it");
+  g_assert_null(bus_name(f.bus, BASE + SIZE, &reg));
+  g_assert_cmpstr(reg, ==, "");
+  fixture_clear(&f);
+}
+
 static void test_add_after_seal(void) {
   if (g_test_subprocess()) {
     DeviceSlot slot = {.base = 0x1000, .size = 0x1000};
@@ -410,6 +435,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/bus/odd-sizes", test_odd_sizes);
   g_test_add_func("/bus/unclaimed", test_unclaimed);
   g_test_add_func("/bus/log-is-bounded", test_log_is_bounded);
+  g_test_add_func("/bus/name", test_name);
   g_test_add_func("/bus/empty", test_empty);
   g_test_add_func("/bus/many", test_many);
   g_test_add_func("/bus/threads", test_threads);

@@ -28,7 +28,7 @@ static GPtrArray *options_in_help(void) {
   g_auto(GStrv) lines = g_strsplit(help, "\n", -1);
   for (char **line = lines; *line; line++) {
     if (g_str_has_prefix(*line, "  --"))
-      g_ptr_array_add(names, g_strndup(*line + 2, strcspn(*line + 2, " ")));
+      g_ptr_array_add(names, g_strndup(*line + 2, strcspn(*line + 2, " [")));
   }
   guint count = 0;
   for (const ConfigOption *option = config_options; option->name; option++)

@@ -105,6 +105,14 @@ static void test_relative_paths(void) {
   g_assert_cmpstr(disk(config, 2)->serial, ==, "s");
 }
 
+static void test_stats(void) {
+  g_autoptr(Config) alone = accept("dir/vm.json", "{ \"stats\": true, \"dry-run\": true }", NULL);
+  g_assert_cmpstr(alone->stats, ==, CONFIG_STATS_STDERR);
+  g_autoptr(Config) file = accept("dir/vm.json", "{ \"stats\": \"s.json\", \"record\": \"r.rec\", \"dry-run\": true }", NULL);
+  g_assert_cmpstr(file->stats, ==, "dir/s.json");
+  g_assert_cmpstr(file->record, ==, "dir/r.rec");
+}
+
 static void test_precedence(void) {
   const char *json =
       "{ \"cpus\": 2, \"memory\": \"64M\", \"reboot\": false, \"rng\": true, \"disk\": [\"a.img\", \"b.img\"], \"dry-run\": true }";
@@ -296,6 +304,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/every-key", test_every_key);
   g_test_add_func("/config-json/equal-forms", test_equal_forms);
   g_test_add_func("/config-json/relative-paths", test_relative_paths);
+  g_test_add_func("/config-json/stats", test_stats);
   g_test_add_func("/config-json/precedence", test_precedence);
   g_test_add_func("/config-json/two-files", test_two_files);
   g_test_add_func("/config-json/keys", test_keys);

@@ -112,6 +112,22 @@ static void test_opposites(void) {
   g_assert_false(other->dry_run);
 }
 
+/* A value that may be left out follows behind an equals sign only: what stands next is an argument of its own. */
+static void test_stats(void) {
+  g_autoptr(Config) none = parse("--dry-run", NULL);
+  g_assert_null(none->stats);
+  g_assert_null(none->record);
+  g_assert_cmpuint(none->record_limit, ==, 1 << 30);
+  g_autoptr(Config) alone = parse("--stats", "--dry-run", NULL);
+  g_assert_cmpstr(alone->stats, ==, CONFIG_STATS_STDERR);
+  g_autoptr(Config) file = parse("--dry-run", "--stats=a.json", "--record", "x.rec", "--record-limit", "8M", NULL);
+  g_assert_cmpstr(file->stats, ==, "a.json");
+  g_assert_cmpstr(file->record, ==, "x.rec");
+  g_assert_cmpuint(file->record_limit, ==, 8 << 20);
+  refuse("unexpected argument 'a.json'; did you mean --config a.json?", "--dry-run", "--stats", "a.json", NULL);
+  refuse("--stats: must not be empty", "--dry-run", "--stats=", NULL);
+}
+
 static void test_end_of_options(void) {
   g_autoptr(Config) config = parse("--dry-run", "--", NULL);
   g_assert_true(config->dry_run);
@@ -437,6 +453,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/defaults", test_defaults);
   g_test_add_func("/config/every-option", test_every_option);
   g_test_add_func("/config/opposites", test_opposites);
+  g_test_add_func("/config/stats", test_stats);
   g_test_add_func("/config/end-of-options", test_end_of_options);
   g_test_add_func("/config/help", test_help);
   g_test_add_func("/config/unknown", test_unknown);

@@ -7,7 +7,7 @@
 
 typedef struct {
   bool has_button;
-  unsigned presses, releases, stops, resizes;
+  unsigned presses, releases, stops, resizes, reports;
   char why[100];
 } Record;
 
@@ -29,7 +29,11 @@ static void resized(void *opaque) {
   ((Record *)opaque)->resizes++;
 }
 
-static const ControlOps ops = {power_button, stop, resized};
+static void report(void *opaque) {
+  ((Record *)opaque)->reports++;
+}
+
+static const ControlOps ops = {power_button, stop, resized, report};
 
 /* Runs the main loop until *COUNT is at least 1. */
 static void wait_for(const unsigned *count) {

@@ -72,6 +72,35 @@ static void echo(Fixture *f, unsigned queue, uint16_t head, const char *text) {
   g_assert_cmpstr(fake_answer(&f->driver[queue], head), ==, text);
 }
 
+/* Somebody who counts. */
+typedef struct {
+  DeviceWatch watch; /* first */
+  gint doorbells, interrupts;
+} Counter;
+
+static void count_doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
+  g_atomic_int_add(&((Counter *)watch)->doorbells, (gint)rings);
+}
+
+static void count_interrupt(DeviceWatch *watch, const char *device, unsigned vector) {
+  g_atomic_int_inc(&((Counter *)watch)->interrupts);
+}
+
+/* The guest's rings count; those by which a device wakes itself do not. */
+static void test_watch(Fixture *f, gconstpointer data) {
+  Counter counter = {.watch = {.doorbell = count_doorbell, .interrupt = count_interrupt}};
+
+  f->device->watch = &counter.watch;
+  go_live(f, 0);
+  echo(f, 0, 0, "one");
+  echo(f, 0, 1, "two");
+  echo(f, 1, 0, "three");
+  virtio_device_pause(f->device); /* the thread has seen everything */
+  g_assert_cmpint(g_atomic_int_get(&counter.doorbells), ==, 3);
+  g_assert_cmpint(g_atomic_int_get(&counter.interrupts), ==, f->queue_interrupts[0] + f->queue_interrupts[1]);
+  virtio_device_resume(f->device);
+}
+
 static void test_features(Fixture *f, gconstpointer data) {
   g_assert_cmphex(virtio_get_device_features(f->device, 0), ==, LOOPBACK_FEATURE | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX);
   g_assert_cmphex(virtio_get_device_features(f->device, 1), ==, (VIRTIO_F_VERSION_1 | LOOPBACK_FEATURE_HI) >> 32);
@@ -432,6 +461,7 @@ static void test_life(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  ADD("watch", test_watch);
   ADD("features", test_features);
   ADD("features-refused", test_features_refused);
   ADD("features-fixed", test_features_fixed);

@@ -1,0 +1,187 @@
+/*
+ * The trace instance: /sys/kernel/tracing/instances/eret-PID. Its clock is CLOCK_MONOTONIC ("mono"), its filter is a list of threads: this one, and by
+ * the option event-fork whatever it makes. An instance outlives the process that made it if that is killed outright, so those of processes that are
+ * gone are removed first.
+ *
+ * Locks: `lock` guards the table of vCPU threads; the rest is the recorder thread's.
+ */
+#include "vmm/trace/kernel-events.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "vmm/trace/kernel-decode.h"
+#include "vmm/trace/recording.h"
+
+#define INSTANCE_PREFIX "eret-"
+/* KiB of the kernel's buffer: for each CPU, as long as there are not very many. */
+#define BUFFER_KIB_CPU 8192
+#define BUFFER_KIB_MIN 512
+#define BUFFER_KIB_ALL 131072
+
+struct KernelEvents {
+  struct tracefs_instance *instance;
+  struct tep_handle *tep;
+  KernelDecoder *decoder;
+  GMutex lock;
+  GHashTable *vcpus; /* thread ID -> index + 1 */
+  uint64_t missed;   /* what the reader was told of losses */
+  void (*take)(void *opaque, const TraceRecord *record);
+  void *opaque;
+};
+
+static bool fail(GError **error, const char *what) {
+  const char *cure =
+      errno == EACCES || errno == EPERM ? "; only root may trace the kernel: run eret as root, or let your user into tracefs" : "";
+  g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "%s: %s%s", what, g_strerror(errno), cure);
+  return false;
+}
+
+/* An instance whose process is gone. The name is as we give them: eret-PID. */
+static int remove_stale(const char *name, void *context) {
+  if (!g_str_has_prefix(name, INSTANCE_PREFIX))
+    return 0;
+  long pid = strtol(name + strlen(INSTANCE_PREFIX), NULL, 10);
+  if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
+    return 0;
+  struct tracefs_instance *instance = tracefs_instance_create(name); /* opens it: it is there */
+  if (instance) {
+    tracefs_instance_destroy(instance);
+    tracefs_instance_free(instance);
+  }
+  return 0;
+}
+
+static bool write_file(KernelEvents *events, const char *file, const char *text, GError **error) {
+  errno = 0;
+  if (tracefs_instance_file_write(events->instance, file, text) >= 0)
+    return true;
+  g_autofree char *what = g_strdup_printf("cannot write '%s' to tracefs %s", text, file);
+  return fail(error, what);
+}
+
+static bool set_up(KernelEvents *events, GError **error) {
+  long cpus = MAX(1, sysconf(_SC_NPROCESSORS_CONF));
+  long kib = CLAMP(BUFFER_KIB_ALL / cpus, BUFFER_KIB_MIN, BUFFER_KIB_CPU);
+  g_autofree char *thread = g_strdup_printf("%ld", (long)syscall(SYS_gettid));
+  unsigned enabled = 0;
+
+  errno = 0;
+  if (tracefs_instance_set_buffer_size(events->instance, (size_t)kib, -1) < 0)
+    return fail(error, "cannot size the kernel's trace buffer");
+  if (!write_file(events, "trace_clock", "mono", error) || !write_file(events, "options/event-fork", "1", error) ||
+      !write_file(events, "set_event_pid", thread, error))
+    return false;
+  for (unsigned i = 0; kernel_event_names[i]; i++)
+    enabled += tracefs_event_enable(events->instance, "kvm", kernel_event_names[i]) == 0;
+  if (enabled == 0)
+    return fail(error, "the kernel has no tracepoints of KVM");
+  return write_file(events, "tracing_on", "1", error);
+}
+
+static bool open_instance(KernelEvents *events, GError **error) {
+  static const char *const systems[] = {"kvm", NULL};
+  g_autofree char *name = g_strdup_printf(INSTANCE_PREFIX "%ld", (long)getpid());
+
+  errno = 0;
+  const char *directory = tracefs_tracing_dir();
+  if (!directory) {
+    errno = errno ? errno : ENOENT;
+    return fail(error, "tracefs is not mounted; mount -t tracefs nodev /sys/kernel/tracing");
+  }
+  if (access(directory, R_OK | X_OK) != 0)
+    return fail(error, directory);
+  tracefs_instances_walk(remove_stale, NULL);
+  errno = 0;
+  events->instance = tracefs_instance_create(name);
+  if (!events->instance)
+    return fail(error, "cannot make an instance of the kernel's trace facilities (tracefs instances/)");
+  errno = 0;
+  events->tep = tracefs_local_events_system(directory, systems);
+  if (!events->tep)
+    return fail(error, "cannot read what KVM's tracepoints look like (tracefs events/kvm)");
+  events->decoder = kernel_decoder_new(events->tep);
+  return set_up(events, error);
+}
+
+KernelEvents *kernel_events_open(GError **error) {
+  KernelEvents *events = g_new0(KernelEvents, 1);
+
+  g_mutex_init(&events->lock);
+  events->vcpus = g_hash_table_new(NULL, NULL);
+  if (open_instance(events, error))
+    return events;
+  kernel_events_free(events);
+  return NULL;
+}
+
+void kernel_events_free(KernelEvents *events) {
+  if (!events)
+    return;
+  if (events->instance) {
+    tracefs_instance_destroy(events->instance);
+    tracefs_instance_free(events->instance);
+  }
+  kernel_decoder_free(events->decoder);
+  tep_free(events->tep);
+  g_hash_table_unref(events->vcpus);
+  g_mutex_clear(&events->lock);
+  g_free(events);
+}
+
+void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
+  g_mutex_lock(&events->lock);
+  g_hash_table_insert(events->vcpus, GINT_TO_POINTER((int)syscall(SYS_gettid)), GUINT_TO_POINTER(index + 1));
+  g_mutex_unlock(&events->lock);
+}
+
+void kernel_events_stop(KernelEvents *events) {
+  tracefs_trace_off(events->instance);
+}
+
+static int take_event(struct tep_event *event, struct tep_record *raw, int cpu, void *context) {
+  KernelEvents *events = context;
+  TraceRecord record;
+
+  if (raw->missed_events > 0)
+    events->missed += (uint64_t)raw->missed_events;
+  if (!kernel_decode(events->decoder, event->id, raw, &record))
+    return 0;
+  g_mutex_lock(&events->lock);
+  unsigned place = GPOINTER_TO_UINT(g_hash_table_lookup(events->vcpus, GINT_TO_POINTER(tep_data_pid(events->tep, raw))));
+  g_mutex_unlock(&events->lock);
+  if (place)
+    record.vcpu = (uint16_t)(place - 1);
+  events->take(events->opaque, &record);
+  return 0;
+}
+
+void kernel_events_drain(KernelEvents *events, void (*take)(void *opaque, const TraceRecord *record), void *opaque) {
+  events->take = take;
+  events->opaque = opaque;
+  tracefs_iterate_raw_events(events->tep, events->instance, NULL, 0, take_event, events);
+}
+
+/* per_cpu/cpuN/stats has lines "overrun: N" and "dropped events: N". */
+uint64_t kernel_events_lost(KernelEvents *events) {
+  static const char *const lines[] = {"\noverrun: ", "\ndropped events: "};
+  long cpus = sysconf(_SC_NPROCESSORS_CONF);
+  uint64_t lost = 0;
+
+  for (long cpu = 0; cpu < cpus; cpu++) {
+    g_autofree char *file = g_strdup_printf("per_cpu/cpu%ld/stats", cpu);
+    char *text = tracefs_instance_file_read(events->instance, file, NULL); /* malloc's */
+    for (unsigned i = 0; text && i < G_N_ELEMENTS(lines); i++) {
+      const char *found = strstr(text, lines[i]);
+      lost += found ? g_ascii_strtoull(found + strlen(lines[i]), NULL, 10) : 0;
+    }
+    free(text);
+  }
+  return MAX(lost, events->missed);
+}

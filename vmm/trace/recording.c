@@ -1,0 +1,271 @@
+/*
+ * Recordings in memory, and their reading from a file. A file may come from anywhere: each number in it is checked before it is used, and a file
+ * that was cut off (the recorder was killed, the disk was full) is read as far as it goes.
+ *
+ * No locks: a recording belongs to who made it.
+ */
+#include "vmm/trace/recording.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/trace/recording-file.h"
+
+G_DEFINE_QUARK(eret_recording_error, recording_error)
+
+Recording *recording_new(void) {
+  Recording *recording = g_new0(Recording, 1);
+
+  recording->records = g_array_new(FALSE, FALSE, sizeof(TraceRecord));
+  recording->texts = g_ptr_array_new_with_free_func(g_free);
+  recording->regions = g_array_new(FALSE, FALSE, sizeof(TraceRegion));
+  recording->facts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_ptr_array_add(recording->texts, g_strdup(""));
+  return recording;
+}
+
+void recording_free(Recording *recording) {
+  if (!recording)
+    return;
+  g_array_unref(recording->records);
+  g_ptr_array_unref(recording->texts);
+  g_array_unref(recording->regions);
+  g_hash_table_unref(recording->facts);
+  g_free(recording);
+}
+
+TraceString recording_text(Recording *recording, const char *text) {
+  if (!text)
+    return 0;
+  for (unsigned i = 0; i < recording->texts->len; i++)
+    if (g_strcmp0(g_ptr_array_index(recording->texts, i), text) == 0)
+      return i;
+  g_ptr_array_add(recording->texts, g_strdup(text));
+  return recording->texts->len - 1;
+}
+
+void recording_add(Recording *recording, const TraceRecord *record) {
+  g_array_append_val(recording->records, *record);
+}
+
+void recording_add_region(Recording *recording, const char *name, uint64_t base, uint64_t size) {
+  TraceRegion region = {.name = recording_text(recording, name), .base = base, .size = size};
+  g_array_append_val(recording->regions, region);
+}
+
+void recording_set_fact(Recording *recording, const char *key, const char *value) {
+  g_hash_table_replace(recording->facts, g_strdup(key), g_strdup(value));
+}
+
+const char *recording_get_text(const Recording *recording, TraceString text) {
+  const char *found = text < recording->texts->len ? g_ptr_array_index(recording->texts, text) : NULL;
+  return found ? found : "";
+}
+
+const char *recording_fact(const Recording *recording, const char *key) {
+  return g_hash_table_lookup(recording->facts, key);
+}
+
+const TraceRegion *recording_region(const Recording *recording, uint64_t address) {
+  for (unsigned i = 0; i < recording->regions->len; i++) {
+    const TraceRegion *region = &g_array_index(recording->regions, TraceRegion, i);
+    if (address >= region->base && address - region->base < region->size)
+      return region;
+  }
+  return NULL;
+}
+
+/* Sorting. The buffers of a recording are each in order already; qsort keeps no order of equals, so the place where one came from decides. */
+
+typedef struct {
+  uint64_t time;
+  guint index;
+} SortKey;
+
+static int compare_keys(const void *a, const void *b) {
+  const SortKey *left = a, *right = b;
+  if (left->time != right->time)
+    return left->time < right->time ? -1 : 1;
+  return left->index < right->index ? -1 : 1;
+}
+
+static bool is_sorted(const GArray *records) {
+  for (guint i = 1; i < records->len; i++)
+    if (g_array_index(records, TraceRecord, i).time < g_array_index(records, TraceRecord, i - 1).time)
+      return false;
+  return true;
+}
+
+void recording_finish(Recording *recording) {
+  guint n = recording->records->len;
+
+  if (is_sorted(recording->records))
+    return;
+  g_autofree SortKey *keys = g_new(SortKey, n);
+  for (guint i = 0; i < n; i++)
+    keys[i] = (SortKey){g_array_index(recording->records, TraceRecord, i).time, i};
+  qsort(keys, n, sizeof *keys, compare_keys);
+  GArray *sorted = g_array_sized_new(FALSE, FALSE, sizeof(TraceRecord), n);
+  for (guint i = 0; i < n; i++)
+    g_array_append_val(sorted, g_array_index(recording->records, TraceRecord, keys[i].index));
+  g_array_unref(recording->records);
+  recording->records = sorted;
+}
+
+/* Reading. */
+
+typedef struct {
+  const char *path;
+  const uint8_t *bytes;
+  size_t size, at;
+} Source;
+
+/* The N bytes at *AT of DATA, or NULL when there are not so many; moves on. */
+static const uint8_t *take(const uint8_t *data, size_t size, size_t *at, size_t n) {
+  if (n > size - *at)
+    return NULL;
+  const uint8_t *taken = data + *at;
+  *at += n;
+  return taken;
+}
+
+/* Texts are numbered in the order they were met, but a hostile file may say anything. Returns what is wrong, or NULL. */
+static const char *load_texts(Recording *recording, const uint8_t *data, size_t size) {
+  size_t at = 0;
+
+  while (at < size) {
+    uint32_t head[2];
+    const uint8_t *bytes = take(data, size, &at, sizeof head);
+    if (!bytes)
+      return "a text without its length";
+    memcpy(head, bytes, sizeof head);
+    bytes = head[1] <= RECORDING_TEXT_MAX ? take(data, size, &at, head[1]) : NULL;
+    if (!bytes || head[0] == 0 || head[0] > RECORDING_TEXTS_MAX)
+      return "a text with an impossible number or length";
+    if (head[0] >= recording->texts->len)
+      g_ptr_array_set_size(recording->texts, (int)head[0] + 1);
+    g_free(g_ptr_array_index(recording->texts, head[0]));
+    g_ptr_array_index(recording->texts, head[0]) = g_utf8_make_valid((const char *)bytes, head[1]);
+  }
+  return NULL;
+}
+
+static const char *load_records(Recording *recording, const uint8_t *data, size_t size) {
+  if (size % sizeof(TraceRecord))
+    return "a broken record";
+  /* The bytes are not aligned; the array's are. */
+  guint n = (guint)(size / sizeof(TraceRecord)), before = recording->records->len;
+  g_array_set_size(recording->records, before + n);
+  if (n)
+    memcpy(&g_array_index(recording->records, TraceRecord, before), data, size);
+  return NULL;
+}
+
+static const char *load_facts(Recording *recording, const uint8_t *data, size_t size) {
+  size_t at = 0;
+
+  while (at < size) {
+    const uint8_t *key = data + at, *key_end = memchr(key, 0, size - at);
+    const uint8_t *value = key_end ? key_end + 1 : NULL;
+    const uint8_t *value_end = value ? memchr(value, 0, size - (size_t)(value - data)) : NULL;
+    if (!value_end)
+      return "a fact without its end";
+    g_hash_table_replace(recording->facts, g_utf8_make_valid((const char *)key, -1), g_utf8_make_valid((const char *)value, -1));
+    at = (size_t)(value_end + 1 - data);
+  }
+  return NULL;
+}
+
+static const char *load_regions(Recording *recording, const uint8_t *data, size_t size) {
+  if (size % sizeof(RecordingRegion))
+    return "a broken entry of the address map";
+  for (size_t at = 0; at < size; at += sizeof(RecordingRegion)) {
+    RecordingRegion entry;
+    memcpy(&entry, data + at, sizeof entry);
+    TraceRegion region = {.name = entry.name, .base = entry.base, .size = entry.size};
+    g_array_append_val(recording->regions, region);
+  }
+  return NULL;
+}
+
+static const char *load_end(Recording *recording, const uint8_t *data, size_t size) {
+  if (size != sizeof recording->lost)
+    return "a broken end mark";
+  memcpy(recording->lost, data, size);
+  recording->truncated = false;
+  return NULL;
+}
+
+static const struct {
+  RecordingChunkType type;
+  const char *(*load)(Recording *recording, const uint8_t *data, size_t size);
+} loaders[] = {
+    {CHUNK_TEXTS, load_texts},     {CHUNK_RECORDS, load_records}, {CHUNK_FACTS, load_facts},
+    {CHUNK_REGIONS, load_regions}, {CHUNK_END, load_end},
+};
+
+static bool load_chunk(Recording *recording, const Source *source, const RecordingChunk *chunk, const uint8_t *payload, GError **error) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(loaders); i++) {
+    const char *wrong = chunk->type == loaders[i].type ? loaders[i].load(recording, payload, chunk->size) : NULL;
+    if (!wrong)
+      continue;
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is damaged: %s, in the part that begins at byte %zu", source->path,
+                wrong, source->at - chunk->size - sizeof *chunk);
+    return false;
+  }
+  return true;
+}
+
+static bool check_header(Source *source, GError **error) {
+  RecordingHeader header;
+  const uint8_t *bytes = take(source->bytes, source->size, &source->at, sizeof header);
+
+  if (!bytes || memcmp(bytes, RECORDING_MAGIC, RECORDING_MAGIC_SIZE) != 0) {
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is no recording of eret; 'eret run --record FILE' makes one",
+                source->path);
+    return false;
+  }
+  memcpy(&header, bytes, sizeof header);
+  if (header.version == RECORDING_VERSION && header.record_size == sizeof(TraceRecord))
+    return true;
+  g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is a recording of version %u, and this eret reads version %u",
+              source->path, header.version, RECORDING_VERSION);
+  return false;
+}
+
+static bool load_chunks(Recording *recording, Source *source, GError **error) {
+  const uint8_t *bytes;
+
+  while ((bytes = take(source->bytes, source->size, &source->at, sizeof(RecordingChunk)))) {
+    RecordingChunk chunk;
+    memcpy(&chunk, bytes, sizeof chunk);
+    if (chunk.size > RECORDING_CHUNK_MAX) {
+      g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is damaged: a part of %u bytes at byte %zu", source->path, chunk.size,
+                  source->at - sizeof chunk);
+      return false;
+    }
+    const uint8_t *payload = take(source->bytes, source->size, &source->at, chunk.size);
+    if (!payload)
+      break;
+    if (!load_chunk(recording, source, &chunk, payload, error))
+      return false;
+  }
+  return true;
+}
+
+Recording *recording_load(const char *path, GError **error) {
+  g_autoptr(Recording) recording = recording_new();
+  g_autoptr(GError) why = NULL;
+  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
+
+  if (!file) {
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot read the recording: %s", why->message);
+    return NULL;
+  }
+  Source source = {.path = path, .bytes = (const uint8_t *)g_mapped_file_get_contents(file), .size = g_mapped_file_get_length(file)};
+  recording->truncated = true;
+  if (!check_header(&source, error) || !load_chunks(recording, &source, error))
+    return NULL;
+  recording_finish(recording);
+  return g_steal_pointer(&recording);
+}

@@ -1,0 +1,51 @@
+/*
+ * A recording in memory: its records in the order of their times, its texts, and what is known about the machine. Read from a file that
+ * `eret run --record` wrote (docs/recording.md), or filled by a test.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "vmm/trace/record.h"
+
+/* One device's registers, for naming addresses that KVM alone has seen. */
+typedef struct {
+  TraceString name;
+  uint64_t base, size;
+} TraceRegion;
+
+typedef struct {
+  GArray *records;  /* of TraceRecord, sorted by time; equal times in the order of their arrival */
+  GPtrArray *texts; /* of char *: texts[0] is "" */
+  GArray *regions;  /* of TraceRegion: the machine's address map */
+  GHashTable *
+      facts; /* char * -> char *: "eret", "kernel" (the host's), "guest-kernel", "cpus", "memory", "page-size", "gic", "kvm-events" ("yes", or why not),
+                        "command" (for people); a fact may be missing */
+  uint64_t lost[TRACE_N_SOURCES]; /* by TraceSource */
+  bool truncated;                 /* the file ends without its end mark: the recorder was killed, or the disk was full */
+} Recording;
+
+typedef enum { RECORDING_ERROR_FORMAT, RECORDING_ERROR_IO } RecordingError;
+#define RECORDING_ERROR (recording_error_quark())
+GQuark recording_error_quark(void);
+
+Recording *recording_new(void);
+/* An error says what is wrong with the file and where. A file that was cut off is read as far as it goes. */
+Recording *recording_load(const char *path, GError **error);
+void recording_free(Recording *recording); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recording, recording_free)
+
+/* For tests and the loader. The same text gives the same number; NULL gives 0. */
+TraceString recording_text(Recording *recording, const char *text);
+void recording_add(Recording *recording, const TraceRecord *record);
+void recording_add_region(Recording *recording, const char *name, uint64_t base, uint64_t size);
+void recording_set_fact(Recording *recording, const char *key, const char *value);
+/* Once everything is added: sorts. */
+void recording_finish(Recording *recording);
+
+/* Never NULL; "" for 0 and for a number that is not in the table. */
+const char *recording_get_text(const Recording *recording, TraceString text);
+const char *recording_fact(const Recording *recording, const char *key); /* or NULL */
+/* The region at ADDRESS, or NULL. */
+const TraceRegion *recording_region(const Recording *recording, uint64_t address);
