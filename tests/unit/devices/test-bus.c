@@ -394,7 +394,8 @@ static const char *probe_part(const Device *device, uint64_t offset) {
 }
 
 static void test_name(void) {
-  static const DeviceOps named = {.name = "named", .access_sizes = ACCESS_ANY, .register_name = probe_register, .part_name = probe_part};
+  static const DeviceOps named = {
+      .name = "named", .access_sizes = ACCESS_ANY, .register_name = probe_register, .part_name = probe_part, .free = probe_free};
   const char *reg;
   Fixture f;
 
