@@ -17,6 +17,21 @@ check() {
     fi
 }
 
+# What is well-formed differs from one version of clang to the next: the sources follow that of Debian 12.
+clang=14
+
+# check_clang TOOL NAME COMMAND...
+check_clang() {
+    tool=$1
+    shift
+    if "$tool" --version 2> /dev/null | grep -q "version $clang\."; then
+        check "$@"
+    else
+        n=$((n + 1))
+        echo "ok $n - $1 # SKIP the sources are held against $tool $clang, which is not the one here"
+    fi
+}
+
 # Passes when grep finds nothing.
 nothing() {
     found=$(git grep -nE "$@") || return 0
@@ -28,10 +43,9 @@ layers() {
     nothing '#include *[<"](linux/kvm\.h|asm/kvm\.h|vmm/)' -- devices fdt && nothing '#include *"devices/' -- fdt
 }
 
-
-check "clang-format changes nothing" make -s check-format
+check_clang clang-format "clang-format changes nothing" make -s check-format
 check "devices/ and fdt/ know neither KVM nor the monitor" layers
-check "clang-tidy finds nothing" make -s check-tidy
+check_clang clang-tidy "clang-tidy finds nothing" make -s check-tidy
 # shellcheck disable=SC2046  # names without spaces
 check "shellcheck finds nothing" shellcheck -x $(git ls-files '*.sh' docs/eret.bash-completion)
 echo "1..$n"
