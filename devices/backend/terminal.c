@@ -28,7 +28,7 @@
 #include "devices/backend/raw-mode.h"
 
 #define OUTPUT_SIZE (64 * 1024)
-#define INPUT_SIZE  4096
+#define INPUT_SIZE  4096                             /* of a terminal; a stream's is as large as its output */
 #define READ_MAX    (INPUT_SIZE / ESCAPE_MAX_OUTPUT) /* what it becomes fits in any case */
 
 typedef struct Terminal Terminal;
@@ -41,9 +41,11 @@ typedef struct {
 struct Terminal {
   CharBackend base;
   int in_fd, out_fd;
-  int write_fd;     /* out_fd, or a second description of the same file that does not block */
-  size_t write_max; /* bytes at once that cannot block after poll has said yes */
-  bool in_is_terminal, out_is_terminal;
+  int write_fd;        /* out_fd, or a second description of the same file that does not block */
+  size_t write_max;    /* bytes at once that cannot block after poll has said yes */
+  bool in_is_terminal; /* in raw mode, with an escape key; never of a stream */
+  bool out_is_terminal;
+  bool tells_end; /* a stream, and TERMINAL_ENDED is still to come */
   void (*event)(TerminalEvent event, void *opaque);
   void *opaque;
   TerminalSource *source;
@@ -53,8 +55,8 @@ struct Terminal {
   Escape escape;
   bool input_ended;
   bool output_gone;
-  uint8_t input[INPUT_SIZE]; /* read, not yet taken by the front end: input_start .. input_end */
-  size_t input_start, input_end;
+  uint8_t *input; /* of input_size bytes: read, not yet taken by the front end: input_start .. input_end */
+  size_t input_size, input_start, input_end;
 
   int front_full; /* atomic: the front end had no room, and has not called accept since */
 
@@ -198,12 +200,7 @@ static void show_help(const Terminal *self) {
     g_debug("no help on the terminal: %s", g_strerror(errno));
 }
 
-static void take_input(Terminal *self, const uint8_t *bytes, size_t size) {
-  if (!self->in_is_terminal) {
-    memcpy(self->input + self->input_end, bytes, size);
-    self->input_end += size;
-    return;
-  }
+static void take_keys(Terminal *self, const uint8_t *bytes, size_t size) {
   for (size_t i = 0; i < size; i++) {
     unsigned n;
     EscapeCommand command = escape_byte(&self->escape, bytes[i], self->input + self->input_end, &n);
@@ -243,30 +240,38 @@ static void deliver(Terminal *self) {
     self->input_start += size;
   }
   self->input_start = self->input_end = 0;
+  if (self->input_ended && self->tells_end) {
+    self->tells_end = false;
+    self->event(TERMINAL_ENDED, self->opaque);
+  }
 }
 
-static void read_input(Terminal *self) {
-  uint8_t bytes[READ_MAX];
-  size_t wanted = sizeof bytes;
-  ssize_t size;
+/* How much came; 0 at the end as well, which is noted. */
+static size_t read_some(Terminal *self, void *to, size_t wanted) {
+  ssize_t size = wanted ? read(self->in_fd, to, wanted) : -1;
 
-  if (self->in_is_terminal) {
-    memmove(self->input, self->input + self->input_start, self->input_end - self->input_start);
-    self->input_end -= self->input_start;
-    self->input_start = 0;
-    wanted = MIN(wanted, (sizeof self->input - self->input_end) / ESCAPE_MAX_OUTPUT);
-  } else {
-    size_t room = front_room(self);
-
-    wanted = MIN(wanted, room);
-  }
-  if (!wanted)
-    return;
-  size = read(self->in_fd, bytes, wanted);
-  if (size > 0)
-    take_input(self, bytes, (size_t)size);
-  else if (size == 0 || (errno != EAGAIN && errno != EINTR))
+  if (wanted && (size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR)))
     self->input_ended = true;
+  return size > 0 ? (size_t)size : 0;
+}
+
+static void read_terminal(Terminal *self) {
+  uint8_t keys[READ_MAX];
+
+  memmove(self->input, self->input + self->input_start, self->input_end - self->input_start);
+  self->input_end -= self->input_start;
+  self->input_start = 0;
+  take_keys(self, keys, read_some(self, keys, MIN(sizeof keys, (self->input_size - self->input_end) / ESCAPE_MAX_OUTPUT)));
+}
+
+/* Only when all that was read before is taken: see wants_input. */
+static void read_input(Terminal *self) {
+  if (self->in_is_terminal) {
+    read_terminal(self);
+    return;
+  }
+  size_t room = front_room(self);
+  self->input_end += read_some(self, self->input + self->input_end, MIN(room, self->input_size - self->input_end));
 }
 
 static void terminal_accept(CharBackend *backend) {
@@ -282,7 +287,7 @@ static bool wants_input(Terminal *self) {
   if (self->input_ended || !self->base.frontend)
     return false;
   if (self->in_is_terminal)
-    return self->input_end - self->input_start <= INPUT_SIZE - ESCAPE_MAX_OUTPUT;
+    return self->input_end - self->input_start <= self->input_size - ESCAPE_MAX_OUTPUT;
   return self->input_start == self->input_end && !g_atomic_int_get(&self->front_full);
 }
 
@@ -383,6 +388,7 @@ static void terminal_free(CharBackend *backend) {
     raw_mode_leave(self->in_fd);
   if (self->write_fd != self->out_fd)
     close(self->write_fd);
+  g_free(self->input);
   g_free(self->output);
   g_mutex_clear(&self->lock);
   g_free(self);
@@ -390,7 +396,8 @@ static void terminal_free(CharBackend *backend) {
 
 static const CharBackendOps terminal_ops = {.write = terminal_write, .accept = terminal_accept, .free = terminal_free};
 
-CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque, GError **error) {
+/* Without a source: nothing happens yet. */
+static Terminal *new_terminal(int in_fd, int out_fd, size_t input_size, void (*event)(TerminalEvent event, void *opaque), void *opaque) {
   Terminal *self = g_new0(Terminal, 1);
 
   self->base.ops = &terminal_ops;
@@ -399,8 +406,23 @@ CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent eve
   self->out_fd = out_fd;
   self->event = event;
   self->opaque = opaque;
+  self->input_size = input_size;
+  self->input = g_malloc(input_size);
   self->out_is_terminal = isatty(out_fd);
   open_for_writing(self);
+  return self;
+}
+
+static CharBackend *start(Terminal *self) {
+  self->source = (TerminalSource *)g_source_new(&source_funcs, sizeof *self->source);
+  self->source->terminal = self;
+  g_source_attach(&self->source->source, NULL);
+  return &self->base;
+}
+
+CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque, GError **error) {
+  Terminal *self = new_terminal(in_fd, out_fd, INPUT_SIZE, event, opaque);
+
   if (isatty(in_fd)) {
     if (!raw_mode_enter(in_fd, error)) {
       terminal_free(&self->base);
@@ -408,8 +430,14 @@ CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent eve
     }
     self->in_is_terminal = true;
   }
-  self->source = (TerminalSource *)g_source_new(&source_funcs, sizeof *self->source);
-  self->source->terminal = self;
-  g_source_attach(&self->source->source, NULL);
-  return &self->base;
+  return start(self);
+}
+
+CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque) {
+  Terminal *self = new_terminal(in_fd, out_fd, OUTPUT_SIZE, event, opaque);
+
+  self->tells_end = in_fd >= 0;
+  self->input_ended = in_fd < 0;
+  self->vanish = out_fd < 0;
+  return start(self);
 }

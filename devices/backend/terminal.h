@@ -9,8 +9,9 @@
 #include "devices/backend/char-backend.h"
 
 typedef enum {
-  TERMINAL_QUIT, /* Ctrl-A x */
-  TERMINAL_GONE, /* the output cannot be written any more (EPIPE, EIO ...) and vanishes from now on: reported once */
+  TERMINAL_QUIT,  /* Ctrl-A x */
+  TERMINAL_GONE,  /* the output cannot be written any more (EPIPE, EIO ...) and vanishes from now on: reported once */
+  TERMINAL_ENDED, /* a stream's input has ended, and the front end has taken all of it */
 } TerminalEvent;
 
 /*
@@ -18,5 +19,9 @@ typedef enum {
  * End of input is no event: a guest goes on without a reader.
  */
 CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque, GError **error);
+/*
+ * A stream of bytes on two descriptors, of which one may be -1: no raw mode and no escape key, whatever is behind them, and the end of the input is told.
+ */
+CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque);
 /* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. Main thread. */
 void terminal_flush(CharBackend *backend, unsigned timeout_ms);

@@ -321,6 +321,8 @@ static void terminal_event(TerminalEvent event, void *opaque) {
   case TERMINAL_GONE:
     control_stop(machine, "nobody reads the guest's output any more");
     break;
+  case TERMINAL_ENDED: /* of streams only */
+    break;
   }
 }
 

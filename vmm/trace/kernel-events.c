@@ -145,12 +145,21 @@ void kernel_events_stop(KernelEvents *events) {
   tracefs_trace_off(events->instance);
 }
 
+/* The gap lies before this event. The kernel may not know how many there were (-1): then it is a gap of unknown size. */
+static void take_loss(KernelEvents *events, const struct tep_record *raw) {
+  uint64_t n = raw->missed_events > 0 ? (uint64_t)raw->missed_events : 0;
+  const TraceRecord loss = {.time = raw->ts, .kind = TRACE_LOST, .vcpu = TRACE_NO_VCPU, .a = n, .b = TRACE_SOURCE_KERNEL};
+
+  events->missed += n;
+  events->take(events->opaque, &loss);
+}
+
 static int take_event(struct tep_event *event, struct tep_record *raw, int cpu, void *context) {
   KernelEvents *events = context;
   TraceRecord record;
 
-  if (raw->missed_events > 0)
-    events->missed += (uint64_t)raw->missed_events;
+  if (raw->missed_events)
+    take_loss(events, raw);
   if (!kernel_decode(events->decoder, event->id, raw, &record))
     return 0;
   g_mutex_lock(&events->lock);

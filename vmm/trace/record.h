@@ -43,7 +43,7 @@ typedef uint32_t TraceString;
  *
  * The recording about itself.
  *
- *   LOST                 a records lost, b TraceSource; `time` is when it was noticed
+ *   LOST                 a records lost, b TraceSource; `time` is when it was noticed, or, where the kernel says so, that of the first event behind the gap
  */
 typedef enum {
   TRACE_KVM_ENTRY = 1,

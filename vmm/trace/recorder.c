@@ -137,15 +137,17 @@ static void write_records(Recorder *recorder, GArray *records) {
 static void take_kernel_record(void *opaque, const TraceRecord *record) {
   Recorder *recorder = opaque;
 
+  if (record->kind == TRACE_LOST)
+    recorder->lost_told[TRACE_SOURCE_KERNEL] += record->a;
   g_array_append_val(recorder->kernel_records, *record);
   if (recorder->kernel_records->len >= KERNEL_BATCH)
     write_records(recorder, recorder->kernel_records);
 }
 
-/* A loss is an event of its own, so that a reader sees where nothing may be concluded from what is missing. */
+/* A loss is an event of its own, so that a reader sees where nothing may be concluded from what is missing. Those that the kernel told where they are have been. */
 static void tell_losses(Recorder *recorder) {
   for (unsigned source = 0; source < TRACE_N_SOURCES; source++) {
-    uint64_t fresh = recorder->lost[source] - recorder->lost_told[source];
+    uint64_t fresh = recorder->lost[source] > recorder->lost_told[source] ? recorder->lost[source] - recorder->lost_told[source] : 0;
     TraceRecord record = {.time = trace_now(), .kind = TRACE_LOST, .vcpu = TRACE_NO_VCPU, .a = fresh, .b = source};
     if (fresh == 0)
       continue;

@@ -21,10 +21,10 @@
 typedef struct {
   CharBackend *backend;
   GByteArray *received;
-  size_t room;       /* what it takes before it is full */
-  int writable;      /* calls */
-  int quit, gone;    /* events */
-  int master, slave; /* of a pseudo-terminal; -1 without one */
+  size_t room;           /* what it takes before it is full */
+  int writable;          /* calls */
+  int quit, gone, ended; /* events */
+  int master, slave;     /* of a pseudo-terminal; -1 without one */
   struct termios before;
 } Fixture;
 
@@ -52,6 +52,8 @@ static void on_event(TerminalEvent event, void *opaque) {
 
   if (event == TERMINAL_QUIT)
     fixture->quit++;
+  else if (event == TERMINAL_ENDED)
+    fixture->ended++;
   else
     fixture->gone++;
 }
@@ -781,6 +783,60 @@ static void test_file_size_limit(void) {
   g_unlink(path);
 }
 
+static Fixture *fixture_new_stream(int in_fd, int out_fd) {
+  Fixture *fixture = g_new0(Fixture, 1);
+
+  fixture->master = fixture->slave = -1;
+  fixture->received = g_byte_array_new();
+  fixture->room = SIZE_MAX;
+  fixture->backend = terminal_new_stream(in_fd, out_fd, on_event, fixture);
+  char_backend_connect(fixture->backend, &frontend, fixture);
+  return fixture;
+}
+
+/* The end is told when everything before it has been taken, and once. */
+static void test_stream_end(void) {
+  int pipe_fds[2];
+
+  g_assert_cmpint(pipe(pipe_fds), ==, 0);
+  Fixture *fixture = fixture_new_stream(pipe_fds[0], -1);
+  fixture->room = 3;
+  g_assert_cmpint(write(pipe_fds[1], "a\001xb", 4), ==, 4);
+  close(pipe_fds[1]);
+  RUN_UNTIL(fixture->received->len == 3);
+  settle();
+  g_assert_cmpint(fixture->ended, ==, 0);
+  fixture->room = SIZE_MAX;
+  char_backend_accept(fixture->backend);
+  RUN_UNTIL(fixture->ended == 1);
+  settle();
+  g_assert_cmpint(fixture->ended, ==, 1);
+  g_assert_cmpint(fixture->quit, ==, 0); /* Ctrl-A x is two bytes like any others */
+  g_assert_cmpmem(fixture->received->data, fixture->received->len, "a\001xb", 4);
+  g_assert_cmpuint(char_backend_write(fixture->backend, (const uint8_t *)"gone", 4), ==, 4);
+  fixture_free(fixture);
+  close(pipe_fds[0]);
+}
+
+/* A terminal stays as it is: Ctrl-C is the process's signal, lines are edited. */
+static void test_stream_on_terminal(void) {
+  struct termios before, after;
+  int master, slave;
+
+  g_assert_cmpint(openpty(&master, &slave, NULL, NULL, NULL), ==, 0);
+  g_assert_cmpint(tcgetattr(slave, &before), ==, 0);
+  Fixture *fixture = fixture_new_stream(slave, slave);
+  g_assert_cmpint(tcgetattr(slave, &after), ==, 0);
+  g_assert_cmpuint(after.c_lflag, ==, before.c_lflag);
+  g_assert_cmpint(write(master, "line\n", 5), ==, 5);
+  RUN_UNTIL(fixture->received->len == 5);
+  g_assert_cmpint(write(master, "\004", 1), ==, 1); /* Ctrl-D at the beginning of a line */
+  RUN_UNTIL(fixture->ended == 1);
+  fixture_free(fixture);
+  close(master);
+  close(slave);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/terminal/raw-mode", test_raw_mode);
@@ -809,6 +865,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/terminal/output/gone-pipe", test_gone_pipe);
   g_test_add_func("/terminal/output/gone-terminal", test_gone_terminal);
   g_test_add_func("/terminal/output/file-size-limit", test_file_size_limit);
+  g_test_add_func("/terminal/stream/end", test_stream_end);
+  g_test_add_func("/terminal/stream/on-terminal", test_stream_on_terminal);
   g_test_add_func("/terminal/output/full-device", test_full_device);
   return g_test_run();
 }
