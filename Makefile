@@ -34,6 +34,9 @@ MAIN := vmm/main.c
 SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(MAIN),$(wildcard vmm/*.c vmm/*/*.c fdt/*.c devices/*.c devices/*/*.c))
 SOURCES_arm64 := $(SOURCES) $(KVM_SOURCES)
 SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
+# What is embedded as data (.incbin): each such source, and the files that it reads.
+EMBEDDING := vmm/trace/html-page
+EMBEDDED := $(wildcard vmm/trace/page/*)
 
 UNIT_SOURCES := $(sort $(shell find tests/unit tests/board -name 'test-*.c'))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(B)/native/%)
@@ -45,11 +48,16 @@ say = $(if $(MAKE_TERMOUT),; printf '  %-5s %s\n' $(1) $(2))
 define build_rules
 CFLAGS_$(1)_all := $$(CFLAGS_common) $$(CFLAGS_$(1)) $$(shell $$(PKG_CONFIG_$(1)) --cflags $$(PACKAGES) 2>/dev/null)
 LIBS_$(1) := $$(shell $$(PKG_CONFIG_$(1)) --libs $$(PACKAGES) 2>/dev/null) $$(LIBFDT) -pthread
-OBJECTS_$(1) := $$(SOURCES_$(1):%.c=$$(B)/$(1)/%.o)
+OBJECTS_$(1) := $$(SOURCES_$(1):%.c=$$(B)/$(1)/%.o) $$(EMBEDDING:%=$$(B)/$(1)/%.o)
 
 $$(B)/$(1)/%.o: %.c Makefile
 	@mkdir -p $$(@D)$$(call say,CC,$$<)
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)_all) -c -o $$@ $$<
+
+$$(EMBEDDING:%=$$(B)/$(1)/%.o): $$(EMBEDDED)
+$$(B)/$(1)/%.o: %.S Makefile
+	@mkdir -p $$(@D)$$(call say,AS,$$<)
+	$$(Q)$$(CC_$(1)) -c -o $$@ $$<
 
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
 	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^

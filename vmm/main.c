@@ -13,6 +13,7 @@ static const struct {
   int (*function)(int argc, char **argv);
 } commands[] = {
     {"run", "boot a kernel in a virtual machine", cmd_run},
+    {"trace", "show what a recording of 'run --record' says", cmd_trace},
     {"help", "this text", cmd_help},
     {"version", "the version", cmd_version},
 };

@@ -46,7 +46,7 @@ if [ "$level" != build ]; then
     fi
 fi
 if [ "$level" = check ]; then
-    wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck"
+    wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck chromium chromium-driver python3-selenium"
 fi
 
 if [ -n "$list" ]; then

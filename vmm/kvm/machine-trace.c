@@ -44,6 +44,7 @@ bool machine_trace_init(MachineTrace *trace, const Config *config, GError **erro
     if (!trace->recorder)
       return false;
     timeline_record(trace->timeline, trace->recorder);
+    timeline_add(trace->timeline, PHASE_RECORDING);
   }
   if (config->stats || config->record)
     watch_vcpus(trace);
@@ -112,7 +113,7 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
     add_fact(recorder, "kernel", "%s %s %s", host.sysname, host.release, host.machine);
   add_fact(recorder, "guest-kernel", "%s", kernel);
   add_fact(recorder, "cpus", "%u", board->cpus);
-  add_fact(recorder, "memory", "%" G_GUINT64_FORMAT, board->ram.size);
+  add_fact(recorder, "memory", "%" G_GUINT64_FORMAT " MiB", board->ram.size >> 20);
   add_fact(recorder, "page-size", "%ld", sysconf(_SC_PAGESIZE));
   add_fact(recorder, "gic", "%u", board->gic);
   describe_map(recorder, board, platform);

@@ -23,6 +23,7 @@ static const struct {
 } phases[PHASE_N] = {
     [PHASE_PROCESS_START] = {"process-start", "process start", true},
     [PHASE_STARTED] = {"options-read", "options read", true},
+    [PHASE_RECORDING] = {"recording-begun", "recording begun", true},
     [PHASE_DEVICES_MADE] = {"devices-made", "devices made", true},
     [PHASE_KVM_OBJECTS_MADE] = {"kvm-objects-made", "KVM objects made", true},
     [PHASE_KERNEL_LOADED] = {"kernel-loaded", "kernel loaded", true},
@@ -115,7 +116,8 @@ bool timeline_has(const Timeline *timeline, Phase phase) {
 
 void timeline_add(Timeline *timeline, Phase phase) {
   if (phase == PHASE_REBOOT) /* the process started once, and its machine's devices live on; the rest begins anew */
-    g_atomic_int_set((gint *)&timeline->seen, 1u << PHASE_PROCESS_START | 1u << PHASE_STARTED | 1u << PHASE_DEVICES_MADE);
+    g_atomic_int_set((gint *)&timeline->seen,
+                     1u << PHASE_PROCESS_START | 1u << PHASE_STARTED | 1u << PHASE_RECORDING | 1u << PHASE_DEVICES_MADE);
   else if ((g_atomic_int_or(&timeline->seen, 1u << phase) & 1u << phase) && phases[phase].once)
     return;
   append(timeline, (TimelineEntry){.phase = phase, .ns = trace_now()});

@@ -1,0 +1,49 @@
+#!/bin/sh
+# `eret trace --explain` tells the story of the guided tour of exceptions. Golden text, up to what differs from run to run: times, addresses, values, and what the
+# host adds (its interrupts, its timers, the pages it maps). A line that comes again, as each character on the UART does, is told once.
+# root
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+[ "$KIND" = native ] && skip_all "which registers KVM traps is the machine's own"
+[ -e /sys/kernel/tracing/trace ] || mount -t tracefs nodev /sys/kernel/tracing 2> /dev/null
+
+run_eret --kernel "$GUESTS/exceptions" --record tour.rec
+is "$status" 0 "the tour powers off, status 0"
+like "$console" '^PASS exceptions' "and passes"
+"$ERET" trace tour.rec --explain > explained
+is "$?" 0 "its recording can be explained"
+sed -E -e '/ IRQ at /d; /^  \* (timer|GIC): /d; /stage 2 /d' -e 's/, [0-9.]+ (ns|us|ms|s)$//' -e 's/^vcpu0 #[0-9]+ /vcpu0 /' \
+    -e 's/ at 0x[0-9a-f]+:/ at ADDRESS:/' -e 's/(write of [0-9]+ bytes?) 0x[0-9a-f]+ /\1 VALUE /' -e 's/ gives 0x[0-9a-f]+ / gives VALUE /' \
+    explained | awk '!told[$0]++' > story
+cat > golden << 'END'
+  * phase: process-start
+  * phase: options-read
+  * phase: recording-begun
+  * phase: devices-made
+  * phase: kvm-objects-made
+  * phase: kernel-loaded
+  * phase: first-instruction
+vcpu0 MRS ID_AA64MMFR0_EL1 at ADDRESS: system register read -> EL2 (EC 0x18 SYS64) -> emulated by KVM -> ERET to EL1
+vcpu0 data abort at ADDRESS: read of 4 bytes from 0x9000018 (pl011 UARTFR) -> EL2 (EC 0x24 DABT_LOW) -> KVM_EXIT_MMIO -> eret: pl011 gives VALUE -> ERET to EL1
+  * phase: first-exit
+vcpu0 data abort at ADDRESS: write of 4 bytes VALUE to 0x9000000 (pl011 UARTDR) -> EL2 (EC 0x24 DABT_LOW) -> KVM_EXIT_MMIO -> eret: pl011 -> ERET to EL1
+  * phase: first-output
+vcpu0 HVC #0 at ADDRESS: x0=0x84000000 PSCI VERSION -> EL2 (EC 0x16 HVC64) -> answered by KVM -> ERET to EL1
+vcpu0 SMC at ADDRESS: the function is not recorded -> EL2 (EC 0x17 SMC64) -> answered by KVM -> ERET to EL1
+vcpu0 HVC #0 at ADDRESS: x0=0x84000008 PSCI SYSTEM_OFF -> EL2 (EC 0x16 HVC64) -> KVM_EXIT_SYSTEM_EVENT -> eret -> no return is recorded
+  * phase: guest-end
+  * phase: ended
+END
+if diff golden story > difference; then
+    passed "the story is the golden one"
+else
+    failed "the story is the golden one" "$(sed -n 1,20p difference)"
+fi
+
+# Hypercalls that leave the kernel for eret.
+run_eret --kernel "$GUESTS/services" --record services.rec
+"$ERET" trace services.rec --explain > explained
+like explained 'HVC #0 .*eret_version.*KVM_EXIT_HYPERCALL.*eret' "a hypercall's way to eret and back"
+like explained 'SMC .*eret_' "by SMC too"
+like explained 'hypercall-doorbell' "and through the doorbell page"

@@ -1,0 +1,227 @@
+/* `eret trace`: what a recording of `eret run --record` says, as text or as files for other programs. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vmm/cmd/command.h"
+#include "vmm/config-option.h"
+#include "vmm/trace/report.h"
+
+static const char usage[] = "Usage: eret trace FILE [OPTION]...\n"
+                            "Show what a recording made by 'eret run --record FILE' says about the switches between guest and host.\n\n"
+                            "  --summary           Switches by class, where the time went, what trapped most. This is what you get\n"
+                            "                      without options.\n"
+                            "  --explain           Each switch as a sentence.\n"
+                            "  --chrome OUT.json   Write Trace Event Format, for ui.perfetto.dev and chrome://tracing.\n"
+                            "  --html OUT.html     Write one page that shows it all, for any browser.\n"
+                            "  --symbols FILE      Name the guest's code: its kernel's System.map, or vmlinux with symbols.\n"
+                            "  --help              This text.\n\n"
+                            "OUT may be - for standard output. Options may be combined.\n";
+
+/* What an option writes, and where: PATH NULL is standard output, a text. */
+typedef struct {
+  const char *name, *argument;
+  void (*report)(GString *out, const TraceSwitches *switches, const Symbols *symbols);
+} TraceOption;
+
+static const TraceOption options[] = {
+    {"summary", NULL, trace_summary}, {"explain", NULL, trace_explain}, {"chrome", "OUT.json", trace_chrome},
+    {"html", "OUT.html", trace_html}, {"symbols", "FILE", NULL},
+};
+enum { N_OPTIONS = G_N_ELEMENTS(options), OPTION_SUMMARY = 0 };
+
+typedef struct {
+  const char *recording;
+  bool given[N_OPTIONS];
+  const char *values[N_OPTIONS];
+  bool help;
+  GString *mistakes; /* a line each */
+} Arguments;
+
+static void G_GNUC_PRINTF(2, 3) mistake(Arguments *arguments, const char *format, ...) {
+  va_list list;
+
+  va_start(list, format);
+  g_string_append(arguments->mistakes, "eret: ");
+  g_string_append_vprintf(arguments->mistakes, format, list);
+  g_string_append_c(arguments->mistakes, '\n');
+  va_end(list);
+}
+
+static int find_option(const char *name) {
+  for (int i = 0; i < N_OPTIONS; i++)
+    if (strcmp(options[i].name, name) == 0)
+      return i;
+  return -1;
+}
+
+static void unknown_option(Arguments *arguments, const char *flag) {
+  const char *names[N_OPTIONS + 1] = {NULL};
+
+  for (int i = 0; i < N_OPTIONS; i++)
+    names[i] = options[i].name;
+  const char *nearest = nearest_name(flag + strspn(flag, "-"), names);
+  if (nearest)
+    mistake(arguments, "unknown option %s; did you mean --%s?", flag, nearest);
+  else
+    mistake(arguments, "unknown option %s", flag);
+}
+
+/* The flag at ARGV[*I]; moves *I to its value. */
+static void read_flag(Arguments *arguments, int argc, char **argv, int *i) {
+  const char *equals = strchr(argv[*i], '=');
+  g_autofree char *flag = equals ? g_strndup(argv[*i], equals - argv[*i]) : g_strdup(argv[*i]);
+  int option = g_str_has_prefix(flag, "--") ? find_option(flag + strlen("--")) : -1;
+
+  if (option < 0) {
+    unknown_option(arguments, flag);
+    return;
+  }
+  arguments->given[option] = true;
+  if (!options[option].argument) {
+    if (equals)
+      mistake(arguments, "%s: takes no value", flag);
+    return;
+  }
+  if (equals)
+    arguments->values[option] = equals + 1;
+  else if (*i + 1 < argc && !g_str_has_prefix(argv[*i + 1], "--"))
+    arguments->values[option] = argv[++*i];
+  if (!arguments->values[option] || !*arguments->values[option])
+    mistake(arguments, "%s: needs a value: %s %s", flag, flag, options[option].argument);
+}
+
+static void read_arguments(Arguments *arguments, int argc, char **argv) {
+  bool ended = false;
+
+  for (int i = 0; i < argc; i++) {
+    if (!ended && strcmp(argv[i], "--") == 0)
+      ended = true;
+    else if (!ended && (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0))
+      arguments->help = true;
+    else if (!ended && argv[i][0] == '-')
+      read_flag(arguments, argc, argv, &i);
+    else if (arguments->recording)
+      mistake(arguments, "unexpected argument '%s': one recording at a time", argv[i]);
+    else
+      arguments->recording = argv[i];
+  }
+}
+
+static bool is_stdout(const Arguments *arguments, int option) {
+  if (!arguments->given[option] || !options[option].report)
+    return false;
+  return !options[option].argument || g_strcmp0(arguments->values[option], "-") == 0;
+}
+
+/* Texts follow one another on standard output; a file for another program must be alone there. */
+static void check_outputs(Arguments *arguments) {
+  unsigned texts = 0, files = 0;
+  bool any = false;
+
+  for (int i = 0; i < N_OPTIONS; i++) {
+    any = any || (arguments->given[i] && options[i].report);
+    texts += is_stdout(arguments, i) && !options[i].argument;
+    files += is_stdout(arguments, i) && options[i].argument;
+  }
+  if (!any)
+    arguments->given[OPTION_SUMMARY] = true;
+  if (files > 1 || (files && texts))
+    mistake(arguments, "only one report can go to standard output when it is to be a file: give the other a name");
+  if (!arguments->recording)
+    mistake(arguments, "which recording? eret trace FILE, a file that 'eret run --record FILE' made");
+}
+
+static bool cannot_write(const char *path, const char *reason, GError **error) {
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot write %s: %s", path, reason);
+  return false;
+}
+
+/* A regular file appears whole or not at all. What is something else, a pipe or a device, is written to and not replaced. */
+static bool write_file(const char *path, const GString *text, GError **error) {
+  bool to_stdout = strcmp(path, "-") == 0;
+  struct stat status;
+
+  if (!to_stdout && (lstat(path, &status) != 0 || S_ISREG(status.st_mode))) {
+    g_autoptr(GError) reason = NULL;
+    return g_file_set_contents_full(path, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &reason) ||
+           cannot_write(path, reason->message, error);
+  }
+  FILE *stream = to_stdout ? stdout : fopen(path, "we");
+  if (!stream)
+    return cannot_write(path, g_strerror(errno), error);
+  bool written = fwrite(text->str, 1, text->len, stream) == text->len && fflush(stream) == 0;
+  int reason = errno;
+  if (!to_stdout && fclose(stream) != 0 && written) {
+    written = false;
+    reason = errno;
+  }
+  return written || cannot_write(to_stdout ? "standard output" : path, g_strerror(reason), error);
+}
+
+/* A kernel with KASLR runs elsewhere than it was linked: its HVC instructions tell where. */
+static void place_symbols(Symbols *symbols, const TraceSwitches *switches, const char *path) {
+  g_autoptr(GArray) pcs = g_array_new(FALSE, FALSE, sizeof(uint64_t));
+
+  for (guint i = 0; i < switches->switches->len; i++) {
+    const TraceSwitch *one = &g_array_index(switches->switches, TraceSwitch, i);
+    if (one->cause == SWITCH_TRAP && one->action == SWITCH_DOES_HYPERCALL && !one->smc)
+      g_array_append_val(pcs, one->pc);
+  }
+  if (pcs->len && !symbols_find_slide(symbols, (const uint64_t *)(void *)pcs->data, pcs->len))
+    fprintf(stderr,
+            "eret: %s: the guest's HVC instructions do not say where its kernel lies; names are those of the addresses it was linked to\n",
+            path);
+}
+
+static bool write_reports(const Arguments *arguments, const TraceSwitches *switches, const Symbols *symbols, GError **error) {
+  bool separate = false;
+
+  for (int i = 0; i < N_OPTIONS; i++) {
+    g_autoptr(GString) text = g_string_new(separate && is_stdout(arguments, i) ? "\n" : NULL);
+    if (!arguments->given[i] || !options[i].report)
+      continue;
+    options[i].report(text, switches, symbols);
+    if (!write_file(options[i].argument ? arguments->values[i] : "-", text, error))
+      return false;
+    separate = separate || is_stdout(arguments, i);
+  }
+  return true;
+}
+
+static int fail(const GError *error) {
+  fprintf(stderr, "eret: %s\n", error->message);
+  return EXIT_HOST;
+}
+
+static int trace(const Arguments *arguments) {
+  const char *symbols_path = arguments->values[find_option("symbols")];
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Recording) recording = recording_load(arguments->recording, &error);
+  g_autoptr(TraceSwitches) switches = recording ? trace_switches_new(recording) : NULL;
+  g_autoptr(Symbols) symbols = recording && symbols_path ? symbols_load(symbols_path, &error) : NULL;
+
+  if (error)
+    return fail(error);
+  if (symbols)
+    place_symbols(symbols, switches, symbols_path);
+  return write_reports(arguments, switches, symbols, &error) ? EXIT_OK : fail(error);
+}
+
+int cmd_trace(int argc, char **argv) {
+  g_autoptr(GString) mistakes = g_string_new(NULL);
+  Arguments arguments = {.mistakes = mistakes};
+
+  read_arguments(&arguments, argc, argv);
+  if (arguments.help) {
+    fputs(usage, stdout);
+    return EXIT_OK;
+  }
+  check_outputs(&arguments);
+  if (mistakes->len) {
+    fprintf(stderr, "%sTry 'eret trace --help'.\n", mistakes->str);
+    return EXIT_USAGE;
+  }
+  return trace(&arguments);
+}

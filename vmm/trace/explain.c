@@ -1,0 +1,444 @@
+/*
+ * `eret trace --explain`: each world switch as a sentence, for people who learn what EL2 does. The order of words is fixed:
+ *
+ *     vcpu0 #12 WHAT at ADDRESS (symbol): what it wanted -> EL2 (why) -> who did what -> ERET to EL1, time
+ *
+ * and the time is the last part, so that what remains can be compared. What happened beside the switches has lines that begin with "  * ".
+ * Addresses and numbers come from the guest; texts are shown as harmless ones. No locks: pure functions.
+ */
+#include <errno.h>
+
+#include "vmm/kvm/abi.h"
+#include "vmm/trace/esr.h"
+#include "vmm/trace/exit-reason.h"
+#include "vmm/trace/human.h"
+#include "vmm/trace/report.h"
+#include "vmm/trace/smccc-names.h"
+
+#define X64 "0x%" G_GINT64_MODIFIER "x"
+#define U64 "%" G_GUINT64_FORMAT
+
+#define EC_IABT_LOW          0x20
+#define ISS_FSC(esr)         ((unsigned)(esr)&0x3f)
+#define FSC_IS_ACCESS(fsc)   (((fsc) & ~3u) == 0x08) /* access flag fault, D24.2.40 */
+#define ISS_S1PTW            (UINT64_C(1) << 7)
+#define SYSREG_OP0(encoding) ((encoding) >> 14 & 3)
+
+/*
+ * Whose code an address is can only be guessed: the upper half of the address space is the kernel's; from 1 TiB on the lower half is what Linux gives
+ * its processes; below 1 TiB, but not in the first GiB, a program runs where it lies in memory, and without an operating system that is EL1.
+ */
+#define UPPER_HALF(pc)     ((pc) >> 55 & 1)
+#define PROCESS_BASE       (UINT64_C(1) << 40)
+#define IDENTITY_BASE      (UINT64_C(1) << 30)
+#define ADDRESS_SPACE_SIZE (UINT64_C(1) << 55)
+
+static const char *eret_target(const TraceSwitch *one) {
+  bool privileged = one->action == SWITCH_DOES_HYPERCALL || one->action == SWITCH_DOES_SYSREG;
+
+  if (one->cause == SWITCH_UNKNOWN)
+    return "the guest";
+  if (privileged || UPPER_HALF(one->pc) || (one->pc >= IDENTITY_BASE && one->pc < PROCESS_BASE))
+    return "EL1";
+  return one->pc >= PROCESS_BASE && one->pc < ADDRESS_SPACE_SIZE ? "EL0" : "the guest";
+}
+
+static void append_place(GString *out, const TraceSwitch *one, const Symbols *symbols) {
+  uint64_t pc = trace_switch_pc(one);
+  g_autofree char *symbol = NULL;
+
+  if (one->cause == SWITCH_UNKNOWN)
+    return;
+  g_string_append_printf(out, " at " X64, pc);
+  symbol = symbols_describe(symbols, pc);
+  if (!symbol)
+    return;
+  g_string_append(out, " (");
+  human_append_text(out, symbol);
+  g_string_append_c(out, ')');
+}
+
+/* "(pl011 UARTDR)", "(gic-distributor+0x100)" */
+static void append_device(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
+  const char *device = trace_switch_device(switches, one);
+  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+
+  if (!*device)
+    return;
+  g_string_append(out, " (");
+  human_append_text(out, device);
+  if (*one->reg) {
+    g_string_append_c(out, ' ');
+    human_append_text(out, one->reg);
+  } else if (region) {
+    g_string_append_printf(out, "+" X64, one->ipa - region->base);
+  }
+  g_string_append_c(out, ')');
+}
+
+/* The parts of the sentence: its subject, what the instruction wanted, who did what. Each says nothing where nothing is known. */
+
+static void append_hypercall_subject(GString *out, const TraceSwitch *one) {
+  if (one->cause == SWITCH_UNKNOWN)
+    g_string_append(out, one->smc ? "SMC" : "HVC");
+  else
+    g_string_append_printf(out, one->smc ? "SMC" : "HVC #%u", one->immediate);
+}
+
+static void append_sysreg_subject(GString *out, const TraceSwitch *one) {
+  g_autofree char *name = trace_switch_sysreg(one);
+  bool instruction = one->sysreg && SYSREG_OP0(one->sysreg) == 1;
+
+  if (!name) {
+    g_string_append(out, "MSR, MRS or system instruction");
+    return;
+  }
+  g_string_append(out, instruction ? "" : one->write ? "MSR " : "MRS ");
+  human_append_text(out, name);
+}
+
+static void append_trap_subject(GString *out, const TraceSwitch *one) {
+  switch (one->action) {
+  case SWITCH_DOES_HYPERCALL:
+    append_hypercall_subject(out, one);
+    return;
+  case SWITCH_DOES_MMIO:
+    g_string_append(out, one->cause == SWITCH_UNKNOWN ? "device access" : "data abort");
+    return;
+  case SWITCH_DOES_FAULT:
+    g_string_append(out, one->ec == EC_IABT_LOW ? "instruction abort" : "data abort");
+    return;
+  case SWITCH_DOES_SYSREG:
+    append_sysreg_subject(out, one);
+    return;
+  case SWITCH_DOES_WAIT:
+    g_string_append(out, one->wfe ? "WFE" : "WFI");
+    return;
+  case SWITCH_DOES_OTHER:
+    break;
+  }
+  g_string_append(out, one->cause == SWITCH_UNKNOWN ? "exit" : "exception");
+}
+
+static void append_subject(GString *out, const TraceSwitch *one) {
+  static const char *const causes[] = {[SWITCH_IRQ] = "IRQ", [SWITCH_SERROR] = "SError", [SWITCH_ILLEGAL] = "illegal exception return"};
+
+  if (one->cause == SWITCH_TRAP || one->cause == SWITCH_UNKNOWN)
+    append_trap_subject(out, one);
+  else
+    g_string_append(out, causes[one->cause]);
+}
+
+static void append_hypercall(GString *out, const TraceSwitch *one) {
+  if (!one->has_function) {
+    g_string_append(out, ": the function is not recorded");
+    return;
+  }
+  g_autofree char *name = *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
+  g_string_append_printf(out, ": x0=" X64 " ", one->function);
+  human_append_text(out, name);
+}
+
+static void append_mmio(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
+  g_string_append_printf(out, ": %s of %u byte%s", one->write ? "write" : "read", one->size, one->size == 1 ? "" : "s");
+  if (one->write && one->has_value)
+    g_string_append_printf(out, " " X64, one->value);
+  g_string_append_printf(out, " %s " X64, one->write ? "to" : "from", one->ipa);
+  append_device(out, switches, one);
+}
+
+static void append_fault(GString *out, const TraceSwitch *one) {
+  const char *how = one->ec == EC_IABT_LOW ? "fetch" : one->write ? "write" : "read";
+
+  if (!one->has_esr && !one->ipa) {
+    g_string_append(out, ": an access that no memory is mapped for");
+    return;
+  }
+  if (one->has_esr && one->esr & ISS_S1PTW)
+    how = "page table walk";
+  g_string_append_printf(out, ": %s of memory at " X64, how, one->ipa);
+  if (one->far)
+    g_string_append_printf(out, " (virtual " X64 ")", one->far);
+  if (one->has_esr)
+    g_string_append_printf(out, ", stage 2 %s", esr_fault_text(ISS_FSC(one->esr)));
+}
+
+static void append_wish(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
+  static const char *const causes[] = {
+      [SWITCH_IRQ] = ": a physical interrupt, the host's",
+      [SWITCH_SERROR] = ": a system error",
+      [SWITCH_ILLEGAL] = ": the guest's state was no legal one",
+  };
+
+  if (one->cause != SWITCH_TRAP && one->cause != SWITCH_UNKNOWN) {
+    g_string_append(out, causes[one->cause]);
+    return;
+  }
+  switch (one->action) {
+  case SWITCH_DOES_HYPERCALL:
+    append_hypercall(out, one);
+    break;
+  case SWITCH_DOES_MMIO:
+    append_mmio(out, switches, one);
+    break;
+  case SWITCH_DOES_FAULT:
+    append_fault(out, one);
+    break;
+  case SWITCH_DOES_SYSREG:
+    g_string_append(out, one->sysreg ? one->write ? ": system register write" : ": system register read" : "");
+    break;
+  case SWITCH_DOES_WAIT:
+    g_string_append(out, one->wfe ? ": nothing to do until an event" : ": nothing to do until an interrupt");
+    break;
+  case SWITCH_DOES_OTHER:
+    if (one->cause == SWITCH_TRAP)
+      g_string_append_printf(out, ": %s", esr_class_text(one->ec));
+    break;
+  }
+}
+
+static void append_arrival(GString *out, const TraceSwitch *one) {
+  if (one->cause == SWITCH_TRAP)
+    g_string_append_printf(out, " -> EL2 (EC 0x%02x %s)", one->ec, esr_class_name(one->ec));
+  else if (one->cause != SWITCH_UNKNOWN)
+    g_string_append(out, " -> EL2");
+}
+
+/* KVM answered it without userspace. */
+static void append_kernel_answer(GString *out, const TraceSwitch *one) {
+  if (one->cause != SWITCH_TRAP) {
+    g_string_append(out, one->cause == SWITCH_IRQ ? " -> the host takes the interrupt" : " -> handled by KVM");
+    return;
+  }
+  switch (one->action) {
+  case SWITCH_DOES_HYPERCALL:
+    g_string_append(out, " -> answered by KVM");
+    return;
+  case SWITCH_DOES_MMIO:
+    g_string_append(out, " -> answered by KVM");
+    if (!one->write && one->has_value)
+      g_string_append_printf(out, " with " X64, one->value);
+    return;
+  case SWITCH_DOES_FAULT:
+    g_string_append(out, one->has_esr && FSC_IS_ACCESS(ISS_FSC(one->esr)) ? " -> KVM marks the page as used" : " -> KVM maps the page");
+    return;
+  case SWITCH_DOES_SYSREG:
+    g_string_append(out, " -> emulated by KVM");
+    return;
+  case SWITCH_DOES_WAIT:
+    g_string_append(out, one->wfe ? " -> KVM lets others run" : " -> KVM waits for an interrupt");
+    return;
+  case SWITCH_DOES_OTHER:
+    g_string_append(out, " -> handled by KVM");
+    return;
+  }
+}
+
+static void append_result(GString *out, const TraceSwitch *one) {
+  const char *name = smccc_result_name((uint32_t)one->function, (int64_t)one->value);
+
+  g_string_append_printf(out, ", x0=" X64, one->value);
+  if (name)
+    g_string_append_printf(out, " %s", name);
+}
+
+static void append_user_answer(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
+  const char *device = trace_switch_device(switches, one);
+
+  if (one->run_error == EINTR) {
+    g_string_append(out, " -> KVM_RUN is interrupted by a signal -> eret");
+    return;
+  }
+  if (one->run_error) {
+    g_string_append_printf(out, " -> KVM_RUN fails: %s -> eret", g_strerror(one->run_error));
+    return;
+  }
+  g_autofree char *reason = exit_reason_describe(one->exit_reason);
+  g_string_append_printf(out, " -> %s -> eret", reason);
+  if (one->exit_reason == KVM_EXIT_MMIO && one->action == SWITCH_DOES_MMIO) {
+    g_string_append(out, *device ? ": " : "");
+    human_append_text(out, device);
+    if (!one->write && one->has_value)
+      g_string_append_printf(out, " gives " X64, one->value);
+  } else if (one->exit_reason == KVM_EXIT_HYPERCALL && one->action == SWITCH_DOES_HYPERCALL) {
+    g_string_append(out, *one->service ? ": " : "");
+    human_append_text(out, one->service);
+    if (one->has_value)
+      append_result(out, one);
+  }
+}
+
+void trace_explain_switch(GString *out, const TraceSwitches *switches, const TraceSwitch *one, const Symbols *symbols) {
+  g_string_append_printf(out, "vcpu%u #" U64 " ", one->vcpu, one->number);
+  append_subject(out, one);
+  append_place(out, one, symbols);
+  append_wish(out, switches, one);
+  append_arrival(out, one);
+  if (one->user_from)
+    append_user_answer(out, switches, one);
+  else
+    append_kernel_answer(out, one);
+  if (one->returned)
+    g_string_append_printf(out, " -> ERET to %s, %s", eret_target(one), human_time(trace_switch_cost(one)).text);
+  else
+    g_string_append(out, " -> no return is recorded");
+}
+
+/* What happened beside the switches. */
+
+typedef struct {
+  GString *out;
+  const TraceSwitches *switches;
+  bool *left; /* by vCPU: it is out of the guest, and KVM_RUN has not returned yet */
+} Explanation;
+
+static void append_intid(GString *out, uint64_t intid) {
+  static const struct {
+    unsigned intid;
+    const char *name;
+  } known[] = {{23, "performance monitor"}, {25, "GIC maintenance"},   {26, "EL2 timer"},
+               {27, "virtual timer"},       {28, "EL2 virtual timer"}, {30, "physical timer"}};
+
+  g_string_append_printf(out, "INTID " U64, intid);
+  for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
+    if (known[i].intid == intid) {
+      g_string_append_printf(out, " (%s)", known[i].name);
+      return;
+    }
+  if (intid < 16)
+    g_string_append_printf(out, " (SGI " U64 ")", intid);
+  else if (intid < 32)
+    g_string_append_printf(out, " (PPI " U64 ")", intid - 16);
+  else if (intid < 1020)
+    g_string_append_printf(out, " (SPI " U64 ")", intid - 32);
+  else if (intid >= 8192)
+    g_string_append(out, " (LPI)");
+}
+
+static void explain_irq_pending(Explanation *explanation, const TraceRecord *record) {
+  g_string_append(explanation->out, "GIC: ");
+  append_intid(explanation->out, record->a);
+  g_string_append_printf(explanation->out, " %s for vcpu" U64, record->b ? "pending" : "no longer pending", record->c);
+}
+
+static void explain_timer(Explanation *explanation, const TraceRecord *record) {
+  g_string_append(explanation->out, "timer: ");
+  append_intid(explanation->out, record->a);
+  g_string_append_printf(explanation->out, " of vcpu" U64 " %s", record->c, record->b ? "fires" : "is quiet");
+}
+
+static void explain_irq_line(Explanation *explanation, const TraceRecord *record) {
+  g_string_append_printf(explanation->out, "KVM_IRQ_LINE: line " U64 " %s", record->a, record->b ? "up" : "down");
+}
+
+static void explain_text(Explanation *explanation, TraceString text) {
+  human_append_text(explanation->out, recording_get_text(explanation->switches->recording, text));
+}
+
+static void explain_doorbell(Explanation *explanation, const TraceRecord *record) {
+  g_string_append(explanation->out, "doorbell: ");
+  explain_text(explanation, record->name);
+  g_string_append_printf(explanation->out, " queue " U64, record->a);
+  if (record->b > 1)
+    g_string_append_printf(explanation->out, ", rung " U64 " times", record->b);
+}
+
+static void explain_interrupt(Explanation *explanation, const TraceRecord *record) {
+  g_string_append(explanation->out, "interrupt: ");
+  explain_text(explanation, record->name);
+  if (record->a)
+    g_string_append_printf(explanation->out, " raises SPI " U64, record->a);
+  else
+    g_string_append_printf(explanation->out, " sends message " U64, record->b);
+}
+
+static void explain_request(Explanation *explanation, const TraceRecord *record) {
+  g_string_append(explanation->out, "request: ");
+  explain_text(explanation, record->name);
+  g_string_append_c(explanation->out, ' ');
+  explain_text(explanation, record->detail);
+  g_string_append_printf(explanation->out, " of " U64 " bytes ", record->b);
+  if (record->c)
+    g_string_append_printf(explanation->out, "failed with status " U64, record->c);
+  else
+    g_string_append(explanation->out, "done");
+  g_string_append_printf(explanation->out, ", %s", human_time(record->a).text);
+}
+
+static void append_when(Explanation *explanation, const TraceRecord *record) {
+  g_string_append_printf(explanation->out, ", %s", human_time(record->time - explanation->switches->begins).text);
+}
+
+static void explain_phase(Explanation *explanation, const TraceRecord *record) {
+  g_string_append(explanation->out, "phase: ");
+  explain_text(explanation, record->name);
+  append_when(explanation, record);
+}
+
+static void explain_mark(Explanation *explanation, const TraceRecord *record) {
+  g_string_append_printf(explanation->out, "mark: " U64 " ", record->a);
+  explain_text(explanation, record->name);
+  append_when(explanation, record);
+}
+
+static void explain_lost(Explanation *explanation, const TraceRecord *record) {
+  g_string_append_printf(explanation->out, "lost: " U64 " records before this line", record->a);
+}
+
+static void explain_unpaired(Explanation *explanation, const TraceRecord *record) {
+  g_autofree char *reason = exit_reason_describe(record->a);
+
+  g_string_append_printf(explanation->out, "vcpu%u: KVM_RUN returns without a world switch: %s", record->vcpu,
+                         record->b == EINTR ? "a signal" : reason);
+}
+
+static void (*const explainers[])(Explanation *explanation, const TraceRecord *record) = {
+    [TRACE_KVM_USERSPACE_EXIT] = explain_unpaired,
+    [TRACE_KVM_IRQ_PENDING] = explain_irq_pending,
+    [TRACE_KVM_TIMER_IRQ] = explain_timer,
+    [TRACE_KVM_IRQ_LINE] = explain_irq_line,
+    [TRACE_ERET_DOORBELL] = explain_doorbell,
+    [TRACE_ERET_INTERRUPT] = explain_interrupt,
+    [TRACE_ERET_REQUEST] = explain_request,
+    [TRACE_ERET_PHASE] = explain_phase,
+    [TRACE_ERET_MARK] = explain_mark,
+    [TRACE_LOST] = explain_lost,
+};
+
+/* Does RECORD have a line of its own? KVM_USERSPACE_EXIT only where it is no switch's. */
+static bool has_line(Explanation *explanation, const TraceRecord *record) {
+  bool known = record->vcpu < explanation->switches->n_vcpus;
+
+  if (known && (record->kind == TRACE_KVM_EXIT || record->kind == TRACE_KVM_ENTRY))
+    explanation->left[record->vcpu] = record->kind == TRACE_KVM_EXIT;
+  if (record->kind == TRACE_KVM_USERSPACE_EXIT) {
+    bool of_switch = known && explanation->left[record->vcpu];
+    if (known)
+      explanation->left[record->vcpu] = false;
+    return known && !of_switch;
+  }
+  return record->kind < G_N_ELEMENTS(explainers) && explainers[record->kind];
+}
+
+void trace_explain(GString *out, const TraceSwitches *switches, const Symbols *symbols) {
+  const GArray *records = switches->recording->records;
+  g_autofree bool *left = g_new0(bool, switches->n_vcpus + 1);
+  Explanation explanation = {.out = out, .switches = switches, .left = left};
+  guint next = 0;
+
+  for (guint i = 0; i <= records->len; i++) {
+    const TraceRecord *record = i < records->len ? &g_array_index(records, TraceRecord, i) : NULL;
+    for (; next < switches->switches->len; next++) {
+      const TraceSwitch *one = &g_array_index(switches->switches, TraceSwitch, next);
+      if (record && one->left > record->time)
+        break;
+      trace_explain_switch(out, switches, one, symbols);
+      g_string_append_c(out, '\n');
+    }
+    if (!record || !has_line(&explanation, record))
+      continue;
+    g_string_append(out, "  * ");
+    explainers[record->kind](&explanation, record);
+    g_string_append_c(out, '\n');
+  }
+}
