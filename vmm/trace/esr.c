@@ -1,6 +1,6 @@
 /*
  * Exception syndromes in words. Arm Architecture Reference Manual (DDI 0487), D24.2, ESR_EL1 and ESR_EL2: exception classes and the
- * fault status codes of instruction and data aborts. Pure tables; no state.
+ * fault status codes of instruction and data aborts; the rest of the syndrome is in esr-iss.c. Pure tables; no state, no locks.
  */
 #include "vmm/trace/esr.h"
 
@@ -37,6 +37,7 @@ static const EsrClass classes[64] = {
     [0x1b] = {"TSTART", "TSTART"},
     [0x1c] = {"FPAC", "pointer authentication failure"},
     [0x1d] = {"SME", "SME, access trapped"},
+    [0x1e] = {"GPC", "granule protection check"},
     [0x20] = {"IABT_LOW", "instruction abort from a lower exception level"},
     [0x21] = {"IABT_CUR", "instruction abort, same exception level"},
     [0x22] = {"PC_ALIGN", "PC alignment fault"},
@@ -80,40 +81,35 @@ static const char *const faults[64] = {
     [0x0f] = "permission fault, level 3",
     [0x10] = "synchronous external abort",
     [0x11] = "synchronous tag check fault",
+    [0x12] = "synchronous external abort on a table walk, level -2",
     [0x13] = "synchronous external abort on a table walk, level -1",
     [0x14] = "synchronous external abort on a table walk, level 0",
     [0x15] = "synchronous external abort on a table walk, level 1",
     [0x16] = "synchronous external abort on a table walk, level 2",
     [0x17] = "synchronous external abort on a table walk, level 3",
     [0x18] = "synchronous parity or ECC error",
+    [0x1b] = "synchronous parity or ECC error on a table walk, level -1",
     [0x1c] = "synchronous parity or ECC error on a table walk, level 0",
     [0x1d] = "synchronous parity or ECC error on a table walk, level 1",
     [0x1e] = "synchronous parity or ECC error on a table walk, level 2",
     [0x1f] = "synchronous parity or ECC error on a table walk, level 3",
     [0x21] = "alignment fault",
+    [0x22] = "granule protection fault on a table walk, level -2",
+    [0x23] = "granule protection fault on a table walk, level -1",
+    [0x24] = "granule protection fault on a table walk, level 0",
+    [0x25] = "granule protection fault on a table walk, level 1",
+    [0x26] = "granule protection fault on a table walk, level 2",
+    [0x27] = "granule protection fault on a table walk, level 3",
+    [0x28] = "granule protection fault",
     [0x29] = "address size fault, level -1",
+    [0x2a] = "translation fault, level -2",
     [0x2b] = "translation fault, level -1",
+    [0x2c] = "address size fault, level -2",
     [0x30] = "TLB conflict abort",
     [0x31] = "unsupported atomic hardware update fault",
     [0x34] = "lockdown fault",
     [0x35] = "unsupported exclusive or atomic access",
 };
-
-#define EC_IABT_LOW 0x20
-#define EC_IABT_CUR 0x21
-#define EC_DABT_LOW 0x24
-#define EC_DABT_CUR 0x25
-#define EC_HVC64    0x16
-#define EC_SMC64    0x17
-#define EC_SVC64    0x15
-#define EC_BRK64    0x3c
-
-#define ISS_FSC(esr)   ((unsigned)(esr)&0x3f)
-#define ISS_WNR        (1u << 6)
-#define ISS_ISV        (1u << 24)
-#define ISS_SAS(esr)   ((unsigned)(esr) >> 22 & 3)
-#define ISS_SRT(esr)   ((unsigned)(esr) >> 16 & 31)
-#define ISS_IMM16(esr) ((unsigned)(esr)&0xffff)
 
 const char *esr_class_name(unsigned ec) {
   return ec < G_N_ELEMENTS(classes) && classes[ec].name ? classes[ec].name : "RESERVED";
@@ -127,33 +123,12 @@ const char *esr_fault_text(unsigned fault_status) {
   return fault_status < G_N_ELEMENTS(faults) && faults[fault_status] ? faults[fault_status] : "reserved fault status";
 }
 
-static char *describe_data_abort(uint64_t esr) {
-  if (!(esr & ISS_ISV))
-    return g_strdup_printf("%s, %s, no valid syndrome", esr & ISS_WNR ? "write" : "read", esr_fault_text(ISS_FSC(esr)));
-  return g_strdup_printf("%s of %u bytes, register x%u, %s", esr & ISS_WNR ? "write" : "read", 1u << ISS_SAS(esr), ISS_SRT(esr),
-                         esr_fault_text(ISS_FSC(esr)));
-}
-
 char *esr_describe(uint64_t esr) {
   unsigned ec = ESR_EC(esr);
-  g_autofree char *detail = NULL;
+  g_autofree char *detail = esr_iss_describe(esr);
 
-  switch (ec) {
-  case EC_DABT_LOW:
-  case EC_DABT_CUR:
-    detail = describe_data_abort(esr);
-    break;
-  case EC_IABT_LOW:
-  case EC_IABT_CUR:
-    detail = g_strdup(esr_fault_text(ISS_FSC(esr)));
-    break;
-  case EC_HVC64:
-  case EC_SMC64:
-  case EC_SVC64:
-  case EC_BRK64:
-    detail = g_strdup_printf("#%u", ISS_IMM16(esr));
-    break;
-  }
+  if (esr == ESR_NEVER_WRITTEN)
+    return g_strdup_printf("0x%" G_GINT64_MODIFIER "x: not written since reset", esr);
   return g_strdup_printf("0x%08" G_GINT64_MODIFIER "x: %s (EC 0x%02x %s)%s%s", esr, esr_class_text(ec), ec, esr_class_name(ec),
-                         detail ? ": " : "", detail ? detail : "");
+                         *detail ? ": " : "", detail);
 }

@@ -75,10 +75,30 @@ static void add_line(Symbols *symbols, const Line *line) {
   }
 }
 
+/* Debian's packages of kernels have one line in place of the real file. */
+#define PLACEHOLDER "The real System.map is in the "
+
+static bool is_placeholder(Bytes file, GError **error) {
+  gssize first_line = (gssize)MIN(file.size, 200);
+  const char *found = g_strstr_len(file.data, first_line, PLACEHOLDER);
+
+  if (!found)
+    return false;
+  const char *package = found + strlen(PLACEHOLDER);
+  size_t length = 0;
+  while (package + length < file.data + file.size && g_ascii_isgraph(package[length]))
+    length++;
+  fail(error, SYMBOLS_ERROR_FORMAT, "it is Debian's placeholder: the real one is in package %.*s", (int)length, package);
+  return true;
+}
+
 static bool load_text(Symbols *symbols, Bytes file, GError **error) {
   const char *end = file.data + file.size;
   bool placed = false;
   unsigned number = 1;
+
+  if (is_placeholder(file, error))
+    return false;
 
   for (const char *text = file.data; text < end; number++) {
     const char *line_end = memchr(text, '\n', (size_t)(end - text));
@@ -161,7 +181,7 @@ static bool load_elf(Symbols *symbols, Bytes file, GError **error) {
 
   elf_version(EV_CURRENT);
   /* libelf does not write to it: it is opened for reading, whatever the parameter's type says. */
-  g_autoptr(ElfFile) elf = elf_memory((char *)(uintptr_t)file.data, file.size);
+  g_autoptr(ElfFile) elf = elf_memory((char *)file.data, file.size);
   if (!check_elf(elf, error))
     return false;
   Elf_Scn *section = find_symbol_table(elf, &table);
@@ -259,6 +279,6 @@ Symbols *symbols_load(const char *path, GError **error) {
     file.data = g_bytes_get_data(bytes, &file.size);
   if (bytes && load_bytes(symbols, file, &reason))
     return g_steal_pointer(&symbols);
-  g_set_error(error, SYMBOLS_ERROR, reason->code, "cannot read symbols from %s: %s", path, reason->message);
+  g_propagate_prefixed_error(error, g_steal_pointer(&reason), "cannot read symbols from %s: ", path);
   return NULL;
 }

@@ -5,6 +5,7 @@
  */
 #include "vmm/trace/symbols.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/trace/symbols-table.h"
@@ -204,20 +205,25 @@ static int compare_places(gconstpointer a, gconstpointer b) {
   return one->address < other->address ? -1 : one->address > other->address;
 }
 
+static int compare_addresses(const void *a, const void *b) {
+  const uint64_t *one = a, *other = b;
+  return *one < *other ? -1 : *one > *other;
+}
+
 /* The places of the HVC instructions before PCS, most frequent first; of Place. */
 static GArray *places_new(const uint64_t *pcs, unsigned n) {
   GArray *places = g_array_new(FALSE, FALSE, sizeof(Place));
-  g_autoptr(GHashTable) numbers = g_hash_table_new(g_int64_hash, g_int64_equal);
+  g_autofree uint64_t *sorted = g_new(uint64_t, (gsize)n + 1);
 
+  if (n > 0)
+    memcpy(sorted, pcs, n * sizeof *pcs);
+  qsort(sorted, n, sizeof *sorted, compare_addresses);
   for (unsigned i = 0; i < n; i++) {
-    gpointer number = g_hash_table_lookup(numbers, &pcs[i]);
-    if (number) {
-      g_array_index(places, Place, GPOINTER_TO_UINT(number) - 1).count++;
-      continue;
-    }
-    Place place = {.address = pcs[i] - INSTRUCTION_SIZE, .count = 1};
-    g_array_append_val(places, place);
-    g_hash_table_insert(numbers, (gpointer)&pcs[i], GUINT_TO_POINTER(places->len));
+    Place place = {.address = sorted[i] - INSTRUCTION_SIZE, .count = 1};
+    if (i > 0 && sorted[i] == sorted[i - 1])
+      g_array_index(places, Place, places->len - 1).count++;
+    else
+      g_array_append_val(places, place);
   }
   g_array_sort(places, compare_places);
   g_array_set_size(places, MIN(places->len, PLACES_MAX));

@@ -157,6 +157,8 @@ static void test_bad_text(Fixture *fixture, gconstpointer data) {
   assert_refused(fixture, "1000", -1, "line 1 ");
   assert_refused(fixture, "1000 D data_alone\n", -1, "no name of any code");
   assert_refused(fixture, "0000000000000000 T _stext\n0000000000000000 t foo\n", -1, "kptr_restrict");
+  assert_refused(fixture, "ffffffffffffffff B The real System.map is in the linux-image-<version>-dbg package\n", -1,
+                 "is in package linux-image-<version>-dbg");
   assert_refused(fixture, "\x1f\x8b\x08\x00", 4, "gzip");
   assert_refused(fixture, "\x28\xb5\x2f\xfd\x00", 5, "zstd");
   assert_refused(fixture,
