@@ -78,6 +78,18 @@ like summary 'reboot' "its recording has the reboot"
 is "$(recorded kvm_exit)" "$(awk '/^  "total"/ { total = 1 } total && /"kvm"/ { kvm = 1 } kvm && $1 == "\"exits\"" { sub(/,/, "", $3); print $3; exit }' stats.json)" \
     "recorded exits of both boots: KVM's counters of both"
 
+# Names for the guest's code, from one boot, for the recording of another, whose kernel has chosen other addresses (KASLR).
+truncate -s 32M symbols.img
+boot kallsyms --disk symbols.img
+isnt "$(guest symbols)" "" "the guest gives its symbols away"
+tr -d '\000' < symbols.img > kallsyms
+boot boot --record other.rec
+"$ERET" trace other.rec --explain --symbols kallsyms > explained
+like explained 'HVC #0 at 0x[0-9a-f]+ \(__arm_smccc_hvc' "HVC is executed in the kernel's function for it"
+like explained '\(pl011_[a-z_]+.*pl011 UARTDR' "the UART is written to by its driver"
+here=$(sed -n 's/.*HVC #0 at 0x\([0-9a-f]*\) (__arm_smccc_hvc.*/\1/p' explained | head -n 1)
+unlike kallsyms "^$here " "in a kernel that runs elsewhere than the one which gave the symbols"
+
 # Without the right to trace: eret's own events alone, and it says why.
 if [ "$KIND" = native ]; then
     skip "without privilege" "this machine's own permissions are left alone"

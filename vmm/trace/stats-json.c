@@ -77,14 +77,10 @@ static void add_vcpus(JsonBuilder *builder, const Stats *stats) {
   stats_vcpu_clear(&total);
 }
 
-static void add_device(JsonBuilder *builder, const DeviceCount *device) {
-  json_builder_begin_object(builder);
-  add_text(builder, "name", device->device);
-  add_number(builder, "doorbells", device->doorbells);
-  add_number(builder, "interrupts", device->interrupts);
+static void add_requests(JsonBuilder *builder, const DeviceCount *work) {
   begin_array(builder, "requests");
-  for (unsigned n = 0; n < device->n_requests; n++) {
-    const RequestCount *request = &device->requests[n];
+  for (unsigned n = 0; work && n < work->n_requests; n++) {
+    const RequestCount *request = &work->requests[n];
     json_builder_begin_object(builder);
     add_text(builder, "kind", request->kind);
     add_number(builder, "count", request->count);
@@ -94,7 +90,26 @@ static void add_device(JsonBuilder *builder, const DeviceCount *device) {
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
-  json_builder_end_object(builder);
+}
+
+static void add_devices(JsonBuilder *builder, const Stats *stats) {
+  StatsVcpu total = stats_total(stats);
+  g_autoptr(GArray) devices = stats_devices(stats, &total);
+
+  begin_array(builder, "devices");
+  for (unsigned i = 0; i < devices->len; i++) {
+    const StatsDevice *device = &g_array_index(devices, StatsDevice, i);
+    json_builder_begin_object(builder);
+    add_text(builder, "name", device->name);
+    add_number(builder, "exits", device->exits);
+    add_number(builder, "ns", device->ns);
+    add_number(builder, "doorbells", device->work ? device->work->doorbells : 0);
+    add_number(builder, "interrupts", device->work ? device->work->interrupts : 0);
+    add_requests(builder, device->work);
+    json_builder_end_object(builder);
+  }
+  json_builder_end_array(builder);
+  stats_vcpu_clear(&total);
 }
 
 static void add_timeline(JsonBuilder *builder, const GArray *entries) {
@@ -125,10 +140,7 @@ char *stats_json(const Stats *stats) {
   json_builder_begin_object(builder);
   add_counters(builder, stats->kvm);
   json_builder_end_object(builder);
-  begin_array(builder, "devices");
-  for (unsigned i = 0; stats->devices && i < stats->devices->len; i++)
-    add_device(builder, &g_array_index(stats->devices, DeviceCount, i));
-  json_builder_end_array(builder);
+  add_devices(builder, stats);
   add_number(builder, "unclaimed_accesses", stats->unclaimed);
   add_number(builder, "refused_accesses", stats->refused);
   add_timeline(builder, stats->timeline);

@@ -119,18 +119,23 @@ static void append_requests(GString *out, const DeviceCount *device) {
   }
 }
 
-static void append_devices(GString *out, const Stats *stats) {
-  if (stats->devices && stats->devices->len) {
-    g_string_append_printf(out, "\n%-20s%12s%12s  %s\n", "device", "doorbells", "interrupts", "requests");
-    for (unsigned i = 0; i < stats->devices->len; i++) {
-      const DeviceCount *device = &g_array_index(stats->devices, DeviceCount, i);
-      g_string_append_printf(out, "%-20s", device->device);
-      append_number(out, 12, device->doorbells);
-      append_number(out, 12, device->interrupts);
-      g_string_append(out, device->n_requests ? "  " : "");
-      append_requests(out, device);
-      g_string_append_c(out, '\n');
+static void append_devices(GString *out, const Stats *stats, const StatsVcpu *total) {
+  g_autoptr(GArray) devices = stats_devices(stats, total);
+
+  if (devices->len)
+    g_string_append_printf(out, "\n%-20s%12s%15s%12s%12s  %s\n", "device", "exits", "in eret", "doorbells", "interrupts", "requests");
+  for (unsigned i = 0; i < devices->len; i++) {
+    const StatsDevice *device = &g_array_index(devices, StatsDevice, i);
+    g_string_append_printf(out, "%-20s", device->name);
+    append_number(out, 12, device->exits);
+    g_string_append_printf(out, "%12.3f ms", (double)device->ns / NS_PER_MS);
+    if (device->work) {
+      append_number(out, 12, device->work->doorbells);
+      append_number(out, 12, device->work->interrupts);
+      g_string_append(out, device->work->n_requests ? "  " : "");
+      append_requests(out, device->work);
     }
+    g_string_append_c(out, '\n');
   }
   if (stats->unclaimed || stats->refused)
     g_string_append_printf(out, "accesses where nothing is: %" G_GUINT64_FORMAT "; that a device does not allow: %" G_GUINT64_FORMAT "\n",
@@ -146,7 +151,7 @@ char *stats_text(const Stats *stats) {
   append_vcpus(out, stats, &total);
   append_sites(out, total.sites);
   append_kvm(out, stats, &total);
-  append_devices(out, stats);
+  append_devices(out, stats, &total);
   if (stats->timeline) {
     g_string_append_c(out, '\n');
     timeline_print(stats->timeline, WIDTH, out);

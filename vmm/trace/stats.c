@@ -73,3 +73,36 @@ StatsVcpu stats_total(const Stats *stats) {
   g_array_sort(total.sites, exit_site_compare);
   return total;
 }
+
+static StatsDevice *find_device(GArray *devices, const char *name) {
+  for (unsigned i = 0; i < devices->len; i++)
+    if (strcmp(g_array_index(devices, StatsDevice, i).name, name) == 0)
+      return &g_array_index(devices, StatsDevice, i);
+  StatsDevice fresh = {.name = name};
+  g_array_append_val(devices, fresh);
+  return &g_array_index(devices, StatsDevice, devices->len - 1);
+}
+
+static int compare_devices(gconstpointer a, gconstpointer b) {
+  const StatsDevice *left = a, *right = b;
+  return left->ns != right->ns ? (left->ns > right->ns ? -1 : 1) : strcmp(left->name, right->name);
+}
+
+GArray *stats_devices(const Stats *stats, const StatsVcpu *total) {
+  GArray *devices = g_array_new(FALSE, TRUE, sizeof(StatsDevice));
+
+  for (unsigned i = 0; i < total->sites->len; i++) {
+    const ExitSite *site = &g_array_index(total->sites, ExitSite, i);
+    if (site->cause != EXIT_BY_MMIO || !site->device)
+      continue;
+    StatsDevice *device = find_device(devices, site->device);
+    device->exits += site->count;
+    device->ns += site->ns;
+  }
+  for (unsigned i = 0; stats->devices && i < stats->devices->len; i++) {
+    const DeviceCount *work = &g_array_index(stats->devices, DeviceCount, i);
+    find_device(devices, work->device)->work = work;
+  }
+  g_array_sort(devices, compare_devices);
+  return devices;
+}

@@ -24,6 +24,13 @@ typedef struct {
   GArray *kvm; /* of StatsCounter; empty where the kernel has none */
 } StatsVcpu;
 
+/* All that concerns one device. */
+typedef struct {
+  const char *name;
+  uint64_t exits, ns;      /* MMIO exits, and the time that they spent in userspace */
+  const DeviceCount *work; /* NULL: it told of none */
+} StatsDevice;
+
 typedef struct {
   GArray *vcpus;               /* of StatsVcpu */
   GArray *kvm;                 /* of StatsCounter: the VM's */
@@ -42,6 +49,8 @@ void stats_counter_add(GArray *counters, const char *name, uint64_t more);
 /* All vCPUs together; its arrays are new. Clear with stats_vcpu_clear. */
 StatsVcpu stats_total(const Stats *stats);
 void stats_vcpu_clear(gpointer vcpu);
+/* Of StatsDevice, those with most time first. TOTAL is stats_total's; both must outlive it. */
+GArray *stats_devices(const Stats *stats, const StatsVcpu *total);
 
 char *stats_text(const Stats *stats); /* free with g_free, both */
 char *stats_json(const Stats *stats);

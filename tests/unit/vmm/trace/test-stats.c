@@ -224,6 +224,9 @@ static Stats *sample(void) {
   }
   stats_counter_add(stats->kvm, "remote_tlb_flush", 5);
   stats->timeline = some_moments();
+  DeviceCount work = {.device = "virtio-blk0", .doorbells = 4, .n_requests = 1, .requests = {{.kind = "read", .count = 2, .bytes = 4096}}};
+  stats->devices = g_array_new(FALSE, TRUE, sizeof(DeviceCount));
+  g_array_append_val(stats->devices, work);
   stats->unclaimed = 3;
   return stats;
 }
@@ -261,6 +264,15 @@ static void test_json(void) {
   g_assert_cmpstr(json_object_get_string_member(site, "access"), ==, "read");
   g_assert_cmpint(json_object_get_int_member(site, "count"), ==, 200);
   g_assert_cmpint(json_array_get_length(json_object_get_array_member(root, "vcpus")), ==, 2);
+  JsonArray *devices = json_object_get_array_member(root, "devices");
+  g_assert_cmpint(json_array_get_length(devices), ==, 2);
+  JsonObject *pl011 = json_array_get_object_element(devices, 0);
+  g_assert_cmpstr(json_object_get_string_member(pl011, "name"), ==, "pl011");
+  g_assert_cmpint(json_object_get_int_member(pl011, "exits"), ==, 221);
+  JsonObject *blk = json_array_get_object_element(devices, 1);
+  g_assert_cmpint(json_object_get_int_member(blk, "doorbells"), ==, 4);
+  JsonObject *read = json_array_get_object_element(json_object_get_array_member(blk, "requests"), 0);
+  g_assert_cmpint(json_object_get_int_member(read, "bytes"), ==, 4096);
   JsonObject *end = json_array_get_object_element(json_object_get_array_member(root, "timeline"), 3);
   g_assert_cmpstr(json_object_get_string_member(end, "phase"), ==, "guest-end");
   g_assert_cmpint(json_object_get_int_member(end, "ns"), ==, 10000000);
