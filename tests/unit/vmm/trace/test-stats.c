@@ -215,6 +215,7 @@ static Stats *sample(void) {
     ExitSite write = write_data, read = read_flag;
     write.count = 10 + i;
     read.count = 100;
+    read.ns = 5000;
     g_array_append_val(vcpu.sites, write);
     g_array_append_val(vcpu.sites, read);
     stats_counter_add(vcpu.kvm, "exits", 1000);
@@ -236,8 +237,8 @@ static void test_text(void) {
   g_autofree char *text = stats_text(stats);
   static const char *const wanted[] = {
       "pl011 UARTFR read", "pl011 UARTDR write",  "exits                                    1,234       1,235         2,469",
-      "remote_tlb_flush",  "where nothing is: 3", "kernel loaded",
-      "mark 7 seven",
+      "remote_tlb_flush",  "where nothing is: 3", "2 read (4.0 KiB)",
+      "kernel loaded",     "mark 7 seven",
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
