@@ -58,3 +58,19 @@ void human_append_text(GString *out, const char *text) {
       g_string_append_unichar(out, c);
   }
 }
+
+HumanText human_size(uint64_t bytes) {
+  static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double size = (double)bytes;
+  HumanText out;
+  unsigned unit = 0;
+
+  if (bytes < 1024) {
+    g_snprintf(out.text, sizeof out.text, "%u bytes", (unsigned)bytes);
+    return out;
+  }
+  for (size /= 1024; size >= 1024 && unit + 1 < G_N_ELEMENTS(units); size /= 1024)
+    unit++;
+  g_snprintf(out.text, sizeof out.text, "%.1f %s", size, units[unit]);
+  return out;
+}

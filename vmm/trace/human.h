@@ -10,6 +10,7 @@ typedef struct {
 } HumanText;
 
 HumanText human_time(uint64_t ns);     /* three digits: "812 ns", "3.14 us", "42.0 ms", "1.23 s" */
+HumanText human_size(uint64_t bytes);  /* "512 bytes", "4.0 KiB", "1.5 GiB" */
 HumanText human_count(uint64_t count); /* "1,234,567" */
 /* PART of WHOLE, "12.3 %"; "-" of nothing. */
 HumanText human_share(uint64_t part, uint64_t whole);

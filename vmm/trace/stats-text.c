@@ -109,10 +109,9 @@ static void append_kvm(GString *out, const Stats *stats, const StatsVcpu *total)
 static void append_requests(GString *out, const DeviceCount *device) {
   for (unsigned n = 0; n < device->n_requests; n++) {
     const RequestCount *request = &device->requests[n];
-    g_autofree char *bytes = g_format_size_full(request->bytes, G_FORMAT_SIZE_IEC_UNITS);
     g_string_append_printf(out, "%s%s %s", n ? ", " : "", human_count(request->count).text, request->kind);
     if (request->bytes)
-      g_string_append_printf(out, " (%s)", bytes);
+      g_string_append_printf(out, " (%s)", human_size(request->bytes).text);
     if (request->failed)
       g_string_append_printf(out, " (%" G_GUINT64_FORMAT " failed)", request->failed);
     g_string_append_printf(out, " %.1f us each", (double)request->ns / NS_PER_US / (double)MAX(request->count, 1));
