@@ -85,9 +85,11 @@ isnt "$(guest symbols)" "" "the guest gives its symbols away"
 tr -d '\000' < symbols.img > kallsyms
 boot boot --record other.rec
 "$ERET" trace other.rec --explain --symbols kallsyms > explained
+is "$?" 0 "a kernel's own list of its symbols can be read"
 like explained 'HVC #0 at 0x[0-9a-f]+ \(__arm_smccc_hvc' "HVC is executed in the kernel's function for it"
 like explained '\(pl011_[a-z_]+.*pl011 UARTDR' "the UART is written to by its driver"
 here=$(sed -n 's/.*HVC #0 at 0x\([0-9a-f]*\) (__arm_smccc_hvc.*/\1/p' explained | head -n 1)
+isnt "$here" "" "with its address"
 unlike kallsyms "^$here " "in a kernel that runs elsewhere than the one which gave the symbols"
 
 # Without the right to trace: eret's own events alone, and it says why.

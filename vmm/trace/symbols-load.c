@@ -51,8 +51,9 @@ static bool parse_line(const char *text, const char *end, Line *line) {
   line->type = text[1];
   line->name.data = text + 3;
   for (text += 3; text < end && *text != ' ' && *text != '\t' && *text != '\r'; text++)
+    /* The assembler's numbered labels (".L14472\0021", which modules keep) are no names for people. */
     if (g_ascii_iscntrl(*text))
-      return false;
+      line->type = 'a';
   line->name.size = (size_t)(text - line->name.data);
   return line->name.size > 0;
 }
