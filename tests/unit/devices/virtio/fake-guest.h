@@ -11,7 +11,7 @@
 
 #define FAKE_BASE       UINT64_C(0x40000000)
 #define FAKE_SIZE       (UINT64_C(16) << 20)
-#define FAKE_QUEUES     2
+#define FAKE_QUEUES     8
 #define FAKE_WAIT_US    (20 * G_USEC_PER_SEC) /* a hang, not a slow machine */
 #define FAKE_DESC_NEXT  1
 #define FAKE_DESC_WRITE 2
