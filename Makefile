@@ -17,7 +17,7 @@ CC_native := gcc
 PKG_CONFIG_arm64 := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig )pkg-config
 PKG_CONFIG_native := pkg-config
 # libfdt's development packages of two architectures exclude each other and it has no .pc file in Debian 12: the header is common, the library is named by its soname.
-PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf
+PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf libarchive
 LIBFDT := -l:libfdt.so.1
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
@@ -35,8 +35,11 @@ SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(MAIN),$(wildcard vmm/
 SOURCES_arm64 := $(SOURCES) $(KVM_SOURCES)
 SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
 # What is embedded as data (.incbin): each such source, and the files that it reads.
-EMBEDDING := vmm/trace/html-page
-EMBEDDED := $(wildcard vmm/trace/page/*)
+EMBEDDING := vmm/trace/html-page vmm/exec/init-image
+EMBEDDED := $(wildcard vmm/trace/page/*) $(B)/init/eret-init
+# The first process of guests of `eret exec`: static, for ARM64, in every build.
+INIT_SOURCES := $(wildcard guest-images/init/*.c)
+CFLAGS_init := -std=gnu11 -D_GNU_SOURCE -Os $(WARNINGS)
 
 UNIT_SOURCES := $(sort $(shell find tests/unit tests/board -name 'test-*.c'))
 UNIT_TESTS := $(UNIT_SOURCES:%.c=$(B)/native/%)
@@ -57,7 +60,7 @@ $$(B)/$(1)/%.o: %.c Makefile
 $$(EMBEDDING:%=$$(B)/$(1)/%.o): $$(EMBEDDED)
 $$(B)/$(1)/%.o: %.S Makefile
 	@mkdir -p $$(@D)$$(call say,AS,$$<)
-	$$(Q)$$(CC_$(1)) -c -o $$@ $$<
+	$$(Q)$$(CC_$(1)) -DERET_INIT=\"$(B)/init/eret-init\" -c -o $$@ $$<
 
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
 	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^
@@ -68,6 +71,10 @@ $$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(B)/$(1)/liberet.a
 endef
 $(eval $(call build_rules,arm64))
 $(eval $(call build_rules,native))
+
+$(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
+	@mkdir -p $(@D)$(call say,INIT,$@)
+	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native)
@@ -117,13 +124,13 @@ check-format: ## clang-format: is every source formatted?
 check-tidy: ## clang-tidy over all sources
 	@printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }'; status=$$?; rm -f $(B)/tidy.*; exit $$status
 
-install: all ## install into $(DESTDIR)$(PREFIX): program, manual page, bash completion
+install: all ## install into $(DESTDIR)$(PREFIX): program, manual pages, bash completion
 	install -D -m 755 $(B)/arm64/eret $(DESTDIR)$(PREFIX)/bin/eret
 	install -D -m 644 docs/eret.1 $(DESTDIR)$(PREFIX)/share/man/man1/eret.1
 	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
 
 clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native $(B)/bare $(B)/guests $(B)/host $(B)/tap
+	rm -rf $(B)/arm64 $(B)/native $(B)/init $(B)/bare $(B)/guests $(B)/host $(B)/tap
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)

@@ -3,13 +3,11 @@
 #
 # Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k
 #
-# The packages come through a private apt configuration under build/apt, so the machine's own package selection is left alone and
-# no root is needed. They are unpacked, never installed:
-#
 #   build/kernels/KERNEL/Image      the kernel, a raw arm64 Image
 #   build/kernels/KERNEL/config     its configuration
 #   build/kernels/KERNEL/version    its release, as uname -r prints it
 #   build/kernels/KERNEL/modules/   the few modules we load, uncompressed, and `deps`: "NAME: modules in the order to load them"
+#   build/kernels/KERNEL/lib/modules/RELEASE/   some more, as the package has them, with what depmod(8) writes: for `eret exec --modules`
 #   build/busybox/busybox           static arm64 busybox
 #   build/cache/                    the packages themselves
 #
@@ -20,68 +18,12 @@ umask 022
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/.." && pwd)
 build=$root/build
-# shellcheck source=guest-images/debian.sh
-. "$here/debian.sh"
+# shellcheck source=guest-images/private-apt.sh
+. "$here/private-apt.sh"
 
 modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4"
 
-fail() { echo "fetch.sh: $*" >&2; exit 1; }
-say() { echo "$*" >&2; }
-
-# --- the private apt ---------------------------------------------------------------------------------------------------------
-
-private_apt() { APT_CONFIG=$build/apt/apt.conf "$@"; }
-
-prepare_apt() {
-    [ -z "${apt_ready-}" ] || return 0
-    command -v apt-get >/dev/null || fail "kernels come as Debian packages, and there is no apt-get here; put Image, config, version
-and modules/ into build/kernels/KERNEL/ and a static arm64 busybox into build/busybox/ by hand"
-    mkdir -p "$build/apt/state/lists/partial" "$build/apt/cache/archives/partial" "$build/apt/sources"
-    : > "$build/apt/state/status"
-    debian_sources bookworm bookworm-backports trixie-backports > "$build/apt/sources/debian.sources" ||
-        fail "no apt source for Debian found under /etc/apt"
-    cat > "$build/apt/apt.conf" <<EOF
-Dir::State "$build/apt/state";
-Dir::State::status "$build/apt/state/status";
-Dir::Cache "$build/apt/cache";
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$build/apt/sources";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "arm64";
-APT::Architectures { "arm64"; };
-APT::Sandbox::User "$(id -un)";
-Acquire::Languages "none";
-Acquire::Retries "3";
-EOF
-    if [ -z "$(find "$build/apt/updated" -mmin -60 2>/dev/null)" ]; then
-        say "reading Debian's package lists"
-        # A suite that has gone away must not stop us from using the others: what is missing is noticed when it is looked for.
-        private_apt apt-get -qq update > "$build/apt/update.log" 2>&1 || true
-        touch "$build/apt/updated"
-    fi
-    apt_ready=1
-}
-
-# newest REGEX: the newest package whose name matches, by version of the name.
-newest() {
-    private_apt apt-cache pkgnames | grep -E "^($1)\$" | sort -V | tail -n 1
-}
-
-# download PACKAGE DIR: puts the package's contents below DIR.
-download() {
-    if [ ! -e "$build/cache/$1.deb" ]; then
-        say "downloading $1"
-        mkdir -p "$build/cache" "$work/deb"
-        if [ -t 2 ]; then quiet=-q=0; else quiet=-qq; fi
-        (cd "$work/deb" && private_apt apt-get $quiet download "$1:arm64") >&2 || {
-            cat "$build/apt/update.log" >&2
-            fail "cannot download $1"
-        }
-        mv "$work/deb"/*.deb "$build/cache/$1.deb"
-    fi
-    mkdir -p "$2"
-    dpkg-deb -x "$build/cache/$1.deb" "$2"
-}
+tree_modules="$modules overlay squashfs erofs vsock_loopback dummy veth"
 
 # --- modules -----------------------------------------------------------------------------------------------------------------
 
@@ -118,6 +60,26 @@ collect_modules() {
     done
 }
 
+# copy_tree TREE RELEASE OUT: the modules of `tree_modules` and what they depend on, where and how the package has them. A module of ours is only unpacked to
+# see what it depends on.
+copy_tree() {
+    source=$(find "$1" -type d -path "*/lib/modules/$2" | head -n 1)
+    target=$3/lib/modules/$2
+    mkdir -p "$work/unpacked" "$target"
+    order=
+    for name in $tree_modules; do
+        add_module "$source" "$name" "$work/unpacked"
+    done
+    for name in $order; do
+        file=$(find "$source" -name "$(printf %s "$name" | sed 's/[-_]/[-_]/g').ko*" -printf '%P\n' | head -n 1)
+        mkdir -p "$target/$(dirname "$file")"
+        cp "$source/$file" "$target/$file"
+    done
+    cp "$source"/modules.builtin* "$source/modules.order" "$target/"
+    PATH=$PATH:/usr/sbin:/sbin depmod -b "$3" "$2" || fail "depmod failed for kernel $2"
+    rm -rf "$work/unpacked"
+}
+
 # --- the two kinds of things fetched -------------------------------------------------------------------------------------------
 
 fetch_kernel() {
@@ -126,7 +88,7 @@ fetch_kernel() {
     7.3-16k) flavour=arm64-16k ;;
     *) fail "unknown kernel $1; known: 6.12 6.1 7.3 7.3-16k" ;;
     esac
-    [ ! -e "$build/kernels/$1/Image" ] || return 0
+    [ ! -e "$build/kernels/$1/lib" ] || return 0
     prepare_apt
     series=$(printf %s "${1%-16k}" | sed 's/\./\\./g')
     # From 7.1 on Debian's linux-image is an empty package: the kernel is in linux-binary, its modules in linux-modules.
@@ -154,6 +116,7 @@ fetch_kernel() {
     [ -f "$new/config" ] || fail "no configuration in $image"
     echo "$release" > "$new/version"
     collect_modules "$work/tree" "$new/modules"
+    copy_tree "$work/tree" "$release" "$new"
     mkdir -p "$build/kernels"
     rm -rf "$build/kernels/$1"
     mv "$new" "$build/kernels/$1"
@@ -176,7 +139,7 @@ fetch_busybox() {
 
 all_there() {
     for kernel; do
-        [ -e "$build/kernels/$kernel/Image" ] || return 1
+        [ -e "$build/kernels/$kernel/lib" ] || return 1
     done
     [ -e "$build/busybox/busybox" ]
 }

@@ -75,7 +75,7 @@ static BoardDevice *add_virtio(Board *board, BoardDeviceKind kind, char *name, u
 /* Which devices, and where. Linux names disks in the order of discovery: that of --disk. */
 static bool place_devices(Board *board, GError **error) {
   const Config *config = board->config;
-  unsigned n_virtio = (config->console == CONSOLE_VIRTIO) + config->disks->len + config->rng;
+  unsigned n_virtio = (config->console == CONSOLE_VIRTIO) + config->ports + config->disks->len + config->rng;
   unsigned most = config->transport == TRANSPORT_PCI ? PCI_MAX_DEVICES - 1 : LAYOUT_VIRTIO_MMIO_SLOTS;
   unsigned next = 0;
   bool pci = config->transport == TRANSPORT_PCI && (config->defaults || n_virtio > 0);
@@ -101,6 +101,8 @@ static bool place_devices(Board *board, GError **error) {
 
   if (config->console == CONSOLE_VIRTIO)
     add_virtio(board, BOARD_VIRTIO_CONSOLE, g_strdup("virtio-console"), &next);
+  if (config->ports)
+    add_virtio(board, BOARD_VIRTIO_CONSOLE_PORTS, g_strdup("virtio-ports"), &next);
   for (unsigned i = 0; i < config->disks->len; i++)
     add_virtio(board, BOARD_VIRTIO_BLK, g_strdup_printf("virtio-blk%u", i), &next)->disk = g_ptr_array_index(config->disks, i);
   if (config->rng)

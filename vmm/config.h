@@ -46,6 +46,7 @@ typedef struct {
   uint64_t memory;  /* bytes, a multiple of 2 MiB */
   GPtrArray *disks; /* of DiskConfig */
   ConsoleKind console;
+  bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */
   bool rng;
   GicVersion gic;

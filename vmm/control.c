@@ -47,18 +47,23 @@ void control_ask_to_stop(Control *control, const char *by) {
   control->grace_timer = g_timeout_add_seconds(control->grace, grace_over, control);
 }
 
+static void on_signal(Control *control, int number, const char *name) {
+  if (!control->ops->asked_to_stop(control->opaque, number))
+    control_ask_to_stop(control, name);
+}
+
 static gboolean on_sigterm(gpointer data) {
-  control_ask_to_stop(data, "SIGTERM");
+  on_signal(data, SIGTERM, "SIGTERM");
   return G_SOURCE_CONTINUE;
 }
 
 static gboolean on_sigint(gpointer data) {
-  control_ask_to_stop(data, "SIGINT");
+  on_signal(data, SIGINT, "SIGINT");
   return G_SOURCE_CONTINUE;
 }
 
 static gboolean on_sighup(gpointer data) {
-  control_ask_to_stop(data, "SIGHUP");
+  on_signal(data, SIGHUP, "SIGHUP");
   return G_SOURCE_CONTINUE;
 }
 

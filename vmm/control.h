@@ -10,6 +10,8 @@
 typedef struct Control Control;
 
 typedef struct {
+  /* A signal asked for the end. True: somebody else takes care of it. */
+  bool (*asked_to_stop)(void *opaque, int signal_number);
   /* Presses or releases the power button; false when the machine has none. */
   bool (*power_button)(void *opaque, bool pressed);
   /* Ends the machine now; WHY is for people, and static. */

@@ -13,6 +13,7 @@ static const struct {
   int (*function)(int argc, char **argv);
 } commands[] = {
     {"run", "boot a kernel in a virtual machine", cmd_run},
+    {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec},
     {"trace", "show what a recording of 'run --record' says", cmd_trace},
     {"help", "this text", cmd_help},
     {"version", "the version", cmd_version},

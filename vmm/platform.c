@@ -153,6 +153,14 @@ static bool make_virtio_console(Assembly *assembly, const BoardDevice *device, G
   return plug_virtio(assembly, device, platform->virtio_console, error);
 }
 
+static bool make_virtio_console_ports(Assembly *assembly, const BoardDevice *device, GError **error) {
+  Platform *platform = assembly->platform;
+  const PlatformHost *host = platform->host;
+  platform->virtio_ports =
+      virtio_console_ports_new(device->name, host->memory, host->ports, host->n_ports, host->ports_ops, host->ports_opaque, error);
+  return plug_virtio(assembly, device, platform->virtio_ports, error);
+}
+
 static bool make_virtio_blk(Assembly *assembly, const BoardDevice *device, GError **error) {
   const DiskConfig *disk = device->disk;
   DiskImage *image = disk_image_open(disk->path, disk->read_only, DISK_IMAGE_ENGINE_AUTO, error);
@@ -174,6 +182,7 @@ static bool (*const makers[])(Assembly *assembly, const BoardDevice *device, GEr
     [BOARD_HYPERCALL_DOORBELL] = make_hypercall_doorbell,
     [BOARD_PCI_HOST] = make_pci_host,
     [BOARD_VIRTIO_CONSOLE] = make_virtio_console,
+    [BOARD_VIRTIO_CONSOLE_PORTS] = make_virtio_console_ports,
     [BOARD_VIRTIO_BLK] = make_virtio_blk,
     [BOARD_VIRTIO_RNG] = make_virtio_rng,
 };

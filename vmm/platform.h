@@ -11,6 +11,7 @@
 #include "devices/guest-memory.h"
 #include "devices/hypercall-doorbell.h"
 #include "devices/interrupt.h"
+#include "devices/virtio/console-ports.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/board.h"
 #include "vmm/boot/kernel.h"
@@ -22,8 +23,12 @@ struct PlatformHost {
   MsiController *msi;
   Doorbells *doorbells;
   Clock *clock;
-  CharBackend *console; /* NULL: output vanishes */
-  DeviceWatch *watch;   /* NULL: nobody counts what devices do */
+  CharBackend *console;           /* NULL: output vanishes */
+  DeviceWatch *watch;             /* NULL: nobody counts what devices do */
+  const VirtioConsolePort *ports; /* of BOARD_VIRTIO_CONSOLE_PORTS */
+  unsigned n_ports;
+  const VirtioConsolePortsOps *ports_ops; /* or NULL, called with ports_opaque */
+  void *ports_opaque;
   const GuestMemory *memory;
   uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
   /* Answers calls by the doorbell page; OPAQUE is the host itself. */
@@ -39,6 +44,7 @@ typedef struct {
   GPtrArray *lines;             /* of WatchedLine */
   Device *gpio;                 /* PL061, or NULL */
   VirtioDevice *virtio_console; /* or NULL */
+  VirtioDevice *virtio_ports;   /* or NULL */
   PlatformHost *host;
 } Platform;
 

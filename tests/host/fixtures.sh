@@ -3,6 +3,8 @@
 #
 #   Image.gz vmlinuz.efi   Debian's kernel, packed: gzip, and EFI zboot with a zstd payload
 #   ext4.img               a file system of 32 MiB with a file `hello`
+#   root.ext4              a root file system: busybox, as /bin/sh and more
+#   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first own act is a store to address 0
 #
 # What is already there, and newer than its source, is left alone.
 set -eu
@@ -49,4 +51,33 @@ if stale ext4.img; then
     truncate -s 32M "$work/ext4.img"
     mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$work/tree" "$work/ext4.img"
     mv "$work/ext4.img" "$out/"
+fi
+if stale root.ext4; then
+    mkdir -p "$work/root/bin" "$work/root/etc"
+    cp "$build/busybox/busybox" "$work/root/bin/"
+    for applet in sh cat echo ls mount uname touch; do
+        ln -s busybox "$work/root/bin/$applet"
+    done
+    echo eret-test > "$work/root/etc/hostname"
+    truncate -s 16M "$work/root.ext4"
+    mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$work/root" "$work/root.ext4"
+    mv "$work/root.ext4" "$out/"
+fi
+# In init_module, behind `mov x29, sp`: mov x0, #0; str x0, [x0].
+if stale oops.ko; then
+    xz -dc "$(find "$build/kernels/6.12/lib" -name 'dummy.ko.xz')" > "$work/dummy.ko"
+    section=$(readelf -SW "$work/dummy.ko" | sed -n 's/.*\.init\.text *PROGBITS *[0-9a-f]* *\([0-9a-f]*\).*/\1/p')
+    symbol=$(readelf -sW "$work/dummy.ko" | awk '$8 == "init_module" { print $2 }')
+    perl -0777 -e '
+        my ($file, $from) = @ARGV;
+        open my $in, "<:raw", $file or die; my $bytes = <$in>;
+        my $at = index($bytes, "\xfd\x03\x00\x91", $from);
+        die "dummy.ko: init_module is not what it was\n" if $at < 0 || $at > $from + 64;
+        # A signature that is not right is refused; none is not.
+        my $mark = "~Module signature appended~\n";
+        my $length = length($mark) + 12 + unpack("N", substr($bytes, -length($mark) - 4, 4));
+        substr($bytes, -$length) = "" if substr($bytes, -length($mark)) eq $mark;
+        substr($bytes, $at + 4, 8) = "\x00\x00\x80\xd2\x00\x00\x00\xf9";
+        print $bytes' "$work/dummy.ko" $((0x$section + 0x$symbol)) > "$work/oops.ko"
+    mv "$work/oops.ko" "$out/"
 fi

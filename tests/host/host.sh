@@ -99,7 +99,7 @@ build_kernels_disk() {
     newer "$out" "${inputs[@]}" || return 0
     for k in "$build"/kernels/*/; do
         mkdir -p "$tree/$(basename "$k")"
-        ln "$k/Image" "$k/initrd" "$tree/$(basename "$k")/" 2>/dev/null || cp "$k/Image" "$k/initrd" "$tree/$(basename "$k")/"
+        cp -rl "$k/Image" "$k/initrd" "$k/lib" "$tree/$(basename "$k")/" 2>/dev/null || cp -r "$k/Image" "$k/initrd" "$k/lib" "$tree/$(basename "$k")/"
     done
     ext4_image "$tree" "$work/kernels.ext4"
     mv "$work/kernels.ext4" "$out"

@@ -25,7 +25,7 @@ level=${1-}
 case $level in build | run | check) ;; *) fail "usage: install.sh [--list] build|run|check" ;; esac
 
 machine=$(uname -m)
-libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev"
+libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev libarchive-dev"
 
 # --- what is wanted ------------------------------------------------------------------------------------------------------------
 
@@ -39,7 +39,7 @@ if [ "$machine" != aarch64 ]; then
 fi
 qemu=
 if [ "$level" != build ]; then
-    wanted="$wanted cpio xz-utils zstd e2fsprogs device-tree-compiler"
+    wanted="$wanted cpio xz-utils zstd e2fsprogs device-tree-compiler kmod"
     if [ "$machine" != aarch64 ] || ! [ -w /dev/kvm ]; then
         qemu=1
         wanted="$wanted qemu-system-arm"

@@ -4,15 +4,22 @@
 #include <string.h>
 #include <sys/random.h>
 
-bool boot_files_open(BootFiles *files, const Config *config, GError **error) {
+static GBytes *map_file(const char *path, GError **error) {
+  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+  return file ? g_mapped_file_get_bytes(file) : NULL;
+}
+
+bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error) {
   *files = (BootFiles){NULL, NULL};
   if (config->kernel) {
     files->kernel = kernel_image_load(config->kernel, config->kernel_format, error);
     if (!files->kernel)
       return false;
   }
-  if (config->initrd) {
-    files->initrd = g_mapped_file_new(config->initrd, FALSE, error);
+  if (initrd) {
+    files->initrd = g_bytes_ref(initrd);
+  } else if (config->initrd) {
+    files->initrd = map_file(config->initrd, error);
     if (!files->initrd) {
       g_prefix_error(error, "initrd: ");
       boot_files_close(files);
@@ -24,11 +31,11 @@ bool boot_files_open(BootFiles *files, const Config *config, GError **error) {
 
 void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->kernel, kernel_image_free);
-  g_clear_pointer(&files->initrd, g_mapped_file_unref);
+  g_clear_pointer(&files->initrd, g_bytes_unref);
 }
 
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
-  uint64_t initrd_size = files->initrd ? g_mapped_file_get_length(files->initrd) : 0;
+  uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
   const AddressRange *ram = &platform->board->ram;
 
   *placement = (BootPlacement){0};
@@ -60,7 +67,7 @@ bool boot_load(const BootFiles *files, const BootPlacement *placement, GBytes *f
       return false;
   }
   if (files->initrd &&
-      !load(memory, "the initrd", placement->initrd_start, g_mapped_file_get_contents(files->initrd), placement->initrd_size, error))
+      !load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error))
     return false;
   return load(memory, "the device tree", placement->fdt_start, g_bytes_get_data(fdt, NULL), g_bytes_get_size(fdt), error);
 }

@@ -8,11 +8,11 @@
 
 typedef struct {
   KernelImage *kernel; /* NULL: none was asked for */
-  GMappedFile *initrd; /* NULL: none */
+  GBytes *initrd;      /* NULL: none */
 } BootFiles;
 
-/* Opens and checks what CONFIG names. On failure nothing stays open. */
-bool boot_files_open(BootFiles *files, const Config *config, GError **error);
+/* Opens and checks what CONFIG names; INITRD, unless NULL, takes the place of what it says. On failure nothing stays open. */
+bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error);
 void boot_files_close(BootFiles *files);
 
 /* Places the files and the platform's device tree, and makes that tree, with SEED in it. */

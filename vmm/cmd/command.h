@@ -14,5 +14,6 @@ enum {
 
 /* ARGV holds what follows the command's name. */
 int cmd_run(int argc, char **argv);
+int cmd_exec(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_version(int argc, char **argv);

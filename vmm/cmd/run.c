@@ -46,7 +46,7 @@ static bool plan(const Config *config, GError **error) {
   BootFiles files;
   BootSeed seed;
 
-  if (!board || !boot_files_open(&files, config, error))
+  if (!board || !boot_files_open(&files, config, NULL, error))
     return false;
   null_host_init(&host);
   boot_seed_init(&seed);
@@ -65,7 +65,7 @@ static bool plan(const Config *config, GError **error) {
 
 static int run(const Config *config) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(Machine) machine = machine_new(config, &error);
+  g_autoptr(Machine) machine = machine_new(config, NULL, &error);
 
   if (!machine)
     return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);

@@ -33,6 +33,7 @@
 struct Machine {
   PlatformHost host; /* first: irq lines find the machine by it */
   const Config *config;
+  const MachineClient *client; /* never NULL */
   Kvm kvm;
   GicVersion gic_version;
   Board *board;
@@ -40,8 +41,8 @@ struct Machine {
   GuestRam ram;
   GuestMemory memory;
   Clock *clock;
-  CharBackend *terminal;
-  CharBackend *console; /* in front of the terminal: what devices write to */
+  CharBackend *terminal; /* NULL: the client has the console */
+  CharBackend *console;  /* in front of the terminal, or of the client's: what devices write to */
   Irq *irq;
   MachineHypercalls calls;
   MachineTrace trace;
@@ -270,7 +271,24 @@ static void doorbell_call(void *opaque, unsigned frame, uint32_t function, uint6
   }
 }
 
+void machine_stop(Machine *machine, const char *why) {
+  if (why)
+    g_message("stopped: %s", why);
+  end(machine, MACHINE_STOPPED);
+}
+
+void machine_end_port_input(Machine *machine, unsigned port) {
+  if (machine->platform && machine->platform->virtio_ports)
+    virtio_console_ports_end_input(machine->platform->virtio_ports, port);
+}
+
 /* The user. */
+
+static bool control_asked_to_stop(void *opaque, int signal_number) {
+  const MachineClient *client = ((Machine *)opaque)->client;
+
+  return client->asked_to_stop && client->asked_to_stop(client->opaque, signal_number);
+}
 
 static bool control_power_button(void *opaque, bool pressed) {
   Machine *machine = opaque;
@@ -282,15 +300,13 @@ static bool control_power_button(void *opaque, bool pressed) {
 }
 
 static void control_stop(void *opaque, const char *why) {
-  Machine *machine = opaque;
-  g_message("stopped: %s", why);
-  end(machine, MACHINE_STOPPED);
+  machine_stop(opaque, why);
 }
 
 static void resize_console(Machine *machine) {
   struct winsize size;
 
-  if (machine->platform->virtio_console && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+  if (machine->terminal && machine->platform->virtio_console && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
     virtio_console_resize(machine->platform->virtio_console, size.ws_col, size.ws_row);
 }
 
@@ -305,6 +321,7 @@ static void control_report(void *opaque) {
 }
 
 static const ControlOps control_ops = {
+    .asked_to_stop = control_asked_to_stop,
     .power_button = control_power_button,
     .stop = control_stop,
     .resized = control_resized,
@@ -331,7 +348,7 @@ static void terminal_event(TerminalEvent event, void *opaque) {
 static bool plan(Machine *machine, GError **error) {
   const Config *config = machine->config;
 
-  if (!boot_files_open(&machine->files, config, error) || !kvm_open(&machine->kvm, error) ||
+  if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !kvm_open(&machine->kvm, error) ||
       !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error))
     return false;
   if (config->cpus > machine->kvm.max_cpus) {
@@ -349,10 +366,11 @@ static bool assemble(Machine *machine, GError **error) {
   guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
-  machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, terminal_event, machine, error);
-  if (!machine->terminal)
+  if (!machine->client->console)
+    machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, terminal_event, machine, error);
+  if (!machine->client->console && !machine->terminal)
     return false;
-  machine->console = console_watch_new(machine->terminal, machine->trace.timeline);
+  machine->console = console_watch_new(machine->terminal ? machine->terminal : machine->client->console, machine->trace.timeline);
   if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, &machine->memory, machine->console,
                                machine->trace.timeline, error))
     return false;
@@ -363,6 +381,10 @@ static bool assemble(Machine *machine, GError **error) {
       .clock = machine->clock,
       .console = machine->console,
       .watch = machine_trace_devices(&machine->trace),
+      .ports = machine->client->ports,
+      .n_ports = machine->client->n_ports,
+      .ports_ops = machine->client->ports_ops,
+      .ports_opaque = machine->client->opaque,
       .memory = &machine->memory,
       .hypercall = doorbell_call,
       .hypercall_info =
@@ -380,10 +402,20 @@ static bool assemble(Machine *machine, GError **error) {
   return true;
 }
 
-Machine *machine_new(const Config *config, GError **error) {
+bool machine_can_run(GError **error) {
+  Kvm kvm = {.fd = -1};
+  bool can = kvm_open(&kvm, error);
+
+  kvm_close(&kvm);
+  return can;
+}
+
+Machine *machine_new(const Config *config, const MachineClient *client, GError **error) {
+  static const MachineClient nobody = {0};
   g_autoptr(Machine) machine = g_new0(Machine, 1);
 
   machine->config = config;
+  machine->client = client ? client : &nobody;
   machine->kvm.fd = -1;
   machine->vm_fd = -1;
   machine->gic = (Gic){-1, -1};
@@ -419,6 +451,20 @@ void machine_free(Machine *machine) {
   g_free(machine);
 }
 
+char *machine_describe_vcpus(const Machine *machine) {
+  GString *text = g_string_new(NULL);
+
+  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++) {
+    g_autofree char *registers = regs_describe(machine->vcpus[i].fd);
+    g_string_append_printf(text, "vCPU %u\n%s\n", i, registers);
+  }
+  return g_string_free(text, FALSE);
+}
+
+const Timeline *machine_timeline(const Machine *machine) {
+  return machine->trace.timeline;
+}
+
 int machine_exit_code(const Machine *machine) {
   return machine->exit_code;
 }
@@ -444,7 +490,8 @@ MachineEnd machine_run(Machine *machine, GError **error) {
   stop_vcpus(machine);
   platform_pause(machine->platform);
   timeline_add(machine->trace.timeline, PHASE_ENDED);
-  terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
+  if (machine->terminal)
+    terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   g_clear_pointer(&machine->control, control_free);
   g_clear_pointer(&machine->loop, g_main_loop_unref);
   report(machine);

@@ -27,7 +27,7 @@ static void append_register(GString *text, int vcpu_fd, const char *name, uint64
   uint64_t value;
 
   if (reg_get(vcpu_fd, id, &value))
-    g_string_append_printf(text, "%9s %016" G_GINT64_MODIFIER "x%s", name, value, place % 4 == 3 ? "\n" : "");
+    g_string_append_printf(text, "%10s %016" G_GINT64_MODIFIER "x%s", name, value, place % 4 == 3 ? "\n" : "");
 }
 
 char *regs_describe(int vcpu_fd) {

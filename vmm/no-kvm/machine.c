@@ -5,13 +5,18 @@
 
 G_DEFINE_QUARK(eret_machine_error, machine_error)
 
-Machine *machine_new(const Config *config, GError **error) {
+bool machine_can_run(GError **error) {
   struct utsname host;
 
   g_set_error(
       error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM,
       "this is a build for %s: guests need ARM64 Linux with KVM. `make run` in eret's source tree boots one inside an emulated ARM64 host",
       uname(&host) == 0 ? host.machine : "another processor");
+  return false;
+}
+
+Machine *machine_new(const Config *config, const MachineClient *client, GError **error) {
+  machine_can_run(error);
   return NULL;
 }
 
@@ -25,4 +30,18 @@ MachineEnd machine_run(Machine *machine, GError **error) {
 
 int machine_exit_code(const Machine *machine) {
   return -1;
+}
+
+void machine_stop(Machine *machine, const char *why) {
+}
+
+void machine_end_port_input(Machine *machine, unsigned port) {
+}
+
+char *machine_describe_vcpus(const Machine *machine) {
+  return NULL;
+}
+
+const Timeline *machine_timeline(const Machine *machine) {
+  return NULL;
 }

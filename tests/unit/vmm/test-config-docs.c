@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmm/config-option.h"
+#include "vmm/exec/options.h"
 
 static void test_help_text(void) {
   g_autofree char *help = config_help();
@@ -79,6 +80,28 @@ static void test_manual(void) {
   }
 }
 
+/* The commands with a table of options of their own: each option of their help is in the manual, and is offered. */
+static char *complete(const char *words);
+
+static void assert_documented(const char *command, const char *help) {
+  g_autofree char *manual = read_document("eret.1");
+  g_autofree char *words = g_strdup_printf("eret %s --", command);
+  g_autofree char *offered = complete(words);
+  g_auto(GStrv) lines = g_strsplit(help, "\n", -1);
+  for (char **line = lines; *line; line++) {
+    g_assert_cmpuint(strlen(*line), <=, 90);
+    if (!g_str_has_prefix(*line, "  --"))
+      continue;
+    g_autofree char *name = g_strndup(*line + 2, strcspn(*line + 2, " ["));
+    assert_mentions("eret.1", manual, "Fl %s( |$)", name + 1);
+    assert_mentions("eret.bash-completion", offered, "^%s$", name);
+  }
+}
+
+static void test_other_commands(void) {
+  assert_documented("exec", exec_options_help());
+}
+
 /* Runs the completion in bash: WORDS are separated by a space, the last is being completed. Returns the candidates, a line each. */
 static char *complete(const char *words) {
   g_autofree char *script = g_build_filename("docs", "eret.bash-completion", NULL);
@@ -134,5 +157,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-docs/help", test_help_text);
   g_test_add_func("/config-docs/manual", test_manual);
   g_test_add_func("/config-docs/completion", test_completion);
+  g_test_add_func("/config-docs/other-commands", test_other_commands);
   return g_test_run();
 }

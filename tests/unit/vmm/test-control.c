@@ -7,6 +7,7 @@
 
 typedef struct {
   bool has_button;
+  int takes_signal;
   unsigned presses, releases, stops, resizes, reports;
   char why[100];
 } Record;
@@ -29,11 +30,15 @@ static void resized(void *opaque) {
   ((Record *)opaque)->resizes++;
 }
 
+static bool asked_to_stop(void *opaque, int signal_number) {
+  return ((Record *)opaque)->takes_signal == signal_number;
+}
+
 static void report(void *opaque) {
   ((Record *)opaque)->reports++;
 }
 
-static const ControlOps ops = {power_button, stop, resized, report};
+static const ControlOps ops = {asked_to_stop, power_button, stop, resized, report};
 
 /* Runs the main loop until *COUNT is at least 1. */
 static void wait_for(const unsigned *count) {

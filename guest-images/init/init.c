@@ -1,0 +1,38 @@
+/* The order of things. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "init.h"
+
+#define PROTOCOL 1
+
+static void wait_for_power_off(void) {
+  char line[64];
+
+  while (control_read(line, sizeof line, true) && strcmp(line, "poweroff") != 0)
+    ;
+}
+
+int main(void) {
+  Spec spec;
+  Ports ports;
+
+  mount_basics();
+  if (!read_spec(&spec, "/eret/spec")) {
+    console_say("no usable /eret/spec: this initramfs was not made by eret exec");
+    power_off();
+  }
+  load_modules("/eret/modules");
+  if (!find_ports(&ports)) {
+    console_say("no control port: the kernel has no virtio console driver (CONFIG_VIRTIO_CONSOLE), or none for its bus");
+    power_off();
+  }
+  control_fd = ports.control;
+  control_say("hello %d", PROTOCOL);
+  prepare_initramfs();
+  run_command(&spec, &ports, enter_root(&spec));
+  send_files(&spec, ports.files);
+  control_say("done");
+  wait_for_power_off();
+  power_off();
+}

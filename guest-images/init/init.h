@@ -1,0 +1,47 @@
+/*
+ * The first process in a guest of `eret exec`: it makes the kernel fit to work in, runs one command with its streams led to the host, says how it ended, and
+ * powers off. docs/exec-protocol.md describes what host and init say to each other.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What the host asks for: /eret/spec. Lists end with NULL. */
+typedef struct {
+  char **arguments, **environment, **copy_out;
+  const char *directory;
+  const char *root;      /* "/newroot", a directory; or /dev/vda; NULL: the initramfs */
+  const char *root_type; /* of a block device: "ext4" */
+} Spec;
+
+/* Ports of the virtio console, by name: descriptors, or -1. */
+typedef struct {
+  int control, in, out, err, files;
+} Ports;
+
+/* control.c */
+extern int control_fd;
+void control_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* On the kernel's console, in case nobody can be reached otherwise. */
+void console_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Next whole line from the host in LINE, without its end; false when there is none yet (WAIT: when there will be none). */
+bool control_read(char *line, size_t size, bool wait);
+_Noreturn void power_off(void);
+
+/* system.c */
+bool read_spec(Spec *spec, const char *path);
+void mount_basics(void);
+void load_modules(const char *directory);
+bool find_ports(Ports *ports);
+void prepare_initramfs(void);
+bool enter_root(const Spec *spec);
+unsigned long oom_kills(void);
+bool write_all(int fd, const void *bytes, size_t size);
+
+/* command.c: runs it, unless it cannot be, says how it ended, and closes its ports. */
+void run_command(const Spec *spec, const Ports *ports, bool can_run);
+
+/* copy-out.c: what was asked for, if anything; closes the port. */
+void send_files(const Spec *spec, int fd);

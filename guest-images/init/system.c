@@ -1,0 +1,299 @@
+/* What the kernel leaves to its first process: file systems, modules, device nodes, the root. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "init.h"
+
+#define PORTS_WAIT_MS 10000
+#define ROOT_WAIT_MS  10000
+#define POLL_MS       10
+
+bool write_all(int fd, const void *bytes, size_t size) {
+  for (const char *next = bytes; size;) {
+    ssize_t written = write(fd, next, size);
+    if (written < 0 && (errno == EAGAIN || errno == EINTR)) {
+      struct pollfd ready = {.fd = fd, .events = POLLOUT};
+      poll(&ready, 1, -1);
+      continue;
+    }
+    if (written <= 0)
+      return false;
+    next += written;
+    size -= (size_t)written;
+  }
+  return true;
+}
+
+static char *read_file(const char *path, size_t *size) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  char *bytes = NULL;
+
+  *size = 0;
+  for (ssize_t got = fd < 0 ? 0 : 1; got > 0; *size += got > 0 ? (size_t)got : 0) {
+    bytes = realloc(bytes, *size + 65537);
+    got = read(fd, bytes + *size, 65536);
+  }
+  if (fd >= 0)
+    close(fd);
+  if (bytes)
+    bytes[*size] = 0;
+  return bytes;
+}
+
+/* The specification: records "key=value", each ended by a NUL. */
+
+static void append(char ***list, unsigned *n, char *text) {
+  *list = realloc(*list, (*n + 2) * sizeof **list);
+  (*list)[(*n)++] = text;
+  (*list)[*n] = NULL;
+}
+
+static char *value_of(char *record, const char *key) {
+  size_t length = strlen(key);
+  return strncmp(record, key, length) == 0 && record[length] == '=' ? record + length + 1 : NULL;
+}
+
+bool read_spec(Spec *spec, const char *path) {
+  size_t size;
+  char *text = read_file(path, &size), *value;
+  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0;
+
+  memset(spec, 0, sizeof *spec);
+  spec->directory = "/";
+  for (char *record = text; record && record < text + size; record += strlen(record) + 1) {
+    if ((value = value_of(record, "arg")))
+      append(&spec->arguments, &n_arguments, value);
+    else if ((value = value_of(record, "env")))
+      append(&spec->environment, &n_environment, value);
+    else if ((value = value_of(record, "copy-out")))
+      append(&spec->copy_out, &n_copy_out, value);
+    else if ((value = value_of(record, "cwd")))
+      spec->directory = value;
+    else if ((value = value_of(record, "root")))
+      spec->root = value;
+    else if ((value = value_of(record, "root-type")))
+      spec->root_type = value;
+  }
+  return n_arguments > 0;
+}
+
+/* File systems. */
+
+static void mount_at(const char *type, const char *path, unsigned long flags, const char *data) {
+  mkdir(path, 0755);
+  if (mount(type, path, type, flags, data) < 0 && errno != EBUSY && errno != ENODEV)
+    console_say("cannot mount %s: %s", path, strerror(errno));
+}
+
+static void mount_system(void) {
+  mount_at("proc", "/proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  mount_at("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+  mount_at("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
+  mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
+  mount_at("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
+  mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
+  mount_at("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  if (symlink("/proc/self/fd", "/dev/fd") == 0) {
+    (void)!symlink("/proc/self/fd/0", "/dev/stdin");
+    (void)!symlink("/proc/self/fd/1", "/dev/stdout");
+    (void)!symlink("/proc/self/fd/2", "/dev/stderr");
+  }
+}
+
+/* The kernel kills for memory whom it likes, but not us: then nobody could tell. */
+static void survive_oom(void) {
+  int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+  if (fd >= 0) {
+    write_all(fd, "-1000", 5);
+    close(fd);
+  }
+}
+
+static void loopback_up(void) {
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP | IFF_RUNNING};
+
+  if (fd < 0)
+    return;
+  if (ioctl(fd, SIOCSIFFLAGS, &request) < 0)
+    console_say("cannot bring the loopback interface up: %s", strerror(errno));
+  close(fd);
+}
+
+void mount_basics(void) {
+  umask(022);
+  mount_system();
+  survive_oom();
+  loopback_up();
+}
+
+/* Modules, in the order of their names: NNN-name.ko. */
+
+static void load_module(const char *directory, const char *name) {
+  char path[512];
+
+  snprintf(path, sizeof path, "%s/%s", directory, name);
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) < 0 && errno != EEXIST))
+    console_say("cannot load %s: %s", name, strerror(errno));
+  if (fd >= 0)
+    close(fd);
+}
+
+void load_modules(const char *directory) {
+  struct dirent **entries;
+  int n = scandir(directory, &entries, NULL, alphasort);
+
+  for (int i = 0; i < n; i++)
+    if (entries[i]->d_name[0] != '.')
+      load_module(directory, entries[i]->d_name);
+}
+
+/* Ports. */
+
+static int open_port(const char *name) {
+  static const char class[] = "/sys/class/virtio-ports";
+  DIR *directory = opendir(class);
+  int fd = -1;
+
+  for (struct dirent *entry; directory && fd < 0 && (entry = readdir(directory));) {
+    char path[512];
+    size_t size;
+    if (entry->d_name[0] == '.')
+      continue;
+    snprintf(path, sizeof path, "%s/%s/name", class, entry->d_name);
+    char *text = read_file(path, &size);
+    if (text && size && strncmp(text, name, size - 1) == 0 && name[size - 1] == 0) {
+      snprintf(path, sizeof path, "/dev/%s", entry->d_name);
+      fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+    }
+    free(text);
+  }
+  if (directory)
+    closedir(directory);
+  return fd;
+}
+
+bool find_ports(Ports *ports) {
+  const struct {
+    const char *name;
+    int *fd;
+  } wanted[] = {{"eret.control", &ports->control},
+                {"eret.stdin", &ports->in},
+                {"eret.stdout", &ports->out},
+                {"eret.stderr", &ports->err},
+                {"eret.files", &ports->files}};
+  unsigned found = 0, n = sizeof wanted / sizeof *wanted;
+
+  for (unsigned i = 0; i < n; i++)
+    *wanted[i].fd = -1;
+  for (unsigned waited = 0; found < n && waited < PORTS_WAIT_MS; waited += POLL_MS) {
+    for (unsigned i = found; i < n && i == found; i++)
+      if ((*wanted[i].fd = open_port(wanted[i].name)) >= 0)
+        found++;
+    if (found < n)
+      usleep(POLL_MS * 1000);
+  }
+  return found == n;
+}
+
+/* busybox under all its names; those that are taken stay. */
+void prepare_initramfs(void) {
+  static const char *const arguments[] = {"busybox", "--install", "-s", "/bin", NULL};
+  pid_t pid = access("/bin/busybox", X_OK) == 0 ? fork() : -1;
+
+  if (pid == 0) {
+    int null = open("/dev/null", O_RDWR);
+    dup2(null, STDERR_FILENO);
+    dup2(null, STDOUT_FILENO);
+    execv("/bin/busybox", (char **)arguments);
+    _exit(127);
+  }
+  if (pid > 0)
+    waitpid(pid, NULL, 0);
+}
+
+/* The root. */
+
+static bool wait_for_device(const char *path) {
+  for (unsigned waited = 0; access(path, F_OK) < 0; waited += POLL_MS) {
+    if (waited >= ROOT_WAIT_MS)
+      return false;
+    usleep(POLL_MS * 1000);
+  }
+  return true;
+}
+
+static bool refuse(const char *format, const char *what) {
+  char text[256];
+
+  snprintf(text, sizeof text, format, what);
+  control_say("missing %s", text);
+  return false;
+}
+
+/* The image below, what was copied in above it, and what the command changes above both, in memory. */
+static bool mount_image(const Spec *spec) {
+  if (!wait_for_device(spec->root))
+    return refuse("virtio_blk: there is no %s", spec->root);
+  mkdir("/eret/image", 0755);
+  mkdir("/eret/changes", 0755);
+  mkdir("/eret/in", 0755);
+  if (mount(spec->root, "/eret/image", spec->root_type, MS_RDONLY, NULL) < 0 &&
+      mount(spec->root, "/eret/image", spec->root_type, MS_RDONLY, "noload") < 0)
+    return refuse(errno == ENODEV ? "%s: the kernel does not know this file system" : "%s: the image cannot be mounted as such",
+                  spec->root_type);
+  if (mount("tmpfs", "/eret/changes", "tmpfs", 0, "mode=0755") < 0 || mkdir("/eret/changes/upper", 0755) < 0 ||
+      mkdir("/eret/changes/work", 0755) < 0)
+    return refuse("tmpfs: %s", strerror(errno));
+  if (mount("overlay", "/newroot", "overlay", 0, "lowerdir=/eret/in:/eret/image,upperdir=/eret/changes/upper,workdir=/eret/changes/work") <
+      0)
+    return refuse(errno == ENODEV ? "overlay: the kernel does not know this file system (CONFIG_OVERLAY_FS)%s" : "overlay: %s",
+                  errno == ENODEV ? "" : strerror(errno));
+  return true;
+}
+
+bool enter_root(const Spec *spec) {
+  static const char *const moved[] = {"/proc", "/sys", "/dev", "/run"};
+  char path[64];
+
+  if (!spec->root)
+    return true;
+  mkdir("/newroot", 0755);
+  if (spec->root_type && !mount_image(spec))
+    return false;
+  for (unsigned i = 0; i < sizeof moved / sizeof *moved; i++) {
+    snprintf(path, sizeof path, "/newroot%s", moved[i]);
+    mkdir(path, 0755);
+    if (mount(moved[i], path, NULL, MS_BIND | MS_REC, NULL) < 0)
+      console_say("cannot mount %s: %s", path, strerror(errno));
+  }
+  if (chroot("/newroot") < 0 || chdir("/") < 0)
+    return refuse("root: %s", strerror(errno));
+  mount_at("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  return true;
+}
+
+/* How often the kernel has killed for want of memory: oom_kill of /proc/vmstat. */
+unsigned long oom_kills(void) {
+  size_t size;
+  char *text = read_file("/proc/vmstat", &size);
+  const char *line = text ? strstr(text, "\noom_kill ") : NULL;
+  unsigned long n = line ? strtoul(line + strlen("\noom_kill "), NULL, 10) : 0;
+
+  free(text);
+  return n;
+}

@@ -1,0 +1,61 @@
+# Sourced: Debian's arm64 packages through a private apt configuration under build/apt, so that the machine's own package selection is left alone and no root is
+# needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in.
+# shellcheck shell=sh disable=SC2154
+# shellcheck source=guest-images/debian.sh
+. "$here/debian.sh"
+
+fail() { echo "${0##*/}: $*" >&2; exit 1; }
+say() { echo "$*" >&2; }
+
+private_apt() { APT_CONFIG=$build/apt/apt.conf "$@"; }
+
+prepare_apt() {
+    [ -z "${apt_ready-}" ] || return 0
+    command -v apt-get >/dev/null || fail "kernels come as Debian packages, and there is no apt-get here; put Image, config, version
+and modules/ into build/kernels/KERNEL/ and a static arm64 busybox into build/busybox/ by hand"
+    mkdir -p "$build/apt/state/lists/partial" "$build/apt/cache/archives/partial" "$build/apt/sources"
+    : > "$build/apt/state/status"
+    debian_sources bookworm bookworm-backports trixie-backports > "$build/apt/sources/debian.sources" ||
+        fail "no apt source for Debian found under /etc/apt"
+    cat > "$build/apt/apt.conf" <<EOF
+Dir::State "$build/apt/state";
+Dir::State::status "$build/apt/state/status";
+Dir::Cache "$build/apt/cache";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$build/apt/sources";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Architecture "arm64";
+APT::Architectures { "arm64"; };
+APT::Sandbox::User "$(id -un)";
+Acquire::Languages "none";
+Acquire::Retries "3";
+EOF
+    if [ -z "$(find "$build/apt/updated" -mmin -60 2>/dev/null)" ]; then
+        say "reading Debian's package lists"
+        # A suite that has gone away must not stop us from using the others: what is missing is noticed when it is looked for.
+        private_apt apt-get -qq update > "$build/apt/update.log" 2>&1 || true
+        touch "$build/apt/updated"
+    fi
+    apt_ready=1
+}
+
+# newest REGEX: the newest package whose name matches, by version of the name.
+newest() {
+    private_apt apt-cache pkgnames | grep -E "^($1)\$" | sort -V | tail -n 1
+}
+
+# download PACKAGE DIR: puts the package's contents below DIR.
+download() {
+    if [ ! -e "$build/cache/$1.deb" ]; then
+        say "downloading $1"
+        mkdir -p "$build/cache" "$work/deb"
+        if [ -t 2 ]; then quiet=-q=0; else quiet=-qq; fi
+        (cd "$work/deb" && private_apt apt-get $quiet download "$1:arm64") >&2 || {
+            cat "$build/apt/update.log" >&2
+            fail "cannot download $1"
+        }
+        mv "$work/deb"/*.deb "$build/cache/$1.deb"
+    fi
+    mkdir -p "$2"
+    dpkg-deb -x "$build/cache/$1.deb" "$2"
+}

@@ -1,0 +1,197 @@
+#!/bin/sh
+# shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
+# eret exec: the command's streams and status, and every other way a run can end.
+# limit: 1200
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+kernel=$KERNELS/6.12/Image
+
+# run_exec OPTION... -- COMMAND...: leaves $status, and the streams in out and $errors.
+run_exec() {
+    new_guest "$@"
+    "$ERET" exec --kernel "$kernel" --append quiet "$@" > out 2> "$errors" 3>&- < "${input:-/dev/null}" &
+    pid=$!
+    finish_eret "${limit_of_run:-200}"
+}
+
+run_exec -- sh -c 'echo out; echo err >&2; exit 7'
+is "$status" 7 "the command's exit status"
+is "$(cat out)" out "its standard output, and nothing else"
+is "$(cat "$errors")" err "its standard error, and nothing else"
+
+run_exec -- sh -c 'kill -9 $$'
+is "$status" 137 "killed by signal 9: 128 + 9"
+run_exec -- no-such-command
+is "$status" 127 "a command that is not there: 127"
+like "$errors" 'no-such-command' "and its name"
+run_exec --env "GREETING=hello world" --cwd /tmp -- sh -c 'echo "$GREETING from $(pwd)"'
+is "$(cat out)" "hello world from /tmp" "environment and directory"
+
+head -c 104857600 /dev/urandom > big
+input=big
+run_exec --memory 512M -- sh -c 'cat; echo done >&2'
+input=
+is "$status" 0 "100 MiB through cat: status 0"
+check "100 MiB come back unchanged" cmp big out
+is "$(cat "$errors")" "done" "standard error beside it"
+rm -f big out
+
+echo 'from the host' > in.txt
+mkdir -p tree/sub && echo deep > tree/sub/file
+run_exec --copy-in in.txt:/work/in.txt --copy-in tree --copy-out /work:result --copy-out /tree/sub/file -- \
+    sh -c 'cat /work/in.txt /tree/sub/file; echo made > /work/out.txt; ln -s out.txt /work/link'
+is "$(cat out)" "$(printf 'from the host\ndeep')" "files go in"
+is "$(cat result/out.txt)" made "files come out"
+is "$(readlink result/link)" out.txt "links as links"
+is "$(cat file)" deep "under their own name"
+
+run_exec -- sh -c 'echo before; echo c > /proc/sysrq-trigger; sleep 60'
+is "$status" 241 "panic: 241"
+is "$(cat out)" before "what was said before it"
+like "$errors" 'guest panic: sysrq triggered crash' "the panic's reason"
+like "$errors" 'Call trace' "its trace, whole"
+like "$errors" 'vCPU 0' "the vCPUs' registers"
+
+run_exec --append "quiet" -- sh -c 'kill -9 1; kill -SEGV 1; sleep 1; echo alive'
+is "$status" 0 "init cannot be killed from inside"
+
+run_exec --timeout 5 -- sh -c 'echo begun; while :; do :; done'
+is "$status" 245 "an endless loop: the command's timeout, 245"
+is "$(cat out)" begun "what it said before"
+like "$errors" 'timeout|did not end within' "and the reason"
+
+run_exec --memory 128M -- sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
+is "$status" 246 "out of memory: 246"
+
+run_exec -- sh -c 'echo b > /proc/sysrq-trigger; sleep 60'
+is "$status" 243 "a reset: 243"
+run_exec -- sh -c 'echo o > /proc/sysrq-trigger; sleep 60'
+is "$status" 248 "a power-off without a result: 248"
+run_exec --append "initcall_blacklist=virtio_pci_driver_init" -- true
+is "$status" 247 "a kernel that finds no virtio device: 247"
+like "$errors" 'a driver is missing' "and it says so"
+run_exec --append "quiet initcall_blacklist=virtio_console_init" -- true
+is "$status" 247 "a kernel without the console driver: 247"
+like "$errors" 'CONFIG_VIRTIO_CONSOLE' "and it names the driver"
+
+# An oops kills who ran into it, and, if that is wanted, the run.
+run_exec --copy-in "$FIXTURES/oops.ko" --result result.json -- sh -c 'insmod /oops.ko; echo "survived $?"'
+is "$status" 0 "an oops: the command's own status"
+like out 'survived' "the kernel goes on"
+like result.json '"Oops" : 1' "but the result has it"
+run_exec --copy-in "$FIXTURES/oops.ko" --result result.json --fail-on-oops -- sh -c 'insmod /oops.ko; sleep 100'
+is "$status" 242 "an oops under --fail-on-oops: 242"
+like "$errors" 'guest oops: Oops: ' "what it was"
+like "$errors" 'fingerprint: init_module|fingerprint: dummy_init_module' "where it was"
+like "$errors" 'Unable to handle kernel' "its trace from the first line"
+like result.json '"outcome" : "oops"' "and the result has it"
+
+run_exec --append rdinit=/bin/busybox -- true
+is "$status" 241 "the first process dies: panic, 241"
+like "$errors" 'guest panic: Attempted to kill init!' "which is said"
+printf '#!/bin/busybox sh\nwhile :; do sleep 1; done\n' > spin
+chmod 755 spin
+run_exec --copy-in spin --append rdinit=/spin --boot-timeout 15 -- true
+is "$status" 244 "a first process that never gets anywhere: 244"
+like "$errors" 'did not reach init within 15 s' "which is said"
+like "$errors" ' pc [0-9a-f]{16}' "and where the vCPU was"
+
+run_exec -- sh -c 'i=0; while [ $i -lt 2000 ]; do echo "flood $i" > /dev/kmsg; i=$((i + 1)); done; echo survived'
+is "$(cat out)" survived "a guest that floods its console"
+is "$status" 0 "and its status"
+
+# Ctrl-C reaches the command; a second one ends the machine.
+start_exec() {
+    new_guest "$@"
+    "$ERET" exec --kernel "$kernel" --append quiet "$@" > out 2> "$errors" 3>&- < /dev/null &
+    pid=$!
+}
+wait_out() {
+    i=0
+    until grep -q "$1" out || [ $i = 600 ]; do sleep 0.2; i=$((i + 1)); done
+    like out "$1" "it says: $1"
+}
+start_exec -- sh -c 'trap "echo caught; exit 3" INT; echo waiting; while :; do sleep 1; done'
+wait_out waiting
+kill -INT "$pid"
+finish_eret 60
+is "$status" 3 "SIGINT reaches the command"
+like out caught "which catches it"
+start_exec -- sh -c 'trap "" INT; echo waiting; while :; do sleep 1; done'
+wait_out waiting
+kill -INT "$pid"
+sleep 1
+kill -INT "$pid"
+finish_eret 60
+is "$status" 4 "the second one ends the machine"
+
+start_exec -- sh -c 'echo waiting; sleep 1000'
+wait_out waiting
+kill -KILL "$pid"
+finish_eret 20
+is "$status" 137 "kill -9 of eret ends it"
+
+# kernel's console: kept apart, written on demand.
+run_exec --console-log console.txt --append "loglevel=8" -- true
+is "$status" 0 "with a console log: status 0"
+like console.txt '^\[ *[0-9]+\.[0-9]+\] .*Linux version' "which has the kernel's first line, with the host's time"
+is "$(cat out)" "" "and standard output nothing of it"
+
+# Another root: a directory, an image.
+mkdir -p root/bin root/etc
+cp "$KERNELS/../bin/busybox" root/bin/ 2> /dev/null || cp /bin/busybox root/bin/
+ln -s busybox root/bin/sh
+echo of-a-directory > root/etc/hostname
+run_exec --rootfs root --copy-in in.txt:/deep/in.txt -- sh -c 'read name < /etc/hostname; echo "$name"; read line < /deep/in.txt; echo "$line"; echo x > /proc/self/comm && echo proc'
+is "$(cat out)" "$(printf 'of-a-directory\nfrom the host\nproc')" "a directory as root"
+cp "$FIXTURES/root.ext4" root.img
+run_exec --rootfs root.img --copy-in in.txt:/etc/in.txt -- \
+    sh -c 'cat /etc/hostname /etc/in.txt; echo changed > /etc/hostname; touch /new; cat /etc/hostname'
+is "$(cat out)" "$(printf 'eret-test\nfrom the host\nchanged')" "an image as root, with files laid over it"
+check "the image is as it was" cmp "$FIXTURES/root.ext4" root.img
+mkdir bare && cp "$kernel" bare/Image
+kernel=bare/Image
+run_exec --rootfs root.img -- true
+is "$status" 247 "an image, and no modules: a driver is missing, 247"
+kernel=$KERNELS/6.12/Image
+head -c 4096 /dev/zero > nothing.img
+run_exec --rootfs nothing.img -- true
+is "$status" 240 "no file system: 240"
+like "$errors" "nothing.img' is neither a directory nor an image" "which is said"
+
+# A kernel with everything in modules, by either transport, on either console; and a new one.
+kernel=$KERNELS/6.1/Image
+for machine in '--transport pci --console pl011' '--transport mmio --console virtio --rng'; do
+    # shellcheck disable=SC2086  # several words
+    run_exec $machine -- uname -r
+    is "$status:$(cat out)" "0:$(basename "$KERNELS"/6.1/lib/modules/*)" "Linux 6.1, $machine"
+done
+cp "$kernel" bare/Image
+kernel=bare/Image
+run_exec -- true
+is "$status" 247 "without its modules: 247"
+kernel=$KERNELS/7.3/Image
+run_exec --modules "$(echo "$KERNELS"/7.3/lib/modules/*)" --module overlay --result result.json -- grep overlay /proc/filesystems
+is "$status" 0 "Linux 7.3, with a module that was asked for"
+check "the result has the boot's steps" grep -q '"kernel" : [0-9]' result.json
+kernel=$KERNELS/6.12/Image
+
+# A guest of the user's own: no command; good when it powers off.
+run_exec_with_initrd() {
+    new_guest "$@"
+    "$ERET" exec --kernel "$kernel" --initrd "$KERNELS/6.12/initrd" "$@" > out 2> "$errors" 3>&- < /dev/null &
+    pid=$!
+    finish_eret 200
+}
+run_exec_with_initrd --append "eret.mode=test eret.test=boot" --console-log console.txt
+is "$status" 0 "a guest of the user's own that powers off: 0"
+like console.txt 'GUEST done' "its console is in the log"
+run_exec_with_initrd --append "eret.mode=test eret.test=reboot,9"
+is "$status" 243 "one that reboots: 243"
+run_exec_with_initrd -- true
+is "$status" 2 "and a command for it: 2"
+
+"$ERET" exec --kernel "$kernel" > out 2> "$errors" < /dev/null
+is "$?" 2 "no command: 2"
+like "$errors" 'no command given' "and it is said"

@@ -1,0 +1,171 @@
+/* The initramfs and its modules: vmm/exec/initramfs.c, modules.c. What was made is read back by libarchive. */
+#include "vmm/exec/initramfs.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/unit/directory.h"
+#include "vmm/exec/modules.h"
+
+/* "dir/ 755; file 644 contents; link -> target" */
+static char *list(GBytes *bytes) {
+  GString *text = g_string_new(NULL);
+  struct archive *archive = archive_read_new();
+  struct archive_entry *entry;
+  gsize size;
+  const void *data = g_bytes_get_data(bytes, &size);
+
+  archive_read_support_format_cpio(archive);
+  g_assert_cmpint(archive_read_open_memory(archive, data, size), ==, ARCHIVE_OK);
+  while (archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
+    char contents[64] = "";
+    g_assert_cmpint(archive_entry_uid(entry), ==, 0);
+    g_assert_cmpint(archive_entry_mtime(entry), ==, 0);
+    g_string_append_printf(text, "%s%s", text->len ? "; " : "", archive_entry_pathname(entry));
+    if (archive_entry_filetype(entry) == AE_IFLNK) {
+      g_string_append_printf(text, " -> %s", archive_entry_symlink(entry));
+      continue;
+    }
+    g_string_append_printf(text, "%s %o", archive_entry_filetype(entry) == AE_IFDIR ? "/" : "", archive_entry_perm(entry));
+    if (archive_read_data(archive, contents, sizeof contents - 1) > 0)
+      g_string_append_printf(text, " %s", contents);
+  }
+  archive_read_free(archive);
+  return g_string_free(text, FALSE);
+}
+
+static void assert_list(Initramfs *initramfs, const char *expected) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GBytes) bytes = initramfs_build(initramfs, &error);
+
+  g_assert_no_error(error);
+  g_autofree char *text = list(bytes);
+  g_assert_cmpstr(text, ==, expected);
+}
+
+static void add_text(Initramfs *initramfs, const char *path, const char *text) {
+  g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
+  initramfs_add_bytes(initramfs, path, 0644, bytes);
+}
+
+static void test_parents(void) {
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+
+  add_text(initramfs, "/a/b/c", "deep");
+  add_text(initramfs, "a-b", "beside");
+  initramfs_add_link(initramfs, "/a/z", "b/c");
+  initramfs_add_directory(initramfs, "/tmp/", 01777);
+  initramfs_add_directory(initramfs, "/", 0700);
+  assert_list(initramfs, "a/ 755; a-b 644 beside; a/b/ 755; a/b/c 644 deep; a/z -> b/c; tmp/ 1777");
+}
+
+static void test_later_wins(void) {
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+
+  add_text(initramfs, "/a/f", "old");
+  add_text(initramfs, "//a/./f", "new");
+  initramfs_add_directory(initramfs, "/a", 0700); /* is there already */
+  assert_list(initramfs, "a/ 755; a/f 644 new");
+}
+
+static void test_same_bytes(void) {
+  g_autoptr(Initramfs) one = initramfs_new(), two = initramfs_new();
+
+  add_text(one, "/x", "1");
+  add_text(one, "/y", "2");
+  add_text(two, "/y", "2");
+  add_text(two, "/x", "1");
+  g_autoptr(GBytes) first = initramfs_build(one, NULL);
+  g_autoptr(GBytes) second = initramfs_build(two, NULL);
+  g_assert_true(g_bytes_equal(first, second));
+}
+
+static void test_tree(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *link = g_build_filename(directory, "link", NULL);
+  g_autofree char *fifo = g_build_filename(directory, "fifo", NULL);
+  g_autofree char *program = g_build_filename(directory, "sub", "program", NULL);
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+  g_autoptr(GError) error = NULL;
+
+  directory_write(directory, "file", "text");
+  directory_write(directory, "sub/program", "#!");
+  directory_write(directory, "empty", "");
+  g_assert_cmpint(g_chmod(program, 0755), ==, 0);
+  g_assert_cmpint(symlink("nowhere", link), ==, 0);
+  g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
+  g_assert_true(initramfs_add_tree(initramfs, directory, "/in", &error));
+  g_assert_no_error(error);
+  assert_list(initramfs, "in/ 700; in/empty 644; in/file 644 text; in/link -> nowhere; in/sub/ 755; in/sub/program 755 #!");
+  g_assert_false(initramfs_add_tree(initramfs, link, "/x", &error));
+  g_assert_nonnull(strstr(error->message, link));
+  directory_free(directory);
+}
+
+/* Modules. */
+
+static const char dep[] = "kernel/drivers/block/virtio_blk.ko: kernel/drivers/virtio/virtio_ring.ko.gz kernel/drivers/virtio/virtio.ko\n"
+                          "kernel/drivers/virtio/virtio_ring.ko.gz: kernel/drivers/virtio/virtio.ko\n"
+                          "kernel/drivers/virtio/virtio.ko:\n"
+                          "kernel/net/nine-p.ko:\n";
+
+static char *module_tree(void) {
+  g_autofree char *directory = directory_new();
+
+  directory_write(directory, "modules.dep", dep);
+  directory_write(directory, "modules.builtin", "kernel/fs/ext4/ext4.ko\nkernel/drivers/char/virtio-console.ko\n");
+  directory_write(directory, "kernel/drivers/block/virtio_blk.ko", "\177ELF blk");
+  directory_write(directory, "kernel/drivers/virtio/virtio.ko", "\177ELF virtio");
+  directory_write(directory, "kernel/net/nine-p.ko", "no module");
+  g_autofree char *command = g_strdup_printf("cd %s/kernel/drivers/virtio && printf '\\177ELF ring' | gzip > virtio_ring.ko.gz", directory);
+  g_assert_cmpint(system(command), ==, 0);
+  return g_steal_pointer(&directory);
+}
+
+static void test_modules(void) {
+  static const char *const names[] = {"virtio-blk", "ext4", "virtio_console", "virtio", "absent", NULL};
+  g_autofree char *directory = module_tree();
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+  g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true(initramfs_add_modules(initramfs, directory, names, missing, &error));
+  g_assert_no_error(error);
+  assert_list(initramfs, "eret/ 755; eret/modules/ 755; eret/modules/000-virtio.ko 644 \177ELF virtio; "
+                         "eret/modules/001-virtio_ring.ko 644 \177ELF ring; eret/modules/002-virtio_blk.ko 644 \177ELF blk");
+  g_assert_cmpuint(missing->len, ==, 1);
+  g_assert_cmpstr(g_ptr_array_index(missing, 0), ==, "absent");
+  directory_free(directory);
+}
+
+static void test_bad_modules(void) {
+  static const char *const names[] = {"nine_p", NULL}, *const none[] = {NULL};
+  g_autofree char *directory = module_tree();
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+  g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false(initramfs_add_modules(initramfs, directory, names, missing, &error));
+  g_assert_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_MODULE);
+  g_assert_nonnull(strstr(error->message, "nine-p.ko' is not a kernel module"));
+  g_clear_error(&error);
+  g_assert_false(initramfs_add_modules(initramfs, "/nonexistent", none, missing, &error));
+  g_assert_nonnull(strstr(error->message, "modules.dep"));
+  directory_free(directory);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/initramfs/parents", test_parents);
+  g_test_add_func("/initramfs/later-wins", test_later_wins);
+  g_test_add_func("/initramfs/same-bytes", test_same_bytes);
+  g_test_add_func("/initramfs/tree", test_tree);
+  g_test_add_func("/initramfs/modules", test_modules);
+  g_test_add_func("/initramfs/bad-modules", test_bad_modules);
+  return g_test_run();
+}

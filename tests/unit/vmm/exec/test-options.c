@@ -1,0 +1,168 @@
+/* The options of eret exec: vmm/exec/options.c. */
+#include "vmm/exec/options.h"
+
+#include <string.h>
+
+#include "tests/unit/directory.h"
+
+static ExecOptions *parse(const char *line, GError **error) {
+  g_auto(GStrv) words = g_strsplit(line, " ", -1);
+  bool help;
+
+  return exec_options_parse((int)g_strv_length(words), words, &help, error);
+}
+
+static ExecOptions *parse_well(const char *line) {
+  g_autoptr(GError) error = NULL;
+  ExecOptions *options = parse(line, &error);
+
+  g_assert_no_error(error);
+  g_assert_nonnull(options);
+  return options;
+}
+
+static void assert_mistakes(const char *line, const char *expected) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(ExecOptions) options = parse(line, &error);
+
+  g_assert_null(options);
+  g_assert_cmpstr(error->message, ==, expected);
+}
+
+static void test_command(void) {
+  g_autoptr(ExecOptions) options = parse_well("--kernel LICENSE --cpus 2 --timeout 5 -- cat --timeout=7 -- x");
+
+  g_assert_cmpuint(options->config->cpus, ==, 2);
+  g_assert_cmpuint(options->timeout, ==, 5);
+  g_assert_cmpuint(options->boot_timeout, ==, 120);
+  g_autofree char *command = g_strjoinv("|", (char **)options->command->pdata);
+  g_assert_cmpstr(command, ==, "cat|--timeout=7|--|x");
+  g_assert_true(options->config->ports);
+  g_assert_false(options->config->reboot);
+}
+
+static void assert_copy(GPtrArray *copies, unsigned index, const char *source, const char *destination) {
+  const ExecCopy *copy = g_ptr_array_index(copies, index);
+  g_assert_cmpstr(copy->source, ==, source);
+  g_assert_cmpstr(copy->destination, ==, destination);
+}
+
+static void test_copies(void) {
+  g_autoptr(ExecOptions) options =
+      parse_well("--kernel LICENSE --copy-in LICENSE --copy-in=vmm:/src --copy-in LICENSE:/doc/ --copy-out /a/b "
+                 "--copy-out /a/b:c --copy-out /a/b:c/ -- true");
+
+  assert_copy(options->copy_in, 0, "LICENSE", "/LICENSE");
+  assert_copy(options->copy_in, 1, "vmm", "/src");
+  assert_copy(options->copy_in, 2, "LICENSE", "/doc/LICENSE");
+  assert_copy(options->copy_out, 0, "/a/b", "./b");
+  assert_copy(options->copy_out, 1, "/a/b", "c");
+  assert_copy(options->copy_out, 2, "/a/b", "c/b");
+}
+
+static void test_environment(void) {
+  g_setenv("ERET_TEST_VARIABLE", "here", TRUE);
+  g_autoptr(ExecOptions) options = parse_well("--kernel LICENSE --env A=b=c --env ERET_TEST_VARIABLE --env E= -- true");
+
+  g_assert_cmpstr(g_ptr_array_index(options->env, 0), ==, "A=b=c");
+  g_assert_cmpstr(g_ptr_array_index(options->env, 1), ==, "ERET_TEST_VARIABLE=here");
+  g_assert_cmpstr(g_ptr_array_index(options->env, 2), ==, "E=");
+}
+
+static void test_command_line(void) {
+  static const struct {
+    const char *options, *append;
+  } cases[] = {
+      {"", "panic=-1 quiet"},
+      {"--append root=x", "root=x panic=-1 quiet"},
+      {"--append panic=5", "panic=5 quiet"},
+      {"--verbose", "panic=-1"},
+      {"--console-log x", "panic=-1"},
+      {"--console-log x --quiet", "panic=-1 quiet"},
+      {"--append loglevel=7", "loglevel=7 panic=-1"},
+      {"--append debug", "debug panic=-1"},
+      {"--console virtio", "panic=-1 console=hvc0 quiet"},
+      {"--console virtio --append console=ttyAMA0", "console=ttyAMA0 panic=-1 quiet"},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *line = g_strdup_printf("--kernel LICENSE %s%s-- true", cases[i].options, *cases[i].options ? " " : "");
+    g_autoptr(ExecOptions) options = parse_well(line);
+    g_assert_cmpstr(options->config->append, ==, cases[i].append);
+  }
+}
+
+static void test_rootfs(void) {
+  g_autoptr(ExecOptions) directory = parse_well("--kernel LICENSE --rootfs vmm -- true");
+  g_assert_false(directory->rootfs_is_image);
+  g_assert_cmpuint(directory->config->disks->len, ==, 0);
+
+  g_autoptr(ExecOptions) image = parse_well("--kernel LICENSE --disk Makefile --rootfs README.md -- true");
+  g_assert_true(image->rootfs_is_image);
+  g_assert_cmpuint(image->config->disks->len, ==, 2);
+  const DiskConfig *disk = g_ptr_array_index(image->config->disks, 1);
+  g_assert_cmpstr(disk->path, ==, "README.md");
+  g_assert_true(disk->read_only);
+}
+
+static void test_modules(void) {
+  g_autofree char *tree = directory_new();
+  directory_write(tree, "vmlinuz", "a kernel");
+  directory_write(tree, "modules.dep", "");
+  g_autofree char *line = g_strdup_printf("--kernel %s/vmlinuz --module a --module b -- true", tree);
+  g_autoptr(ExecOptions) options = parse_well(line);
+
+  g_assert_cmpstr(options->modules, ==, tree);
+  g_assert_cmpuint(options->module->len, ==, 2);
+  directory_free(tree);
+
+  g_autofree char *beside = directory_new();
+  directory_write(beside, "Image", "a kernel");
+  directory_write(beside, "lib/modules/6.12/modules.dep", "");
+  g_autofree char *second = g_strdup_printf("--kernel %s/Image -- true", beside);
+  g_autofree char *expected = g_build_filename(beside, "lib/modules/6.12", NULL);
+  g_autoptr(ExecOptions) one = parse_well(second);
+  g_assert_cmpstr(one->modules, ==, expected);
+  directory_write(beside, "lib/modules/6.13/modules.dep", "");
+  g_autoptr(ExecOptions) two = parse_well(second);
+  g_assert_null(two->modules); /* which of them? */
+  directory_free(beside);
+}
+
+static void test_boot_only(void) {
+  g_autoptr(ExecOptions) options = parse_well("--kernel LICENSE --initrd README.md");
+
+  g_assert_true(options->boot_only);
+  g_assert_false(options->config->ports);
+  assert_mistakes("--kernel LICENSE --initrd README.md -- true",
+                  "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
+  assert_mistakes("--kernel LICENSE --initrd README.md --cwd /",
+                  "--initrd: nothing can be copied, set or mounted in a guest of the user's own");
+}
+
+static void test_mistakes(void) {
+  assert_mistakes("--kernel LICENSE", "no command given: it follows behind --, as in eret exec --kernel Image -- uname -a");
+  assert_mistakes("--kernel LICENSE --timeout soon --cwd here --env =x --copy-in /nonexistent --copy-out x --rootfs /nonexistent -- true",
+                  "--timeout: 'soon' is not a whole number of seconds from 0 to 604800\n"
+                  "--env =x: wants NAME=VALUE\n"
+                  "--copy-in: '/nonexistent' is not there\n"
+                  "--copy-out: 'x' in the guest must be an absolute path\n"
+                  "--rootfs: '/nonexistent' is not there\n"
+                  "--cwd: 'here' must be an absolute path in the guest");
+  assert_mistakes("--kernel LICENSE --verbose=1 --cwd -- true", "--verbose: takes no value\n--cwd: needs a value");
+  assert_mistakes("--kernel LICENSE --modules vmm -- true",
+                  "--modules: 'vmm' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod");
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/exec-options/command", test_command);
+  g_test_add_func("/exec-options/copies", test_copies);
+  g_test_add_func("/exec-options/environment", test_environment);
+  g_test_add_func("/exec-options/command-line", test_command_line);
+  g_test_add_func("/exec-options/rootfs", test_rootfs);
+  g_test_add_func("/exec-options/modules", test_modules);
+  g_test_add_func("/exec-options/boot-only", test_boot_only);
+  g_test_add_func("/exec-options/mistakes", test_mistakes);
+  return g_test_run();
+}

@@ -1,0 +1,403 @@
+/* What became of a guest: vmm/exec/outcome.c with kernel-log.c, on what arm64 kernels write. */
+#include "vmm/exec/outcome.h"
+
+#include <string.h>
+
+#include "vmm/exec/kernel-log.h"
+
+#define S UINT64_C(1000000000)
+
+static const GuestOutcomeConfig usual = {.boot_timeout_ns = 10 * S, .timeout_ns = 20 * S, .silence_ns = 1 * S};
+
+static const char sysrq_panic[] =
+    "[    3.124004] sysrq: Trigger a crash\r\n"
+    "[    3.124621] Kernel panic - not syncing: sysrq triggered crash\r\n"
+    "[    3.125292] CPU: 0 UID: 0 PID: 61 Comm: sh Not tainted 6.12.95+deb12-cloud-arm64 #1  Debian 6.12.95-1~bpo12+1\r\n"
+    "[    3.126327] Hardware name: eret (DT)\r\n"
+    "[    3.126837] Call trace:\r\n"
+    "[    3.127170]  dump_backtrace+0x98/0x118\r\n"
+    "[    3.127674]  show_stack+0x20/0x38\r\n"
+    "[    3.128121]  dump_stack_lvl+0x34/0x90\r\n"
+    "[    3.128599]  dump_stack+0x18/0x28\r\n"
+    "[    3.129051]  panic+0x3a8/0x418\r\n"
+    "[    3.129481]  sysrq_reset_seq_param_set+0x0/0xb0\r\n"
+    "[    3.130075]  __handle_sysrq+0xa8/0x1c8\r\n"
+    "[    3.130569]  write_sysrq_trigger+0xc4/0x118\r\n"
+    "[    3.131112]  proc_reg_write+0xa4/0x108\r\n"
+    "[    3.131612]  vfs_write+0xd0/0x3d0\r\n"
+    "[    3.132062]  ksys_write+0x74/0x110\r\n"
+    "[    3.136001] SMP: stopping secondary CPUs\r\n";
+
+static const char oops[] = "[   10.1] Unable to handle kernel NULL pointer dereference at virtual address 0000000000000000\n"
+                           "[   10.1] Mem abort info:\n"
+                           "[   10.1]   ESR = 0x0000000096000044\n"
+                           "[   10.1] Internal error: Oops: 0000000096000044 [#1] SMP\n"
+                           "[   10.1] Modules linked in: lkdtm\n"
+                           "[   10.1] pc : lkdtm_NULL+0x14/0x20 [lkdtm]\n"
+                           "[   10.1] lr : lkdtm_do_action+0x24/0x48 [lkdtm]\n"
+                           "[   10.1] Call trace:\n"
+                           "[   10.1]  lkdtm_NULL+0x14/0x20 [lkdtm] (P)\n"
+                           "[   10.1]  direct_entry+0xd4/0x158 [lkdtm]\n"
+                           "[   10.1]  full_proxy_write+0x64/0xa0\n"
+                           "[   10.1] Code: 52800000 d503201f (b900001f) 14000002\n"
+                           "[   10.1] ---[ end trace 0000000000000000 ]---\n";
+
+static GuestOutcome *outcome_with(const GuestOutcomeConfig *config) {
+  return guest_outcome_new(config, 1 * S);
+}
+
+static void console(GuestOutcome *outcome, const char *text, uint64_t ns) {
+  guest_outcome_console(outcome, text, strlen(text), ns);
+}
+
+static void assert_verdict(GuestOutcome *outcome, OutcomeKind kind, int status, const char *message) {
+  g_assert_cmpstr(outcome_name(guest_outcome_kind(outcome)), ==, outcome_name(kind));
+  g_assert_cmpint(guest_outcome_exit_status(outcome), ==, status);
+  g_assert_cmpstr(guest_outcome_message(outcome), ==, message);
+}
+
+static void test_command(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  console(outcome, "[    0.000000] Booting Linux\r\n", 2 * S);
+  guest_outcome_control(outcome, "hello 1", 3 * S);
+  guest_outcome_control(outcome, "started 57", 4 * S);
+  g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
+  guest_outcome_control(outcome, "exit 7", 5 * S);
+  g_assert_false(guest_outcome_is_final(outcome)); /* files may still come */
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
+  guest_outcome_control(outcome, "exit 0", 5 * S); /* the first counts */
+  guest_outcome_control(outcome, "done", 5 * S);
+  g_assert_true(guest_outcome_is_final(outcome));
+  guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 6 * S);
+  assert_verdict(outcome, OUTCOME_COMMAND, 7, NULL);
+}
+
+static void test_control(void) {
+  static const struct {
+    const char *line;
+    OutcomeKind kind;
+    int status;
+    const char *message;
+  } cases[] = {
+      {"signal 9", OUTCOME_COMMAND, 137, NULL},
+      {"signal 9 oom", OUTCOME_OUT_OF_MEMORY, 246, "the guest ran out of memory, and its kernel killed the command"},
+      {"failed 2 foo: No such file or directory", OUTCOME_NOT_STARTED, 127, "the command cannot be run: foo: No such file or directory"},
+      {"failed 13 foo: Permission denied", OUTCOME_NOT_STARTED, 126, "the command cannot be run: foo: Permission denied"},
+      {"missing virtio_blk: there is no /dev/vda", OUTCOME_NO_DRIVER, 247, "a driver is missing: virtio_blk: there is no /dev/vda"},
+      {"hello 2", OUTCOME_HOST_ERROR, 240, "the guest's init speaks version 2 of the protocol, and not 1"},
+      {"exit 256", OUTCOME_RUNNING, 240, NULL},
+      {"exit -1", OUTCOME_RUNNING, 240, NULL},
+      {"exit", OUTCOME_RUNNING, 240, NULL},
+      {"signal 128", OUTCOME_RUNNING, 240, NULL},
+      {"failed", OUTCOME_RUNNING, 240, NULL},
+      {"", OUTCOME_RUNNING, 240, NULL},
+      {"\033[2J nonsense", OUTCOME_RUNNING, 240, NULL},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    guest_outcome_control(outcome, cases[i].line, 2 * S);
+    assert_verdict(outcome, cases[i].kind, cases[i].status, cases[i].message);
+  }
+}
+
+static void test_panic(void) {
+  /* In pieces of every size. */
+  for (size_t piece = 1; piece <= sizeof sysrq_panic; piece += piece < 8 ? 1 : 97) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    guest_outcome_control(outcome, "hello 1", 2 * S);
+    for (size_t i = 0; i < strlen(sysrq_panic); i += piece)
+      guest_outcome_console(outcome, sysrq_panic + i, MIN(piece, strlen(sysrq_panic) - i), 3 * S);
+    g_assert_false(guest_outcome_is_final(outcome));
+    g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 4 * S);
+    guest_outcome_tick(outcome, 4 * S - 1);
+    g_assert_false(guest_outcome_is_final(outcome));
+    guest_outcome_tick(outcome, 4 * S);
+    g_assert_true(guest_outcome_is_final(outcome));
+    assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+    const char *trace = guest_outcome_trace(outcome);
+    g_assert_true(g_str_has_prefix(trace, "[    3.124621] Kernel panic - not syncing: sysrq triggered crash\n"));
+    g_assert_true(g_str_has_suffix(trace, "SMP: stopping secondary CPUs\n"));
+    g_autofree char *fingerprint = guest_outcome_fingerprint(outcome);
+    g_assert_cmpstr(fingerprint, ==, "sysrq_reset_seq_param_set < __handle_sysrq < write_sysrq_trigger < proc_reg_write < vfs_write");
+  }
+}
+
+/* With panic=-1 the kernel resets the machine; without, it says that this is the end. */
+static void test_panic_ends(void) {
+  g_autoptr(GuestOutcome) reset = outcome_with(&usual);
+  console(reset, sysrq_panic, 3 * S);
+  guest_outcome_ended(reset, GUEST_RESET, 0, NULL, 3 * S);
+  assert_verdict(reset, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+  g_assert_nonnull(strstr(guest_outcome_trace(reset), "stopping secondary"));
+
+  g_autoptr(GuestOutcome) stays = outcome_with(&usual);
+  console(stays, "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", 3 * S);
+  console(stays, "[    1.0] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", 3 * S);
+  g_assert_true(guest_outcome_is_final(stays));
+  assert_verdict(stays, OUTCOME_PANIC, 241, "guest panic: VFS: Unable to mount root fs on unknown-block(0,0)");
+}
+
+/* A kernel in panic that goes on talking for ever. */
+static void test_panic_flood(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  console(outcome, sysrq_panic, 3 * S);
+  for (unsigned i = 0; i < 400 && !guest_outcome_is_final(outcome); i++) {
+    console(outcome, "[    4.0] again and again, and again\n", 3 * S + i * S / 10);
+    guest_outcome_tick(outcome, 3 * S + i * S / 10);
+  }
+  g_assert_true(guest_outcome_is_final(outcome));
+}
+
+static void test_panic_over_result(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  guest_outcome_control(outcome, "exit 0", 2 * S);
+  console(outcome, sysrq_panic, 3 * S);
+  guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 3 * S);
+  assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+}
+
+static void test_memory(void) {
+  static const char *const texts[] = {
+      "[ 1.0] Kernel panic - not syncing: System is deadlocked on memory\n",
+      "[ 1.0] Kernel panic - not syncing: Out of memory: compulsory panic_on_oom is enabled\n",
+      "[ 1.0] Out of memory: Killed process 1 (init) total-vm:1kB\n[ 1.0] Kernel panic - not syncing: Attempted to kill init! "
+      "exitcode=0x00000009\n",
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    console(outcome, texts[i], 2 * S);
+    g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 246);
+    guest_outcome_tick(outcome, 3 * S);
+    g_assert_true(guest_outcome_is_final(outcome));
+  }
+  g_autoptr(GuestOutcome) other = outcome_with(&usual);
+  console(other,
+          "[ 1.0] Out of memory: Killed process 12 (sh)\n[ 1.0] Kernel panic - not syncing: Attempted to kill init! exitcode=0x00000100\n",
+          2 * S);
+  assert_verdict(other, OUTCOME_PANIC, 241, "guest panic: Attempted to kill init! exitcode=0x00000100");
+}
+
+static void test_oops(void) {
+  GuestOutcomeConfig strict = usual;
+  strict.fail_on_oops = true;
+  g_autoptr(GuestOutcome) failing = outcome_with(&strict);
+  console(failing, oops, 3 * S);
+  assert_verdict(failing, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+  guest_outcome_tick(failing, 4 * S);
+  g_assert_true(guest_outcome_is_final(failing));
+  g_autofree char *fingerprint = guest_outcome_fingerprint(failing);
+  g_assert_cmpstr(fingerprint, ==, "lkdtm_NULL < direct_entry < full_proxy_write");
+  g_assert_true(g_str_has_prefix(guest_outcome_trace(failing), "[   10.1] Unable to handle"));
+
+  g_autoptr(GuestOutcome) counted = outcome_with(&usual);
+  console(counted, oops, 3 * S);
+  guest_outcome_control(counted, "signal 11", 3 * S);
+  guest_outcome_control(counted, "done", 3 * S);
+  assert_verdict(counted, OUTCOME_COMMAND, 139, NULL);
+  g_autoptr(GArray) reports = guest_outcome_reports(counted);
+  g_assert_cmpuint(reports->len, ==, 1);
+  g_assert_cmpstr(g_array_index(reports, GuestReport, 0).kind, ==, "Oops");
+  g_assert_nonnull(guest_outcome_trace(counted));
+
+  g_autoptr(GuestOutcome) fatal = outcome_with(&strict);
+  console(fatal, oops, 3 * S);
+  console(fatal, "[   10.1] Kernel panic - not syncing: Oops: Fatal exception\n", 3 * S);
+  assert_verdict(fatal, OUTCOME_PANIC, 241, "guest panic: Oops: Fatal exception");
+  guest_outcome_ended(fatal, GUEST_RESET, 0, NULL, 3 * S);
+  g_assert_nonnull(strstr(guest_outcome_trace(fatal), "lkdtm_NULL"));
+  g_assert_nonnull(strstr(guest_outcome_trace(fatal), "Fatal exception"));
+}
+
+/* A warning has a trace too, and is none of these. */
+static void test_warning(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  console(outcome,
+          "[ 1.0] ------------[ cut here ]------------\n[ 1.0] WARNING: CPU: 0 PID: 1 at kernel/foo.c:12 foo+0x1/0x2\n"
+          "[ 1.0] Call trace:\n[ 1.0]  foo+0x1/0x2\n[ 1.0] ---[ end trace 0000000000000000 ]---\n",
+          2 * S);
+  guest_outcome_control(outcome, "exit 0", 3 * S);
+  assert_verdict(outcome, OUTCOME_COMMAND, 0, NULL);
+  g_assert_null(guest_outcome_trace(outcome));
+}
+
+/* What a program writes to the console is not the kernel's word. */
+static void test_pretence(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  console(outcome, "[    0.000000] Linux version 6.12\nKernel panic - not syncing: says the program\n", 2 * S);
+  g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
+  g_autoptr(GuestOutcome) untimed = outcome_with(&usual);
+  console(untimed, "Linux version 6.12\nKernel panic - not syncing: no times here\n", 2 * S);
+  assert_verdict(untimed, OUTCOME_PANIC, 241, "guest panic: no times here");
+}
+
+static void test_ends(void) {
+  static const struct {
+    GuestEnd how;
+    OutcomeKind kind;
+    int status;
+  } cases[] = {
+      {GUEST_POWERED_OFF, OUTCOME_NO_RESULT, 248}, {GUEST_RESET, OUTCOME_RESET, 243},           {GUEST_EXITED, OUTCOME_COMMAND, 33},
+      {GUEST_STOPPED_BY_USER, OUTCOME_STOPPED, 4}, {GUEST_HOST_ERROR, OUTCOME_HOST_ERROR, 240},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    guest_outcome_ended(outcome, cases[i].how, 33, "broken", 2 * S);
+    g_assert_true(guest_outcome_is_final(outcome));
+    g_assert_cmpint(guest_outcome_kind(outcome), ==, cases[i].kind);
+    g_assert_cmpint(guest_outcome_exit_status(outcome), ==, cases[i].status);
+    guest_outcome_control(outcome, "exit 0", 3 * S); /* too late */
+    console(outcome, sysrq_panic, 3 * S);
+    g_assert_cmpint(guest_outcome_kind(outcome), ==, cases[i].kind);
+  }
+}
+
+static void test_no_port(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  console(outcome, "[    0.000000] Linux\neret-init: no control port: no virtio console\r\n[    9.9] reboot: Power down\r\n", 2 * S);
+  guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 3 * S);
+  assert_verdict(outcome, OUTCOME_NO_DRIVER, 247, "a driver is missing: no virtio console");
+}
+
+static void test_timeouts(void) {
+  g_autoptr(GuestOutcome) silent = outcome_with(&usual);
+  g_assert_cmpuint(guest_outcome_deadline(silent), ==, 11 * S);
+  guest_outcome_tick(silent, 11 * S);
+  assert_verdict(silent, OUTCOME_BOOT_TIMEOUT, 244, "the kernel did not reach init within 10 s, and wrote nothing on its console");
+
+  g_autoptr(GuestOutcome) stuck = outcome_with(&usual);
+  console(stuck, "[    0.000000] Linux\n[ 0.1] the last word\n", 3 * S);
+  guest_outcome_tick(stuck, 11 * S);
+  assert_verdict(stuck, OUTCOME_BOOT_TIMEOUT, 244, "the kernel did not reach init within 10 s; its console was silent for the last 8 s");
+  g_autofree char *progress = guest_outcome_progress(stuck);
+  g_assert_cmpstr(progress, ==, "the kernel was booting; its last line: [ 0.1] the last word");
+
+  g_autoptr(GuestOutcome) slow = outcome_with(&usual);
+  guest_outcome_control(slow, "hello 1", 5 * S);
+  guest_outcome_tick(slow, 11 * S);
+  g_assert_cmpint(guest_outcome_kind(slow), ==, OUTCOME_RUNNING);
+  guest_outcome_tick(slow, 25 * S);
+  assert_verdict(slow, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
+
+  const GuestOutcomeConfig none = {.silence_ns = S};
+  g_autoptr(GuestOutcome) patient = outcome_with(&none);
+  g_assert_cmpuint(guest_outcome_deadline(patient), ==, UINT64_MAX);
+  guest_outcome_control(patient, "hello 1", 5 * S);
+  g_assert_cmpuint(guest_outcome_deadline(patient), ==, UINT64_MAX);
+}
+
+static void test_boot_only(void) {
+  GuestOutcomeConfig config = usual;
+  config.boot_only = true;
+  g_autoptr(GuestOutcome) outcome = outcome_with(&config);
+
+  console(outcome, "[    0.5] Run /init as init process\n", 3 * S);
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
+  guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 4 * S);
+  assert_verdict(outcome, OUTCOME_COMMAND, 0, NULL);
+
+  config.boot_timeout_ns = 0; /* a quiet kernel does not say when init starts */
+  g_autoptr(GuestOutcome) quiet = outcome_with(&config);
+  g_assert_cmpuint(guest_outcome_deadline(quiet), ==, 21 * S);
+  guest_outcome_tick(quiet, 21 * S);
+  assert_verdict(quiet, OUTCOME_TIMEOUT, 245, "the guest did not end within 20 s");
+}
+
+static void test_lines(void) {
+  static const struct {
+    const char *line, *text;
+    bool timed;
+  } cases[] = {
+      {"[    1.234567] text", "text", true},
+      {"[    1.234567][   T12] text", "text", true},
+      {"<6>[    1.234567] [  C0] text", "text", true},
+      {"[12345.678901]  indented", " indented", true},
+      {"text", "text", false},
+      {"[foo] text", "[foo] text", false},
+      {"[1] text", "[1] text", false},
+      {"", "", false},
+      {"<", "<", false},
+      {"<6", "<6", false},
+      {"[", "[", false},
+      {"[ 1.0]", "[ 1.0]", false},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    bool timed;
+    g_assert_cmpstr(kernel_line_text(cases[i].line, &timed), ==, cases[i].text);
+    g_assert_true(timed == cases[i].timed);
+  }
+  g_assert_cmpstr(kernel_line_report("BUG: KASAN: slab-out-of-bounds in foo"), ==, "KASAN");
+  g_assert_cmpstr(kernel_line_report("INFO: task sh:12 blocked for more than 120 seconds."), ==, "hung task");
+  g_assert_cmpstr(kernel_line_report("rcu: INFO: rcu_sched self-detected stall on CPU"), ==, "RCU stall");
+  g_assert_cmpstr(kernel_line_report("watchdog: BUG: soft lockup - CPU#0 stuck for 22s!"), ==, "soft lockup");
+  g_assert_null(kernel_line_report("virtio_blk virtio1: [vda] 8 512-byte logical blocks"));
+  g_autofree char *clean = printable("a\033[31mb\001\tc\xff", -1);
+  g_assert_cmpstr(clean, ==, "a?[31mb?\tc\xef\xbf\xbd");
+}
+
+static void test_noise(void) {
+  g_autoptr(GRand) random = g_rand_new_with_seed(7);
+  static const char *const words[] = {
+      "\n",   "[ 1.0] ", "Kernel panic - not syncing: ", "Call trace:", " foo+0x1/0x2", "---[ end trace", "\r", "<6>", "Internal error: ",
+      "\033", "\377"};
+
+  for (unsigned round = 0; round < 300; round++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    for (unsigned i = 0; i < 200; i++) {
+      console(outcome, words[g_rand_int_range(random, 0, G_N_ELEMENTS(words))], i * S / 10);
+      guest_outcome_tick(outcome, i * S / 10);
+    }
+    guest_outcome_ended(outcome, (GuestEnd)g_rand_int_range(random, 0, GUEST_HOST_ERROR + 1), 0, NULL, 30 * S);
+    g_assert_true(guest_outcome_is_final(outcome));
+    g_autofree char *fingerprint = guest_outcome_fingerprint(outcome);
+    g_autofree char *progress = guest_outcome_progress(outcome);
+    g_assert_nonnull(progress);
+  }
+}
+
+/* A line without an end takes no memory without end. */
+static void test_flood(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+  g_autofree char *much = g_strnfill(1 << 20, 'x');
+
+  for (unsigned i = 0; i < 50; i++)
+    console(outcome, much, 2 * S);
+  console(outcome, "\n[ 1.0] Kernel panic - not syncing: after all\n", 2 * S);
+  for (unsigned i = 0; i < 10000; i++)
+    console(outcome, "[ 1.0] and a trace of many lines, each longer than it needs to be, one after the other\n", 2 * S);
+  guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 2 * S);
+  g_assert_cmpuint(strlen(guest_outcome_trace(outcome)), <, 70000);
+  assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: after all");
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/outcome/command", test_command);
+  g_test_add_func("/outcome/control", test_control);
+  g_test_add_func("/outcome/panic", test_panic);
+  g_test_add_func("/outcome/panic-ends", test_panic_ends);
+  g_test_add_func("/outcome/panic-flood", test_panic_flood);
+  g_test_add_func("/outcome/panic-over-result", test_panic_over_result);
+  g_test_add_func("/outcome/memory", test_memory);
+  g_test_add_func("/outcome/oops", test_oops);
+  g_test_add_func("/outcome/warning", test_warning);
+  g_test_add_func("/outcome/pretence", test_pretence);
+  g_test_add_func("/outcome/ends", test_ends);
+  g_test_add_func("/outcome/no-port", test_no_port);
+  g_test_add_func("/outcome/timeouts", test_timeouts);
+  g_test_add_func("/outcome/boot-only", test_boot_only);
+  g_test_add_func("/outcome/lines", test_lines);
+  g_test_add_func("/outcome/noise", test_noise);
+  g_test_add_func("/outcome/flood", test_flood);
+  return g_test_run();
+}

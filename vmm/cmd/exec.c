@@ -1,0 +1,59 @@
+/* `eret exec`: boots, runs a command, ends with its status. */
+#include <stdio.h>
+
+#include "vmm/cmd/command.h"
+#include "vmm/exec/outcome.h"
+#include "vmm/exec/parts.h"
+#include "vmm/exec/result-file.h"
+#include "vmm/exec/session.h"
+#include "vmm/machine.h"
+
+static const char usage[] = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
+                            "Boot a kernel in a virtual machine, run a command in it, and end with its exit status.\n"
+                            "Needs no root, no disk image, no network and no terminal. The options are those of\n"
+                            "'eret run', and:\n\n";
+
+static int print_error(const GError *error, int status) {
+  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+
+  for (unsigned i = 0; lines[i]; i++)
+    fprintf(stderr, "eret: %s\n", lines[i]);
+  return status;
+}
+
+/* There was no guest, and this is why. */
+static int could_not_run(const ExecOptions *options, const GError *error) {
+  bool no_kvm = g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM);
+  const ExecResult result = {
+      .outcome = no_kvm ? "no-kvm" : outcome_name(OUTCOME_HOST_ERROR),
+      .exit_status = no_kvm ? EXIT_NO_KVM : OUTCOME_STATUS_HOST_ERROR,
+      .message = error->message,
+  };
+  g_autoptr(GError) write_error = NULL;
+
+  if (options->result && !exec_result_write(&result, options->result, &write_error))
+    fprintf(stderr, "eret: --result: %s\n", write_error->message);
+  return print_error(error, result.exit_status);
+}
+
+int cmd_exec(int argc, char **argv) {
+  g_autoptr(GError) error = NULL;
+  bool help = false;
+  g_autoptr(ExecOptions) options = exec_options_parse(argc, argv, &help, &error);
+
+  if (help) {
+    g_autofree char *machine = config_help();
+    printf("%s%s\n%s", usage, exec_options_help(), machine);
+    return EXIT_OK;
+  }
+  if (!options) {
+    print_error(error, EXIT_USAGE);
+    fputs("Try 'eret exec --help'.\n", stderr);
+    return EXIT_USAGE;
+  }
+  g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &error);
+  if (error)
+    return could_not_run(options, error);
+  g_autoptr(ExecSession) session = exec_session_new(options, initrd, &error);
+  return session ? exec_session_run(session) : could_not_run(options, error);
+}

@@ -1,0 +1,99 @@
+/* A line is written to the file when it is complete, so that its time is that of its beginning and the file has whole lines for who follows it. */
+#include "vmm/exec/console-log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/exec/kernel-log.h"
+
+#define LINE_MAX_SIZE 4096
+
+struct ConsoleLog {
+  FILE *file; /* or NULL */
+  char *path;
+  GString *line;
+  uint64_t start_ns, line_ns;
+  GQueue tail; /* of char *: the last lines */
+  unsigned tail_lines;
+};
+
+ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t start_ns, GError **error) {
+  FILE *file = path ? fopen(path, "we") : NULL;
+
+  if (path && !file) {
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "--console-log: cannot write '%s': %s", path, g_strerror(errno));
+    return NULL;
+  }
+  ConsoleLog *log = g_new0(ConsoleLog, 1);
+  log->file = file;
+  log->path = g_strdup(path);
+  log->line = g_string_new(NULL);
+  log->start_ns = start_ns;
+  log->tail_lines = tail_lines;
+  g_queue_init(&log->tail);
+  return log;
+}
+
+static void write_to_file(ConsoleLog *log) {
+  uint64_t us = (log->line_ns - log->start_ns) / 1000;
+
+  if (!log->file)
+    return;
+  fprintf(log->file, "[%5" G_GUINT64_FORMAT ".%06u] ", us / 1000000, (unsigned)(us % 1000000));
+  fwrite(log->line->str, 1, log->line->len, log->file);
+  putc('\n', log->file);
+  if (fflush(log->file) == 0)
+    return;
+  g_warning("--console-log: '%s' cannot be written any more: %s", log->path, g_strerror(errno));
+  fclose(log->file);
+  log->file = NULL;
+}
+
+static void end_line(ConsoleLog *log) {
+  if (log->line->len && log->line->str[log->line->len - 1] == '\r')
+    g_string_truncate(log->line, log->line->len - 1);
+  write_to_file(log);
+  g_queue_push_tail(&log->tail, printable(log->line->str, (gssize)log->line->len));
+  if (g_queue_get_length(&log->tail) > log->tail_lines)
+    g_free(g_queue_pop_head(&log->tail));
+  g_string_truncate(log->line, 0);
+}
+
+void console_log_write(ConsoleLog *log, const void *bytes, size_t size, uint64_t ns) {
+  const char *text = bytes;
+
+  for (size_t i = 0; i < size; i++) {
+    if (log->line->len == 0)
+      log->line_ns = ns;
+    if (text[i] != '\n')
+      g_string_append_c(log->line, text[i]);
+    if (text[i] == '\n' || log->line->len == LINE_MAX_SIZE)
+      end_line(log);
+  }
+}
+
+char *console_log_tail(const ConsoleLog *log) {
+  GString *text = g_string_new(NULL);
+
+  for (const GList *link = log->tail.head; link; link = link->next)
+    g_string_append_printf(text, "  %s\n", (const char *)link->data);
+  if (log->line->len) {
+    g_autofree char *line = printable(log->line->str, (gssize)log->line->len);
+    g_string_append_printf(text, "  %s\n", line);
+  }
+  return g_string_free(text, FALSE);
+}
+
+void console_log_free(ConsoleLog *log) {
+  if (!log)
+    return;
+  if (log->line->len)
+    write_to_file(log);
+  if (log->file)
+    fclose(log->file);
+  g_queue_clear_full(&log->tail, g_free);
+  g_string_free(log->line, TRUE);
+  g_free(log->path);
+  g_free(log);
+}

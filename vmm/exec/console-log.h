@@ -1,0 +1,17 @@
+/* The kernel's console, kept: the last lines in memory, all of it in a file where one is wanted, each line with the time of its first byte. No lock: one thread. */
+#pragma once
+
+#include <glib.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct ConsoleLog ConsoleLog;
+
+/* PATH may be NULL: no file. START_NS: what times are counted from. */
+ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t start_ns, GError **error);
+void console_log_free(ConsoleLog *log); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConsoleLog, console_log_free)
+
+void console_log_write(ConsoleLog *log, const void *bytes, size_t size, uint64_t ns);
+/* The last lines, printable, each indented; also one that is not complete yet. Free with g_free. */
+char *console_log_tail(const ConsoleLog *log);

@@ -1,0 +1,13 @@
+/* What `eret exec` takes for granted where its user says nothing: the kernel, its modules, its command line. No lock: nothing shared. */
+#pragma once
+
+#include "vmm/exec/options.h"
+
+/* The kernel that this machine runs itself, where it is an ARM64 one and may be read; NULL: none. Free with g_free. */
+char *default_kernel(void);
+/* The tree of modules that belongs to the file KERNEL; NULL: none is known. Free with g_free. */
+char *default_modules(const char *kernel);
+/* Whether depmod(8) has been at work in DIRECTORY. */
+bool is_module_tree(const char *directory);
+/* Completes the kernel's command line in the configuration. */
+void add_default_arguments(ExecOptions *options);

@@ -1,0 +1,32 @@
+/*
+ * What arm64 Linux says on its console when something is wrong (kernels 5.10 to 7.x: kernel/panic.c, arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c, lib/bug.c, mm/oom_kill.c and the
+ * debugging facilities). Pure functions of one line; the guest is hostile, so nothing is believed beyond that line.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef enum {
+  KERNEL_LINE_OTHER,
+  KERNEL_LINE_TRACE_START, /* the first line of what may become an oops: "Unable to handle", "cut here", "BUG:" */
+  KERNEL_LINE_OOPS,        /* "Internal error: ..." */
+  KERNEL_LINE_TRACE_END,   /* "---[ end trace" */
+  KERNEL_LINE_PANIC,       /* "Kernel panic - not syncing: ..." */
+  KERNEL_LINE_PANIC_END,   /* "---[ end Kernel panic" */
+  KERNEL_LINE_OOM_KILL,    /* "Out of memory: Killed process", "Memory cgroup out of memory" */
+  KERNEL_LINE_INIT,        /* "Run /init as init process" */
+} KernelLine;
+
+/* The text behind "<6>", "[    1.234567] " and "[   T12] ". *TIMED: there was a time before it, as there is before the kernel's own lines. */
+const char *kernel_line_text(const char *line, bool *timed);
+/* TEXT: as above. */
+KernelLine kernel_line_kind(const char *text);
+/* The reason in a line of KERNEL_LINE_PANIC or KERNEL_LINE_OOPS; points into TEXT. */
+const char *kernel_line_reason(const char *text);
+/* What facility reports something in TEXT: "WARNING", "KASAN", "RCU stall" ...; NULL: none. */
+const char *kernel_line_report(const char *text);
+/* The first functions of the call trace in TRACE (lines), without those that only print it: "a < b < c", at most 5. NULL: there is none. */
+char *kernel_trace_fingerprint(const char *trace);
+/* TEXT with everything that a terminal would not print as such made "?". Free with g_free. */
+char *printable(const char *text, gssize size);

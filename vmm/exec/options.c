@@ -1,0 +1,306 @@
+/*
+ * The options of `eret exec`. Its own are taken out of the arguments by a table; what remains is for config.c, so that a machine is described in the same words
+ * everywhere. The command follows behind "--". No lock: pure data.
+ */
+#include "vmm/exec/options.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/exec/defaults.h"
+#include "vmm/mistakes.h"
+
+#define BOOT_TIMEOUT_DEFAULT 120
+#define TIMEOUT_MAX          (7u * 86400)
+
+typedef enum { FLAG, TEXT, SECONDS, COPY, VARIABLE, LIST } OptionType;
+
+static const struct {
+  const char *name;
+  OptionType type;
+  size_t offset;
+} own_options[] = {
+    {"modules", TEXT, offsetof(ExecOptions, modules)},
+    {"module", LIST, offsetof(ExecOptions, module)},
+    {"busybox", TEXT, offsetof(ExecOptions, busybox)},
+    {"rootfs", TEXT, offsetof(ExecOptions, rootfs)},
+    {"copy-in", COPY, offsetof(ExecOptions, copy_in)},
+    {"copy-out", COPY, offsetof(ExecOptions, copy_out)},
+    {"env", VARIABLE, offsetof(ExecOptions, env)},
+    {"cwd", TEXT, offsetof(ExecOptions, cwd)},
+    {"timeout", SECONDS, offsetof(ExecOptions, timeout)},
+    {"boot-timeout", SECONDS, offsetof(ExecOptions, boot_timeout)},
+    {"console-log", TEXT, offsetof(ExecOptions, console_log)},
+    {"result", TEXT, offsetof(ExecOptions, result)},
+    {"verbose", FLAG, offsetof(ExecOptions, verbose)},
+    {"quiet", FLAG, offsetof(ExecOptions, quiet)},
+    {"fail-on-oops", FLAG, offsetof(ExecOptions, fail_on_oops)},
+};
+
+static const char help_text[] = "Command:\n"
+                                "  --copy-in SRC[:DST]   Copy a file or directory into the guest, to /NAME or DST;\n"
+                                "                        repeatable.\n"
+                                "  --copy-out SRC[:DST]  Copy a file or directory out of the guest when the command\n"
+                                "                        has ended, to ./NAME or DST; repeatable.\n"
+                                "  --env K=V             A variable of the command's environment; repeatable. K\n"
+                                "                        alone: as it is here.\n"
+                                "  --cwd DIR             The command's directory (default: /).\n"
+                                "  --timeout SECONDS     How long the command may take; 0: for ever (default).\n"
+                                "  --boot-timeout SECONDS\n"
+                                "                        How long the kernel may take until the command starts\n"
+                                "                        (default: 120; 0: for ever).\n"
+                                "  --rootfs DIR|IMAGE    What the command sees as /: a directory, packed into\n"
+                                "                        memory, or an image of a file system, of which nothing is\n"
+                                "                        changed (default: busybox alone).\n"
+                                "  --busybox FILE        The static busybox for ARM64 that the guest gets\n"
+                                "                        (default: beside eret, or as Debian installs it).\n"
+                                "  --modules DIR         The kernel's modules: /lib/modules/VERSION (default: where\n"
+                                "                        they belong for a kernel in /boot or /usr/lib/modules).\n"
+                                "  --module NAME         Load this module before the command starts; repeatable.\n"
+                                "                        Those that the machine's devices need come by themselves.\n"
+                                "  --fail-on-oops        An oops of the kernel ends the run with status 242.\n"
+                                "  --console-log FILE    Write the kernel's console to FILE, each line with the time.\n"
+                                "  --verbose             Show the kernel's console on standard error.\n"
+                                "  --quiet               Let the kernel say only what is serious; this is how it is\n"
+                                "                        anyway where nobody reads its console.\n"
+                                "  --result FILE         Write what became of the run to FILE, as JSON.\n"
+                                "With --initrd the guest is the user's own: there is no command, and the run is good\n"
+                                "when the guest powers off.\n";
+
+const char *exec_options_help(void) {
+  return help_text;
+}
+
+static void free_copy(gpointer data) {
+  ExecCopy *copy = data;
+  g_free(copy->source);
+  g_free(copy->destination);
+  g_free(copy);
+}
+
+void exec_options_free(ExecOptions *options) {
+  if (!options)
+    return;
+  config_free(options->config);
+  g_free(options->modules);
+  g_ptr_array_unref(options->module);
+  g_free(options->busybox);
+  g_free(options->result);
+  g_free(options->rootfs);
+  g_ptr_array_unref(options->copy_in);
+  g_ptr_array_unref(options->copy_out);
+  g_ptr_array_unref(options->env);
+  g_free(options->cwd);
+  g_free(options->console_log);
+  g_ptr_array_unref(options->command);
+  g_free(options);
+}
+
+static ExecOptions *new_options(void) {
+  ExecOptions *options = g_new0(ExecOptions, 1);
+
+  options->copy_in = g_ptr_array_new_with_free_func(free_copy);
+  options->copy_out = g_ptr_array_new_with_free_func(free_copy);
+  options->module = g_ptr_array_new_with_free_func(g_free);
+  options->env = g_ptr_array_new_with_free_func(g_free);
+  options->command = g_ptr_array_new_with_free_func(g_free);
+  options->boot_timeout = BOOT_TIMEOUT_DEFAULT;
+  return options;
+}
+
+/* SRC[:DST]; without DST the last part of SRC, in PREFIX; with a slash at its end, in DST. */
+static ExecCopy *parse_copy(const char *text, const char *prefix) {
+  ExecCopy *copy = g_new0(ExecCopy, 1);
+  const char *colon = strrchr(text, ':');
+
+  copy->source = colon && colon[1] ? g_strndup(text, (gsize)(colon - text)) : g_strdup(text);
+  g_autofree char *name = g_path_get_basename(copy->source);
+  if (!colon || !colon[1])
+    copy->destination = g_strconcat(prefix, name, NULL);
+  else
+    copy->destination = g_str_has_suffix(colon, "/") ? g_strconcat(colon + 1, name, NULL) : g_strdup(colon + 1);
+  return copy;
+}
+
+/* K=V, or K: then the value it has here. */
+static void add_env(ExecOptions *options, const char *text, GString *mistakes) {
+  const char *equals = strchr(text, '=');
+  const char *value = equals ? NULL : g_getenv(text);
+
+  if (equals == text || !*text)
+    mistake(mistakes, "--env %s: wants NAME=VALUE", text);
+  else if (equals)
+    g_ptr_array_add(options->env, g_strdup(text));
+  else if (value)
+    g_ptr_array_add(options->env, g_strconcat(text, "=", value, NULL));
+  else
+    mistake(mistakes, "--env %s: there is no such variable here; write %s=VALUE", text, text);
+}
+
+static void set_option(ExecOptions *options, unsigned index, const char *value, GString *mistakes) {
+  void *field = (char *)options + own_options[index].offset;
+  const char *name = own_options[index].name;
+  guint64 number;
+
+  switch (own_options[index].type) {
+  case FLAG:
+    *(bool *)field = true;
+    break;
+  case TEXT:
+    g_free(*(char **)field);
+    *(char **)field = g_strdup(value);
+    if (!*value)
+      mistake(mistakes, "--%s: must not be empty", name);
+    break;
+  case SECONDS:
+    if (g_ascii_string_to_unsigned(value, 10, 0, TIMEOUT_MAX, &number, NULL))
+      *(unsigned *)field = (unsigned)number;
+    else
+      mistake(mistakes, "--%s: '%s' is not a whole number of seconds from 0 to %u", name, value, TIMEOUT_MAX);
+    break;
+  case COPY:
+    g_ptr_array_add(*(GPtrArray **)field, parse_copy(value, strcmp(name, "copy-in") == 0 ? "/" : "./"));
+    break;
+  case LIST:
+    g_ptr_array_add(*(GPtrArray **)field, g_strdup(value));
+    break;
+  case VARIABLE:
+    add_env(options, value, mistakes);
+    break;
+  }
+}
+
+static int find_option(const char *argument) {
+  size_t length = strcspn(argument, "=");
+
+  for (unsigned i = 0; g_str_has_prefix(argument, "--") && i < G_N_ELEMENTS(own_options); i++)
+    if (strlen(own_options[i].name) == length - 2 && strncmp(argument + 2, own_options[i].name, length - 2) == 0)
+      return (int)i;
+  return -1;
+}
+
+/* Takes our own options; appends the others to MACHINE. Returns where the command begins. */
+static int take_options(ExecOptions *options, int argc, char **argv, GPtrArray *machine, GString *mistakes) {
+  int i = 0;
+
+  for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    int index = find_option(argv[i]);
+    const char *equals = strchr(argv[i], '=');
+    if (index < 0) {
+      g_ptr_array_add(machine, g_strdup(argv[i]));
+      continue;
+    }
+    bool flag = own_options[index].type == FLAG;
+    if (flag && equals)
+      mistake(mistakes, "--%s: takes no value", own_options[index].name);
+    else if (flag || equals)
+      set_option(options, (unsigned)index, equals ? equals + 1 : NULL, mistakes);
+    else if (i + 1 < argc && strcmp(argv[i + 1], "--") != 0)
+      set_option(options, (unsigned)index, argv[++i], mistakes);
+    else
+      mistake(mistakes, "--%s: needs a value", own_options[index].name);
+  }
+  return i + 1;
+}
+
+static bool has_option(const GPtrArray *arguments, const char *name) {
+  for (unsigned i = 0; i < arguments->len; i++) {
+    const char *argument = g_ptr_array_index(arguments, i);
+    if (g_str_has_prefix(argument, name) && (argument[strlen(name)] == 0 || argument[strlen(name)] == '='))
+      return true;
+  }
+  return false;
+}
+
+static void check(ExecOptions *options, GString *mistakes) {
+  struct stat status;
+
+  for (unsigned i = 0; i < options->copy_in->len; i++) {
+    const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
+    if (lstat(copy->source, &status) < 0)
+      mistake(mistakes, "--copy-in: '%s' is not there", copy->source);
+    if (copy->destination[0] != '/')
+      mistake(mistakes, "--copy-in: '%s' in the guest must be an absolute path", copy->destination);
+  }
+  for (unsigned i = 0; i < options->copy_out->len; i++) {
+    const ExecCopy *copy = g_ptr_array_index(options->copy_out, i);
+    if (copy->source[0] != '/')
+      mistake(mistakes, "--copy-out: '%s' in the guest must be an absolute path", copy->source);
+  }
+  if (options->rootfs && stat(options->rootfs, &status) < 0)
+    mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
+  else if (options->rootfs)
+    options->rootfs_is_image = !S_ISDIR(status.st_mode);
+  if (options->modules && !is_module_tree(options->modules))
+    mistake(mistakes, "--modules: '%s' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod", options->modules);
+  if (options->cwd && options->cwd[0] != '/')
+    mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
+}
+
+/* An image is the machine's last disk. */
+static void add_root_disk(const ExecOptions *options, GPtrArray *arguments) {
+  struct stat status;
+
+  if (!options->rootfs || stat(options->rootfs, &status) < 0 || S_ISDIR(status.st_mode))
+    return;
+  g_auto(GStrv) parts = g_strsplit(options->rootfs, ",", -1);
+  g_autofree char *path = g_strjoinv(",,", parts);
+  g_ptr_array_add(arguments, g_strdup("--disk"));
+  g_ptr_array_add(arguments, g_strconcat(path, ",ro", NULL));
+}
+
+/* The machine: what eret exec needs is set, what the user has said about the rest stays. */
+static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help, GString *mistakes) {
+  g_autoptr(GError) error = NULL;
+  char *kernel = has_option(arguments, "--kernel") || has_option(arguments, "--config") ? NULL : default_kernel();
+
+  if (kernel) {
+    g_ptr_array_add(arguments, g_strdup("--kernel"));
+    g_ptr_array_add(arguments, kernel);
+  }
+  add_root_disk(options, arguments);
+  options->config = config_parse((int)arguments->len, (char **)arguments->pdata, help, &error);
+  if (error)
+    mistake(mistakes, "%s", error->message);
+  if (!options->config)
+    return;
+  options->boot_only = options->config->initrd != NULL;
+  options->config->ports = !options->boot_only;
+  options->config->reboot = false;
+  add_default_arguments(options);
+  if (!options->modules && options->config->kernel)
+    options->modules = default_modules(options->config->kernel);
+}
+
+static void check_command(const ExecOptions *options, GString *mistakes) {
+  if (!options->boot_only && options->command->len == 0)
+    mistake(mistakes, "no command given: it follows behind --, as in eret exec --kernel Image -- uname -a");
+  if (options->boot_only && options->command->len > 0)
+    mistake(mistakes, "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
+  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->rootfs || options->env->len || options->cwd))
+    mistake(mistakes, "--initrd: nothing can be copied, set or mounted in a guest of the user's own");
+}
+
+ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {
+  g_autoptr(ExecOptions) options = new_options();
+  g_autoptr(GPtrArray) machine = g_ptr_array_new_with_free_func(g_free);
+  GString *mistakes = g_string_new(NULL);
+  int command = take_options(options, argc, argv, machine, mistakes);
+
+  *help = false;
+  for (int i = command; i < argc; i++)
+    g_ptr_array_add(options->command, g_strdup(argv[i]));
+  parse_machine(options, machine, help, mistakes);
+  if (!*help)
+    check_command(options, mistakes);
+  g_ptr_array_add(options->command, NULL);
+  check(options, mistakes);
+  g_autofree char *text = g_string_free(mistakes, FALSE);
+  if (*help)
+    return NULL;
+  if (!*text)
+    return g_steal_pointer(&options);
+  g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, text);
+  return NULL;
+}

@@ -1,0 +1,35 @@
+/*
+ * What `eret exec` is asked to do: the machine's options (those of `eret run`), its own, and the command. Every mistake is reported at once.
+ */
+#pragma once
+
+#include "vmm/config.h"
+
+/* One --copy-in or --copy-out. */
+typedef struct {
+  char *source, *destination; /* destination is never NULL */
+} ExecCopy;
+
+typedef struct {
+  Config *config;    /* the machine; has a kernel */
+  char *modules;     /* directory with modules.dep, or NULL: none known */
+  GPtrArray *module; /* of char *: names of modules that the command wants */
+  char *busybox;     /* file, or NULL: where it usually is */
+  char *rootfs;      /* directory, or file system image; NULL: none */
+  bool rootfs_is_image;
+  GPtrArray *copy_in, *copy_out;  /* of ExecCopy */
+  GPtrArray *env;                 /* of char *: "K=V" */
+  char *cwd;                      /* in the guest, or NULL */
+  unsigned timeout, boot_timeout; /* seconds; 0: none */
+  char *console_log, *result;     /* files, or NULL */
+  bool verbose, quiet, fail_on_oops;
+  bool boot_only;     /* the user's own initrd: there is no command, and the run is good when the guest powers off */
+  GPtrArray *command; /* of char *, ended by NULL; at least one, unless boot_only */
+} ExecOptions;
+
+/* ARGV is what follows `eret exec`. NULL with *HELP set: --help was among it. */
+ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error);
+void exec_options_free(ExecOptions *options); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecOptions, exec_options_free)
+/* The part of the help that `eret run` does not have. */
+const char *exec_options_help(void);

@@ -1,0 +1,83 @@
+/*
+ * What became of a guest that was to run a command: from what its console shows, what its init says, how the machine ended, and the time it took. Pure logic: no machine, no
+ * clock of its own, no output. A panic, an oops, a reset or a hang needs no co-operation of the guest's to be recognised. No lock: one thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* eret(1), EXIT STATUS of eret exec, has the statuses. */
+typedef enum {
+  OUTCOME_RUNNING,       /* nothing is decided */
+  OUTCOME_COMMAND,       /* the command ended: its status; in a guest of the user's own, the guest powered off */
+  OUTCOME_NOT_STARTED,   /* the command could not be executed: 126, 127 */
+  OUTCOME_HOST_ERROR,    /* 240 */
+  OUTCOME_PANIC,         /* 241 */
+  OUTCOME_OOPS,          /* 242, with fail_on_oops */
+  OUTCOME_RESET,         /* 243 */
+  OUTCOME_BOOT_TIMEOUT,  /* 244 */
+  OUTCOME_TIMEOUT,       /* 245 */
+  OUTCOME_OUT_OF_MEMORY, /* 246 */
+  OUTCOME_NO_DRIVER,     /* 247 */
+  OUTCOME_NO_RESULT,     /* 248: the guest ended without one */
+  OUTCOME_STOPPED,       /* 4: by the user */
+} OutcomeKind;
+
+#define OUTCOME_STATUS_HOST_ERROR 240
+
+/* "panic": in results and suites. */
+const char *outcome_name(OutcomeKind kind);
+
+typedef struct GuestOutcome GuestOutcome;
+
+typedef struct {
+  bool fail_on_oops;
+  bool boot_only; /* a guest of the user's own: no control channel; init is what the kernel says it is; power-off is success */
+  uint64_t boot_timeout_ns, timeout_ns; /* 0: none. From start to init; from there (or, without a boot timeout, from start) to the end */
+  uint64_t silence_ns;                  /* after a panic or oops: this long without output, and its trace is complete */
+} GuestOutcomeConfig;
+
+/* Times: nanoseconds of one clock. */
+GuestOutcome *guest_outcome_new(const GuestOutcomeConfig *config, uint64_t start_ns);
+void guest_outcome_free(GuestOutcome *outcome); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestOutcome, guest_outcome_free)
+
+/* What happened, in the order in which it happened. Bytes of the console come in any pieces. */
+void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size, uint64_t ns);
+/* A line of the control channel (docs/exec-protocol.md), without its end. */
+void guest_outcome_control(GuestOutcome *outcome, const char *line, uint64_t ns);
+
+typedef enum {
+  GUEST_POWERED_OFF,
+  GUEST_RESET,
+  GUEST_EXITED, /* by eret's own hypercall */
+  GUEST_STOPPED_BY_USER,
+  GUEST_HOST_ERROR,
+} GuestEnd;
+/* STATUS is GUEST_EXITED's, MESSAGE GUEST_HOST_ERROR's; it may be NULL. */
+void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const char *message, uint64_t ns);
+
+/* When to call tick next (UINT64_MAX: never), and the call. */
+uint64_t guest_outcome_deadline(const GuestOutcome *outcome);
+void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns);
+
+/* Whether the machine should be ended by now: nothing that could come would change the verdict. */
+bool guest_outcome_is_final(const GuestOutcome *outcome);
+OutcomeKind guest_outcome_kind(const GuestOutcome *outcome);
+int guest_outcome_exit_status(const GuestOutcome *outcome);
+/* One line for people: "guest panic: Attempted to kill init! exitcode=0x00000100". NULL: there is nothing to say beside the status. */
+const char *guest_outcome_message(const GuestOutcome *outcome);
+/* The panic's or oops's lines, whole, from the console, printable; NULL: none. */
+const char *guest_outcome_trace(const GuestOutcome *outcome);
+/* The first functions of the trace, "sysrq_handle_crash < __handle_sysrq < ...": the same crash has the same. NULL: none. Free with g_free. */
+char *guest_outcome_fingerprint(const GuestOutcome *outcome);
+/* How far it came. Free with g_free. */
+char *guest_outcome_progress(const GuestOutcome *outcome);
+/* What the kernel's debugging facilities have reported: kind and how often; of GuestReport. Free with g_array_unref. */
+typedef struct {
+  const char *kind; /* a constant */
+  unsigned count;
+} GuestReport;
+GArray *guest_outcome_reports(const GuestOutcome *outcome);

@@ -1,0 +1,211 @@
+/* Names in the guest are those that guest-images/init/ knows. */
+#include "vmm/exec/parts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/exec/file-system.h"
+#include "vmm/exec/initramfs.h"
+#include "vmm/exec/modules.h"
+
+#define COPY_OUT_LIMIT (UINT64_C(64) << 30)
+#define DEFAULT_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define NEW_ROOT       "/newroot"
+#define IMAGE_INPUT    "/eret/in"
+
+/* init-image.S */
+extern const char init_image[];
+extern const gsize init_image_size;
+
+/* busybox: a static program for ARM64. */
+
+static bool is_arm64_elf(GBytes *bytes) {
+  gsize size;
+  const uint8_t *data = g_bytes_get_data(bytes, &size);
+
+  /* gABI: e_ident, ELFCLASS64, e_machine EM_AARCH64 (183). */
+  return size > 64 && memcmp(data, "\177ELF\002\001", 6) == 0 && data[18] == 183 && data[19] == 0;
+}
+
+static GBytes *load_busybox(const char *path, GError **error) {
+  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
+  g_autoptr(GBytes) bytes = file ? g_mapped_file_get_bytes(file) : NULL;
+
+  if (bytes && is_arm64_elf(bytes))
+    return g_steal_pointer(&bytes);
+  if (bytes)
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is not a program for ARM64", path);
+  return NULL;
+}
+
+/* What was asked for, what lies beside eret, what Debian's busybox-static installs. */
+static GBytes *find_busybox(const ExecOptions *options, GError **error) {
+  g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+  g_autofree char *directory = self ? g_path_get_dirname(self) : NULL;
+  g_autofree char *built = directory ? g_build_filename(directory, "..", "busybox", "busybox", NULL) : NULL;
+  const char *const places[] = {built ? built : "/bin/busybox", "/usr/lib/eret/busybox", "/bin/busybox", "/usr/bin/busybox"};
+
+  if (options->busybox)
+    return load_busybox(options->busybox, error);
+  for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
+    g_autoptr(GBytes) bytes = load_busybox(places[i], NULL);
+    if (bytes)
+      return g_steal_pointer(&bytes);
+  }
+  g_set_error_literal(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
+                      "there is no busybox for ARM64: install busybox-static, name one with --busybox, or give the guest a --rootfs");
+  return NULL;
+}
+
+static void add_text(Initramfs *initramfs, const char *path, const char *text) {
+  g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
+  initramfs_add_bytes(initramfs, path, 0644, bytes);
+}
+
+/* The least that programs look for. */
+static bool add_small_system(Initramfs *initramfs, const ExecOptions *options, GError **error) {
+  static const char *const directories[] = {"/etc", "/root", "/var", "/mnt", "/usr/bin", "/sbin", "/lib"};
+  g_autoptr(GBytes) busybox = find_busybox(options, error);
+
+  if (!busybox)
+    return false;
+  for (unsigned i = 0; i < G_N_ELEMENTS(directories); i++)
+    initramfs_add_directory(initramfs, directories[i], 0755);
+  initramfs_add_bytes(initramfs, "/bin/busybox", 0755, busybox);
+  add_text(initramfs, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
+  add_text(initramfs, "/etc/group", "root:x:0:\nnogroup:x:65534:\n");
+  add_text(initramfs, "/etc/hosts", "127.0.0.1 localhost\n");
+  return true;
+}
+
+/* Where the files of the user go: they end up in the root that the command sees. */
+static const char *input_prefix(const ExecOptions *options) {
+  if (!options->rootfs)
+    return "";
+  return options->rootfs_is_image ? IMAGE_INPUT : NEW_ROOT;
+}
+
+static bool add_files(Initramfs *initramfs, const ExecOptions *options, GError **error) {
+  if (options->rootfs && !options->rootfs_is_image && !initramfs_add_tree(initramfs, options->rootfs, NEW_ROOT, error)) {
+    g_prefix_error(error, "--rootfs: ");
+    return false;
+  }
+  for (unsigned i = 0; i < options->copy_in->len; i++) {
+    const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
+    g_autofree char *path = g_strconcat(input_prefix(options), copy->destination, NULL);
+    if (!initramfs_add_tree(initramfs, copy->source, path, error)) {
+      g_prefix_error(error, "--copy-in: ");
+      return false;
+    }
+  }
+  return true;
+}
+
+/* Modules. */
+
+static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const char *root_type, GError **error) {
+  const Config *config = options->config;
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+
+  g_ptr_array_add(names, (char *)(config->transport == TRANSPORT_PCI ? "virtio_pci" : "virtio_mmio"));
+  g_ptr_array_add(names, (char *)"virtio_console");
+  if (config->disks->len)
+    g_ptr_array_add(names, (char *)"virtio_blk");
+  if (config->rng)
+    g_ptr_array_add(names, (char *)"virtio_rng");
+  if (root_type) {
+    g_ptr_array_add(names, (char *)root_type);
+    g_ptr_array_add(names, (char *)"overlay");
+  }
+  for (unsigned i = 0; i < options->module->len; i++)
+    g_ptr_array_add(names, g_ptr_array_index(options->module, i));
+  g_ptr_array_add(names, NULL);
+  if (!options->modules)
+    return true;
+  if (!initramfs_add_modules(initramfs, options->modules, (const char *const *)names->pdata, missing, error))
+    return false;
+  for (unsigned i = 0; i < missing->len; i++)
+    g_debug("%s has no module %s", options->modules, (const char *)g_ptr_array_index(missing, i));
+  return true;
+}
+
+/* The specification: records "key=value", each ended by a NUL. */
+
+static void add_record(GByteArray *spec, const char *key, const char *value) {
+  g_byte_array_append(spec, (const guint8 *)key, (guint)strlen(key));
+  g_byte_array_append(spec, (const guint8 *)"=", 1);
+  g_byte_array_append(spec, (const guint8 *)value, (guint)strlen(value) + 1);
+}
+
+static bool has_variable(const ExecOptions *options, const char *prefix) {
+  for (unsigned i = 0; i < options->env->len; i++)
+    if (g_str_has_prefix(g_ptr_array_index(options->env, i), prefix))
+      return true;
+  return false;
+}
+
+static void add_environment(GByteArray *spec, const ExecOptions *options) {
+  static const struct {
+    const char *prefix, *variable;
+  } defaults[] = {{"PATH=", "PATH=" DEFAULT_PATH}, {"HOME=", "HOME=/root"}, {"TERM=", "TERM=dumb"}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(defaults); i++)
+    if (!has_variable(options, defaults[i].prefix))
+      add_record(spec, "env", defaults[i].variable);
+  for (unsigned i = 0; i < options->env->len; i++)
+    add_record(spec, "env", g_ptr_array_index(options->env, i));
+}
+
+static void add_spec(Initramfs *initramfs, const ExecOptions *options, const char *root_type) {
+  g_autoptr(GByteArray) spec = g_byte_array_new();
+  char disk[] = "/dev/vda";
+
+  add_record(spec, "version", "1");
+  for (unsigned i = 0; i + 1 < options->command->len; i++)
+    add_record(spec, "arg", g_ptr_array_index(options->command, i));
+  add_environment(spec, options);
+  if (options->cwd)
+    add_record(spec, "cwd", options->cwd);
+  for (unsigned i = 0; i < options->copy_out->len; i++)
+    add_record(spec, "copy-out", ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->source);
+  /* The image is the last of the disks. */
+  disk[strlen(disk) - 1] = (char)('a' + options->config->disks->len - 1);
+  if (options->rootfs)
+    add_record(spec, "root", options->rootfs_is_image ? disk : NEW_ROOT);
+  if (root_type)
+    add_record(spec, "root-type", root_type);
+  g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(g_steal_pointer(&spec));
+  initramfs_add_bytes(initramfs, "/eret/spec", 0600, bytes);
+}
+
+GBytes *exec_make_initramfs(const ExecOptions *options, GError **error) {
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+  g_autoptr(GBytes) init = g_bytes_new_static(init_image, init_image_size);
+  const char *root_type = NULL;
+
+  if (options->rootfs && options->rootfs_is_image) {
+    root_type = file_system_type(options->rootfs, error);
+    if (!root_type)
+      return NULL;
+  }
+  if (!options->rootfs && !add_small_system(initramfs, options, error))
+    return NULL;
+  initramfs_add_directory(initramfs, "/eret/modules", 0755);
+  if (!add_files(initramfs, options, error) || !add_modules(initramfs, options, root_type, error))
+    return NULL;
+  add_spec(initramfs, options, root_type);
+  initramfs_add_bytes(initramfs, "/init", 0755, init);
+  return initramfs_build(initramfs, error);
+}
+
+CopyOut *exec_copy_out_new(const ExecOptions *options, GError **error) {
+  g_autoptr(GPtrArray) destinations = g_ptr_array_new();
+
+  for (unsigned i = 0; i < options->copy_out->len; i++)
+    g_ptr_array_add(destinations, ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->destination);
+  g_ptr_array_add(destinations, NULL);
+  return copy_out_new((const char *const *)destinations->pdata, COPY_OUT_LIMIT, error);
+}

@@ -1,0 +1,70 @@
+/* One JSON object; durations are seconds, and those not known are left out. */
+#include "vmm/exec/result-file.h"
+
+#include <json-glib/json-glib.h>
+
+#include "vmm/exec/outcome.h"
+
+#define NS_PER_SECOND 1e9
+
+static void add_text(JsonBuilder *builder, const char *name, const char *text) {
+  if (!text)
+    return;
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  json_builder_set_member_name(builder, name);
+  json_builder_add_string_value(builder, valid);
+}
+
+static void add_duration(JsonBuilder *builder, const char *name, uint64_t from, uint64_t to) {
+  if (!from || to < from)
+    return;
+  json_builder_set_member_name(builder, name);
+  json_builder_add_double_value(builder, (double)(to - from) / NS_PER_SECOND);
+}
+
+static void add_times(JsonBuilder *builder, const ExecTimes *times) {
+  json_builder_set_member_name(builder, "seconds");
+  json_builder_begin_object(builder);
+  add_duration(builder, "vmm", times->start, times->first_instruction);
+  add_duration(builder, "kernel", times->first_instruction, times->init);
+  add_duration(builder, "init", times->init, times->command_started);
+  add_duration(builder, "command", times->command_started, times->command_ended);
+  add_duration(builder, "total", times->start, times->end);
+  json_builder_end_object(builder);
+}
+
+static void add_reports(JsonBuilder *builder, const GArray *reports) {
+  json_builder_set_member_name(builder, "reports");
+  json_builder_begin_object(builder);
+  for (unsigned i = 0; reports && i < reports->len; i++) {
+    const GuestReport *report = &g_array_index(reports, GuestReport, i);
+    json_builder_set_member_name(builder, report->kind);
+    json_builder_add_int_value(builder, report->count);
+  }
+  json_builder_end_object(builder);
+}
+
+bool exec_result_write(const ExecResult *result, const char *file, GError **error) {
+  g_autoptr(JsonBuilder) builder = json_builder_new();
+  g_autoptr(JsonGenerator) generator = json_generator_new();
+
+  json_builder_begin_object(builder);
+  json_builder_set_member_name(builder, "version");
+  json_builder_add_int_value(builder, 1);
+  add_text(builder, "outcome", result->outcome);
+  json_builder_set_member_name(builder, "exit-status");
+  json_builder_add_int_value(builder, result->exit_status);
+  add_text(builder, "message", result->message);
+  add_text(builder, "fingerprint", result->fingerprint);
+  add_text(builder, "progress", result->progress);
+  add_text(builder, "trace", result->trace);
+  add_times(builder, &result->times);
+  add_reports(builder, result->reports);
+  json_builder_end_object(builder);
+  g_autoptr(JsonNode) root = json_builder_get_root(builder);
+  json_generator_set_root(generator, root);
+  json_generator_set_pretty(generator, TRUE);
+  g_autofree char *text = json_generator_to_data(generator, NULL);
+  g_autofree char *line = g_strconcat(text, "\n", NULL);
+  return g_file_set_contents(file, line, -1, error);
+}

@@ -1,0 +1,435 @@
+/*
+ * Five streams lead into the guest: the command's three, the control channel (docs/exec-protocol.md), and the files that come out. The kernel's console is
+ * none of them: it goes to the outcome, which knows a panic when it sees one, and to the log.
+ *
+ * Whatever happens is told to the outcome (outcome.h), which says when it is final and what it is. This file has no opinion of its own.
+ *
+ * No lock: all on the main thread.
+ */
+#include "vmm/exec/session.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/backend/channel.h"
+#include "devices/backend/terminal.h"
+#include "vmm/cmd/command.h"
+#include "vmm/exec/console-log.h"
+#include "vmm/exec/parts.h"
+#include "vmm/exec/result-file.h"
+#include "vmm/machine.h"
+#include "vmm/trace/recorder.h"
+
+#define NS_PER_SECOND     UINT64_C(1000000000)
+#define NS_PER_MS         UINT64_C(1000000)
+#define PANIC_SILENCE_NS  NS_PER_SECOND
+#define CONTROL_LINE_MAX  4096
+#define POWER_OFF_SECONDS 10      /* that the guest has for it after its last word */
+#define OUTPUT_FLUSH_MS   INT_MAX /* as long as the reader takes, as with any other process */
+#define TAIL_LINES        40
+#define TAIL_AFTER_TRACE  6 /* lines that a kernel may write behind a trace; a longer one is shown by itself */
+
+enum { PORT_CONTROL, PORT_STDIN, PORT_STDOUT, PORT_STDERR, PORT_FILES, N_PORTS };
+static const char *const port_names[N_PORTS] = {"eret.control", "eret.stdin", "eret.stdout", "eret.stderr", "eret.files"};
+
+struct ExecSession {
+  const ExecOptions *options;
+  Machine *machine;
+  MachineClient client;
+  VirtioConsolePort ports[N_PORTS];
+  CharBackend *console; /* what the kernel writes */
+  GuestOutcome *outcome;
+  ConsoleLog *log;
+  CopyOut *files; /* NULL: nothing is to come */
+  GError *files_error;
+  GString *line; /* of the control channel, not complete yet */
+  guint timer, grace_timer;
+  bool running, asked, ending;
+  bool started, said_done, files_came; /* what init has said */
+  uint32_t drained;                    /* ports whose last byte has been taken; a bit each */
+  ExecTimes times;
+};
+
+/* The streams that init closes before its last word. */
+#define PORTS_TO_DRAIN (1u << PORT_STDOUT | 1u << PORT_STDERR | 1u << PORT_FILES)
+
+static uint64_t now(void) {
+  return trace_now();
+}
+
+static void look_at_outcome(ExecSession *session);
+
+static gboolean on_timer(gpointer data) {
+  ExecSession *session = data;
+
+  session->timer = 0;
+  guest_outcome_tick(session->outcome, now());
+  look_at_outcome(session);
+  return G_SOURCE_REMOVE;
+}
+
+static gboolean on_power_off_late(gpointer data) {
+  ExecSession *session = data;
+
+  session->timer = 0;
+  machine_stop(session->machine, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void set_timer(ExecSession *session, uint64_t ms, GSourceFunc function) {
+  if (session->timer)
+    g_source_remove(session->timer);
+  session->timer = g_timeout_add((guint)MIN(ms, G_MAXUINT), function, session);
+}
+
+static void send_line(ExecSession *session, const char *line) {
+  channel_send(session->ports[PORT_CONTROL].backend, line, strlen(line));
+}
+
+/* A guest that has said its last word powers off by itself, with its disks in order, once all that it wrote has been read. */
+static void let_power_off(ExecSession *session) {
+  if (session->ending || (session->drained & PORTS_TO_DRAIN) != PORTS_TO_DRAIN)
+    return;
+  session->ending = true;
+  send_line(session, "poweroff\n");
+  set_timer(session, POWER_OFF_SECONDS * 1000, on_power_off_late);
+}
+
+/* After every event: is it over, and if not, when is the next look due? */
+static void look_at_outcome(ExecSession *session) {
+  if (!session->running || session->ending)
+    return;
+  if (session->said_done) {
+    let_power_off(session);
+    return;
+  }
+  if (guest_outcome_is_final(session->outcome)) {
+    session->ending = true;
+    machine_stop(session->machine, NULL);
+    return;
+  }
+  uint64_t deadline = guest_outcome_deadline(session->outcome), time = now();
+  if (deadline != UINT64_MAX)
+    set_timer(session, deadline > time ? (deadline - time) / NS_PER_MS + 1 : 0, on_timer);
+}
+
+/* The kernel's console. */
+
+static void console_received(void *opaque, const uint8_t *bytes, size_t size) {
+  ExecSession *session = opaque;
+
+  console_log_write(session->log, bytes, size, now());
+  guest_outcome_console(session->outcome, bytes, size, now());
+  if (session->options->verbose && write(STDERR_FILENO, bytes, size) < 0)
+    g_debug("standard error: %s", g_strerror(errno));
+  look_at_outcome(session);
+}
+
+static const ChannelOps console_ops = {console_received};
+
+/* The control channel. */
+
+static void take_line(ExecSession *session, const char *line) {
+  static const char failed[] = "files failed ";
+
+  if (g_str_has_prefix(line, "hello ")) {
+    session->times.init = now();
+  } else if (g_str_has_prefix(line, "started ")) {
+    session->started = true;
+    session->times.command_started = now();
+  } else if (g_str_has_prefix(line, "exit ") || g_str_has_prefix(line, "signal ")) {
+    session->times.command_ended = now();
+  } else if (g_str_has_prefix(line, failed) && !session->files_error) {
+    g_autofree char *text = g_strescape(line + strlen(failed), NULL);
+    g_set_error_literal(&session->files_error, COPY_OUT_ERROR, COPY_OUT_ERROR_FILE, text);
+  } else if (strcmp(line, "files END") == 0) {
+    session->files_came = true;
+  } else if (strcmp(line, "done") == 0) {
+    session->said_done = true;
+  }
+  guest_outcome_control(session->outcome, line, now());
+}
+
+static void control_received(void *opaque, const uint8_t *bytes, size_t size) {
+  ExecSession *session = opaque;
+
+  for (size_t i = 0; i < size; i++) {
+    if (bytes[i] != '\n') {
+      if (session->line->len < CONTROL_LINE_MAX && bytes[i])
+        g_string_append_c(session->line, (char)bytes[i]);
+      continue;
+    }
+    take_line(session, session->line->str);
+    g_string_truncate(session->line, 0);
+  }
+  look_at_outcome(session);
+}
+
+static const ChannelOps control_ops = {control_received};
+
+static void send_signal(ExecSession *session, int number) {
+  g_autofree char *line = g_strdup_printf("signal %d\n", number);
+  send_line(session, line);
+}
+
+/* Files that come out. */
+
+static void files_received(void *opaque, const uint8_t *bytes, size_t size) {
+  ExecSession *session = opaque;
+
+  if (session->files && !copy_out_feed(session->files, bytes, size, session->files_error ? NULL : &session->files_error))
+    g_clear_pointer(&session->files, copy_out_free);
+}
+
+static const ChannelOps files_ops = {files_received};
+
+/* The command's streams. */
+
+static void stdin_event(TerminalEvent event, void *opaque) {
+  ExecSession *session = opaque;
+
+  if (event == TERMINAL_ENDED)
+    machine_end_port_input(session->machine, PORT_STDIN);
+}
+
+/* Nobody reads any more: the command learns it as it would without a machine in between. */
+static void output_event(TerminalEvent event, void *opaque) {
+  if (event == TERMINAL_GONE)
+    send_signal(opaque, SIGPIPE);
+}
+
+/* The user. */
+
+static void stop_for_user(ExecSession *session) {
+  guest_outcome_ended(session->outcome, GUEST_STOPPED_BY_USER, 0, NULL, now());
+  session->ending = true;
+  machine_stop(session->machine, NULL);
+}
+
+static gboolean on_grace_over(gpointer data) {
+  ExecSession *session = data;
+
+  session->grace_timer = 0;
+  stop_for_user(session);
+  return G_SOURCE_REMOVE;
+}
+
+/* The first signal is the command's, the second ends the machine; a command that outlives a SIGTERM or SIGHUP has the grace period. */
+static bool asked_to_stop(void *opaque, int number) {
+  ExecSession *session = opaque;
+
+  if (session->asked || !session->started || session->said_done) {
+    stop_for_user(session);
+    return true;
+  }
+  session->asked = true;
+  send_signal(session, number);
+  if (number != SIGINT)
+    session->grace_timer = g_timeout_add_seconds(session->options->config->grace, on_grace_over, session);
+  return true;
+}
+
+static void port_drained(void *opaque, unsigned port) {
+  ExecSession *session = opaque;
+
+  session->drained |= 1u << port;
+  look_at_outcome(session);
+}
+
+static const VirtioConsolePortsOps ports_ops = {.drained = port_drained};
+
+/* Making and ending. */
+
+static void make_ports(ExecSession *session) {
+  session->ports[PORT_CONTROL].backend = channel_new(&control_ops, session);
+  session->ports[PORT_STDIN].backend = terminal_new_stream(STDIN_FILENO, -1, stdin_event, session);
+  session->ports[PORT_STDOUT].backend = terminal_new_stream(-1, STDOUT_FILENO, output_event, session);
+  session->ports[PORT_STDERR].backend = terminal_new_stream(-1, STDERR_FILENO, output_event, session);
+  session->ports[PORT_FILES].backend = channel_new(&files_ops, session);
+  for (unsigned i = 0; i < N_PORTS; i++)
+    session->ports[i].name = port_names[i];
+}
+
+static void make_client(ExecSession *session, GBytes *initrd) {
+  session->client = (MachineClient){
+      .console = session->console,
+      .initrd = initrd,
+      .ports = session->ports,
+      .n_ports = session->options->boot_only ? 0 : N_PORTS,
+      .ports_ops = &ports_ops,
+      .asked_to_stop = asked_to_stop,
+      .opaque = session,
+  };
+}
+
+/* In a guest of the user's own, its kernel says when it starts init, unless it was told to be quiet. */
+static bool init_is_seen(const ExecOptions *options) {
+  return !options->boot_only || !strstr(options->config->append, "quiet");
+}
+
+ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError **error) {
+  g_autoptr(ExecSession) session = g_new0(ExecSession, 1);
+  const GuestOutcomeConfig config = {
+      .fail_on_oops = options->fail_on_oops,
+      .boot_only = options->boot_only,
+      .boot_timeout_ns = init_is_seen(options) ? options->boot_timeout * NS_PER_SECOND : 0,
+      .timeout_ns = options->timeout * NS_PER_SECOND,
+      .silence_ns = PANIC_SILENCE_NS,
+  };
+
+  session->options = options;
+  session->times.start = now();
+  session->line = g_string_new(NULL);
+  session->log = console_log_new(options->console_log, TAIL_LINES, now(), error);
+  if (!session->log)
+    return NULL;
+  session->outcome = guest_outcome_new(&config, now());
+  session->console = channel_new(&console_ops, session);
+  make_ports(session);
+  make_client(session, initrd);
+  if (options->copy_out->len && !(session->files = exec_copy_out_new(options, error)))
+    return NULL;
+  session->machine = machine_new(options->config, &session->client, error);
+  return session->machine ? g_steal_pointer(&session) : NULL;
+}
+
+/* The machine uses everything else. */
+void exec_session_free(ExecSession *session) {
+  if (!session)
+    return;
+  if (session->timer)
+    g_source_remove(session->timer);
+  if (session->grace_timer)
+    g_source_remove(session->grace_timer);
+  machine_free(session->machine);
+  for (unsigned i = 0; i < N_PORTS; i++)
+    char_backend_free(session->ports[i].backend);
+  char_backend_free(session->console);
+  guest_outcome_free(session->outcome);
+  console_log_free(session->log);
+  copy_out_free(session->files);
+  g_clear_error(&session->files_error);
+  if (session->line)
+    g_string_free(session->line, TRUE);
+  g_free(session);
+}
+
+/* What is still on its way: the streams' last bytes, the console's, the files'. */
+static void flush(ExecSession *session) {
+  channel_flush(session->console);
+  channel_flush(session->ports[PORT_CONTROL].backend);
+  channel_flush(session->ports[PORT_FILES].backend);
+  terminal_flush(session->ports[PORT_STDOUT].backend, OUTPUT_FLUSH_MS);
+  terminal_flush(session->ports[PORT_STDERR].backend, OUTPUT_FLUSH_MS);
+}
+
+static void tell_end(ExecSession *session, MachineEnd end, const GError *error) {
+  static const GuestEnd ends[] = {
+      [MACHINE_POWERED_OFF] = GUEST_POWERED_OFF, [MACHINE_RESET] = GUEST_RESET,       [MACHINE_STOPPED] = GUEST_POWERED_OFF,
+      [MACHINE_EXITED] = GUEST_EXITED,           [MACHINE_FAILED] = GUEST_HOST_ERROR,
+  };
+
+  guest_outcome_ended(session->outcome, ends[end], end == MACHINE_EXITED ? machine_exit_code(session->machine) : 0,
+                      error ? error->message : NULL, now());
+}
+
+/* The command's status, unless that is good and its files are not. */
+static int finish_files(ExecSession *session, int status) {
+  g_autoptr(GError) error = g_steal_pointer(&session->files_error);
+
+  if (!session->options->copy_out->len || guest_outcome_kind(session->outcome) != OUTCOME_COMMAND)
+    return status; /* there was more important news */
+  if (session->files && session->files_came)
+    copy_out_finish(session->files, error ? NULL : &error);
+  if (!error && session->files_came)
+    return status;
+  if (error && session->files)
+    copy_out_finish(session->files, NULL);
+  fprintf(stderr, "eret: --copy-out: %s\n", error ? error->message : "the guest did not send its files");
+  return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
+}
+
+static unsigned count_lines(const char *text) {
+  unsigned n = 0;
+
+  for (; *text; text++)
+    n += *text == '\n';
+  return n;
+}
+
+/* For a run that did not go as it should: how far it came, the registers, and the last lines of the console, where eyes look first. */
+static void report_failure(ExecSession *session, const char *registers) {
+  g_autofree char *progress = guest_outcome_progress(session->outcome);
+  g_autofree char *fingerprint = guest_outcome_fingerprint(session->outcome);
+  const char *trace = guest_outcome_trace(session->outcome);
+  g_autofree char *tail = console_log_tail(session->log);
+
+  fprintf(stderr, "eret: it came so far: %s\n", progress);
+  if (fingerprint)
+    fprintf(stderr, "eret: fingerprint: %s\n", fingerprint);
+  if (registers && *registers)
+    fprintf(stderr, "eret: registers at the end:\n%s", registers);
+  if (!session->options->verbose && trace && count_lines(trace) > TAIL_LINES - TAIL_AFTER_TRACE)
+    fprintf(stderr, "eret: the kernel's trace:\n%s\n", trace);
+  if (!session->options->verbose && *tail)
+    fprintf(stderr, "eret: the last lines of the kernel's console:\n%s", tail);
+}
+
+static uint64_t first_instruction(const ExecSession *session) {
+  g_autoptr(GArray) entries = timeline_entries(machine_timeline(session->machine));
+
+  for (unsigned i = 0; i < entries->len; i++)
+    if (g_array_index(entries, TimelineEntry, i).phase == PHASE_FIRST_INSTRUCTION)
+      return g_array_index(entries, TimelineEntry, i).ns;
+  return 0;
+}
+
+static void write_result(ExecSession *session, int status) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *progress = guest_outcome_progress(session->outcome);
+  g_autofree char *fingerprint = guest_outcome_fingerprint(session->outcome);
+  g_autoptr(GArray) reports = guest_outcome_reports(session->outcome);
+  ExecResult result = {
+      .outcome = outcome_name(guest_outcome_kind(session->outcome)),
+      .exit_status = status,
+      .message = guest_outcome_message(session->outcome),
+      .fingerprint = fingerprint,
+      .trace = guest_outcome_trace(session->outcome),
+      .progress = progress,
+      .reports = reports,
+      .times = session->times,
+  };
+
+  result.times.first_instruction = first_instruction(session);
+  result.times.end = now();
+  if (session->options->result && !exec_result_write(&result, session->options->result, &error))
+    fprintf(stderr, "eret: --result: %s\n", error->message);
+}
+
+/* Whose fault it was: of the guest's kernel, of the time, or of nobody who could be helped by registers. */
+static bool wants_report(OutcomeKind kind) {
+  return kind != OUTCOME_COMMAND && kind != OUTCOME_NOT_STARTED && kind != OUTCOME_STOPPED;
+}
+
+int exec_session_run(ExecSession *session) {
+  g_autoptr(GError) error = NULL;
+
+  session->running = true;
+  look_at_outcome(session);
+  MachineEnd end = machine_run(session->machine, &error);
+  flush(session);
+  session->running = false;
+  tell_end(session, end, error);
+  g_autofree char *registers = machine_describe_vcpus(session->machine);
+  int status = finish_files(session, guest_outcome_exit_status(session->outcome));
+  const char *message = guest_outcome_message(session->outcome);
+  if (message)
+    fprintf(stderr, "eret: %s\n", message);
+  if (wants_report(guest_outcome_kind(session->outcome)))
+    report_failure(session, registers);
+  write_result(session, status);
+  return status;
+}

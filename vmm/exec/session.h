@@ -1,0 +1,17 @@
+/*
+ * One run of `eret exec`: the machine with its streams, the conversation with its init, and the outcome. Main thread, default main context.
+ */
+#pragma once
+
+#include "vmm/exec/options.h"
+#include "vmm/exec/outcome.h"
+
+typedef struct ExecSession ExecSession;
+
+/* INITRD is what exec_initramfs made. OPTIONS must outlive the session. */
+ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError **error);
+void exec_session_free(ExecSession *session); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecSession, exec_session_free)
+
+/* Runs the machine to its end; returns the exit status. What is to be said to the user is said on standard error. */
+int exec_session_run(ExecSession *session);
