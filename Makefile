@@ -127,6 +127,7 @@ check-tidy: ## clang-tidy over all sources
 install: all ## install into $(DESTDIR)$(PREFIX): program, manual pages, bash completion
 	install -D -m 755 $(B)/arm64/eret $(DESTDIR)$(PREFIX)/bin/eret
 	install -D -m 644 docs/eret.1 $(DESTDIR)$(PREFIX)/share/man/man1/eret.1
+	install -D -m 644 docs/eret-suite.5 $(DESTDIR)$(PREFIX)/share/man/man5/eret-suite.5
 	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
 
 clean: ## remove what was built, keep downloads

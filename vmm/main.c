@@ -14,6 +14,7 @@ static const struct {
 } commands[] = {
     {"run", "boot a kernel in a virtual machine", cmd_run},
     {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec},
+    {"test", "run suites of such commands", cmd_test},
     {"trace", "show what a recording of 'run --record' says", cmd_trace},
     {"help", "this text", cmd_help},
     {"version", "the version", cmd_version},

@@ -46,7 +46,10 @@ if [ "$level" != build ]; then
     fi
 fi
 if [ "$level" = check ]; then
-    wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck chromium chromium-driver python3-selenium"
+    wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck chromium chromium-driver python3-selenium libxml2-utils rsync"
+    # The kernel's own tests, and the cluster that runs a suite.
+    if [ "$machine" != aarch64 ]; then wanted="$wanted libcap-dev:arm64"; else wanted="$wanted libcap-dev"; fi
+    wanted="$wanted slurmctld slurmd slurm-client munge"
 fi
 
 if [ -n "$list" ]; then

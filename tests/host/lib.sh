@@ -6,6 +6,7 @@
 #   LIB       this file                          KIND      the kind of host: gicv3, gicv2 ..., or native
 #   ERET      eret                               KERNELS   where 6.12/Image, 6.12/initrd and their like are
 #   GUESTS    bare-metal guests                  FIXTURES  files made for the tests: tests/host/fixtures.sh
+#   SUITES    suites for eret test               SELFTESTS the kernel's own tests: guest-images/selftests.sh
 #
 # A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit: SECONDS` (300) says
 # when it counts as hung, and `# root` has it skipped without root.

@@ -98,22 +98,22 @@ prepare() {
         for kernel in 6.12 6.1 7.3; do
             "$root/guest-images/build-initramfs.sh" "$kernel" || return
         done &&
-        "$root/guest-images/build-bare.sh" && "$here/fixtures.sh"
+        "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
 }
 
 run_here() {
-    env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" \
+    env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
 
 run_emulated() {
-    local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures")
+    local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
     local file
-    for file in tests/host/lib.sh tests/host/runner.sh "${tests[@]}"; do
+    for file in tests/host/lib.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-1200}" "${shares[@]}" -- \
-        env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures JOBS="$JOBS" \
+        env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 

@@ -11,6 +11,7 @@ set -u
 root=$1
 shift
 export LIB="$root/tests/host/lib.sh"
+export SUITES="$root/tests/boot/suites"
 export KIND ERET KERNELS GUESTS FIXTURES TEST
 default_limit=300
 jobs=${JOBS:-2}

@@ -5,6 +5,7 @@
 enum {
   EXIT_OK = 0,          /* the guest powered off, or the command did its work */
   EXIT_HOST = 1,        /* the host refused something */
+  EXIT_FAILED = 1,      /* eret test: not everything passed */
   EXIT_USAGE = 2,       /* flags or configuration */
   EXIT_GUEST_RESET = 3, /* the guest rebooted under --no-reboot */
   EXIT_STOPPED = 4,     /* by the user: Ctrl-A x, or a second signal, or the grace period's end */
@@ -15,5 +16,6 @@ enum {
 /* ARGV holds what follows the command's name. */
 int cmd_run(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
+int cmd_test(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_version(int argc, char **argv);

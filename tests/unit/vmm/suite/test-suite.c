@@ -1,0 +1,386 @@
+/* Suites: from text to cases, mistakes, variables, matrices, selection (vmm/suite/{suite-file,suite-keys,matrix,suite,select}.c). */
+#include <locale.h>
+#include <string.h>
+
+#include "tests/unit/directory.h"
+#include "vmm/suite/suite.h"
+
+typedef struct {
+  char *directory;
+  GHashTable *defines;
+} Fixture;
+
+static void set_up(Fixture *fixture, gconstpointer data) {
+  fixture->directory = directory_new();
+  fixture->defines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  directory_write(fixture->directory, "Image", "");
+  directory_write(fixture->directory, "k/6.1/Image", "");
+  directory_write(fixture->directory, "k/6.12/Image", "");
+  directory_write(fixture->directory, "tool", "");
+  directory_write(fixture->directory, "data,img", "");
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data) {
+  g_hash_table_unref(fixture->defines);
+  directory_free(fixture->directory);
+  g_free(fixture->directory);
+}
+
+static GPtrArray *load(Fixture *fixture, const char *text, GError **error) {
+  g_autofree char *path = g_build_filename(fixture->directory, "suite.ini", NULL);
+  const char *const files[] = {path, NULL};
+
+  directory_write(fixture->directory, "suite.ini", text);
+  return suite_load(files, fixture->defines, error);
+}
+
+static GPtrArray *load_good(Fixture *fixture, const char *text) {
+  g_autoptr(GError) error = NULL;
+  GPtrArray *cases = load(fixture, text, &error);
+
+  g_assert_no_error(error);
+  return cases;
+}
+
+/* TEXT, in which the directory's name is "DIR". */
+static char *without_directory(const Fixture *fixture, const char *text) {
+  g_auto(GStrv) parts = g_strsplit(text, fixture->directory, -1);
+  return g_strjoinv("DIR", parts);
+}
+
+static char *join(const GPtrArray *array) {
+  GString *text = g_string_new(NULL);
+
+  for (unsigned i = 0; i < array->len; i++)
+    g_string_append_printf(text, "%s%s", i ? "|" : "", (const char *)g_ptr_array_index(array, i));
+  return g_string_free(text, FALSE);
+}
+
+/* The names of CASES, in a line each. */
+static char *names(const GPtrArray *cases) {
+  GString *text = g_string_new(NULL);
+
+  for (unsigned i = 0; i < cases->len; i++)
+    g_string_append_printf(text, "%s\n", ((const SuiteCase *)g_ptr_array_index(cases, i))->name);
+  return g_string_free(text, FALSE);
+}
+
+static void assert_options(Fixture *fixture, const SuiteCase *suite_case, const char *wanted) {
+  g_autofree char *options = join(suite_case->options);
+  g_autofree char *text = without_directory(fixture, options);
+
+  g_assert_cmpstr(text, ==, wanted);
+}
+
+static void assert_joined(const GPtrArray *array, const char *wanted) {
+  g_autofree char *text = join(array);
+
+  g_assert_cmpstr(text, ==, wanted);
+}
+
+static void test_keys(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, "# A comment\n"
+                                                  "[all]\n"
+                                                  "description = all keys; of one test\n"
+                                                  "kernel = Image\n"
+                                                  "append = a=1 b;c\n"
+                                                  "cpus=3\n"
+                                                  "memory = 256M\n"
+                                                  "disks = data,,img,ro; tool\n"
+                                                  "console = virtio\n"
+                                                  "rng = yes\n"
+                                                  "options = --gic; 3\n"
+                                                  "command = sh -c 'echo \"$HOME\" $1' \\\\n two\n"
+                                                  "stdin = one\\ntwo\\n\n"
+                                                  "copy-in = tool:/bin/; tool\n"
+                                                  "copy-out = /var/log:log\n"
+                                                  "env = A=1; B=x\\;y\n"
+                                                  "cwd = /tmp\n"
+                                                  "timeout = 7\n"
+                                                  "boot-timeout = 8\n"
+                                                  "outcome = panic\n"
+                                                  "exit-status = 255\n"
+                                                  "expect = ^one$; t.o\n"
+                                                  "reject = three\n"
+                                                  "expect-console = Linux\n"
+                                                  "reject-console = WARN; BUG\n"
+                                                  "fail-on-oops = false\n"
+                                                  "ktap = true\n"
+                                                  "requires = tool; nothing\n"
+                                                  "tags = quick; net\n");
+  const SuiteCase *all = g_ptr_array_index(cases, 0);
+
+  g_assert_cmpuint(cases->len, ==, 1);
+  g_assert_cmpstr(all->suite, ==, "suite");
+  g_assert_cmpstr(all->name, ==, "all");
+  assert_options(
+      fixture, all,
+      "--kernel|DIR/Image|--append|a=1 b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--gic|3|"
+      "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--env|A=1|--env|B=x;y|--cwd|/tmp|--timeout|7|--boot-timeout|8");
+  assert_joined(all->command, "sh|-c|echo \"$HOME\" $1|n|two"); /* the file's backslash, then the shell's */
+  g_assert_cmpmem(g_bytes_get_data(all->stdin_text, NULL), g_bytes_get_size(all->stdin_text), "one\ntwo\n", 8);
+  assert_joined(all->expect, "^one$|t.o");
+  assert_joined(all->reject, "three");
+  assert_joined(all->expect_console, "Linux");
+  assert_joined(all->reject_console, "WARN|BUG");
+  assert_joined(all->tags, "quick|net");
+  g_assert_cmpuint(all->requires->len, ==, 2);
+  g_assert_cmpint(all->outcome, ==, EXPECT_PANIC);
+  g_assert_cmpint(all->exit_status, ==, 255);
+  g_assert_true(all->ktap);
+  g_assert_cmpuint(all->cpus, ==, 3);
+  g_assert_cmpuint(all->memory, ==, 256 << 20);
+  g_assert_cmpuint(all->timeout, ==, 7);
+  g_assert_cmpuint(all->boot_timeout, ==, 8);
+}
+
+static void test_defaults(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, "[first]\n"
+                                                  "command = a\n"
+                                                  "[defaults]\n"
+                                                  "kernel = Image\n"
+                                                  "cpus = 2\n"
+                                                  "expect = x\n"
+                                                  "[second]\n"
+                                                  "command = b\n"
+                                                  "expect =\n"
+                                                  "matrix.cpus = 1; 4\n"
+                                                  "[third]\n"
+                                                  "command = c\n"
+                                                  "cpus = 3\n");
+  g_autofree char *text = names(cases);
+  static const unsigned cpus[] = {2, 1, 4, 3};
+
+  g_assert_cmpstr(text, ==, "first\nsecond[cpus=1]\nsecond[cpus=4]\nthird\n");
+  for (unsigned i = 0; i < cases->len; i++)
+    g_assert_cmpuint(((const SuiteCase *)g_ptr_array_index(cases, i))->cpus, ==, cpus[i]);
+  g_assert_cmpuint(((const SuiteCase *)g_ptr_array_index(cases, 0))->expect->len, ==, 1);
+  g_assert_cmpuint(((const SuiteCase *)g_ptr_array_index(cases, 1))->expect->len, ==, 0);
+}
+
+static void test_matrix(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, "[m]\n"
+                                                  "matrix.kernel = k/6.1/Image; k/6.12/Image\n"
+                                                  "matrix.console = pl011; virtio\n"
+                                                  "matrix.command = echo 'a\\;b'; true -x\n"
+                                                  "label.command = echo; true\n"
+                                                  "exclude = kernel=6.1,console=virtio; command=true, kernel=6.12\n");
+  g_autofree char *text = names(cases);
+
+  g_assert_cmpstr(text, ==,
+                  "m[kernel=6.1,console=pl011,command=echo]\n"
+                  "m[kernel=6.1,console=pl011,command=true]\n"
+                  "m[kernel=6.12,console=pl011,command=echo]\n"
+                  "m[kernel=6.12,console=virtio,command=echo]\n");
+  assert_joined(((const SuiteCase *)g_ptr_array_index(cases, 0))->command, "echo|a;b");
+  assert_joined(((const SuiteCase *)g_ptr_array_index(cases, 1))->command, "true|-x");
+  assert_options(fixture, g_ptr_array_index(cases, 3), "--kernel|DIR/k/6.12/Image|--console|virtio");
+}
+
+static void test_variables(Fixture *fixture, gconstpointer data) {
+  g_hash_table_insert(fixture->defines, g_strdup("KERNEL"), g_strdup_printf("%s/Image", fixture->directory));
+  g_hash_table_insert(fixture->defines, g_strdup("over"), g_strdup("${defined}"));
+  g_setenv("ERET_TEST_HERE", "tests/unit", TRUE);
+  g_autofree char *here = g_get_current_dir();
+  g_autofree char *place = g_strdup_printf("--copy-in|%s/tests/unit/vmm:/x/", here);
+  g_autoptr(GPtrArray) cases = load_good(fixture, "[v]\n"
+                                                  "kernel = ${KERNEL}\n"
+                                                  "var.over = not this\n"
+                                                  "var.two = ${one} and ${name}\n"
+                                                  "var.one = 1\n"
+                                                  "var.place = ${ERET_TEST_HERE}/vmm\n"
+                                                  "matrix.var.name = p; q/r\n"
+                                                  "copy-in = ${place}:/x/; tool:/${name}\n"
+                                                  "command = echo ${over} ${two} '$${one}' $one ${cwd}\n"
+                                                  "cwd = /\n");
+  const SuiteCase *first = g_ptr_array_index(cases, 0), *second = g_ptr_array_index(cases, 1);
+
+  g_assert_cmpstr(first->name, ==, "v[name=p]");
+  g_assert_cmpstr(second->name, ==, "v[name=r]");
+  assert_joined(first->command, "echo|${defined}|1|and|p|${one}|$one|/");
+  assert_joined(second->command, "echo|${defined}|1|and|q/r|${one}|$one|/");
+  g_autofree char *options = join(first->options);
+  g_assert_nonnull(strstr(options, place));
+  g_autofree char *tool = g_strdup_printf("--copy-in|%s/tool:/p", fixture->directory);
+  g_assert_nonnull(strstr(options, tool));
+}
+
+/* Mistakes: each line of what is said contains one of these, in this order, and there are no more. */
+typedef struct {
+  const char *name, *text, *said[6];
+} Mistakes;
+
+static const Mistakes mistakes[] = {
+    {"key",
+     "[a]\nkernel = Image\ncommand = x\nkernle = y\n\nfrobnicate = 1\n",
+     {":4: there is no key 'kernle'; did you mean kernel?", ":6: there is no key 'frobnicate'"}},
+    {"option", "[a]\nkernel = Image\ncommand = x\ncpus = none\nmemory = 1X\n", {":4: [a] --cpus: ", ":5: [a] --memory: "}},
+    {"option of the matrix", "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 0\n", {":4: [a] --cpus: "}},
+    {"file", "[a]\nkernel = not-there\ncommand = x\n", {":2: [a] --kernel: "}},
+    {"disk", "[a]\nkernel = Image\ncommand = x\ndisks = tool,or\n", {":4: [a] --disk "}},
+    {"no kernel", "\n[a]\ncommand = x\n", {":2: [a] no kernel given"}},
+    {"twice",
+     "[a]\nkernel = Image\ncommand = x\ncommand = y\n[a]\n",
+     {":4: command is there twice; the first is in line 3", ":5: [a] is there twice; the first is in line 1"}},
+    {"syntax",
+     "x = 1\n[a\n[a b]\nwhat\n",
+     {":1: x stands before", ":2: a section is [NAME]", ":3: 'a b' is no name", ":4: 'what' is neither"}},
+    {"nothing", "# nothing\n", {"there is no test in it"}},
+    {"only defaults", "[defaults]\nkernel = Image\n", {"there is no test in it"}},
+    {"values",
+     "[a]\nkernel = Image\ncommand = x\nexit-status = 256\noutcome = fine\nktap = maybe\nrng = perhaps\nstdin-file = no\n",
+     {":4: exit-status: '256'", ":5: outcome: 'fine' is none of pass, panic", ":6: ktap: 'maybe'", ":7: rng: 'perhaps'",
+      ":8: stdin-file: "}},
+    {"quotes", "[a]\nkernel = Image\ncommand = sh -c 'x\n", {":3: command: "}},
+    {"regex", "[a]\nkernel = Image\ncommand = x\nexpect = (\n", {":4: expect: "}},
+    {"unknown variable", "[a]\nkernel = ${NO_SUCH_THING}/Image\ncommand = x\n", {":2: kernel: there is no ${NO_SUCH_THING}"}},
+    {"circle", "[a]\nkernel = Image\nvar.p = ${q}\nvar.q = ${p}\ncommand = x ${p}\n", {":5: command: ${"}},
+    {"label without matrix", "[a]\nkernel = Image\ncommand = x\nlabel.cpus = one\n", {":4: label.cpus: there is no matrix.cpus"}},
+    {"labels",
+     "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 2\nlabel.cpus = one\n",
+     {":5: label.cpus: there are 1 names for 2 values"}},
+    {"twins", "[a]\nkernel = Image\nmatrix.command = x 1; x 1\n", {":3: matrix.command: these have no names that tell them apart"}},
+    {"matrix and key", "[a]\nkernel = Image\ncommand = x\ncpus = 1\nmatrix.cpus = 1; 2\n", {":5: matrix.cpus: there is also cpus"}},
+    {"matrix of lists", "[a]\nkernel = Image\ncommand = x\nmatrix.env = A=1; A=2\n", {":4: matrix.env: a list cannot be crossed"}},
+    {"empty matrix", "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = ;\n", {":4: matrix.cpus: there is nothing in this list"}},
+    {"exclude",
+     "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 2\nexclude = cpus=3\n",
+     {":5: exclude: no case of the matrix is cpus=3"}},
+    {"not UTF-8", "[a]\nkernel = \xff\n", {"it is not a text in UTF-8"}},
+};
+
+static void test_mistakes(Fixture *fixture, gconstpointer data) {
+  const Mistakes *sample = data;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) cases = load(fixture, sample->text, &error);
+  unsigned n = 0;
+
+  g_assert_null(cases);
+  g_assert_error(error, SUITE_ERROR, SUITE_ERROR_INVALID);
+  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+  for (; lines[n] && n < G_N_ELEMENTS(sample->said) && sample->said[n]; n++)
+    if (!strstr(lines[n], "suite.ini:") || !strstr(lines[n], sample->said[n]))
+      g_error("'%s' is not like '%s'", lines[n], sample->said[n]);
+  if (lines[n] || (n < G_N_ELEMENTS(sample->said) && sample->said[n]))
+    g_error("%u lines: %s", n, error->message);
+}
+
+static void test_no_file(Fixture *fixture, gconstpointer data) {
+  static const char *const files[] = {"/no/such/suite.ini", NULL};
+  g_autoptr(GError) error = NULL;
+
+  g_assert_null(suite_load(files, fixture->defines, &error));
+  g_assert_true(g_str_has_prefix(error->message, "/no/such/suite.ini: it cannot be read"));
+}
+
+static void test_same_names(Fixture *fixture, gconstpointer data) {
+  g_autofree char *first = g_build_filename(fixture->directory, "a", "suite.ini", NULL);
+  g_autofree char *second = g_build_filename(fixture->directory, "b", "suite.ini", NULL);
+  const char *const files[] = {first, second, NULL};
+  g_autoptr(GError) error = NULL;
+
+  directory_write(fixture->directory, "a/suite.ini", "[t]\nkernel = ../Image\ncommand = x\n");
+  directory_write(fixture->directory, "b/suite.ini", "[t]\nkernel = ../Image\ncommand = x\n");
+  g_assert_null(suite_load(files, fixture->defines, &error));
+  g_assert_nonnull(strstr(error->message, "there are two cases suite/t"));
+}
+
+/* Too many cases are refused, not made. */
+static void test_bound(Fixture *fixture, gconstpointer data) {
+  GString *text = g_string_new("[a]\nkernel = Image\ncommand = x\n");
+  g_autoptr(GError) error = NULL;
+
+  for (char axis = 'a'; axis <= 'f'; axis++) {
+    g_string_append_printf(text, "matrix.var.%c = ", axis);
+    for (unsigned i = 0; i < 20; i++)
+      g_string_append_printf(text, "%u;", i);
+    g_string_append_c(text, '\n');
+  }
+  g_assert_null(load(fixture, text->str, &error));
+  g_assert_nonnull(strstr(error->message, ":1: [a] makes more than"));
+  g_string_free(text, TRUE);
+}
+
+/* Selection. */
+
+static const char many[] = "[defaults]\nkernel = Image\ncommand = x\n"
+                           "[one]\nmatrix.cpus = 1;2;3;4\ntags = quick\n"
+                           "[two]\nmatrix.cpus = 1;2;3\ntags = slow; net\n"
+                           "[three]\n";
+
+static char *selected(GPtrArray *cases, const char *filter, const char *tag, const char *skip_tag, unsigned shard, unsigned shards) {
+  g_autoptr(GPtrArray) tags = g_ptr_array_new();
+  g_autoptr(GPtrArray) skip_tags = g_ptr_array_new();
+  g_autoptr(GError) error = NULL;
+
+  if (tag)
+    g_ptr_array_add(tags, (char *)tag);
+  if (skip_tag)
+    g_ptr_array_add(skip_tags, (char *)skip_tag);
+  g_autoptr(GPtrArray) chosen = suite_select(cases, filter, tags, skip_tags, shard, shards, &error);
+  g_assert_no_error(error);
+  return names(chosen);
+}
+
+static void test_select(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, many);
+  g_autofree char *by_name = selected(cases, "^suite/t.*[23e](]|$)", NULL, NULL, 1, 1);
+  g_autofree char *by_tag = selected(cases, NULL, "net", NULL, 1, 1);
+  g_autofree char *not_tag = selected(cases, NULL, NULL, "quick", 1, 1);
+  g_autofree char *both = selected(cases, "cpus=1", "quick", "net", 1, 1);
+
+  g_assert_cmpstr(by_name, ==, "two[cpus=2]\ntwo[cpus=3]\nthree\n");
+  g_assert_cmpstr(by_tag, ==, "two[cpus=1]\ntwo[cpus=2]\ntwo[cpus=3]\n");
+  g_assert_cmpstr(not_tag, ==, "two[cpus=1]\ntwo[cpus=2]\ntwo[cpus=3]\nthree\n");
+  g_assert_cmpstr(both, ==, "one[cpus=1]\n");
+  g_autoptr(GPtrArray) none = g_ptr_array_new();
+  g_autoptr(GError) error = NULL;
+  g_assert_null(suite_select(cases, "(", none, none, 1, 1, &error));
+  g_assert_true(g_str_has_prefix(error->message, "--filter: "));
+}
+
+/* Whatever the number of shards: each case is in exactly one, and their numbers differ by one at most. */
+static void test_shards(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, many);
+
+  for (unsigned shards = 1; shards <= 12; shards++) {
+    g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    unsigned sum = 0, least = G_MAXUINT, most = 0;
+    for (unsigned shard = 1; shard <= shards; shard++) {
+      g_autofree char *text = selected(cases, NULL, NULL, NULL, shard, shards);
+      g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+      unsigned n = MAX(g_strv_length(lines), 1) - 1; /* of nothing there are no lines */
+      for (unsigned i = 0; i < n; i++)
+        g_assert_true(g_hash_table_add(seen, g_strdup(lines[i])));
+      sum += n;
+      least = MIN(least, n);
+      most = MAX(most, n);
+    }
+    g_assert_cmpuint(sum, ==, cases->len);
+    g_assert_cmpuint(most - least, <=, 1);
+  }
+}
+
+static void add(const char *name, gconstpointer data, void (*test)(Fixture *, gconstpointer)) {
+  g_autofree char *path = g_strconcat("/suite/", name, NULL);
+  g_test_add(path, Fixture, data, set_up, test, tear_down);
+}
+
+int main(int argc, char *argv[]) {
+  setlocale(LC_ALL, "C.UTF-8");
+  g_test_init(&argc, &argv, NULL);
+  add("keys", NULL, test_keys);
+  add("defaults", NULL, test_defaults);
+  add("matrix", NULL, test_matrix);
+  add("variables", NULL, test_variables);
+  for (unsigned i = 0; i < G_N_ELEMENTS(mistakes); i++) {
+    g_autofree char *name = g_strconcat("mistakes/", mistakes[i].name, NULL);
+    add(name, &mistakes[i], test_mistakes);
+  }
+  add("no-file", NULL, test_no_file);
+  add("same-names", NULL, test_same_names);
+  add("bound", NULL, test_bound);
+  add("select", NULL, test_select);
+  add("shards", NULL, test_shards);
+  return g_test_run();
+}

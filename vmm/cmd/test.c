@@ -1,0 +1,202 @@
+/* `eret test`: suites in, results out. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "vmm/cmd/command.h"
+#include "vmm/machine.h"
+#include "vmm/suite/options.h"
+#include "vmm/suite/progress.h"
+#include "vmm/suite/report.h"
+#include "vmm/suite/runner.h"
+
+static int print_lines(const char *text, int status) {
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+  for (unsigned i = 0; lines[i]; i++)
+    fprintf(stderr, "eret: %s\n", lines[i]);
+  return status;
+}
+
+/* Reports. */
+
+typedef struct {
+  const TestOptions *options;
+  Progress *progress;
+  unsigned number; /* of the last TAP line */
+} Output;
+
+static void print(GString *text, FILE *to) {
+  fwrite(text->str, 1, text->len, to);
+  fflush(to);
+  g_string_free(text, TRUE);
+}
+
+static void tell_result(Output *output, const CaseResult *result) {
+  if (!output->options->tap)
+    return;
+  GString *text = g_string_new(NULL);
+  report_tap_case(text, ++output->number, result);
+  progress_clear(output->progress);
+  print(text, stdout);
+}
+
+static bool write_file(const char *path, GString *text, const char *option) {
+  g_autoptr(GError) error = NULL;
+  bool ok = g_file_set_contents(path, text->str, (gssize)text->len, &error);
+
+  if (!ok)
+    fprintf(stderr, "eret: %s: %s\n", option, error->message);
+  g_string_free(text, TRUE);
+  return ok;
+}
+
+/* Files first: the summary is what a reader sees last. */
+static bool report(const TestOptions *options, GPtrArray *results) {
+  bool ok = true;
+
+  if (options->junit) {
+    GString *text = g_string_new(NULL);
+    report_junit(text, results);
+    ok &= write_file(options->junit, text, "--junit");
+  }
+  if (options->json) {
+    GString *text = g_string_new(NULL);
+    report_json(text, results, options->shard, options->shards);
+    ok &= write_file(options->json, text, "--json");
+  }
+  if (options->github) {
+    GString *text = g_string_new(NULL);
+    report_github(text, results);
+    print(text, options->tap ? stderr : stdout);
+  }
+  GString *text = g_string_new(NULL);
+  report_summary(text, results);
+  print(text, options->tap ? stderr : stdout);
+  return ok;
+}
+
+/* Running. */
+
+static void on_started(void *opaque, const SuiteCase *suite_case, unsigned attempt) {
+  progress_started(((Output *)opaque)->progress, suite_case, attempt);
+}
+
+static void on_finished(void *opaque, const CaseResult *result) {
+  Output *output = opaque;
+
+  tell_result(output, result);
+  progress_finished(output->progress, result);
+}
+
+/* Nothing can run here: every case says so. */
+static GPtrArray *skip_all(GPtrArray *cases, Output *output, const char *why) {
+  GPtrArray *results = g_ptr_array_new_with_free_func(case_result_free);
+
+  for (unsigned i = 0; i < cases->len; i++) {
+    const SuiteCase *suite_case = g_ptr_array_index(cases, i);
+    CaseResult *result = case_result_new(suite_case->suite, suite_case->name);
+    result->kind = output->options->require_kvm ? RESULT_ERROR : RESULT_SKIPPED;
+    result->message = g_strdup(why);
+    g_ptr_array_add(results, result);
+    on_finished(output, result);
+  }
+  return results;
+}
+
+static int run_cases(GPtrArray *cases, Output *output) {
+  const TestOptions *options = output->options;
+  g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
+  g_autoptr(GError) no_kvm = NULL;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) results = NULL;
+  bool interrupted = false;
+  const RunnerOptions runner = {
+      .eret = self ? self : "eret",
+      .logs = options->logs,
+      .jobs = options->jobs,
+      .repeat = options->repeat,
+      .fail_fast = options->fail_fast,
+      .started = on_started,
+      .finished = on_finished,
+      .opaque = output,
+  };
+
+  if (machine_can_run(&no_kvm))
+    results = runner_run(cases, &runner, &interrupted, &error);
+  else
+    results = skip_all(cases, output, no_kvm->message);
+  g_clear_pointer(&output->progress, progress_free);
+  if (error)
+    return print_lines(error->message, EXIT_HOST);
+  bool reported = report(options, results);
+  if (interrupted)
+    return EXIT_STOPPED;
+  if (results_failed(results, options->allow_flaky) || !reported)
+    return EXIT_FAILED;
+  return no_kvm ? EXIT_NO_KVM : EXIT_OK;
+}
+
+static int list(GPtrArray *cases) {
+  for (unsigned i = 0; i < cases->len; i++) {
+    const SuiteCase *suite_case = g_ptr_array_index(cases, i);
+    printf("%s/%s\n", suite_case->suite, suite_case->name);
+  }
+  return EXIT_OK;
+}
+
+static int test(const TestOptions *options) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) cases = suite_load((const char *const *)options->files->pdata, options->defines, &error);
+  g_autoptr(GPtrArray) chosen =
+      cases ? suite_select(cases, options->filter, options->tags, options->skip_tags, options->shard, options->shards, &error) : NULL;
+  Output output = {.options = options};
+
+  if (!chosen)
+    return print_lines(error->message, EXIT_USAGE);
+  if (options->list)
+    return list(chosen);
+  if (chosen->len == 0)
+    fputs("eret: no case is left to run\n", stderr);
+  if (options->tap) {
+    GString *text = g_string_new(NULL);
+    report_tap_plan(text, chosen->len * options->repeat);
+    print(text, stdout);
+  }
+  output.progress = progress_new(chosen->len * options->repeat, !options->tap);
+  return run_cases(chosen, &output);
+}
+
+static int merge(const TestOptions *options) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *warnings = NULL;
+  g_autoptr(GPtrArray) results = results_merge((const char *const *)options->files->pdata, &warnings, &error);
+
+  if (!results)
+    return print_lines(error->message, EXIT_USAGE);
+  if (warnings)
+    print_lines(warnings, EXIT_OK);
+  if (options->tap) {
+    GString *text = g_string_new(NULL);
+    report_tap(text, results);
+    print(text, stdout);
+  }
+  bool reported = report(options, results);
+  return results_failed(results, options->allow_flaky) || !reported ? EXIT_FAILED : EXIT_OK;
+}
+
+int cmd_test(int argc, char **argv) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(TestOptions) options = test_options_parse(argc, argv, &error);
+
+  if (!options) {
+    print_lines(error->message, EXIT_USAGE);
+    fputs("Try 'eret test --help'.\n", stderr);
+    return EXIT_USAGE;
+  }
+  if (options->help) {
+    fputs(test_options_help(), stdout);
+    return EXIT_OK;
+  }
+  return options->merge ? merge(options) : test(options);
+}

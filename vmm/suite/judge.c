@@ -1,0 +1,132 @@
+/*
+ * First how it ended, then what it wrote. A host that could not do its part is no failure of the guest's.
+ *
+ * Regular expressions run over what a guest has written, in which PCRE's own limits of backtracking bound them; one that reaches them is told to be too much.
+ */
+#include "vmm/suite/judge.h"
+
+#include <string.h>
+
+#define QUOTE_MAX 200
+
+/* The line at POSITION, as far as a message has room for it. */
+static char *quote(const char *text, size_t size, size_t position) {
+  size_t start = position, end = position;
+
+  while (start > 0 && text[start - 1] != '\n' && position - start < QUOTE_MAX / 2)
+    start--;
+  while (end < size && text[end] != '\n' && text[end] != '\r' && end - start < QUOTE_MAX)
+    end++;
+  char *line = g_utf8_make_valid(text + start, (gssize)(end - start));
+  for (char *next = line; *next; next++)
+    if ((unsigned char)*next < ' ' || *next == 0x7f)
+      *next = '?';
+  return line;
+}
+
+/* 1: found, at *POSITION; 0: not; -1: too much. */
+static int find(const char *pattern, const char *text, size_t size, size_t *position) {
+  g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_RAW | G_REGEX_MULTILINE, 0, NULL);
+  g_autoptr(GMatchInfo) match = NULL;
+  g_autoptr(GError) error = NULL;
+  int start;
+
+  if (!text || !regex || !g_regex_match_full(regex, text, (gssize)MIN(size, G_MAXINT), 0, 0, &match, &error))
+    return error ? -1 : 0;
+  g_match_info_fetch_pos(match, 0, &start, NULL);
+  *position = (size_t)start;
+  return 1;
+}
+
+typedef struct {
+  const char *name, *text;
+  size_t size;
+} Stream;
+
+static bool is_expected(const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
+  for (unsigned i = 0; i < patterns->len; i++) {
+    const char *pattern = g_ptr_array_index(patterns, i);
+    int found = 0;
+    size_t position;
+    for (unsigned j = 0; j < n && found == 0; j++)
+      found = find(pattern, streams[j].text, streams[j].size, &position);
+    if (found > 0)
+      continue;
+    *why = found < 0 ? g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern)
+                     : g_strdup_printf("nothing in %s is like '%s'", n > 1 ? "its output" : streams[0].name, pattern);
+    return false;
+  }
+  return true;
+}
+
+static bool is_rejected(const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
+  for (unsigned i = 0; i < patterns->len; i++)
+    for (unsigned j = 0; j < n; j++) {
+      const char *pattern = g_ptr_array_index(patterns, i);
+      size_t position = 0;
+      int found = find(pattern, streams[j].text, streams[j].size, &position);
+      if (found == 0)
+        continue;
+      g_autofree char *line = found > 0 ? quote(streams[j].text, streams[j].size, position) : NULL;
+      *why = found < 0 ? g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern)
+                       : g_strdup_printf("%s has '%s', which '%s' rejects", streams[j].name, line, pattern);
+      return true;
+    }
+  return false;
+}
+
+/* Nothing of the guest's fault. */
+static bool is_host_fault(const CaseRun *run, ResultKind *kind, char **why) {
+  if (!run->outcome) {
+    g_autofree char *line = run->err_size ? quote(run->err, run->err_size, 0) : NULL;
+    *why = g_strdup_printf("eret exec ended with status %d before there was a guest%s%s", run->exit_status, line ? ": " : "",
+                           line ? line : "");
+    *kind = RESULT_ERROR;
+  } else if (strcmp(run->outcome, "no-kvm") == 0) {
+    *why = g_strdup(run->message ? run->message : "there is no KVM");
+    *kind = RESULT_SKIPPED;
+  } else if (strcmp(run->outcome, "host-error") == 0 || strcmp(run->outcome, "stopped") == 0) {
+    *why = g_strdup(run->message ? run->message : run->outcome);
+    *kind = RESULT_ERROR;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+static bool ran_a_command(const CaseRun *run) {
+  return strcmp(run->outcome, "command") == 0 || strcmp(run->outcome, "not-started") == 0;
+}
+
+static bool ended_as_expected(const SuiteCase *suite_case, const CaseRun *run, char **why) {
+  bool passes = suite_case->outcome == EXPECT_PASS;
+
+  if (!passes && strcmp(run->outcome, suite_outcome_name(suite_case->outcome)) == 0)
+    return true;
+  if (passes && ran_a_command(run) && run->exit_status == suite_case->exit_status)
+    return true;
+  const char *message = run->message;
+  g_autofree char *status = message ? NULL : g_strdup_printf("the command ended with status %d", run->exit_status);
+  if (!passes)
+    *why = g_strdup_printf("expected %s, but: %s", suite_outcome_name(suite_case->outcome), message ? message : status);
+  else if (suite_case->exit_status && ran_a_command(run))
+    *why = g_strdup_printf("%s, and not %d", message ? message : status, suite_case->exit_status);
+  else
+    *why = g_strdup(message ? message : status);
+  return false;
+}
+
+ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, char **why) {
+  const Stream output[] = {{"standard output", run->out, run->out_size}, {"standard error", run->err, run->err_size}};
+  const Stream console = {"the kernel's console", run->console, run->console_size};
+  ResultKind kind;
+
+  *why = NULL;
+  if (is_host_fault(run, &kind, why))
+    return kind;
+  if (!ended_as_expected(suite_case, run, why) || !is_expected(suite_case->expect, output, G_N_ELEMENTS(output), why) ||
+      is_rejected(suite_case->reject, output, G_N_ELEMENTS(output), why) || !is_expected(suite_case->expect_console, &console, 1, why) ||
+      is_rejected(suite_case->reject_console, &console, 1, why))
+    return RESULT_FAILED;
+  return RESULT_PASSED;
+}

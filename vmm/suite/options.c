@@ -1,0 +1,224 @@
+/* One table; the values are checked as they are read. */
+#include "vmm/suite/options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/config-option.h"
+#include "vmm/mistakes.h"
+
+G_DEFINE_QUARK(eret_test_options_error, test_options_error)
+
+#define JOBS_MAX   1024
+#define REPEAT_MAX 100000
+#define SHARDS_MAX 100000
+
+static const char help_text[] = "Usage: eret test [OPTION]... SUITE...\n"
+                                "       eret test merge [--tap] [--junit FILE] [--json FILE] RESULT.json...\n"
+                                "Run suites of tests, each a boot of a virtual machine. eret-suite(5) describes suites.\n"
+                                "The second form joins the results of shards into one report.\n\n"
+                                "Which:\n"
+                                "  --list                Print the cases and run none.\n"
+                                "  --filter RE           Only the cases whose suite/name this regular expression finds.\n"
+                                "  --tag TAG             Only cases that have this tag; repeatable: any of them.\n"
+                                "  --skip-tag TAG        No cases that have this tag; repeatable.\n"
+                                "  --shard I/N           The I-th of N parts, for N machines to share the work.\n"
+                                "  --define NAME=VALUE   What ${NAME} is in suites; repeatable (default: the environment).\n"
+                                "How:\n"
+                                "  -j N                  Run N at a time (default: as many as there are processors for).\n"
+                                "                        Memory limits them in any case.\n"
+                                "  --repeat N            Run each N times; those that differ are shown as flaky.\n"
+                                "  --allow-flaky         A case that passed at least once counts as passed.\n"
+                                "  --fail-fast           Start nothing more after the first failure.\n"
+                                "  --keep-going          Run everything (default).\n"
+                                "  --require-kvm         Fail where KVM cannot be used, instead of skipping everything.\n"
+                                "Results:\n"
+                                "  --tap                 TAP version 13 on standard output.\n"
+                                "  --junit FILE          Write JUnit XML.\n"
+                                "  --json FILE           Write JSON, for programs and for merge.\n"
+                                "  --github              Annotations for GitHub Actions (default under GITHUB_ACTIONS).\n"
+                                "  --logs DIR            Keep a log of each case, and what it wrote, in DIR.\n\n"
+                                "Status: 0 all passed, 1 some did not, 2 a mistake in a suite or an option, 4 interrupted,\n"
+                                "77 no KVM: everything was skipped.\n";
+
+const char *test_options_help(void) {
+  return help_text;
+}
+
+typedef enum { FLAG, TEXT, NUMBER, LIST, SHARD, DEFINE } OptionType;
+
+static const struct {
+  const char *name;
+  OptionType type;
+  size_t offset;
+  unsigned max;
+} table[] = {
+    {"list", FLAG, offsetof(TestOptions, list), 0},
+    {"filter", TEXT, offsetof(TestOptions, filter), 0},
+    {"tag", LIST, offsetof(TestOptions, tags), 0},
+    {"skip-tag", LIST, offsetof(TestOptions, skip_tags), 0},
+    {"shard", SHARD, 0, 0},
+    {"define", DEFINE, 0, 0},
+    {"jobs", NUMBER, offsetof(TestOptions, jobs), JOBS_MAX},
+    {"repeat", NUMBER, offsetof(TestOptions, repeat), REPEAT_MAX},
+    {"allow-flaky", FLAG, offsetof(TestOptions, allow_flaky), 0},
+    {"fail-fast", FLAG, offsetof(TestOptions, fail_fast), 0},
+    {"keep-going", FLAG, offsetof(TestOptions, keep_going), 0},
+    {"require-kvm", FLAG, offsetof(TestOptions, require_kvm), 0},
+    {"tap", FLAG, offsetof(TestOptions, tap), 0},
+    {"junit", TEXT, offsetof(TestOptions, junit), 0},
+    {"json", TEXT, offsetof(TestOptions, json), 0},
+    {"github", FLAG, offsetof(TestOptions, github), 0},
+    {"logs", TEXT, offsetof(TestOptions, logs), 0},
+    {"help", FLAG, offsetof(TestOptions, help), 0},
+};
+
+/* "2/4" */
+static bool parse_shard(TestOptions *options, const char *text) {
+  g_auto(GStrv) parts = g_strsplit(text, "/", 2);
+  guint64 index, n;
+
+  if (!parts[0] || !parts[1] || !g_ascii_string_to_unsigned(parts[1], 10, 1, SHARDS_MAX, &n, NULL) ||
+      !g_ascii_string_to_unsigned(parts[0], 10, 1, n, &index, NULL))
+    return false;
+  options->shard = (unsigned)index;
+  options->shards = (unsigned)n;
+  return true;
+}
+
+static bool parse_define(TestOptions *options, const char *text) {
+  const char *equals = strchr(text, '=');
+
+  if (!equals || equals == text)
+    return false;
+  g_hash_table_replace(options->defines, g_strndup(text, (gsize)(equals - text)), g_strdup(equals + 1));
+  return true;
+}
+
+static void set(TestOptions *options, unsigned index, const char *value, GString *mistakes) {
+  void *field = (char *)options + table[index].offset;
+  guint64 number;
+
+  switch (table[index].type) {
+  case FLAG:
+    *(bool *)field = true;
+    break;
+  case TEXT:
+    g_free(*(char **)field);
+    *(char **)field = g_strdup(value);
+    break;
+  case NUMBER:
+    if (g_ascii_string_to_unsigned(value, 10, 1, table[index].max, &number, NULL))
+      *(unsigned *)field = (unsigned)number;
+    else
+      mistake(mistakes, "--%s: '%s' is not a number from 1 to %u", table[index].name, value, table[index].max);
+    break;
+  case LIST:
+    g_ptr_array_add(*(GPtrArray **)field, g_strdup(value));
+    break;
+  case SHARD:
+    if (!parse_shard(options, value))
+      mistake(mistakes, "--shard: '%s' is not I/N with I from 1 to N, such as 2/4", value);
+    break;
+  case DEFINE:
+    if (!parse_define(options, value))
+      mistake(mistakes, "--define: '%s' is not NAME=VALUE", value);
+    break;
+  }
+}
+
+static int find(const char *name) {
+  for (int i = 0; i < (int)G_N_ELEMENTS(table); i++)
+    if (strcmp(table[i].name, name) == 0)
+      return i;
+  return -1;
+}
+
+static void unknown(const char *flag, GString *mistakes) {
+  const char *names[G_N_ELEMENTS(table) + 1] = {NULL};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(table); i++)
+    names[i] = table[i].name;
+  const char *nearest = nearest_name(flag + strspn(flag, "-"), names);
+  if (nearest)
+    mistake(mistakes, "unknown option %s; did you mean --%s?", flag, nearest);
+  else
+    mistake(mistakes, "unknown option %s", flag);
+}
+
+/* -j 4, -j4, --jobs 4, --jobs=4. Moves *I to the value. */
+static void take_flag(TestOptions *options, int argc, char **argv, int *i, GString *mistakes) {
+  const char *argument = argv[*i], *equals = strchr(argument, '=');
+  bool jobs = argument[1] == 'j';
+  g_autofree char *flag = equals ? g_strndup(argument, (gsize)(equals - argument)) : g_strdup(argument);
+  int index = jobs ? find("jobs") : strcmp(flag, "-h") == 0 ? find("help") : g_str_has_prefix(flag, "--") ? find(flag + 2) : -1;
+  const char *value = jobs && argument[2] ? argument + 2 : equals ? equals + 1 : NULL;
+
+  if (index < 0) {
+    unknown(flag, mistakes);
+    return;
+  }
+  if (table[index].type == FLAG && value) {
+    mistake(mistakes, "--%s: takes no value", table[index].name);
+    return;
+  }
+  if (table[index].type != FLAG && !value && *i + 1 < argc)
+    value = argv[++*i];
+  if (table[index].type != FLAG && !value)
+    mistake(mistakes, "--%s: needs a value", table[index].name);
+  else
+    set(options, (unsigned)index, value, mistakes);
+}
+
+static TestOptions *new_options(void) {
+  TestOptions *options = g_new0(TestOptions, 1);
+
+  options->files = g_ptr_array_new_with_free_func(g_free);
+  options->tags = g_ptr_array_new_with_free_func(g_free);
+  options->skip_tags = g_ptr_array_new_with_free_func(g_free);
+  options->defines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  options->repeat = options->shard = options->shards = 1;
+  options->github = g_strcmp0(g_getenv("GITHUB_ACTIONS"), "true") == 0;
+  return options;
+}
+
+void test_options_free(TestOptions *options) {
+  if (!options)
+    return;
+  g_ptr_array_unref(options->files);
+  g_ptr_array_unref(options->tags);
+  g_ptr_array_unref(options->skip_tags);
+  g_hash_table_unref(options->defines);
+  g_free(options->filter);
+  g_free(options->junit);
+  g_free(options->json);
+  g_free(options->logs);
+  g_free(options);
+}
+
+TestOptions *test_options_parse(int argc, char **argv, GError **error) {
+  g_autoptr(TestOptions) options = new_options();
+  GString *mistakes = g_string_new(NULL);
+  bool flags = true;
+
+  for (int i = 0; i < argc; i++) {
+    if (flags && strcmp(argv[i], "--") == 0)
+      flags = false;
+    else if (flags && argv[i][0] == '-' && argv[i][1])
+      take_flag(options, argc, argv, &i, mistakes);
+    else if (i == 0 && strcmp(argv[i], "merge") == 0)
+      options->merge = true;
+    else
+      g_ptr_array_add(options->files, g_strdup(argv[i]));
+  }
+  if (!options->help && options->files->len == 0)
+    mistake(mistakes, options->merge ? "no results given: they are what --json wrote" : "no suite given");
+  if (options->fail_fast && options->keep_going)
+    mistake(mistakes, "--fail-fast and --keep-going exclude each other");
+  g_ptr_array_add(options->files, NULL);
+  g_autofree char *text = g_string_free(mistakes, FALSE);
+  if (!*text)
+    return g_steal_pointer(&options);
+  g_set_error_literal(error, TEST_OPTIONS_ERROR, TEST_OPTIONS_ERROR_INVALID, text);
+  return NULL;
+}

@@ -1,0 +1,140 @@
+/* Results of cases, and the verdict over all attempts of one. No lock: one thread. */
+#include "vmm/suite/result.h"
+
+#include <string.h>
+
+static const char *const kind_names[N_RESULTS] = {
+    [RESULT_PASSED] = "passed",
+    [RESULT_FAILED] = "failed",
+    [RESULT_SKIPPED] = "skipped",
+    [RESULT_ERROR] = "error",
+};
+
+CaseResult *case_result_new(const char *suite, const char *name) {
+  CaseResult *result = g_new0(CaseResult, 1);
+
+  result->suite = g_strdup(suite);
+  result->name = g_strdup(name);
+  result->attempt = 1;
+  result->kind = RESULT_PASSED;
+  result->vmm_seconds = result->kernel_seconds = result->init_seconds = result->command_seconds = -1;
+  result->tags = g_ptr_array_new_with_free_func(g_free);
+  result->sub = g_ptr_array_new_with_free_func(sub_result_free);
+  return result;
+}
+
+void case_result_free(gpointer data) {
+  CaseResult *result = data;
+
+  if (!result)
+    return;
+  g_free(result->suite);
+  g_free(result->name);
+  g_free(result->message);
+  g_free(result->outcome);
+  g_free(result->expected);
+  g_free(result->started);
+  g_free(result->log);
+  g_free(result->details);
+  g_free(result->fingerprint);
+  g_clear_pointer(&result->tags, g_ptr_array_unref);
+  g_clear_pointer(&result->sub, g_ptr_array_unref);
+  g_free(result);
+}
+
+SubResult *sub_result_new(const char *name, ResultKind kind, const char *detail) {
+  SubResult *sub = g_new0(SubResult, 1);
+
+  *sub = (SubResult){.name = g_strdup(name), .kind = kind, .detail = g_strdup(detail)};
+  return sub;
+}
+
+void sub_result_free(gpointer data) {
+  SubResult *sub = data;
+
+  if (!sub)
+    return;
+  g_free(sub->name);
+  g_free(sub->detail);
+  g_free(sub);
+}
+
+const char *result_kind_name(ResultKind kind) {
+  return kind_names[kind];
+}
+
+bool result_kind_from_name(const char *name, ResultKind *kind) {
+  for (unsigned i = 0; name && i < N_RESULTS; i++)
+    if (strcmp(name, kind_names[i]) == 0) {
+      *kind = (ResultKind)i;
+      return true;
+    }
+  return false;
+}
+
+/* Groups. */
+
+static void case_group_free(gpointer data) {
+  CaseGroup *group = data;
+
+  g_ptr_array_unref(group->attempts);
+  g_free(group);
+}
+
+static bool is_failure(ResultKind kind) {
+  return kind == RESULT_FAILED || kind == RESULT_ERROR;
+}
+
+static void add_attempt(CaseGroup *group, CaseResult *result) {
+  g_ptr_array_add(group->attempts, result);
+  group->count[result->kind]++;
+  if (!group->shown || (is_failure(result->kind) && !is_failure(group->shown->kind)))
+    group->shown = result;
+}
+
+/* A guest that failed says more than a host that kept another attempt from running. */
+static Verdict judge(const CaseGroup *group) {
+  if (group->count[RESULT_FAILED] + group->count[RESULT_ERROR] == 0)
+    return group->count[RESULT_PASSED] ? VERDICT_PASSED : VERDICT_SKIPPED;
+  if (group->count[RESULT_PASSED])
+    return VERDICT_FLAKY;
+  return group->count[RESULT_FAILED] ? VERDICT_FAILED : VERDICT_ERROR;
+}
+
+GPtrArray *results_group(GPtrArray *results) {
+  GPtrArray *groups = g_ptr_array_new_with_free_func(case_group_free);
+  g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+  for (unsigned i = 0; i < results->len; i++) {
+    CaseResult *result = g_ptr_array_index(results, i);
+    g_autofree char *key = g_strconcat(result->suite, "/", result->name, NULL);
+    CaseGroup *group = g_hash_table_lookup(known, key);
+    if (!group) {
+      group = g_new0(CaseGroup, 1);
+      group->attempts = g_ptr_array_new();
+      g_ptr_array_add(groups, group);
+      g_hash_table_insert(known, g_steal_pointer(&key), group);
+    }
+    add_attempt(group, result);
+  }
+  for (unsigned i = 0; i < groups->len; i++) {
+    CaseGroup *group = g_ptr_array_index(groups, i);
+    group->verdict = judge(group);
+  }
+  return groups;
+}
+
+unsigned case_group_ran(const CaseGroup *group) {
+  return group->attempts->len - group->count[RESULT_SKIPPED];
+}
+
+bool results_failed(GPtrArray *results, bool allow_flaky) {
+  g_autoptr(GPtrArray) groups = results_group(results);
+
+  for (unsigned i = 0; i < groups->len; i++) {
+    Verdict verdict = ((const CaseGroup *)g_ptr_array_index(groups, i))->verdict;
+    if (verdict == VERDICT_FAILED || verdict == VERDICT_ERROR || (verdict == VERDICT_FLAKY && !allow_flaky))
+      return true;
+  }
+  return false;
+}

@@ -1,0 +1,215 @@
+/*
+ * The library reads the values. Before it does, lines are looked at one by one: where each section and key stands, what is there twice, and what is none of them, so that one mistake
+ * does not hide the next.
+ */
+#include "vmm/suite/suite-file.h"
+
+#include <string.h>
+
+static void free_key(gpointer data) {
+  SuiteKey *key = data;
+  g_free(key->name);
+  g_free(key->value);
+  g_free(key);
+}
+
+static void free_section(gpointer data) {
+  SuiteSection *section = data;
+  g_free(section->name);
+  g_ptr_array_unref(section->keys);
+  g_free(section);
+}
+
+void suite_file_free(SuiteFile *file) {
+  if (!file)
+    return;
+  g_free(file->path);
+  g_ptr_array_unref(file->sections);
+  g_free(file);
+}
+
+void suite_mistake(SuiteMistakes *mistakes, const char *file, unsigned line, const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *what = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_autofree char *text = line ? g_strdup_printf("%s:%u: %s", file, line, what) : g_strdup_printf("%s: %s", file, what);
+  if (!g_hash_table_add(mistakes->seen, g_strdup(text)))
+    return;
+  if (mistakes->text->len)
+    g_string_append_c(mistakes->text, '\n');
+  g_string_append(mistakes->text, text);
+}
+
+static SuiteSection *find_section(const SuiteFile *file, const char *name) {
+  for (unsigned i = 0; i < file->sections->len; i++) {
+    SuiteSection *section = g_ptr_array_index(file->sections, i);
+    if (strcmp(section->name, name) == 0)
+      return section;
+  }
+  return NULL;
+}
+
+const SuiteKey *suite_section_find(const SuiteSection *section, const char *name) {
+  for (unsigned i = 0; i < section->keys->len; i++) {
+    const SuiteKey *key = g_ptr_array_index(section->keys, i);
+    if (strcmp(key->name, name) == 0)
+      return key;
+  }
+  return NULL;
+}
+
+static bool is_name(const char *name) {
+  if (!*name)
+    return false;
+  for (; *name; name++)
+    if (!g_ascii_isalnum(*name) && !strchr("._-+:@", *name))
+      return false;
+  return true;
+}
+
+static SuiteSection *begin_section(SuiteFile *file, char *text, unsigned line, SuiteMistakes *mistakes) {
+  char *end = strchr(text, ']');
+
+  if (!end || end[1]) {
+    suite_mistake(mistakes, file->path, line, "a section is [NAME], alone on its line");
+    return NULL;
+  }
+  *end = 0;
+  SuiteSection *before = find_section(file, text + 1);
+  if (before) {
+    suite_mistake(mistakes, file->path, line, "[%s] is there twice; the first is in line %u", text + 1, before->line);
+    return before;
+  }
+  if (!is_name(text + 1))
+    suite_mistake(mistakes, file->path, line, "'%s' is no name: letters, digits and . _ - + : @ make one", text + 1);
+  SuiteSection *section = g_new0(SuiteSection, 1);
+  section->name = g_strdup(text + 1);
+  section->line = line;
+  section->keys = g_ptr_array_new_with_free_func(free_key);
+  g_ptr_array_add(file->sections, section);
+  return section;
+}
+
+static void add_key(SuiteFile *file, SuiteSection *section, char *text, unsigned line, SuiteMistakes *mistakes) {
+  char *equals = strchr(text, '=');
+
+  if (!equals) {
+    suite_mistake(mistakes, file->path, line, "'%s' is neither [SECTION], KEY=VALUE, nor # and a comment", text);
+    return;
+  }
+  *equals = 0;
+  const char *name = g_strchomp(text);
+  const SuiteKey *before = section ? suite_section_find(section, name) : NULL;
+  if (!section)
+    suite_mistake(mistakes, file->path, line, "%s stands before the first [SECTION]", name);
+  else if (before)
+    suite_mistake(mistakes, file->path, line, "%s is there twice; the first is in line %u", name, before->line);
+  if (!section || before)
+    return;
+  SuiteKey *key = g_new0(SuiteKey, 1);
+  key->name = g_strdup(name);
+  key->value = g_strdup(g_strchug(equals + 1));
+  key->line = line;
+  g_ptr_array_add(section->keys, key);
+}
+
+/* What the library makes of it. */
+static void read_values(SuiteFile *file, const char *text, SuiteMistakes *mistakes) {
+  g_autoptr(GKeyFile) key_file = g_key_file_new();
+  g_autoptr(GError) error = NULL;
+
+  if (!g_key_file_load_from_data(key_file, text, (gsize)-1, G_KEY_FILE_NONE, &error)) {
+    suite_mistake(mistakes, file->path, 0, "%s", error->message);
+    return;
+  }
+  for (unsigned i = 0; i < file->sections->len; i++) {
+    SuiteSection *section = g_ptr_array_index(file->sections, i);
+    for (unsigned j = 0; j < section->keys->len; j++) {
+      SuiteKey *key = g_ptr_array_index(section->keys, j);
+      char *value = g_key_file_get_value(key_file, section->name, key->name, NULL);
+      if (!value)
+        continue;
+      g_free(key->value);
+      key->value = value;
+    }
+  }
+}
+
+SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {
+  g_autofree char *text = NULL;
+  g_autoptr(GError) error = NULL;
+  SuiteSection *section = NULL;
+  gsize size;
+
+  if (!g_file_get_contents(path, &text, &size, &error)) {
+    suite_mistake(mistakes, path, 0, "it cannot be read: %s", error->message);
+    return NULL;
+  }
+  if (strlen(text) != size || !g_utf8_validate(text, -1, NULL)) {
+    suite_mistake(mistakes, path, 0, "it is not a text in UTF-8");
+    return NULL;
+  }
+  SuiteFile *file = g_new0(SuiteFile, 1);
+  file->path = g_strdup(path);
+  file->sections = g_ptr_array_new_with_free_func(free_section);
+  gsize before = mistakes->text->len;
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+  for (unsigned i = 0; lines[i]; i++) {
+    char *line = g_strstrip(lines[i]);
+    if (*line == '[')
+      section = begin_section(file, line, i + 1, mistakes);
+    else if (*line && *line != '#')
+      add_key(file, section, line, i + 1, mistakes);
+  }
+  if (mistakes->text->len == before)
+    read_values(file, text, mistakes);
+  return file;
+}
+
+/* Values. */
+
+char *suite_unescape(const char *value) {
+  static const char letters[] = "sntr\\;", meant[] = " \n\t\r\\;";
+  GString *text = g_string_new(NULL);
+
+  for (; *value; value++) {
+    const char *letter = *value == '\\' && value[1] ? strchr(letters, value[1]) : NULL;
+    g_string_append_c(text, letter ? meant[letter - letters] : *value);
+    value += letter != NULL;
+  }
+  return g_string_free(text, FALSE);
+}
+
+static void add_item(GPtrArray *items, const char *start, const char *end) {
+  g_autofree char *item = g_strstrip(g_strndup(start, (gsize)(end - start)));
+
+  if (*item)
+    g_ptr_array_add(items, g_steal_pointer(&item));
+}
+
+GPtrArray *suite_split_raw(const char *value) {
+  GPtrArray *items = g_ptr_array_new_with_free_func(g_free);
+  const char *start = value;
+
+  for (; *value; value++) {
+    if (*value == '\\' && value[1])
+      value++;
+    else if (*value == ';') {
+      add_item(items, start, value);
+      start = value + 1;
+    }
+  }
+  add_item(items, start, value);
+  return items;
+}
+
+GPtrArray *suite_split(const char *value) {
+  g_autoptr(GPtrArray) raw = suite_split_raw(value);
+  GPtrArray *items = g_ptr_array_new_with_free_func(g_free);
+
+  for (unsigned i = 0; i < raw->len; i++)
+    g_ptr_array_add(items, suite_unescape(g_ptr_array_index(raw, i)));
+  return items;
+}
