@@ -43,22 +43,23 @@ static void take_streams(Streams *streams, bool terminal) {
   replace(STDERR_FILENO, err[1]);
 }
 
+/* Until its end: a terminal's bytes arrive when the kernel finds the time. */
 static char *read_stream(int fd) {
+  GString *text = g_string_new(NULL);
   char buffer[4096];
 
-  fcntl(fd, F_SETFL, O_NONBLOCK);
-  ssize_t size = read(fd, buffer, sizeof(buffer));
+  for (ssize_t size; (size = read(fd, buffer, sizeof(buffer))) > 0;)
+    g_string_append_len(text, buffer, size);
   close(fd);
-  return g_strndup(buffer, (gsize)MAX(size, 0));
+  return g_string_free(text, FALSE);
 }
 
 /* Gives them back; what was written is OUT and ERR. */
 static void give_streams(Streams *streams, char **out, char **err) {
-  fflush(NULL);
-  *out = read_stream(streams->out);
-  *err = read_stream(streams->err);
   replace(STDOUT_FILENO, streams->old_out);
   replace(STDERR_FILENO, streams->old_err);
+  *out = read_stream(streams->out);
+  *err = read_stream(streams->err);
 }
 
 /* Two cases side by side, of which one passes and one fails in words of the guest's. */
