@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs one test program, keeps its TAP in build/tap/ for the count at the end, and passes everything through. `prove` calls it with a
-# program's path. GLib's tests speak TAP when told to; scripts always do.
+# program's path. GLib's tests speak TAP when told to; scripts always do. A test program that dies bails out; only it has failed then, and
+# the others still run.
 #
 # Usage: tap.sh PROGRAM
 set -u
@@ -13,5 +14,5 @@ esac
 {
     "$@"
     echo $? > "build/tap/$name.status"
-} | tee "build/tap/$name.tap"
+} | sed -u 's/^Bail out! /not ok - /' | tee "build/tap/$name.tap"
 exit "$(cat "build/tap/$name.status")"

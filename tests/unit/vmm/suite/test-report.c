@@ -211,6 +211,7 @@ static void test_summary(void) {
   g_assert_cmpstr(out->str, ==,
                   "1 passed, 3 failed, 1 in error, 1 flaky, 2 skipped in 11.1 s\n"
                   "failed: boot/panic[kernel=6.12,cpus=2]: guest panic: sysrq triggered crash (log: logs/boot-panic.log)\n"
+                  "     trace: a < b < c\n"
                   "     |   Call trace:\n"
                   "     | \n"
                   "     |  a+0x1/0x2\n"
