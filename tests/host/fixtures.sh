@@ -63,7 +63,7 @@ if stale root.ext4; then
     mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$work/root" "$work/root.ext4"
     mv "$work/root.ext4" "$out/"
 fi
-# In init_module, behind `mov x29, sp`: mov x0, #0; str x0, [x0].
+# In init_module, in place of `stp x29, x30, [sp, #-N]!; mov x29, sp`, which no relocation changes: mov x0, #0; str x0, [x0].
 if stale oops.ko; then
     xz -dc "$(find "$build/kernels/6.12/lib" -name 'dummy.ko.xz')" > "$work/dummy.ko"
     section=$(readelf -SW "$work/dummy.ko" | sed -n 's/.*\.init\.text *PROGBITS *[0-9a-f]* *\([0-9a-f]*\).*/\1/p')
@@ -72,12 +72,12 @@ if stale oops.ko; then
         my ($file, $from) = @ARGV;
         open my $in, "<:raw", $file or die; my $bytes = <$in>;
         my $at = index($bytes, "\xfd\x03\x00\x91", $from);
-        die "dummy.ko: init_module is not what it was\n" if $at < 0 || $at > $from + 64;
+        die "dummy.ko: init_module is not what it was\n" if $at < 0 || $at > $from + 64 || substr($bytes, $at - 4, 4) !~ /^\xfd\x7b.\xa9$/s;
         # A signature that is not right is refused; none is not.
         my $mark = "~Module signature appended~\n";
         my $length = length($mark) + 12 + unpack("N", substr($bytes, -length($mark) - 4, 4));
         substr($bytes, -$length) = "" if substr($bytes, -length($mark)) eq $mark;
-        substr($bytes, $at + 4, 8) = "\x00\x00\x80\xd2\x00\x00\x00\xf9";
+        substr($bytes, $at - 4, 8) = "\x00\x00\x80\xd2\x00\x00\x00\xf9";
         print $bytes' "$work/dummy.ko" $((0x$section + 0x$symbol)) > "$work/oops.ko"
     mv "$work/oops.ko" "$out/"
 fi
