@@ -16,6 +16,7 @@ static const struct {
     {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec},
     {"test", "run suites of such commands", cmd_test},
     {"trace", "show what a recording of 'run --record' says", cmd_trace},
+    {"doctor", "say what this host can do, and what is missing", cmd_doctor},
     {"help", "this text", cmd_help},
     {"version", "the version", cmd_version},
 };

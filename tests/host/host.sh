@@ -40,6 +40,8 @@ k61|6.1|gic-version=3|$fast|
 k73|7.3|gic-version=3|$fast|
 k73-nested|7.3|gic-version=3|$fast|kvm-arm.mode=nested
 k73-16k|7.3-16k|gic-version=3|$fast|
+el1|6.12|gic-version=3,virtualization=off|$fast|
+k73-gicv2-nested|7.3|gic-version=2|$fast|kvm-arm.mode=nested
 EOF
 }
 

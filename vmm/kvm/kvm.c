@@ -24,16 +24,22 @@ void kvm_set_error(GError **error, const char *what) {
   g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "%s: %s", what, g_strerror(errno));
 }
 
+/* Whether KVM has started. Its module, which is always built in, is there even where it has not. */
+static bool kvm_runs(void) {
+  g_autofree char *devices = NULL;
+  return g_file_get_contents("/proc/misc", &devices, NULL, NULL) && g_regex_match_simple("^ *\\d+ kvm$", devices, G_REGEX_MULTILINE, 0);
+}
+
 char *kvm_explain_missing(int error_number) {
   switch (error_number) {
   case ENOENT:
-    if (access("/sys/module/kvm", F_OK) == 0)
+    if (kvm_runs())
       return g_strdup("cannot open " DEVICE_PATH
                       ": no such file, although the kernel has KVM; it was not given to this container: start the container with "
                       "--device /dev/kvm");
     return g_strdup(
         "cannot open " DEVICE_PATH
-        ": no such file: KVM did not start on this kernel. `dmesg | grep -i kvm` says why; most often Linux was entered at EL1 instead of "
+        ": no such file: KVM did not start on this kernel. `eret doctor` says more; most often Linux was entered at EL1 instead of "
         "EL2: in a virtual machine turn on nested virtualisation in the outer one, on a board update its firmware");
   case EACCES:
   case EPERM:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "vmm/config-option.h"
+#include "vmm/doctor/options.h"
 #include "vmm/exec/options.h"
 #include "vmm/suite/options.h"
 
@@ -102,6 +103,7 @@ static void assert_documented(const char *command, const char *help) {
 static void test_other_commands(void) {
   assert_documented("exec", exec_options_help());
   assert_documented("test", test_options_help());
+  assert_documented("doctor", doctor_options_help());
 }
 
 /* Runs the completion in bash: WORDS are separated by a space, the last is being completed. Returns the candidates, a line each. */

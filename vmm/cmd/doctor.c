@@ -1,0 +1,48 @@
+/* `eret doctor`: what this host can do, and what it means for guests. */
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/cmd/command.h"
+#include "vmm/doctor/options.h"
+#include "vmm/doctor/report.h"
+
+static int examine(bool json) {
+  HostProcess process;
+  KvmFacts kvm;
+
+  host_process_read(&process);
+  kvm_probe(&kvm);
+  g_autoptr(HostFacts) host = host_facts_read("/", &process);
+  host_process_clear(&process);
+  g_autoptr(Doctor) doctor = doctor_new(host, &kvm);
+  g_autoptr(GString) text = g_string_new(NULL);
+  if (json)
+    doctor_report_json(text, doctor);
+  else
+    doctor_report_text(text, doctor);
+  fputs(text->str, stdout);
+  if (fflush(stdout) != 0) {
+    fprintf(stderr, "eret: cannot write to standard output\n");
+    return EXIT_HOST;
+  }
+  return doctor->guests ? EXIT_OK : EXIT_NO_KVM;
+}
+
+int cmd_doctor(int argc, char **argv) {
+  g_autoptr(GString) mistakes = g_string_new(NULL);
+  DoctorOptions options;
+
+  doctor_options_parse(&options, argc, argv, mistakes);
+  if (options.help) {
+    fputs(doctor_options_help(), stdout);
+    return EXIT_OK;
+  }
+  if (mistakes->len) {
+    g_auto(GStrv) lines = g_strsplit(mistakes->str, "\n", -1);
+    for (char **line = lines; *line; line++)
+      fprintf(stderr, "eret: %s\n", *line);
+    fprintf(stderr, "Try 'eret doctor --help'.\n");
+    return EXIT_USAGE;
+  }
+  return examine(options.json);
+}

@@ -1,0 +1,170 @@
+/* A Doctor's life, and what its parts ask of the facts. */
+#include <string.h>
+
+#include "vmm/board.h"
+#include "vmm/doctor/verdict.h"
+
+#define MAX_CPUS 512 /* of --cpus */
+
+static void free_finding(gpointer data) {
+  Finding *finding = data;
+  g_free(finding->text);
+  g_free(finding->meaning);
+  if (finding->numbers)
+    g_array_unref(finding->numbers);
+  g_free(finding);
+}
+
+static void free_advice(gpointer data) {
+  Advice *advice = data;
+  g_free(advice->text);
+  g_free(advice);
+}
+
+Doctor *doctor_new(const HostFacts *host, const KvmFacts *kvm) {
+  Doctor *doctor = g_new0(Doctor, 1);
+
+  doctor->host = host;
+  doctor->kvm = kvm;
+  doctor->findings = g_ptr_array_new_with_free_func(free_finding);
+  doctor->advice = g_ptr_array_new_with_free_func(free_advice);
+  doctor_judge(doctor);
+  doctor_find_host(doctor);
+  doctor_find_kvm(doctor);
+  doctor_advise(doctor);
+  return doctor;
+}
+
+void doctor_free(Doctor *doctor) {
+  if (!doctor)
+    return;
+  g_free(doctor->reason);
+  g_free(doctor->cure);
+  g_ptr_array_unref(doctor->findings);
+  g_ptr_array_unref(doctor->advice);
+  g_free(doctor);
+}
+
+const Finding *doctor_find(const Doctor *doctor, const char *group, const char *key) {
+  for (unsigned i = 0; i < doctor->findings->len; i++) {
+    const Finding *finding = g_ptr_array_index(doctor->findings, i);
+    if (strcmp(finding->group, group) == 0 && strcmp(finding->key, key) == 0)
+      return finding;
+  }
+  return NULL;
+}
+
+bool doctor_advises(const Doctor *doctor, const char *key) {
+  for (unsigned i = 0; i < doctor->advice->len; i++)
+    if (strcmp(((const Advice *)g_ptr_array_index(doctor->advice, i))->key, key) == 0)
+      return true;
+  return false;
+}
+
+Finding *doctor_add(Doctor *doctor, const char *group, const char *key, const char *label, const char *meaning) {
+  Finding *finding = g_new0(Finding, 1);
+
+  finding->group = group;
+  finding->key = key;
+  finding->label = label;
+  finding->meaning = g_strdup(meaning);
+  g_ptr_array_add(doctor->findings, finding);
+  return finding;
+}
+
+void doctor_is_text(Finding *finding, const char *text) {
+  finding->kind = text ? VALUE_TEXT : VALUE_UNKNOWN;
+  finding->text = text ? g_utf8_make_valid(text, -1) : NULL;
+}
+
+void doctor_is_bool(Finding *finding, bool yes) {
+  finding->kind = VALUE_BOOL;
+  finding->yes = yes;
+  finding->text = g_strdup(yes ? "yes" : "no");
+}
+
+void doctor_is_number(Finding *finding, double number, const char *text) {
+  finding->kind = VALUE_NUMBER;
+  finding->number = number;
+  finding->text = text ? g_strdup(text) : g_strdup_printf("%.15g", number);
+}
+
+void doctor_is_size(Finding *finding, uint64_t bytes) {
+  g_autofree char *text = bytes == HOST_UNLIMITED ? g_strdup("unlimited") : doctor_size(bytes);
+
+  doctor_is_number(finding, (double)bytes, text);
+  if (bytes == HOST_UNLIMITED)
+    finding->kind = VALUE_UNKNOWN; /* JSON: null is no limit */
+}
+
+char *doctor_size(uint64_t bytes) {
+  static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
+  unsigned unit = 0;
+  double value = (double)bytes;
+
+  for (; value >= 1024 && unit + 1 < G_N_ELEMENTS(units); unit++)
+    value /= 1024;
+  return g_strdup_printf("%.*f %s", value == (double)(uint64_t)value ? 0 : 1, value, units[unit]);
+}
+
+bool doctor_kvm_answers(const Doctor *doctor) {
+  const KvmFacts *kvm = doctor->kvm;
+  return kvm->built && !kvm->open_error && kvm->api_known && !kvm->vm_error;
+}
+
+unsigned doctor_gic(const Doctor *doctor) {
+  const KvmFacts *kvm = doctor->kvm;
+  return kvm->gic_v3 && kvm->its ? 3 : kvm->gic_v2 ? 2 : 0;
+}
+
+unsigned doctor_max_cpus(const Doctor *doctor) {
+  unsigned cpus = MIN(doctor->kvm->max_cpus, MAX_CPUS);
+  return doctor_gic(doctor) == 2 ? MIN(cpus, LAYOUT_GICV2_MAX_CPUS) : cpus;
+}
+
+/* Asks the board itself, so that this cannot drift from it. */
+uint64_t doctor_max_memory(const Doctor *doctor) {
+  static const char *const arguments[] = {"--dry-run"};
+  const uint64_t gib = UINT64_C(1) << 30;
+  uint64_t least = 0, most = 4096; /* GiB; --memory's limit */
+  bool help;
+  g_autoptr(Config) config = config_parse(1, (char **)arguments, &help, NULL);
+
+  while (config && least < most) {
+    uint64_t half = (least + most + 1) / 2;
+    config->memory = half * gib;
+    g_autoptr(Board) board = board_new(config, doctor_gic(doctor) == 2 ? GIC_V2 : GIC_V3, NULL);
+    if (board && board->ipa_bits <= doctor->kvm->ipa_bits)
+      least = half;
+    else
+      most = half - 1;
+  }
+  return least * gib;
+}
+
+/* From the kernel's own word for it, else from the timer that the host uses itself. */
+char *doctor_kvm_mode(const Doctor *doctor) {
+  enum { HYP_PHYSICAL_TIMER = 26, HYP_VIRTUAL_TIMER = 28, PHYSICAL_TIMER = 30 }; /* INTIDs, as BSA has them */
+  const HostFacts *host = doctor->host;
+
+  for (unsigned i = 0; i < host->kvm_log->len; i++) {
+    const char *line = g_ptr_array_index(host->kvm_log, i);
+    const char *end = strstr(line, " mode initialized successfully");
+    const char *start = end ? strstr(line, "]: ") : NULL;
+    if (!start)
+      continue;
+    g_autofree char *mode = g_strndup(start + 3, (gsize)(end - start - 3));
+    if (g_str_has_prefix(mode, "Protected "))
+      return g_strconcat("protected ", mode + strlen("Protected "), NULL);
+    return g_strdup(g_str_has_prefix(mode, "Hyp ") ? mode + strlen("Hyp ") : mode);
+  }
+  if (!doctor_kvm_answers(doctor) && !host->kvm_registered)
+    return NULL;
+  if (doctor->kvm->el2)
+    return g_strdup("VHE+NV2");
+  if (host->timer_intid == HYP_PHYSICAL_TIMER || host->timer_intid == HYP_VIRTUAL_TIMER)
+    return g_strdup("VHE");
+  if (host->timer_intid == PHYSICAL_TIMER)
+    return g_strdup(g_strcmp0(host->kvm_mode, "protected") == 0 ? "protected nVHE" : "nVHE");
+  return NULL;
+}

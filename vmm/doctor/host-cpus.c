@@ -1,0 +1,145 @@
+/*
+ * The host's CPUs by kind: MIDR_EL1 of each (Arm ARM, D19.2), as the kernel shows it in sysfs. Names of parts: each vendor's manuals, as collected in Linux,
+ * arch/arm64/include/asm/cputype.h.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmm/doctor/host-facts.h"
+
+#define MIDR_IMPLEMENTER(midr) ((unsigned)((midr) >> 24 & 0xff))
+#define MIDR_PART(midr)        ((unsigned)((midr) >> 4 & 0xfff))
+#define MIDR_KIND(midr)        ((midr)&0xff0ffff0) /* without variant and revision */
+#define CPUS_MAX               4096
+
+static const struct {
+  unsigned implementer, part;
+  const char *name;
+} parts[] = {
+    {0x41, 0xd03, "Cortex-A53"},
+    {0x41, 0xd04, "Cortex-A35"},
+    {0x41, 0xd05, "Cortex-A55"},
+    {0x41, 0xd07, "Cortex-A57"},
+    {0x41, 0xd08, "Cortex-A72"},
+    {0x41, 0xd09, "Cortex-A73"},
+    {0x41, 0xd0a, "Cortex-A75"},
+    {0x41, 0xd0b, "Cortex-A76"},
+    {0x41, 0xd0c, "Neoverse-N1"},
+    {0x41, 0xd0d, "Cortex-A77"},
+    {0x41, 0xd0e, "Cortex-A76AE"},
+    {0x41, 0xd40, "Neoverse-V1"},
+    {0x41, 0xd41, "Cortex-A78"},
+    {0x41, 0xd42, "Cortex-A78AE"},
+    {0x41, 0xd44, "Cortex-X1"},
+    {0x41, 0xd46, "Cortex-A510"},
+    {0x41, 0xd47, "Cortex-A710"},
+    {0x41, 0xd48, "Cortex-X2"},
+    {0x41, 0xd49, "Neoverse-N2"},
+    {0x41, 0xd4a, "Neoverse-E1"},
+    {0x41, 0xd4b, "Cortex-A78C"},
+    {0x41, 0xd4c, "Cortex-X1C"},
+    {0x41, 0xd4d, "Cortex-A715"},
+    {0x41, 0xd4e, "Cortex-X3"},
+    {0x41, 0xd4f, "Neoverse-V2"},
+    {0x41, 0xd80, "Cortex-A520"},
+    {0x41, 0xd81, "Cortex-A720"},
+    {0x41, 0xd82, "Cortex-X4"},
+    {0x41, 0xd83, "Neoverse-V3AE"},
+    {0x41, 0xd84, "Neoverse-V3"},
+    {0x41, 0xd85, "Cortex-X925"},
+    {0x41, 0xd87, "Cortex-A725"},
+    {0x41, 0xd88, "Cortex-A520AE"},
+    {0x41, 0xd89, "Cortex-A720AE"},
+    {0x41, 0xd8e, "Neoverse-N3"},
+    {0x41, 0xd8f, "Cortex-A320"},
+    {0x43, 0x0a1, "ThunderX"},
+    {0x43, 0x0af, "ThunderX2"},
+    {0x46, 0x001, "A64FX"},
+    {0x48, 0xd01, "Kunpeng-920"},
+    {0x4e, 0x003, "Denver-2"},
+    {0x4e, 0x004, "Carmel"},
+    {0x51, 0x001, "Oryon"},
+    {0x51, 0x800, "Kryo-2xx-gold"},
+    {0x51, 0x801, "Kryo-2xx-silver"},
+    {0x51, 0x802, "Kryo-3xx-gold"},
+    {0x51, 0x803, "Kryo-3xx-silver"},
+    {0x51, 0x804, "Kryo-4xx-gold"},
+    {0x51, 0x805, "Kryo-4xx-silver"},
+    {0x51, 0xc00, "Falkor"},
+    {0x61, 0x020, "Icestorm (A14)"},
+    {0x61, 0x021, "Firestorm (A14)"},
+    {0x61, 0x022, "Icestorm (M1)"},
+    {0x61, 0x023, "Firestorm (M1)"},
+    {0x61, 0x024, "Icestorm (M1 Pro)"},
+    {0x61, 0x025, "Firestorm (M1 Pro)"},
+    {0x61, 0x028, "Icestorm (M1 Max)"},
+    {0x61, 0x029, "Firestorm (M1 Max)"},
+    {0x61, 0x032, "Blizzard (M2)"},
+    {0x61, 0x033, "Avalanche (M2)"},
+    {0x61, 0x034, "Blizzard (M2 Pro)"},
+    {0x61, 0x035, "Avalanche (M2 Pro)"},
+    {0x61, 0x038, "Blizzard (M2 Max)"},
+    {0x61, 0x039, "Avalanche (M2 Max)"},
+    {0x6d, 0xd49, "Azure-Cobalt-100"},
+    {0xc0, 0xac3, "Ampere-1"},
+    {0xc0, 0xac4, "Ampere-1a"},
+    {0x00, 0x051, "QEMU max"},
+};
+
+char *host_cpu_name(uint64_t midr) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
+    if (parts[i].implementer == MIDR_IMPLEMENTER(midr) && parts[i].part == MIDR_PART(midr))
+      return g_strdup(parts[i].name);
+  return g_strdup_printf("implementer 0x%02x part 0x%03x", MIDR_IMPLEMENTER(midr), MIDR_PART(midr));
+}
+
+static HostCluster *find_cluster(HostFacts *facts, uint64_t midr) {
+  for (unsigned i = 0; i < facts->clusters->len; i++) {
+    HostCluster *cluster = g_ptr_array_index(facts->clusters, i);
+    if (MIDR_KIND(cluster->midr) == MIDR_KIND(midr))
+      return cluster;
+  }
+  HostCluster *cluster = g_new0(HostCluster, 1);
+  cluster->midr = midr;
+  cluster->name = host_cpu_name(midr);
+  cluster->cpus = g_strdup("");
+  g_ptr_array_add(facts->clusters, cluster);
+  return cluster;
+}
+
+/* Appends CPU, the highest so far, to "0-3,6". */
+static void add_cpu(HostCluster *cluster, unsigned cpu) {
+  const char *comma = strrchr(cluster->cpus, ',');
+  const char *range = comma ? comma + 1 : cluster->cpus;
+  char *dash = strchr(range, '-');
+  unsigned last = (unsigned)strtoul(dash ? dash + 1 : range, NULL, 10);
+  char *longer;
+
+  if (*range && last + 1 == cpu)
+    longer = g_strdup_printf("%.*s-%u", (int)((dash ? dash : range + strlen(range)) - cluster->cpus), cluster->cpus, cpu);
+  else
+    longer = g_strdup_printf("%s%s%u", cluster->cpus, *cluster->cpus ? "," : "", cpu);
+  g_free(cluster->cpus);
+  cluster->cpus = longer;
+  cluster->count++;
+}
+
+static bool is_online(const char *root, unsigned cpu) {
+  g_autofree char *path = g_strdup_printf("sys/devices/system/cpu/cpu%u/online", cpu);
+  return host_read_number(root, path, 1) != 0; /* CPU 0 often has no such file */
+}
+
+void host_cpus_read(HostFacts *facts, const char *root) {
+  for (unsigned cpu = 0; cpu < CPUS_MAX; cpu++) {
+    g_autofree char *directory = g_strdup_printf("%s/sys/devices/system/cpu/cpu%u", root, cpu);
+    if (!g_file_test(directory, G_FILE_TEST_IS_DIR))
+      break;
+    if (!is_online(root, cpu))
+      continue;
+    facts->online_cpus++;
+    g_autofree char *path = g_strdup_printf("sys/devices/system/cpu/cpu%u/regs/identification/midr_el1", cpu);
+    g_autofree char *text = host_read_text(root, path);
+    if (text && g_str_has_prefix(text, "0x"))
+      add_cpu(find_cluster(facts, g_ascii_strtoull(text, NULL, 16)), cpu);
+  }
+}

@@ -1,0 +1,107 @@
+/*
+ * What the files of a host say about it, without privileges where possible: /proc, /sys, /dev, /boot. Facts only; what they mean is verdict.h's.
+ * Everything is looked for below a root directory, so that a test can hand in a tree of its own. No lock: read once.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define HOST_UNLIMITED UINT64_MAX
+
+/* What this process is, and what it may ask the kernel: nothing of it is in a file. */
+typedef struct {
+  char *machine; /* uname -m: "aarch64" */
+  char *user;    /* its name */
+  char *path;    /* $PATH */
+  bool root;
+  uint64_t page_size; /* bytes */
+  bool userfaultfd;   /* this process may use it */
+} HostProcess;
+
+/* CPUs of one kind: the same part by MIDR_EL1, of whatever revision. */
+typedef struct {
+  uint64_t midr; /* of the first */
+  char *name;    /* "Cortex-A72"; the numbers where the part is not known */
+  unsigned count;
+  char *cpus; /* "0-3,6", as taskset -c takes it */
+} HostCluster;
+
+/* A size of huge pages, and how many are reserved. */
+typedef struct {
+  uint64_t size; /* bytes */
+  uint64_t total, free;
+} HostHugePages;
+
+/* What the kernel's configuration says about KVM. */
+typedef enum { KERNEL_CONFIG_UNKNOWN, KERNEL_CONFIG_OFF, KERNEL_CONFIG_ON } KernelConfig;
+
+typedef struct {
+  /* The machine. Texts are NULL where not known. */
+  char *machine, *kernel; /* uname -m, uname -r */
+  char *model;            /* "Raspberry Pi 4 Model B Rev 1.4", "QEMU QEMU Virtual Machine" */
+  char *vendor;           /* DMI sys_vendor */
+  char *hypervisor;       /* the device tree's /hypervisor: "xen,xen" */
+  char *psci_conduit;     /* "hvc": Linux runs at EL1 under somebody; "smc" */
+  char *container;        /* "docker", "podman", "lxc" ... */
+  uint64_t page_size;     /* bytes */
+  uint64_t memory_total, memory_available;
+  GPtrArray *clusters; /* of HostCluster * */
+  unsigned online_cpus;
+
+  /* How Linux runs on it. */
+  char *gic;            /* as /proc/interrupts names it: "GICv3", "GICv2", "AIC" */
+  unsigned timer_intid; /* which timer the host uses itself: 26, 28 EL2's (VHE), 30 EL1's physical (nVHE), 27 virtual (EL1); 0: not known */
+  char *kvm_mode;       /* kvm-arm.mode= of the command line */
+  bool kernel_log_readable;  /* else the two below are unknown */
+  GPtrArray *kvm_log;        /* of char *: what KVM wrote to the kernel's log */
+  unsigned started_at_level; /* the exception level that the CPUs started at; 0: not known */
+  KernelConfig config_kvm;
+
+  /* /dev/kvm. */
+  bool kvm_registered; /* /proc/misc has it: KVM runs */
+  bool kvm_node;
+  unsigned kvm_node_mode; /* permission bits */
+  char *kvm_group;        /* who owns it, a name; the number where it has none */
+  bool user_in_group;     /* the user is a member, whether or not this process has it yet */
+  char *user;
+  bool root;
+
+  /* Memory's kinds. */
+  char *thp;             /* "always", "madvise", "never" */
+  uint64_t thp_size;     /* bytes; 0: not known */
+  GPtrArray *huge_pages; /* of HostHugePages * */
+  bool userfaultfd;
+
+  /* Limits of this process; HOST_UNLIMITED. */
+  uint64_t memlock, nofile;            /* bytes; descriptors */
+  uint64_t cgroup_memory, cgroup_pids; /* bytes; tasks */
+  double cgroup_cpus;                  /* 0: unlimited */
+
+  bool tracefs;         /* KVM's tracepoints can be read */
+  GHashTable *programs; /* name -> path, of those that are there */
+} HostFacts;
+
+/* Names of the programs that are looked for. Ended by NULL. */
+extern const char *const host_programs[];
+
+/* The facts below ROOT ("/"). Never NULL: what cannot be read is not known. */
+HostFacts *host_facts_read(const char *root, const HostProcess *process);
+void host_facts_free(HostFacts *facts); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFacts, host_facts_free)
+
+/* This process. Free with host_process_clear. */
+void host_process_read(HostProcess *process);
+void host_process_clear(HostProcess *process);
+
+/* The parts of host_facts_read, a file each. */
+void host_cpus_read(HostFacts *facts, const char *root);
+void host_kvm_read(HostFacts *facts, const char *root);
+void host_limits_read(HostFacts *facts, const char *root);
+/* A file below ROOT, without the blanks at its end; NULL: cannot be read. Free with g_free. */
+char *host_read_text(const char *root, const char *path);
+/* The whole number in such a file, or FALLBACK. */
+uint64_t host_read_number(const char *root, const char *path, uint64_t fallback);
+/* The name of the CPU with this MIDR_EL1, such as "Cortex-A72". Free with g_free. */
+char *host_cpu_name(uint64_t midr);

@@ -1,0 +1,43 @@
+/* What this process is: its user, its page size, what it may ask the kernel. Linux: userfaultfd(2). */
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "vmm/doctor/host-facts.h"
+
+#ifndef UFFD_USER_MODE_ONLY
+#define UFFD_USER_MODE_ONLY 1
+#endif
+
+/* Faults of KVM come from the kernel: what is restricted to user mode is of no use to a monitor. */
+static bool may_use_userfaultfd(void) {
+  int fd = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK);
+
+  if (fd < 0)
+    fd = open("/dev/userfaultfd", O_RDWR | O_CLOEXEC);
+  if (fd < 0)
+    return false;
+  close(fd);
+  return true;
+}
+
+void host_process_read(HostProcess *process) {
+  struct utsname host;
+
+  *process = (HostProcess){
+      .machine = g_strdup(uname(&host) == 0 ? host.machine : "unknown"),
+      .user = g_strdup(g_get_user_name()),
+      .path = g_strdup(g_getenv("PATH")),
+      .root = geteuid() == 0,
+      .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
+      .userfaultfd = may_use_userfaultfd(),
+  };
+}
+
+void host_process_clear(HostProcess *process) {
+  g_free(process->machine);
+  g_free(process->user);
+  g_free(process->path);
+}

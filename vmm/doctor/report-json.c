@@ -1,0 +1,128 @@
+/* The same as JSON: an object a group, a member a fact. What is not known is null. No lock. */
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "vmm/doctor/report.h"
+
+#define FORMAT_VERSION 1
+
+static void add_text(JsonBuilder *builder, const char *name, const char *text) {
+  json_builder_set_member_name(builder, name);
+  if (text)
+    json_builder_add_string_value(builder, text);
+  else
+    json_builder_add_null_value(builder);
+}
+
+static void add_verdict(JsonBuilder *builder, const Doctor *doctor) {
+  json_builder_set_member_name(builder, "verdict");
+  json_builder_begin_object(builder);
+  json_builder_set_member_name(builder, "guests");
+  json_builder_add_boolean_value(builder, doctor->guests);
+  add_text(builder, "cause", doctor->cause);
+  add_text(builder, "reason", doctor->reason);
+  add_text(builder, "cure", doctor->cure);
+  json_builder_end_object(builder);
+}
+
+static void add_clusters(JsonBuilder *builder, const HostFacts *host) {
+  json_builder_begin_array(builder);
+  for (unsigned i = 0; i < host->clusters->len; i++) {
+    const HostCluster *cluster = g_ptr_array_index(host->clusters, i);
+    g_autofree char *midr = g_strdup_printf("0x%08" G_GINT64_MODIFIER "x", cluster->midr);
+    json_builder_begin_object(builder);
+    add_text(builder, "name", cluster->name);
+    add_text(builder, "midr", midr);
+    json_builder_set_member_name(builder, "count");
+    json_builder_add_int_value(builder, cluster->count);
+    add_text(builder, "cpus", cluster->cpus);
+    json_builder_end_object(builder);
+  }
+  json_builder_end_array(builder);
+}
+
+static void add_numbers(JsonBuilder *builder, const GArray *numbers) {
+  json_builder_begin_array(builder);
+  for (unsigned i = 0; i < numbers->len; i++)
+    json_builder_add_int_value(builder, (gint64)g_array_index(numbers, uint64_t, i));
+  json_builder_end_array(builder);
+}
+
+static void add_value(JsonBuilder *builder, const Doctor *doctor, const Finding *finding) {
+  switch (finding->kind) {
+  case VALUE_UNKNOWN:
+    json_builder_add_null_value(builder);
+    break;
+  case VALUE_BOOL:
+    json_builder_add_boolean_value(builder, finding->yes);
+    break;
+  case VALUE_NUMBER:
+    if (finding->number == floor(finding->number))
+      json_builder_add_int_value(builder, (gint64)finding->number);
+    else
+      json_builder_add_double_value(builder, finding->number);
+    break;
+  case VALUE_TEXT:
+    json_builder_add_string_value(builder, finding->text);
+    break;
+  case VALUE_NUMBERS:
+    add_numbers(builder, finding->numbers);
+    break;
+  case VALUE_CLUSTERS:
+    add_clusters(builder, doctor->host);
+    break;
+  }
+}
+
+/* Findings of a group follow one another. */
+static void add_findings(JsonBuilder *builder, const Doctor *doctor) {
+  const char *group = NULL;
+
+  for (unsigned i = 0; i < doctor->findings->len; i++) {
+    const Finding *finding = g_ptr_array_index(doctor->findings, i);
+    if (g_strcmp0(group, finding->group) != 0) {
+      if (group)
+        json_builder_end_object(builder);
+      group = finding->group;
+      json_builder_set_member_name(builder, group);
+      json_builder_begin_object(builder);
+    }
+    json_builder_set_member_name(builder, finding->key);
+    add_value(builder, doctor, finding);
+  }
+  if (group)
+    json_builder_end_object(builder);
+}
+
+static void add_advice(JsonBuilder *builder, const Doctor *doctor) {
+  json_builder_set_member_name(builder, "advice");
+  json_builder_begin_array(builder);
+  for (unsigned i = 0; i < doctor->advice->len; i++) {
+    const Advice *advice = g_ptr_array_index(doctor->advice, i);
+    json_builder_begin_object(builder);
+    add_text(builder, "key", advice->key);
+    add_text(builder, "text", advice->text);
+    json_builder_end_object(builder);
+  }
+  json_builder_end_array(builder);
+}
+
+void doctor_report_json(GString *out, const Doctor *doctor) {
+  g_autoptr(JsonBuilder) builder = json_builder_new();
+  g_autoptr(JsonGenerator) generator = json_generator_new();
+
+  json_builder_begin_object(builder);
+  json_builder_set_member_name(builder, "version");
+  json_builder_add_int_value(builder, FORMAT_VERSION);
+  add_text(builder, "eret", ERET_VERSION);
+  add_verdict(builder, doctor);
+  add_findings(builder, doctor);
+  add_advice(builder, doctor);
+  json_builder_end_object(builder);
+  g_autoptr(JsonNode) root = json_builder_get_root(builder);
+  json_generator_set_root(generator, root);
+  json_generator_set_pretty(generator, TRUE);
+  json_generator_to_gstring(generator, out);
+  g_string_append_c(out, '\n');
+}

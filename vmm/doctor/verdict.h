@@ -1,0 +1,80 @@
+/*
+ * What the facts mean: whether guests run here and, if not, why and what to do; what each fact means for guests; what is missing and could be had. Pure: the same facts
+ * give the same verdict. No lock.
+ *
+ * doctor.c       the whole, and what its parts ask of the facts
+ * verdict.c      the sentence on top, its cause and cure
+ * findings.c     the host's facts, a line each
+ * findings-kvm.c KVM's
+ * advice.c       what could be better
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "vmm/doctor/host-facts.h"
+#include "vmm/doctor/probe.h"
+
+typedef enum { VALUE_UNKNOWN, VALUE_BOOL, VALUE_NUMBER, VALUE_TEXT, VALUE_NUMBERS, VALUE_CLUSTERS } ValueKind;
+
+/* One fact, for people and for programs. */
+typedef struct {
+  const char *group, *key; /* JSON: object and member */
+  const char *label;
+  ValueKind kind;
+  bool yes;        /* VALUE_BOOL */
+  double number;   /* VALUE_NUMBER: bytes, bits or a count */
+  GArray *numbers; /* VALUE_NUMBERS: of uint64_t */
+  char *text;      /* as it is shown */
+  char *meaning;   /* for guests; NULL where it is plain */
+} Finding;
+
+typedef struct {
+  const char *key;
+  char *text;
+} Advice;
+
+typedef struct {
+  const HostFacts *host; /* must outlive it */
+  const KvmFacts *kvm;
+  bool guests;       /* they run here */
+  const char *cause; /* "ok", or one word for why not; docs/doctor.md lists them */
+  char *reason;      /* a sentence without its full stop */
+  char *cure;        /* whole sentences; NULL where nothing is to be cured */
+  GPtrArray *findings, *advice;
+} Doctor;
+
+/* Judges the facts. Never NULL. */
+Doctor *doctor_new(const HostFacts *host, const KvmFacts *kvm);
+void doctor_free(Doctor *doctor); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doctor, doctor_free)
+
+/* The finding, or NULL. */
+const Finding *doctor_find(const Doctor *doctor, const char *group, const char *key);
+bool doctor_advises(const Doctor *doctor, const char *key);
+
+/* The parts of doctor_new. */
+void doctor_judge(Doctor *doctor);
+void doctor_find_host(Doctor *doctor);
+void doctor_find_kvm(Doctor *doctor);
+void doctor_advise(Doctor *doctor);
+
+/* How KVM runs: "VHE", "VHE+NV2", "nVHE", "protected hVHE"; NULL: not known. Free with g_free. */
+char *doctor_kvm_mode(const Doctor *doctor);
+/* Whether KVM has been asked: on a VM and with all its answers. */
+bool doctor_kvm_answers(const Doctor *doctor);
+/* The interrupt controller that --gic auto takes: 3, 2, or 0 where there is none. */
+unsigned doctor_gic(const Doctor *doctor);
+unsigned doctor_max_cpus(const Doctor *doctor);
+/* The most memory that a guest of default devices can have in the address space that KVM offers, in bytes. */
+uint64_t doctor_max_memory(const Doctor *doctor);
+/* "54 GiB". Free with g_free. */
+char *doctor_size(uint64_t bytes);
+
+/* Adds a finding; its value is not known until one of doctor_is_... says so. MEANING may be NULL. */
+Finding *doctor_add(Doctor *doctor, const char *group, const char *key, const char *label, const char *meaning);
+void doctor_is_text(Finding *finding, const char *text); /* NULL: not known */
+void doctor_is_bool(Finding *finding, bool yes);
+void doctor_is_number(Finding *finding, double number, const char *text);
+void doctor_is_size(Finding *finding, uint64_t bytes); /* HOST_UNLIMITED is no number */
