@@ -135,10 +135,14 @@ void fdt_write_psci(FdtWriter *fdt, const char *method) {
   fdt_writer_end(fdt);
 }
 
+static uint32_t ppi_flags(unsigned gicv2_cpus) {
+  return FDT_IRQ_LEVEL_HIGH | ((1u << gicv2_cpus) - 1) << PPI_CPU_MASK_SHIFT;
+}
+
 void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer) {
   static const uint32_t ppis[] = {PPI_TIMER_SECURE, PPI_TIMER_PHYSICAL, PPI_TIMER_VIRTUAL, PPI_TIMER_HYP, PPI_TIMER_HYP_VIRTUAL};
   unsigned n = G_N_ELEMENTS(ppis) - (timer->el2 ? 0 : 1);
-  uint32_t flags = FDT_IRQ_LEVEL_HIGH | ((1u << timer->gicv2_cpus) - 1) << PPI_CPU_MASK_SHIFT;
+  uint32_t flags = ppi_flags(timer->gicv2_cpus);
   uint32_t cells[3 * G_N_ELEMENTS(ppis)];
 
   for (unsigned i = 0; i < n; i++) {
@@ -150,6 +154,15 @@ void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer) {
   fdt_writer_string(fdt, "compatible", "arm,armv8-timer");
   fdt_writer_cells(fdt, "interrupts", cells, 3 * n);
   fdt_writer_flag(fdt, "always-on");
+  fdt_writer_end(fdt);
+}
+
+void fdt_write_pmu(FdtWriter *fdt, uint32_t ppi, unsigned gicv2_cpus) {
+  const uint32_t cells[] = {FDT_IRQ_PPI, ppi, ppi_flags(gicv2_cpus)};
+
+  fdt_writer_begin(fdt, "pmu");
+  fdt_writer_string(fdt, "compatible", "arm,armv8-pmuv3");
+  fdt_writer_cells(fdt, "interrupts", cells, G_N_ELEMENTS(cells));
   fdt_writer_end(fdt);
 }
 

@@ -39,6 +39,9 @@ typedef struct {
 } FdtTimer;
 void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer);
 
+/* The PMUv3 of the CPUs, on PPI. GICV2_CPUS: as of the timer. */
+void fdt_write_pmu(FdtWriter *fdt, uint32_t ppi, unsigned gicv2_cpus);
+
 typedef struct {
   FdtRange distributor;
   FdtRange redistributors[2]; /* the second may have size 0 */

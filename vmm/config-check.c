@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "vmm/config-option.h"
+#include "vmm/cpu/features.h"
 #include "vmm/hypercall/plan.h"
 
 #define GICV2_CPUS_MAX 8 /* Arm IHI 0048, 1.1: a GICv2 has up to eight CPU interfaces */
@@ -89,15 +90,46 @@ static void check_disks(ConfigDraft *draft) {
   }
 }
 
+static void add_lines(ConfigDraft *draft, const char *where, const char *message) {
+  g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
+  for (unsigned i = 0; lines[i]; i++)
+    config_mistake(draft, where, "%s", lines[i]);
+}
+
+static void check_sve(ConfigDraft *draft, const CpuConfig *cpu, unsigned index) {
+  const char *where = config_where(draft, "cpu", (int)index);
+  g_autofree char *why = NULL;
+  CpuSveLengths lengths;
+  if (cpu->sve_lengths && !cpu_sve_parse(cpu->sve_lengths, &lengths, &why))
+    config_mistake(draft, where, "sve-vl: %s", why);
+  else if (cpu->sve_lengths && cpu->sve == CPU_OFF)
+    config_mistake(draft, where, "sve-vl has no meaning with sve=off");
+}
+
+/* Of several --cpu, the last one counts, as with options that are no list. */
+static void check_cpu(ConfigDraft *draft) {
+  Config *config = draft->config;
+  g_autoptr(GError) error = NULL;
+  if (config->cpu->len == 0)
+    g_ptr_array_add(config->cpu, g_new0(CpuConfig, 1));
+  for (unsigned i = 0; i < config->cpu->len; i++)
+    check_sve(draft, config->cpu->pdata[i], i);
+  if (config->cpu->len > 1)
+    g_ptr_array_remove_range(config->cpu, 0, config->cpu->len - 1);
+  if (!config->cpu_template)
+    return;
+  config->cpu_fields = cpu_template_load(config->cpu_template, &error);
+  if (!config->cpu_fields)
+    add_lines(draft, config_where(draft, "cpu-template", -1), error->message);
+}
+
 static void check_hypercalls(ConfigDraft *draft) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GArray) plan = hypercall_plan(draft->config, &error);
 
   if (plan)
     return;
-  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
-  for (unsigned i = 0; lines[i]; i++)
-    config_mistake(draft, NULL, "%s", lines[i]);
+  add_lines(draft, NULL, error->message);
 }
 
 void config_check(ConfigDraft *draft) {
@@ -105,6 +137,7 @@ void config_check(ConfigDraft *draft) {
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
   check_boot_files(draft);
+  check_cpu(draft);
   check_disks(draft);
   check_hypercalls(draft);
   if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX)

@@ -47,6 +47,31 @@ static const OptionElement disk_element = {
     .size = sizeof(DiskConfig),
 };
 
+static void cpu_config_free(void *opaque) {
+  CpuConfig *cpu = opaque;
+  g_free(cpu->sve_lengths);
+  g_free(cpu);
+}
+
+static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
+static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
+
+static const ConfigOption cpu_options[] = {
+    {.name = "model", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, model), .choices = cpu_models},
+    {.name = "sve", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, sve), .choices = cpu_choices, .argument = "on|off|auto"},
+    {.name = "sve-vl", .kind = OPTION_STRING, .offset = offsetof(CpuConfig, sve_lengths), .argument = "BITS[:BITS...]"},
+    {.name = "pauth", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pauth), .choices = cpu_choices, .argument = "on|off|auto"},
+    {.name = "pmu", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pmu), .choices = cpu_choices, .argument = "on|off|auto"},
+    {.name = "mte", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, mte), .choices = cpu_choices, .argument = "on|off|auto"},
+    {.name = NULL},
+};
+
+static const OptionElement cpu_element = {
+    .options = cpu_options,
+    .first_unnamed = true,
+    .size = sizeof(CpuConfig),
+};
+
 static void smccc_config_free(void *opaque) {
   SmcccConfig *smccc = opaque;
   g_free(smccc->rule);
@@ -126,6 +151,19 @@ const ConfigOption config_options[] = {
      .min = 1,
      .max = CPUS_MAX,
      .help = "Number of virtual CPUs, 1 to 512 or what the host allows (default: 1)."},
+    {.name = "cpu",
+     .kind = OPTION_LIST,
+     .offset = offsetof(Config, cpu),
+     .argument = "host[,FEATURE=on|off|auto]...",
+     .element = &cpu_element,
+     .help =
+         "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu (auto: on "
+         "where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},
+    {.name = "cpu-template",
+     .kind = OPTION_PATH,
+     .offset = offsetof(Config, cpu_template),
+     .argument = "FILE",
+     .help = "Take features away from the guest's ID registers, as a JSON file says; 'eret cpu' makes such files."},
     {.name = "memory",
      .kind = OPTION_SIZE,
      .offset = offsetof(Config, memory),
@@ -256,6 +294,7 @@ static Config *config_new(void) {
   config->append = g_strdup("");
   config->cpus = 1;
   config->memory = MEMORY_DEFAULT;
+  config->cpu = g_ptr_array_new_with_free_func(cpu_config_free);
   config->disks = g_ptr_array_new_with_free_func(disk_config_free);
   config->smccc = g_ptr_array_new_with_free_func(smccc_config_free);
   config->hypercalls = g_ptr_array_new_with_free_func(hypercall_config_free);
@@ -266,12 +305,19 @@ static Config *config_new(void) {
   return config;
 }
 
+const CpuConfig *config_cpu(const Config *config) {
+  return g_ptr_array_index(config->cpu, 0);
+}
+
 void config_free(Config *config) {
   if (!config)
     return;
   g_free(config->kernel);
   g_free(config->initrd);
   g_free(config->append);
+  g_ptr_array_unref(config->cpu);
+  g_free(config->cpu_template);
+  cpu_template_free(config->cpu_fields);
   g_ptr_array_unref(config->disks);
   g_ptr_array_unref(config->smccc);
   g_ptr_array_unref(config->hypercalls);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "vmm/boot/kernel.h"
+#include "vmm/cpu/template.h"
 
 /* CONSOLE_AUTO is what nobody chose; a checked Config has another. */
 typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
@@ -35,16 +36,30 @@ typedef struct {
   unsigned timeout; /* milliseconds a call; 0: the default */
 } HypercallConfig;
 
+/* Of a CPU feature. AUTO: on where the host has it and it is safe. */
+typedef enum { CPU_AUTO, CPU_ON, CPU_OFF } CpuChoice;
+typedef enum { CPU_HOST } CpuModel;
+
+/* --cpu: host[,FEATURE=CHOICE]... */
+typedef struct {
+  CpuModel model;
+  CpuChoice sve, pauth, pmu, mte;
+  char *sve_lengths; /* "128:256", or NULL: what the host has */
+} CpuConfig;
+
 #define CONFIG_STATS_STDERR "-"
 
 typedef struct {
   char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
   KernelFormat kernel_format;
-  char *initrd;     /* NULL: none */
-  char *append;     /* the kernel's command line; never NULL */
-  unsigned cpus;    /* at least 1 */
-  uint64_t memory;  /* bytes, a multiple of 2 MiB */
-  GPtrArray *disks; /* of DiskConfig */
+  char *initrd;            /* NULL: none */
+  char *append;            /* the kernel's command line; never NULL */
+  unsigned cpus;           /* at least 1 */
+  GPtrArray *cpu;          /* of CpuConfig: one, in a checked Config */
+  char *cpu_template;      /* NULL: none */
+  CpuTemplate *cpu_fields; /* what is in it */
+  uint64_t memory;         /* bytes, a multiple of 2 MiB */
+  GPtrArray *disks;        /* of DiskConfig */
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */
@@ -66,6 +81,9 @@ typedef struct {
 typedef enum { CONFIG_ERROR_INVALID } ConfigError;
 #define CONFIG_ERROR (config_error_quark())
 GQuark config_error_quark(void);
+
+/* The CPU of a checked Config. */
+const CpuConfig *config_cpu(const Config *config);
 
 void config_free(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)

@@ -58,6 +58,8 @@ enum {
   LAYOUT_SPI_VIRTIO_MMIO = 16, /* 16 .. 47 */
   LAYOUT_SPI_GICV2M = 48,      /* 48 .. 111 */
 };
+/* PPI number (INTID - 16): that of Arm's Base System Architecture (DEN 0094), table of PPIs, and QEMU's virt. */
+#define LAYOUT_PPI_PMU     7
 #define LAYOUT_GICV2M_SPIS 64
 #define LAYOUT_GIC_IRQS    256 /* interrupt IDs of the distributor: 0 .. 255, SPIs 0 .. 223 */
 

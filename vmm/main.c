@@ -17,6 +17,7 @@ static const struct {
     {"test", "run suites of such commands", cmd_test},
     {"trace", "show what a recording of 'run --record' says", cmd_trace},
     {"doctor", "say what this host can do, and what is missing", cmd_doctor},
+    {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu},
     {"help", "this text", cmd_help},
     {"version", "the version", cmd_version},
 };

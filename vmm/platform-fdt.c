@@ -61,6 +61,8 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   fdt_write_cpus(fdt, &cpus);
   fdt_write_psci(fdt, "hvc");
   fdt_write_timer(fdt, &timer);
+  if (platform->host->pmu)
+    fdt_write_pmu(fdt, LAYOUT_PPI_PMU, timer.gicv2_cpus);
   write_gic(fdt, board);
   if (board_has(board, BOARD_PL011) || board_has(board, BOARD_PL031) || board_has(board, BOARD_PL061))
     fdt_write_apb_clock(fdt);

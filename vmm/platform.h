@@ -30,6 +30,7 @@ struct PlatformHost {
   const VirtioConsolePortsOps *ports_ops; /* or NULL, called with ports_opaque */
   void *ports_opaque;
   const GuestMemory *memory;
+  bool pmu;       /* the CPUs have a PMUv3 */
   uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
   /* Answers calls by the doorbell page; OPAQUE is the host itself. */
   HypercallDoorbellCall hypercall;

@@ -39,6 +39,7 @@ gicv2|6.12|gic-version=2|cortex-a72|
 k61|6.1|gic-version=3|$fast|
 k73|7.3|gic-version=3|$fast|
 k73-nested|7.3|gic-version=3|$fast|kvm-arm.mode=nested
+k73-cpu|7.3|gic-version=3,mte=on|max,pauth-impdef=on,sme=off,lpa2=off,sve-max-vq=4|
 k73-16k|7.3-16k|gic-version=3|$fast|
 el1|6.12|gic-version=3,virtualization=off|$fast|
 k73-gicv2-nested|7.3|gic-version=2|$fast|kvm-arm.mode=nested

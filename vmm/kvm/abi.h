@@ -27,6 +27,20 @@ struct kvm_smccc_filter {
 };
 #endif
 
+/* Linux 6.7: include/uapi/linux/kvm.h, arch/arm64/include/uapi/asm/kvm.h; api.rst, 4.139. */
+#ifndef KVM_ARM_GET_REG_WRITABLE_MASKS
+#define KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES 230
+#define KVM_ARM_FEATURE_ID_RANGE              0
+#define KVM_ARM_FEATURE_ID_RANGE_SIZE         (3 * 8 * 8)
+
+struct reg_mask_range {
+  uint64_t addr; /* of KVM_ARM_FEATURE_ID_RANGE_SIZE masks of 64 bits */
+  uint32_t range;
+  uint32_t reserved[13];
+};
+#define KVM_ARM_GET_REG_WRITABLE_MASKS _IOR(KVMIO, 0xb6, struct reg_mask_range)
+#endif
+
 #ifndef KVM_HYPERCALL_EXIT_SMC
 #define KVM_HYPERCALL_EXIT_SMC (1U << 0)
 #endif

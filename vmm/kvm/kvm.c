@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmm/kvm/abi.h"
+#include "vmm/kvm/cpu.h"
 #include "vmm/kvm/smccc.h"
 #include "vmm/machine.h"
 
@@ -96,6 +97,7 @@ bool kvm_open(Kvm *kvm, GError **error) {
   }
   kvm->ipa_limit = (unsigned)check_extension(kvm->fd, KVM_CAP_ARM_VM_IPA_SIZE);
   kvm->max_cpus = MAX(1u, (unsigned)check_extension(kvm->fd, KVM_CAP_MAX_VCPUS));
+  cpu_probe(&kvm->cpu, kvm->fd);
   if (!probe_vm(kvm, error)) {
     kvm_close(kvm);
     return false;

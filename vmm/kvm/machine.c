@@ -17,6 +17,7 @@
 #include "vmm/clock-host.h"
 #include "vmm/console-watch.h"
 #include "vmm/control.h"
+#include "vmm/kvm/cpu.h"
 #include "vmm/kvm/gic.h"
 #include "vmm/kvm/irq.h"
 #include "vmm/kvm/kvm.h"
@@ -36,6 +37,7 @@ struct Machine {
   const MachineClient *client; /* never NULL */
   Kvm kvm;
   GicVersion gic_version;
+  CpuFeatures cpu;
   Board *board;
   BootFiles files;
   GuestRam ram;
@@ -99,6 +101,7 @@ static bool create_vcpus(Machine *machine, GError **error) {
   for (unsigned i = 0; i < n; i++) {
     if (!vcpu_create(&machine->vcpus[i], i, machine->kvm.fd, machine->vm_fd, error))
       return false;
+    machine->vcpus[i].features = &machine->cpu;
     machine->vcpus[i].bus = machine->platform->bus;
     machine->vcpus[i].hypercalls = machine->calls.hypercalls;
     machine->vcpus[i].psci = machine->calls.psci;
@@ -108,6 +111,8 @@ static bool create_vcpus(Machine *machine, GError **error) {
   for (unsigned i = 0; i < n; i++)
     if (!vcpu_init(&machine->vcpus[i], error))
       return false;
+  if (!cpu_configure(machine->vcpus, n, machine->vm_fd, &machine->cpu, machine->config->cpu_fields, error))
+    return false;
   machine_trace_begin_boot(&machine->trace, machine->vcpus, n, machine->vm_fd);
   return check_page_size(machine, error);
 }
@@ -138,8 +143,10 @@ static bool begin_hypercalls(Machine *machine, GError **error) {
 
 static bool create_objects(Machine *machine, GError **error) {
   machine->vm_fd = kvm_create_vm(&machine->kvm, machine->board->ipa_bits, error);
-  return machine->vm_fd >= 0 && kvm_map_memory(machine->vm_fd, &machine->memory, error) && begin_hypercalls(machine, error) &&
-         create_vcpus(machine, error) && gic_create(&machine->gic, machine->vm_fd, machine->board, error) &&
+  return machine->vm_fd >= 0 && cpu_prepare_vm(machine->vm_fd, &machine->cpu, error) &&
+         kvm_map_memory(machine->vm_fd, &machine->memory, error) && begin_hypercalls(machine, error) && create_vcpus(machine, error) &&
+         gic_create(&machine->gic, machine->vm_fd, machine->board, error) &&
+         (!machine->cpu.pmu || cpu_start_pmu(machine->vcpus, machine->board->cpus, error)) &&
          irq_connect(machine->irq, machine->vm_fd, error);
 }
 
@@ -349,7 +356,8 @@ static bool plan(Machine *machine, GError **error) {
   const Config *config = machine->config;
 
   if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !kvm_open(&machine->kvm, error) ||
-      !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error))
+      !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
+      !cpu_features_decide(config_cpu(config), config->cpu_fields, &machine->kvm.cpu, &machine->cpu, error))
     return false;
   if (config->cpus > machine->kvm.max_cpus) {
     g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "%u CPUs are too many: KVM on this host gives a guest at most %u", config->cpus,
@@ -386,6 +394,7 @@ static bool assemble(Machine *machine, GError **error) {
       .ports_ops = machine->client->ports_ops,
       .ports_opaque = machine->client->opaque,
       .memory = &machine->memory,
+      .pmu = machine->cpu.pmu,
       .hypercall = doorbell_call,
       .hypercall_info =
           {

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/kvm/cpu.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/regs.h"
 
@@ -67,7 +68,7 @@ bool vcpu_init(Vcpu *vcpu, GError **error) {
     kvm_set_error(error, "KVM names no CPU it can give to guests here (KVM_ARM_PREFERRED_TARGET)");
     return false;
   }
-  init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2;
+  init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | cpu_init_bits(vcpu->features);
   if (vcpu->index > 0 && !vcpu->psci) /* else the thread waits before it runs the vCPU at all */
     init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
   if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) == 0)

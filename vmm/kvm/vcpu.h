@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "devices/bus.h"
+#include "vmm/cpu/features.h"
 #include "vmm/hypercall/psci.h"
 #include "vmm/kvm/abi.h"
 #include "vmm/trace/timeline.h"
@@ -29,6 +30,7 @@ struct Vcpu {
   struct kvm_run *run;
   size_t run_size;
   int vm_fd;
+  const CpuFeatures *features;
   Bus *bus;
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */

@@ -14,6 +14,8 @@ const SuiteKeyRule suite_key_rules[] = {
     {"busybox", KEY_FILE_OPTION, NULL, 0},
     {"append", KEY_OPTION, NULL, 0},
     {"cpus", KEY_OPTION, NULL, 0},
+    {"cpu", KEY_OPTION, NULL, 0},
+    {"cpu-template", KEY_FILE_OPTION, NULL, 0},
     {"memory", KEY_OPTION, NULL, 0},
     {"disks", KEY_DISKS, "disk", 0},
     {"console", KEY_OPTION, NULL, 0},

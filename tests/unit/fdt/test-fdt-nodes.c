@@ -222,6 +222,18 @@ static void test_timer(void) {
   }
 }
 
+static void test_pmu(void) {
+  static const unsigned gicv2_cpus[] = {0, 1, 8}, flags[] = {4, 0x104, 0xff04};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++) {
+    g_autoptr(FdtWriter) fdt = fdt_writer_new();
+    fdt_write_pmu(fdt, 7, gicv2_cpus[i]);
+    g_autoptr(GBytes) tree = finish(fdt);
+    fake_assert_string(tree, "/pmu", "compatible", "arm,armv8-pmuv3");
+    fake_assert_cells(tree, "/pmu", "interrupts", 1, 7, flags[i]);
+  }
+}
+
 static const FdtGicV3 full_gicv3 = {
     .distributor = {0x8000000, 0x10000},
     .redistributors = {{0x80a0000, 0xf60000}, {UINT64_C(0x4000000000), 0x4000000}},
@@ -372,6 +384,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/fdt-nodes/memory", test_memory);
   g_test_add_func("/fdt-nodes/psci", test_psci);
   g_test_add_func("/fdt-nodes/timer", test_timer);
+  g_test_add_func("/fdt-nodes/pmu", test_pmu);
   g_test_add_func("/fdt-nodes/gicv3", test_gicv3);
   g_test_add_func("/fdt-nodes/gicv3-bare", test_gicv3_bare);
   g_test_add_func("/fdt-nodes/gicv2", test_gicv2);

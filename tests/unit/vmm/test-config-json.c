@@ -44,6 +44,18 @@ static const DiskConfig *disk(const Config *config, guint index) {
   return config->disks->pdata[index];
 }
 
+static void test_cpu(void) {
+  g_autoptr(Config) config = accept(
+      "vm.json",
+      "{ \"dry-run\": true, \"cpu\": { \"model\": \"host\", \"pmu\": \"off\", \"sve-vl\": \"256\" }, \"cpu-template\": \"t.json\" }", NULL);
+  g_assert_cmpint(config_cpu(config)->pmu, ==, CPU_OFF);
+  g_assert_cmpstr(config_cpu(config)->sve_lengths, ==, "256");
+  g_assert_cmpint(cpu_template_get(config->cpu_fields, "ID_AA64ISAR0_EL1", "Atomic"), ==, 0);
+  g_autoptr(Config) text = accept("vm.json", "{ \"dry-run\": true, \"cpu\": \"host,pmu=off\" }", "--cpu host,mte=on");
+  g_assert_cmpint(config_cpu(text)->pmu, ==, CPU_AUTO);
+  g_assert_cmpint(config_cpu(text)->mte, ==, CPU_ON);
+}
+
 static void test_every_key(void) {
   g_autoptr(Config) config =
       accept("vm.json",
@@ -142,7 +154,7 @@ static void test_two_files(void) {
 }
 
 static void test_keys(void) {
-  refuse("{\n\"cpu\": 2 }", "--dry-run", "vm.json:2: cpu: unknown key; did you mean cpus?");
+  refuse("{\n\"cups\": 2 }", "--dry-run", "vm.json:2: cups: unknown key; did you mean cpus?");
   refuse("{\n\n\"Kernel\": 2 }", "--dry-run", "vm.json:3: Kernel: unknown key; did you mean kernel?");
   refuse("{ \"disks\": [] }", "--dry-run", "vm.json:1: disks: unknown key; did you mean disk?");
   refuse("{ \"no_reboot\": true }", "--dry-run", "vm.json:1: no_reboot: unknown key; did you mean no-reboot?");
@@ -203,7 +215,7 @@ static void test_values(void) {
 /* Each with the line it is in, flags and their combination included. */
 static void test_many_mistakes(void) {
   refuse("{\n"
-         "  \"cpu\": 3,\n"
+         "  \"cups\": 3,\n"
          "  \"disk\": [\n"
          "    \"a.img\",\n"
          "    { \"file\": \"b.img\",\n"
@@ -215,7 +227,7 @@ static void test_many_mistakes(void) {
          "  \"initrd\": \"missing\"\n"
          "}",
          "--gic 4 --cpus=0",
-         "vm.json:2: cpu: unknown key; did you mean cpus?\n"
+         "vm.json:2: cups: unknown key; did you mean cpus?\n"
          "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, serial)\n"
          "vm.json:7: disk[2]: wants a string or an object, not a number\n"
          "vm.json:9: memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?\n"
@@ -311,11 +323,14 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/values", test_values);
   g_test_add_func("/config-json/many-mistakes", test_many_mistakes);
   g_test_add_func("/config-json/broken", test_broken);
+  g_assert_true(g_file_set_contents("t.json", "{\"registers\": {\"ID_AA64ISAR0_EL1\": {\"Atomic\": 0}}}", -1, NULL));
+  g_test_add_func("/config-json/cpu", test_cpu);
   g_test_add_func("/config-json/unreadable", test_unreadable);
   g_test_add_func("/config-json/random", test_random);
   int result = g_test_run();
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     g_remove(files[i]);
+  g_remove("t.json");
   g_remove("vm.json");
   g_remove("dir/vm.json");
   g_rmdir("dir");

@@ -146,9 +146,32 @@ static void test_help(void) {
   }
 }
 
+static void test_cpu(void) {
+  g_autoptr(Config) plain = parse("--dry-run", NULL);
+  g_assert_cmpint(config_cpu(plain)->pmu, ==, CPU_AUTO);
+  g_assert_null(config_cpu(plain)->sve_lengths);
+  g_assert_null(plain->cpu_fields);
+  g_autoptr(Config) config = parse("--dry-run", "--cpu", "host,pmu=off,sve=on,sve-vl=128:256,mte=auto", NULL);
+  g_assert_cmpint(config_cpu(config)->pmu, ==, CPU_OFF);
+  g_assert_cmpint(config_cpu(config)->sve, ==, CPU_ON);
+  g_assert_cmpint(config_cpu(config)->pauth, ==, CPU_AUTO);
+  g_assert_cmpint(config_cpu(config)->mte, ==, CPU_AUTO);
+  g_assert_cmpstr(config_cpu(config)->sve_lengths, ==, "128:256");
+  g_autoptr(Config) last = parse("--dry-run", "--cpu", "host,pmu=off", "--cpu=host,mte=on", NULL);
+  g_assert_cmpint(config_cpu(last)->pmu, ==, CPU_AUTO);
+  g_assert_cmpint(config_cpu(last)->mte, ==, CPU_ON);
+  refuse("--cpu cortex: 'cortex' is none of host", "--dry-run", "--cpu", "cortex", NULL);
+  refuse("--cpu host,pmu,sve=yes: pmu: needs a value: pmu=on|off|auto\n--cpu host,pmu,sve=yes: sve: 'yes' is none of auto, on, off",
+         "--dry-run", "--cpu", "host,pmu,sve=yes", NULL);
+  refuse("--cpu host,sve-vl=100: sve-vl: '100' is no vector length: a multiple of 128 from 128 to 2048 bits, several separated by colons",
+         "--dry-run", "--cpu", "host,sve-vl=100", NULL);
+  refuse("--cpu host,sve=off,sve-vl=128: sve-vl has no meaning with sve=off", "--dry-run", "--cpu", "host,sve=off,sve-vl=128", NULL);
+  refuse("--cpu-template: cannot read 'missing.json': No such file or directory", "--dry-run", "--cpu-template", "missing.json", NULL);
+}
+
 static void test_unknown(void) {
-  refuse("unknown option --cpu; did you mean --cpus?", "--dry-run", "--cpu", "2", NULL);
-  refuse("unknown option --cpu; did you mean --cpus?", "--dry-run", "--cpu=2", NULL);
+  refuse("unknown option --cups; did you mean --cpus?", "--dry-run", "--cups", "2", NULL);
+  refuse("unknown option --cups; did you mean --cpus?", "--dry-run", "--cups=2", NULL);
   refuse("unknown option --kernal; did you mean --kernel?", "--dry-run", "--kernal", "Image", NULL);
   refuse("unknown option --gci; did you mean --gic?", "--dry-run", "--gci", "3", NULL);
   refuse("unknown option --mem; did you mean --memory?", "--dry-run", "--mem", "1G", NULL);
@@ -366,7 +389,7 @@ static void test_combinations(void) {
 }
 
 static void test_many_mistakes(void) {
-  refuse("unknown option --cpu; did you mean --cpus?\n"
+  refuse("unknown option --cups; did you mean --cpus?\n"
          "unexpected argument 'Image'; did you mean --kernel Image?\n"
          "--rng: takes no value: it is --rng or left out\n"
          "--grace: needs a value\n"
@@ -374,7 +397,7 @@ static void test_many_mistakes(void) {
          "--memory: '33M' is not a multiple of 2M, as 32M and 34M are\n"
          "--kernel: cannot open 'missing': No such file or directory\n"
          "--disk nowhere: cannot open 'nowhere': No such file or directory",
-         "--cpu", "2", "--kernel=missing", "Image", "--rng=3", "--gic", "4", "--memory", "33M", "--disk", "nowhere", "--grace", NULL);
+         "--cups", "2", "--kernel=missing", "Image", "--rng=3", "--gic", "4", "--memory", "33M", "--disk", "nowhere", "--grace", NULL);
 }
 
 static void test_nearest(void) {
@@ -466,6 +489,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/files", test_files);
   g_test_add_func("/config/permissions", test_permissions);
   g_test_add_func("/config/combinations", test_combinations);
+  g_test_add_func("/config/cpu", test_cpu);
   g_test_add_func("/config/many-mistakes", test_many_mistakes);
   g_test_add_func("/config/nearest", test_nearest);
   g_test_add_func("/config/random", test_random);

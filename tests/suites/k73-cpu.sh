@@ -1,0 +1,4 @@
+#!/bin/sh
+# A host whose CPU has more: scalable vectors, pointer authentication, memory tagging.
+cd "$(dirname "$0")/../.." || exit
+exec tests/host/run-tests.sh k73-cpu tests/boot/cpu.sh

@@ -1,0 +1,21 @@
+/*
+ * The guest's CPUs as they were decided on (vmm/cpu/), brought into KVM. The steps have an order: cpu_prepare_vm before vCPUs are created; the vCPUs' features
+ * with KVM_ARM_VCPU_INIT (vcpu.c); cpu_configure behind it; cpu_start_pmu once the GIC is up. Main thread, before any vCPU runs.
+ */
+#pragma once
+
+#include "vmm/cpu/features.h"
+#include "vmm/kvm/vcpu.h"
+
+/* What KVM gives guests here. */
+void cpu_probe(CpuHost *host, int kvm_fd);
+
+bool cpu_prepare_vm(int vm_fd, const CpuFeatures *features, GError **error);
+/* The bits of KVM_ARM_VCPU_INIT. */
+uint32_t cpu_init_bits(const CpuFeatures *features);
+/* Vector lengths, KVM_ARM_VCPU_FINALIZE, ID registers. TEMPLATE may be NULL. All vCPUs are initialised, none has been configured. */
+bool cpu_configure(const Vcpu *vcpus, unsigned n, int vm_fd, const CpuFeatures *features, const CpuTemplate *template, GError **error);
+bool cpu_start_pmu(const Vcpu *vcpus, unsigned n, GError **error);
+
+/* The ID registers of a vCPU, field by field. */
+void cpu_read_registers(int vcpu_fd, CpuRegister registers[ID_FIELDS]);

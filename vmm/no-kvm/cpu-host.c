@@ -1,0 +1,9 @@
+/* The host's CPU where there is no KVM to show it to guests. */
+#include "vmm/cpu/host.h"
+
+#include "vmm/machine.h"
+
+CpuTemplate *cpu_host_read(const Config *config, GError **error) {
+  machine_can_run(error);
+  return NULL;
+}
