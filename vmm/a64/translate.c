@@ -1,0 +1,108 @@
+/* D8.2: which table base and how many levels; D8.3: descriptors. */
+#include "vmm/a64/translate.h"
+
+#define BIT(n) (UINT64_C(1) << (n))
+
+#define DESCRIPTOR_VALID BIT(0)
+#define DESCRIPTOR_TABLE BIT(1) /* at the last level: a page */
+#define LAST_LEVEL       3
+
+/* TCR_EL1, D24.2.193. */
+enum {
+  TCR_T0SZ = 0,
+  TCR_EPD0 = 7,
+  TCR_TG0 = 14,
+  TCR_T1SZ = 16,
+  TCR_EPD1 = 23,
+  TCR_TG1 = 30,
+  TCR_IPS = 32,
+  TCR_TBI0 = 37,
+  TCR_TBI1 = 38,
+  TCR_DS = 59
+};
+#define TCR_IPS_52_BITS 6
+
+static uint64_t field(uint64_t value, unsigned low, unsigned width) {
+  return value >> low & (BIT(width) - 1);
+}
+
+/* What TCR_EL1 says of one half of the address space. */
+typedef struct {
+  unsigned page_shift;
+  unsigned input_bits;
+  bool disabled, ignores_top_byte;
+  bool large_64k, large; /* output addresses of 52 bits: with 64 KiB pages, or with the others (TCR_EL1.DS) */
+} Half;
+
+static Half half_of(uint64_t tcr, bool upper) {
+  static const unsigned lower_shifts[] = {12, 16, 14, 0}, upper_shifts[] = {0, 14, 12, 16};
+  Half half = {
+      .page_shift = upper ? upper_shifts[field(tcr, TCR_TG1, 2)] : lower_shifts[field(tcr, TCR_TG0, 2)],
+      .input_bits = 64 - (unsigned)field(tcr, upper ? TCR_T1SZ : TCR_T0SZ, 6),
+      .disabled = field(tcr, upper ? TCR_EPD1 : TCR_EPD0, 1),
+      .ignores_top_byte = field(tcr, upper ? TCR_TBI1 : TCR_TBI0, 1),
+  };
+
+  half.large_64k = half.page_shift == 16 && field(tcr, TCR_IPS, 3) == TCR_IPS_52_BITS;
+  half.large = half.page_shift != 16 && field(tcr, TCR_DS, 1);
+  return half;
+}
+
+/* Whether the bits above the input address are all those of the half. */
+static bool is_canonical(const Half *half, uint64_t virtual, bool upper) {
+  unsigned top = half->ignores_top_byte ? 56 : 64;
+
+  if (half->input_bits >= top)
+    return true;
+  uint64_t above = field(virtual, half->input_bits, top - half->input_bits);
+  return above == (upper ? BIT(top - half->input_bits) - 1 : 0);
+}
+
+static uint64_t output_address(const Half *half, uint64_t descriptor, unsigned shift) {
+  uint64_t address = descriptor & (BIT(half->large ? 50 : 48) - 1) & ~(BIT(half->page_shift) - 1);
+
+  if (half->large_64k)
+    address |= field(descriptor, 12, 4) << 48;
+  else if (half->large)
+    address |= field(descriptor, 8, 2) << 50;
+  return address & ~(BIT(shift) - 1);
+}
+
+static uint64_t table_base(const Half *half, uint64_t ttbr, unsigned index_bits) {
+  uint64_t base = ttbr & (BIT(48) - 1) & ~(BIT(index_bits + 3) - 1);
+
+  if (half->large_64k || half->large)
+    base = (base & ~(uint64_t)0x3f) | field(ttbr, 2, 4) << 48;
+  return base;
+}
+
+bool a64_translate(const A64Stage1 *stage1, uint64_t virtual, A64ReadDescriptor read, void *opaque, uint64_t *physical) {
+  bool upper = field(virtual, 55, 1);
+  Half half = half_of(stage1->tcr, upper);
+  unsigned stride = half.page_shift - 3;
+
+  if (!stage1->enabled) {
+    *physical = virtual & (BIT(52) - 1);
+    return true;
+  }
+  if (half.page_shift == 0 || half.disabled || half.input_bits <= half.page_shift || half.input_bits > 52 ||
+      !is_canonical(&half, virtual, upper))
+    return false;
+  unsigned levels = (half.input_bits - half.page_shift + stride - 1) / stride;
+  unsigned index_bits = half.input_bits - half.page_shift - stride * (levels - 1);
+  uint64_t table = table_base(&half, stage1->ttbr[upper], index_bits);
+  for (int level = LAST_LEVEL + 1 - (int)levels; level <= LAST_LEVEL; level++, index_bits = stride) {
+    unsigned shift = half.page_shift + stride * (unsigned)(LAST_LEVEL - level);
+    uint64_t descriptor;
+    if (!read(opaque, table + field(virtual, shift, index_bits) * 8, &descriptor) || !(descriptor & DESCRIPTOR_VALID))
+      return false;
+    if (level == LAST_LEVEL ? !(descriptor & DESCRIPTOR_TABLE) : 0)
+      return false;
+    if (level == LAST_LEVEL || !(descriptor & DESCRIPTOR_TABLE)) {
+      *physical = output_address(&half, descriptor, shift) | field(virtual, 0, shift);
+      return true;
+    }
+    table = output_address(&half, descriptor, half.page_shift);
+  }
+  return false;
+}

@@ -1,0 +1,21 @@
+/*
+ * Stage 1 of address translation, in software: where the guest's tables say that a virtual address lies. Arm ARM (DDI 0487), D8. All granules, 48 and 52 bits. Permissions are not looked at: the
+ * hardware has done so before the access came to us. The tables are the guest's: a walk is bounded by the levels there are. Pure, no lock.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The registers of the EL1&0 regime. */
+typedef struct {
+  bool enabled; /* SCTLR_EL1.M */
+  uint64_t tcr;
+  uint64_t ttbr[2];
+} A64Stage1;
+
+/* Reads a descriptor of 8 bytes; false: it does not lie in RAM. */
+typedef bool (*A64ReadDescriptor)(void *opaque, uint64_t physical, uint64_t *value);
+
+/* False: nothing is mapped there. */
+bool a64_translate(const A64Stage1 *stage1, uint64_t virtual, A64ReadDescriptor read, void *opaque, uint64_t *physical);
