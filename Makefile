@@ -84,6 +84,7 @@ Q := $(if $(V),,@)
 PREFIX ?= /usr/local
 KERNEL ?= 6.12
 # `prove` runs these on its own; each prints TAP.
+HOST_TESTS := $(sort $(wildcard tests/hosts/*.sh))
 SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh))
 FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 # Bare-metal guests: build/guests.
@@ -92,7 +93,7 @@ include guest-images/bare/build.mk
 # A source of each build, for clang-tidy.
 TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES)
 
-.PHONY: all run check units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
+.PHONY: all run check check-hosts units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
 
 # The first line of defence of every target: compilers and libraries are there. Silent and instant when they are.
 packages-build packages-run packages-check: packages-%:
@@ -111,6 +112,10 @@ run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM6
 check: packages-check ## all tests: native, and guests on real KVM
 	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units guests
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
+
+check-hosts: packages-check ## guests on every kind of host that can be emulated
+	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret guests
+	@tests/check.sh $(HOST_TESTS)
 
 units: $(UNIT_TESTS)
 

@@ -72,7 +72,7 @@ struct eret_door {
  *
  * Each access is one plain LDR or STR, which a compiler does not promise: it may join two accesses to an LDP, or step a pointer in the
  * same instruction. For those the CPU gives EL2 no syndrome of the access (ESR_EL2.ISV is 0: Arm ARM, "ISS encoding for an exception
- * from a Data Abort"), and no hypervisor can carry them out. Hence the assembly; on other processors, where the header is
+ * from a Data Abort"), and few hypervisors carry them out. Hence the assembly; on other processors, where the header is
  * tested, plain C does.
  */
 static inline uint32_t eret_page_read32(volatile void *page, unsigned offset) {

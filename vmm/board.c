@@ -94,6 +94,8 @@ static bool place_devices(Board *board, GError **error) {
   }
   if (config->defaults)
     add_mapped(board, BOARD_HYPERCALL_DOORBELL, "hypercall", &LAYOUT.hypercall_doorbell, DEVICE_NO_SPI);
+  if (config->scratch)
+    add_mapped(board, BOARD_SCRATCH, "scratch", &LAYOUT.scratch, DEVICE_NO_SPI);
   if (pci && board->gic == GIC_V2)
     add_mapped(board, BOARD_GICV2M, "gicv2m", &LAYOUT.gicv2m, DEVICE_NO_SPI);
   if (pci)
@@ -143,6 +145,18 @@ static void place_high(Board *board) {
   board->ipa_bits = MAX(32, 64 - (unsigned)__builtin_clzll(board->end - 1));
 }
 
+static bool choose_ipa_bits(Board *board, GError **error) {
+  unsigned wanted = board->config->ipa_bits;
+
+  if (wanted && wanted < board->ipa_bits) {
+    g_set_error(error, BOARD_ERROR, BOARD_ERROR_TOO_MANY, "--ipa-bits %u: this machine needs %u bits of guest physical address", wanted,
+                board->ipa_bits);
+    return false;
+  }
+  board->ipa_bits = wanted ? wanted : board->ipa_bits;
+  return true;
+}
+
 /* A virtio console is not found through stdout-path: Linux must be told, unless the user names consoles. */
 static char *make_bootargs(const Config *config) {
   if (config->console != CONSOLE_VIRTIO || strstr(config->append, "console="))
@@ -162,6 +176,8 @@ Board *board_new(const Config *config, GicVersion gic, GError **error) {
   if (!place_cpus(board, error) || !place_devices(board, error))
     return NULL;
   place_high(board);
+  if (!choose_ipa_bits(board, error))
+    return NULL;
   return g_steal_pointer(&board);
 }
 
@@ -187,6 +203,8 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
                            board->gic == GIC_V3 ? "ITS" : "GICv2m");
   else if (device->kind == BOARD_HYPERCALL_DOORBELL)
     note = g_strdup("doorbell page");
+  else if (device->kind == BOARD_SCRATCH)
+    note = g_strdup("holds what is written");
   else if (device->slot.spi == DEVICE_NO_SPI)
     note = g_strdup_printf("MSI to SPI %u-%u", LAYOUT_SPI_GICV2M, LAYOUT_SPI_GICV2M + LAYOUT_GICV2M_SPIS - 1);
   else
@@ -213,7 +231,7 @@ static void print_gic(GString *text, const Board *board) {
 char *board_print(const Board *board) {
   GString *text = g_string_new(NULL);
 
-  g_string_append_printf(text, "CPUs      %u, PSCI by HVC\n", board->cpus);
+  g_string_append_printf(text, "CPUs      %u, PSCI by %s\n", board->cpus, config_cpu(board->config)->el2 == CPU_ON ? "SMC" : "HVC");
   g_string_append_printf(text, "memory    %" G_GUINT64_FORMAT " MiB\n", board->ram.size / MIB);
   g_string_append_printf(text, "addresses %u bits\n", board->ipa_bits);
   g_string_append_printf(text, "bootargs  %s\n", *board->bootargs ? board->bootargs : "(none)");

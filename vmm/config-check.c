@@ -11,6 +11,7 @@
 #include "vmm/config-option.h"
 #include "vmm/cpu/features.h"
 #include "vmm/hypercall/plan.h"
+#include "vmm/pin.h"
 
 #define GICV2_CPUS_MAX 8 /* Arm IHI 0048, 1.1: a GICv2 has up to eight CPU interfaces */
 
@@ -106,6 +107,18 @@ static void check_sve(ConfigDraft *draft, const CpuConfig *cpu, unsigned index) 
     config_mistake(draft, where, "sve-vl has no meaning with sve=off");
 }
 
+/* EL2 by whichever of its two names. */
+static void check_nested(ConfigDraft *draft, CpuConfig *cpu) {
+  Config *config = draft->config;
+
+  if (config->nested && cpu->el2 == CPU_OFF)
+    config_mistake(draft, config_where(draft, "nested", -1), "contradicts --cpu host,el2=off");
+  else if (config->nested)
+    cpu->el2 = CPU_ON;
+  if (cpu->el2 == CPU_ON && config->gic == GIC_V2)
+    config_mistake(draft, config_where(draft, "gic", -1), "a guest with EL2 needs GIC version 3");
+}
+
 /* Of several --cpu, the last one counts, as with options that are no list. */
 static void check_cpu(ConfigDraft *draft) {
   Config *config = draft->config;
@@ -116,6 +129,7 @@ static void check_cpu(ConfigDraft *draft) {
     check_sve(draft, config->cpu->pdata[i], i);
   if (config->cpu->len > 1)
     g_ptr_array_remove_range(config->cpu, 0, config->cpu->len - 1);
+  check_nested(draft, config->cpu->pdata[0]);
   if (!config->cpu_template)
     return;
   config->cpu_fields = cpu_template_load(config->cpu_template, &error);
@@ -132,6 +146,13 @@ static void check_hypercalls(ConfigDraft *draft) {
   add_lines(draft, NULL, error->message);
 }
 
+static void check_pin(ConfigDraft *draft) {
+  g_autoptr(GError) error = NULL;
+
+  if (draft->config->pin && !pin_is_valid(draft->config->pin, &error))
+    config_mistake(draft, NULL, "%s", error->message);
+}
+
 void config_check(ConfigDraft *draft) {
   Config *config = draft->config;
   if (config->console == CONSOLE_AUTO)
@@ -140,6 +161,7 @@ void config_check(ConfigDraft *draft) {
   check_cpu(draft);
   check_disks(draft);
   check_hypercalls(draft);
+  check_pin(draft);
   if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX)
     config_mistake(draft, config_where(draft, "cpus", -1), "%u CPUs need GIC version 3: version 2 serves at most %d", config->cpus,
                    GICV2_CPUS_MAX);

@@ -63,6 +63,7 @@ static const ConfigOption cpu_options[] = {
     {.name = "pauth", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pauth), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = "pmu", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pmu), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = "mte", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, mte), .choices = cpu_choices, .argument = "on|off|auto"},
+    {.name = "el2", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, el2), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = NULL},
 };
 
@@ -202,6 +203,26 @@ const ConfigOption config_options[] = {
      .choices = transports,
      .help = "How the guest reaches virtio devices (default: pci)."},
     {.name = "rng", .kind = OPTION_BOOLEAN, .offset = offsetof(Config, rng), .help = "Add a virtio source of random numbers."},
+    {.name = "nested",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(Config, nested),
+     .help = "Give the guest EL2, so that it can run guests of its own."},
+    {.name = "ipa-bits",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(Config, ipa_bits),
+     .argument = "N",
+     .min = 32,
+     .max = 52,
+     .help = "Bits of guest physical address (default: as few as the machine needs)."},
+    {.name = "pin",
+     .kind = OPTION_STRING,
+     .offset = offsetof(Config, pin),
+     .argument = "auto|LIST",
+     .help = "Host CPUs to run on: auto keeps to one kind where there are big and little ones, 0-3,8 gives each vCPU one (default: any)."},
+    {.name = "scratch",
+     .kind = OPTION_BOOLEAN,
+     .offset = offsetof(Config, scratch),
+     .help = "Add a page of registers that hold what is written to them, for measuring and trying out accesses to devices."},
 
     {.name = "psci",
      .kind = OPTION_CHOICE,
@@ -315,6 +336,7 @@ void config_free(Config *config) {
   g_free(config->kernel);
   g_free(config->initrd);
   g_free(config->append);
+  g_free(config->pin);
   g_ptr_array_unref(config->cpu);
   g_free(config->cpu_template);
   cpu_template_free(config->cpu_fields);

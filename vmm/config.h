@@ -43,7 +43,7 @@ typedef enum { CPU_HOST } CpuModel;
 /* --cpu: host[,FEATURE=CHOICE]... */
 typedef struct {
   CpuModel model;
-  CpuChoice sve, pauth, pmu, mte;
+  CpuChoice sve, pauth, pmu, mte, el2;
   char *sve_lengths; /* "128:256", or NULL: what the host has */
 } CpuConfig;
 
@@ -64,6 +64,10 @@ typedef struct {
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */
   bool rng;
+  bool scratch;
+  bool nested;       /* the same as --cpu host,el2=on */
+  char *pin;         /* NULL: vCPUs run on any CPU */
+  unsigned ipa_bits; /* 0: as few as the board needs */
   GicVersion gic;
   PsciChoice psci;       /* who answers PSCI calls */
   GPtrArray *smccc;      /* of SmcccConfig */

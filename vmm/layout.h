@@ -18,7 +18,7 @@ typedef struct {
 
 static const struct {
   AddressRange flash, gic_distributor, gic_cpu_interface, gicv2m, gic_its, gic_redistributor;
-  AddressRange pl011, pl031, pl061, hypercall_doorbell, virtio_mmio, pci_window32, pci_ecam;
+  AddressRange pl011, pl031, pl061, hypercall_doorbell, scratch, steal_time, virtio_mmio, pci_window32, pci_ecam;
   uint64_t ram_base;
 } LAYOUT = {
     .flash = {0x00000000, 0x08000000},
@@ -31,6 +31,8 @@ static const struct {
     .pl031 = {0x09010000, 0x00001000},
     .pl061 = {0x09030000, 0x00001000},
     .hypercall_doorbell = {0x09100000, 0x00010000},
+    .scratch = {0x09200000, 0x00001000},
+    .steal_time = {0x09300000, 0x00010000},  /* memory, but not the guest's to use */
     .virtio_mmio = {0x0a000000, 0x00004000}, /* 32 devices of 0x200 bytes */
     .pci_window32 = {0x10000000, 0x2eff0000},
     .pci_ecam = {0x3f000000, 0x00100000},
@@ -59,8 +61,9 @@ enum {
   LAYOUT_SPI_GICV2M = 48,      /* 48 .. 111 */
 };
 /* PPI number (INTID - 16): that of Arm's Base System Architecture (DEN 0094), table of PPIs, and QEMU's virt. */
-#define LAYOUT_PPI_PMU     7
-#define LAYOUT_GICV2M_SPIS 64
-#define LAYOUT_GIC_IRQS    256 /* interrupt IDs of the distributor: 0 .. 255, SPIs 0 .. 223 */
+#define LAYOUT_PPI_GIC_MAINTENANCE 9 /* Arm BSA (DEN 0094), "PPI assignments", as is the next */
+#define LAYOUT_PPI_PMU             7
+#define LAYOUT_GICV2M_SPIS         64
+#define LAYOUT_GIC_IRQS            256 /* interrupt IDs of the distributor: 0 .. 255, SPIs 0 .. 223 */
 
 #define LAYOUT_GICV2_MAX_CPUS 8 /* GICv2 (IHI 0048), 8 CPU interfaces */

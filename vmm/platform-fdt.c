@@ -28,13 +28,13 @@ static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement
   fdt_write_chosen(fdt, &chosen);
 }
 
-static void write_gic(FdtWriter *fdt, const Board *board) {
+static void write_gic(FdtWriter *fdt, const Board *board, bool el2) {
   if (board->gic == GIC_V3) {
     FdtGicV3 gic = {
         .distributor = fdt_range(&LAYOUT.gic_distributor),
         .redistributors = {fdt_range(&board->redistributors[0]), fdt_range(&board->redistributors[1])},
         .its = fdt_range(&LAYOUT.gic_its),
-        .maintenance_ppi = -1,
+        .maintenance_ppi = el2 ? LAYOUT_PPI_GIC_MAINTENANCE : -1,
     };
     fdt_write_gicv3(fdt, &gic);
     return;
@@ -52,18 +52,18 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   const Board *board = platform->board;
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
   FdtRange ram = fdt_range(&board->ram);
-  FdtTimer timer = {.gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
+  FdtTimer timer = {.el2 = platform->host->el2, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
 
   fdt_write_root(fdt);
   write_chosen(fdt, board, placement, seed);
   fdt_write_memory(fdt, &ram, 1);
   FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->host->clidr};
   fdt_write_cpus(fdt, &cpus);
-  fdt_write_psci(fdt, "hvc");
+  fdt_write_psci(fdt, platform->host->el2 ? "smc" : "hvc");
   fdt_write_timer(fdt, &timer);
   if (platform->host->pmu)
     fdt_write_pmu(fdt, LAYOUT_PPI_PMU, timer.gicv2_cpus);
-  write_gic(fdt, board);
+  write_gic(fdt, board, platform->host->el2);
   if (board_has(board, BOARD_PL011) || board_has(board, BOARD_PL031) || board_has(board, BOARD_PL061))
     fdt_write_apb_clock(fdt);
   for (unsigned i = 0; i < platform->devices->len; i++)

@@ -52,6 +52,12 @@ void null_host_init(NullHost *null) {
   };
 }
 
+void null_host_set_cpu(NullHost *null, const CpuConfig *cpu) {
+  null->host.pmu = cpu->pmu != CPU_OFF;
+  null->host.el2 = cpu->el2 == CPU_ON;
+  null->host.hypercall_info.method = null->host.el2 ? "smc" : "hvc";
+}
+
 void null_host_clear(NullHost *null) {
   g_clear_pointer(&null->clock, clock_host_free);
 }

@@ -17,5 +17,7 @@ typedef struct {
 /* clang-format on */
 
 void null_host_init(NullHost *null);
+/* As if the host had all that was asked for. */
+void null_host_set_cpu(NullHost *null, const CpuConfig *cpu);
 void null_host_clear(NullHost *null);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NullHost, null_host_clear)

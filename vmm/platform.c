@@ -10,6 +10,7 @@
 #include "devices/pl011.h"
 #include "devices/pl031.h"
 #include "devices/pl061.h"
+#include "devices/scratch.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
 #include "devices/virtio/rng.h"
@@ -98,6 +99,10 @@ static bool make_hypercall_doorbell(Assembly *assembly, const BoardDevice *devic
   return place(assembly->platform, hypercall_doorbell_new(&host->hypercall_info, host->hypercall, host), &device->slot, error);
 }
 
+static bool make_scratch(Assembly *assembly, const BoardDevice *device, GError **error) {
+  return place(assembly->platform, scratch_new(), &device->slot, error);
+}
+
 static bool make_gicv2m(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
   return place(platform, gicv2m_new(LAYOUT_SPI_GICV2M, LAYOUT_GICV2M_SPIS, raise_edge, platform), &device->slot, error);
@@ -180,6 +185,7 @@ static bool (*const makers[])(Assembly *assembly, const BoardDevice *device, GEr
     [BOARD_PL061] = make_pl061,
     [BOARD_GICV2M] = make_gicv2m,
     [BOARD_HYPERCALL_DOORBELL] = make_hypercall_doorbell,
+    [BOARD_SCRATCH] = make_scratch,
     [BOARD_PCI_HOST] = make_pci_host,
     [BOARD_VIRTIO_CONSOLE] = make_virtio_console,
     [BOARD_VIRTIO_CONSOLE_PORTS] = make_virtio_console_ports,

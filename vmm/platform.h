@@ -31,6 +31,7 @@ struct PlatformHost {
   void *ports_opaque;
   const GuestMemory *memory;
   bool pmu;       /* the CPUs have a PMUv3 */
+  bool el2;       /* they have EL2: HVC does not leave the guest, SMC does */
   uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
   /* Answers calls by the doorbell page; OPAQUE is the host itself. */
   HypercallDoorbellCall hypercall;

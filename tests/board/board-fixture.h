@@ -41,7 +41,7 @@ static inline void board_fixture_init(BoardFixture *fixture, const char *argumen
   null_host_init(&fixture->host);
   fixture->console.backend.ops = &kept_ops;
   fixture->console.output = g_string_new(NULL);
-  fixture->host.host.pmu = config_cpu(fixture->config)->pmu != CPU_OFF;
+  null_host_set_cpu(&fixture->host, config_cpu(fixture->config));
   fixture->host.host.console = &fixture->console.backend;
   fixture->board = board_new(fixture->config, gic, &error);
   g_assert_no_error(error);

@@ -14,6 +14,7 @@ static const struct {
     {"gicv2", "--memory 512M --cpus 2 --gic 2 --rng", GIC_V2},
     {"virtio-console", "--memory 1G --cpus 4 --console virtio --rng --append quiet", GIC_V3},
     {"virtio-mmio", "--memory 256M --console virtio --rng --transport mmio", GIC_V3},
+    {"nested", "--nested --cpus 2 --scratch", GIC_V3},
     {"bare", "--no-defaults --memory 64M --cpu host,pmu=off", GIC_V3},
     {"many-cpus", "--cpus 130 --memory 64G --no-defaults", GIC_V3},
 };

@@ -21,6 +21,7 @@ passes smp --cpus 4
 passes timer --cpus 4
 passes exceptions
 passes stage2
+passes accesses --scratch
 passes services --append "need=$need"
 passes psci --cpus 4
 

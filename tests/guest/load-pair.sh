@@ -1,12 +1,9 @@
 #!/bin/sh
-# An access that cannot be emulated ends the machine, with an explanation.
+# An access to a device whose syndrome does not say what it does: eret carries the instruction out.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
 run_eret --kernel "$GUESTS/load-pair.elf"
 like "$console" 'reading a pair' "the guest starts"
-unlike "$console" 'still alive' "and gets no further"
-is "$status" 5 "status 5"
-like "$errors" '[Pp][Cc] .*0*4008[0-9a-f]{4}' "the program counter"
-like "$errors" '[Xx]3 .*0*9000000' "the registers"
-like "$errors" '[Dd]ata abort|LDP|load.*pair|syndrome' "what happened, decoded"
+like "$console" 'the flags came with it' "the pair is what the device has"
+is "$status" 0 "and it goes on: status 0"

@@ -30,12 +30,16 @@ build=$root/build
 host_failed=125
 
 # KIND | kernel | machine | cpu | more kernel command line
+# gicv2 and the nvhe ones are without the Virtualization Host Extensions; nvhe-40 has 40 bits of guest physical address; max has all that the emulator knows.
 # The fast CPU is `max` without the features that cost the emulator time.
 fast="max,pauth=off,sve=off,sme=off,lpa2=off"
 kinds() {
     cat <<EOF
 gicv3|6.12|gic-version=3|$fast|
 gicv2|6.12|gic-version=2|cortex-a72|
+nvhe|6.12|gic-version=3|cortex-a72|
+nvhe-40|6.12|gic-version=3|cortex-a53|
+max|6.12|gic-version=3|max,pauth-impdef=on|
 k61|6.1|gic-version=3|$fast|
 k73|7.3|gic-version=3|$fast|
 k73-nested|7.3|gic-version=3|$fast|kvm-arm.mode=nested

@@ -94,8 +94,10 @@ make_tap() {
 # --- where -------------------------------------------------------------------------------------------------------------------------
 
 prepare() {
-    "$root/guest-images/fetch.sh" 6.12 6.1 7.3 &&
-        for kernel in 6.12 6.1 7.3; do
+    local -a kernels=(6.12 6.1 7.3)
+    [ "$kind" != k73-16k ] || kernels+=(7.3-16k)
+    "$root/guest-images/fetch.sh" "${kernels[@]}" &&
+        for kernel in "${kernels[@]}"; do
             "$root/guest-images/build-initramfs.sh" "$kernel" || return
         done &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"

@@ -49,7 +49,7 @@ static bool plan(const Config *config, GError **error) {
   if (!board || !boot_files_open(&files, config, NULL, error))
     return false;
   null_host_init(&host);
-  host.host.pmu = config_cpu(config)->pmu != CPU_OFF;
+  null_host_set_cpu(&host, config_cpu(config));
   boot_seed_init(&seed);
   platform = platform_new(board, &host.host, error);
   if (platform)

@@ -13,26 +13,27 @@ typedef struct {
 
 /* What guests get of it is said where it is not what KVM could give. */
 static const Feature cpu_features[] = {
-    {"pauth", "pointer authentication", FIELD(pauth), "guests of eret do not see it", NULL},
-    {"mte", "memory tagging (MTE)", FIELD(mte), "guests of eret do not see it", NULL},
-    {"pmu", "performance counters", FIELD(pmu), "guests of eret do not see them", "no perf in guests"},
+    {"pauth", "pointer authentication", FIELD(pauth), "guests have it; --cpu host,pauth=off", NULL},
+    {"mte", "memory tagging (MTE)", FIELD(mte), "with --cpu host,mte=on", NULL},
+    {"pmu", "performance counters", FIELD(pmu), "perf in guests; --cpu host,pmu=off", "no perf in guests"},
     {"pmu_strict", "choice of the counters' CPU", FIELD(pmu_strict), NULL, NULL},
     {"aarch32", "32-bit guests", FIELD(aarch32), "guests of eret start in 64 bits; their programs may be of 32", NULL},
-    {"el2", "nested virtualisation", FIELD(el2), "KVM can give guests EL2; eret's start at EL1",
-     "guests have no EL2, and no KVM of their own"},
+    {"el2", "nested virtualisation", FIELD(el2), "with --nested", "guests have no EL2, and no KVM of their own"},
     {"el2_e2h0", "nested, for nVHE guests", FIELD(el2_e2h0), NULL, NULL},
-    {"steal_time", "stolen time", FIELD(steal_time), "guests of eret are not told", NULL},
+    {"steal_time", "stolen time", FIELD(steal_time), "guests show it as st", NULL},
     {"ptp", "host clock (PTP)", FIELD(ptp), "guests' /dev/ptp0", NULL},
 };
 
 static const Feature monitor_features[] = {
     {"smccc_filter", "hypercall filter", FIELD(smccc_filter), "HVC and SMC can be eret's: --psci user, --smccc, --hypercall",
      "guests call eret by the doorbell page alone; --psci user, --smccc and --hypercall need Linux 6.4"},
-    {"system_suspend", "suspend to RAM", FIELD(system_suspend), NULL, NULL},
-    {"nisv", "MMIO without syndrome", FIELD(nisv), "not used: a guest that uses LDP or STP on a device is stopped",
+    {"system_suspend", "suspend to RAM", FIELD(system_suspend), "guests can suspend, and wake up by their clock's alarm",
+     "guests cannot suspend; it needs Linux 5.19"},
+    {"nisv", "MMIO without syndrome", FIELD(nisv), "eret carries out what the hardware does not decode: pairs, SIMD, atomics",
      "a guest that uses LDP or STP on a device is stopped"},
     {"counter_offset", "counter offset", FIELD(counter_offset), NULL, NULL},
-    {"writable_id_registers", "writable ID registers", FIELD(writable_id_regs), NULL, "every guest sees the host's CPU"},
+    {"writable_id_registers", "writable ID registers", FIELD(writable_id_regs), "--cpu-template",
+     "every guest sees the host's CPU; --cpu-template needs Linux 6.7"},
     {"writable_implementation", "writable MIDR", FIELD(writable_implementation), NULL, NULL},
     {"guest_memfd", "guest_memfd", FIELD(guest_memfd), NULL, NULL},
     {"read_only_memory", "read-only memory", FIELD(read_only_memory), NULL, NULL},
@@ -101,7 +102,7 @@ static void find_gic(Doctor *doctor) {
 static void find_sve(Doctor *doctor) {
   const KvmFacts *kvm = doctor->kvm;
   Finding *sve = doctor_add(doctor, "cpu_features", "sve", "SVE",
-                            kvm->sve ? "guests of eret do not see it" : "programs built for SVE do not run in guests");
+                            kvm->sve ? "guests have it; --cpu host,sve=off" : "programs built for SVE do not run in guests");
   Finding *lengths = doctor_add(doctor, "cpu_features", "sve_lengths", "its vectors", NULL);
   GString *text = g_string_new(NULL);
 

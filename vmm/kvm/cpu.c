@@ -25,6 +25,7 @@ void cpu_probe(CpuHost *host, int kvm_fd) {
       .pauth = extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC),
       .pmu = extension(kvm_fd, KVM_CAP_ARM_PMU_V3),
       .mte = extension(kvm_fd, KVM_CAP_ARM_MTE),
+      .el2 = extension(kvm_fd, KVM_CAP_ARM_EL2),
   };
 }
 
@@ -38,7 +39,8 @@ bool cpu_prepare_vm(int vm_fd, const CpuFeatures *features, GError **error) {
 }
 
 uint32_t cpu_init_bits(const CpuFeatures *features) {
-  return (features->sve ? 1u << KVM_ARM_VCPU_SVE : 0) | (features->pmu ? 1u << KVM_ARM_VCPU_PMU_V3 : 0) |
+  return (features->sve ? 1u << KVM_ARM_VCPU_SVE : 0) | (features->el2 ? 1u << KVM_ARM_VCPU_HAS_EL2 : 0) |
+         (features->pmu ? 1u << KVM_ARM_VCPU_PMU_V3 : 0) |
          (features->pauth ? 1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC : 0);
 }
 

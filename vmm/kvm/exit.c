@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "vmm/kvm/nisv.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/trace/esr.h"
@@ -77,8 +78,13 @@ static Verdict exit_hypercall(Vcpu *vcpu) {
   return verdicts[outcome];
 }
 
+static Verdict go_on(Vcpu *vcpu, bool done, const GError *error) {
+  return done ? VERDICT_CONTINUE : exit_fail(vcpu, "%s", error->message);
+}
+
 static Verdict exit_system_event(Vcpu *vcpu) {
   uint32_t type = vcpu->run->system_event.type;
+  g_autoptr(GError) error = NULL;
 
   if (vcpu->watch)
     vcpu_watch_system_event(vcpu->watch, system_event_name(type));
@@ -87,6 +93,10 @@ static Verdict exit_system_event(Vcpu *vcpu) {
     return VERDICT_POWER_OFF;
   case KVM_SYSTEM_EVENT_RESET:
     return VERDICT_RESET;
+  case KVM_SYSTEM_EVENT_SUSPEND:
+    return go_on(vcpu, vcpu_suspend(vcpu, &error), error);
+  case KVM_SYSTEM_EVENT_WAKEUP:
+    return go_on(vcpu, vcpu_wake_up(vcpu, &error), error);
   default:
     return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", type);
   }
@@ -103,8 +113,8 @@ static Verdict exit_fail_entry(Vcpu *vcpu) {
   if (reason == KVM_EXIT_FAIL_ENTRY_CPU_UNSUPPORTED)
     return exit_fail(
         vcpu,
-        "cannot run on host CPU %u, which differs from the one it was made for; on a host with big and little cores keep eret on "
-        "one kind: taskset -c LIST eret ...",
+        "cannot run on host CPU %u, which differs from the one it was made for; on a host with big and little cores keep it on "
+        "one kind with --pin auto",
         vcpu->run->fail_entry.cpu);
   return exit_fail(vcpu, "the hardware refused to enter the guest, reason 0x%" PRIx64, reason);
 }
@@ -118,6 +128,7 @@ static const struct {
   ExitHandler handler;
 } exits[] = {
     [KVM_EXIT_HYPERCALL] = {"KVM_EXIT_HYPERCALL", exit_hypercall},
+    [KVM_EXIT_ARM_NISV] = {"KVM_EXIT_ARM_NISV", exit_nisv},
     [KVM_EXIT_MMIO] = {"KVM_EXIT_MMIO", exit_mmio},
     [KVM_EXIT_SYSTEM_EVENT] = {"KVM_EXIT_SYSTEM_EVENT", exit_system_event},
     [KVM_EXIT_INTR] = {"KVM_EXIT_INTR", exit_interrupted},

@@ -46,16 +46,22 @@ static bool create_its(Gic *gic, int vm_fd, GError **error) {
          kvm_set_attr(gic->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL, "up the ITS", error);
 }
 
-static bool create_v3(Gic *gic, int vm_fd, const Board *board, GError **error) {
+static bool set_maintenance_interrupt(int fd, GError **error) {
+  uint32_t intid = 16 + LAYOUT_PPI_GIC_MAINTENANCE;
+  return kvm_set_attr(fd, KVM_DEV_ARM_VGIC_GRP_MAINT_IRQ, 0, &intid, "the GIC's maintenance interrupt", error);
+}
+
+static bool create_v3(Gic *gic, int vm_fd, const Board *board, bool el2, GError **error) {
   gic->fd = kvm_create_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3, "GICv3", error);
   return gic->fd >= 0 &&
          set_address(gic->fd, KVM_VGIC_V3_ADDR_TYPE_DIST, LAYOUT.gic_distributor.base, "the GIC distributor's address", error) &&
-         set_redistributors(gic, board, error) && set_irqs_and_init(gic->fd, error) && create_its(gic, vm_fd, error);
+         set_redistributors(gic, board, error) && (!el2 || set_maintenance_interrupt(gic->fd, error)) &&
+         set_irqs_and_init(gic->fd, error) && create_its(gic, vm_fd, error);
 }
 
-bool gic_create(Gic *gic, int vm_fd, const Board *board, GError **error) {
+bool gic_create(Gic *gic, int vm_fd, const Board *board, bool el2, GError **error) {
   *gic = (Gic){.fd = -1, .its_fd = -1};
-  if (board->gic == GIC_V3 ? create_v3(gic, vm_fd, board, error) : create_v2(gic, vm_fd, error))
+  if (board->gic == GIC_V3 ? create_v3(gic, vm_fd, board, el2, error) : create_v2(gic, vm_fd, error))
     return true;
   gic_destroy(gic);
   return false;

@@ -139,6 +139,18 @@ int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error) {
   return vm_fd;
 }
 
+void kvm_take_accesses_without_syndrome(int vm_fd) {
+  struct kvm_enable_cap capability = {.cap = KVM_CAP_ARM_NISV_TO_USER};
+
+  ioctl(vm_fd, KVM_ENABLE_CAP, &capability);
+}
+
+void kvm_offer_suspend(int vm_fd) {
+  struct kvm_enable_cap capability = {.cap = KVM_CAP_ARM_SYSTEM_SUSPEND};
+
+  ioctl(vm_fd, KVM_ENABLE_CAP, &capability);
+}
+
 bool kvm_map_memory(int vm_fd, const GuestMemory *memory, GError **error) {
   for (unsigned i = 0; i < memory->n_regions; i++) {
     const GuestMemoryRegion *region = &memory->regions[i];

@@ -25,6 +25,7 @@
 #include "vmm/kvm/machine-trace.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/smccc.h"
+#include "vmm/kvm/steal-time.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/memory.h"
 #include "vmm/platform.h"
@@ -40,7 +41,8 @@ struct Machine {
   CpuFeatures cpu;
   Board *board;
   BootFiles files;
-  GuestRam ram;
+  Pin *pin; /* or NULL */
+  GuestRam ram, steal_time;
   GuestMemory memory;
   Clock *clock;
   CharBackend *terminal; /* NULL: the client has the console */
@@ -103,6 +105,8 @@ static bool create_vcpus(Machine *machine, GError **error) {
       return false;
     machine->vcpus[i].features = &machine->cpu;
     machine->vcpus[i].bus = machine->platform->bus;
+    machine->vcpus[i].memory = &machine->memory;
+    machine->vcpus[i].pin = machine->pin;
     machine->vcpus[i].hypercalls = machine->calls.hypercalls;
     machine->vcpus[i].psci = machine->calls.psci;
     machine->vcpus[i].ended = vcpu_ended;
@@ -111,7 +115,8 @@ static bool create_vcpus(Machine *machine, GError **error) {
   for (unsigned i = 0; i < n; i++)
     if (!vcpu_init(&machine->vcpus[i], error))
       return false;
-  if (!cpu_configure(machine->vcpus, n, machine->vm_fd, &machine->cpu, machine->config->cpu_fields, error))
+  if (!cpu_configure(machine->vcpus, n, machine->vm_fd, &machine->cpu, machine->config->cpu_fields, error) ||
+      !steal_time_start(machine->vcpus, n, error))
     return false;
   machine_trace_begin_boot(&machine->trace, machine->vcpus, n, machine->vm_fd);
   return check_page_size(machine, error);
@@ -143,9 +148,13 @@ static bool begin_hypercalls(Machine *machine, GError **error) {
 
 static bool create_objects(Machine *machine, GError **error) {
   machine->vm_fd = kvm_create_vm(&machine->kvm, machine->board->ipa_bits, error);
-  return machine->vm_fd >= 0 && cpu_prepare_vm(machine->vm_fd, &machine->cpu, error) &&
-         kvm_map_memory(machine->vm_fd, &machine->memory, error) && begin_hypercalls(machine, error) && create_vcpus(machine, error) &&
-         gic_create(&machine->gic, machine->vm_fd, machine->board, error) &&
+  if (machine->vm_fd < 0)
+    return false;
+  kvm_take_accesses_without_syndrome(machine->vm_fd);
+  kvm_offer_suspend(machine->vm_fd);
+  return cpu_prepare_vm(machine->vm_fd, &machine->cpu, error) && kvm_map_memory(machine->vm_fd, &machine->memory, error) &&
+         begin_hypercalls(machine, error) && create_vcpus(machine, error) &&
+         gic_create(&machine->gic, machine->vm_fd, machine->board, machine->cpu.el2, error) &&
          (!machine->cpu.pmu || cpu_start_pmu(machine->vcpus, machine->board->cpus, error)) &&
          irq_connect(machine->irq, machine->vm_fd, error);
 }
@@ -210,6 +219,7 @@ static void reboot(Machine *machine) {
   g_clear_pointer(&machine->pending_failure, g_free);
   g_mutex_unlock(&machine->lock);
   guest_ram_discard(&machine->ram);
+  guest_ram_discard(&machine->steal_time);
   if (!boot(machine, &machine->failure))
     end(machine, MACHINE_FAILED);
 }
@@ -365,13 +375,20 @@ static bool plan(Machine *machine, GError **error) {
     return false;
   }
   machine->board = board_new(config, machine->gic_version, error);
-  return machine->board != NULL;
+  if (!machine->board)
+    return false;
+  if (!config->pin)
+    return true;
+  machine->pin = pin_new(config->pin, "", error);
+  return machine->pin && pin_thread(machine->pin, -1, error);
 }
 
 static bool assemble(Machine *machine, GError **error) {
   if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
     return false;
   guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
+  if (!steal_time_init(&machine->steal_time, &machine->memory, error))
+    return false;
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
   if (!machine->client->console)
@@ -395,10 +412,13 @@ static bool assemble(Machine *machine, GError **error) {
       .ports_opaque = machine->client->opaque,
       .memory = &machine->memory,
       .pmu = machine->cpu.pmu,
+      .el2 = machine->cpu.el2,
       .hypercall = doorbell_call,
       .hypercall_info =
           {
-              .method = machine->kvm.smccc_filter ? "hvc" : NULL,
+              .method = !machine->kvm.smccc_filter ? NULL
+                        : machine->cpu.el2         ? "smc"
+                                                   : "hvc", /* HVC is the guest's own EL2's */
               .first_function = ERET_FUNCTION_FIRST,
               .version = ERET_HYPERCALL_VERSION,
           },
@@ -450,6 +470,8 @@ void machine_free(Machine *machine) {
   irq_free(machine->irq);
   clock_host_free(machine->clock);
   guest_ram_clear(&machine->ram);
+  guest_ram_clear(&machine->steal_time);
+  pin_free(machine->pin);
   boot_files_close(&machine->files);
   board_free(machine->board);
   kvm_close(&machine->kvm);

@@ -111,6 +111,18 @@ static bool turn_on(Vcpu *vcpu, uint64_t entry, uint64_t context, GError **error
   return vcpu_init(vcpu, error) && vcpu_set_entry(vcpu, entry, context, error) && set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE, error);
 }
 
+/* DEN 0022, 5.20 (SYSTEM_SUSPEND): x1 is the entry point, x2 the context argument. */
+bool vcpu_suspend(Vcpu *vcpu, GError **error) {
+  if (reg_get(vcpu->fd, REG_X(1), &vcpu->suspended.entry) && reg_get(vcpu->fd, REG_X(2), &vcpu->suspended.context))
+    return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
+  kvm_set_error(error, "cannot read where a vCPU wants to wake up (KVM_GET_ONE_REG)");
+  return false;
+}
+
+bool vcpu_wake_up(Vcpu *vcpu, GError **error) {
+  return turn_on(vcpu, vcpu->suspended.entry, vcpu->suspended.context, error);
+}
+
 /* With PSCI in userspace: an off vCPU's thread waits here, and not in KVM_RUN. False: the machine stops, or the vCPU cannot be turned on. */
 static bool wait_until_on(Vcpu *vcpu, Verdict *verdict) {
   g_autoptr(GError) error = NULL;
@@ -129,12 +141,15 @@ static bool wait_until_on(Vcpu *vcpu, Verdict *verdict) {
 static gpointer vcpu_thread(gpointer data) {
   Vcpu *vcpu = data;
   Verdict verdict = vcpu->psci && vcpu->index > 0 ? VERDICT_CPU_OFF : VERDICT_CONTINUE;
+  g_autoptr(GError) error = NULL;
 
   __atomic_store_n(&vcpu->handle, pthread_self(), __ATOMIC_SEQ_CST);
   if (vcpu->watch)
     vcpu_watch_begin(vcpu->watch);
   if (vcpu->index == 0)
     timeline_add(vcpu->timeline, PHASE_FIRST_INSTRUCTION);
+  if (vcpu->pin && !pin_thread(vcpu->pin, (int)vcpu->index, &error))
+    verdict = exit_fail(vcpu, "%s", error->message);
   if (verdict == VERDICT_CONTINUE)
     verdict = run(vcpu);
   while (verdict == VERDICT_CPU_OFF && wait_until_on(vcpu, &verdict))

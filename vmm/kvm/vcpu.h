@@ -7,9 +7,12 @@
 #include <stdint.h>
 
 #include "devices/bus.h"
+#include "devices/guest-memory.h"
+#include "vmm/a64/execute.h"
 #include "vmm/cpu/features.h"
 #include "vmm/hypercall/psci.h"
 #include "vmm/kvm/abi.h"
+#include "vmm/pin.h"
 #include "vmm/trace/timeline.h"
 #include "vmm/trace/vcpu-watch.h"
 
@@ -32,6 +35,8 @@ struct Vcpu {
   int vm_fd;
   const CpuFeatures *features;
   Bus *bus;
+  const GuestMemory *memory;
+  const Pin *pin; /* NULL: any CPU */
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */
   Timeline *timeline;
@@ -42,6 +47,11 @@ struct Vcpu {
   GThread *thread; /* NULL: not started */
   pthread_t handle;
   int stop; /* atomic */
+  A64Monitor monitor;
+  struct {
+    uint64_t entry, context; /* where a guest that has suspended the machine wants to wake up */
+  } suspended;
+  unsigned aborts; /* given to the guest, for accesses that could not be carried out */
   char *failure;
 };
 
@@ -57,6 +67,10 @@ bool vcpu_start(Vcpu *vcpu, GError **error);
 void vcpu_kick(Vcpu *vcpu);
 void vcpu_join(Vcpu *vcpu);
 void vcpu_destroy(Vcpu *vcpu); /* joined */
+
+/* PSCI SYSTEM_SUSPEND: the vCPU waits in KVM_RUN for an interrupt; then it begins, out of reset, where the guest has said. */
+bool vcpu_suspend(Vcpu *vcpu, GError **error);
+bool vcpu_wake_up(Vcpu *vcpu, GError **error);
 
 /* Once in a process, before any vCPU starts: the signal that interrupts KVM_RUN. */
 void vcpu_install_kick_signal(void);

@@ -23,6 +23,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"gic", KEY_OPTION, NULL, 0},
     {"psci", KEY_OPTION, NULL, 0},
     {"rng", KEY_FLAG, NULL, 0},
+    {"nested", KEY_FLAG, NULL, 0},
     {"options", KEY_WORDS, NULL, 0},
     /* What runs in it. */
     {"command", KEY_COMMAND, NULL, 0},

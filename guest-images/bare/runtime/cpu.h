@@ -44,7 +44,7 @@ static inline void irq_mask(void) {
 
 /*
  * Device registers: one plain LDR or STR each, which a volatile pointer does not promise. For a pair of registers at once, or a pointer stepped
- * in the same instruction, the CPU leaves the hypervisor without a syndrome (ESR_EL2.ISV is 0), and the access cannot be emulated.
+ * in the same instruction, the CPU leaves the hypervisor without a syndrome (ESR_EL2.ISV is 0), and few hypervisors go on from there.
  */
 static inline uint8_t mmio_read8(uint64_t address) {
   uint32_t value;

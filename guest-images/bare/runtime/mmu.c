@@ -113,3 +113,12 @@ void mmu_map_device(uint64_t address) {
   dsb(); /* the table first, then the access; a missing translation is never cached, so there is no TLB entry to remove */
   isb();
 }
+
+uint64_t mmu_map_as_memory(uint64_t address) {
+  uint64_t block = 1ull << mmu_tables.block_shift, window = USER_WINDOW - block;
+
+  mmu_tables.entries[window >> mmu_tables.block_shift] = (address & ~(block - 1)) | BLOCK_FOR_EL1 | BLOCK_PXN;
+  dsb();
+  isb();
+  return window + (address & (block - 1));
+}

@@ -20,3 +20,5 @@ void mmu_build(const void *fdt);
 bool mmu_is_mapped(uint64_t address);
 /* Maps the block around ADDRESS, below USER_WINDOW, as device memory; for CPUs that have not looked there yet. */
 void mmu_map_device(uint64_t address);
+/* Maps the block around ADDRESS once more, as memory, and returns where ADDRESS is there. Once. */
+uint64_t mmu_map_as_memory(uint64_t address);

@@ -169,6 +169,19 @@ static void test_cpu(void) {
   refuse("--cpu-template: cannot read 'missing.json': No such file or directory", "--dry-run", "--cpu-template", "missing.json", NULL);
 }
 
+static void test_nested(void) {
+  g_autoptr(Config) nested = parse("--dry-run", "--nested", NULL);
+  g_autoptr(Config) by_cpu = parse("--dry-run", "--cpu", "host,el2=on", NULL);
+  g_autoptr(Config) without = parse("--dry-run", NULL);
+
+  g_assert_cmpint(config_cpu(nested)->el2, ==, CPU_ON);
+  g_assert_cmpint(config_cpu(by_cpu)->el2, ==, CPU_ON);
+  g_assert_cmpint(config_cpu(without)->el2, ==, CPU_AUTO);
+  refuse("--nested: contradicts --cpu host,el2=off", "--dry-run", "--nested", "--cpu", "host,el2=off", NULL);
+  refuse("--gic: a guest with EL2 needs GIC version 3", "--dry-run", "--nested", "--gic", "2", NULL);
+  refuse("--pin 3-1: '3-1' is neither a CPU nor a range of them, such as 0-3; or say auto", "--dry-run", "--pin", "3-1", NULL);
+}
+
 static void test_unknown(void) {
   refuse("unknown option --cups; did you mean --cpus?", "--dry-run", "--cups", "2", NULL);
   refuse("unknown option --cups; did you mean --cpus?", "--dry-run", "--cups=2", NULL);
@@ -490,6 +503,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/permissions", test_permissions);
   g_test_add_func("/config/combinations", test_combinations);
   g_test_add_func("/config/cpu", test_cpu);
+  g_test_add_func("/config/nested", test_nested);
   g_test_add_func("/config/many-mistakes", test_many_mistakes);
   g_test_add_func("/config/nearest", test_nearest);
   g_test_add_func("/config/random", test_random);

@@ -4,7 +4,7 @@
 
 #include "vmm/cpu/features.h"
 
-static const CpuHost everything = {true, true, true, true}, nothing = {0};
+static const CpuHost everything = {true, true, true, true, true}, nothing = {0};
 
 static CpuTemplate *parse(const char *text) {
   g_autoptr(GError) error = NULL;

@@ -1,0 +1,59 @@
+/* Any size at any place. The device's lock guards the bytes. */
+#include "devices/scratch.h"
+
+#include <string.h>
+
+typedef struct {
+  Device device;
+  uint8_t bytes[SCRATCH_SIZE];
+} Scratch;
+
+static uint64_t scratch_read(Device *device, uint64_t offset, unsigned size) {
+  const Scratch *scratch = (const Scratch *)device;
+  uint64_t value = 0;
+
+  for (unsigned i = 0; i < size; i++)
+    value |= (uint64_t)scratch->bytes[offset + i] << i * 8;
+  return value;
+}
+
+static void scratch_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  Scratch *scratch = (Scratch *)device;
+
+  for (unsigned i = 0; i < size; i++)
+    scratch->bytes[offset + i] = (uint8_t)(value >> i * 8);
+}
+
+static void scratch_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  fdt_writer_begin_at(fdt, "scratch", slot->base);
+  fdt_writer_string(fdt, "compatible", "eret,scratch");
+  fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_end(fdt);
+}
+
+static void scratch_reset(Device *device) {
+  Scratch *scratch = (Scratch *)device;
+  memset(scratch->bytes, 0, sizeof scratch->bytes);
+}
+
+static void scratch_free(Device *device) {
+  device_clear(device);
+  g_free(device);
+}
+
+static const DeviceOps scratch_ops = {
+    .name = "scratch",
+    .access_sizes = ACCESS_ANY,
+    .unaligned = true,
+    .read = scratch_read,
+    .write = scratch_write,
+    .describe = scratch_describe,
+    .reset = scratch_reset,
+    .free = scratch_free,
+};
+
+Device *scratch_new(void) {
+  Scratch *scratch = g_new0(Scratch, 1);
+  device_init(&scratch->device, &scratch_ops, "scratch", NULL);
+  return &scratch->device;
+}

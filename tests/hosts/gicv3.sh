@@ -1,0 +1,3 @@
+#!/bin/sh
+# VHE, GICv3 with ITS, Linux 6.12.
+exec "$(dirname "$0")/../host/run-matrix.sh" gicv3

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Every feature that the emulator knows: SVE, pointer authentication, 52 bits of address.
+exec "$(dirname "$0")/../host/run-matrix.sh" max

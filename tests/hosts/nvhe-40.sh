@@ -1,0 +1,3 @@
+#!/bin/sh
+# No VHE, and 40 bits of guest physical address.
+exec "$(dirname "$0")/../host/run-matrix.sh" nvhe-40

@@ -1,0 +1,4 @@
+#!/bin/sh
+# A host with nested virtualisation: eret in eret.
+cd "$(dirname "$0")/../.." || exit
+exec tests/host/run-tests.sh k73-nested tests/boot/nested.sh tests/boot/doctor.sh

@@ -1,0 +1,7 @@
+/* Accesses outside RAM that KVM leaves to us: see nisv.c. */
+#pragma once
+
+#include "vmm/kvm/vcpu.h"
+
+/* Carries out the instruction, or gives the guest an external abort. On the vCPU's thread. */
+Verdict exit_nisv(Vcpu *vcpu);
