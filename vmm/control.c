@@ -6,6 +6,8 @@
 
 #include <glib-unix.h>
 #include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 #define BUTTON_PRESS_MS 200 /* long enough for a guest that polls, short enough not to be a long press */
 
@@ -15,6 +17,8 @@ struct Control {
   unsigned grace;
   bool asked;
   guint signals[5];
+  int pause_fd; /* signalfd(2): GLib's sources know no SIGTSTP */
+  guint pause_source;
   guint grace_timer, button_timer;
 };
 
@@ -79,6 +83,35 @@ static gboolean on_sigusr1(gpointer data) {
   return G_SOURCE_CONTINUE;
 }
 
+static void set_blocked(int number, bool blocked) {
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, number);
+  pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
+static gboolean on_sigtstp(gint fd, GIOCondition condition, gpointer data) {
+  Control *control = data;
+  struct signalfd_siginfo info;
+
+  if (read(fd, &info, sizeof info) == sizeof info)
+    control->ops->pause(control->opaque);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Threads that are started later have it blocked as well. */
+static void watch_sigtstp(Control *control) {
+  sigset_t set;
+
+  sigemptyset(&set);
+  sigaddset(&set, SIGTSTP);
+  set_blocked(SIGTSTP, true);
+  control->pause_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (control->pause_fd >= 0)
+    control->pause_source = g_unix_fd_add(control->pause_fd, G_IO_IN, on_sigtstp, control);
+}
+
 Control *control_new(const ControlOps *ops, void *opaque, unsigned grace) {
   Control *control = g_new0(Control, 1);
 
@@ -90,6 +123,7 @@ Control *control_new(const ControlOps *ops, void *opaque, unsigned grace) {
   control->signals[2] = g_unix_signal_add(SIGHUP, on_sighup, control);
   control->signals[3] = g_unix_signal_add(SIGWINCH, on_sigwinch, control);
   control->signals[4] = g_unix_signal_add(SIGUSR1, on_sigusr1, control);
+  watch_sigtstp(control);
   return control;
 }
 
@@ -98,6 +132,11 @@ void control_free(Control *control) {
     return;
   for (unsigned i = 0; i < G_N_ELEMENTS(control->signals); i++)
     g_source_remove(control->signals[i]);
+  if (control->pause_source)
+    g_source_remove(control->pause_source);
+  if (control->pause_fd >= 0)
+    close(control->pause_fd);
+  set_blocked(SIGTSTP, false);
   if (control->grace_timer)
     g_source_remove(control->grace_timer);
   if (control->button_timer)

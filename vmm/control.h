@@ -20,6 +20,8 @@ typedef struct {
   void (*resized)(void *opaque);
   /* The user wants to see how the machine is doing. */
   void (*report)(void *opaque);
+  /* SIGTSTP: stops the machine, and then this process; returns when it goes on. */
+  void (*pause)(void *opaque);
 } ControlOps;
 
 /* GRACE: seconds that the guest has to power off after the button; 0 stops at once. */

@@ -394,6 +394,20 @@ static void terminal_free(CharBackend *backend) {
   g_free(self);
 }
 
+void terminal_leave(CharBackend *backend) {
+  const Terminal *self = (const Terminal *)backend;
+
+  if (self->in_is_terminal)
+    raw_mode_leave(self->in_fd);
+}
+
+void terminal_return(CharBackend *backend) {
+  const Terminal *self = (const Terminal *)backend;
+
+  if (self->in_is_terminal)
+    raw_mode_enter(self->in_fd, NULL); /* in the background it stays as it is */
+}
+
 static const CharBackendOps terminal_ops = {.write = terminal_write, .accept = terminal_accept, .free = terminal_free};
 
 /* Without a source: nothing happens yet. */

@@ -23,5 +23,8 @@ CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent eve
  * A stream of bytes on two descriptors, of which one may be -1: no raw mode and no escape key, whatever is behind them, and the end of the input is told.
  */
 CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque);
+/* Gives a terminal its own ways back while the process is stopped, and takes them again. Main thread. */
+void terminal_leave(CharBackend *backend);
+void terminal_return(CharBackend *backend);
 /* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. Main thread. */
 void terminal_flush(CharBackend *backend, unsigned timeout_ms);

@@ -9,6 +9,14 @@
 #include <string.h>
 
 /* Linux 6.4: arch/arm64/include/uapi/asm/kvm.h and Documentation/virt/kvm/devices/vm.rst, 6. */
+#ifndef KVM_ARM_SET_COUNTER_OFFSET
+struct kvm_arm_counter_offset {
+  uint64_t counter_offset;
+  uint64_t reserved;
+};
+#define KVM_ARM_SET_COUNTER_OFFSET _IOW(KVMIO, 0xb5, struct kvm_arm_counter_offset)
+#endif
+
 #ifndef KVM_ARM_VM_SMCCC_CTRL
 #define KVM_ARM_VM_SMCCC_CTRL   0
 #define KVM_ARM_VM_SMCCC_FILTER 0

@@ -23,6 +23,7 @@
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/machine-hypercalls.h"
 #include "vmm/kvm/machine-trace.h"
+#include "vmm/kvm/pause.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/smccc.h"
 #include "vmm/kvm/steal-time.h"
@@ -42,6 +43,7 @@ struct Machine {
   Board *board;
   BootFiles files;
   Pin *pin; /* or NULL */
+  Gate gate;
   GuestRam ram, steal_time;
   GuestMemory memory;
   Clock *clock;
@@ -107,6 +109,7 @@ static bool create_vcpus(Machine *machine, GError **error) {
     machine->vcpus[i].bus = machine->platform->bus;
     machine->vcpus[i].memory = &machine->memory;
     machine->vcpus[i].pin = machine->pin;
+    machine->vcpus[i].gate = &machine->gate;
     machine->vcpus[i].hypercalls = machine->calls.hypercalls;
     machine->vcpus[i].psci = machine->calls.psci;
     machine->vcpus[i].ended = vcpu_ended;
@@ -337,12 +340,31 @@ static void control_report(void *opaque) {
   machine_trace_print(&machine->trace, machine->platform);
 }
 
+/* SIGTSTP: the machine stands still first, then the process; SIGCONT is where stop() returns. */
+static void control_pause(void *opaque) {
+  Machine *machine = opaque;
+  Pause pause;
+
+  if (machine->stopping || !machine->vcpus)
+    return;
+  pause_begin(&pause, &machine->gate, machine->vcpus, machine->board->cpus);
+  platform_pause(machine->platform);
+  if (machine->terminal)
+    terminal_leave(machine->terminal);
+  raise(SIGSTOP);
+  if (machine->terminal)
+    terminal_return(machine->terminal);
+  platform_resume(machine->platform);
+  pause_end(&pause, &machine->gate, machine->vcpus, machine->vm_fd);
+}
+
 static const ControlOps control_ops = {
     .asked_to_stop = control_asked_to_stop,
     .power_button = control_power_button,
     .stop = control_stop,
     .resized = control_resized,
     .report = control_report,
+    .pause = control_pause,
 };
 
 static void terminal_event(TerminalEvent event, void *opaque) {
@@ -449,6 +471,7 @@ Machine *machine_new(const Config *config, const MachineClient *client, GError *
   machine->vm_fd = -1;
   machine->gic = (Gic){-1, -1};
   g_mutex_init(&machine->lock);
+  gate_init(&machine->gate);
   if (!machine_trace_init(&machine->trace, config, error) || !plan(machine, error) || !assemble(machine, error))
     return NULL;
   vcpu_install_kick_signal();
@@ -479,6 +502,7 @@ void machine_free(Machine *machine) {
   g_clear_error(&machine->failure);
   g_free(machine->pending_failure);
   g_mutex_clear(&machine->lock);
+  gate_clear(&machine->gate);
   g_free(machine);
 }
 

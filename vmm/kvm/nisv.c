@@ -30,6 +30,7 @@ typedef struct {
   Vcpu *vcpu;
   uint64_t pstate, pc;
   A64Stage1 stage1;
+  bool big_endian_tables;
   bool failed; /* a register could not be read or written */
   bool seen;   /* the first access has been told to who watches */
 } Access;
@@ -91,7 +92,12 @@ static void set_v(void *opaque, unsigned n, A64Vector value) {
 
 static bool read_descriptor(void *opaque, uint64_t physical, uint64_t *value) {
   const Access *access = opaque;
-  return guest_memory_read(access->vcpu->memory, physical, value, sizeof *value);
+
+  if (!guest_memory_read(access->vcpu->memory, physical, value, sizeof *value))
+    return false;
+  if (access->big_endian_tables)
+    *value = GUINT64_SWAP_LE_BE(*value);
+  return true;
 }
 
 static bool translate(void *opaque, uint64_t virtual, uint64_t *physical) {
@@ -157,6 +163,7 @@ static void begin(Access *access, A64Machine *machine) {
       .tcr = get(access, el2 ? REG_TCR_EL2 : REG_TCR_EL1),
       .ttbr = {get(access, el2 ? REG_TTBR0_EL2 : REG_TTBR0_EL1), get(access, el2 ? REG_TTBR1_EL2 : REG_TTBR1_EL1)},
   };
+  access->big_endian_tables = sctlr & SCTLR_EE;
   *machine = (A64Machine){
       .ops = &ops,
       .opaque = access,

@@ -86,11 +86,13 @@ bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
   return false;
 }
 
-/* From KVM_RUN to KVM_RUN, until something else than going on is called for. VERDICT_CONTINUE: asked to stop. */
-static Verdict run(Vcpu *vcpu) {
+/* From KVM_RUN to KVM_RUN, inside the gate. VERDICT_CONTINUE: the gate has been closed, or the vCPU is to stop. */
+static Verdict run_inside(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
 
-  while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop)) {
+  /* What asked us to leave, when it did, has been heard; what asks now is seen by the conditions. */
+  __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+  while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop) && !gate_is_closed(vcpu->gate)) {
     if (vcpu->watch)
       vcpu_watch_enter(vcpu->watch);
     int error = ioctl(vcpu->fd, KVM_RUN, 0) == 0 ? 0 : errno;
@@ -100,6 +102,17 @@ static Verdict run(Vcpu *vcpu) {
       verdict = exit_dispatch(vcpu);
     else if (error != EINTR && error != EAGAIN)
       verdict = exit_run_failed(vcpu, error);
+  }
+  return verdict;
+}
+
+/* Until something else than going on is called for. VERDICT_CONTINUE: asked to stop. */
+static Verdict run(Vcpu *vcpu) {
+  Verdict verdict = VERDICT_CONTINUE;
+
+  while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop) && gate_enter(vcpu->gate, &vcpu->stop)) {
+    verdict = run_inside(vcpu);
+    gate_leave(vcpu->gate);
   }
   if (vcpu->watch)
     vcpu_watch_end(vcpu->watch);
@@ -176,6 +189,13 @@ void vcpu_kick(Vcpu *vcpu) {
   if (!vcpu->thread)
     return;
   g_atomic_int_set(&vcpu->stop, 1);
+  gate_wake(vcpu->gate);
+  vcpu_interrupt(vcpu);
+}
+
+void vcpu_interrupt(Vcpu *vcpu) {
+  if (!vcpu->thread)
+    return;
   __atomic_store_n(&vcpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
   pthread_t handle = __atomic_load_n(&vcpu->handle, __ATOMIC_SEQ_CST);
   if (handle) /* a thread that has not come this far has not entered KVM_RUN either */

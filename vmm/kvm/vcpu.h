@@ -12,6 +12,7 @@
 #include "vmm/cpu/features.h"
 #include "vmm/hypercall/psci.h"
 #include "vmm/kvm/abi.h"
+#include "vmm/kvm/gate.h"
 #include "vmm/pin.h"
 #include "vmm/trace/timeline.h"
 #include "vmm/trace/vcpu-watch.h"
@@ -36,6 +37,7 @@ struct Vcpu {
   const CpuFeatures *features;
   Bus *bus;
   const GuestMemory *memory;
+  Gate *gate;
   const Pin *pin; /* NULL: any CPU */
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */
@@ -65,6 +67,8 @@ bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error);
 bool vcpu_start(Vcpu *vcpu, GError **error);
 /* Asks the thread to leave KVM_RUN and end; join waits for it. */
 void vcpu_kick(Vcpu *vcpu);
+/* Makes the thread leave KVM_RUN, if it is there; for a gate that has been closed. */
+void vcpu_interrupt(Vcpu *vcpu);
 void vcpu_join(Vcpu *vcpu);
 void vcpu_destroy(Vcpu *vcpu); /* joined */
 

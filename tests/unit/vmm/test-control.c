@@ -2,6 +2,7 @@
 #include <glib.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/control.h"
 
@@ -10,6 +11,7 @@ typedef struct {
   int takes_signal;
   unsigned presses, releases, stops, resizes, reports;
   char why[100];
+  unsigned pauses;
 } Record;
 
 static bool power_button(void *opaque, bool pressed) {
@@ -38,7 +40,11 @@ static void report(void *opaque) {
   ((Record *)opaque)->reports++;
 }
 
-static const ControlOps ops = {asked_to_stop, power_button, stop, resized, report};
+static void pause_machine(void *opaque) {
+  ((Record *)opaque)->pauses++;
+}
+
+static const ControlOps ops = {asked_to_stop, power_button, stop, resized, report, pause_machine};
 
 /* Runs the main loop until *COUNT is at least 1. */
 static void wait_for(const unsigned *count) {
@@ -47,6 +53,16 @@ static void wait_for(const unsigned *count) {
 }
 
 static void quiet(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
+}
+
+static void test_pause(void) {
+  Record record = {.has_button = true};
+  g_autoptr(Control) control = control_new(&ops, &record, 1000);
+
+  kill(getpid(), SIGTSTP);
+  wait_for(&record.pauses);
+  g_assert_cmpuint(record.pauses, ==, 1);
+  g_assert_cmpuint(record.stops + record.presses, ==, 0);
 }
 
 static void test_button_then_stop(void) {
@@ -111,6 +127,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_log_set_handler(NULL, G_LOG_LEVEL_MESSAGE, quiet, NULL);
   g_log_set_handler("eret", G_LOG_LEVEL_MESSAGE, quiet, NULL);
+  g_test_add_func("/control/pause", test_pause);
   g_test_add_func("/control/button-then-stop", test_button_then_stop);
   g_test_add_func("/control/each-signal", test_each_signal);
   g_test_add_func("/control/grace", test_grace);
