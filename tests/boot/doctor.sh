@@ -34,6 +34,9 @@ facts() {
 case $KIND in
 gicv3) wanted=$(facts '"VHE"' false true 512 48 true '"1.1"' false false 4096 '"QEMU max"') ;;
 gicv2) wanted=$(facts '"nVHE"' true false 8 44 true '"1.1"' false false 4096 '"Cortex-A72"') ;;
+nvhe) wanted=$(facts '"nVHE"' false true 512 44 true '"1.1"' false false 4096 '"Cortex-A72"') ;;
+nvhe-40) wanted=$(facts '"nVHE"' false true 512 40 true '"1.1"' false false 4096 '"Cortex-A53"') ;;
+max) wanted=$(facts '"VHE"' false true 512 52 true '"1.1"' false false 4096 '"QEMU max"') ;;
 k61) wanted=$(facts '"VHE"' false true 512 48 false '"1.1"' false false 4096 '"QEMU max"') ;;
 k73) wanted=$(facts '"VHE"' false true 512 48 true '"1.3"' false true 4096 '"QEMU max"') ;;
 k73-nested) wanted=$(facts '"VHE+NV2"' false true 512 48 true '"1.3"' true true 4096 '"QEMU max"') ;;

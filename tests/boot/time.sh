@@ -1,5 +1,5 @@
 #!/bin/sh
-# Suspend and wake up, stolen time, the host's clock, and machines with more bits of address, or on chosen CPUs.
+# Suspend and wake up, stolen time, the host's clock, and machines on chosen CPUs.
 # limit: 600
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
@@ -28,12 +28,6 @@ run_exec -- sh -c 'dmesg | grep -i "stolen time"; cat /sys/class/ptp/ptp0/clock_
 is "$status" 0 "a guest looks at its clocks"
 like out 'using stolen time PV' "it is told of stolen time"
 like out 'KVM virtual PTP' "and has the host's clock as a PTP clock"
-
-run_exec --ipa-bits 40 -- true
-is "$status" 0 "40 bits of guest physical address"
-run_exec --ipa-bits 33 -- true
-isnt "$status" 0 "33 are too few"
-like "$errors" 'ipa-bits 33: this machine needs 36 bits' "which is said"
 
 run_exec --cpus 2 --pin 0,1 -- nproc
 is "$status" 0 "a CPU for each vCPU"

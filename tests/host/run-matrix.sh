@@ -1,7 +1,10 @@
 #!/bin/sh
-# What every kind of host has to do: boots with two vCPUs, a disk, both consoles, reboot, the hypercall tour and every form of access.
+# What every kind of host has to do: boots with two vCPUs, a disk, both consoles, reboot, the hypercall tour, every form of access, few
+# bits of address; and eret doctor says what it is.
 #
-# Usage: run-matrix.sh KIND      KIND: host.sh kinds
+# Usage: run-matrix.sh KIND [TEST...]      KIND: host.sh kinds; TEST: more
 cd "$(dirname "$0")/../.." || exit
-exec tests/host/run-tests.sh "$1" tests/boot/smoke.sh tests/boot/linux-pl011.sh tests/boot/linux-virtio-console.sh tests/boot/reboot.sh tests/boot/virtio-mmio.sh \
-    tests/boot/eret-guest.sh tests/guest/hello.sh tests/guest/bare.sh
+kind=$1
+shift
+exec tests/host/run-tests.sh "$kind" tests/boot/smoke.sh tests/boot/linux-pl011.sh tests/boot/linux-virtio-console.sh tests/boot/reboot.sh tests/boot/disk.sh \
+    tests/boot/virtio-mmio.sh tests/boot/eret-guest.sh tests/boot/address-bits.sh tests/boot/doctor.sh tests/guest/hello.sh tests/guest/bare.sh "$@"

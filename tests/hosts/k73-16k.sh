@@ -1,3 +1,3 @@
 #!/bin/sh
 # Pages of 16 KiB.
-exec "$(dirname "$0")/../host/run-matrix.sh" k73-16k
+exec "$(dirname "$0")/../host/run-matrix.sh" k73-16k tests/boot/linux-16k.sh

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Debian's kernel with pages of 16 KiB: the disk and its io_uring, both transports, the doorbell page, reboot.
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+kernel=7.3-16k
+[ -e "$KERNELS/$kernel/Image" ] || skip_all "the kernel of 16 KiB pages is for hosts of such pages"
+cp "$FIXTURES/ext4.img" disk.img
+boot disk,4 --cpus 2 --rng --disk disk.img
+is "$status" 0 "the guest powers off, status 0"
+like "$console" 'GUEST sha256=[0-9a-f]{64}' "its disk works"
+boot disk,1 --transport mmio --console virtio-console --disk disk.img
+is "$status" 0 "with virtio-mmio"
+like "$console" 'GUEST sha256=[0-9a-f]{64}' "its disk works there"
+boot boot --cpus 2
+is "$status" 0 "a look at its messages"
+is "$(guest dmesg-warnings)" 0 "no warning about device tree, interrupts or devices"
+is "$(guest cpus)" 2 "both vCPUs are online"
