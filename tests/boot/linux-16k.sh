@@ -9,7 +9,7 @@ cp "$FIXTURES/ext4.img" disk.img
 boot disk,4 --cpus 2 --rng --disk disk.img
 is "$status" 0 "the guest powers off, status 0"
 like "$console" 'GUEST sha256=[0-9a-f]{64}' "its disk works"
-boot disk,1 --transport mmio --console virtio-console --disk disk.img
+boot disk,1 --transport mmio --console virtio --disk disk.img
 is "$status" 0 "with virtio-mmio"
 like "$console" 'GUEST sha256=[0-9a-f]{64}' "its disk works there"
 boot boot --cpus 2
