@@ -9,10 +9,10 @@ for bits in 36 40; do
     is "$status" 0 "$bits bits: the guest powers off"
     like "$console" 'GUEST sha256=[0-9a-f]{64}' "$bits bits: its disk works"
 done
-run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 36 --memory 63G
-is "$status" 0 "36 bits: 63 GiB of memory"
-run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 36 --memory 64G
-isnt "$status" 0 "64 GiB have no place above the devices"
+run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 36 --memory 54G
+is "$status" 0 "36 bits: 54 GiB of memory"
+run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 36 --memory 55G
+isnt "$status" 0 "55 GiB have no place above the devices"
 like "$errors" 'needs 37 bits' "which is said"
 run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 33
 isnt "$status" 0 "33 bits are too few"
