@@ -18,6 +18,11 @@ void device_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fd
     device->ops->describe(device, slot, fdt);
 }
 
+void device_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
+  if (device->ops->connect)
+    device->ops->connect(device, slot, shortcuts);
+}
+
 void device_reset(Device *device) {
   if (device->ops->reset)
     device->ops->reset(device);

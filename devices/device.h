@@ -1,7 +1,7 @@
 /*
  * The contract every device fulfils.
  *
- * A device is a block of registers. It does not know its address: the bus subtracts the base, checks width and
+ * A device is a block of registers. It does not know its address, but to hand it on: the bus subtracts the base, checks width and
  * alignment against ops->access_sizes, holds the device's lock, and only then calls read or write. What the guest can see
  * sits in one plain struct inside the device, apart from host handles. Interrupt line, clock and back end are handed
  * in at creation.
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/shortcuts.h"
 #include "fdt/fdt-writer.h"
 
 typedef struct Device Device;
@@ -49,6 +50,9 @@ typedef struct {
   /* Writes the device's own tree node, and its children. Optional: a part of another device has none. */
   void (*describe)(const Device *device, const DeviceSlot *slot, FdtWriter *fdt);
 
+  /* Tells the device where the guest finds it, for shortcuts: once, before any vCPU runs. Optional. */
+  void (*connect)(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts);
+
   /* Back to power-on. No vCPU runs. Optional. */
   void (*reset)(Device *device);
   /* Leaves no request in flight and starts none until resume. No vCPU runs. Optional, both. */
@@ -70,6 +74,7 @@ void device_init(Device *device, const DeviceOps *ops, const char *name, GMutex 
 void device_clear(Device *device);
 
 void device_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt);
+void device_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts);
 void device_reset(Device *device);
 void device_pause(Device *device);
 void device_resume(Device *device);

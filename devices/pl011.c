@@ -7,6 +7,9 @@
  * under way on the line when bytes wait below the trigger level. And because both receive interrupts follow the FIFO, clearing them in ICR
  * has no effect while their condition holds.
  *
+ * What the registers read lies in a page that the guest may load from while the receive FIFO is empty: only a read of UARTDR that takes a byte has a side
+ * effect. And while output goes out as fast as it comes, and would not interrupt, writes of UARTDR may be late: no register shows them.
+ *
  * Locks: the registers are guarded by the device's lock, which the bus holds; the back end's callbacks, on the main thread, take it.
  */
 #include "devices/pl011.h"
@@ -52,6 +55,9 @@ enum { RSR_OE = 1 << 3, DR_OE = 1 << 11 };
 #define CR_RESET   (CR_TXE | CR_RXE)
 #define IFLS_RESET 0x12 /* both at half */
 
+#define READS_BEFORE_OPEN  16 /* of registers, without input: input seldom comes alone, and to close and open costs as much as some reads */
+#define WRITES_BEFORE_LATE 2  /* of UARTDR and nothing else: a lone character is not worth it */
+
 typedef struct {
   uint8_t bytes[FIFO_DEPTH];
   unsigned head, count;
@@ -71,6 +77,11 @@ typedef struct {
   IrqLine *irq;
   CharBackend *backend; /* or NULL */
   bool starved;         /* the back end was told that there is no room */
+  RegisterPage page;
+  unsigned reads;      /* since there was input, up to READS_BEFORE_OPEN */
+  unsigned writes;     /* of UARTDR in a row, up to WRITES_BEFORE_LATE */
+  bool deferred;       /* writes of UARTDR may be late, unless that has ended by itself */
+  GByteArray *overdue; /* came late, and more than the FIFO takes; or NULL */
 } Pl011;
 
 static void fifo_push(Fifo *fifo, uint8_t byte) {
@@ -104,7 +115,62 @@ static uint32_t raw_interrupts(const Pl011State *state) {
   return ris;
 }
 
-static void update_irq(Pl011 *uart) {
+static uint32_t flags(const Pl011State *state) {
+  uint32_t fr = FR_CTS | FR_DSR | FR_DCD;
+
+  if (state->receive.count == 0)
+    fr |= FR_RXFE;
+  if (state->receive.count >= depth(state))
+    fr |= FR_RXFF;
+  if (state->transmit.count == 0)
+    fr |= FR_TXFE;
+  else
+    fr |= FR_BUSY;
+  if (state->transmit.count >= depth(state))
+    fr |= FR_TXFF;
+  return fr;
+}
+
+static void store(Pl011 *uart) {
+  const Pl011State *state = &uart->state;
+  uint32_t ris = raw_interrupts(state);
+  const struct {
+    unsigned offset;
+    uint32_t value;
+  } registers[] = {
+      {UARTRSR, state->rsr},        {UARTFR, flags(state)},    {UARTILPR, state->ilpr}, {UARTIBRD, state->ibrd}, {UARTFBRD, state->fbrd},
+      {UARTLCR_H, state->lcr_h},    {UARTCR, state->cr},       {UARTIFLS, state->ifls}, {UARTIMSC, state->imsc}, {UARTRIS, ris},
+      {UARTMIS, ris & state->imsc}, {UARTDMACR, state->dmacr},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
+    register_page_set(&uart->page, registers[i].offset, 4, registers[i].value);
+}
+
+/* Whether a byte may leave later than it was written and nobody could tell. */
+static bool may_be_late(const Pl011 *uart) {
+  const Pl011State *state = &uart->state;
+
+  return state->transmit.count == 0 && (state->latched & INT_TX) && !(state->imsc & INT_TX) && !(state->cr & CR_LBE);
+}
+
+/* After a byte that was sent. */
+static void defer(Pl011 *uart) {
+  Shortcuts *shortcuts = uart->page.shortcuts;
+
+  if (!shortcuts || !may_be_late(uart) || (uart->writes < WRITES_BEFORE_LATE && ++uart->writes < WRITES_BEFORE_LATE))
+    return;
+  uart->deferred = true;
+  shortcuts->defer(shortcuts, uart->page.address + UARTDR, sizeof(uint32_t), DEFER_BRIEFLY);
+}
+
+/* After any change of what the guest can see. */
+static void update(Pl011 *uart) {
+  store(uart);
+  if (uart->deferred && !may_be_late(uart)) {
+    uart->deferred = false;
+    uart->page.shortcuts->undefer(uart->page.shortcuts, uart->page.address + UARTDR);
+  }
   irq_line_set(uart->irq, (raw_interrupts(&uart->state) & uart->state.imsc) != 0);
 }
 
@@ -138,7 +204,11 @@ static size_t backend_room(void *opaque) {
   return room;
 }
 
-static void receive_byte(Pl011State *state, uint8_t byte) {
+static void receive_byte(Pl011 *uart, uint8_t byte) {
+  Pl011State *state = &uart->state;
+
+  register_page_close(&uart->page);
+  uart->reads = 0;
   if (state->receive.count < depth(state)) {
     fifo_push(&state->receive, byte);
     return;
@@ -153,8 +223,8 @@ static void backend_receive(void *opaque, const uint8_t *bytes, size_t size) {
 
   g_mutex_lock(uart->device.lock);
   for (size_t i = 0; i < size; i++)
-    receive_byte(&uart->state, bytes[i]); /* the guest may have shrunk the FIFO since room() was asked */
-  update_irq(uart);
+    receive_byte(uart, bytes[i]); /* the guest may have shrunk the FIFO since room() was asked */
+  update(uart);
   g_mutex_unlock(uart->device.lock);
 }
 
@@ -165,12 +235,22 @@ static uint32_t read_data(Pl011 *uart) {
     return 0;
   uint32_t data = fifo_pop(&state->receive) | (state->overrun ? DR_OE : 0);
   state->overrun = false;
-  update_irq(uart);
+  update(uart);
   accept_if_starved(uart);
   return data;
 }
 
 /* Transmitting. */
+
+/* What was sent while the FIFO was said to be empty, and found it full when it came, follows as if it had been in it. */
+static void refill(Pl011 *uart) {
+  if (!uart->overdue || uart->state.transmit.count >= depth(&uart->state))
+    return;
+  fifo_push(&uart->state.transmit, uart->overdue->data[0]);
+  g_byte_array_remove_index(uart->overdue, 0);
+  if (uart->overdue->len == 0)
+    g_clear_pointer(&uart->overdue, g_byte_array_unref);
+}
 
 /*
  * Hands what waits to the back end. The transmit interrupt is due when the FIFO has emptied to its trigger level, and over when it holds more
@@ -186,6 +266,7 @@ static void drain(Pl011 *uart) {
     if (uart->backend && char_backend_write(uart->backend, &byte, 1) == 0)
       break; /* the back end calls backend_writable when it has room */
     fifo_pop(fifo);
+    refill(uart);
   }
   if (fifo->count > level)
     uart->state.latched &= ~(uint32_t)INT_TX;
@@ -199,9 +280,16 @@ static void backend_writable(void *opaque) {
   g_mutex_lock(uart->device.lock);
   if (uart->state.transmit.count > 0) {
     drain(uart);
-    update_irq(uart);
+    update(uart);
   }
   g_mutex_unlock(uart->device.lock);
+}
+
+/* Full, and yet the guest was right to send: it saw an empty FIFO, when it wrote what comes late. No more than KVM's ring holds can. */
+static void keep_overdue(Pl011 *uart, uint8_t byte) {
+  if (!uart->overdue)
+    uart->overdue = g_byte_array_new();
+  g_byte_array_append(uart->overdue, &byte, 1);
 }
 
 static void write_data(Pl011 *uart, uint8_t byte) {
@@ -209,13 +297,16 @@ static void write_data(Pl011 *uart, uint8_t byte) {
 
   if (state->cr & CR_LBE) {
     if (state->cr & CR_RXE)
-      receive_byte(state, byte);
+      receive_byte(uart, byte);
     state->latched |= INT_TX;
   } else if (state->transmit.count < depth(state)) {
     fifo_push(&state->transmit, byte);
     drain(uart);
+  } else if (uart->page.shortcuts && uart->page.shortcuts->is_late(uart->page.shortcuts)) {
+    keep_overdue(uart, byte);
   } /* else: the guest did not look at FR.TXFF; silicon loses the byte too */
-  update_irq(uart);
+  update(uart);
+  defer(uart);
 }
 
 static const CharFrontend frontend = {
@@ -226,56 +317,14 @@ static const CharFrontend frontend = {
 
 /* Registers. */
 
-static uint32_t flags(const Pl011State *state) {
-  uint32_t fr = FR_CTS | FR_DSR | FR_DCD;
-
-  if (state->receive.count == 0)
-    fr |= FR_RXFE;
-  if (state->receive.count >= depth(state))
-    fr |= FR_RXFF;
-  if (state->transmit.count == 0)
-    fr |= FR_TXFE;
-  else
-    fr |= FR_BUSY;
-  if (state->transmit.count >= depth(state))
-    fr |= FR_TXFF;
-  return fr;
-}
-
 static uint64_t pl011_read(Device *device, uint64_t offset, unsigned size) {
   Pl011 *uart = (Pl011 *)device;
-  const Pl011State *state = &uart->state;
 
-  switch (offset) {
-  case UARTDR:
+  if (offset == UARTDR)
     return read_data(uart);
-  case UARTRSR:
-    return state->rsr;
-  case UARTFR:
-    return flags(state);
-  case UARTILPR:
-    return state->ilpr;
-  case UARTIBRD:
-    return state->ibrd;
-  case UARTFBRD:
-    return state->fbrd;
-  case UARTLCR_H:
-    return state->lcr_h;
-  case UARTCR:
-    return state->cr;
-  case UARTIFLS:
-    return state->ifls;
-  case UARTIMSC:
-    return state->imsc;
-  case UARTRIS:
-    return raw_interrupts(state);
-  case UARTMIS:
-    return raw_interrupts(state) & state->imsc;
-  case UARTDMACR:
-    return state->dmacr;
-  default:
-    return primecell_is_id(offset) ? primecell_id(PERIPH_ID, offset) : 0;
-  }
+  if (uart->state.receive.count == 0 && uart->reads < READS_BEFORE_OPEN && ++uart->reads == READS_BEFORE_OPEN)
+    register_page_open(&uart->page);
+  return register_page_get(&uart->page, offset, size);
 }
 
 static void write_line_control(Pl011 *uart, uint32_t value) {
@@ -292,22 +341,24 @@ static void pl011_write(Device *device, uint64_t offset, unsigned size, uint64_t
   Pl011State *state = &uart->state;
   uint32_t value = (uint32_t)wide;
 
-  switch (offset) {
-  case UARTDR:
+  if (offset == UARTDR) {
     write_data(uart, (uint8_t)value);
     return;
+  }
+  uart->writes = 0;
+  switch (offset) {
   case UARTRSR:
     state->rsr = 0;
-    return;
+    break;
   case UARTILPR:
     state->ilpr = value & 0xff;
-    return;
+    break;
   case UARTIBRD:
     state->ibrd = value & 0xffff;
-    return;
+    break;
   case UARTFBRD:
     state->fbrd = value & 0x3f;
-    return;
+    break;
   case UARTLCR_H:
     write_line_control(uart, value);
     break;
@@ -325,11 +376,11 @@ static void pl011_write(Device *device, uint64_t offset, unsigned size, uint64_t
     break;
   case UARTDMACR:
     state->dmacr = value & 0x7; /* kept, but there is no DMA */
-    return;
+    break;
   default:
     return;
   }
-  update_irq(uart);
+  update(uart);
   accept_if_starved(uart);
 }
 
@@ -356,10 +407,18 @@ static void pl011_describe(const Device *device, const DeviceSlot *slot, FdtWrit
   fdt_writer_begin_at(fdt, "pl011", slot->base);
   fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
   fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_u32(fdt, PRIMECELL_PERIPHID, PERIPH_ID);
   fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
   fdt_writer_cells(fdt, "clocks", clocks, G_N_ELEMENTS(clocks));
   fdt_writer_strings(fdt, "clock-names", clock_names, G_N_ELEMENTS(clock_names));
   fdt_writer_end(fdt);
+}
+
+static void pl011_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
+  Pl011 *uart = (Pl011 *)device;
+
+  register_page_connect(&uart->page, shortcuts, slot->base);
+  register_page_open(&uart->page);
 }
 
 static void pl011_reset(Device *device) {
@@ -368,7 +427,8 @@ static void pl011_reset(Device *device) {
   /* What the guest has sent is the user's, and a slow reader gets it after the reset. */
   g_mutex_lock(device->lock);
   uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET, .transmit = uart->state.transmit};
-  update_irq(uart);
+  update(uart);
+  register_page_open(&uart->page);
   g_mutex_unlock(device->lock);
 }
 
@@ -377,6 +437,9 @@ static void pl011_free(Device *device) {
 
   if (uart->backend)
     char_backend_connect(uart->backend, NULL, NULL);
+  register_page_clear(&uart->page);
+  if (uart->overdue)
+    g_byte_array_unref(uart->overdue);
   device_clear(device);
   g_free(uart);
 }
@@ -388,6 +451,7 @@ static const DeviceOps pl011_ops = {
     .write = pl011_write,
     .register_name = pl011_register_name,
     .describe = pl011_describe,
+    .connect = pl011_connect,
     .reset = pl011_reset,
     .free = pl011_free,
 };
@@ -399,6 +463,9 @@ Device *pl011_new(IrqLine *irq, CharBackend *backend) {
   uart->irq = irq;
   uart->backend = backend;
   uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET};
+  register_page_init(&uart->page, PRIMECELL_SIZE);
+  primecell_store_ids(&uart->page, PERIPH_ID);
+  store(uart);
   if (backend)
     char_backend_connect(backend, &frontend, uart);
   return &uart->device;

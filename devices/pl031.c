@@ -2,7 +2,10 @@
  * PL031 real-time clock. PrimeCell Real Time Clock (PL031) Technical Reference Manual, Arm DDI 0224. Counts seconds of the host's wall clock plus an
  * offset that the guest sets by loading a time; the alarm is a timer of the clock handed in. Power-on loads the host's time.
  *
- * Locks: the device's lock guards the registers; the alarm's callback, on the main thread, takes it.
+ * For some seconds after power-on, when a kernel reads its clock, the registers lie in a page that the guest loads from, and a timer turns RTCDR over in it; then the
+ * page is closed, as a machine that nobody asks for the time is not to wake up each second.
+ *
+ * Locks: the device's lock guards the registers; the timers' callbacks, on the main thread, take it.
  */
 #include "devices/pl031.h"
 
@@ -10,8 +13,10 @@
 
 #define PERIPH_ID     0x00041031
 #define NS_PER_SECOND INT64_C(1000000000)
+#define OPEN_SECONDS  10
 
 /* Register offsets: DDI 0224, 3.2. */
+#define RTCCR_START 1 /* the counter always runs: the bit can only be set, and is */
 enum { RTCDR = 0x000, RTCMR = 0x004, RTCLR = 0x008, RTCCR = 0x00c, RTCIMSC = 0x010, RTCRIS = 0x014, RTCMIS = 0x018, RTCICR = 0x01c };
 
 typedef struct {
@@ -26,6 +31,9 @@ typedef struct {
   Clock *clock;
   ClockTimer *alarm;
   int64_t deadline; /* of the alarm, in the host's nanoseconds */
+  RegisterPage page;
+  ClockTimer *turn;  /* at the next second, while the page is open */
+  unsigned open_for; /* seconds */
 } Pl031;
 
 static int64_t host_seconds(const Pl031 *rtc) {
@@ -36,8 +44,44 @@ static uint32_t now(const Pl031 *rtc) {
   return (uint32_t)host_seconds(rtc) + rtc->state.offset;
 }
 
-static void update_irq(Pl031 *rtc) {
+static void store(Pl031 *rtc) {
+  const Pl031State *state = &rtc->state;
+  const uint32_t registers[] = {now(rtc), state->mr, state->lr, RTCCR_START, state->imsc, state->ris, state->ris & state->imsc, 0};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
+    register_page_set(&rtc->page, RTCDR + 4 * i, 4, registers[i]);
+}
+
+/* After any change. */
+static void update(Pl031 *rtc) {
+  store(rtc);
   irq_line_set(rtc->irq, rtc->state.ris & rtc->state.imsc);
+}
+
+static void await_next_second(Pl031 *rtc) {
+  rtc->clock->ops->timer_arm(rtc->turn, (host_seconds(rtc) + 1) * NS_PER_SECOND);
+}
+
+static void second_turned(void *opaque) {
+  Pl031 *rtc = opaque;
+
+  g_mutex_lock(rtc->device.lock);
+  store(rtc);
+  if (rtc->open_for > 0 && --rtc->open_for > 0)
+    await_next_second(rtc);
+  else
+    register_page_close(&rtc->page);
+  g_mutex_unlock(rtc->device.lock);
+}
+
+/* With the lock, or before anyone else knows the device. */
+static void open_page(Pl031 *rtc) {
+  if (!rtc->page.shortcuts)
+    return;
+  rtc->open_for = OPEN_SECONDS;
+  store(rtc);
+  register_page_open(&rtc->page);
+  await_next_second(rtc);
 }
 
 /* The match register is compared as the counter goes on: a moment that has passed comes again in 2^32 seconds, one that is now matches now. */
@@ -57,32 +101,16 @@ static void alarm_expired(void *opaque) {
   if (rtc->clock->ops->real_time(rtc->clock) >= rtc->deadline) {
     rtc->deadline = INT64_MAX;
     rtc->state.ris = 1;
-    update_irq(rtc);
+    update(rtc);
   }
   g_mutex_unlock(rtc->device.lock);
 }
 
 static uint64_t pl031_read(Device *device, uint64_t offset, unsigned size) {
-  const Pl031 *rtc = (const Pl031 *)device;
+  Pl031 *rtc = (Pl031 *)device;
 
-  switch (offset) {
-  case RTCDR:
-    return now(rtc);
-  case RTCMR:
-    return rtc->state.mr;
-  case RTCLR:
-    return rtc->state.lr;
-  case RTCCR:
-    return 1; /* the counter always runs: RTCCR can only be set, and is */
-  case RTCIMSC:
-    return rtc->state.imsc;
-  case RTCRIS:
-    return rtc->state.ris;
-  case RTCMIS:
-    return rtc->state.ris & rtc->state.imsc;
-  default:
-    return primecell_is_id(offset) ? primecell_id(PERIPH_ID, offset) : 0;
-  }
+  store(rtc);
+  return register_page_get(&rtc->page, offset, size);
 }
 
 static void pl031_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
@@ -107,7 +135,7 @@ static void pl031_write(Device *device, uint64_t offset, unsigned size, uint64_t
   default:
     return;
   }
-  update_irq(rtc);
+  update(rtc);
 }
 
 static const char *pl031_register_name(const Device *device, uint64_t offset) {
@@ -124,6 +152,7 @@ static void pl031_describe(const Device *device, const DeviceSlot *slot, FdtWrit
   fdt_writer_begin_at(fdt, "pl031", slot->base);
   fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
   fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_u32(fdt, PRIMECELL_PERIPHID, PERIPH_ID);
   fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
   fdt_writer_u32(fdt, "clocks", FDT_PHANDLE_APB_CLOCK);
   fdt_writer_string(fdt, "clock-names", "apb_pclk");
@@ -138,13 +167,23 @@ static void pl031_reset(Device *device) {
   rtc->state = (Pl031State){.offset = rtc->state.offset};
   rtc->deadline = INT64_MAX;
   rtc->clock->ops->timer_arm(rtc->alarm, rtc->deadline);
-  update_irq(rtc);
+  update(rtc);
+  open_page(rtc);
   g_mutex_unlock(device->lock);
+}
+
+static void pl031_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
+  Pl031 *rtc = (Pl031 *)device;
+
+  register_page_connect(&rtc->page, shortcuts, slot->base);
+  open_page(rtc);
 }
 
 static void pl031_free(Device *device) {
   Pl031 *rtc = (Pl031 *)device;
 
+  rtc->clock->ops->timer_free(rtc->turn);
+  register_page_clear(&rtc->page);
   rtc->clock->ops->timer_free(rtc->alarm);
   device_clear(device);
   g_free(rtc);
@@ -157,6 +196,7 @@ static const DeviceOps pl031_ops = {
     .write = pl031_write,
     .register_name = pl031_register_name,
     .describe = pl031_describe,
+    .connect = pl031_connect,
     .reset = pl031_reset,
     .free = pl031_free,
 };
@@ -169,5 +209,9 @@ Device *pl031_new(IrqLine *irq, Clock *clock) {
   rtc->clock = clock;
   rtc->deadline = INT64_MAX;
   rtc->alarm = clock->ops->timer_new(clock, alarm_expired, rtc);
+  rtc->turn = clock->ops->timer_new(clock, second_turned, rtc);
+  register_page_init(&rtc->page, PRIMECELL_SIZE);
+  primecell_store_ids(&rtc->page, PERIPH_ID);
+  store(rtc);
   return &rtc->device;
 }

@@ -38,6 +38,7 @@ typedef struct {
   Pl061State state;
   uint8_t inputs; /* what the machine drives: the button, which a reset does not release */
   IrqLine *irq;
+  RegisterPage page; /* no read has a side effect: always open */
 } Pl061;
 
 /* The level of each line: driven by the guest where it is an output. */
@@ -53,7 +54,21 @@ static uint8_t raw_interrupts(const Pl061 *gpio) {
   return (uint8_t)((state->edges & ~state->is) | (active & state->is & ~state->dir));
 }
 
-static void update_irq(Pl061 *gpio) {
+static void store(Pl061 *gpio) {
+  const Pl061State *state = &gpio->state;
+  const uint8_t registers[] = {
+      state->dir, state->is, state->ibe, state->iev, state->ie, raw_interrupts(gpio), raw_interrupts(gpio) & state->ie, 0, state->afsel,
+  };
+
+  for (uint64_t offset = 0; offset <= GPIODATA_LAST; offset += 4)
+    register_page_set(&gpio->page, offset, 4, levels(gpio) & offset >> 2);
+  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
+    register_page_set(&gpio->page, GPIODIR + 4 * i, 4, registers[i]);
+}
+
+/* After any change. */
+static void update(Pl061 *gpio) {
+  store(gpio);
   irq_line_set(gpio->irq, raw_interrupts(gpio) & gpio->state.ie);
 }
 
@@ -67,31 +82,7 @@ static void detect_edges(Pl061 *gpio, uint8_t before) {
 }
 
 static uint64_t pl061_read(Device *device, uint64_t offset, unsigned size) {
-  const Pl061 *gpio = (const Pl061 *)device;
-  const Pl061State *state = &gpio->state;
-
-  if (offset <= GPIODATA_LAST)
-    return levels(gpio) & offset >> 2 & 0xff;
-  switch (offset) {
-  case GPIODIR:
-    return state->dir;
-  case GPIOIS:
-    return state->is;
-  case GPIOIBE:
-    return state->ibe;
-  case GPIOIEV:
-    return state->iev;
-  case GPIOIE:
-    return state->ie;
-  case GPIORIS:
-    return raw_interrupts(gpio);
-  case GPIOMIS:
-    return raw_interrupts(gpio) & state->ie;
-  case GPIOAFSEL:
-    return state->afsel;
-  default:
-    return primecell_is_id(offset) ? primecell_id(PERIPH_ID, offset) : 0;
-  }
+  return register_page_get(&((Pl061 *)device)->page, offset, size);
 }
 
 static void write_register(Pl061State *state, uint64_t offset, uint8_t value) {
@@ -131,7 +122,7 @@ static void pl061_write(Device *device, uint64_t offset, unsigned size, uint64_t
     write_register(&gpio->state, offset, (uint8_t)value);
   }
   detect_edges(gpio, before);
-  update_irq(gpio);
+  update(gpio);
 }
 
 static const char *pl061_register_name(const Device *device, uint64_t offset) {
@@ -163,6 +154,7 @@ static void pl061_describe(const Device *device, const DeviceSlot *slot, FdtWrit
   fdt_writer_begin_at(fdt, "pl061", slot->base);
   fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
   fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_u32(fdt, PRIMECELL_PERIPHID, PERIPH_ID);
   fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
   fdt_writer_flag(fdt, "gpio-controller");
   fdt_writer_u32(fdt, "#gpio-cells", 2);
@@ -181,11 +173,19 @@ static void pl061_reset(Device *device) {
 
   g_mutex_lock(device->lock);
   gpio->state = (Pl061State){0};
-  update_irq(gpio);
+  update(gpio);
   g_mutex_unlock(device->lock);
 }
 
+static void pl061_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
+  Pl061 *gpio = (Pl061 *)device;
+
+  register_page_connect(&gpio->page, shortcuts, slot->base);
+  register_page_open(&gpio->page);
+}
+
 static void pl061_free(Device *device) {
+  register_page_clear(&((Pl061 *)device)->page);
   device_clear(device);
   g_free(device);
 }
@@ -197,6 +197,7 @@ static const DeviceOps pl061_ops = {
     .write = pl061_write,
     .register_name = pl061_register_name,
     .describe = pl061_describe,
+    .connect = pl061_connect,
     .reset = pl061_reset,
     .free = pl061_free,
 };
@@ -206,6 +207,9 @@ Device *pl061_new(IrqLine *irq) {
 
   device_init(&gpio->device, &pl061_ops, "pl061", NULL);
   gpio->irq = irq;
+  register_page_init(&gpio->page, PRIMECELL_SIZE);
+  primecell_store_ids(&gpio->page, PERIPH_ID);
+  update(gpio);
   return &gpio->device;
 }
 
@@ -216,6 +220,6 @@ void pl061_set_power_button(Device *device, bool pressed) {
   uint8_t before = levels(gpio);
   gpio->inputs = pressed ? 1u << POWER_BUTTON_LINE : 0;
   detect_edges(gpio, before);
-  update_irq(gpio);
+  update(gpio);
   g_mutex_unlock(device->lock);
 }

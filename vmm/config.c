@@ -116,6 +116,7 @@ static const OptionElement hypercall_element = {
 static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
 static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
+static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {NULL, 0}};
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
 
@@ -214,6 +215,12 @@ const ConfigOption config_options[] = {
      .min = 32,
      .max = 52,
      .help = "Bits of guest physical address (default: as few as the machine needs)."},
+    {.name = "exits",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, exits),
+     .choices = exits,
+     .help = "Whether accesses to devices that need nobody leave the guest: lean lets it load and store by itself (default), all has each "
+             "one exit, to be seen."},
     {.name = "pin",
      .kind = OPTION_STRING,
      .offset = offsetof(Config, pin),

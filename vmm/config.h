@@ -17,6 +17,9 @@ typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } Conso
 typedef enum { GIC_AUTO = 0, GIC_V2 = 2, GIC_V3 = 3 } GicVersion;
 typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
 
+/* Accesses that need nobody do not leave the guest, or all do. */
+typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;
+
 typedef struct {
   char *path;
   bool read_only;
@@ -63,6 +66,7 @@ typedef struct {
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */
+  ExitsKind exits;
   bool rng;
   bool scratch;
   bool nested;       /* the same as --cpu host,el2=on */

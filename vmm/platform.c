@@ -213,6 +213,8 @@ Platform *platform_new(const Board *board, PlatformHost *host, GError **error) {
       return NULL;
   }
   bus_seal(platform->bus);
+  for (unsigned i = 0; host->shortcuts && i < platform->devices->len; i++)
+    device_connect(g_ptr_array_index(platform->devices, i), &g_array_index(platform->slots, DeviceSlot, i), host->shortcuts);
   return g_steal_pointer(&platform);
 }
 

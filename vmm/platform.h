@@ -22,6 +22,7 @@ struct PlatformHost {
   IrqLine *(*irq_line)(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger);
   MsiController *msi;
   Doorbells *doorbells;
+  Shortcuts *shortcuts; /* NULL: every access comes to its device */
   Clock *clock;
   CharBackend *console;           /* NULL: output vanishes */
   DeviceWatch *watch;             /* NULL: nobody counts what devices do */

@@ -8,8 +8,9 @@
 
 #include "devices/pci/pci.h"
 
-#define MSIX_ENTRY_SIZE  16
-#define MSIX_MAX_VECTORS 256 /* here: a table of one 4 KiB page */
+#define MSIX_ENTRY_SIZE    16
+#define MSIX_ENTRY_MESSAGE 12 /* of them address and data, which have no effect before the entry is unmasked, or no defined one (6.1.4.2) */
+#define MSIX_MAX_VECTORS   256 /* here: a table of one 4 KiB page */
 
 /*
  * Adds the capability to FUNCTION, which is plugged and whose host takes messages. N_VECTORS is 1 to MSIX_MAX_VECTORS; the offsets in BAR are multiples of 8. To be stored

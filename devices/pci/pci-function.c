@@ -19,6 +19,7 @@ static uint8_t get_byte(const uint8_t *byte) {
 
 static void set_byte(uint8_t *byte, uint8_t value) {
   __atomic_store_n(byte, value, __ATOMIC_RELAXED);
+  register_page_publish(byte, 1);
 }
 
 uint32_t pci_config_get(const PciFunction *function, unsigned offset, unsigned size) {
@@ -42,6 +43,7 @@ void pci_config_allow(PciFunction *function, unsigned offset, unsigned size, uin
 void pci_function_init(PciFunction *function, const PciFunctionOps *ops, const char *name, uint16_t vendor, uint16_t device,
                        uint8_t revision, uint32_t class_code, uint16_t subsystem_vendor, uint16_t subsystem, uint8_t interrupt_pin) {
   *function = (PciFunction){.ops = ops, .name = g_strdup(name), .capability_end = PCI_HEADER_END};
+  function->config = function->own_config;
   pci_config_set(function, PCI_VENDOR_ID, 2, vendor);
   pci_config_set(function, PCI_DEVICE_ID, 2, device);
   pci_config_set(function, PCI_REVISION_ID, 1, revision);
@@ -68,12 +70,6 @@ unsigned pci_function_add_capability(PciFunction *function, uint8_t id, unsigned
   function->last_capability = offset;
   function->capability_end = (offset + size + CAPABILITY_ALIGN - 1) & ~(CAPABILITY_ALIGN - 1u);
   return offset;
-}
-
-uint32_t pci_function_config_read(PciFunction *function, unsigned offset, unsigned size) {
-  if (function->ops->config_read)
-    function->ops->config_read(function, offset, size);
-  return pci_config_get(function, offset, size);
 }
 
 /* Whether an access touches the bytes from FIRST up to END. */

@@ -6,12 +6,6 @@
  */
 #include "devices/pci/pci-internal.h"
 
-/* ECAM address: bus << 20 | device << 15 | function << 12 | register. */
-#define ECAM_DEVICE_SHIFT   15
-#define ECAM_FUNCTION_SHIFT 12
-#define ECAM_FUNCTION_MASK  0x7
-#define ECAM_REGISTER_MASK  0xfff
-
 /* The function that an ECAM offset names, or NULL where none is. */
 static PciFunction *function_at(const PciHost *host, uint64_t offset, unsigned *reg) {
   unsigned slot = (unsigned)(offset >> ECAM_DEVICE_SHIFT) % PCI_MAX_DEVICES;
@@ -21,12 +15,13 @@ static PciFunction *function_at(const PciHost *host, uint64_t offset, unsigned *
 }
 
 static uint64_t ecam_read(Device *device, uint64_t offset, unsigned size) {
+  PciHost *host = (PciHost *)device;
   unsigned reg;
-  PciFunction *function = function_at((PciHost *)device, offset, &reg);
+  PciFunction *function = function_at(host, offset, &reg);
 
-  if (!function)
-    return UINT64_MAX >> (64 - 8 * size); /* master abort: all ones */
-  return reg < PCI_CONFIG_SIZE ? pci_function_config_read(function, reg, size) : 0;
+  if (function && function->reads_watched)
+    function->ops->config_read(function, reg, size);
+  return register_page_get(&host->page, offset, size);
 }
 
 static void ecam_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
@@ -89,6 +84,10 @@ static const char *window_register_name(const Device *device, uint64_t offset) {
   return name;
 }
 
+static void host_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
+  pci_ecam_connect((PciHost *)device, shortcuts);
+}
+
 static void host_reset(Device *device) {
   PciHost *host = (PciHost *)device;
 
@@ -127,6 +126,7 @@ static void host_free(Device *device) {
   device_clear(&host->window64.device);
   device_clear(&host->ecam);
   g_mutex_clear(&host->intx_lock);
+  register_page_clear(&host->page);
   g_free(host);
 }
 
@@ -138,6 +138,7 @@ static const DeviceOps ecam_ops = {
     .register_name = ecam_register_name,
     .part_name = ecam_part_name,
     .describe = pci_host_describe,
+    .connect = host_connect,
     .reset = host_reset,
     .pause = host_pause,
     .resume = host_resume,
@@ -159,6 +160,7 @@ PciHost *pci_host_new(const PciHostConfig *config) {
 
   host->config = *config;
   g_mutex_init(&host->intx_lock);
+  pci_ecam_init(&host->page);
   device_init(&host->ecam, &ecam_ops, "pci", NULL);
   device_init(&host->window32.device, &window_ops, "pci-window32", host->ecam.lock);
   device_init(&host->window64.device, &window_ops, "pci-window64", host->ecam.lock);
@@ -188,6 +190,7 @@ bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function) {
   host->functions[slot] = function;
   function->host = host;
   function->slot = slot;
+  pci_ecam_plug(&host->page, function);
   if (function->ops->plugged)
     function->ops->plugged(function);
   return true;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "devices/pci/pci.h"
+#include "devices/register-page.h"
 
 /* Registers of a type 0 header: PCI Local Bus Specification 3.0, 6.1, in the names of PCI Express Base Specification 5.0, 7.5.1. */
 enum {
@@ -33,6 +34,13 @@ enum {
 
 #define PCI_N_PINS 4
 
+/* ECAM address: bus << 20 | device << 15 | function << 12 | register. */
+#define ECAM_DEVICE_SHIFT   15
+#define ECAM_FUNCTION_SHIFT 12
+#define ECAM_FUNCTION_MASK  0x7
+#define ECAM_REGISTER_MASK  0xfff
+#define ECAM_FUNCTION_SIZE  0x1000
+
 /* A memory window: a part of the host on the bus. */
 typedef struct {
   Device device;
@@ -52,6 +60,8 @@ struct PciHost {
   PciHostConfig config;
   PciWindow window32, window64;
   PciFunction *functions[PCI_MAX_DEVICES];
+  RegisterPage page;      /* the ECAM window: what reads of it return, all functions' configuration space and all ones elsewhere */
+  unsigned reads_watched; /* functions whose reads are: then it is closed */
   /* In the order of functions and BARs, so that of BARs that overlap always the same one answers. */
   PciMapping mappings[PCI_MAX_DEVICES * PCI_N_BARS];
   unsigned n_mappings;
@@ -59,13 +69,19 @@ struct PciHost {
   unsigned intx_asserting[PCI_N_PINS]; /* functions that pull this wire */
 };
 
-/* One access to the function's configuration space; OFFSET below PCI_CONFIG_SIZE, SIZE 1, 2 or 4, aligned. */
-uint32_t pci_function_config_read(PciFunction *function, unsigned offset, unsigned size);
+/* A write to the function's configuration space; OFFSET below PCI_CONFIG_SIZE, SIZE 1, 2 or 4, aligned. */
 void pci_function_config_write(PciFunction *function, unsigned offset, unsigned size, uint32_t value);
 /* Name of a register, or NULL. No lock. */
 const char *pci_function_config_name(unsigned offset);
 /* BARs, the function itself and its configuration space back to power-on. */
 void pci_function_reset(PciFunction *function);
+
+/* The ECAM window as memory, of PCI_ECAM_BUS_SIZE bytes: nothing is there. */
+void pci_ecam_init(RegisterPage *page);
+/* Moves the function's configuration space there. */
+void pci_ecam_plug(RegisterPage *page, PciFunction *function);
+/* Opens it to the guest, and defers writes that change nothing, of the functions there are. */
+void pci_ecam_connect(PciHost *host, Shortcuts *shortcuts);
 
 /* The wire of a function's INTA. */
 unsigned pci_function_intx_pin(const PciFunction *function);

@@ -48,7 +48,8 @@ typedef struct {
   void (*bar_mapped)(PciFunction *function, unsigned bar, uint64_t address);
   void (*bar_unmapped)(PciFunction *function, unsigned bar, uint64_t address);
   void (*config_written)(PciFunction *function, unsigned offset, unsigned size); /* after an ordinary write; optional */
-  void (*config_read)(PciFunction *function, unsigned offset, unsigned size);    /* before a read: may refresh config bytes; optional */
+  /* Before a read: may refresh config bytes. Only called between pci_function_watch_reads(true) and (false). Optional. */
+  void (*config_read)(PciFunction *function, unsigned offset, unsigned size);
   const char *(*bar_register_name)(const PciFunction *function, unsigned bar, uint64_t offset); /* optional */
   void (*plugged)(PciFunction *function); /* function->host, device number and MSI controller are known; optional */
   void (*reset)(PciFunction *function);
@@ -64,8 +65,9 @@ struct PciFunction {
   char *name;
   PciHost *host; /* NULL until plugged */
   unsigned slot;
-  uint8_t config[PCI_CONFIG_SIZE];   /* guest-visible */
-  uint8_t writable[PCI_CONFIG_SIZE]; /* bits the guest may change */
+  uint8_t own_config[PCI_CONFIG_SIZE]; /* config, until it is plugged */
+  uint8_t *config;                     /* guest-visible; in the host's ECAM page, which the guest may read by itself */
+  uint8_t writable[PCI_CONFIG_SIZE];   /* bits the guest may change */
   uint8_t write_one_to_clear[PCI_CONFIG_SIZE];
   struct {
     uint64_t size; /* bytes, a power of two; 0: not implemented */
@@ -75,13 +77,18 @@ struct PciFunction {
   } bars[PCI_N_BARS];
   unsigned capability_end, last_capability; /* where the next one goes; the latest, 0: none */
   MsiX *msix;                               /* NULL: none; the function's to free */
-  bool intx_level, intx_asserted;           /* what the function wants; what its wire shows. The host's INTx lock */
+  bool reads_watched;
+  bool intx_level, intx_asserted; /* what the function wants; what its wire shows. The host's INTx lock */
 };
 
 /* For functions: the base part. CLASS_CODE is 24 bits: base class, subclass, programming interface. INTERRUPT_PIN 0 (none) or 1 (INTA). */
 void pci_function_init(PciFunction *function, const PciFunctionOps *ops, const char *name, uint16_t vendor, uint16_t device,
                        uint8_t revision, uint32_t class_code, uint16_t subsystem_vendor, uint16_t subsystem, uint8_t interrupt_pin);
 void pci_function_clear(PciFunction *function);
+/* Whether config_read is to be called: reads of any function's configuration space are then no shortcut any more. */
+void pci_function_watch_reads(PciFunction *function, bool watch);
+/* The host's, for shortcuts into BARs; NULL: it has none. */
+Shortcuts *pci_function_shortcuts(const PciFunction *function);
 /*
  * SIZE is a power of two of at least 64 KiB, so that a BAR never shares a host page with another function's: a doorbell or a table
  * may then be mapped or trapped on its own.

@@ -303,6 +303,7 @@ static void ports_free(VirtioDevice *device) {
 static const VirtioDeviceOps ports_ops = {
     .id = VIRTIO_ID_CONSOLE,
     .name = "virtio-console",
+    .shared_vector = true,
     .config_size = sizeof(ConsoleConfig),
     .config_read = ports_config_read,
     .start = ports_start,

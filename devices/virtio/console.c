@@ -89,6 +89,7 @@ static void console_free(VirtioDevice *device) {
 static const VirtioDeviceOps console_ops = {
     .id = VIRTIO_ID_CONSOLE,
     .name = "virtio-console",
+    .shared_vector = true,
     .config_size = sizeof(ConsoleConfig),
     .config_read = console_config_read,
     .config_write = console_config_write,

@@ -95,7 +95,7 @@ static void config_interrupt(void *transport) {
   raise_interrupt(transport, INTERRUPT_CONFIG_CHANGE);
 }
 
-static const VirtioTransportOps transport_ops = {queue_interrupt, config_interrupt};
+static const VirtioTransportOps transport_ops = {.queue_interrupt = queue_interrupt, .config_interrupt = config_interrupt};
 
 /* Registers. */
 

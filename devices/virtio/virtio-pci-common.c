@@ -194,6 +194,9 @@ static const CommonField fields[] = {
     {0x3a, 2, "queue_reset", zero_read, NULL},
 };
 
+/* All but status: it alone starts something, once DRIVER_OK is set and all others are read. What is read comes after what was written late. */
+const VirtioPciPassive virtio_pci_passive[2] = {{0x00, 0x14}, {0x16, 0x22}};
+
 static const CommonField *field_at(uint64_t offset) {
   for (unsigned i = 0; i < G_N_ELEMENTS(fields); i++)
     if (fields[i].offset == offset)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "devices/pci/pci.h"
+#include "devices/register-page.h"
 #include "devices/virtio/virtio.h"
 
 #define VIRTIO_MSI_NO_VECTOR 0xffff /* virtio 1.2, 4.1.5.1.2 */
@@ -14,6 +15,9 @@ typedef struct {
   unsigned pci_cfg;        /* offset of the PCI_CFG capability */
   unsigned n_msix_vectors; /* 0: no MSI-X */
   GMutex isr_lock;         /* isr and the INTx level together; before the host's INTx lock */
+  GMutex page_lock;        /* what is stored in the page is what was read last */
+  RegisterPage page;       /* the device's configuration, where it has one */
+  unsigned config_reads;   /* up to READS_BEFORE_OPEN */
 
   /* Guest-visible. */
   uint8_t isr;
@@ -28,6 +32,11 @@ typedef struct {
 uint64_t virtio_pci_common_read(VirtioPci *pci, uint64_t offset, unsigned size);
 void virtio_pci_common_write(VirtioPci *pci, uint64_t offset, unsigned size, uint64_t value);
 const char *virtio_pci_common_name(uint64_t offset);
+/* Fields that a driver writes to prepare something, and what then makes it happen is another: two runs of bytes of the structure. */
+typedef struct {
+  uint8_t offset, size;
+} VirtioPciPassive;
+extern const VirtioPciPassive virtio_pci_passive[2];
 
 /* The transport's own state back to power-on. */
 void virtio_pci_reset_transport(VirtioPci *pci);

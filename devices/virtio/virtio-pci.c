@@ -1,15 +1,17 @@
 /*
  * virtio over PCI, modern only: virtio 1.2, 4.1. One 32-bit memory BAR holds all structures and the MSI-X table; capabilities (4.1.4) say where:
  *
- *   0x0000  common configuration      0x8000  MSI-X table, 0x9000 its pending bits
- *   0x1000  device configuration      0xc000  doorbells, 4 bytes a queue
- *   0x4000  ISR status
+ *   0x0000  device configuration      0x8000  MSI-X table, 0x9000 its pending bits
+ *   0x4000  common configuration      0xc000  doorbells, 4 bytes a queue
+ *   0x5000  ISR status
  *
- * What reads without a side effect, what does not, and what is only written each have 16 KiB of their own, a host page of the two usual
- * sizes. Doorbells are handed to Doorbells while the BAR is mapped.
+ * What reads without a side effect and seldom changes, what does not, what is only written: each has 16 KiB of its own, a host page of the two usual sizes.
+ * The first is a page that the guest reads by itself once it has shown an interest. Most of the common configuration and of the MSI-X table may
+ * be written late: it has no effect before the status is written, or the entry unmasked. Doorbells are handed to Doorbells while the BAR is mapped.
  *
  * Locks: accesses hold the PCI host's. Interrupts come from the I/O thread without it: isr_lock keeps ISR status and the INTx level in step,
- * MSI-X has its own.
+ * MSI-X has its own. page_lock is
+ * for the thread of an access and the main thread, while either stores the device's configuration.
  */
 #include "devices/pci/msix.h"
 #include "devices/virtio/virtio-pci-internal.h"
@@ -22,16 +24,19 @@
 
 #define BAR           0
 #define BAR_SIZE      0x10000
-#define COMMON        0x0000
-#define DEVICE_CONFIG 0x1000
+#define DEVICE_CONFIG 0x0000
 #define DEVICE_LIMIT  0x1000
-#define ISR           0x4000
+#define DEVICE_PAGE   0x4000
+#define COMMON        0x4000
+#define ISR           0x5000
 #define MSIX_TABLE    0x8000
 #define MSIX_PBA      0x9000
 #define PAGE          0x1000
 #define NOTIFY        0xc000
 #define NOTIFY_LIMIT  0x1000
 #define NOTIFY_SIZE   4 /* notify_off_multiplier */
+
+#define READS_BEFORE_OPEN 2 /* of the device's configuration: a driver that reads one field most often reads them all, but some read none */
 
 /* Capabilities: 4.1.4. */
 #define CAP_VENDOR_SPECIFIC 0x09
@@ -67,17 +72,34 @@ static uint64_t isr_read(VirtioPci *pci, uint64_t offset, unsigned size) {
   return isr;
 }
 
-static uint64_t device_config_read(VirtioPci *pci, uint64_t offset, unsigned size) {
-  uint64_t value = 0;
+/* After anything that may have changed the device's configuration. */
+static void store_config(VirtioPci *pci) {
+  VirtioDevice *device = pci->device;
+  unsigned size = device->ops->config_size;
+  g_autofree uint8_t *config = g_malloc0(size + 1);
 
-  virtio_config_read(pci->device, offset, &value, size);
-  return GUINT64_FROM_LE(value);
+  g_mutex_lock(&pci->page_lock);
+  virtio_config_read(device, 0, config, size);
+  for (unsigned i = 0; i < size; i++)
+    register_page_set(&pci->page, DEVICE_CONFIG + i, 1, config[i]);
+  g_mutex_unlock(&pci->page_lock);
+}
+
+static void config_changed(void *transport) {
+  store_config(transport);
+}
+
+static uint64_t device_config_read(VirtioPci *pci, uint64_t offset, unsigned size) {
+  if (pci->config_reads < READS_BEFORE_OPEN && ++pci->config_reads == READS_BEFORE_OPEN)
+    register_page_open(&pci->page);
+  return register_page_get(&pci->page, DEVICE_CONFIG + offset, size);
 }
 
 static void device_config_write(VirtioPci *pci, uint64_t offset, unsigned size, uint64_t value) {
   uint64_t bytes = GUINT64_TO_LE(value);
 
   virtio_config_write(pci->device, offset, &bytes, size);
+  store_config(pci);
 }
 
 static void notify_write(VirtioPci *pci, uint64_t offset, unsigned size, uint64_t value) {
@@ -140,14 +162,32 @@ static const char *bar_register_name(const PciFunction *function, unsigned bar, 
   return regions[region].name ? regions[region].name : virtio_pci_common_name(offset - regions[region].start);
 }
 
-/* Doorbells. */
+/* Doorbells and shortcuts. */
 
 static void bar_mapped(PciFunction *function, unsigned bar, uint64_t address) {
   VirtioPci *pci = (VirtioPci *)function;
+  Shortcuts *shortcuts = pci_function_shortcuts(function);
 
   for (unsigned i = 0; i < pci->device->n_queues; i++)
     pci->attached[i] =
         pci->doorbells->attach(pci->doorbells, address + NOTIFY + (uint64_t)NOTIFY_SIZE * i, 0, false, 0, pci->device->doorbell_fds[i]);
+  if (!shortcuts)
+    return;
+  if (shortcuts->page_size <= DEVICE_PAGE)
+    register_page_connect(&pci->page, shortcuts, address + DEVICE_CONFIG);
+  pci->config_reads = 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS(virtio_pci_passive); i++)
+    shortcuts->defer(shortcuts, address + COMMON + virtio_pci_passive[i].offset, virtio_pci_passive[i].size, DEFER_UNTIL_NEXT);
+  for (unsigned i = 0; i < pci->n_msix_vectors; i++)
+    shortcuts->defer(shortcuts, address + MSIX_TABLE + MSIX_ENTRY_SIZE * i, MSIX_ENTRY_MESSAGE, DEFER_UNTIL_NEXT);
+}
+
+static void end_shortcuts(VirtioPci *pci, Shortcuts *shortcuts, uint64_t address) {
+  register_page_connect(&pci->page, NULL, 0);
+  for (unsigned i = 0; i < G_N_ELEMENTS(virtio_pci_passive); i++)
+    shortcuts->undefer(shortcuts, address + COMMON + virtio_pci_passive[i].offset);
+  for (unsigned i = 0; i < pci->n_msix_vectors; i++)
+    shortcuts->undefer(shortcuts, address + MSIX_TABLE + MSIX_ENTRY_SIZE * i);
 }
 
 static void bar_unmapped(PciFunction *function, unsigned bar, uint64_t address) {
@@ -158,6 +198,8 @@ static void bar_unmapped(PciFunction *function, unsigned bar, uint64_t address) 
       pci->doorbells->detach(pci->doorbells, address + NOTIFY + (uint64_t)NOTIFY_SIZE * i, 0, false, 0, pci->device->doorbell_fds[i]);
     pci->attached[i] = false;
   }
+  if (pci_function_shortcuts(function))
+    end_shortcuts(pci, pci_function_shortcuts(function), address);
 }
 
 /* Interrupts: from any thread. */
@@ -185,7 +227,7 @@ static void config_interrupt(void *transport) {
   interrupt(pci, &pci->config_vector, ISR_CONFIG);
 }
 
-static const VirtioTransportOps transport_ops = {queue_interrupt, config_interrupt};
+static const VirtioTransportOps transport_ops = {queue_interrupt, config_interrupt, config_changed};
 
 /* The window from configuration space into the BAR: 4.1.4.9. */
 
@@ -217,6 +259,8 @@ static void config_written(PciFunction *function, unsigned offset, unsigned size
   VirtioPci *pci = (VirtioPci *)function;
   uint32_t target, target_size;
 
+  /* A read of the window is one of a register: no shortcut while it points anywhere. */
+  pci_function_watch_reads(function, window_target(pci, &target, &target_size));
   if (touches_window(pci, offset, size) && window_target(pci, &target, &target_size))
     bar_write(function, BAR, target, target_size, pci_config_get(function, pci->pci_cfg + CAP_EXTRA, target_size));
 }
@@ -284,15 +328,18 @@ static void plugged(PciFunction *function) {
 
   if (!pci_function_msi(function))
     return;
-  pci->n_msix_vectors = MIN(pci->device->n_queues + 1, MSIX_MAX_VECTORS); /* and one for configuration changes */
+  pci->n_msix_vectors =
+      pci->device->ops->shared_vector ? 2 : MIN(pci->device->n_queues + 1, MSIX_MAX_VECTORS); /* one for configuration changes */
   function->msix = msix_new(function, pci->n_msix_vectors, BAR, MSIX_TABLE, MSIX_PBA);
 }
 
 static void pci_reset(PciFunction *function) {
   VirtioPci *pci = (VirtioPci *)function;
 
+  pci_function_watch_reads(function, false);
   virtio_device_reset(pci->device);
   virtio_pci_reset_transport(pci);
+  store_config(pci);
 }
 
 static void pci_pause(PciFunction *function) {
@@ -309,6 +356,8 @@ static void pci_free(PciFunction *function) {
   virtio_device_free(pci->device); /* its thread may interrupt until it is gone */
   msix_free(function->msix);
   g_mutex_clear(&pci->isr_lock);
+  g_mutex_clear(&pci->page_lock);
+  register_page_clear(&pci->page);
   g_free(pci->attached);
   g_free(pci->queue_vectors);
   pci_function_clear(function);
@@ -340,11 +389,14 @@ PciFunction *virtio_pci_new(VirtioDevice *device, Doorbells *doorbells) {
   pci->attached = g_new0(bool, device->n_queues);
   pci->queue_vectors = g_new0(uint16_t, device->n_queues);
   g_mutex_init(&pci->isr_lock);
+  g_mutex_init(&pci->page_lock);
+  register_page_init(&pci->page, DEVICE_PAGE);
   pci_function_init(&pci->function, &pci_ops, device->name, VIRTIO_PCI_VENDOR, (uint16_t)(VIRTIO_PCI_DEVICE_BASE + id), VIRTIO_PCI_REVISION,
                     class_code(id), VIRTIO_PCI_VENDOR, VIRTIO_PCI_SUBSYSTEM, PIN_INTA);
   pci_function_add_bar(&pci->function, BAR, BAR_SIZE, false, false);
   add_capabilities(pci);
   virtio_device_connect(device, &transport_ops, pci);
   virtio_pci_reset_transport(pci);
+  store_config(pci);
   return &pci->function;
 }

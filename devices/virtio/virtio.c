@@ -228,6 +228,10 @@ void virtio_config_write(VirtioDevice *device, uint64_t offset, const void *from
 }
 
 void virtio_config_changed(VirtioDevice *device) {
+  /* Once before and once after a transport that keeps a copy takes it: a driver that reads meanwhile sees a generation go by, and reads again (2.5.3). */
+  __atomic_fetch_add(&device->config_generation, 1, __ATOMIC_SEQ_CST);
+  if (device->transport_ops->config_changed)
+    device->transport_ops->config_changed(device->transport);
   __atomic_fetch_add(&device->config_generation, 1, __ATOMIC_SEQ_CST);
   if (virtio_get_status(device) & VIRTIO_STATUS_DRIVER_OK)
     device->transport_ops->config_interrupt(device->transport);
@@ -307,7 +311,7 @@ static void ignore_queue_interrupt(void *transport, unsigned queue) {
 static void ignore_config_interrupt(void *transport) {
 }
 
-static const VirtioTransportOps no_transport = {ignore_queue_interrupt, ignore_config_interrupt};
+static const VirtioTransportOps no_transport = {.queue_interrupt = ignore_queue_interrupt, .config_interrupt = ignore_config_interrupt};
 
 static bool open_doorbells(VirtioDevice *device, GError **error) {
   for (unsigned i = 0; i < device->n_queues; i++) {

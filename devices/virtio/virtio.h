@@ -40,7 +40,8 @@ typedef enum {
 
 typedef struct {
   VirtioId id;
-  const char *name; /* "virtio-blk" */
+  const char *name;   /* "virtio-blk" */
+  bool shared_vector; /* one interrupt vector is enough for all queues: each costs set-up, and none of them is busy */
 
   /* The device-specific configuration space. Reads beyond config_size give zeros. write is optional. Transport's thread and lock. */
   unsigned config_size;
@@ -61,6 +62,8 @@ typedef struct {
 typedef struct {
   void (*queue_interrupt)(void *transport, unsigned queue);
   void (*config_interrupt)(void *transport);
+  /* The configuration space is another than it was, and not by a write of the driver's; before the interrupt that says so. Optional. */
+  void (*config_changed)(void *transport);
 } VirtioTransportOps;
 
 struct VirtioDevice {
@@ -70,7 +73,7 @@ struct VirtioDevice {
   uint64_t driver_features;  /* what the driver wrote so far */
   uint64_t features;         /* negotiated, valid from FEATURES_OK on */
   int status;                /* VirtioStatus bits; atomic */
-  int config_generation;     /* atomic */
+  int config_generation;     /* atomic; odd while a new configuration is on its way to the transport */
   IoThread *io;
   unsigned n_queues;
   VirtQueue *queues;

@@ -22,6 +22,13 @@ passes timer --cpus 4
 passes exceptions
 passes stage2
 passes accesses --scratch
+cp "$FIXTURES/ext4.img" disk.img
+passes registers --disk disk.img
+passes registers --disk disk.img --exits all
+start_eret --kernel "$GUESTS/registers" --append linger
+wait_console 'nothing happens any more' 30 && passed "what a guest sends appears, although it does not leave it again"
+kill -KILL "$pid"
+finish_eret 10
 passes services --append "need=$need"
 passes psci --cpus 4
 

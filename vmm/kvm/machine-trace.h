@@ -6,6 +6,7 @@
 
 #include "vmm/board.h"
 #include "vmm/kvm/kvm-stats.h"
+#include "vmm/kvm/shortcuts.h"
 #include "vmm/kvm/vcpu.h"
 #include "vmm/platform.h"
 #include "vmm/trace/device-counts.h"
@@ -14,10 +15,11 @@
 typedef struct {
   const Config *config;
   Timeline *timeline;
-  Recorder *recorder;    /* NULL: no --record */
-  DeviceCounts *devices; /* NULL: neither flag */
-  unsigned n_vcpus;      /* of those that are watched; 0: neither flag */
-  ExitCounts **counts;   /* a vCPU each; over all boots */
+  Recorder *recorder;            /* NULL: no --record */
+  const KvmShortcuts *shortcuts; /* NULL: none */
+  DeviceCounts *devices;         /* NULL: neither flag */
+  unsigned n_vcpus;              /* of those that are watched; 0: neither flag */
+  ExitCounts **counts;           /* a vCPU each; over all boots */
   VcpuWatch *watches;
   GArray **kvm_before; /* a vCPU each, of StatsCounter: of the boots that are over */
   GArray *vm_before;   /* of StatsCounter */

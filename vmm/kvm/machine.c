@@ -50,6 +50,7 @@ struct Machine {
   CharBackend *terminal; /* NULL: the client has the console */
   CharBackend *console;  /* in front of the terminal, or of the client's: what devices write to */
   Irq *irq;
+  KvmShortcuts *shortcuts; /* NULL: every access exits */
   MachineHypercalls calls;
   MachineTrace trace;
   Platform *platform;
@@ -110,6 +111,7 @@ static bool create_vcpus(Machine *machine, GError **error) {
     machine->vcpus[i].memory = &machine->memory;
     machine->vcpus[i].pin = machine->pin;
     machine->vcpus[i].gate = &machine->gate;
+    machine->vcpus[i].shortcuts = machine->shortcuts;
     machine->vcpus[i].hypercalls = machine->calls.hypercalls;
     machine->vcpus[i].psci = machine->calls.psci;
     machine->vcpus[i].ended = vcpu_ended;
@@ -169,7 +171,12 @@ static bool boot(Machine *machine, GError **error) {
   if (!load_guest(machine, error))
     return false;
   timeline_add(machine->trace.timeline, PHASE_KERNEL_LOADED);
-  return start_vcpus(machine, error);
+  if (!start_vcpus(machine, error))
+    return false;
+  /* The guest has enough to do before it looks at devices. */
+  if (machine->shortcuts)
+    kvm_shortcuts_connect(machine->shortcuts, machine->vm_fd, machine->vcpus[0].run, machine->vcpus[0].run_size);
+  return true;
 }
 
 static void stop_vcpus(Machine *machine) {
@@ -178,6 +185,7 @@ static void stop_vcpus(Machine *machine) {
     vcpu_kick(&machine->vcpus[i]);
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
     vcpu_join(&machine->vcpus[i]);
+  kvm_shortcuts_catch_up(machine->shortcuts);
 }
 
 /* Ends a boot, however far it came. Devices are quiet before the VM they interrupt goes away. */
@@ -187,6 +195,8 @@ static void unboot(Machine *machine) {
   platform_reset(machine->platform);
   platform_resume(machine->platform);
   irq_disconnect(machine->irq);
+  if (machine->shortcuts)
+    kvm_shortcuts_disconnect(machine->shortcuts);
   machine_trace_end_boot(&machine->trace);
   for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
     vcpu_destroy(&machine->vcpus[i]);
@@ -348,6 +358,7 @@ static void control_pause(void *opaque) {
   if (machine->stopping || !machine->vcpus)
     return;
   pause_begin(&pause, &machine->gate, machine->vcpus, machine->board->cpus);
+  kvm_shortcuts_catch_up(machine->shortcuts);
   platform_pause(machine->platform);
   if (machine->terminal)
     terminal_leave(machine->terminal);
@@ -413,6 +424,8 @@ static bool assemble(Machine *machine, GError **error) {
     return false;
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
+  if (machine->config->exits == EXITS_LEAN)
+    machine->shortcuts = kvm_shortcuts_new();
   if (!machine->client->console)
     machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, terminal_event, machine, error);
   if (!machine->client->console && !machine->terminal)
@@ -425,6 +438,7 @@ static bool assemble(Machine *machine, GError **error) {
       .irq_line = machine_irq_line,
       .msi = irq_msi(machine->irq),
       .doorbells = irq_doorbells(machine->irq),
+      .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,
       .clock = machine->clock,
       .console = machine->console,
       .watch = machine_trace_devices(&machine->trace),
@@ -448,6 +462,9 @@ static bool assemble(Machine *machine, GError **error) {
   machine->platform = platform_new(machine->board, &machine->host, error);
   if (!machine->platform)
     return false;
+  if (machine->shortcuts)
+    kvm_shortcuts_set_bus(machine->shortcuts, machine->platform->bus);
+  machine->trace.shortcuts = machine->shortcuts;
   machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel->description);
   timeline_add(machine->trace.timeline, PHASE_DEVICES_MADE);
   return true;
@@ -491,6 +508,7 @@ void machine_free(Machine *machine) {
   char_backend_free(machine->console);
   char_backend_free(machine->terminal);
   irq_free(machine->irq);
+  kvm_shortcuts_free(machine->shortcuts);
   clock_host_free(machine->clock);
   guest_ram_clear(&machine->ram);
   guest_ram_clear(&machine->steal_time);

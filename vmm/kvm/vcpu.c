@@ -98,6 +98,7 @@ static Verdict run_inside(Vcpu *vcpu) {
     int error = ioctl(vcpu->fd, KVM_RUN, 0) == 0 ? 0 : errno;
     if (vcpu->watch)
       vcpu_watch_return(vcpu->watch, vcpu->run->exit_reason, error);
+    kvm_shortcuts_catch_up(vcpu->shortcuts);
     if (error == 0)
       verdict = exit_dispatch(vcpu);
     else if (error != EINTR && error != EAGAIN)

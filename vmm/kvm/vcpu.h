@@ -13,6 +13,7 @@
 #include "vmm/hypercall/psci.h"
 #include "vmm/kvm/abi.h"
 #include "vmm/kvm/gate.h"
+#include "vmm/kvm/shortcuts.h"
 #include "vmm/pin.h"
 #include "vmm/trace/timeline.h"
 #include "vmm/trace/vcpu-watch.h"
@@ -38,7 +39,8 @@ struct Vcpu {
   Bus *bus;
   const GuestMemory *memory;
   Gate *gate;
-  const Pin *pin; /* NULL: any CPU */
+  KvmShortcuts *shortcuts; /* NULL: none */
+  const Pin *pin;          /* NULL: any CPU */
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */
   Timeline *timeline;

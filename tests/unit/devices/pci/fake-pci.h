@@ -4,6 +4,7 @@
 #include "devices/bus.h"
 #include "devices/pci/pci.h"
 #include "tests/unit/devices/virtio/fake-driver.h"
+#include "tests/unit/fake-shortcuts.h"
 
 #define ECAM          UINT64_C(0x3f000000)
 #define WINDOW32      UINT64_C(0x10000000)

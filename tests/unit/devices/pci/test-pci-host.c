@@ -201,8 +201,55 @@ static void test_write_one_to_clear(Fixture *f, gconstpointer data) {
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xe0, 4), ==, 0xffff00fa);
 }
 
+/* The whole window, as the guest loads it, is what reads of it return: functions, and ones where none is. */
+static void test_ecam_page(Fixture *f, gconstpointer data) {
+  const DeviceSlot slot = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE};
+  static FakeShortcuts fake;
+
+  fake_shortcuts_init(&fake);
+  device_connect(pci_host_ecam(f->pci.host), &slot, &fake.shortcuts);
+  cfg_write(&f->pci, 1, CFG_BAR0, 4, 0xffffffff);
+  cfg_write(&f->pci, 5, CFG_COMMAND, 2, 6);
+  pci_function_set_intx(&f->five->base, true);
+  for (uint64_t offset = 0; offset < PCI_ECAM_BUS_SIZE; offset += 4) {
+    bool present = offset >> 12 == 1u << 3 || offset >> 12 == 5u << 3;
+    uint64_t value;
+    g_assert_true(fake_shortcuts_read(&fake, ECAM + offset, 4, &value));
+    g_assert_cmphex(value, ==, bus_read(f->pci.bus, ECAM + offset, 4));
+    g_assert_true(present || value == UINT32_MAX);
+  }
+  g_assert_cmphex(cfg_read(&f->pci, 5, CFG_STATUS, 2) & 8, ==, 8);
+  pci_function_set_intx(&f->five->base, false);
+}
+
+/* Writes may be late that change nothing: to BARs that are not there, the expansion ROM, the latency timer. */
+static void test_vain_writes(Fixture *f, gconstpointer data) {
+  const DeviceSlot slot = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE};
+  static FakeShortcuts fake;
+
+  fake_shortcuts_init(&fake);
+  device_connect(pci_host_ecam(f->pci.host), &slot, &fake.shortcuts);
+  for (unsigned offset = 0; offset < PCI_CONFIG_SIZE; offset++) {
+    if (!fake_shortcuts_is_deferred(&fake, cfg_address(1, offset), 1))
+      continue;
+    uint32_t before = cfg_read(&f->pci, 1, offset, 1);
+    cfg_write(&f->pci, 1, offset, 1, ~before & 0xff);
+    g_assert_cmphex(cfg_read(&f->pci, 1, offset, 1), ==, before);
+  }
+  g_assert_false(fake_shortcuts_is_deferred(&fake, cfg_address(1, CFG_BAR0), 4));
+  g_assert_false(fake_shortcuts_is_deferred(&fake, cfg_address(1, CFG_BAR0 + 12), 4)); /* the upper half of BAR 2 */
+  g_assert_true(fake_shortcuts_is_deferred(&fake, cfg_address(1, CFG_BAR0 + 16), 4));
+  g_assert_true(fake_shortcuts_is_deferred(&fake, cfg_address(5, 0x30), 4));
+  g_assert_true(fake_shortcuts_is_deferred(&fake, cfg_address(5, 0x0d), 1));
+  g_assert_false(fake_shortcuts_is_deferred(&fake, cfg_address(2, 0x30), 4)); /* nothing is there */
+}
+
 static void test_hooks(Fixture *f, gconstpointer data) {
+  g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 0);
+  pci_function_watch_reads(&f->one->base, true);
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 1);
+  g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 2);
+  pci_function_watch_reads(&f->one->base, false);
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 2);
   cfg_write(&f->pci, 1, 0x80, 1, 0);
   g_assert_cmpuint(f->one->config_writes, ==, 1);
@@ -552,6 +599,8 @@ int main(int argc, char **argv) {
   ADD("widths", test_widths);
   ADD("read-only", test_read_only);
   ADD("write-one-to-clear", test_write_one_to_clear);
+  ADD("ecam-page", test_ecam_page);
+  ADD("vain-writes", test_vain_writes);
   ADD("hooks", test_hooks);
   ADD("capabilities", test_capabilities);
   ADD("sizing", test_sizing);

@@ -69,7 +69,7 @@ static inline FakeGuest *fake_guest_new(void) {
 }
 
 static inline void fake_guest_plug(FakeGuest *guest, VirtioDevice *device) {
-  static const VirtioTransportOps ops = {fake_queue_interrupt, fake_config_interrupt};
+  static const VirtioTransportOps ops = {.queue_interrupt = fake_queue_interrupt, .config_interrupt = fake_config_interrupt};
 
   guest->device = device;
   virtio_device_connect(device, &ops, guest);

@@ -202,11 +202,11 @@ static void test_config_generation(Fixture *f, gconstpointer data) {
   uint32_t before = rd(f, CONFIG_GENERATION);
 
   virtio_config_changed(&f->loopback->base);
-  g_assert_cmpuint(rd(f, CONFIG_GENERATION), ==, before + 1);
+  g_assert_cmpuint(rd(f, CONFIG_GENERATION), ==, before + 2);
   g_assert_cmphex(rd(f, INTERRUPT_STATUS), ==, 0);
   go_live(f);
   virtio_config_changed(&f->loopback->base);
-  g_assert_cmpuint(rd(f, CONFIG_GENERATION), ==, before + 2);
+  g_assert_cmpuint(rd(f, CONFIG_GENERATION), ==, before + 4);
   g_assert_cmphex(rd(f, INTERRUPT_STATUS), ==, 2);
 }
 
