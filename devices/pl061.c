@@ -144,6 +144,7 @@ static void describe_power_button(FdtWriter *fdt) {
   fdt_writer_string(fdt, "label", "GPIO Key Poweroff");
   fdt_writer_u32(fdt, "linux,code", KEY_POWER);
   fdt_writer_cells(fdt, "gpios", gpios, G_N_ELEMENTS(gpios));
+  fdt_writer_flag(fdt, "wakeup-source");
   fdt_writer_end(fdt);
   fdt_writer_end(fdt);
 }

@@ -21,7 +21,7 @@ build=$root/build
 # shellcheck source=guest-images/private-apt.sh
 . "$here/private-apt.sh"
 
-modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4"
+modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4 gpio_keys"
 
 tree_modules="$modules overlay squashfs erofs vsock_loopback dummy veth"
 

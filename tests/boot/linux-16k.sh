@@ -16,3 +16,14 @@ boot boot --cpus 2
 is "$status" 0 "a look at its messages"
 is "$(guest dmesg-warnings)" 0 "no warning about device tree, interrupts or devices"
 is "$(guest cpus)" 2 "both vCPUs are online"
+
+# This kernel has a driver for the power button as a key, which wakes it up.
+start_boot suspend --cpus 2
+if wait_console 'GUEST suspending' 100; then
+    sleep 4
+    unlike "$console" 'GUEST awake' "it sleeps"
+    kill -TERM "$pid"
+    wait_console 'GUEST awake' 60 && passed "the power button wakes it up"
+fi
+finish_eret 60
+is "$status" 0 "and it powers off"

@@ -56,6 +56,7 @@ typedef struct {
 typedef enum {
   HYPERCALL_RETURN,    /* write the results, go on */
   HYPERCALL_OFF,       /* PSCI: this vCPU is off; nothing to write; go to psci_wait */
+  HYPERCALL_SUSPEND,   /* PSCI: the machine, of which this vCPU alone is on; nothing to write; x1 and x2 say where it wakes up */
   HYPERCALL_POWER_OFF, /* the machine */
   HYPERCALL_RESET,     /* the machine */
   HYPERCALL_EXIT,      /* end the machine with hypercalls_exit_code */

@@ -214,6 +214,19 @@ static HypercallOutcome psci_system_reset2(Hypercalls *hypercalls, const Hyperca
   return HYPERCALL_RESET;
 }
 
+/* DEN 0022, 5.20: the caller has turned all other CPUs off. */
+static HypercallOutcome psci_system_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  Psci *psci = service->opaque;
+
+  if (!executable(psci, argument(call, 1)))
+    return answer(call, PSCI_INVALID_ADDRESS);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
+  for (unsigned i = 0; i < psci->config.n_cpus; i++)
+    if (i != call->vcpu && psci->cpus[i].state != CPU_OFF)
+      return answer(call, PSCI_DENIED);
+  return HYPERCALL_SUSPEND;
+}
+
 static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
 
 static const struct {
@@ -234,6 +247,7 @@ static const struct {
     {"psci_system_off", PSCI_FUNCTION_SYSTEM_OFF, false, 0, psci_system_off},
     {"psci_system_reset", PSCI_FUNCTION_SYSTEM_RESET, false, 0, psci_system_reset},
     {"psci_features", PSCI_FUNCTION_FEATURES, false, 1, psci_features},
+    {"psci_system_suspend", PSCI_FUNCTION_SYSTEM_SUSPEND, true, 2, psci_system_suspend},
     {"psci_system_reset2", PSCI_FUNCTION_SYSTEM_RESET2, true, 2, psci_system_reset2},
 };
 

@@ -52,6 +52,17 @@ static Verdict exit_mmio(Vcpu *vcpu) {
   return VERDICT_CONTINUE;
 }
 
+static Verdict go_on(Vcpu *vcpu, bool done, const GError *error) {
+  return done ? VERDICT_CONTINUE : exit_fail(vcpu, "%s", error->message);
+}
+
+static Verdict suspend(Vcpu *vcpu) {
+  g_autoptr(GError) error = NULL;
+  bool done = vcpu_suspend(vcpu, &error);
+
+  return go_on(vcpu, done, error);
+}
+
 /* What the door of HVC and SMC does: only the registers that the service declares are read and written. */
 static Verdict exit_hypercall(Vcpu *vcpu) {
   static const Verdict verdicts[] = {
@@ -75,11 +86,7 @@ static Verdict exit_hypercall(Vcpu *vcpu) {
   for (unsigned n = 0; outcome == HYPERCALL_RETURN && n < service->n_results; n++)
     if (!reg_set(vcpu->fd, REG_X(n), call.x[n]))
       return exit_fail(vcpu, "cannot write x%u of hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
-  return verdicts[outcome];
-}
-
-static Verdict go_on(Vcpu *vcpu, bool done, const GError *error) {
-  return done ? VERDICT_CONTINUE : exit_fail(vcpu, "%s", error->message);
+  return outcome == HYPERCALL_SUSPEND ? suspend(vcpu) : verdicts[outcome];
 }
 
 static Verdict exit_system_event(Vcpu *vcpu) {
@@ -94,7 +101,7 @@ static Verdict exit_system_event(Vcpu *vcpu) {
   case KVM_SYSTEM_EVENT_RESET:
     return VERDICT_RESET;
   case KVM_SYSTEM_EVENT_SUSPEND:
-    return go_on(vcpu, vcpu_suspend(vcpu, &error), error);
+    return suspend(vcpu);
   case KVM_SYSTEM_EVENT_WAKEUP:
     return go_on(vcpu, vcpu_wake_up(vcpu, &error), error);
   default:

@@ -127,8 +127,16 @@ static bool turn_on(Vcpu *vcpu, uint64_t entry, uint64_t context, GError **error
 
 /* DEN 0022, 5.20 (SYSTEM_SUSPEND): x1 is the entry point, x2 the context argument. */
 bool vcpu_suspend(Vcpu *vcpu, GError **error) {
-  if (reg_get(vcpu->fd, REG_X(1), &vcpu->suspended.entry) && reg_get(vcpu->fd, REG_X(2), &vcpu->suspended.context))
+  uint64_t function;
+
+  if (reg_get(vcpu->fd, REG_X(0), &function) && reg_get(vcpu->fd, REG_X(1), &vcpu->suspended.entry) &&
+      reg_get(vcpu->fd, REG_X(2), &vcpu->suspended.context)) {
+    if (!(function & HYPERCALL_FUNCTION_64BIT)) {
+      vcpu->suspended.entry = (uint32_t)vcpu->suspended.entry;
+      vcpu->suspended.context = (uint32_t)vcpu->suspended.context;
+    }
     return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
+  }
   kvm_set_error(error, "cannot read where a vCPU wants to wake up (KVM_GET_ONE_REG)");
   return false;
 }

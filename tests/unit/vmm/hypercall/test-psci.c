@@ -16,11 +16,11 @@ static void test_features(Fixture *f, gconstpointer data) {
   static const uint32_t there[] = {
       0x80000000, /* SMCCC_VERSION */
       0x84000000, 0x84000001, 0xc4000001, 0x84000002, 0x84000003, 0xc4000003, 0x84000004,
-      0xc4000004, 0x84000006, 0x84000008, 0x84000009, 0x8400000a, 0x84000012, 0xc4000012,
+      0xc4000004, 0x84000006, 0x84000008, 0x84000009, 0x8400000a, 0x8400000e, 0xc400000e, 0x84000012, 0xc4000012,
   };
   static const uint32_t missing[] = {
       0,          1,          0x80000001, 0xc0000000, 0xc4000000, 0xc4000002, 0xc4000006, 0xc4000008,        0xc4000009, 0xc400000a,
-      0x84000005, 0xc4000005, 0x84000007, 0xc4000007, 0x8400000b, 0x8400000c, 0xc400000c, 0x8400000d,        0x8400000e, 0xc400000e,
+      0x84000005, 0xc4000005, 0x84000007, 0xc4000007, 0x8400000b, 0x8400000c, 0xc400000c, 0x8400000d,
       0x8400000f, 0x84000010, 0x84000011, 0x84000013, 0x84000014, 0x84000015, 0x8400001f, ERET_FUNCTION_NOP, UINT32_MAX,
   };
   for (unsigned i = 0; i < G_N_ELEMENTS(there); i++)
@@ -72,6 +72,17 @@ static void test_system(Fixture *f, gconstpointer data) {
     g_assert_cmpint(call(f, reset2, UINT64_C(0x8000000000000001), 0, 0), ==, PSCI_INVALID_PARAMETERS);
     g_assert_cmpint(outcome(f, 0, reset2, UINT64_C(0x100000000), 0, 0), ==, HYPERCALL_RESET);
   }
+}
+
+static void test_system_suspend(Fixture *f, gconstpointer data) {
+  for (unsigned wide = 0; wide < 2; wide++) {
+    uint32_t suspend = PSCI_FUNCTION_SYSTEM_SUSPEND | (wide ? F64 : 0);
+    g_assert_cmpint(call(f, suspend, 0x1000, 0, 0), ==, PSCI_INVALID_ADDRESS);
+    g_assert_cmpint(call(f, suspend, ENTRY + 2, 0, 0), ==, PSCI_INVALID_ADDRESS);
+    g_assert_cmpint(outcome(f, 0, suspend, ENTRY, 7, 0), ==, HYPERCALL_SUSPEND);
+  }
+  g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON, 1, ENTRY, 0), ==, PSCI_SUCCESS);
+  g_assert_cmpint(call(f, PSCI_FUNCTION_SYSTEM_SUSPEND, ENTRY, 7, 0), ==, PSCI_DENIED); /* CPU 1 is on its way */
 }
 
 static void test_suspend(Fixture *f, gconstpointer data) {
@@ -210,6 +221,7 @@ int main(int argc, char **argv) {
       {"/psci/doors", test_doors},
       {"/psci/system", test_system},
       {"/psci/suspend", test_suspend},
+      {"/psci/system-suspend", test_system_suspend},
       {"/psci/on", test_on},
       {"/psci/on-refused", test_on_refused},
       {"/psci/on-32", test_on_32},
