@@ -19,6 +19,9 @@ PKG_CONFIG_native := pkg-config
 # libfdt's development packages of two architectures exclude each other and it has no .pc file in Debian 12: the header is common, the library is named by its soname.
 PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf libarchive
 LIBFDT := -l:libfdt.so.1
+# Of the product, those that the dynamic linker loads; the others come with the first call into them (vmm/lazy/).
+EAGER := glib-2.0
+LAZY := json-glib-1.0 gobject-2.0 z zstd lz4 uring tracefs traceevent elf archive
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
 CFLAGS_common := -std=gnu11 -g -I. -DG_LOG_DOMAIN=\"eret\" $(WARNINGS) -DERET_VERSION=\"$(VERSION)\" -D_FILE_OFFSET_BITS=64 -MMD -MP
@@ -30,8 +33,9 @@ LDFLAGS_native := -fsanitize=address,undefined
 # Sources that need the kernel's ARM64 KVM interface; elsewhere vmm/machine-unsupported.c takes their place.
 KVM_SOURCES := $(wildcard vmm/kvm/*.c)
 NO_KVM_SOURCES := $(wildcard vmm/no-kvm/*.c)
+LAZY_SOURCES := $(wildcard vmm/lazy/*.c)
 MAIN := vmm/main.c
-SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(MAIN),$(wildcard vmm/*.c vmm/*/*.c fdt/*.c devices/*.c devices/*/*.c))
+SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(MAIN),$(wildcard vmm/*.c vmm/*/*.c fdt/*.c devices/*.c devices/*/*.c))
 SOURCES_arm64 := $(SOURCES) $(KVM_SOURCES)
 SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
 # What is embedded as data (.incbin): each such source, and the files that it reads.
@@ -65,12 +69,19 @@ $$(B)/$(1)/%.o: %.S Makefile
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
 	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^
 
-$$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(B)/$(1)/liberet.a
+$$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(LAZY_OBJECTS_$(1)) $$(B)/$(1)/liberet.a
 	@true$$(call say,LINK,$$@)
-	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS_$(1))
+	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS_$(1)_eret)
 endef
+LAZY_OBJECTS_arm64 := $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
 $(eval $(call build_rules,arm64))
 $(eval $(call build_rules,native))
+LIBS_arm64_eret := $(shell $(PKG_CONFIG_arm64) --libs $(EAGER) 2>/dev/null) $(LIBFDT) -pthread
+LIBS_native_eret := $(LIBS_native)
+
+$(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/lazy/stubs.sh
+	@mkdir -p $(@D)$(call say,STUBS,$@)
+	$(Q)vmm/lazy/stubs.sh '$(CROSS)' $(LAZY) -- $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a > $(@:.o=.S) && $(CC_arm64) -c -o $@ $(@:.o=.S)
 
 $(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)
@@ -91,7 +102,7 @@ FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 include guest-images/bare/build.mk
 
 # A source of each build, for clang-tidy.
-TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES)
+TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES)
 
 .PHONY: all run check check-hosts units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
 

@@ -112,6 +112,9 @@ build_kernels_disk() {
     mv "$work/kernels.ext4" "$out"
 }
 
+# Those that eret itself loads: vmm/lazy/.
+lazy_libraries() { readelf -p .lazy_libraries "$1" 2>/dev/null | sed -n 's/^ *\[ *[0-9a-f]*\] *//p'; }
+
 # needed_libraries FILE: the paths of the libraries an ARM64 program needs, and theirs, and the loader.
 declare -A seen
 needed_libraries() {
@@ -126,7 +129,7 @@ needed_libraries() {
         [ -e "$path" ] || fail "$1 needs $name, which is not installed for arm64"
         echo "$path"
         needed_libraries "$path"
-    done < <(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; readelf -l "$1" | sed -n 's,.*program interpreter: .*/\(.*\)\],\1,p')
+    done < <(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; lazy_libraries "$1"; readelf -l "$1" | sed -n 's,.*program interpreter: .*/\(.*\)\],\1,p')
 }
 
 is_arm64_program() { readelf -h "$1" 2>/dev/null | grep -q 'Machine:.*AArch64'; }

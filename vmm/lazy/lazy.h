@@ -1,0 +1,20 @@
+/* What stubs.sh and trampoline.S share with lazy.c. */
+#pragma once
+
+#include <stdint.h>
+
+#define LAZY_NAME_SIZE    63 /* of a function, with its zero */
+#define LAZY_LIBRARY_SIZE 32
+
+/* Arrays of characters, not pointers: nothing to relocate. */
+typedef struct {
+  char name[LAZY_NAME_SIZE];
+  uint8_t library;
+} LazySymbol;
+
+extern const LazySymbol lazy_symbols[];
+extern const char lazy_libraries[][LAZY_LIBRARY_SIZE];
+extern void *lazy_slots[]; /* NULL until the first call */
+
+/* The function that stub NUMBER stands for. Ends the process, with a message, where it is not to be had. */
+void *lazy_resolve(unsigned number);
