@@ -4,6 +4,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "vmm/boot/copy.h"
+
 static GBytes *map_file(const char *path, GError **error) {
   g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
   return file ? g_mapped_file_get_bytes(file) : NULL;
@@ -50,8 +52,13 @@ GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSe
 }
 
 static bool load(const GuestMemory *memory, const char *what, uint64_t address, const void *data, uint64_t size, GError **error) {
-  if (size == 0 || guest_memory_write(memory, address, data, size))
+  if (size == 0)
     return true;
+  void *to = guest_memory_slice(memory, address, size);
+  if (to) {
+    copy_large(to, data, size);
+    return true;
+  }
   g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT, "%s lies outside memory: 0x%" G_GINT64_MODIFIER "x, %" G_GUINT64_FORMAT " bytes",
               what, address, size);
   return false;
