@@ -17,17 +17,13 @@
 #include "vmm/clock-host.h"
 #include "vmm/console-watch.h"
 #include "vmm/control.h"
-#include "vmm/kvm/cpu.h"
-#include "vmm/kvm/gic.h"
 #include "vmm/kvm/irq.h"
-#include "vmm/kvm/kvm.h"
 #include "vmm/kvm/machine-hypercalls.h"
 #include "vmm/kvm/machine-trace.h"
 #include "vmm/kvm/pause.h"
 #include "vmm/kvm/regs.h"
-#include "vmm/kvm/smccc.h"
 #include "vmm/kvm/steal-time.h"
-#include "vmm/kvm/vcpu.h"
+#include "vmm/kvm/vm.h"
 #include "vmm/memory.h"
 #include "vmm/platform.h"
 
@@ -55,10 +51,7 @@ struct Machine {
   MachineTrace trace;
   Platform *platform;
 
-  /* One boot. */
-  int vm_fd;
-  Gic gic;
-  Vcpu *vcpus; /* board->cpus of them, or NULL */
+  Vm vm; /* one boot */
 
   /* Running. */
   GMainLoop *loop;
@@ -78,113 +71,71 @@ static IrqLine *machine_irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger
 
 /* The life of one boot. */
 
-static bool check_page_size(const Machine *machine, GError **error) {
-  /* ID_AA64MMFR0_EL1: TGran16 is bits 23:20 (0: no), TGran64 bits 27:24 and TGran4 bits 31:28 (0xf: no). Arm ARM D24.2. */
-  unsigned page_size = machine->files.kernel->page_size;
-  uint64_t mmfr0;
-
-  if (page_size == 0 || !reg_get(machine->vcpus[0].fd, REG_ID_AA64MMFR0_EL1, &mmfr0))
-    return true;
-  bool offered = page_size == 4096    ? (mmfr0 >> 28 & 0xf) != 0xf
-                 : page_size == 16384 ? (mmfr0 >> 20 & 0xf) != 0
-                                      : (mmfr0 >> 24 & 0xf) != 0xf;
-  if (!offered)
-    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
-                "%s is built for pages of %u KiB, which this host's CPU does not offer; use a kernel built for another page size",
-                machine->config->kernel, page_size / 1024);
-  return offered;
-}
-
 static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque);
-
-static bool create_vcpus(Machine *machine, GError **error) {
-  unsigned n = machine->board->cpus;
-
-  machine->vcpus = g_new(Vcpu, n);
-  for (unsigned i = 0; i < n; i++)
-    machine->vcpus[i] = (Vcpu){.fd = -1};
-  for (unsigned i = 0; i < n; i++) {
-    if (!vcpu_create(&machine->vcpus[i], i, machine->kvm.fd, machine->vm_fd, error))
-      return false;
-    machine->vcpus[i].features = &machine->cpu;
-    machine->vcpus[i].bus = machine->platform->bus;
-    machine->vcpus[i].memory = &machine->memory;
-    machine->vcpus[i].pin = machine->pin;
-    machine->vcpus[i].gate = &machine->gate;
-    machine->vcpus[i].shortcuts = machine->shortcuts;
-    machine->vcpus[i].hypercalls = machine->calls.hypercalls;
-    machine->vcpus[i].psci = machine->calls.psci;
-    machine->vcpus[i].ended = vcpu_ended;
-    machine->vcpus[i].opaque = machine;
-  }
-  for (unsigned i = 0; i < n; i++)
-    if (!vcpu_init(&machine->vcpus[i], error))
-      return false;
-  if (!cpu_configure(machine->vcpus, n, machine->vm_fd, &machine->cpu, machine->config->cpu_fields, error) ||
-      !steal_time_start(machine->vcpus, n, error))
-    return false;
-  machine_trace_begin_boot(&machine->trace, machine->vcpus, n, machine->vm_fd);
-  return check_page_size(machine, error);
-}
 
 static bool load_guest(Machine *machine, GError **error) {
   BootPlacement placement;
   BootSeed seed;
 
   boot_seed_init(&seed);
-  if (!reg_get(machine->vcpus[0].fd, REG_CLIDR_EL1, &machine->host.clidr))
+  if (!reg_get(machine->vm.vcpus[0].fd, REG_CLIDR_EL1, &machine->host.clidr))
     machine->host.clidr = 0;
   g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
   return fdt && boot_load(&machine->files, &placement, fdt, &machine->memory, error) &&
-         vcpu_set_entry(&machine->vcpus[0], placement.entry, placement.fdt_start, error);
+         vcpu_set_entry(&machine->vm.vcpus[0], placement.entry, placement.fdt_start, error);
 }
 
-static bool start_vcpus(Machine *machine, GError **error) {
-  for (unsigned i = 0; i < machine->board->cpus; i++)
-    if (!vcpu_start(&machine->vcpus[i], error))
-      return false;
-  return true;
-}
-
-static bool begin_hypercalls(Machine *machine, GError **error) {
-  return machine_hypercalls_begin_boot(&machine->calls, error) &&
-         (!machine->kvm.smccc_filter || smccc_filter_install(machine->vm_fd, machine->calls.plan, error));
-}
-
-static bool create_objects(Machine *machine, GError **error) {
-  machine->vm_fd = kvm_create_vm(&machine->kvm, machine->board->ipa_bits, error);
-  if (machine->vm_fd < 0)
+static bool create_vm(Machine *machine, GError **error) {
+  if (!machine_hypercalls_begin_boot(&machine->calls, error))
     return false;
-  kvm_take_accesses_without_syndrome(machine->vm_fd);
-  kvm_offer_suspend(machine->vm_fd);
-  return cpu_prepare_vm(machine->vm_fd, &machine->cpu, error) && kvm_map_memory(machine->vm_fd, &machine->memory, error) &&
-         begin_hypercalls(machine, error) && create_vcpus(machine, error) &&
-         gic_create(&machine->gic, machine->vm_fd, machine->board, machine->cpu.el2, error) &&
-         (!machine->cpu.pmu || cpu_start_pmu(machine->vcpus, machine->board->cpus, error)) &&
-         irq_connect(machine->irq, machine->vm_fd, error);
+  const VmPlan plan = {
+      .kvm = &machine->kvm,
+      .board = machine->board,
+      .cpu = &machine->cpu,
+      .template = machine->config->cpu_fields,
+      .memory = &machine->memory,
+      .smccc = machine->kvm.smccc_filter ? machine->calls.plan : NULL,
+      .vcpu =
+          {
+              .features = &machine->cpu,
+              .bus = machine->platform->bus,
+              .memory = &machine->memory,
+              .pin = machine->pin,
+              .gate = &machine->gate,
+              .shortcuts = machine->shortcuts,
+              .hypercalls = machine->calls.hypercalls,
+              .psci = machine->calls.psci,
+              .ended = vcpu_ended,
+              .opaque = machine,
+          },
+  };
+  return vm_create(&machine->vm, &plan, error);
 }
 
 static bool boot(Machine *machine, GError **error) {
-  if (!create_objects(machine, error))
+  Vm *vm = &machine->vm;
+
+  if (!create_vm(machine, error))
+    return false;
+  machine_trace_begin_boot(&machine->trace, vm->vcpus, vm->n_vcpus, vm->fd);
+  if (!vm_check_page_size(vm, machine->files.kernel->page_size, machine->config->kernel, error) ||
+      !irq_connect(machine->irq, vm->fd, error))
     return false;
   timeline_add(machine->trace.timeline, PHASE_KVM_OBJECTS_MADE);
   if (!load_guest(machine, error))
     return false;
   timeline_add(machine->trace.timeline, PHASE_KERNEL_LOADED);
-  if (!start_vcpus(machine, error))
+  if (!vm_start(vm, error))
     return false;
   /* The guest has enough to do before it looks at devices. */
   if (machine->shortcuts)
-    kvm_shortcuts_connect(machine->shortcuts, machine->vm_fd, machine->vcpus[0].run, machine->vcpus[0].run_size);
+    kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);
   return true;
 }
 
 static void stop_vcpus(Machine *machine) {
   machine_hypercalls_stop(&machine->calls);
-  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
-    vcpu_kick(&machine->vcpus[i]);
-  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
-    vcpu_join(&machine->vcpus[i]);
+  vm_stop(&machine->vm);
   kvm_shortcuts_catch_up(machine->shortcuts);
 }
 
@@ -198,14 +149,8 @@ static void unboot(Machine *machine) {
   if (machine->shortcuts)
     kvm_shortcuts_disconnect(machine->shortcuts);
   machine_trace_end_boot(&machine->trace);
-  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++)
-    vcpu_destroy(&machine->vcpus[i]);
-  g_clear_pointer(&machine->vcpus, g_free);
+  vm_destroy(&machine->vm);
   machine_hypercalls_end_boot(&machine->calls);
-  gic_destroy(&machine->gic);
-  if (machine->vm_fd >= 0)
-    close(machine->vm_fd);
-  machine->vm_fd = -1;
 }
 
 /* The end of a boot: what the vCPUs say, handled on the main thread. */
@@ -295,8 +240,8 @@ static void doorbell_call(void *opaque, unsigned frame, uint32_t function, uint6
 
   if (hypercalls_call_registers(machine->calls.hypercalls, HYPERCALL_BY_DOORBELL, frame, function, x) == HYPERCALL_EXIT) {
     /* It does not return: no vCPU enters the guest again, the caller's least of all. */
-    for (unsigned i = 0; i < machine->board->cpus; i++)
-      g_atomic_int_set(&machine->vcpus[i].stop, 1);
+    for (unsigned i = 0; i < machine->vm.n_vcpus; i++)
+      g_atomic_int_set(&machine->vm.vcpus[i].stop, 1);
     post(machine, VERDICT_EXIT, NULL);
   }
 }
@@ -355,9 +300,9 @@ static void control_pause(void *opaque) {
   Machine *machine = opaque;
   Pause pause;
 
-  if (machine->stopping || !machine->vcpus)
+  if (machine->stopping || !machine->vm.vcpus)
     return;
-  pause_begin(&pause, &machine->gate, machine->vcpus, machine->board->cpus);
+  pause_begin(&pause, &machine->gate, machine->vm.vcpus, machine->vm.n_vcpus);
   kvm_shortcuts_catch_up(machine->shortcuts);
   platform_pause(machine->platform);
   if (machine->terminal)
@@ -366,7 +311,7 @@ static void control_pause(void *opaque) {
   if (machine->terminal)
     terminal_return(machine->terminal);
   platform_resume(machine->platform);
-  pause_end(&pause, &machine->gate, machine->vcpus, machine->vm_fd);
+  pause_end(&pause, &machine->gate, machine->vm.vcpus, machine->vm.fd);
 }
 
 static const ControlOps control_ops = {
@@ -485,8 +430,7 @@ Machine *machine_new(const Config *config, const MachineClient *client, GError *
   machine->config = config;
   machine->client = client ? client : &nobody;
   machine->kvm.fd = -1;
-  machine->vm_fd = -1;
-  machine->gic = (Gic){-1, -1};
+  machine->vm = VM_NONE;
   g_mutex_init(&machine->lock);
   gate_init(&machine->gate);
   if (!machine_trace_init(&machine->trace, config, error) || !plan(machine, error) || !assemble(machine, error))
@@ -527,8 +471,8 @@ void machine_free(Machine *machine) {
 char *machine_describe_vcpus(const Machine *machine) {
   GString *text = g_string_new(NULL);
 
-  for (unsigned i = 0; machine->vcpus && i < machine->board->cpus; i++) {
-    g_autofree char *registers = regs_describe(machine->vcpus[i].fd);
+  for (unsigned i = 0; i < machine->vm.n_vcpus; i++) {
+    g_autofree char *registers = regs_describe(machine->vm.vcpus[i].fd);
     g_string_append_printf(text, "vCPU %u\n%s\n", i, registers);
   }
   return g_string_free(text, FALSE);

@@ -28,7 +28,9 @@ void vcpu_install_kick_signal(void) {
 }
 
 bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, GError **error) {
-  *vcpu = (Vcpu){.index = index, .fd = -1, .vm_fd = vm_fd};
+  vcpu->index = index;
+  vcpu->fd = -1;
+  vcpu->vm_fd = vm_fd;
 
   int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (size < 0) {

@@ -59,9 +59,9 @@ struct Vcpu {
   char *failure;
 };
 
-/* Creates vCPU INDEX. Reset state comes with vcpu_init. */
+/* Creates vCPU INDEX; what it is given is set already. Reset state comes with vcpu_init. */
 bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, GError **error);
-/* Power-on state; every vCPU but the first waits for PSCI CPU_ON. All vCPUs must have been created, and their other fields set. */
+/* Power-on state; every vCPU but the first waits for PSCI CPU_ON. All vCPUs must have been created. */
 bool vcpu_init(Vcpu *vcpu, GError **error);
 /* Where the first vCPU begins, with the device tree's address in x0 (arm64 boot protocol). */
 bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error);
