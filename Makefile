@@ -77,7 +77,7 @@ $(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
 	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
-	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native)
+	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o
 
 Q := $(if $(V),,@)
@@ -85,10 +85,11 @@ PREFIX ?= /usr/local
 KERNEL ?= 6.12
 # `prove` runs these on its own; each prints TAP.
 HOST_TESTS := $(sort $(wildcard tests/hosts/*.sh))
-SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh))
+SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh tests/bench/test-*.sh))
 FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 # Bare-metal guests: build/guests.
 include guest-images/bare/build.mk
+include tests/bench/build.mk
 
 # A source of each build, for clang-tidy.
 TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES)
@@ -142,6 +143,6 @@ distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk | expand -t 18
 
 -include $(shell find $(B)/arm64 $(B)/native -name '*.d' 2>/dev/null)

@@ -1,0 +1,100 @@
+# shellcheck shell=sh
+# What the measurements are written with (sourced, not run). Busybox sh in the emulated host, dash elsewhere. They run where the guests do, and say what they have seen
+# in lines of tab-separated words, which bench.sh keeps and bench-report reads:
+#
+#   sample FIGURE SUBJECT VALUE           one value of one round; SUBJECT: eret, qemu, minimal
+#   detail FIGURE SUBJECT NAME VALUE      what a value consists of
+#   none   FIGURE SUBJECT REASON          why there is no value
+#   info   KEY VALUE                      what the whole run was made with
+#   progress TEXT                         for whoever waits
+#
+# From run.sh: BENCH (this directory), ERET, QEMU, LIBRARIES (QEMU's), KERNEL, INITRD, TOOLS, ROUNDS.
+tab=$(printf '\t')
+
+emit() {
+    kind=$1
+    shift
+    line=$kind
+    for word; do line=$line$tab$word; done
+    printf '%s\n' "$line"
+}
+sample() { emit sample "$@"; }
+detail() { emit detail "$@"; }
+none() { emit none "$@"; }
+info() { emit info "$@"; }
+progress() { emit progress "$*"; }
+
+# --- the monitors ------------------------------------------------------------------------------------------------------------------
+
+# As arguments of `start`: subject, console (pl011 or virtio), memory in MiB, disk image or -, the guest's boot arguments. They set $program, and with the
+# rest of the arguments, run a command in front of it.
+vmm_eret() {
+    console=$1 memory=$2 disk=$3 append=$4
+    shift 4
+    set -- "$@" "$ERET" run --kernel "$KERNEL" --initrd "$INITRD" --cpus 1 --memory "${memory}M" --console "$console" --append "$append"
+    [ "$disk" = - ] || set -- "$@" --disk "$disk"
+    "$@"
+}
+vmm_qemu() {
+    console=$1 memory=$2 disk=$3 append=$4
+    shift 4
+    set -- "$@" env LD_LIBRARY_PATH="$LIBRARIES" "$QEMU" -M virt,gic-version="$GIC" -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot \
+        -kernel "$KERNEL" -initrd "$INITRD" -append "$append console=$(console_name "$console")"
+    case $console in
+    pl011) set -- "$@" -serial stdio ;;
+    virtio) set -- "$@" -chardev stdio,id=console,signal=off -device virtio-serial-pci -device virtconsole,chardev=console ;;
+    esac
+    [ "$disk" = - ] || set -- "$@" -drive "if=none,id=disk,format=raw,file=$disk" -device virtio-blk-pci,drive=disk
+    "$@"
+}
+console_name() { if [ "$1" = pl011 ]; then echo ttyAMA0; else echo hvc0; fi; }
+program_name() { if [ "$1" = eret ]; then echo eret; else echo qemu-system-aarch64; fi; }
+
+# subjects: the monitors that are here.
+subjects() { if [ -x "$QEMU" ]; then echo eret qemu; else echo eret; fi; }
+
+# --- a guest that one talks to -----------------------------------------------------------------------------------------------------
+
+# open_guest SUBJECT CONSOLE MEMORY DISK: leaves its process in $pid, its console in $guest_out. False: it has not come up.
+guests=0
+open_guest() {
+    guests=$((guests + 1))
+    guest_in=keyboard.$guests guest_out=console.$guests lines=0
+    rm -f "$guest_in" "$guest_out"
+    mkfifo "$guest_in"
+    : > "$guest_out"
+    exec 4<> "$guest_in"  # held open: the guest never sees an end of its input
+    "vmm_$1" "$2" "$3" "$4" "quiet bench=serve" exec < "$guest_in" > "$guest_out" 2> "errors.$guests" &
+    pid=$!
+    await_guest 'BENCH up' 1
+}
+
+# await_guest TEXT TIMES
+await_guest() {
+    tries=0
+    until [ "$(grep -c "$1" "$guest_out")" -ge "$2" ]; do
+        tries=$((tries + 1))
+        if [ "$tries" -gt 600 ] || ! kill -0 "$pid" 2> /dev/null; then
+            return 1
+        fi
+        sleep 0.2
+    done
+}
+
+# tell COMMAND...: the guest's shell carries it out; returns when it has.
+tell() {
+    lines=$((lines + 1))
+    printf '%s\n' "$*" > "$guest_in"
+    await_guest 'BENCH done' "$lines"
+}
+
+close_guest() {
+    kill -KILL "$pid" 2> /dev/null
+    wait "$pid" 2> /dev/null
+    exec 4>&-
+}
+
+# why_not_up SUBJECT: the last thing that the guest or its monitor said.
+why_not_up() {
+    echo "the guest of $1 has not come up: $(tail -n 1 "errors.$guests" | tr -cd ' -~' | cut -c 1-100)"
+}
