@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds what the measured guests consist of, beside the kernel that guest-images/fetch.sh has fetched:
 #
-#   build/bench/initrd          busybox, our init, the disk's driver, and the program that loads the disk
+#   build/bench/initrd          busybox, our init, the disk's driver, and the programs that load disk and console
 #   build/bench/trips           a bare-metal program that counts the ticks of round trips (flat, with the header of a Linux kernel)
 #   build/bench/minimal-loop    the least that runs a guest
 #   build/bench/timed           runs a command and tells its times
@@ -39,6 +39,7 @@ for applet in sh cat grep sed mount insmod dd stty tr echo sleep poweroff; do
     ln -s busybox "$tree/bin/$applet"
 done
 program guest/block-load.c "$tree/bin/block-load"
+program guest/flood.c "$tree/bin/flood"
 cp "$here/guest/init" "$tree/init"
 chmod 755 "$tree/init"
 sed -n '/^virtio_blk:/p' "$kernel/modules/deps" > "$tree/modules/deps"

@@ -1,5 +1,5 @@
 /*
- * The least that runs a guest: one vCPU, one memory slot, and a loop that does nothing on an exit but what the call itself needs. What a round trip costs here is what
+ * The least that runs a guest: one vCPU, one memory slot, the kernel's interrupt controller (without one KVM takes a slower way through its timers), and a loop that does nothing on an exit but what the call itself needs. What a round trip costs here is what
  * it costs at all, on this machine and this kernel; a monitor can only add to it.
  *
  *   minimal-loop IMAGE      IMAGE: a flat program, loaded where its header wants it (512 KiB above the start of memory)
@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -25,6 +26,9 @@
 #define RAM_SIZE    (4ull << 20)
 #define TEXT_OFFSET 0x80000ull
 #define UARTDR      0x09000000ull
+#define GIC_DIST    0x08000000ull
+#define GIC_REDIST  0x080a0000ull /* GICv3 */
+#define GIC_CPU     0x08010000ull /* GICv2 */
 #define DOORBELL    0x0a000050ull /* QueueNotify of a virtio-mmio device */
 
 /* SMC Calling Convention (DEN 0028): the function IDs that eret takes, docs/hypercalls.md. */
@@ -52,6 +56,22 @@ static void forward_hypercalls(int vm) {
 
   if (ioctl(vm, KVM_SET_DEVICE_ATTR, &attr) < 0)
     fprintf(stderr, "minimal-loop: this kernel forwards no hypercalls\n");
+}
+
+static bool create_gic(int vm, uint32_t type, uint64_t second, uint64_t second_type) {
+  struct kvm_create_device gic = {.type = type};
+  uint64_t dist = GIC_DIST;
+  struct kvm_device_attr address = {.group = KVM_DEV_ARM_VGIC_GRP_ADDR, .addr = (uint64_t)(uintptr_t)&dist};
+  struct kvm_device_attr second_address = {.group = KVM_DEV_ARM_VGIC_GRP_ADDR, .attr = second_type, .addr = (uint64_t)(uintptr_t)&second};
+  struct kvm_device_attr init = {.group = KVM_DEV_ARM_VGIC_GRP_CTRL, .attr = KVM_DEV_ARM_VGIC_CTRL_INIT};
+
+  if (ioctl(vm, KVM_CREATE_DEVICE, &gic) < 0)
+    return false;
+  address.attr = type == KVM_DEV_TYPE_ARM_VGIC_V3 ? KVM_VGIC_V3_ADDR_TYPE_DIST : KVM_VGIC_V2_ADDR_TYPE_DIST;
+  must(ioctl((int)gic.fd, KVM_SET_DEVICE_ATTR, &address), "the GIC's distributor");
+  must(ioctl((int)gic.fd, KVM_SET_DEVICE_ATTR, &second_address), "the GIC's second region");
+  must(ioctl((int)gic.fd, KVM_SET_DEVICE_ATTR, &init), "the GIC");
+  return true;
 }
 
 static void *drain(void *data) {
@@ -121,6 +141,9 @@ int main(int argc, char **argv) {
   must(ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init), "KVM_ARM_PREFERRED_TARGET");
   init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2;
   must(ioctl(vcpu, KVM_ARM_VCPU_INIT, &init), "KVM_ARM_VCPU_INIT");
+  if (!create_gic(vm, KVM_DEV_TYPE_ARM_VGIC_V3, GIC_REDIST, KVM_VGIC_V3_ADDR_TYPE_REDIST) &&
+      !create_gic(vm, KVM_DEV_TYPE_ARM_VGIC_V2, GIC_CPU, KVM_VGIC_V2_ADDR_TYPE_CPU))
+    must(-1, "KVM_CREATE_DEVICE");
   set_register(vcpu, CORE_REG(regs.pc), RAM_BASE + TEXT_OFFSET);
 
   int size = must(ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), "KVM_GET_VCPU_MMAP_SIZE");

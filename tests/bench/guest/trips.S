@@ -21,7 +21,7 @@
 #define ERET_NOP   0xc6004506
 #define SYSTEM_OFF 0x84000008 /* PSCI, DEN 0022 */
 #define STACK      0x40200000
-#define WARM_UP    16
+#define WARM_UP    500
 
 .macro load_constant register, value
     movz    \register, #((\value) & 0xffff)

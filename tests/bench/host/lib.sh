@@ -57,14 +57,15 @@ subjects() { if [ -x "$QEMU" ]; then echo eret qemu; else echo eret; fi; }
 
 # open_guest SUBJECT CONSOLE MEMORY DISK: leaves its process in $pid, its console in $guest_out. False: it has not come up.
 guests=0
+pid=
 open_guest() {
     guests=$((guests + 1))
     guest_in=keyboard.$guests guest_out=console.$guests lines=0
     rm -f "$guest_in" "$guest_out"
     mkfifo "$guest_in"
     : > "$guest_out"
-    exec 4<> "$guest_in"  # held open: the guest never sees an end of its input
-    "vmm_$1" "$2" "$3" "$4" "quiet bench=serve" exec < "$guest_in" > "$guest_out" 2> "errors.$guests" &
+    # Open for writing, too: the guest never sees an end of its input.
+    "vmm_$1" "$2" "$3" "$4" "quiet bench=serve" exec <> "$guest_in" > "$guest_out" 2> "errors.$guests" &
     pid=$!
     await_guest 'BENCH up' 1
 }
@@ -88,10 +89,12 @@ tell() {
     await_guest 'BENCH done' "$lines"
 }
 
+# said WORD: the number that the guest has last printed after "BENCH WORD".
+said() { tr -d '\r' < "$guest_out" | sed -n "s/^.*BENCH $1 //p" | tail -n 1; }
+
 close_guest() {
     kill -KILL "$pid" 2> /dev/null
     wait "$pid" 2> /dev/null
-    exec 4>&-
 }
 
 # why_not_up SUBJECT: the last thing that the guest or its monitor said.

@@ -11,8 +11,8 @@ typedef enum {
 
 typedef enum {
   TARGET_NONE,
-  TARGET_AT_MOST,        /* eret's own value */
-  TARGET_RATIO_AT_MOST,  /* eret's over the reference's */
+  TARGET_AT_MOST,       /* eret's own value */
+  TARGET_RATIO_AT_MOST, /* eret's over the reference's */
   TARGET_RATIO_AT_LEAST,
 } TargetKind;
 

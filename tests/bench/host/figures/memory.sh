@@ -1,5 +1,6 @@
 # shellcheck shell=sh
 # Figure: what a monitor needs for itself while its guest idles, and how large it is (sourced by run.sh).
+# shellcheck disable=SC2154  # from lib.sh
 
 # memory_of SUBJECT MIB SUFFIX: of a guest with a console and a disk.
 memory_of() {
@@ -10,7 +11,7 @@ memory_of() {
         return
     fi
     sleep 1
-    cp "/proc/$pid/smaps" smaps
+    cat "/proc/$pid/smaps" > smaps
     awk -v ram=$(($2 * 1024)) -f "$BENCH/smaps.awk" smaps > memory
     sample "memory.private$3" "$1" "$(sed -n 's/^private //p' memory)"
     sample "memory.shared$3" "$1" "$(sed -n 's/^shared //p' memory)"
@@ -19,9 +20,10 @@ memory_of() {
         # The files that its text comes from, each once.
         sed -n 's/^[0-9a-f]*-[0-9a-f]* r-xp .* \(\/.*\)$/\1/p' smaps | sort -u | xargs ls -l -L | awk '{ n += $5 } END { print int(n / 1024) }' > size
         sample memory.binary "$1" "$(cat size)"
-        awk '/^[0-9a-f]+-[0-9a-f]+ / { name = $6 == "" ? "anonymous" : $6 } $1 == "Private_Dirty:" { n[name] += $2 }
-            END { for (name in n) if (n[name]) print n[name], name }' smaps | sort -rn | head -n 12 | while read -r kib name; do
-            detail memory.private "$1" "$name" "$kib"
+        for part in private shared; do
+            sed -n "s/^$part-part //p" memory | sort -rn | head -n 8 | while read -r kib name; do
+                detail memory.$part "$1" "$name" "$kib"
+            done
         done
     }
     close_guest
