@@ -61,7 +61,7 @@ static void append_scale(GString *out, int bottom) {
   }
 }
 
-char *report_chart(const Samples *samples, const GArray *rows) {
+char *bench_chart(const Samples *samples, const GArray *rows) {
   g_autoptr(GString) body = g_string_new(NULL);
   const char *group = "";
   int y = TOP;

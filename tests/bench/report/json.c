@@ -97,14 +97,14 @@ static void add_details(JsonBuilder *json, const GArray *details) {
   json_builder_end_array(json);
 }
 
-char *report_json(const Samples *samples, const GArray *rows) {
+char *bench_json(const Samples *samples, const GArray *rows) {
   g_autoptr(JsonBuilder) json = json_builder_new();
 
   json_builder_begin_object(json);
   json_builder_set_member_name(json, "format");
   json_builder_add_int_value(json, FORMAT);
   json_builder_set_member_name(json, "absolute");
-  json_builder_add_boolean_value(json, report_is_absolute(samples));
+  json_builder_add_boolean_value(json, bench_is_absolute(samples));
   add_info(json, samples);
   json_builder_set_member_name(json, "figures");
   json_builder_begin_array(json);

@@ -22,7 +22,7 @@ static bool report(const char *directory, GError **error) {
   if (!samples)
     return false;
   g_autoptr(GArray) rows = rows_new(samples);
-  g_autofree char *table = report_table(samples, rows), *json = report_json(samples, rows), *chart = report_chart(samples, rows);
+  g_autofree char *table = bench_table(samples, rows), *json = bench_json(samples, rows), *chart = bench_chart(samples, rows);
 
   fputs(table, stdout);
   return write_file(directory, "bench.json", json, error) && write_file(directory, "bench.svg", chart, error);

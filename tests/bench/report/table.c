@@ -6,7 +6,7 @@
 #define NS_PER_MS     1e6
 #define NS_PER_SECOND 1e9
 
-bool report_is_absolute(const Samples *samples) {
+bool bench_is_absolute(const Samples *samples) {
   return g_strcmp0(samples_info(samples, "machine"), "real") == 0;
 }
 
@@ -79,7 +79,7 @@ static void append_details(GString *out, const Samples *samples, const Row *row,
 }
 
 static void append_row(GString *out, const Samples *samples, const Row *row) {
-  bool absolute = report_is_absolute(samples);
+  bool absolute = bench_is_absolute(samples);
   g_autofree char *eret = cell(row, SUBJECT_ERET, absolute), *qemu = cell(row, SUBJECT_QEMU, absolute),
                   *minimal = cell(row, SUBJECT_MINIMAL, absolute), *range = spread(row), *target = target_text(row->figure),
                   *ratio = row->ratio.n > 0 ? g_strdup_printf("%.2f", row->ratio.median) : g_strdup("");
@@ -99,7 +99,7 @@ static void append_info(GString *out, const Samples *samples, const char *key, c
     g_string_append_printf(out, "%-14s%s\n", title, value);
 }
 
-char *report_table(const Samples *samples, const GArray *rows) {
+char *bench_table(const Samples *samples, const GArray *rows) {
   GString *out = g_string_new(NULL);
   const char *group = "";
 
@@ -109,7 +109,7 @@ char *report_table(const Samples *samples, const GArray *rows) {
   append_info(out, samples, "eret", "eret");
   append_info(out, samples, "qemu", "QEMU");
   append_info(out, samples, "rounds", "rounds");
-  if (!report_is_absolute(samples))
+  if (!bench_is_absolute(samples))
     g_string_append(out, "Times and rates are multiples of the reference's: seconds of an emulated host say nothing.\n");
   g_string_append_printf(out, "\n  %-48s %12s %12s %9s %7s %16s  %s\n", "", "eret", "QEMU", "minimal", "ratio", "spread", "target");
   for (guint i = 0; i < rows->len; i++) {
