@@ -56,11 +56,11 @@ keep() {
 
 reason=$(why_not_here)
 if [ -n "$reason" ]; then
-    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-200} CONSOLE_KIB=${CONSOLE_KIB:-8} DENSITY=${DENSITY:-3}
-    trips=2000
+    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-200} CONSOLE_KIB=${CONSOLE_KIB:-4} DENSITY=${DENSITY:-3}
+    trips=250
 else
     export BLOCK_REQUESTS=${BLOCK_REQUESTS:-20000} CONSOLE_KIB=${CONSOLE_KIB:-10240} DENSITY=${DENSITY:-32}
-    trips=100000
+    trips=20000
 fi
 
 say "preparing"
@@ -90,7 +90,7 @@ if [ -z "$reason" ]; then
 else
     # shellcheck disable=SC2046,SC2086
     "$root/tests/host/host.sh" run --timeout "$timeout" --share "$here/host:bench" --share "$build/qemu-arm64:qemu" --share "$out/initrd:tools/initrd" \
-        --share "$out/trips:tools/trips" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" -- \
+        --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" -- \
         env $(settings /share /share/eret /share/qemu /kernels/6.12 /share/tools) sh /share/bench/run.sh $only 2>> "$out/messages" | keep || status=$?
 fi
 "$build/native/bench-report" "$out" || status=$?

@@ -3,6 +3,7 @@
 #
 #   build/bench/initrd          busybox, our init, the disk's driver, and the programs that load disk and console
 #   build/bench/trips           a bare-metal program that counts the ticks of round trips (flat, with the header of a Linux kernel)
+#   build/bench/ring            another, that waits for a device's interrupts: linked with the runtime of the bare-metal guests, by build.mk
 #   build/bench/minimal-loop    the least that runs a guest
 #   build/bench/timed           runs a command and tells its times
 #

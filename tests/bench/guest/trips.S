@@ -1,6 +1,6 @@
 /*
  * A bare-metal program for any monitor with the addresses of the `virt` machine: what a round trip costs, in ticks of the guest's counter. Every line that it prints on
- * the UART is a name and two hexadecimal numbers: how many rounds, how many ticks they took.
+ * the UART is a name and two hexadecimal numbers: how many rounds, how many ticks they took; several lines of each kind, a batch each.
  *
  *   counter no round trip: the counter's ticks a second
  *   hvc     HVC that userspace answers: eret's no-op (docs/hypercalls.md). "none" where nobody does.
@@ -21,25 +21,41 @@
 #define ERET_NOP   0xc6004506
 #define SYSTEM_OFF 0x84000008 /* PSCI, DEN 0022 */
 #define STACK      0x40200000
-#define WARM_UP    500
+#define BATCHES    8
+#define WARM_UP    20
 
 .macro load_constant register, value
     movz    \register, #((\value) & 0xffff)
     movk    \register, #(((\value) >> 16) & 0xffff), lsl #16
 .endm
 
-/* x20: rounds, x19: the first reading of the counter. CODE changes neither. */
-.macro measure name, code:vararg
-    mov     x21, #WARM_UP
-1:  \code
+.macro one_hvc
+    mov     x0, x26
+    hvc     #0
+.endm
+.macro one_read
+    ldr     w0, [x24, #RTCDR]
+.endm
+.macro one_write
+    str     w20, [x24, #RTCICR]
+.endm
+.macro one_doorbell
+    str     wzr, [x27, #NOTIFY]
+.endm
+
+/* x20: rounds, x23: batches left, x19: the first reading of the counter. ONCE, a macro, changes none of them. */
+.macro measure name, once
+    mov     x23, #BATCHES
+1:  mov     x21, #WARM_UP
+2:  \once
     subs    x21, x21, #1
-    b.ne    1b
+    b.ne    2b
     mov     x21, x20
     isb
     mrs     x19, cntvct_el0
-2:  \code
+3:  \once
     subs    x21, x21, #1
-    b.ne    2b
+    b.ne    3b
     isb
     mrs     x22, cntvct_el0
     sub     x22, x22, x19
@@ -51,6 +67,8 @@
     bl      print_number
     adr     x0, line_end
     bl      print_string
+    subs    x23, x23, #1
+    b.ne    1b
 .endm
 
     .text
@@ -84,14 +102,14 @@ start:
     bl      print_string
     mov     x0, x26
     hvc     #0
-    cbz     x0, 3f
+    cbz     x0, 10f
     adr     x0, no_hvc
     bl      print_string
-    b       4f
-3:  measure name_hvc, mov x0, x26; hvc #0
-4:  measure name_read, ldr w0, [x24, #RTCDR]
-    measure name_write, str w20, [x24, #RTCICR]
-    measure name_doorbell, str wzr, [x27, #NOTIFY]
+    b       11f
+10: measure name_hvc, one_hvc
+11: measure name_read, one_read
+    measure name_write, one_write
+    measure name_doorbell, one_doorbell
 
     load_constant x0, SYSTEM_OFF
     hvc     #0

@@ -65,7 +65,7 @@ open_guest() {
     mkfifo "$guest_in"
     : > "$guest_out"
     # Open for writing, too: the guest never sees an end of its input.
-    "vmm_$1" "$2" "$3" "$4" "quiet bench=serve" exec <> "$guest_in" > "$guest_out" 2> "errors.$guests" &
+    "vmm_$1" "$2" "$3" "$4" "quiet bench=serve" exec <> "$guest_in" >> "$guest_out" 2> "errors.$guests" &
     pid=$!
     await_guest 'BENCH up' 1
 }
@@ -92,12 +92,17 @@ tell() {
 # said WORD: the number that the guest has last printed after "BENCH WORD".
 said() { tr -d '\r' < "$guest_out" | sed -n "s/^.*BENCH $1 //p" | tail -n 1; }
 
+# forget: of what the guest has said.
+forget() {
+    : > "$guest_out"
+    lines=0
+}
+
 close_guest() {
     kill -KILL "$pid" 2> /dev/null
     wait "$pid" 2> /dev/null
 }
 
-# why_not_up SUBJECT: the last thing that the guest or its monitor said.
-why_not_up() {
-    echo "the guest of $1 has not come up: $(tail -n 1 "errors.$guests" | tr -cd ' -~' | cut -c 1-100)"
-}
+# last_line: the last thing that the guest or its monitor has said.
+last_line() { cat "$guest_out" "errors.$guests" | tr -cd ' -~\n' | tail -n 1 | cut -c 1-100; }
+why_not_up() { echo "the guest of $1 has not come up: $(last_line)"; }

@@ -35,7 +35,7 @@ const Figure figures[] = {
     TIMED("trips.read", TRIPS, "MMIO read", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
     TIMED("trips.write", TRIPS, "MMIO write", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
     TIMED("trips.doorbell", TRIPS, "doorbell (ioeventfd), the guest's side", SUBJECT_MINIMAL, TARGET_NONE, 0),
-    TIMED("trips.interrupt", TRIPS, "interrupt from an I/O thread to the guest", SUBJECT_QEMU, TARGET_NONE, 0),
+    TIMED("trips.interrupt", TRIPS, "doorbell, I/O thread, interrupt", SUBJECT_QEMU, TARGET_NONE, 0),
 
     COUNTED_AT_MOST("memory.private", MEMORY, "private, 256 MiB guest", "KiB", 2048),
     COUNTED("memory.shared", MEMORY, "shared, 256 MiB guest", "KiB"),

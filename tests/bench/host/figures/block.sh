@@ -16,9 +16,13 @@ per_request() { awk -v n="$1" -v base="$2" -v requests="$BLOCK_REQUESTS" 'BEGIN 
 
 block_load() { # SUBJECT read|write sequential|random DEPTH
     figure=block.$2.$3.$4
-    counted block-load /dev/vda "$2" "$3" "$4" "$BLOCK_REQUESTS" || return
+    forget
+    counted block-load /dev/vda "$2" "$3" "$4" "$BLOCK_REQUESTS"
     ns=$(said block)
-    [ -n "$ns" ] || return
+    [ -n "$ns" ] || {
+        none "$figure.rate" "$1" "the guest has not finished: $(last_line)"
+        return
+    }
     sample "$figure.rate" "$1" "$(awk -v n="$BLOCK_REQUESTS" -v ns="$ns" 'BEGIN { printf "%.1f", n * 1000000000 / ns }')"
     [ -z "$reason" ] || return
     sample "$figure.exits" "$1" "$(per_request "$(total counts.exits)" "$idle_exits")"

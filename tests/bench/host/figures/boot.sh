@@ -11,7 +11,7 @@ boot_counts() {
     trace_read counts
     trace_end
     if ! grep -q 'BENCH up' counts.console; then
-        none "boot.$1.userspace" "$2" "the guest has not come up: $(tail -n 1 counts.errors | cut -c 1-100)"
+        none "boot.$1.userspace" "$2" "the guest has not come up: $(cat counts.console counts.errors | tail -n 1 | cut -c 1-100)"
         return 1
     fi
     sample "boot.$1.userspace" "$2" "$(total counts.userspace)"

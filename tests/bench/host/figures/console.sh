@@ -2,12 +2,16 @@
 # Figure: output on the console, as fast as the guest can (sourced by run.sh). It ends in a file.
 
 console_flood() { # SUBJECT CONSOLE
+    forget
     trace_begin
     tell flood "$CONSOLE_KIB"
     trace_read counts
     trace_end
     ns=$(said console)
-    [ -n "$ns" ] || return
+    [ -n "$ns" ] || {
+        none "console.$2.rate" "$1" "the guest has not finished: $(last_line)"
+        return
+    }
     sample "console.$2.rate" "$1" "$(awk -v kib="$CONSOLE_KIB" -v ns="$ns" 'BEGIN { printf "%.2f", kib * 1000000000 / ns }')"
     [ -n "$reason" ] ||
         sample "console.$2.userspace" "$1" "$(awk -v n="$(total counts.userspace)" -v kib="$CONSOLE_KIB" 'BEGIN { printf "%.2f", n / kib }')"
