@@ -137,7 +137,7 @@ install: all ## install into $(DESTDIR)$(PREFIX): program, manual pages, bash co
 	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
 
 clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native $(B)/init $(B)/bare $(B)/guests $(B)/host $(B)/tap
+	rm -rf $(B)/arm64 $(B)/native $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)

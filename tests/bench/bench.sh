@@ -78,7 +78,7 @@ say "preparing"
 # The environment of run.sh, for files below $1.
 settings() {
     echo BENCH="$1/bench" ERET="$2" QEMU="$3/qemu-system-aarch64" LIBRARIES="$3/lib" KERNEL="$4/Image" INITRD="$5/initrd" TOOLS="$5" ROUNDS="$rounds" \
-        GIC="${GIC:-3}" BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY"
+        BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY"
 }
 
 status=0

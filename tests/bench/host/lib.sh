@@ -38,7 +38,7 @@ vmm_eret() {
 vmm_qemu() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
-    set -- "$@" env LD_LIBRARY_PATH="$LIBRARIES" "$QEMU" -M virt,gic-version="$GIC" -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot \
+    set -- "$@" env LD_LIBRARY_PATH="$LIBRARIES" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot \
         -kernel "$KERNEL" -initrd "$INITRD" -append "$append console=$(console_name "$console")"
     case $console in
     pl011) set -- "$@" -serial stdio ;;

@@ -3,7 +3,7 @@
 #
 # Usage: run.sh FIGURE...      boot memory trips block console density
 #
-# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, ROUNDS, GIC, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY.
+# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, ROUNDS, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY.
 set -u
 # shellcheck source=tests/bench/host/lib.sh
 . "$BENCH/lib.sh"

@@ -6,12 +6,13 @@
 
 #include "tests/bench/report/report.h"
 
-#define WIDTH        860
+#define WIDTH        920
 #define LEFT         330 /* of the scale */
 #define RIGHT        720 /* the numbers stand beyond */
 #define TOP          56
 #define ROW_HEIGHT   20
-#define GROUP_HEIGHT 26
+#define GROUP_SPACE  8
+#define GROUP_HEIGHT 22
 #define BAR_HEIGHT   12
 #define FOOT         30
 #define TEXT_DOWN    10 /* from the top of a bar to the base line of its text */
@@ -71,6 +72,7 @@ char *bench_chart(const Samples *samples, const GArray *rows) {
     if (row->ratio.n == 0)
       continue;
     if (!g_str_equal(row->figure->group, group)) {
+      y += GROUP_SPACE;
       append_text(body, 8, y + TEXT_DOWN, " class=\"g\"", row->figure->group);
       y += GROUP_HEIGHT;
       group = row->figure->group;
@@ -84,7 +86,7 @@ char *bench_chart(const Samples *samples, const GArray *rows) {
   g_autofree char *foot = g_strdup_printf("Logarithmic; 1 is the reference, tick: target. Host: %s. Median of %s rounds.",
                                           machine ? machine : "unknown", rounds ? rounds : "unknown");
   append_text(body, 8, y + FOOT - 8, "", foot);
-  append_text(body, 8, 20, " class=\"g\"", "eret in relation to QEMU and to the minimal loop: shorter than 1 is less");
+  append_text(body, 8, 20, " class=\"g\"", "eret in relation to QEMU and to the minimal loop: green is better, red is worse");
   return g_strdup_printf(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n<style>%s</style>\n%s</svg>\n", WIDTH,
       y + FOOT, WIDTH, y + FOOT, style, body->str);

@@ -14,9 +14,9 @@
 #define BOOT_VIRTIO "Boot, console and disk on virtio"
 #define TRIPS       "Round trips"
 #define MEMORY      "Memory of the process, guest's left out"
-#define BLOCK       "Disk, 4 KiB requests"
+#define BLOCK       "Disk, requests of 4 KiB a second, and what each costs"
 #define CONSOLE     "Console output"
-#define DENSITY     "Idle guests of 64 MiB, each further one"
+#define DENSITY     "Idle guests of 64 MiB, each of them"
 
 const Figure figures[] = {
     COUNTED_AT_MOST("boot.pl011.userspace", BOOT_PL011, "exits to userspace", "", 60),
@@ -56,12 +56,11 @@ const Figure figures[] = {
     COUNTED("block.read.random.32.userspace", BLOCK, "of them to userspace", ""),
     COUNTED("block.write.random.1.exits", BLOCK, "exits per request, write and fdatasync, depth 1", ""),
 
-    RATED("console.pl011.rate", CONSOLE, "PL011", "KiB/s", TARGET_NONE, 0),
+    RATED("console.pl011.rate", CONSOLE, "PL011, KiB a second", "KiB/s", TARGET_NONE, 0),
     COUNTED("console.pl011.userspace", CONSOLE, "PL011, exits to userspace per KiB", ""),
-    RATED("console.virtio.rate", CONSOLE, "virtio-console", "KiB/s", TARGET_NONE, 0),
+    RATED("console.virtio.rate", CONSOLE, "virtio-console, KiB a second", "KiB/s", TARGET_NONE, 0),
     COUNTED("console.virtio.userspace", CONSOLE, "virtio-console, exits to userspace per KiB", ""),
 
-    COUNTED("density.guests", DENSITY, "guests at once", ""),
     COUNTED("density.private", DENSITY, "private memory, guest's included", "KiB"),
     COUNTED("density.pss", DENSITY, "proportional memory, guest's included", "KiB"),
     COUNTED("density.switches", DENSITY, "context switches a second", ""),

@@ -2,6 +2,7 @@
 # Figure: requests of 4 KiB on a virtio disk, and what each costs in exits (sourced by run.sh). The image is a raw file, all of it written, the same for every monitor.
 
 block_mib=32
+deep=5 # times as many requests where many are under way at once
 
 # counted COMMAND...: the guest carries it out; leaves counts.exits and counts.userspace.
 counted() {
@@ -12,18 +13,19 @@ counted() {
 }
 
 # per_request COUNT BASE: to two decimals; what the command alone costs, without a request, is taken off.
-per_request() { awk -v n="$1" -v base="$2" -v requests="$BLOCK_REQUESTS" 'BEGIN { n -= base; printf "%.2f", (n < 0 ? 0 : n) / requests }'; }
+per_request() { awk -v n="$1" -v base="$2" -v requests="$requests" 'BEGIN { n -= base; printf "%.2f", (n < 0 ? 0 : n) / requests }'; }
 
 block_load() { # SUBJECT read|write sequential|random DEPTH
     figure=block.$2.$3.$4
+    requests=$((BLOCK_REQUESTS * ($4 > 1 ? deep : 1)))
     forget
-    counted block-load /dev/vda "$2" "$3" "$4" "$BLOCK_REQUESTS"
+    counted block-load /dev/vda "$2" "$3" "$4" "$requests"
     ns=$(said block)
     [ -n "$ns" ] || {
         none "$figure.rate" "$1" "the guest has not finished: $(last_line)"
         return
     }
-    sample "$figure.rate" "$1" "$(awk -v n="$BLOCK_REQUESTS" -v ns="$ns" 'BEGIN { printf "%.1f", n * 1000000000 / ns }')"
+    sample "$figure.rate" "$1" "$(awk -v n="$requests" -v ns="$ns" 'BEGIN { printf "%.1f", n * 1000000000 / ns }')"
     [ -z "$reason" ] || return
     sample "$figure.exits" "$1" "$(per_request "$(total counts.exits)" "$idle_exits")"
     sample "$figure.userspace" "$1" "$(per_request "$(total counts.userspace)" "$idle_userspace")"

@@ -35,7 +35,6 @@ density_of() {
         none density.private "$1" "guest $((up + 1)) has not come up; $(why_not_up "$1")"
         close_guest
     else
-        sample density.guests "$1" "$up"
         sleep 2 # for what a boot leaves to be done
         [ -n "$reason" ] || trace_begin
         before=$(switches)
@@ -59,6 +58,7 @@ density_of() {
 
 measure_density() {
     reason=$(why_no_trace)
+    info guests "$DENSITY"
     for subject in $(subjects); do
         density_of "$subject"
     done
