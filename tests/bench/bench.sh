@@ -95,7 +95,8 @@ else
 fi
 "$build/native/bench-report" "$out" || status=$?
 if ! grep -q '^info.complete.yes' "$out/samples"; then
-    echo "bench.sh: the run has not come to its end; what was said: $out/messages" >&2
+    echo "bench.sh: the run has not come to its end. What was said ($out/messages):" >&2
+    tail -n 10 "$out/messages" >&2
     status=1
 fi
 exit "$status"

@@ -26,8 +26,8 @@ progress() { emit progress "$*"; }
 
 # --- the monitors ------------------------------------------------------------------------------------------------------------------
 
-# As arguments of `start`: subject, console (pl011 or virtio), memory in MiB, disk image or -, the guest's boot arguments. They set $program, and with the
-# rest of the arguments, run a command in front of it.
+# vmm_SUBJECT CONSOLE MIB DISK ARGUMENTS [COMMAND...]: a guest with its console on pl011 or virtio, so much memory, a disk image or -, and these boot arguments; run by
+# a command in front of it.
 vmm_eret() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
@@ -35,18 +35,30 @@ vmm_eret() {
     [ "$disk" = - ] || set -- "$@" --disk "$disk"
     "$@"
 }
+
 vmm_qemu() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
-    set -- "$@" env LD_LIBRARY_PATH="$LIBRARIES" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot \
+    set -- with_libraries "$@" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot \
         -kernel "$KERNEL" -initrd "$INITRD" -append "$append console=$(console_name "$console")"
     case $console in
     pl011) set -- "$@" -serial stdio ;;
-    virtio) set -- "$@" -chardev stdio,id=console,signal=off -device virtio-serial-pci -device virtconsole,chardev=console ;;
+    virtio) set -- "$@" -chardev stdio,id=console,signal=off -device virtio-serial-pci,max_ports=1 -device virtconsole,chardev=console ;;
     esac
     [ "$disk" = - ] || set -- "$@" -drive "if=none,id=disk,format=raw,file=$disk" -device virtio-blk-pci,drive=disk
     "$@"
 }
+
+# with_libraries COMMAND...: QEMU's, not those that eret has been given.
+with_libraries() {
+    others=${LD_LIBRARY_PATH-}
+    export LD_LIBRARY_PATH="$LIBRARIES"
+    "$@"
+    ended=$?
+    if [ -n "$others" ]; then LD_LIBRARY_PATH=$others; else unset LD_LIBRARY_PATH; fi
+    return $ended
+}
+
 console_name() { if [ "$1" = pl011 ]; then echo ttyAMA0; else echo hvc0; fi; }
 program_name() { if [ "$1" = eret ]; then echo eret; else echo qemu-system-aarch64; fi; }
 

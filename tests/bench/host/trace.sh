@@ -46,6 +46,16 @@ trace_end() {
 # total FILE [CONDITION]: the sum of the counts, of the lines for which an awk condition holds.
 total() { awk "${2:-1}"' { n += $NF } END { print n + 0 }' "$1"; }
 
+# counted COMMAND...: the guest (lib.sh) carries it out; leaves counts.* as trace_read does, if there is no $reason why not.
+counted() {
+    [ -n "$reason" ] || trace_begin
+    tell "$@"
+    [ -n "$reason" ] || {
+        trace_read counts
+        trace_end
+    }
+}
+
 # The first entry into a guest: an instance of its own, whose small buffer keeps what came first.
 entry_begin() {
     mkdir -p "$instance"

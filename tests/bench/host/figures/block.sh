@@ -4,14 +4,6 @@
 block_mib=32
 deep=5 # times as many requests where many are under way at once
 
-# counted COMMAND...: the guest carries it out; leaves counts.exits and counts.userspace.
-counted() {
-    trace_begin
-    tell "$@"
-    trace_read counts
-    trace_end
-}
-
 # per_request COUNT BASE: to two decimals; what the command alone costs, without a request, is taken off.
 per_request() { awk -v n="$1" -v base="$2" -v requests="$requests" 'BEGIN { n -= base; printf "%.2f", (n < 0 ? 0 : n) / requests }'; }
 
@@ -26,7 +18,10 @@ block_load() { # SUBJECT read|write sequential|random DEPTH
         return
     }
     sample "$figure.rate" "$1" "$(awk -v n="$requests" -v ns="$ns" 'BEGIN { printf "%.1f", n * 1000000000 / ns }')"
-    [ -z "$reason" ] || return
+    [ -z "$reason" ] || {
+        none "$figure.exits" "$1" "$reason"
+        return
+    }
     sample "$figure.exits" "$1" "$(per_request "$(total counts.exits)" "$idle_exits")"
     sample "$figure.userspace" "$1" "$(per_request "$(total counts.userspace)" "$idle_userspace")"
 }
@@ -42,7 +37,7 @@ measure_block() {
             continue
         fi
         counted block-load /dev/vda read random 1 1
-        idle_exits=$(total counts.exits) idle_userspace=$(total counts.userspace)
+        [ -n "$reason" ] || idle_exits=$(total counts.exits) idle_userspace=$(total counts.userspace)
         for round in $(seq "$ROUNDS"); do
             progress "disk, round $round of $ROUNDS: $subject"
             for depth in 1 32; do

@@ -25,8 +25,8 @@ boot_details() {
     awk -v per=device -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
         detail "boot.$1.userspace" "$2" "$name" "$count"
     done
-    awk '$1 != 6' counts.userspace | while read -r reason count; do
-        detail "boot.$1.userspace" "$2" "KVM_EXIT $reason" "$count"
+    awk '$1 != 6' counts.userspace | while read -r exit count; do
+        detail "boot.$1.userspace" "$2" "$(exit_name "$exit")" "$count"
     done
     awk -v per=register -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
         detail "boot.$1.registers" "$2" "$name" "$count"
@@ -37,6 +37,17 @@ boot_details() {
         *) detail "boot.$1.exits" "$2" "$(class_name "$class")" "$count" ;;
         esac
     done < counts.exits
+}
+
+# Linux: include/uapi/linux/kvm.h, KVM_EXIT_ ...
+exit_name() {
+    case $1 in
+    3) echo hypercall ;;
+    10) echo signal ;;
+    24) echo "system event" ;;
+    28) echo "no syndrome" ;;
+    *) echo "exit reason $1" ;;
+    esac
 }
 
 # Arm ARM, ESR_ELx.EC.
@@ -52,9 +63,10 @@ class_name() {
 }
 
 boot_times() {
-    entry_begin
+    [ -n "$reason" ] || entry_begin
     "vmm_$2" "$3" 256 "$4" "quiet bench=boot" "$TOOLS/timed" -t $boot_limit times.time < /dev/null > times.console 2> times.errors
-    entry=$(entry_end "$(program_name "$2")")
+    entry=
+    [ -n "$reason" ] || entry=$(entry_end "$(program_name "$2")")
     grep -q 'BENCH up' times.console || return
     sample "boot.$1.wall" "$2" "$(sed -n 's/^wall //p' times.time)"
     [ -z "$entry" ] || sample "boot.$1.first-entry" "$2" "$entry"
@@ -64,8 +76,8 @@ measure_boot() {
     reason=$(why_no_trace)
     truncate -s 8M boot.img
     for round in $(seq "$ROUNDS"); do
-        for subject in $(subjects); do
-            for variant in pl011 virtio; do
+        for variant in pl011 virtio; do
+            for subject in $(subjects); do
                 progress "boot, round $round of $ROUNDS: $subject, $variant"
                 disk=-
                 [ $variant = pl011 ] || disk=boot.img
@@ -76,7 +88,7 @@ measure_boot() {
                 elif [ "$round" = 1 ]; then
                     boot_details $variant "$subject"
                 fi
-                [ -n "$reason" ] || boot_times $variant "$subject" $variant $disk
+                boot_times $variant "$subject" $variant $disk
             done
         done
     done

@@ -3,18 +3,18 @@
 
 console_flood() { # SUBJECT CONSOLE
     forget
-    trace_begin
-    tell flood "$CONSOLE_KIB"
-    trace_read counts
-    trace_end
+    counted flood "$CONSOLE_KIB"
     ns=$(said console)
     [ -n "$ns" ] || {
         none "console.$2.rate" "$1" "the guest has not finished: $(last_line)"
         return
     }
     sample "console.$2.rate" "$1" "$(awk -v kib="$CONSOLE_KIB" -v ns="$ns" 'BEGIN { printf "%.2f", kib * 1000000000 / ns }')"
-    [ -n "$reason" ] ||
+    if [ -n "$reason" ]; then
+        none "console.$2.userspace" "$1" "$reason"
+    else
         sample "console.$2.userspace" "$1" "$(awk -v n="$(total counts.userspace)" -v kib="$CONSOLE_KIB" 'BEGIN { printf "%.2f", n / kib }')"
+    fi
 }
 
 measure_console() {

@@ -40,11 +40,13 @@ density_of() {
         before=$(switches)
         sleep $density_seconds
         after=$(switches)
-        [ -n "$reason" ] || {
+        if [ -n "$reason" ]; then
+            none density.exits "$1" "$reason"
+        else
             trace_read counts
             trace_end
             sample density.exits "$1" "$(each "$(total counts.exits)" $density_seconds)"
-        }
+        fi
         sample density.switches "$1" "$(each $((after - before)) $density_seconds)"
         rollups=
         for one in $pids; do rollups="$rollups /proc/$one/smaps_rollup"; done

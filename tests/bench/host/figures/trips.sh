@@ -6,7 +6,7 @@ trips_limit=60 # seconds
 # trips_SUBJECT PROGRAM
 trips_eret() { "$TOOLS/timed" -t $trips_limit trips.time "$ERET" run --kernel "$TOOLS/$1" --memory 64M --transport mmio --rng; }
 trips_qemu() {
-    "$TOOLS/timed" -t $trips_limit trips.time env LD_LIBRARY_PATH="$LIBRARIES" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m 64M -nodefaults \
+    with_libraries "$TOOLS/timed" -t $trips_limit trips.time "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m 64M -nodefaults \
         -display none -no-reboot -serial stdio -global virtio-mmio.force-legacy=false -device virtio-rng-device -kernel "$TOOLS/$1"
 }
 trips_minimal() { "$TOOLS/timed" -t $trips_limit trips.time "$TOOLS/minimal-loop" "$TOOLS/$1"; }
