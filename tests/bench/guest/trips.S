@@ -4,7 +4,7 @@
  *
  *   counter no round trip: the counter's ticks a second
  *   hvc     HVC that userspace answers: eret's no-op (docs/hypercalls.md). "none" where nobody does.
- *   read    the clock's RTCDR
+ *   read    the clock's RTCMR, which is a plain value
  *   write   the clock's RTCICR, of which there is nothing to clear
  *   doorbell  QueueNotify of the first virtio-mmio device, whether it is there or not
  *
@@ -14,7 +14,7 @@
 #define UART       0x09000000
 #define UARTDR     0x00
 #define RTC        0x09010000
-#define RTCDR      0x00
+#define RTCMR      0x04
 #define RTCICR     0x1c
 #define DOORBELL   0x0a000000
 #define NOTIFY     0x50 /* QueueNotify: virtio specification, "MMIO Device Register Layout" */
@@ -34,7 +34,7 @@
     hvc     #0
 .endm
 .macro one_read
-    ldr     w0, [x24, #RTCDR]
+    ldr     w0, [x24, #RTCMR]
 .endm
 .macro one_write
     str     w20, [x24, #RTCICR]
