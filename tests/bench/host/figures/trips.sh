@@ -12,8 +12,8 @@ trips_qemu() {
 trips_minimal() { "$TOOLS/timed" -t $trips_limit trips.time "$TOOLS/minimal-loop" "$TOOLS/$1"; }
 
 measure_trips() {
-    none trips.hvc qemu "QEMU has no hypercall that userspace answers"
-    none trips.doorbell qemu "QEMU attaches its doorbells when a driver has set the device up, which this program does not"
+    none trips.hvc qemu "it has no hypercall that userspace answers"
+    none trips.doorbell qemu "it attaches its doorbells when a driver has set the device up, which this program does not"
     for round in $(seq "$ROUNDS"); do
         for subject in $(subjects) minimal; do
             for program in trips ring; do
