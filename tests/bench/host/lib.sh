@@ -82,6 +82,18 @@ open_guest() {
     await_guest 'BENCH up' 1
 }
 
+# park_guest NAME: stands still, so that another one can be measured; recall_guest NAME: is the one to be told again.
+park_guest() {
+    kill -STOP "$pid"
+    echo "$pid ${guest_out#console.}" > "parked.$1"
+}
+recall_guest() {
+    read -r pid number < "parked.$1" || return
+    guest_in=keyboard.$number guest_out=console.$number
+    forget
+    kill -CONT "$pid"
+}
+
 # await_guest TEXT TIMES
 await_guest() {
     tries=0
@@ -116,5 +128,5 @@ close_guest() {
 }
 
 # last_line: the last thing that the guest or its monitor has said.
-last_line() { cat "$guest_out" "errors.$guests" | tr -cd ' -~\n' | tail -n 1 | cut -c 1-100; }
+last_line() { cat "$guest_out" errors."${guest_out#console.}" | tr -cd ' -~\n' | tail -n 1 | cut -c 1-100; }
 why_not_up() { echo "the guest of $1 has not come up: $(last_line)"; }

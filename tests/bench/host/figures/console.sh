@@ -17,20 +17,29 @@ console_flood() { # SUBJECT CONSOLE
     fi
 }
 
+# As with the disk, both guests are there all the time.
+open_for_console() { # SUBJECT CONSOLE
+    progress "console: $1, $2"
+    if open_guest "$1" "$2" 256 -; then
+        park_guest "$2.$1"
+        return
+    fi
+    none "console.$2.rate" "$1" "$(why_not_up "$1")"
+    close_guest
+}
+
 measure_console() {
     reason=$(why_no_trace)
-    for subject in $(subjects); do
-        for console in pl011 virtio; do
-            if ! open_guest "$subject" $console 256 -; then
-                none "console.$console.rate" "$subject" "$(why_not_up "$subject")"
-                close_guest
-                continue
-            fi
-            for round in $(seq "$ROUNDS"); do
+    for console in pl011 virtio; do
+        for subject in $(subjects); do open_for_console "$subject" $console; done
+        for round in $(seq "$ROUNDS"); do
+            for subject in $(subjects); do
                 progress "console, round $round of $ROUNDS: $subject, $console"
+                recall_guest "$console.$subject" 2> /dev/null || continue
                 console_flood "$subject" $console
+                park_guest "$console.$subject"
             done
-            close_guest
         done
+        for subject in $(subjects); do recall_guest "$console.$subject" 2> /dev/null && close_guest; done
     done
 }
