@@ -92,7 +92,7 @@ include guest-images/bare/build.mk
 include tests/bench/build.mk
 
 # A source of each build, for clang-tidy.
-TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES)
+TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(BENCH_SOURCES)
 
 .PHONY: all run check check-hosts units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
 
