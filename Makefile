@@ -88,7 +88,7 @@ $(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
 	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
-	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native)
+	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o
 
 Q := $(if $(V),,@)
@@ -96,13 +96,14 @@ PREFIX ?= /usr/local
 KERNEL ?= 6.12
 # `prove` runs these on its own; each prints TAP.
 HOST_TESTS := $(sort $(wildcard tests/hosts/*.sh))
-SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh))
+SCRIPT_TESTS := $(sort $(wildcard tests/board/*.sh tests/suites/*.sh tests/bench/test-*.sh))
 FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 # Bare-metal guests: build/guests.
 include guest-images/bare/build.mk
+include tests/bench/build.mk
 
 # A source of each build, for clang-tidy.
-TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES)
+TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(BENCH_SOURCES)
 
 .PHONY: all run check check-hosts units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
 
@@ -147,12 +148,12 @@ install: all ## install into $(DESTDIR)$(PREFIX): program, manual pages, bash co
 	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
 
 clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native $(B)/init $(B)/bare $(B)/guests $(B)/host $(B)/tap
+	rm -rf $(B)/arm64 $(B)/native $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk | expand -t 18
 
 -include $(shell find $(B)/arm64 $(B)/native -name '*.d' 2>/dev/null)

@@ -2,7 +2,7 @@
  * Kernel files: opens one, finds out what it is, unpacks it where it is packed, and has the format's own file parse it.
  *
  * The order of recognition: what wraps a kernel first (compressions, EFI zboot), once and not nested; then what is one (Image, ELF). The
- * file is mapped, not read: an Image that is not compressed can later be mapped into the guest copy-on-write. Whoever truncates the file
+ * file is mapped, not read: an Image that is not compressed is copied once, into the guest (copy.c). Whoever truncates the file
  * under a running eret gets the SIGBUS he asked for, as with every program that is mapped.
  */
 #include "vmm/boot/kernel.h"

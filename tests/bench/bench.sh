@@ -1,0 +1,102 @@
+#!/bin/bash
+# Measures eret beside QEMU and beside the least that runs a guest, in one boot of an emulated host, or on the machine itself where that is ARM64 with a usable /dev/kvm.
+#
+# Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot memory trips block console density
+#
+#   build/bench/samples      every value, as it was seen       build/bench/bench.json   the same, and what follows from it
+#   build/bench/bench.svg    a chart of it                     standard output          a table
+#
+# Environment: BLOCK_REQUESTS, CONSOLE_KIB, DENSITY (guests): small by default where the host is emulated. docs/benchmarks.md says what the figures are.
+set -eu
+umask 022
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=$root/build
+out=$build/bench
+all="boot memory trips block console density"
+# shellcheck source=tests/host/where.sh
+. "$root/tests/host/where.sh"
+
+usage() { sed -n 's/^# Usage: //p' "$0" >&2; exit 2; }
+
+rounds=3
+only=$all
+timeout=1500
+arguments=$*
+while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || usage
+    case $1 in
+    --rounds) rounds=$2 ;;
+    --only) only=${2//,/ } ;;
+    --timeout) timeout=$2 ;;
+    *) usage ;;
+    esac
+    shift 2
+done
+for figure in $only; do
+    case " $all " in *" $figure "*) ;; *) usage ;; esac
+done
+
+say() { [ ! -t 2 ] || printf '\r\033[K%s' "$*" >&2; }
+
+# One line at a time: what is measured is kept, what is said is shown on a terminal.
+keep() {
+    local line
+    while IFS= read -r line; do
+        line=${line%$'\r'}
+        case $line in
+        progress$'\t'*) say "${line#*$'\t'}" ;;
+        sample$'\t'* | detail$'\t'* | none$'\t'* | info$'\t'*) printf '%s\n' "$line" >> "$out/samples" ;;
+        *) printf '%s\n' "$line" >> "$out/messages" ;;
+        esac
+    done
+    say
+}
+
+reason=$(why_not_here)
+if [ -n "$reason" ]; then
+    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-300} CONSOLE_KIB=${CONSOLE_KIB:-4} DENSITY=${DENSITY:-3}
+    trips=250
+else
+    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-20000} CONSOLE_KIB=${CONSOLE_KIB:-10240} DENSITY=${DENSITY:-32}
+    trips=20000
+fi
+
+say "preparing"
+"$root/guest-images/fetch.sh" 6.12
+"$here/fetch-qemu.sh"
+"$here/build-guest.sh" "$trips"
+: > "$out/messages"
+{
+    printf 'info\tcommand\t%s\n' "bench.sh${arguments:+ $arguments}"
+    printf 'info\tmachine\t%s\n' "$([ -n "$reason" ] && echo "emulated ($reason)" || echo real)"
+    printf 'info\tguest-kernel\t%s\n' "$(cat "$build/kernels/6.12/version")"
+    printf 'info\trounds\t%s\n' "$rounds"
+} > "$out/samples"
+
+# The environment of run.sh, for files below $1.
+settings() {
+    echo BENCH="$1/bench" ERET="$2" QEMU="$3/qemu-system-aarch64" LIBRARIES="$3/lib" KERNEL="$4/Image" INITRD="$5/initrd" TOOLS="$5" ROUNDS="$rounds" \
+        BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY"
+}
+
+status=0
+say "starting the host"
+if [ -z "$reason" ]; then
+    ln -sfn "$here/host" "$out/bench"
+    # shellcheck disable=SC2046,SC2086  # words
+    env $(settings "$out" "$build/arm64/eret" "$build/qemu-arm64" "$build/kernels/6.12" "$out") sh "$here/host/run.sh" $only 2>> "$out/messages" | keep || status=$?
+else
+    # shellcheck disable=SC2046,SC2086
+    "$root/tests/host/host.sh" run --timeout "$timeout" --share "$here/host:bench" --share "$build/qemu-arm64:qemu" --share "$out/initrd:tools/initrd" \
+        --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" -- \
+        env $(settings /share /share/eret /share/qemu /kernels/6.12 /share/tools) sh /share/bench/run.sh $only 2>> "$out/messages" | keep || status=$?
+fi
+"$build/native/bench-report" "$out" || status=$?
+if ! grep -q '^info.complete.yes' "$out/samples"; then
+    echo "bench.sh: the run has not come to its end. What was said ($out/messages):" >&2
+    tail -n 10 "$out/messages" >&2
+    status=1
+fi
+exit "$status"

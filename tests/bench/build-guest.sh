@@ -1,0 +1,53 @@
+#!/bin/sh
+# Builds what the measured guests consist of, beside the kernel that guest-images/fetch.sh has fetched:
+#
+#   build/bench/initrd          busybox, our init, the disk's driver, and the programs that load disk and console
+#   build/bench/trips           a bare-metal program that counts the ticks of round trips (flat, with the header of a Linux kernel)
+#   build/bench/ring            another, that waits for a device's interrupts: linked with the runtime of the bare-metal guests, by build.mk
+#   build/bench/minimal-loop    the least that runs a guest
+#   build/bench/timed           runs a command and tells its times
+#
+# Usage: build-guest.sh ROUNDS     ROUNDS: of each kind of round trip
+set -eu
+umask 022
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+build=$root/build
+out=$build/bench
+kernel=$build/kernels/6.12
+if [ "$(uname -m)" = aarch64 ]; then cross=; else cross=aarch64-linux-gnu-; fi
+flags="-std=gnu11 -O2 -Wall -Wextra -static -I$root"
+
+mkdir -p "$out"
+work=$(mktemp -d "$build/.bench.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# shellcheck disable=SC2086  # words
+program() { ${cross}gcc $flags -o "$2" "$here/$1"; }
+
+program timed.c "$out/timed"
+program minimal-loop.c "$out/minimal-loop"
+${cross}gcc -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-Ttext=0x40080000 -Wl,--no-warn-rwx-segments -DROUNDS="$1" -o "$work/trips" "$here/guest/trips.S"
+${cross}objcopy -O binary "$work/trips" "$out/trips"
+
+tree=$work/tree
+mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/modules"
+cp "$build/busybox/busybox" "$tree/bin/"
+for applet in sh cat grep sed mount insmod dd stty tr echo sleep poweroff; do
+    ln -s busybox "$tree/bin/$applet"
+done
+program guest/block-load.c "$tree/bin/block-load"
+program guest/flood.c "$tree/bin/flood"
+cp "$here/guest/init" "$tree/init"
+chmod 755 "$tree/init"
+sed -n '/^virtio_blk:/p' "$kernel/modules/deps" > "$tree/modules/deps"
+# shellcheck disable=SC2013  # words
+for module in $(sed 's/.*://' "$tree/modules/deps"); do
+    cp "$kernel/modules/$module.ko" "$tree/modules/"
+done
+find "$tree" -exec touch -h -d @0 {} +
+(cd "$tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) > "$work/initrd"
+mv "$work/initrd" "$out/initrd"

@@ -1,0 +1,95 @@
+# shellcheck shell=sh
+# Figure: a boot of Debian's cloud kernel to its first process, and power-off (sourced by run.sh).
+# shellcheck disable=SC2016  # awk's $
+
+boot_limit=120 # seconds; a boot that takes longer has failed
+
+# boot_counts, boot_times VARIANT SUBJECT CONSOLE DISK: in boots of their own, since counting costs a little time, and most where there are most exits.
+boot_counts() {
+    trace_begin
+    "vmm_$2" "$3" 256 "$4" "quiet bench=boot" "$TOOLS/timed" -t $boot_limit counts.time < /dev/null > counts.console 2> counts.errors
+    trace_read counts
+    trace_end
+    if ! grep -q 'BENCH up' counts.console; then
+        none "boot.$1.userspace" "$2" "the guest has not come up: $(cat counts.console counts.errors | tail -n 1 | cut -c 1-100)"
+        return 1
+    fi
+    sample "boot.$1.userspace" "$2" "$(total counts.userspace)"
+    sample "boot.$1.mmio" "$2" "$(total counts.userspace '$1 == 6')"
+    sample "boot.$1.exits" "$2" "$(total counts.exits)"
+    sample "boot.$1.memory-faults" "$2" "$(($(total counts.aborts) - $(total counts.mmio '$1 != 1')))"
+}
+
+# What the exits to userspace are: by device, and by register.
+boot_details() {
+    awk -v per=device -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
+        detail "boot.$1.userspace" "$2" "$name" "$count"
+    done
+    awk '$1 != 6' counts.userspace | while read -r exit count; do
+        detail "boot.$1.userspace" "$2" "$(exit_name "$exit")" "$count"
+    done
+    awk -v per=register -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
+        detail "boot.$1.registers" "$2" "$name" "$count"
+    done
+    while read -r ret class count; do
+        case $ret in
+        0) detail "boot.$1.exits" "$2" "interrupts" "$count" ;;
+        *) detail "boot.$1.exits" "$2" "$(class_name "$class")" "$count" ;;
+        esac
+    done < counts.exits
+}
+
+# Linux: include/uapi/linux/kvm.h, KVM_EXIT_ ...
+exit_name() {
+    case $1 in
+    3) echo hypercall ;;
+    10) echo signal ;;
+    24) echo "system event" ;;
+    28) echo "no syndrome" ;;
+    *) echo "exit reason $1" ;;
+    esac
+}
+
+# Arm ARM, ESR_ELx.EC.
+class_name() {
+    case $1 in
+    1) echo WFI ;;
+    22) echo HVC ;;
+    24) echo "system registers" ;;
+    32) echo "instruction aborts" ;;
+    36) echo "data aborts" ;;
+    *) echo "exception class $1" ;;
+    esac
+}
+
+boot_times() {
+    [ -n "$reason" ] || entry_begin
+    "vmm_$2" "$3" 256 "$4" "quiet bench=boot" "$TOOLS/timed" -t $boot_limit times.time < /dev/null > times.console 2> times.errors
+    entry=
+    [ -n "$reason" ] || entry=$(entry_end "$(program_name "$2")")
+    grep -q 'BENCH up' times.console || return
+    sample "boot.$1.wall" "$2" "$(sed -n 's/^wall //p' times.time)"
+    [ -z "$entry" ] || sample "boot.$1.first-entry" "$2" "$entry"
+}
+
+measure_boot() {
+    reason=$(why_no_trace)
+    truncate -s 8M boot.img
+    for round in $(seq "$ROUNDS"); do
+        for variant in pl011 virtio; do
+            for subject in $(subjects); do
+                progress "boot, round $round of $ROUNDS: $subject, $variant"
+                disk=-
+                [ $variant = pl011 ] || disk=boot.img
+                if [ -n "$reason" ]; then
+                    none "boot.$variant.userspace" "$subject" "$reason"
+                elif ! boot_counts $variant "$subject" $variant $disk; then
+                    continue
+                elif [ "$round" = 1 ]; then
+                    boot_details $variant "$subject"
+                fi
+                boot_times $variant "$subject" $variant $disk
+            done
+        done
+    done
+}

@@ -1,0 +1,38 @@
+# shellcheck shell=sh
+# Figure: what a monitor needs for itself while its guest idles, and how large it is (sourced by run.sh).
+# shellcheck disable=SC2154  # from lib.sh
+
+# memory_of SUBJECT MIB SUFFIX: of a guest with a console and a disk.
+memory_of() {
+    progress "memory: $1, a guest of $2 MiB"
+    if ! open_guest "$1" virtio "$2" memory.img; then
+        none "memory.private$3" "$1" "$(why_not_up "$1")"
+        close_guest
+        return
+    fi
+    sleep 1
+    cat "/proc/$pid/smaps" > smaps
+    awk -v ram=$(($2 * 1024)) -f "$BENCH/smaps.awk" smaps > memory
+    sample "memory.private$3" "$1" "$(sed -n 's/^private //p' memory)"
+    sample "memory.shared$3" "$1" "$(sed -n 's/^shared //p' memory)"
+    [ -n "$3" ] || {
+        sample memory.threads "$1" "$(find "/proc/$pid/task" -mindepth 1 -maxdepth 1 | wc -l)"
+        # The files that its text comes from, each once.
+        sed -n 's/^[0-9a-f]*-[0-9a-f]* r-xp .* \(\/.*\)$/\1/p' smaps | sort -u | xargs ls -l -L | awk '{ n += $5 } END { print int(n / 1024) }' > size
+        sample memory.binary "$1" "$(cat size)"
+        for part in private shared; do
+            sed -n "s/^$part-part //p" memory | sort -rn | head -n 8 | while read -r kib name; do
+                detail memory.$part "$1" "$name" "$kib"
+            done
+        done
+    }
+    close_guest
+}
+
+measure_memory() {
+    truncate -s 8M memory.img
+    for subject in $(subjects); do
+        memory_of "$subject" 256 ''
+        memory_of "$subject" 1024 -1g
+    done
+}

@@ -1,0 +1,26 @@
+#!/bin/sh
+# The half of `make bench` that runs where the guests do: in the emulated host, or on the machine itself. See lib.sh for what it prints.
+#
+# Usage: run.sh FIGURE...      boot memory trips block console density
+#
+# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, ROUNDS, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY.
+set -u
+# shellcheck source=tests/bench/host/lib.sh
+. "$BENCH/lib.sh"
+# shellcheck source=tests/bench/host/trace.sh
+. "$BENCH/trace.sh"
+work=$(mktemp -d "${TMPDIR:-/tmp}/eret-bench.XXXXXX")
+cd "$work" || exit
+trap 'trace_end 2> /dev/null; rm -rf "$work"' EXIT
+
+info host-kernel "$(uname -r)"
+info host-cpu "$(sed -n 's/^CPU part[^:]*: //p; s/^CPU implementer[^:]*: //p' /proc/cpuinfo | head -n 2 | tr '\n' ' ')"
+info host-cpus "$(grep -c '^processor' /proc/cpuinfo)"
+info eret "$("$ERET" --version 2>&1 | head -n 1)"
+[ ! -x "$QEMU" ] || info qemu "$(LD_LIBRARY_PATH=$LIBRARIES "$QEMU" --version | head -n 1)"
+for figure; do
+    # shellcheck source=/dev/null
+    . "$BENCH/figures/$figure.sh"
+    "measure_$figure"
+done
+info complete yes

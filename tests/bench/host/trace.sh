@@ -1,0 +1,76 @@
+# shellcheck shell=sh
+# Counts of KVM's tracepoints, by the kernel's own histograms (sourced, not run). They see every guest of the host, whoever runs it, so there must be but one.
+tracing=/sys/kernel/tracing
+instance=$tracing/instances/eret-bench
+
+hist_exits='hist:keys=ret,esr_ec'
+hist_userspace='hist:keys=reason'
+hist_mmio='hist:keys=type,gpa.hex:size=8192'
+hist_aborts='hist:keys=hsr.hex'
+
+# Prints why nothing can be counted here; nothing if it can.
+why_no_trace() {
+    [ -e $tracing/trace ] || mount -t tracefs nodev $tracing 2> /dev/null
+    if [ "$(id -u)" != 0 ]; then
+        echo "counting needs root"
+    elif ! [ -e $tracing/events/kvm/kvm_exit/hist ]; then
+        echo "this kernel has no histograms of its tracepoints"
+    fi
+}
+
+trigger() { echo "$2" > "$tracing/events/kvm/$1/trigger"; }
+
+# Counting starts from zero.
+trace_begin() {
+    trigger kvm_exit "$hist_exits"
+    trigger kvm_userspace_exit "$hist_userspace"
+    trigger kvm_mmio "$hist_mmio"
+    trigger kvm_guest_fault "$hist_aborts"
+}
+
+# Leaves NAME.exits, NAME.userspace, NAME.mmio, NAME.aborts: lines of hist.awk.
+trace_read() {
+    awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_exit/hist > "$1.exits"
+    awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_userspace_exit/hist > "$1.userspace"
+    awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_mmio/hist > "$1.mmio"
+    awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_guest_fault/hist > "$1.aborts"
+}
+
+trace_end() {
+    trigger kvm_exit "!$hist_exits" 2> /dev/null
+    trigger kvm_userspace_exit "!$hist_userspace" 2> /dev/null
+    trigger kvm_mmio "!$hist_mmio" 2> /dev/null
+    trigger kvm_guest_fault "!$hist_aborts" 2> /dev/null
+}
+
+# total FILE [CONDITION]: the sum of the counts, of the lines for which an awk condition holds.
+total() { awk "${2:-1}"' { n += $NF } END { print n + 0 }' "$1"; }
+
+# counted COMMAND...: the guest (lib.sh) carries it out; leaves counts.* as trace_read does, if there is no $reason why not.
+counted() {
+    [ -n "$reason" ] || trace_begin
+    tell "$@"
+    [ -n "$reason" ] || {
+        trace_read counts
+        trace_end
+    }
+}
+
+# The first entry into a guest: an instance of its own, whose small buffer keeps what came first.
+entry_begin() {
+    mkdir -p "$instance"
+    echo mono > "$instance/trace_clock"
+    echo 0 > "$instance/options/overwrite"
+    echo 64 > "$instance/buffer_size_kb"
+    echo > "$instance/trace"
+    echo 1 > "$instance/events/sched/sched_process_exec/enable"
+    echo 1 > "$instance/events/kvm/kvm_entry/enable"
+    echo 1 > "$instance/tracing_on"
+}
+
+# entry_end PROGRAM: nanoseconds from its exec to the first entry, or nothing.
+entry_end() {
+    echo 0 > "$instance/tracing_on"
+    awk -v program="$1" -f "$BENCH/first-entry.awk" "$instance/trace"
+    rmdir "$instance"
+}

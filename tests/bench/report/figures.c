@@ -1,0 +1,79 @@
+/* The table of figures, in the order in which they are shown. docs/benchmarks.md says how each is measured. */
+#include "tests/bench/report/figures.h"
+
+#define COUNTED(id, group, title, unit)                                                                                                    \
+  { id, group, title, unit, FIGURE_COUNT, SUBJECT_QEMU, TARGET_NONE, 0 }
+#define COUNTED_AT_MOST(id, group, title, unit, most)                                                                                      \
+  { id, group, title, unit, FIGURE_COUNT, SUBJECT_QEMU, TARGET_AT_MOST, most }
+#define TIMED(id, group, title, reference, kind, target)                                                                                   \
+  { id, group, title, "ns", FIGURE_TIME, reference, kind, target }
+#define RATED(id, group, title, unit, kind, target)                                                                                        \
+  { id, group, title, unit, FIGURE_RATE, SUBJECT_QEMU, kind, target }
+
+#define BOOT_PL011  "Boot, console on PL011"
+#define BOOT_VIRTIO "Boot, console and disk on virtio"
+#define TRIPS       "Round trips"
+#define MEMORY      "Memory of the process, guest's left out"
+#define BLOCK       "Disk, requests of 4 KiB a second, and what each costs"
+#define CONSOLE     "Console output"
+#define DENSITY     "Idle guests of 64 MiB, each of them"
+
+const Figure figures[] = {
+    COUNTED_AT_MOST("boot.pl011.userspace", BOOT_PL011, "exits to userspace", "", 60),
+    COUNTED("boot.pl011.exits", BOOT_PL011, "exits, all", ""),
+    COUNTED("boot.pl011.memory-faults", BOOT_PL011, "faults on guest memory", ""),
+    TIMED("boot.pl011.wall", BOOT_PL011, "wall time", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.7),
+    TIMED("boot.pl011.first-entry", BOOT_PL011, "exec to first instruction", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.1),
+
+    COUNTED_AT_MOST("boot.virtio.userspace", BOOT_VIRTIO, "exits to userspace", "", 100),
+    COUNTED("boot.virtio.exits", BOOT_VIRTIO, "exits, all", ""),
+    COUNTED("boot.virtio.memory-faults", BOOT_VIRTIO, "faults on guest memory", ""),
+    TIMED("boot.virtio.wall", BOOT_VIRTIO, "wall time", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.7),
+    TIMED("boot.virtio.first-entry", BOOT_VIRTIO, "exec to first instruction", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.1),
+
+    TIMED("trips.hvc", TRIPS, "HVC", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
+    TIMED("trips.read", TRIPS, "MMIO read", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
+    TIMED("trips.write", TRIPS, "MMIO write", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
+    TIMED("trips.doorbell", TRIPS, "doorbell (ioeventfd), the guest's side", SUBJECT_MINIMAL, TARGET_NONE, 0),
+    TIMED("trips.interrupt", TRIPS, "doorbell, I/O thread, interrupt", SUBJECT_QEMU, TARGET_NONE, 0),
+
+    COUNTED_AT_MOST("memory.private", MEMORY, "private, 256 MiB guest", "KiB", 2048),
+    COUNTED("memory.shared", MEMORY, "shared, 256 MiB guest", "KiB"),
+    COUNTED_AT_MOST("memory.private-1g", MEMORY, "private, 1 GiB guest", "KiB", 2048),
+    COUNTED("memory.shared-1g", MEMORY, "shared, 1 GiB guest", "KiB"),
+    COUNTED("memory.threads", MEMORY, "threads", ""),
+    COUNTED("memory.binary", MEMORY, "program and its libraries, on disk", "KiB"),
+
+    RATED("block.read.sequential.1.rate", BLOCK, "read, sequential, depth 1", "/s", TARGET_NONE, 0),
+    RATED("block.read.random.1.rate", BLOCK, "read, random, depth 1", "/s", TARGET_RATIO_AT_LEAST, 1.2),
+    RATED("block.read.sequential.32.rate", BLOCK, "read, sequential, depth 32", "/s", TARGET_NONE, 0),
+    RATED("block.read.random.32.rate", BLOCK, "read, random, depth 32", "/s", TARGET_RATIO_AT_LEAST, 1.2),
+    RATED("block.write.random.1.rate", BLOCK, "write and fdatasync, random, depth 1", "/s", TARGET_NONE, 0),
+    RATED("block.write.random.32.rate", BLOCK, "write, fdatasync per 32, random, depth 32", "/s", TARGET_NONE, 0),
+    COUNTED("block.read.random.1.exits", BLOCK, "exits per request, random read, depth 1", ""),
+    COUNTED("block.read.random.1.userspace", BLOCK, "of them to userspace", ""),
+    COUNTED("block.read.random.32.exits", BLOCK, "exits per request, random read, depth 32", ""),
+    COUNTED("block.read.random.32.userspace", BLOCK, "of them to userspace", ""),
+    COUNTED("block.write.random.1.exits", BLOCK, "exits per request, write and fdatasync, depth 1", ""),
+
+    RATED("console.pl011.rate", CONSOLE, "PL011, KiB a second", "KiB/s", TARGET_NONE, 0),
+    COUNTED("console.pl011.userspace", CONSOLE, "PL011, exits to userspace per KiB", ""),
+    RATED("console.virtio.rate", CONSOLE, "virtio-console, KiB a second", "KiB/s", TARGET_NONE, 0),
+    COUNTED("console.virtio.userspace", CONSOLE, "virtio-console, exits to userspace per KiB", ""),
+
+    COUNTED("density.private", DENSITY, "private memory, guest's included", "KiB"),
+    COUNTED("density.pss", DENSITY, "proportional memory, guest's included", "KiB"),
+    COUNTED("density.switches", DENSITY, "context switches a second", ""),
+    COUNTED("density.exits", DENSITY, "exits a second", ""),
+};
+const guint n_figures = G_N_ELEMENTS(figures);
+
+const char *subject_name(Subject subject) {
+  static const char *const names[N_SUBJECTS] = {"eret", "qemu", "minimal"};
+  return names[subject];
+}
+
+const char *subject_title(Subject subject) {
+  static const char *const titles[N_SUBJECTS] = {"eret", "QEMU", "minimal loop"};
+  return titles[subject];
+}

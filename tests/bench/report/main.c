@@ -1,0 +1,42 @@
+/*
+ * Reads DIR/samples of a run, prints the table, and writes DIR/bench.json and DIR/bench.svg.
+ *
+ *   bench-report DIR
+ */
+#include <locale.h>
+#include <stdio.h>
+
+#include "tests/bench/report/report.h"
+
+static bool write_file(const char *directory, const char *name, const char *text, GError **error) {
+  g_autofree char *path = g_build_filename(directory, name, NULL);
+  return g_file_set_contents(path, text, -1, error);
+}
+
+static bool report(const char *directory, GError **error) {
+  g_autofree char *path = g_build_filename(directory, "samples", NULL), *text = NULL;
+
+  if (!g_file_get_contents(path, &text, NULL, error))
+    return false;
+  g_autoptr(Samples) samples = samples_parse(text, error);
+  if (!samples)
+    return false;
+  g_autoptr(GArray) rows = rows_new(samples);
+  g_autofree char *table = bench_table(samples, rows), *json = bench_json(samples, rows), *chart = bench_chart(samples, rows);
+
+  fputs(table, stdout);
+  return write_file(directory, "bench.json", json, error) && write_file(directory, "bench.svg", chart, error);
+}
+
+int main(int argc, char **argv) {
+  g_autoptr(GError) error = NULL;
+
+  if (argc != 2) {
+    fprintf(stderr, "usage: bench-report DIR\n");
+    return 2;
+  }
+  if (report(argv[1], &error))
+    return 0;
+  fprintf(stderr, "bench-report: %s\n", error->message);
+  return 1;
+}
