@@ -57,10 +57,10 @@ static void test_pci_bar(void) {
   board_fixture_init(&fixture, "--memory 64M --rng", GIC_V3);
   Bus *bus = fixture.platform->bus;
   uint64_t function = PCI_SLOT(1);
-  uint32_t common = 0x10000000;
+  uint32_t bar = 0x10000000, common = bar + 0x4000;
 
   g_assert_cmphex(bus_read(bus, common + 0x12, 2), ==, 0xffff);
-  bus_write(bus, function + 0x10, 4, common);
+  bus_write(bus, function + 0x10, 4, bar);
   bus_write(bus, function + 0x04, 2, 0x2);
   g_assert_cmpuint(bus_read(bus, common + 0x12, 2), ==, 1); /* num_queues, virtio 1.2, 4.1.4.3 */
   bus_write(bus, function + 0x04, 2, 0x0);

@@ -18,7 +18,8 @@ void *lazy_resolve(unsigned number) {
   void *function = library ? dlsym(library, symbol->name) : NULL;
 
   if (!function) {
-    fprintf(stderr, "eret: what you asked for needs %s, which cannot be used: %s; install or update the package that it is in\n", name, dlerror());
+    fprintf(stderr, "eret: what you asked for needs %s, which cannot be used: %s; install or update the package that it is in\n", name,
+            dlerror());
     exit(EXIT_FAILURE);
   }
   __atomic_store_n(&lazy_slots[number], function, __ATOMIC_RELEASE);
