@@ -1,0 +1,30 @@
+#!/bin/sh
+# What a machine costs the host beside its guest's memory: private memory, threads, libraries.
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+# KiB that are this process's alone, without the guest's memory, which is a mapping of half its size or more.
+private() {
+    awk -v guest="$1" '
+        /^[0-9a-f]+-[0-9a-f]+ / { size = 0 }
+        $1 == "Size:" { size = $2 }
+        /^Private_(Clean|Dirty):/ && size < guest / 2 { sum += $2 }
+        END { print sum }
+    ' "/proc/$pid/smaps"
+}
+threads() { cat "/proc/$pid/task/"*/comm | LC_ALL=C sort | tr '\n' ' '; }
+
+start_boot idle --memory 256M
+wait_console 'GUEST idle' 100
+check "default devices: at most 2 MiB of private memory ($(private 262144) KiB)" [ "$(private 262144)" -le 2048 ]
+is "$(threads)" "eret vcpu0 " "default devices: the main thread and the vCPU's"
+unlike "/proc/$pid/maps" 'lib(archive|json-glib|gobject|tracefs|traceevent|elf|zstd|lz4|z|uring)[.-]' "no library that has not been called"
+kill -KILL "$pid"
+finish_eret 10
+
+cp "$FIXTURES/ext4.img" disk.img
+start_boot idle --memory 256M --console virtio --disk disk.img
+wait_console 'GUEST idle' 100
+check "virtio-console and a disk: at most 2 MiB ($(private 262144) KiB)" [ "$(private 262144)" -le 2048 ]
+kill -KILL "$pid"
+finish_eret 10
