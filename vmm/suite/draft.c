@@ -1,0 +1,244 @@
+/* What becomes of a key: words for eret exec, which are then read by its own parser, or a field of the case. */
+#include "vmm/suite/draft.h"
+
+#include <string.h>
+
+#include "vmm/config-option.h"
+#include "vmm/exec/options.h"
+
+static SuiteCase *new_case(const char *suite, const char *test, const MatrixCell *cell) {
+  SuiteCase *suite_case = g_new0(SuiteCase, 1);
+  GPtrArray **arrays[] = {&suite_case->options,        &suite_case->command,        &suite_case->expect,   &suite_case->reject,
+                          &suite_case->expect_console, &suite_case->reject_console, &suite_case->requires, &suite_case->tags};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(arrays); i++)
+    *arrays[i] = g_ptr_array_new_with_free_func(g_free);
+  suite_case->suite = g_strdup(suite);
+  suite_case->name = g_strconcat(test, cell->name, NULL);
+  return suite_case;
+}
+
+static void add_option(Draft *draft, const char *name, char *value) {
+  g_ptr_array_add(draft->made->options, g_strconcat("--", name, NULL));
+  if (value)
+    g_ptr_array_add(draft->made->options, value);
+}
+
+/* "FILE,ro": the path is what stands before the first comma, unless that is doubled. */
+static char *disk_value(const Draft *draft, const char *value) {
+  const char *comma = value;
+
+  while (*comma && (*comma != ',' || comma[1] == ','))
+    comma += *comma == ',' ? 2 : 1;
+  g_autofree char *path = g_strndup(value, (gsize)(comma - value));
+  g_autofree char *absolute = draft_path(draft, path);
+  return g_strconcat(absolute, comma, NULL);
+}
+
+/* "SRC:DST" */
+static char *copy_value(const Draft *draft, const char *value) {
+  const char *colon = strrchr(value, ':');
+  g_autofree char *source = g_strndup(value, colon ? (gsize)(colon - value) : strlen(value));
+  g_autofree char *absolute = draft_path(draft, source);
+  return g_strconcat(absolute, colon, NULL);
+}
+
+static void add_list(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+  g_autoptr(GPtrArray) items = draft_list(draft, rule, value);
+
+  for (unsigned i = 0; i < items->len; i++) {
+    const char *item = g_ptr_array_index(items, i);
+    switch (rule->kind) {
+    case KEY_DISKS:
+      add_option(draft, rule->option, disk_value(draft, item));
+      break;
+    case KEY_COPY_IN:
+      add_option(draft, rule->name, copy_value(draft, item));
+      break;
+    case KEY_WORDS:
+      g_ptr_array_add(draft->made->options, g_strdup(item));
+      break;
+    case KEY_FILES:
+      g_ptr_array_add(draft->made->requires, draft_path(draft, item));
+      break;
+    case KEY_TAGS:
+      g_ptr_array_add(draft->made->tags, g_strdup(item));
+      break;
+    default:
+      add_option(draft, rule->option, g_strdup(item));
+      break;
+    }
+  }
+}
+
+static void add_regexes(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+  GPtrArray *items = draft_list(draft, rule, value), **field = (GPtrArray **)((char *)draft->made + rule->offset);
+
+  for (unsigned i = 0; i < items->len; i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GRegex) regex = g_regex_new(g_ptr_array_index(items, i), G_REGEX_RAW | G_REGEX_MULTILINE, 0, &error);
+    if (!regex)
+      draft_mistake(draft, "%s: %s", draft->key->name, error->message);
+  }
+  g_ptr_array_unref(*field);
+  *field = items;
+}
+
+static void set_command(Draft *draft, const char *text) {
+  g_autoptr(GError) error = NULL;
+  g_auto(GStrv) words = NULL;
+
+  draft->has_gaps |= !g_shell_parse_argv(text, NULL, &words, &error);
+  if (error)
+    draft_mistake(draft, "%s: %s", draft->key->name, error->message);
+  for (unsigned i = 0; words && words[i]; i++)
+    g_ptr_array_add(draft->made->command, g_strdup(words[i]));
+}
+
+static void set_outcome(Draft *draft, const char *text) {
+  const char *names[N_EXPECTED + 1] = {NULL};
+
+  for (unsigned i = 0; i < N_EXPECTED; i++) {
+    names[i] = suite_outcome_name(i);
+    if (strcmp(text, names[i]) == 0) {
+      draft->made->outcome = (ExpectedOutcome)i;
+      return;
+    }
+  }
+  g_autofree char *all = g_strjoinv(", ", (char **)names);
+  draft_mistake(draft, "%s: '%s' is none of %s", draft->key->name, text, all);
+}
+
+static void set_status(Draft *draft, const char *text) {
+  guint64 number;
+
+  if (g_ascii_string_to_unsigned(text, 10, 0, 255, &number, NULL))
+    draft->made->exit_status = (int)number;
+  else
+    draft_mistake(draft, "%s: '%s' is not a number from 0 to 255", draft->key->name, text);
+}
+
+static void set_stdin_file(Draft *draft, const char *text) {
+  char *path = draft_path(draft, text);
+
+  if (!g_file_test(path, G_FILE_TEST_EXISTS))
+    draft_mistake(draft, "%s: '%s' is not there", draft->key->name, path);
+  g_free(draft->made->stdin_file);
+  draft->made->stdin_file = path;
+}
+
+static void apply_text(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+  g_autofree char *text = draft_text(draft, rule, value);
+
+  switch (rule->kind) {
+  case KEY_OPTION:
+    add_option(draft, rule->name, g_steal_pointer(&text));
+    break;
+  case KEY_FILE_OPTION:
+    add_option(draft, rule->name, draft_path(draft, text));
+    break;
+  case KEY_FLAG:
+    if (draft_is_true(draft, text))
+      add_option(draft, rule->name, NULL);
+    break;
+  case KEY_BOOLEAN:
+    *(bool *)((char *)draft->made + rule->offset) = draft_is_true(draft, text);
+    break;
+  case KEY_COMMAND:
+    set_command(draft, text);
+    break;
+  case KEY_STDIN:
+    draft->made->stdin_text = g_bytes_new(text, strlen(text));
+    break;
+  case KEY_STDIN_FILE:
+    set_stdin_file(draft, text);
+    break;
+  case KEY_STATUS:
+    set_status(draft, text);
+    break;
+  case KEY_OUTCOME:
+    set_outcome(draft, text);
+    break;
+  default:
+    break;
+  }
+}
+
+static void apply(Draft *draft, const SuiteKey *key, const char *name, const char *value) {
+  const SuiteKeyRule *rule = suite_key_rule(name);
+
+  draft->key = key;
+  switch (rule->kind) {
+  case KEY_LIST:
+  case KEY_DISKS:
+  case KEY_COPY_IN:
+  case KEY_WORDS:
+  case KEY_FILES:
+  case KEY_TAGS:
+    add_list(draft, rule, value);
+    break;
+  case KEY_REGEXES:
+    add_regexes(draft, rule, value);
+    break;
+  default:
+    apply_text(draft, rule, value);
+    break;
+  }
+}
+
+/* The key that a mistake of eret exec's parser, "--cpus: ...", is about; the section where it is none of them. */
+static void pass_on(Draft *draft, const char *text) {
+  g_autofree char *option = g_str_has_prefix(text, "--") ? g_strndup(text + 2, strcspn(text + 2, ": =")) : g_strdup("");
+  const SuiteKey *found = NULL;
+
+  for (unsigned i = 0; i < draft->section->keys->len && !found; i++) {
+    const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);
+    const char *of = suite_key_of(key->name, "matrix.");
+    const SuiteKeyRule *rule = suite_key_rule(key->name);
+    if (strcmp(of ? of : key->name, option) == 0 || (rule && rule->option && strcmp(rule->option, option) == 0))
+      found = key;
+  }
+  suite_mistake(draft->mistakes, draft->file->path, found ? found->line : draft->section->line, "[%s] %s", draft->section->name, text);
+}
+
+/* What would eret exec say? It also tells what the machine needs of this one. */
+static void check_options(Draft *draft) {
+  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  g_autoptr(GError) error = NULL;
+  SuiteCase *made = draft->made;
+  bool help;
+
+  for (unsigned i = 0; i < made->options->len; i++)
+    g_ptr_array_add(words, g_ptr_array_index(made->options, i));
+  if (made->command->len)
+    g_ptr_array_add(words, (char *)"--");
+  for (unsigned i = 0; i < made->command->len; i++)
+    g_ptr_array_add(words, g_ptr_array_index(made->command, i));
+  g_autoptr(ExecOptions) options = exec_options_parse((int)words->len, (char **)words->pdata, &help, &error);
+  g_auto(GStrv) lines = g_strsplit(error ? error->message : "", "\n", -1);
+  for (unsigned i = 0; lines[i]; i++)
+    pass_on(draft, lines[i]);
+  if (!options)
+    return;
+  made->cpus = options->config->cpus;
+  made->memory = options->config->memory;
+  made->timeout = options->timeout;
+  made->boot_timeout = options->boot_timeout;
+}
+
+SuiteCase *draft_make_case(Draft *draft, const char *suite) {
+  SuiteCase *made = draft->made = new_case(suite, draft->section->name, draft->cell);
+
+  for (unsigned i = 0; i < draft->section->keys->len; i++) {
+    const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);
+    if (suite_key_rule(key->name) && !strchr(key->name, '.'))
+      apply(draft, key, key->name, key->value);
+  }
+  for (unsigned i = 0; i < draft->cell->choices->len; i++) {
+    const MatrixChoice *choice = &g_array_index(draft->cell->choices, MatrixChoice, i);
+    apply(draft, choice->key, choice->key_name, choice->value);
+  }
+  if (!draft->has_gaps)
+    check_options(draft);
+  return made;
+}
