@@ -45,9 +45,12 @@ static TargetVerdict judge(const Row *row) {
     return VERDICT_NONE;
   if (judged->n == 0)
     return VERDICT_UNKNOWN;
-  if (figure->target_kind == TARGET_RATIO_AT_LEAST)
-    return judged->median >= figure->target ? VERDICT_MET : VERDICT_MISSED;
-  return judged->median <= figure->target ? VERDICT_MET : VERDICT_MISSED;
+  bool at_least = figure->target_kind == TARGET_RATIO_AT_LEAST;
+  bool min_met = at_least ? judged->min >= figure->target : judged->min <= figure->target;
+  bool max_met = at_least ? judged->max >= figure->target : judged->max <= figure->target;
+  if (min_met != max_met)
+    return VERDICT_UNCLEAR;
+  return min_met ? VERDICT_MET : VERDICT_MISSED;
 }
 
 static bool row_of(const Samples *samples, const Figure *figure, Row *row) {
@@ -93,7 +96,10 @@ char *target_text(const Figure *figure) {
 }
 
 const char *verdict_text(TargetVerdict verdict) {
-  static const char *const texts[] = {
-      [VERDICT_NONE] = "", [VERDICT_MET] = "met", [VERDICT_MISSED] = "missed", [VERDICT_UNKNOWN] = "not measured"};
+  static const char *const texts[] = {[VERDICT_NONE] = "",
+                                      [VERDICT_MET] = "met",
+                                      [VERDICT_MISSED] = "missed",
+                                      [VERDICT_UNCLEAR] = "unclear",
+                                      [VERDICT_UNKNOWN] = "not measured"};
   return texts[verdict];
 }

@@ -10,7 +10,7 @@ typedef struct {
   const char *reason; /* why nothing was measured, or NULL */
 } Summary;
 
-typedef enum { VERDICT_NONE, VERDICT_MET, VERDICT_MISSED, VERDICT_UNKNOWN } TargetVerdict;
+typedef enum { VERDICT_NONE, VERDICT_MET, VERDICT_MISSED, VERDICT_UNCLEAR, VERDICT_UNKNOWN } TargetVerdict;
 
 typedef struct {
   const Figure *figure;
@@ -27,5 +27,5 @@ Summary summarise(const GArray *values);
 
 /* "<= 60", "<= 0.70 x", or "". */
 char *target_text(const Figure *figure);
-/* "met", "missed", or "". */
+/* "met", "missed", "unclear" (rounds disagree), "not measured", or "". */
 const char *verdict_text(TargetVerdict verdict);

@@ -73,6 +73,15 @@ static void test_rows(void) {
   g_assert_null(find(rows, "memory.private")); /* nobody has said anything about it */
 }
 
+/* Rounds of which one is on either side of the target. */
+static void test_unclear(void) {
+  g_autoptr(Samples) samples = parse("sample\ttrips.hvc\teret\t100\nsample\ttrips.hvc\teret\t130\n"
+                                     "sample\ttrips.hvc\tminimal\t100\nsample\ttrips.hvc\tminimal\t100\n");
+  g_autoptr(GArray) rows = rows_new(samples);
+
+  g_assert_cmpint(find(rows, "trips.hvc")->verdict, ==, VERDICT_UNCLEAR);
+}
+
 static void test_table(void) {
   g_autoptr(Samples) samples = parse(canned);
   g_autoptr(GArray) rows = rows_new(samples);
@@ -161,6 +170,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/bench/summary", test_summary);
   g_test_add_func("/bench/rows", test_rows);
+  g_test_add_func("/bench/unclear", test_unclear);
   g_test_add_func("/bench/table", test_table);
   g_test_add_func("/bench/table-of-a-real-host", test_table_of_a_real_host);
   g_test_add_func("/bench/json", test_json);
