@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "vmm/config-option.h"
 #include "vmm/suite/draft.h"
 
 G_DEFINE_QUARK(eret_suite_error, suite_error)
