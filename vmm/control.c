@@ -1,9 +1,10 @@
 /*
  * Signals as GSources: SIGTERM, SIGINT and SIGHUP press the power button and give the guest time; a second one, or the end of the grace period,
- * stops the machine. SIGWINCH passes the terminal's new size on, SIGUSR1 asks for statistics. No lock: main thread.
+ * stops the machine. SIGWINCH passes the terminal's new size on, SIGUSR1 asks for statistics, SIGTSTP for a pause. No lock: main thread.
  */
 #include "vmm/control.h"
 
+#include <errno.h>
 #include <glib-unix.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -16,9 +17,8 @@ struct Control {
   void *opaque;
   unsigned grace;
   bool asked;
-  guint signals[5];
-  int pause_fd; /* signalfd(2): GLib's sources know no SIGTSTP */
-  guint pause_source;
+  int signal_fd; /* signalfd(2): GLib's sources for signals take a thread, and know no SIGTSTP */
+  guint signals;
   guint grace_timer, button_timer;
 };
 
@@ -56,87 +56,78 @@ static void on_signal(Control *control, int number, const char *name) {
     control_ask_to_stop(control, name);
 }
 
-static gboolean on_sigterm(gpointer data) {
-  on_signal(data, SIGTERM, "SIGTERM");
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_sigint(gpointer data) {
-  on_signal(data, SIGINT, "SIGINT");
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_sighup(gpointer data) {
-  on_signal(data, SIGHUP, "SIGHUP");
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_sigwinch(gpointer data) {
-  Control *control = data;
-  control->ops->resized(control->opaque);
-  return G_SOURCE_CONTINUE;
-}
-
-static gboolean on_sigusr1(gpointer data) {
-  Control *control = data;
-  control->ops->report(control->opaque);
-  return G_SOURCE_CONTINUE;
-}
-
-static void set_blocked(int number, bool blocked) {
-  sigset_t set;
-
-  sigemptyset(&set);
-  sigaddset(&set, number);
-  pthread_sigmask(blocked ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
-}
-
-static gboolean on_sigtstp(gint fd, GIOCondition condition, gpointer data) {
+static gboolean on_readable(gint fd, GIOCondition condition, gpointer data) {
   Control *control = data;
   struct signalfd_siginfo info;
 
-  if (read(fd, &info, sizeof info) == sizeof info)
+  if (read(fd, &info, sizeof info) != sizeof info)
+    return G_SOURCE_CONTINUE;
+  switch (info.ssi_signo) {
+  case SIGTERM:
+    on_signal(control, SIGTERM, "SIGTERM");
+    break;
+  case SIGINT:
+    on_signal(control, SIGINT, "SIGINT");
+    break;
+  case SIGHUP:
+    on_signal(control, SIGHUP, "SIGHUP");
+    break;
+  case SIGWINCH:
+    control->ops->resized(control->opaque);
+    break;
+  case SIGUSR1:
+    control->ops->report(control->opaque);
+    break;
+  case SIGTSTP:
     control->ops->pause(control->opaque);
+    break;
+  }
   return G_SOURCE_CONTINUE;
 }
 
-/* Threads that are started later have it blocked as well. */
-static void watch_sigtstp(Control *control) {
+static sigset_t handled(void) {
+  static const int numbers[] = {SIGTERM, SIGINT, SIGHUP, SIGWINCH, SIGUSR1, SIGTSTP};
   sigset_t set;
 
   sigemptyset(&set);
-  sigaddset(&set, SIGTSTP);
-  set_blocked(SIGTSTP, true);
-  control->pause_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-  if (control->pause_fd >= 0)
-    control->pause_source = g_unix_fd_add(control->pause_fd, G_IO_IN, on_sigtstp, control);
+  for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
+    sigaddset(&set, numbers[i]);
+    signal(numbers[i], SIG_DFL); /* a shell's background processes ignore SIGINT: it would never be read */
+  }
+  return set;
+}
+
+void control_hold_signals(void) {
+  sigset_t set = handled();
+
+  pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
 Control *control_new(const ControlOps *ops, void *opaque, unsigned grace) {
   Control *control = g_new0(Control, 1);
+  sigset_t set = handled();
 
   control->ops = ops;
   control->opaque = opaque;
   control->grace = grace;
-  control->signals[0] = g_unix_signal_add(SIGTERM, on_sigterm, control);
-  control->signals[1] = g_unix_signal_add(SIGINT, on_sigint, control);
-  control->signals[2] = g_unix_signal_add(SIGHUP, on_sighup, control);
-  control->signals[3] = g_unix_signal_add(SIGWINCH, on_sigwinch, control);
-  control->signals[4] = g_unix_signal_add(SIGUSR1, on_sigusr1, control);
-  watch_sigtstp(control);
+  control_hold_signals();
+  control->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+  if (control->signal_fd >= 0)
+    control->signals = g_unix_fd_add(control->signal_fd, G_IO_IN, on_readable, control);
+  else
+    g_warning("signals will not be heard: %s", g_strerror(errno));
   return control;
 }
 
 void control_free(Control *control) {
   if (!control)
     return;
-  for (unsigned i = 0; i < G_N_ELEMENTS(control->signals); i++)
-    g_source_remove(control->signals[i]);
-  if (control->pause_source)
-    g_source_remove(control->pause_source);
-  if (control->pause_fd >= 0)
-    close(control->pause_fd);
-  set_blocked(SIGTSTP, false);
+  sigset_t set = handled();
+  if (control->signals)
+    g_source_remove(control->signals);
+  if (control->signal_fd >= 0)
+    close(control->signal_fd);
+  pthread_sigmask(SIG_UNBLOCK, &set, NULL);
   if (control->grace_timer)
     g_source_remove(control->grace_timer);
   if (control->button_timer)

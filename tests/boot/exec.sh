@@ -46,7 +46,7 @@ is "$(cat result/out.txt)" made "files come out"
 is "$(readlink result/link)" out.txt "links as links"
 is "$(cat file)" deep "under their own name"
 
-run_exec -- sh -c 'echo before; echo c > /proc/sysrq-trigger; sleep 60'
+run_exec -- sh -c 'echo before; sleep 1; echo c > /proc/sysrq-trigger; sleep 60'
 is "$status" 241 "panic: 241"
 is "$(cat out)" before "what was said before it"
 like "$errors" 'guest panic: sysrq triggered crash' "the panic's reason"

@@ -3,12 +3,12 @@
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
-# KiB that are this process's alone, without the guest's memory, which is a mapping of half its size or more.
+# KiB that this process has written to, and nobody can share, without the guest's memory, which is a mapping of half its size or more.
 private() {
     awk -v guest="$1" '
         /^[0-9a-f]+-[0-9a-f]+ / { size = 0 }
         $1 == "Size:" { size = $2 }
-        /^Private_(Clean|Dirty):/ && size < guest / 2 { sum += $2 }
+        $1 == "Private_Dirty:" && size < guest / 2 { sum += $2 }
         END { print sum }
     ' "/proc/$pid/smaps"
 }

@@ -433,6 +433,7 @@ Machine *machine_new(const Config *config, const MachineClient *client, GError *
   machine->vm = VM_NONE;
   g_mutex_init(&machine->lock);
   gate_init(&machine->gate);
+  control_hold_signals();
   if (!machine_trace_init(&machine->trace, config, error) || !plan(machine, error) || !assemble(machine, error))
     return NULL;
   vcpu_install_kick_signal();
