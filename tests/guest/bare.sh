@@ -25,6 +25,14 @@ passes accesses --scratch
 cp "$FIXTURES/ext4.img" disk.img
 passes registers --disk disk.img
 passes registers --disk disk.img --exits all
+start_eret --kernel "$GUESTS/registers" --append listen
+for line in 1 2 3; do
+    wait_console "type line $line" 30 || break
+    send 'twelve bytes\n'
+done
+finish_eret 30
+like "$console" '^PASS registers' "input is seen as soon as it is there"
+is "$(grep -c ', 13 bytes of it' "$console")" 3 "and all of it"
 start_eret --kernel "$GUESTS/registers" --append linger
 wait_console 'nothing happens any more' 30 && passed "what a guest sends appears, although it does not leave it again"
 kill -KILL "$pid"
