@@ -39,8 +39,8 @@ rm -f big out
 
 echo 'from the host' > in.txt
 mkdir -p tree/sub && echo deep > tree/sub/file
-run_exec --copy-in in.txt:/work/in.txt --copy-in tree --copy-out /work:result --copy-out /tree/sub/file -- \
-    sh -c 'cat /work/in.txt /tree/sub/file; echo made > /work/out.txt; ln -s out.txt /work/link'
+run_exec --copy-in in.txt:/job/in.txt --copy-in tree --copy-out /job:result --copy-out /tree/sub/file -- \
+    sh -c 'cat /job/in.txt /tree/sub/file; echo made > /job/out.txt; ln -s out.txt /job/link'
 is "$(cat out)" "$(printf 'from the host\ndeep')" "files go in"
 is "$(cat result/out.txt)" made "files come out"
 is "$(readlink result/link)" out.txt "links as links"
