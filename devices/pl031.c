@@ -2,7 +2,7 @@
  * PL031 real-time clock. PrimeCell Real Time Clock (PL031) Technical Reference Manual, Arm DDI 0224. Counts seconds of the host's wall clock plus an
  * offset that the guest sets by loading a time; the alarm is a timer of the clock handed in. Power-on loads the host's time.
  *
- * For some seconds after power-on, when a kernel reads its clock, the registers lie in a page that the guest loads from, and a timer turns RTCDR over in it; then the
+ * For a minute after power-on, when a kernel reads its clock, the registers lie in a page that the guest loads from, and a timer turns RTCDR over in it; then the
  * page is closed, as a machine that nobody asks for the time is not to wake up each second.
  *
  * Locks: the device's lock guards the registers; the timers' callbacks, on the main thread, take it.
@@ -13,7 +13,7 @@
 
 #define PERIPH_ID     0x00041031
 #define NS_PER_SECOND INT64_C(1000000000)
-#define OPEN_SECONDS  10
+#define OPEN_SECONDS  60 /* the slowest of boots */
 
 /* Register offsets: DDI 0224, 3.2. */
 #define RTCCR_START 1 /* the counter always runs: the bit can only be set, and is */
