@@ -1,6 +1,6 @@
 #!/bin/sh
 # `eret trace --explain` tells the story of the guided tour of exceptions. Golden text, up to what differs from run to run: times, addresses, values, and what the
-# host adds (its interrupts, its timers, the pages it maps). A line that comes again, as each character on the UART does, is told once.
+# host adds (its interrupts, its timers, the pages it maps). All accesses are to be seen. A line that comes again, as each character on the UART does, is told once.
 # root
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
@@ -8,7 +8,7 @@
 [ "$KIND" = native ] && skip_all "which registers KVM traps is the machine's own"
 [ -e /sys/kernel/tracing/trace ] || mount -t tracefs nodev /sys/kernel/tracing 2> /dev/null
 
-run_eret --kernel "$GUESTS/exceptions" --record tour.rec
+run_eret --kernel "$GUESTS/exceptions" --exits all --record tour.rec
 is "$status" 0 "the tour powers off, status 0"
 like "$console" '^PASS exceptions' "and passes"
 "$ERET" trace tour.rec --explain > explained
