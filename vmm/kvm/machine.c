@@ -91,9 +91,7 @@ static bool create_vm(Machine *machine, GError **error) {
   const VmPlan plan = {
       .kvm = &machine->kvm,
       .board = machine->board,
-      .cpu = &machine->cpu,
       .template = machine->config->cpu_fields,
-      .memory = &machine->memory,
       .smccc = machine->kvm.smccc_filter ? machine->calls.plan : NULL,
       .vcpu =
           {

@@ -22,7 +22,8 @@ static bool create_vcpus(Vm *vm, const VmPlan *plan, GError **error) {
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     if (!vcpu_init(&vm->vcpus[i], error))
       return false;
-  return cpu_configure(vm->vcpus, vm->n_vcpus, vm->fd, plan->cpu, plan->template, error) && steal_time_start(vm->vcpus, vm->n_vcpus, error);
+  return cpu_configure(vm->vcpus, vm->n_vcpus, vm->fd, plan->vcpu.features, plan->template, error) &&
+         steal_time_start(vm->vcpus, vm->n_vcpus, error);
 }
 
 bool vm_create(Vm *vm, const VmPlan *plan, GError **error) {
@@ -32,10 +33,10 @@ bool vm_create(Vm *vm, const VmPlan *plan, GError **error) {
     return false;
   kvm_take_accesses_without_syndrome(vm->fd);
   kvm_offer_suspend(vm->fd);
-  return cpu_prepare_vm(vm->fd, plan->cpu, error) && kvm_map_memory(vm->fd, plan->memory, error) &&
+  return cpu_prepare_vm(vm->fd, plan->vcpu.features, error) && kvm_map_memory(vm->fd, plan->vcpu.memory, error) &&
          (!plan->smccc || smccc_filter_install(vm->fd, plan->smccc, error)) && create_vcpus(vm, plan, error) &&
-         gic_create(&vm->gic, vm->fd, plan->board, plan->cpu->el2, error) &&
-         (!plan->cpu->pmu || cpu_start_pmu(vm->vcpus, vm->n_vcpus, error));
+         gic_create(&vm->gic, vm->fd, plan->board, plan->vcpu.features->el2, error) &&
+         (!plan->vcpu.features->pmu || cpu_start_pmu(vm->vcpus, vm->n_vcpus, error));
 }
 
 bool vm_check_page_size(const Vm *vm, unsigned page_size, const char *kernel, GError **error) {

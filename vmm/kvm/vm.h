@@ -13,11 +13,9 @@
 typedef struct {
   const Kvm *kvm;
   const Board *board;
-  const CpuFeatures *cpu;
   const CpuTemplate *template; /* NULL: none */
-  const GuestMemory *memory;
-  const GArray *smccc; /* of SmcccRange: which calls leave the kernel; NULL: KVM has no filter */
-  Vcpu vcpu;           /* what each vCPU is given: bus, gate, hypercalls, ended ... */
+  const GArray *smccc;         /* of SmcccRange: which calls leave the kernel; NULL: KVM has no filter */
+  Vcpu vcpu;                   /* what each vCPU is given: features, memory, bus, gate, ended ... */
 } VmPlan;
 
 typedef struct {
