@@ -52,15 +52,10 @@ static Verdict exit_mmio(Vcpu *vcpu) {
   return VERDICT_CONTINUE;
 }
 
-static Verdict go_on(Vcpu *vcpu, bool done, const GError *error) {
-  return done ? VERDICT_CONTINUE : exit_fail(vcpu, "%s", error->message);
-}
-
-static Verdict suspend(Vcpu *vcpu) {
+static Verdict carry_out(Vcpu *vcpu, bool (*step)(Vcpu *vcpu, GError **error)) {
   g_autoptr(GError) error = NULL;
-  bool done = vcpu_suspend(vcpu, &error);
 
-  return go_on(vcpu, done, error);
+  return step(vcpu, &error) ? VERDICT_CONTINUE : exit_fail(vcpu, "%s", error->message);
 }
 
 /* What the door of HVC and SMC does: only the registers that the service declares are read and written. */
@@ -86,12 +81,11 @@ static Verdict exit_hypercall(Vcpu *vcpu) {
   for (unsigned n = 0; outcome == HYPERCALL_RETURN && n < service->n_results; n++)
     if (!reg_set(vcpu->fd, REG_X(n), call.x[n]))
       return exit_fail(vcpu, "cannot write x%u of hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
-  return outcome == HYPERCALL_SUSPEND ? suspend(vcpu) : verdicts[outcome];
+  return outcome == HYPERCALL_SUSPEND ? carry_out(vcpu, vcpu_suspend) : verdicts[outcome];
 }
 
 static Verdict exit_system_event(Vcpu *vcpu) {
   uint32_t type = vcpu->run->system_event.type;
-  g_autoptr(GError) error = NULL;
 
   if (vcpu->watch)
     vcpu_watch_system_event(vcpu->watch, system_event_name(type));
@@ -101,9 +95,9 @@ static Verdict exit_system_event(Vcpu *vcpu) {
   case KVM_SYSTEM_EVENT_RESET:
     return VERDICT_RESET;
   case KVM_SYSTEM_EVENT_SUSPEND:
-    return suspend(vcpu);
+    return carry_out(vcpu, vcpu_suspend);
   case KVM_SYSTEM_EVENT_WAKEUP:
-    return go_on(vcpu, vcpu_wake_up(vcpu, &error), error);
+    return carry_out(vcpu, vcpu_wake_up);
   default:
     return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", type);
   }
