@@ -2,17 +2,23 @@
  * A thread for a device's queues: a GMainContext of its own, iterated until the thread is freed. Watches are sources on it with
  * one descriptor each; calls are one-shot sources of the same priority, which GLib dispatches in the order they were attached.
  *
- * Locks: none of its own beyond GLib's on the context. Only io_thread_call waits, on a lock that lives on its caller's stack.
+ * Locks: none of its own beyond GLib's on the context. Only io_thread_call waits, on a lock that lives on its caller's stack. `thread` is written by
+ * its starter alone, before anybody calls.
  */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "devices/io-thread.h"
 
 #include <glib-unix.h>
+#include <sched.h>
 #include <signal.h>
 
 struct IoThread {
+  char *name;
+  cpu_set_t cpus; /* its maker's: a vCPU's thread that starts it may be bound to one */
+  bool has_cpus;
   GMainContext *context;
-  GThread *thread;
-  gboolean stop; /* the thread's own */
+  GThread *thread; /* NULL: not started */
+  gboolean stop;   /* the thread's own */
 };
 
 struct IoWatch {
@@ -53,6 +59,8 @@ static void *run(void *data) {
   IoThread *thread = data;
 
   block_signals();
+  if (thread->has_cpus)
+    sched_setaffinity(0, sizeof thread->cpus, &thread->cpus);
   g_main_context_push_thread_default(thread->context);
   while (!thread->stop)
     g_main_context_iteration(thread->context, TRUE);
@@ -69,17 +77,27 @@ static void stop(void *opaque) {
 IoThread *io_thread_new(const char *name) {
   IoThread *thread = g_new0(IoThread, 1);
 
+  thread->name = g_strdup(name);
+  thread->has_cpus = sched_getaffinity(0, sizeof thread->cpus, &thread->cpus) == 0; /* not on a host with more than 1,024 */
   thread->context = g_main_context_new();
-  thread->thread = g_thread_new(name, run, thread);
   return thread;
+}
+
+bool io_thread_start(IoThread *thread, GError **error) {
+  if (!thread->thread)
+    thread->thread = g_thread_try_new(thread->name, run, thread, error);
+  return thread->thread != NULL;
 }
 
 void io_thread_free(IoThread *thread) {
   if (!thread)
     return;
-  io_thread_post(thread, stop, thread);
-  g_thread_join(thread->thread);
+  if (thread->thread) {
+    io_thread_post(thread, stop, thread);
+    g_thread_join(thread->thread);
+  }
   g_main_context_unref(thread->context);
+  g_free(thread->name);
   g_free(thread);
 }
 
@@ -144,6 +162,7 @@ static void call_run(void *opaque) {
 void io_thread_call(IoThread *thread, void (*function)(void *opaque), void *opaque) {
   IoCall call = {.function = function, .opaque = opaque};
 
+  g_assert(thread->thread); /* or nobody would ever answer */
   if (g_thread_self() == thread->thread) {
     function(opaque);
     return;

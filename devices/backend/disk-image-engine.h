@@ -67,8 +67,9 @@ static inline void disk_engine_finish(DiskEngine *engine, DiskImageRequest *requ
   request->done(request, result);
 }
 
+/* For engines: the last of some completions was delivered, and not from within a kick. */
 static inline void disk_engine_end_batch(DiskEngine *engine) {
+  engine->ops->kick(engine);
   if (engine->batch_end)
     engine->batch_end(engine->opaque);
-  engine->ops->kick(engine);
 }

@@ -1,6 +1,7 @@
 /*
- * The engine on io_uring: reads, writes and flushes go to the kernel many at a time with one system call, and an event descriptor that
- * the kernel signals brings the completions to the I/O thread. Discards, zeroing, and whatever the ring turns down go to a helper
+ * The engine on io_uring: reads, writes and flushes go to the kernel many at a time with one system call. What the kernel could do at once
+ * (data in its page cache) is over when that call returns, and is delivered then; for the rest the I/O thread waits on the ring's own
+ * descriptor, which is readable while there are completions. Discards, zeroing, and whatever the ring turns down go to a helper
  * of threads, which knows what to fall back on; it is made when first needed. See io_uring(7), io_uring_enter(2).
  *
  * At most DEPTH requests are in the ring, so the completion ring (twice as long) cannot overflow; others wait in `queued`. A flush is an
@@ -10,8 +11,6 @@
  */
 #include <errno.h>
 #include <liburing.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 #include "devices/backend/disk-image-engine.h"
 
@@ -25,9 +24,9 @@ typedef struct {
   IoWatch *watch;
   struct io_uring ring;
   bool have_ring;
-  int event_fd;
   DiskRequestList queued;
   unsigned in_ring;
+  bool advancing;
 } UringEngine;
 
 static void prepare(UringEngine *self, struct io_uring_sqe *sqe, DiskImageRequest *request) {
@@ -45,9 +44,11 @@ static void prepare(UringEngine *self, struct io_uring_sqe *sqe, DiskImageReques
   io_uring_sqe_set_data(sqe, request);
 }
 
+static void try_again(void *opaque);
+
 /*
- * What the kernel does not take (it has no memory just now) stays in the submission ring. Completions kick again, but there may be none to
- * come, so the I/O thread wakes itself.
+ * What the kernel does not take (it has no memory just now) stays in the submission ring. Completions submit again, but there may be none to
+ * come, so the I/O thread calls itself.
  */
 static void submit_prepared(UringEngine *self) {
   int submitted;
@@ -55,15 +56,11 @@ static void submit_prepared(UringEngine *self) {
   do
     submitted = io_uring_submit(&self->ring);
   while (submitted == -EINTR || (submitted > 0 && io_uring_sq_ready(&self->ring)));
-  if (submitted <= 0)
-    eventfd_write(self->event_fd, 1);
+  if (submitted <= 0 && self->thread)
+    io_thread_post(self->thread, try_again, self);
 }
 
-static void uring_kick(DiskEngine *engine) {
-  UringEngine *self = (UringEngine *)engine;
-
-  if (self->helper)
-    self->helper->ops->kick(self->helper);
+static void submit_queued(UringEngine *self) {
   while (self->queued.first && self->in_ring < DEPTH) {
     struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
 
@@ -132,7 +129,8 @@ static void complete(UringEngine *self, DiskImageRequest *request, int result) {
     disk_engine_finish(&self->base, request, result);
 }
 
-static void reap(UringEngine *self) {
+/* Whether there was a completion. */
+static bool reap(UringEngine *self) {
   struct io_uring_cqe *cqe;
   bool any = false;
 
@@ -146,24 +144,50 @@ static void reap(UringEngine *self) {
     complete(self, request, result);
     any = true;
   }
-  if (any)
-    disk_engine_end_batch(&self->base);
+  return any;
+}
+
+/* Submits what is queued and delivers what is over, until one or the other is nothing. Whether anything was delivered. */
+static bool advance(UringEngine *self) {
+  bool any = false, reaped;
+
+  if (self->advancing)
+    return false; /* a DONE that kicks: its caller goes on below */
+  self->advancing = true;
+  do {
+    submit_queued(self);
+    reaped = reap(self);
+    any |= reaped;
+  } while (reaped && self->queued.first);
+  self->advancing = false;
+  if (self->helper)
+    self->helper->ops->kick(self->helper);
+  return any;
+}
+
+static void uring_kick(DiskEngine *engine) {
+  advance((UringEngine *)engine);
 }
 
 static void completed(void *opaque) {
   UringEngine *self = opaque;
-  eventfd_t count;
 
-  eventfd_read(self->event_fd, &count); /* back to not readable; the ring is what counts */
-  reap(self);
-  uring_kick(&self->base);
+  if (advance(self))
+    disk_engine_end_batch(&self->base);
+}
+
+static void try_again(void *opaque) {
+  UringEngine *self = opaque;
+
+  if (self->thread)
+    completed(self);
 }
 
 static void uring_start(DiskEngine *engine, IoThread *thread) {
   UringEngine *self = (UringEngine *)engine;
 
   self->thread = thread;
-  self->watch = io_thread_watch(thread, self->event_fd, completed, self);
+  self->watch = io_thread_watch(thread, self->ring.ring_fd, completed, self);
   if (self->helper)
     self->helper->ops->start(self->helper, thread);
 }
@@ -174,15 +198,14 @@ static void uring_drain(DiskEngine *engine) {
   while (engine->outstanding || (self->helper && self->helper->outstanding)) {
     struct io_uring_cqe *cqe;
 
-    uring_kick(engine);
-    if (self->in_ring > io_uring_sq_ready(&self->ring)) {
-      if (io_uring_wait_cqe(&self->ring, &cqe) == 0)
-        reap(self);
-    } else if (self->helper && self->helper->outstanding) {
+    if (advance(self))
+      disk_engine_end_batch(engine);
+    else if (self->in_ring > io_uring_sq_ready(&self->ring))
+      io_uring_wait_cqe(&self->ring, &cqe);
+    else if (self->helper && self->helper->outstanding)
       self->helper->ops->drain(self->helper);
-    } else {
+    else
       g_usleep(RETRY_US); /* the kernel took nothing */
-    }
   }
 }
 
@@ -202,8 +225,6 @@ static void uring_free(DiskEngine *engine) {
     self->helper->ops->free(self->helper);
   if (self->have_ring)
     io_uring_queue_exit(&self->ring);
-  if (self->event_fd >= 0)
-    close(self->event_fd);
   g_free(self);
 }
 
@@ -217,26 +238,13 @@ static const DiskEngineOps uring_ops = {
     .free = uring_free,
 };
 
-/* 0 or a negative errno. */
-static int set_up(UringEngine *self) {
-  int result;
-
-  self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (self->event_fd < 0)
-    return -errno;
-  result = io_uring_queue_init(DEPTH, &self->ring, 0);
-  if (result < 0)
-    return result;
-  self->have_ring = true;
-  return io_uring_register_eventfd(&self->ring, self->event_fd);
-}
-
 DiskEngine *disk_engine_uring_new(int fd, bool block_device) {
   UringEngine *self = g_new0(UringEngine, 1);
   int result;
 
   self->base = (DiskEngine){.ops = &uring_ops, .fd = fd, .block_device = block_device};
-  result = set_up(self);
+  result = io_uring_queue_init(DEPTH, &self->ring, 0);
+  self->have_ring = result == 0;
   if (result < 0) {
     uring_free(&self->base);
     errno = -result;

@@ -49,8 +49,8 @@ bool disk_image_read_only(const DiskImage *image);
 const char *disk_image_engine(const DiskImage *image); /* "io_uring" or "threads" */
 
 /*
- * FUNCTION is called on the I/O thread after the last of each batch of completions, so that one interrupt can serve them all. Set before
- * the first start.
+ * FUNCTION is called on the I/O thread after the last of each batch of completions, so that one interrupt can serve them all; not after those
+ * that disk_image_kick delivers, whose caller knows. Set before the first start.
  */
 void disk_image_set_batch_end(DiskImage *image, void (*function)(void *opaque), void *opaque);
 
@@ -58,8 +58,8 @@ void disk_image_set_batch_end(DiskImage *image, void (*function)(void *opaque), 
 bool disk_image_start(DiskImage *image, IoThread *thread, GError **error);
 void disk_image_stop(DiskImage *image);
 /*
- * Queues a request; disk_image_kick submits what is queued (one system call for many). On the I/O thread, DONE included; what DONE queues
- * is submitted at the end of its batch.
+ * Queues a request; disk_image_kick submits what is queued (one system call for many), and calls DONE for what is over by then. On the I/O
+ * thread, DONE included; what DONE queues is submitted at the end of its batch.
  */
 void disk_image_submit(DiskImage *image, DiskImageRequest *request);
 void disk_image_kick(DiskImage *image);

@@ -1,7 +1,7 @@
 /*
  * The virtio core: virtio 1.2, 2.1 (device status), 2.2 (features), 2.3 (notifications), 2.5 (configuration space), 3.1 (initialisation).
  *
- * A device is served between DRIVER_OK and reset: its queues run on its I/O thread, woken by one event descriptor a queue. Changes
+ * A device is served between DRIVER_OK and reset: its queues run on its I/O thread, which the first DRIVER_OK makes, woken by one event descriptor a queue. Changes
  * of state come from the transport's thread, which hands serve and unserve over by io_thread_call and waits; after unserve nothing is in
  * flight. A guest that breaks a rule makes the device NEEDS_RESET: served no further, but answering register accesses.
  *
@@ -174,6 +174,19 @@ static bool accept_features(VirtioDevice *device) {
   return true;
 }
 
+/* A device that no driver takes needs no thread. */
+static void start(VirtioDevice *device) {
+  g_autoptr(GError) error = NULL;
+
+  if (!io_thread_start(device->io, &error)) {
+    virtio_fail(device, error->message);
+    return;
+  }
+  device->started = true;
+  if (!device->paused)
+    io_thread_call(device->io, serve, device);
+}
+
 void virtio_set_status(VirtioDevice *device, uint8_t status) {
   if (status == 0) {
     virtio_device_reset(device);
@@ -186,9 +199,7 @@ void virtio_set_status(VirtioDevice *device, uint8_t status) {
     add_status(device, VIRTIO_STATUS_FEATURES_OK);
   if ((fresh & VIRTIO_STATUS_DRIVER_OK) && (virtio_get_status(device) & VIRTIO_STATUS_FEATURES_OK)) {
     add_status(device, VIRTIO_STATUS_DRIVER_OK);
-    device->started = true;
-    if (!device->paused)
-      io_thread_call(device->io, serve, device);
+    start(device);
   }
 }
 

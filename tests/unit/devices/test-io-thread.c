@@ -1,6 +1,8 @@
 /* The I/O thread: devices/io-thread.c. */
+#define _GNU_SOURCE /* sched_setaffinity */
 #include "devices/io-thread.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,12 +26,19 @@ static void wait_until_at_least(const int *counter, int value) {
 static void nothing(void *opaque) {
 }
 
+static IoThread *start_thread(const char *name) {
+  IoThread *thread = io_thread_new(name);
+
+  g_assert_true(io_thread_start(thread, NULL));
+  return thread;
+}
+
 static void note_thread(void *opaque) {
   *(GThread **)opaque = g_thread_self();
 }
 
 static void test_call(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   GThread *first = NULL, *second = NULL;
 
   io_thread_call(thread, note_thread, &first);
@@ -38,6 +47,48 @@ static void test_call(void) {
   g_assert_true(first == second);
   g_assert_true(first != g_thread_self());
   io_thread_free(NULL);
+}
+
+static void test_starts_when_asked(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test"), never = io_thread_new("test");
+  GThread *posted = NULL, *called = NULL;
+  GThread *unseen = NULL;
+
+  io_thread_post(never, note_thread, &unseen);
+  io_thread_post(thread, note_thread, &posted);
+  g_usleep(1000);
+  g_assert_null(g_atomic_pointer_get(&posted));
+  g_assert_true(io_thread_start(thread, NULL));
+  g_assert_true(io_thread_start(thread, NULL));
+  io_thread_call(thread, note_thread, &called);
+  g_assert_nonnull(posted);
+  g_assert_true(posted == called);
+  g_clear_pointer(&never, io_thread_free);
+  g_assert_null(unseen);
+}
+
+static void note_cpus(void *opaque) {
+  sched_getaffinity(0, sizeof(cpu_set_t), opaque);
+}
+
+static gpointer start_from_one_cpu(gpointer thread) {
+  cpu_set_t one;
+
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  g_assert_cmpint(sched_setaffinity(0, sizeof one, &one), ==, 0);
+  g_assert_true(io_thread_start(thread, NULL));
+  return NULL;
+}
+
+static void test_cpus_of_its_maker(void) {
+  g_autoptr(IoThread) thread = io_thread_new("test");
+  cpu_set_t mine, its;
+
+  note_cpus(&mine);
+  g_thread_join(g_thread_new("bound", start_from_one_cpu, thread));
+  io_thread_call(thread, note_cpus, &its);
+  g_assert_true(CPU_EQUAL(&mine, &its));
 }
 
 typedef struct {
@@ -54,7 +105,7 @@ static void call_again(void *opaque) {
 }
 
 static void test_call_from_itself(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   Nested nested = {.thread = thread};
 
   io_thread_call(thread, call_again, &nested);
@@ -76,7 +127,7 @@ static void test_order(void) {
   enum { N = 1000 };
   g_autoptr(GArray) order = g_array_new(FALSE, FALSE, sizeof(int));
   g_autofree Numbered *numbers = g_new(Numbered, N);
-  IoThread *thread = io_thread_new("test");
+  IoThread *thread = start_thread("test");
 
   for (int i = 0; i < N; i++) {
     numbers[i] = (Numbered){order, i};
@@ -113,7 +164,7 @@ static void *call_often(void *data) {
 
 static void test_many_callers(void) {
   enum { CALLERS = 4 };
-  IoThread *thread = io_thread_new("test");
+  IoThread *thread = start_thread("test");
   GThread *callers[CALLERS];
   int counter = 0;
   Caller caller = {thread, &counter};
@@ -152,7 +203,7 @@ static void free_watch(void *opaque) {
 }
 
 static void test_watch_is_level_triggered(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .drain_at = 5};
   GThread *expected = NULL;
 
@@ -174,7 +225,7 @@ static void test_watch_is_level_triggered(void) {
 }
 
 static void test_watch_freed_in_its_callback(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .free_at = 3};
 
   watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
@@ -216,7 +267,7 @@ static void watch_pair(void *opaque) {
 }
 
 static void test_watch_frees_another(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   Pair pair = {0};
   PairSetup setup = {thread, &pair, eventfd(1, EFD_NONBLOCK)};
 
@@ -232,7 +283,7 @@ static void read_name(void *opaque) {
 }
 
 static void test_name(void) {
-  g_autoptr(IoThread) thread = io_thread_new("fifteen-letters");
+  g_autoptr(IoThread) thread = start_thread("fifteen-letters");
   char name[16] = "";
 
   io_thread_call(thread, read_name, name);
@@ -244,7 +295,7 @@ static void read_mask(void *opaque) {
 }
 
 static void test_signals(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   sigset_t mask;
 
   io_thread_call(thread, read_mask, &mask);
@@ -257,7 +308,7 @@ static void test_signals(void) {
 
 /* A thread that has nothing to do must not wake up. */
 static void test_idle(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = start_thread("test");
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK)};
   struct rusage before, after;
 
@@ -273,6 +324,8 @@ static void test_idle(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/io-thread/starts-when-asked", test_starts_when_asked);
+  g_test_add_func("/io-thread/cpus-of-its-maker", test_cpus_of_its_maker);
   g_test_add_func("/io-thread/call", test_call);
   g_test_add_func("/io-thread/call-from-itself", test_call_from_itself);
   g_test_add_func("/io-thread/order", test_order);

@@ -34,7 +34,10 @@ typedef struct {
   char *directory, *path;
   DiskImage *image;
   IoThread *thread;
-  int batches; /* I/O thread */
+  /* The I/O thread's. */
+  int batches;
+  bool kicking;
+  int in_kicks; /* completions that a kick of ours delivered */
 } Fixture;
 
 typedef struct {
@@ -98,6 +101,7 @@ static Fixture *fixture_new(const void *engine, char *path, bool read_only) {
   }
   g_assert_no_error(error);
   fixture->thread = io_thread_new("disk-test");
+  g_assert_true(io_thread_start(fixture->thread, NULL));
   disk_image_set_batch_end(fixture->image, count_batch, fixture);
   io_thread_call(fixture->thread, do_start, fixture);
   return fixture;
@@ -124,7 +128,14 @@ static void on_done(DiskImageRequest *io, int result) {
     return;
   }
   request->result = result;
+  request->fixture->in_kicks += request->fixture->kicking;
   g_atomic_int_inc(&request->done);
+}
+
+static void kick(Fixture *fixture) {
+  fixture->kicking = true;
+  disk_image_kick(fixture->image);
+  fixture->kicking = false;
 }
 
 static void wait_for(Request *request) {
@@ -142,7 +153,7 @@ static void do_submit(void *opaque) {
 
   request->io.done = on_done;
   disk_image_submit(request->fixture->image, &request->io);
-  disk_image_kick(request->fixture->image);
+  kick(request->fixture);
 }
 
 static int run_request(Fixture *fixture, Request *request) {
@@ -277,16 +288,17 @@ static void test_locks(void) {
 
 typedef struct {
   Fixture *fixture;
-  int batches;
+  int batches, in_kicks;
 } Batches;
 
 static void read_batches(void *opaque) {
   Batches *batches = opaque;
 
   batches->batches = batches->fixture->batches;
+  batches->in_kicks = batches->fixture->in_kicks;
 }
 
-/* One request alone is a batch. */
+/* One request alone is a batch, unless it was over before the kick that submitted it. */
 static void test_batch_end(const void *engine) {
   Fixture *fixture = fixture_new(engine, NULL, false);
   Batches batches = {.fixture = fixture};
@@ -297,7 +309,7 @@ static void test_batch_end(const void *engine) {
                           : run_range(fixture, DISK_IMAGE_WRITE_ZEROES, 0, 512, false),
                     ==, 0);
     io_thread_call(fixture->thread, read_batches, &batches);
-    g_assert_cmpint(batches.batches, ==, i);
+    g_assert_cmpint(batches.batches + batches.in_kicks, ==, i);
   }
   if (fixture)
     fixture_free(fixture);
@@ -448,7 +460,7 @@ static void submit_many(void *opaque) {
     many->requests[i].io.done = on_done;
     disk_image_submit(many->fixture->image, &many->requests[i].io);
   }
-  disk_image_kick(many->fixture->image);
+  kick(many->fixture);
   if (!many->stop)
     return;
   disk_image_stop(many->fixture->image);
@@ -485,7 +497,7 @@ static void run_many(const void *engine, bool stop) {
   }
   assert_on_disk(fixture, 0, bytes, (size_t)N * PIECE);
   io_thread_call(fixture->thread, do_stop, fixture);
-  g_assert_cmpint(fixture->batches, >, 0);
+  g_assert_cmpint(fixture->batches + fixture->in_kicks, >, 0);
   g_assert_cmpint(fixture->batches, <=, N + N / 50);
   io_thread_call(fixture->thread, do_start, fixture);
   fixture_free(fixture);

@@ -332,6 +332,7 @@ static inline void fake_nothing(void *opaque) {
 
 /* Returns when the device's thread has answered every doorbell that has rung so far: calls come after watches that are ready. */
 static inline void fake_settle(VirtioDevice *device) {
+  g_assert_true(io_thread_start(device->io, NULL));
   io_thread_call(device->io, fake_nothing, NULL);
   io_thread_call(device->io, fake_nothing, NULL);
 }

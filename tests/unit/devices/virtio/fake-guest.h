@@ -248,6 +248,7 @@ static inline void fake_do_nothing(void *opaque) {
 
 /* Until the I/O thread has done all that it was asked before, twice over: a round that rings its own doorbell gets its second. */
 static inline void fake_settle(FakeGuest *guest) {
+  g_assert_true(io_thread_start(guest->device->io, NULL));
   for (unsigned i = 0; i < 4; i++)
     io_thread_call(guest->device->io, fake_do_nothing, NULL);
 }
