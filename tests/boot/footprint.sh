@@ -12,6 +12,14 @@ private() {
         END { print sum }
     ' "/proc/$pid/smaps"
 }
+# KiB in memory of the files with names that match.
+resident() {
+    awk -v name="$1" '
+        /^[0-9a-f]+-[0-9a-f]+ / { counts = $6 ~ name }
+        $1 == "Rss:" && counts { sum += $2 }
+        END { print sum + 0 }
+    ' "/proc/$pid/smaps"
+}
 threads() { cat "/proc/$pid/task/"*/comm | LC_ALL=C sort | tr '\n' ' '; }
 
 start_boot idle --memory 256M
@@ -19,6 +27,13 @@ wait_console 'GUEST idle' 100
 check "default devices: at most 2 MiB of private memory ($(private 262144) KiB)" [ "$(private 262144)" -le 2048 ]
 is "$(threads)" "eret vcpu0 " "default devices: the main thread and the vCPU's"
 unlike "/proc/$pid/maps" 'lib(archive|json-glib|gobject|tracefs|traceevent|elf|zstd|lz4|z|uring)[.-]' "no library that has not been called"
+is "$(resident '/(Image|initrd)$')" 0 "of kernel and initrd nothing stays in memory but in the guest's"
+kill -KILL "$pid"
+finish_eret 10
+
+start_eret --kernel "$FIXTURES/Image.gz" --initrd "$KERNELS/6.12/initrd" --append 'quiet eret.mode=test eret.test=idle' --memory 256M
+wait_console 'GUEST idle' 100
+check "a packed kernel: at most 2 MiB ($(private 262144) KiB)" [ "$(private 262144)" -le 2048 ]
 kill -KILL "$pid"
 finish_eret 10
 

@@ -22,3 +22,8 @@ truncate -s 0 count.img && truncate -s 1M count.img
 boot reboot,5 --disk count.img --no-reboot
 is "$status" 3 "--no-reboot: the first reboot ends the machine, status 3"
 is "$(grep -c 'GUEST boot=' "$console")" 1 "--no-reboot: one boot"
+
+truncate -s 0 count.img && truncate -s 1M count.img
+run_eret --kernel "$FIXTURES/Image.gz" --initrd "$KERNELS/6.12/initrd" --append 'quiet eret.mode=test eret.test=reboot,1' --disk count.img
+is "$status" 0 "a packed kernel is unpacked for each boot, status 0"
+is "$(grep -c 'GUEST boot=' "$console")" 2 "two boots of it"

@@ -2,38 +2,77 @@
 #include "vmm/boot/boot.h"
 
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 
-#include "vmm/boot/copy.h"
+static bool read_kernel(BootFiles *files, GError **error) {
+  files->kernel = kernel_image_read(files->kernel_file, files->config->kernel, files->config->kernel_format, error);
+  return files->kernel != NULL;
+}
 
 static GBytes *map_file(const char *path, GError **error) {
   g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
   return file ? g_mapped_file_get_bytes(file) : NULL;
 }
 
+static bool open_kernel(BootFiles *files, GError **error) {
+  files->kernel_file = kernel_file_open(files->config->kernel, error);
+  return files->kernel_file && read_kernel(files, error);
+}
+
+static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
+  files->initrd_is_file = !initrd;
+  files->initrd = initrd ? g_bytes_ref(initrd) : map_file(files->config->initrd, error);
+  if (!files->initrd)
+    g_prefix_error(error, "initrd: ");
+  return files->initrd != NULL;
+}
+
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error) {
-  *files = (BootFiles){NULL, NULL};
-  if (config->kernel) {
-    files->kernel = kernel_image_load(config->kernel, config->kernel_format, error);
-    if (!files->kernel)
-      return false;
-  }
-  if (initrd) {
-    files->initrd = g_bytes_ref(initrd);
-  } else if (config->initrd) {
-    files->initrd = map_file(config->initrd, error);
-    if (!files->initrd) {
-      g_prefix_error(error, "initrd: ");
-      boot_files_close(files);
-      return false;
-    }
-  }
-  return true;
+  *files = (BootFiles){.config = config};
+  if ((!config->kernel || open_kernel(files, error)) && (!(initrd || config->initrd) || open_initrd(files, initrd, error)))
+    return true;
+  boot_files_close(files);
+  return false;
 }
 
 void boot_files_close(BootFiles *files) {
+  g_clear_pointer(&files->copy, copy_cancel);
   g_clear_pointer(&files->kernel, kernel_image_free);
+  g_clear_pointer(&files->kernel_file, g_bytes_unref);
   g_clear_pointer(&files->initrd, g_bytes_unref);
+}
+
+static const KernelSegment *largest_segment(const KernelImage *kernel) {
+  const KernelSegment *largest = NULL;
+
+  for (unsigned i = 0; i < kernel->segments->len; i++) {
+    const KernelSegment *segment = &g_array_index(kernel->segments, KernelSegment, i);
+    if (!largest || segment->size > largest->size)
+      largest = segment;
+  }
+  return largest;
+}
+
+static uint64_t segment_address(const KernelImage *kernel, const BootPlacement *placement, const KernelSegment *segment) {
+  return segment->address + (kernel->relocatable ? placement->kernel_base : 0);
+}
+
+bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *memory, GError **error) {
+  BootPlacement placement = {0};
+  void *to;
+
+  if (files->copy)
+    return true;
+  if (!files->kernel && !read_kernel(files, error))
+    return false;
+  if (!boot_place_kernel(files->kernel, ram_base, &placement, error))
+    return false;
+  files->copied = largest_segment(files->kernel);
+  to = guest_memory_slice(memory, segment_address(files->kernel, &placement, files->copied), files->copied->size);
+  if (to) /* or boot_place will say how much is missing */
+    files->copy = copy_begin(to, files->copied->data, files->copied->size);
+  return true;
 }
 
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
@@ -64,19 +103,46 @@ static bool load(const GuestMemory *memory, const char *what, uint64_t address, 
   return false;
 }
 
-bool boot_load(const BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error) {
+static bool load_kernel(BootFiles *files, const BootPlacement *placement, const GuestMemory *memory, GError **error) {
   const KernelImage *kernel = files->kernel;
 
   for (unsigned i = 0; i < kernel->segments->len; i++) {
     const KernelSegment *segment = &g_array_index(kernel->segments, KernelSegment, i);
-    uint64_t base = kernel->relocatable ? placement->kernel_base : 0;
-    if (!load(memory, "the kernel", base + segment->address, segment->data, segment->size, error))
+    if (files->copy && segment == files->copied)
+      copy_end(g_steal_pointer(&files->copy));
+    else if (!load(memory, "the kernel", segment_address(kernel, placement, segment), segment->data, segment->size, error))
       return false;
   }
-  if (files->initrd &&
-      !load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error))
+  return true;
+}
+
+/* A file's pages stay in the host's cache without us. */
+static void let_go(GBytes *mapped) {
+  gsize size;
+  const void *data = g_bytes_get_data(mapped, &size);
+
+  if (size)
+    madvise((void *)data, size, MADV_DONTNEED);
+}
+
+static void let_files_go(BootFiles *files) {
+  g_clear_pointer(&files->kernel, kernel_image_free);
+  let_go(files->kernel_file);
+  if (files->initrd && files->initrd_is_file)
+    let_go(files->initrd);
+  else if (!files->config->reboot)
+    g_clear_pointer(&files->initrd, g_bytes_unref);
+}
+
+bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error) {
+  /* The kernel last: others are at it. */
+  if ((files->initrd &&
+       !load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) ||
+      !load(memory, "the device tree", placement->fdt_start, g_bytes_get_data(fdt, NULL), g_bytes_get_size(fdt), error) ||
+      !load_kernel(files, placement, memory, error))
     return false;
-  return load(memory, "the device tree", placement->fdt_start, g_bytes_get_data(fdt, NULL), g_bytes_get_size(fdt), error);
+  let_files_go(files);
+  return true;
 }
 
 void boot_seed_init(BootSeed *seed) {

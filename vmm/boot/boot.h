@@ -2,24 +2,36 @@
 #pragma once
 
 #include "devices/guest-memory.h"
+#include "vmm/boot/copy.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/config.h"
 #include "vmm/platform.h"
 
 typedef struct {
-  KernelImage *kernel; /* NULL: none was asked for */
+  const Config *config;
+  GBytes *kernel_file; /* NULL: none was asked for */
+  KernelImage *kernel; /* what it holds; NULL once it is loaded */
   GBytes *initrd;      /* NULL: none */
+  bool initrd_is_file; /* mapped */
+  Copy *copy;          /* of the kernel's segment COPIED, or NULL */
+  const KernelSegment *copied;
 } BootFiles;
 
 /* Opens and checks what CONFIG names; INITRD, unless NULL, takes the place of what it says. On failure nothing stays open. */
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error);
 void boot_files_close(BootFiles *files);
 
+/*
+ * What can be done before all is known: the kernel, unpacked again where another boot has had it, begins to be copied to its place in memory, which is zero, while the caller
+ * goes on. Until boot_load or boot_files_close nobody else touches that. Once begun, it does nothing.
+ */
+bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *memory, GError **error);
+
 /* Places the files and the platform's device tree, and makes that tree, with SEED in it. */
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error);
 
-/* Writes everything into guest memory, which is zero. */
-bool boot_load(const BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error);
+/* Writes everything into guest memory, which is zero; then keeps of the files only what the next boot cannot have from them again. */
+bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error);
 
 /* Fresh random bytes from the host's kernel. */
 void boot_seed_init(BootSeed *seed);

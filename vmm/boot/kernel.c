@@ -134,10 +134,24 @@ static GBytes *map_file(const char *path, GError **error) {
   return file ? g_mapped_file_get_bytes(file) : NULL;
 }
 
-KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error) {
-  g_autoptr(GBytes) contents = map_file(path, error);
-  KernelImage *image = contents ? kernel_image_parse(contents, format, error) : NULL;
+GBytes *kernel_file_open(const char *path, GError **error) {
+  GBytes *file = map_file(path, error);
+
+  if (!file)
+    g_prefix_error(error, "kernel file %s: ", path);
+  return file;
+}
+
+KernelImage *kernel_image_read(GBytes *file, const char *path, KernelFormat format, GError **error) {
+  KernelImage *image = kernel_image_parse(file, format, error);
+
   if (!image)
     g_prefix_error(error, "kernel file %s: ", path);
   return image;
+}
+
+KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error) {
+  g_autoptr(GBytes) file = kernel_file_open(path, error);
+
+  return file ? kernel_image_read(file, path, format, error) : NULL;
 }

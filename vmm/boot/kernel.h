@@ -42,7 +42,11 @@ typedef struct {
   GArray *segments;        /* of KernelSegment */
 } KernelImage;
 
-/* Reads and checks FILE. */
+/* The file at PATH, mapped. */
+GBytes *kernel_file_open(const char *path, GError **error);
+/* Finds out what FILE is, unpacks and checks it; PATH is for messages. Not unpacked, the image points into FILE. */
+KernelImage *kernel_image_read(GBytes *file, const char *path, KernelFormat format, GError **error);
+/* Both. */
 KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error);
 void kernel_image_free(KernelImage *image); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelImage, kernel_image_free)
@@ -55,6 +59,9 @@ typedef struct {
   uint64_t fdt_start, fdt_size;
   uint64_t entry;
 } BootPlacement;
+
+/* Where the kernel goes, whatever else there is: fills in its members of PLACEMENT. Whether there is room for it is not looked at. */
+bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacement *placement, GError **error);
 
 #define BOOT_FDT_MAX 0x200000 /* the boot protocol's limit: 2 MiB, must not cross a 2 MiB boundary */
 /*

@@ -58,8 +58,7 @@ static bool fail_nonsense(GError **error) {
   return false;
 }
 
-/* Fills in where the kernel itself lies. */
-static bool place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacement *placement, GError **error) {
+bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacement *placement, GError **error) {
   if (image->relocatable) {
     uint64_t base = ram_base;
     if (!align_up(&base, image->alignment) || __builtin_add_overflow(base, image->text_offset, &placement->kernel_start))
@@ -90,7 +89,7 @@ bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, 
                 fdt_size, BOOT_FDT_MAX);
     return false;
   }
-  if (!place_kernel(image, ram_base, &result, error))
+  if (!boot_place_kernel(image, ram_base, &result, error))
     return false;
   uint64_t top;
   if (__builtin_add_overflow(result.kernel_start, result.kernel_size, &top))

@@ -55,5 +55,6 @@ int cmd_exec(int argc, char **argv) {
   if (error)
     return could_not_run(options, error);
   g_autoptr(ExecSession) session = exec_session_new(options, initrd, &error);
+  g_clear_pointer(&initrd, g_bytes_unref); /* it is as large as the guest's root, and in the guest's memory soon */
   return session ? exec_session_run(session) : could_not_run(options, error);
 }

@@ -293,6 +293,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError
   if (options->copy_out->len && !(session->files = exec_copy_out_new(options, error)))
     return NULL;
   session->machine = machine_new(options->config, &session->client, error);
+  session->client.initrd = NULL; /* the machine has a reference for as long as it needs it */
   return session->machine ? g_steal_pointer(&session) : NULL;
 }
 

@@ -113,7 +113,7 @@ static bool create_vm(Machine *machine, GError **error) {
 static bool boot(Machine *machine, GError **error) {
   Vm *vm = &machine->vm;
 
-  if (!create_vm(machine, error))
+  if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) || !create_vm(machine, error))
     return false;
   machine_trace_begin_boot(&machine->trace, vm->vcpus, vm->n_vcpus, vm->fd);
   if (!vm_check_page_size(vm, machine->files.kernel->page_size, machine->config->kernel, error) ||
@@ -363,7 +363,8 @@ static bool assemble(Machine *machine, GError **error) {
   if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
     return false;
   guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
-  if (!steal_time_init(&machine->steal_time, &machine->memory, error))
+  if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) ||
+      !steal_time_init(&machine->steal_time, &machine->memory, error))
     return false;
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
@@ -453,10 +454,10 @@ void machine_free(Machine *machine) {
   irq_free(machine->irq);
   kvm_shortcuts_free(machine->shortcuts);
   clock_host_free(machine->clock);
+  boot_files_close(&machine->files); /* before the memory they are copied to */
   guest_ram_clear(&machine->ram);
   guest_ram_clear(&machine->steal_time);
   pin_free(machine->pin);
-  boot_files_close(&machine->files);
   board_free(machine->board);
   kvm_close(&machine->kvm);
   machine_trace_clear(&machine->trace);
