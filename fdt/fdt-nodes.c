@@ -5,7 +5,11 @@
  */
 #include "fdt/fdt-nodes.h"
 
+#include <libfdt.h>
+
 #define APB_CLOCK_HZ 24000000
+#define INITRD_START "linux,initrd-start"
+#define INITRD_END   "linux,initrd-end"
 
 /* PPI numbers (INTID - 16) of the generic timer: Arm BSA (DEN 0094), "PPI assignments". */
 enum { PPI_TIMER_SECURE = 13, PPI_TIMER_PHYSICAL = 14, PPI_TIMER_VIRTUAL = 11, PPI_TIMER_HYP = 10, PPI_TIMER_HYP_VIRTUAL = 12 };
@@ -42,14 +46,25 @@ void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
   if (chosen->stdout_path)
     fdt_writer_string(fdt, "stdout-path", chosen->stdout_path);
   if (chosen->initrd_size) {
-    fdt_writer_u64(fdt, "linux,initrd-start", chosen->initrd_start);
-    fdt_writer_u64(fdt, "linux,initrd-end", chosen->initrd_start + chosen->initrd_size);
+    fdt_writer_u64(fdt, INITRD_START, chosen->initrd_start);
+    fdt_writer_u64(fdt, INITRD_END, chosen->initrd_start + chosen->initrd_size);
   }
   if (chosen->rng_seed)
     fdt_writer_bytes(fdt, "rng-seed", chosen->rng_seed, chosen->rng_seed_size);
   if (chosen->kaslr_seed)
     fdt_writer_u64(fdt, "kaslr-seed", chosen->kaslr_seed);
   fdt_writer_end(fdt);
+}
+
+GBytes *fdt_move_initrd(GBytes *fdt, uint64_t start, uint64_t size) {
+  gsize length;
+  void *tree = g_bytes_unref_to_data(fdt, &length);
+  int chosen = fdt_path_offset(tree, "/chosen");
+  bool moved = chosen >= 0 && fdt_setprop_inplace_u64(tree, chosen, INITRD_START, start) == 0 &&
+               fdt_setprop_inplace_u64(tree, chosen, INITRD_END, start + size) == 0;
+
+  g_assert(moved); /* we wrote it */
+  return g_bytes_new_take(tree, length);
 }
 
 /* CLIDR_EL1.Ctype<n>, Arm ARM D24.2: the kind of cache at a level. */

@@ -22,6 +22,8 @@ typedef struct {
   uint64_t kaslr_seed; /* 0: none */
 } FdtChosen;
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
+/* Moves the initrd of a finished tree that was written with one: SIZE bytes, of which there is at least one, at START. A new tree; FDT is given up. */
+GBytes *fdt_move_initrd(GBytes *fdt, uint64_t start, uint64_t size);
 
 typedef struct {
   unsigned n_cpus;

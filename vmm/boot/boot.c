@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 
+#include "fdt/fdt-nodes.h"
+
 static bool read_kernel(BootFiles *files, GError **error) {
   files->kernel = kernel_image_read(files->kernel_file, files->config->kernel, files->config->kernel_format, error);
   return files->kernel != NULL;
@@ -78,16 +80,16 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
   uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
   const AddressRange *ram = &platform->board->ram;
+  /* Where the initrd goes depends on the tree's size, but not the other way round. */
+  const BootPlacement any = {.initrd_start = ram->base, .initrd_size = files->kernel ? initrd_size : 0};
+  g_autoptr(GBytes) fdt = platform_describe(platform, &any, seed, error);
 
   *placement = (BootPlacement){0};
-  if (files->kernel) {
-    /* The tree's size does not depend on the addresses in it: one with any addresses tells how much room it needs. */
-    BootPlacement any = {.initrd_start = ram->base, .initrd_size = initrd_size};
-    g_autoptr(GBytes) sample = platform_describe(platform, &any, seed, error);
-    if (!sample || !boot_place(files->kernel, ram->base, ram->size, initrd_size, g_bytes_get_size(sample), placement, error))
-      return NULL;
-  }
-  return platform_describe(platform, placement, seed, error);
+  if (!fdt || (files->kernel && !boot_place(files->kernel, ram->base, ram->size, initrd_size, g_bytes_get_size(fdt), placement, error)))
+    return NULL;
+  if (placement->initrd_size)
+    return fdt_move_initrd(g_steal_pointer(&fdt), placement->initrd_start, placement->initrd_size);
+  return g_steal_pointer(&fdt);
 }
 
 static bool load(const GuestMemory *memory, const char *what, uint64_t address, const void *data, uint64_t size, GError **error) {
@@ -125,24 +127,21 @@ static void let_go(GBytes *mapped) {
     madvise((void *)data, size, MADV_DONTNEED);
 }
 
-static void let_files_go(BootFiles *files) {
+bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error) {
+  /* The kernel last: others are at it. */
+  return (!files->initrd ||
+          load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) &&
+         load(memory, "the device tree", placement->fdt_start, g_bytes_get_data(fdt, NULL), g_bytes_get_size(fdt), error) &&
+         load_kernel(files, placement, memory, error);
+}
+
+void boot_files_let_go(BootFiles *files) {
   g_clear_pointer(&files->kernel, kernel_image_free);
   let_go(files->kernel_file);
   if (files->initrd && files->initrd_is_file)
     let_go(files->initrd);
   else if (!files->config->reboot)
     g_clear_pointer(&files->initrd, g_bytes_unref);
-}
-
-bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error) {
-  /* The kernel last: others are at it. */
-  if ((files->initrd &&
-       !load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) ||
-      !load(memory, "the device tree", placement->fdt_start, g_bytes_get_data(fdt, NULL), g_bytes_get_size(fdt), error) ||
-      !load_kernel(files, placement, memory, error))
-    return false;
-  let_files_go(files);
-  return true;
 }
 
 void boot_seed_init(BootSeed *seed) {

@@ -30,8 +30,11 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
 /* Places the files and the platform's device tree, and makes that tree, with SEED in it. */
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error);
 
-/* Writes everything into guest memory, which is zero; then keeps of the files only what the next boot cannot have from them again. */
+/* Writes everything into guest memory, which is zero. */
 bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error);
+
+/* They are loaded: keeps only what the next boot cannot have from the files again. */
+void boot_files_let_go(BootFiles *files);
 
 /* Fresh random bytes from the host's kernel. */
 void boot_seed_init(BootSeed *seed);

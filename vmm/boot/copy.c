@@ -31,7 +31,7 @@ static gpointer copy_chunks(gpointer data) {
 
 Copy *copy_begin(void *to, const void *from, size_t size) {
   Copy *copy = g_new0(Copy, 1);
-  size_t wanted = MIN(MIN(g_get_num_processors(), MAX_THREADS), size / CHUNK);
+  size_t wanted = size < 2 * CHUNK ? 1 : MIN(MIN(g_get_num_processors(), MAX_THREADS), size / CHUNK);
 
   *copy = (Copy){.to = to, .from = from, .size = size};
   /* The caller will be one of them. Where there can be no thread, it does the work alone. */

@@ -28,6 +28,7 @@
 #include "vmm/platform.h"
 
 #define OUTPUT_FLUSH_MS 2000 /* how long the last output may take to be read */
+#define LET_GO_MS       100  /* after the guest's first instruction, which it could delay, what was loaded is given back */
 
 struct Machine {
   PlatformHost host; /* first: irq lines find the machine by it */
@@ -51,7 +52,8 @@ struct Machine {
   MachineTrace trace;
   Platform *platform;
 
-  Vm vm; /* one boot */
+  Vm vm;        /* one boot */
+  guint let_go; /* 0, or the timer that gives back what was loaded */
 
   /* Running. */
   GMainLoop *loop;
@@ -110,6 +112,14 @@ static bool create_vm(Machine *machine, GError **error) {
   return vm_create(&machine->vm, &plan, error);
 }
 
+static gboolean let_files_go(gpointer data) {
+  Machine *machine = data;
+
+  machine->let_go = 0;
+  boot_files_let_go(&machine->files);
+  return G_SOURCE_REMOVE;
+}
+
 static bool boot(Machine *machine, GError **error) {
   Vm *vm = &machine->vm;
 
@@ -125,6 +135,7 @@ static bool boot(Machine *machine, GError **error) {
   timeline_add(machine->trace.timeline, PHASE_KERNEL_LOADED);
   if (!vm_start(vm, error))
     return false;
+  machine->let_go = g_timeout_add(LET_GO_MS, let_files_go, machine);
   /* The guest has enough to do before it looks at devices. */
   if (machine->shortcuts)
     kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);
@@ -139,6 +150,7 @@ static void stop_vcpus(Machine *machine) {
 
 /* Ends a boot, however far it came. Devices are quiet before the VM they interrupt goes away. */
 static void unboot(Machine *machine) {
+  g_clear_handle_id(&machine->let_go, g_source_remove);
   stop_vcpus(machine);
   platform_pause(machine->platform); /* the last requests are carried out */
   platform_reset(machine->platform);

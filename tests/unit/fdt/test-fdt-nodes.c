@@ -65,6 +65,22 @@ static void test_chosen_full(void) {
   fake_assert_cells(tree, "/chosen", "kaslr-seed", 0x01234567, 0x89abcdef);
 }
 
+static void test_move_initrd(void) {
+  static const uint64_t starts[] = {0x48000000, UINT64_C(0x9876543210000)};
+  GBytes *trees[2];
+
+  for (unsigned i = 0; i < 2; i++) {
+    g_autoptr(FdtWriter) fdt = fdt_writer_new();
+    fdt_write_root(fdt);
+    fdt_write_chosen(fdt, &(FdtChosen){.bootargs = "quiet", .initrd_start = starts[i], .initrd_size = 0x1234 + i, .kaslr_seed = 1});
+    trees[i] = finish(fdt);
+  }
+  trees[0] = fdt_move_initrd(trees[0], starts[1], 0x1235);
+  g_assert_true(g_bytes_equal(trees[0], trees[1]));
+  g_bytes_unref(trees[0]);
+  g_bytes_unref(trees[1]);
+}
+
 static void test_chosen_bare(void) {
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
 
@@ -374,6 +390,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/fdt-nodes/root", test_root);
   g_test_add_func("/fdt-nodes/chosen-full", test_chosen_full);
+  g_test_add_func("/fdt-nodes/chosen-moved", test_move_initrd);
   g_test_add_func("/fdt-nodes/chosen-bare", test_chosen_bare);
   g_test_add_func("/fdt-nodes/cpus", test_cpus);
   g_test_add_func("/fdt-nodes/cpus-with-aff3", test_cpus_with_aff3);
