@@ -62,6 +62,11 @@ static const ConfigOption cpu_options[] = {
     {.name = "sve-vl", .kind = OPTION_STRING, .offset = offsetof(CpuConfig, sve_lengths), .argument = "BITS[:BITS...]"},
     {.name = "pauth", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pauth), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = "pmu", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pmu), .choices = cpu_choices, .argument = "on|off|auto"},
+    {.name = "steal-time",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(CpuConfig, steal_time),
+     .choices = cpu_choices,
+     .argument = "on|off|auto"},
     {.name = "mte", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, mte), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = "el2", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, el2), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = NULL},
@@ -158,9 +163,9 @@ const ConfigOption config_options[] = {
      .offset = offsetof(Config, cpu),
      .argument = "host[,FEATURE=on|off|auto]...",
      .element = &cpu_element,
-     .help =
-         "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu (auto: on "
-         "where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},
+     .help = "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "
+             "steal-time (auto: "
+             "on where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},
     {.name = "cpu-template",
      .kind = OPTION_PATH,
      .offset = offsetof(Config, cpu_template),

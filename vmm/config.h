@@ -46,7 +46,7 @@ typedef enum { CPU_HOST } CpuModel;
 /* --cpu: host[,FEATURE=CHOICE]... */
 typedef struct {
   CpuModel model;
-  CpuChoice sve, pauth, pmu, mte, el2;
+  CpuChoice sve, pauth, pmu, steal_time, mte, el2;
   char *sve_lengths; /* "128:256", or NULL: what the host has */
 } CpuConfig;
 

@@ -37,6 +37,10 @@ is "$status" 0 "a guest looks at its clocks"
 like out 'using stolen time PV' "it is told of stolen time"
 like out 'KVM virtual PTP' "and has the host's clock as a PTP clock"
 
+run_exec --cpu host,steal-time=off -- sh -c 'dmesg | grep -i "stolen time"; true'
+is "$status" 0 "without an account of stolen time: status 0"
+unlike out 'using stolen time PV' "and it is not told of any"
+
 run_exec --cpus 2 --pin 0,1 -- nproc
 is "$status" 0 "a CPU for each vCPU"
 run_exec --cpus 2 --pin auto -- nproc

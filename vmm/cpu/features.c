@@ -29,8 +29,8 @@ static bool mte_masked(const CpuTemplate *template) {
   return cpu_template_get(template, "ID_AA64PFR1_EL1", "MTE") == 0;
 }
 
-/* Not a field's to say: it is a bit of its own. */
-static bool el2_masked(const CpuTemplate *template) {
+/* Not a field's to say: it is a bit of its own, or no matter of the CPU's registers. */
+static bool never_masked(const CpuTemplate *template) {
   return false;
 }
 
@@ -41,10 +41,12 @@ static const Feature features_table[] = {
      "it needs a CPU with FEAT_PAuth and Linux built with CONFIG_ARM64_PTR_AUTH", pauth_masked},
     {"pmu", "performance monitor (PMUv3)", offsetof(CpuConfig, pmu), offsetof(CpuHost, pmu), offsetof(CpuFeatures, pmu), true,
      "it needs a CPU with FEAT_PMUv3 that Linux has a driver for (CONFIG_ARM_PMUV3)", pmu_masked},
+    {"steal-time", "account of stolen time (PV time)", offsetof(CpuConfig, steal_time), offsetof(CpuHost, steal_time),
+     offsetof(CpuFeatures, steal_time), true, "it needs Linux built with CONFIG_SCHED_INFO (KVM_CAP_STEAL_TIME)", never_masked},
     {"mte", "memory tagging (MTE)", offsetof(CpuConfig, mte), offsetof(CpuHost, mte), offsetof(CpuFeatures, mte), false,
      "it needs a CPU and memory with FEAT_MTE2 and Linux built with CONFIG_ARM64_MTE", mte_masked},
     {"el2", "exception level of a hypervisor (EL2)", offsetof(CpuConfig, el2), offsetof(CpuHost, el2), offsetof(CpuFeatures, el2), false,
-     "nested virtualisation needs a CPU with FEAT_NV2, a GICv3, and Linux 6.16 or later, booted with kvm-arm.mode=nested", el2_masked},
+     "nested virtualisation needs a CPU with FEAT_NV2, a GICv3, and Linux 6.16 or later, booted with kvm-arm.mode=nested", never_masked},
 };
 
 static void add_line(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);

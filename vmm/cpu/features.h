@@ -14,11 +14,11 @@
 typedef uint32_t CpuSveLengths;
 
 typedef struct {
-  bool sve, pauth, pmu, mte, el2;
+  bool sve, pauth, pmu, steal_time, mte, el2;
 } CpuHost;
 
 typedef struct {
-  bool sve, pauth, pmu, mte, el2;
+  bool sve, pauth, pmu, steal_time, mte, el2;
   CpuSveLengths sve_lengths; /* asked for; 0: all that the host has */
 } CpuFeatures;
 

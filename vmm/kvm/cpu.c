@@ -24,6 +24,7 @@ void cpu_probe(CpuHost *host, int kvm_fd) {
       .sve = extension(kvm_fd, KVM_CAP_ARM_SVE),
       .pauth = extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC),
       .pmu = extension(kvm_fd, KVM_CAP_ARM_PMU_V3),
+      .steal_time = extension(kvm_fd, KVM_CAP_STEAL_TIME),
       .mte = extension(kvm_fd, KVM_CAP_ARM_MTE),
       .el2 = extension(kvm_fd, KVM_CAP_ARM_EL2),
   };

@@ -376,7 +376,7 @@ static bool assemble(Machine *machine, GError **error) {
     return false;
   guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
   if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) ||
-      !steal_time_init(&machine->steal_time, &machine->memory, error))
+      (machine->cpu.steal_time && !steal_time_init(&machine->steal_time, &machine->memory, error)))
     return false;
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);

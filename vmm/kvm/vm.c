@@ -23,7 +23,7 @@ static bool create_vcpus(Vm *vm, const VmPlan *plan, GError **error) {
     if (!vcpu_init(&vm->vcpus[i], error))
       return false;
   return cpu_configure(vm->vcpus, vm->n_vcpus, vm->fd, plan->vcpu.features, plan->template, error) &&
-         steal_time_start(vm->vcpus, vm->n_vcpus, error);
+         (!plan->vcpu.features->steal_time || steal_time_start(vm->vcpus, vm->n_vcpus, error));
 }
 
 bool vm_create(Vm *vm, const VmPlan *plan, GError **error) {

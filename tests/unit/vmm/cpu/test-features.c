@@ -4,7 +4,7 @@
 
 #include "vmm/cpu/features.h"
 
-static const CpuHost everything = {true, true, true, true, true}, nothing = {0};
+static const CpuHost everything = {true, true, true, true, true, true}, nothing = {0};
 
 static CpuTemplate *parse(const char *text) {
   g_autoptr(GError) error = NULL;
@@ -59,6 +59,16 @@ static void test_choices(void) {
       "for (CONFIG_ARM_PMUV3)\n"
       "--cpu mte=on: KVM on this host gives guests no memory tagging (MTE); it needs a CPU and memory with FEAT_MTE2 and Linux built with "
       "CONFIG_ARM64_MTE");
+}
+
+static void test_steal_time(void) {
+  g_assert_true(decide((CpuConfig){0}, NULL, &everything).steal_time);
+  g_assert_false(decide((CpuConfig){0}, NULL, &nothing).steal_time);
+  g_assert_false(decide((CpuConfig){.steal_time = CPU_OFF}, NULL, &everything).steal_time);
+  refuse(
+      (CpuConfig){.steal_time = CPU_ON}, NULL, &nothing,
+      "--cpu steal-time=on: KVM on this host gives guests no account of stolen time (PV time); it needs Linux built with CONFIG_SCHED_INFO "
+      "(KVM_CAP_STEAL_TIME)");
 }
 
 /* A template that leaves nothing of a feature turns it off, unless it was asked for. */
@@ -129,6 +139,7 @@ static void test_sve_choose(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/features/steal-time", test_steal_time);
   g_test_add_func("/features/auto", test_auto);
   g_test_add_func("/features/choices", test_choices);
   g_test_add_func("/features/template", test_template);
