@@ -3,6 +3,7 @@
  * lock; the device's own lock is taken around its read or write. Counters are atomic; what has been logged is guarded by `log_lock`.
  */
 #include "devices/bus.h"
+#include "devices/exit-path.h"
 
 #define LOG_PAGE_SHIFT 12
 #define LOG_PAGES_MAX  64 /* the guest chooses addresses: after this many pages it has made its point */
@@ -70,7 +71,7 @@ void bus_seal(Bus *bus) {
   bus->sealed = true;
 }
 
-static BusRange *find_range(const Bus *bus, uint64_t address) {
+ON_EXIT_PATH static BusRange *find_range(const Bus *bus, uint64_t address) {
   unsigned low = 0, high = bus->ranges->len;
 
   while (low < high) {
@@ -124,11 +125,16 @@ static bool log_page_once(Bus *bus, uint64_t address) {
   return fresh;
 }
 
+/* 1, 2, 4 or 8 bytes. */
+static bool is_access_size(unsigned size) {
+  return size <= 8 && (0x116u >> size & 1);
+}
+
 /* The device that takes this access, or NULL once it is counted as unclaimed or refused. */
-static Device *accept(Bus *bus, uint64_t address, unsigned size, const char *direction, uint64_t *offset) {
+ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, const char *direction, uint64_t *offset) {
   BusRange *range = find_range(bus, address);
 
-  if (!range || size == 0 || size > 8 || (size & (size - 1)) || size - 1 > range->last - address) {
+  if (!range || !is_access_size(size) || size - 1 > range->last - address) {
     __atomic_fetch_add(&bus->unclaimed, 1, __ATOMIC_RELAXED);
     if (log_page_once(bus, address))
       g_message("guest %s of %u bytes at 0x%" G_GINT64_MODIFIER "x, where nothing is", direction, size, address);
@@ -136,7 +142,7 @@ static Device *accept(Bus *bus, uint64_t address, unsigned size, const char *dir
   }
   const DeviceOps *ops = range->device->ops;
   *offset = address - range->first;
-  if ((ops->access_sizes & size) && (ops->unaligned || *offset % size == 0))
+  if ((ops->access_sizes & size) && (ops->unaligned || (*offset & (size - 1)) == 0))
     return range->device;
   __atomic_fetch_add(&bus->refused, 1, __ATOMIC_RELAXED);
   if (g_atomic_int_compare_and_exchange(&range->refused_logged, 0, 1))
@@ -145,7 +151,7 @@ static Device *accept(Bus *bus, uint64_t address, unsigned size, const char *dir
   return NULL;
 }
 
-uint64_t bus_read(Bus *bus, uint64_t address, unsigned size) {
+ON_EXIT_PATH uint64_t bus_read(Bus *bus, uint64_t address, unsigned size) {
   uint64_t offset, value;
   Device *device = accept(bus, address, size, "read", &offset);
 
@@ -157,7 +163,7 @@ uint64_t bus_read(Bus *bus, uint64_t address, unsigned size) {
   return value;
 }
 
-void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t value) {
+ON_EXIT_PATH void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t value) {
   uint64_t offset;
   Device *device = accept(bus, address, size, "write", &offset);
 

@@ -9,6 +9,7 @@
  */
 #include "devices/pl031.h"
 
+#include "devices/exit-path.h"
 #include "devices/primecell.h"
 
 #define PERIPH_ID     0x00041031
@@ -44,18 +45,32 @@ static uint32_t now(const Pl031 *rtc) {
   return (uint32_t)host_seconds(rtc) + rtc->state.offset;
 }
 
-static void store(Pl031 *rtc) {
-  const Pl031State *state = &rtc->state;
-  const uint32_t registers[] = {now(rtc), state->mr, state->lr, RTCCR_START, state->imsc, state->ris, state->ris & state->imsc, 0};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
-    register_page_set(&rtc->page, RTCDR + 4 * i, 4, registers[i]);
+static void store_time(Pl031 *rtc) {
+  register_page_set(&rtc->page, RTCDR, 4, now(rtc));
 }
 
-/* After any change. */
+static void store(Pl031 *rtc, unsigned offset, uint32_t value) {
+  register_page_set(&rtc->page, offset, 4, value);
+}
+
+/* After any change of the interrupt or its mask. */
+ON_EXIT_PATH static void update_interrupt(Pl031 *rtc) {
+  const Pl031State *state = &rtc->state;
+
+  store(rtc, RTCRIS, state->ris);
+  store(rtc, RTCMIS, state->ris & state->imsc);
+  irq_line_set(rtc->irq, state->ris & state->imsc);
+}
+
+/* Power-on. */
 static void update(Pl031 *rtc) {
-  store(rtc);
-  irq_line_set(rtc->irq, rtc->state.ris & rtc->state.imsc);
+  const Pl031State *state = &rtc->state;
+
+  store(rtc, RTCMR, state->mr);
+  store(rtc, RTCLR, state->lr);
+  store(rtc, RTCCR, RTCCR_START);
+  store(rtc, RTCIMSC, state->imsc);
+  update_interrupt(rtc);
 }
 
 static void await_next_second(Pl031 *rtc) {
@@ -66,7 +81,7 @@ static void second_turned(void *opaque) {
   Pl031 *rtc = opaque;
 
   g_mutex_lock(rtc->device.lock);
-  store(rtc);
+  store_time(rtc);
   if (rtc->open_for > 0 && --rtc->open_for > 0)
     await_next_second(rtc);
   else
@@ -79,7 +94,7 @@ static void open_page(Pl031 *rtc) {
   if (!rtc->page.shortcuts)
     return;
   rtc->open_for = OPEN_SECONDS;
-  store(rtc);
+  store_time(rtc);
   register_page_open(&rtc->page);
   await_next_second(rtc);
 }
@@ -101,41 +116,47 @@ static void alarm_expired(void *opaque) {
   if (rtc->clock->ops->real_time(rtc->clock) >= rtc->deadline) {
     rtc->deadline = INT64_MAX;
     rtc->state.ris = 1;
-    update(rtc);
+    update_interrupt(rtc);
   }
   g_mutex_unlock(rtc->device.lock);
 }
 
-static uint64_t pl031_read(Device *device, uint64_t offset, unsigned size) {
+ON_EXIT_PATH static uint64_t pl031_read(Device *device, uint64_t offset, unsigned size) {
   Pl031 *rtc = (Pl031 *)device;
 
-  store(rtc);
+  if (offset == RTCDR)
+    store_time(rtc);
   return register_page_get(&rtc->page, offset, size);
 }
 
-static void pl031_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+ON_EXIT_PATH static void pl031_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
   Pl031 *rtc = (Pl031 *)device;
 
   switch (offset) {
   case RTCMR:
     rtc->state.mr = (uint32_t)value;
+    store(rtc, RTCMR, rtc->state.mr);
     arm_alarm(rtc);
     break;
   case RTCLR:
     rtc->state.lr = (uint32_t)value;
     rtc->state.offset += (uint32_t)value - now(rtc);
+    store(rtc, RTCLR, rtc->state.lr);
+    store_time(rtc);
     arm_alarm(rtc);
     break;
   case RTCIMSC:
     rtc->state.imsc = value & 1;
+    store(rtc, RTCIMSC, rtc->state.imsc);
+    update_interrupt(rtc);
     break;
   case RTCICR:
-    rtc->state.ris &= ~(uint32_t)value;
+    if (rtc->state.ris & value) {
+      rtc->state.ris = 0;
+      update_interrupt(rtc);
+    }
     break;
-  default:
-    return;
   }
-  update(rtc);
 }
 
 static const char *pl031_register_name(const Device *device, uint64_t offset) {
@@ -212,6 +233,6 @@ Device *pl031_new(IrqLine *irq, Clock *clock) {
   rtc->turn = clock->ops->timer_new(clock, second_turned, rtc);
   register_page_init(&rtc->page, PRIMECELL_SIZE);
   primecell_store_ids(&rtc->page, PERIPH_ID);
-  store(rtc);
+  store(rtc, RTCCR, RTCCR_START);
   return &rtc->device;
 }

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "devices/exit-path.h"
+
 static size_t page_size(void) {
   return (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -41,7 +43,7 @@ void register_page_close(RegisterPage *page) {
 }
 
 #if defined(__aarch64__)
-void register_page_publish(const void *bytes, size_t size) {
+ON_EXIT_PATH void register_page_publish(const void *bytes, size_t size) {
   uint64_t type;
 
   __asm__ volatile("mrs %0, ctr_el0" : "=r"(type));
@@ -55,7 +57,7 @@ void register_page_publish(const void *bytes, size_t size) { /* caches are coher
 }
 #endif
 
-void register_page_set(RegisterPage *page, size_t offset, unsigned size, uint64_t value) {
+ON_EXIT_PATH void register_page_set(RegisterPage *page, size_t offset, unsigned size, uint64_t value) {
   uint8_t *at = page->bytes + offset;
 
   if (register_page_get(page, offset, size) == value)
@@ -76,7 +78,7 @@ void register_page_set(RegisterPage *page, size_t offset, unsigned size, uint64_
   register_page_publish(at, size);
 }
 
-uint64_t register_page_get(const RegisterPage *page, size_t offset, unsigned size) {
+ON_EXIT_PATH uint64_t register_page_get(const RegisterPage *page, size_t offset, unsigned size) {
   const uint8_t *at = page->bytes + offset;
 
   switch (size) {

@@ -9,6 +9,7 @@
 
 #include <string.h>
 
+#include "devices/exit-path.h"
 #include "vmm/hypercall/services.h"
 
 typedef struct {
@@ -59,7 +60,7 @@ static Entry *entry_at(const Hypercalls *hypercalls, unsigned index) {
 }
 
 /* The first entry that ends at or above FUNCTION: the only one that can contain it. n entries if there is none. */
-static unsigned lower_bound(const Hypercalls *hypercalls, uint32_t function) {
+ON_EXIT_PATH static unsigned lower_bound(const Hypercalls *hypercalls, uint32_t function) {
   unsigned low = 0, high = hypercalls->entries->len;
 
   while (low < high) {
@@ -85,7 +86,7 @@ bool hypercalls_add(Hypercalls *hypercalls, const HypercallService *service) {
   return true;
 }
 
-const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t function, HypercallDoor door) {
+ON_EXIT_PATH const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t function, HypercallDoor door) {
   unsigned place = lower_bound(hypercalls, function);
 
   if (place == hypercalls->entries->len)
@@ -94,7 +95,7 @@ const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t f
   return service->first <= function && (service->doors & door) ? service : &hypercalls->unknown.service;
 }
 
-HypercallOutcome hypercalls_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+ON_EXIT_PATH HypercallOutcome hypercalls_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   Entry *entry = (Entry *)service;
 
   __atomic_fetch_add(&entry->calls, 1, __ATOMIC_RELAXED);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "devices/exit-path.h"
 #include "vmm/kvm/nisv.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/vcpu.h"
@@ -27,23 +28,27 @@ Verdict exit_fail(Vcpu *vcpu, const char *format, ...) {
 
 /* The guest's first sign of life. */
 static void note_first_exit(Vcpu *vcpu) {
+  if (vcpu->came_out)
+    return;
+  vcpu->came_out = true;
   if (!timeline_has(vcpu->timeline, PHASE_FIRST_EXIT))
     timeline_add(vcpu->timeline, PHASE_FIRST_EXIT);
 }
 
-static Verdict exit_mmio(Vcpu *vcpu) {
+ON_EXIT_PATH static Verdict exit_mmio(Vcpu *vcpu) {
   struct kvm_run *run = vcpu->run;
-  uint64_t value = 0;
+  uint64_t value;
 
-  if (run->mmio.len > sizeof value)
+  if (run->mmio.len == 0 || run->mmio.len > sizeof value)
     return exit_fail(vcpu, "KVM reports an access of %u bytes at 0x%" PRIx64, run->mmio.len, (uint64_t)run->mmio.phys_addr);
   note_first_exit(vcpu);
   if (run->mmio.is_write) {
-    memcpy(&value, run->mmio.data, run->mmio.len);
+    memcpy(&value, run->mmio.data, sizeof value);
+    value &= UINT64_MAX >> (64 - 8 * run->mmio.len);
     bus_write(vcpu->bus, run->mmio.phys_addr, run->mmio.len, value);
   } else {
     value = bus_read(vcpu->bus, run->mmio.phys_addr, run->mmio.len);
-    memcpy(run->mmio.data, &value, run->mmio.len);
+    memcpy(run->mmio.data, &value, sizeof value); /* KVM takes what it wants */
   }
   if (vcpu->watch) {
     const char *reg, *device = bus_name(vcpu->bus, run->mmio.phys_addr, &reg);
@@ -59,7 +64,7 @@ static Verdict carry_out(Vcpu *vcpu, bool (*step)(Vcpu *vcpu, GError **error)) {
 }
 
 /* What the door of HVC and SMC does: only the registers that the service declares are read and written. */
-static Verdict exit_hypercall(Vcpu *vcpu) {
+ON_EXIT_PATH static Verdict exit_hypercall(Vcpu *vcpu) {
   static const Verdict verdicts[] = {
       [HYPERCALL_RETURN] = VERDICT_CONTINUE, [HYPERCALL_OFF] = VERDICT_CPU_OFF, [HYPERCALL_POWER_OFF] = VERDICT_POWER_OFF,
       [HYPERCALL_RESET] = VERDICT_RESET,     [HYPERCALL_EXIT] = VERDICT_EXIT,
@@ -137,7 +142,7 @@ static const struct {
     [KVM_EXIT_INTERNAL_ERROR] = {"KVM_EXIT_INTERNAL_ERROR", exit_internal_error},
 };
 
-Verdict exit_dispatch(Vcpu *vcpu) {
+ON_EXIT_PATH Verdict exit_dispatch(Vcpu *vcpu) {
   uint32_t reason = vcpu->run->exit_reason;
 
   if (reason < G_N_ELEMENTS(exits) && exits[reason].handler)

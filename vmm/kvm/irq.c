@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "devices/exit-path.h"
 #include "devices/gicv2m.h"
 #include "vmm/kvm/abi.h"
 #include "vmm/kvm/kvm.h"
@@ -70,7 +71,7 @@ static void signal_event(int fd) {
 
 /* Lines. */
 
-static void level_set(IrqLine *line, bool level) {
+ON_EXIT_PATH static void level_set(IrqLine *line, bool level) {
   KvmLine *wire = (KvmLine *)line;
   struct kvm_irq_level request = {
       .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (wire->spi + SPI_TO_INTID),

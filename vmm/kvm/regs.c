@@ -3,14 +3,15 @@
 
 #include <sys/ioctl.h>
 
+#include "devices/exit-path.h"
 #include "vmm/trace/esr.h"
 
-bool reg_get(int vcpu_fd, uint64_t id, uint64_t *value) {
+ON_EXIT_PATH bool reg_get(int vcpu_fd, uint64_t id, uint64_t *value) {
   struct kvm_one_reg request = {.id = id, .addr = (uintptr_t)value};
   return ioctl(vcpu_fd, KVM_GET_ONE_REG, &request) == 0;
 }
 
-bool reg_set(int vcpu_fd, uint64_t id, uint64_t value) {
+ON_EXIT_PATH bool reg_set(int vcpu_fd, uint64_t id, uint64_t value) {
   struct kvm_one_reg request = {.id = id, .addr = (uintptr_t)&value};
   return ioctl(vcpu_fd, KVM_SET_ONE_REG, &request) == 0;
 }

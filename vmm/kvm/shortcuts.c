@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "devices/exit-path.h"
 #include "vmm/kvm/abi.h"
 
 #define FIRST_SLOT      8  /* of memory; guest RAM has the ones below */
@@ -193,9 +194,11 @@ static bool is_behind(const struct kvm_coalesced_mmio_ring *ring) {
   return __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE) != __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE);
 }
 
-static void carry_out(KvmShortcuts *shortcuts) {
+/* Out of line: mostly there is nothing to do. */
+static G_GNUC_NO_INLINE void carry_out(KvmShortcuts *shortcuts) {
   struct kvm_coalesced_mmio_ring *ring = shortcuts->ring;
 
+  g_mutex_lock(&shortcuts->catching_up);
   g_atomic_pointer_set(&shortcuts->late, g_thread_self());
   while (is_behind(ring)) {
     const struct kvm_coalesced_mmio *entry = &ring->coalesced_mmio[ring->first];
@@ -207,14 +210,12 @@ static void carry_out(KvmShortcuts *shortcuts) {
     __atomic_store_n(&ring->first, (ring->first + 1) % shortcuts->ring_size, __ATOMIC_RELEASE);
   }
   g_atomic_pointer_set(&shortcuts->late, NULL);
+  g_mutex_unlock(&shortcuts->catching_up);
 }
 
-void kvm_shortcuts_catch_up(KvmShortcuts *shortcuts) {
-  if (!shortcuts || !g_atomic_pointer_get(&shortcuts->ring) || !is_behind(shortcuts->ring))
-    return;
-  g_mutex_lock(&shortcuts->catching_up);
-  carry_out(shortcuts);
-  g_mutex_unlock(&shortcuts->catching_up);
+ON_EXIT_PATH void kvm_shortcuts_catch_up(KvmShortcuts *shortcuts) {
+  if (shortcuts && g_atomic_pointer_get(&shortcuts->ring) && is_behind(shortcuts->ring))
+    carry_out(shortcuts);
 }
 
 uint64_t kvm_shortcuts_late_writes(const KvmShortcuts *shortcuts) {

@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "devices/exit-path.h"
 #include "vmm/kvm/cpu.h"
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/regs.h"
@@ -89,7 +90,7 @@ bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
 }
 
 /* From KVM_RUN to KVM_RUN, inside the gate. VERDICT_CONTINUE: the gate has been closed, or the vCPU is to stop. */
-static Verdict run_inside(Vcpu *vcpu) {
+ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
 
   /* What asked us to leave, when it did, has been heard; what asks now is seen by the conditions. */
@@ -110,7 +111,7 @@ static Verdict run_inside(Vcpu *vcpu) {
 }
 
 /* Until something else than going on is called for. VERDICT_CONTINUE: asked to stop. */
-static Verdict run(Vcpu *vcpu) {
+ON_EXIT_PATH static Verdict run(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
 
   while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop) && gate_enter(vcpu->gate, &vcpu->stop)) {

@@ -50,7 +50,8 @@ struct Vcpu {
   void *opaque;
   GThread *thread; /* NULL: not started */
   pthread_t handle;
-  int stop; /* atomic */
+  int stop;      /* atomic */
+  bool came_out; /* the thread's: there was an exit */
   A64Monitor monitor;
   struct {
     uint64_t entry, context; /* where a guest that has suspended the machine wants to wake up */
