@@ -2,9 +2,9 @@
 # Builds what the measured guests consist of, beside the kernel that guest-images/fetch.sh has fetched:
 #
 #   build/bench/initrd          busybox, our init, the disk's driver, and the programs that load disk and console
-#   build/bench/trips           a bare-metal program that counts the ticks of round trips (flat, with the header of a Linux kernel)
+#   build/bench/trips           see build-trips.sh
 #   build/bench/ring            another, that waits for a device's interrupts: linked with the runtime of the bare-metal guests, by build.mk
-#   build/bench/minimal-loop    the least that runs a guest
+#   build/bench/minimal-loop    the same
 #   build/bench/timed           runs a command and tells its times
 #
 # Usage: build-guest.sh ROUNDS     ROUNDS: of each kind of round trip
@@ -29,9 +29,7 @@ trap 'exit 143' TERM HUP
 program() { ${cross}gcc $flags -o "$2" "$here/$1"; }
 
 program timed.c "$out/timed"
-program minimal-loop.c "$out/minimal-loop"
-${cross}gcc -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-Ttext=0x40080000 -Wl,--no-warn-rwx-segments -DROUNDS="$1" -o "$work/trips" "$here/guest/trips.S"
-${cross}objcopy -O binary "$work/trips" "$out/trips"
+"$here/build-trips.sh" "$out" "$1"
 
 tree=$work/tree
 mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/modules"

@@ -5,6 +5,7 @@
 #   ext4.img               a file system of 32 MiB with a file `hello`
 #   root.ext4              a root file system: busybox, as /bin/sh and more
 #   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first own act is a store to address 0
+#   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
 # What is already there, and newer than its source, is left alone.
 set -eu
@@ -80,4 +81,8 @@ if stale oops.ko; then
         substr($bytes, $at - 4, 8) = "\x00\x00\x80\xd2\x00\x00\x00\xf9";
         print $bytes' "$work/dummy.ko" $((0x$section + 0x$symbol)) > "$work/oops.ko"
     mv "$work/oops.ko" "$out/"
+fi
+bench=$root/tests/bench
+if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/kvm/abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then
+    "$bench/build-trips.sh" "$out" 250
 fi

@@ -29,13 +29,15 @@ root=$(cd "$here/../.." && pwd)
 build=$root/build
 host_failed=125
 
-# KIND | kernel | machine | cpu | more kernel command line
+# KIND | kernel | machine | cpu | more kernel command line | other CPUs than two that run at once
 # gicv2 and the nvhe ones are without the Virtualization Host Extensions; nvhe-40 has 40 bits of guest physical address; max has all that the emulator knows.
+# On `exact` time is what is executed, a nanosecond for each instruction of the one CPU: slow, but the same every time.
 # The fast CPU is `max` without the features that cost the emulator time.
 fast="max,pauth=off,sve=off,sme=off,lpa2=off"
 kinds() {
     cat <<EOF
 gicv3|6.12|gic-version=3|$fast|
+exact|6.12|gic-version=3|$fast||-smp 1 -accel tcg,thread=single -icount shift=0,sleep=off
 gicv2|6.12|gic-version=2|cortex-a72|
 nvhe|6.12|gic-version=3|cortex-a72|
 nvhe-40|6.12|gic-version=3|cortex-a53|
@@ -55,7 +57,7 @@ fail() { echo "host.sh: $*" >&2; exit "$host_failed"; }
 set_kind() {
     kind=$1
     line=$(kinds | grep "^$1|") || fail "unknown kind of host: $1; known: $(kinds | cut -d'|' -f1 | tr '\n' ' ')"
-    IFS='|' read -r _ kernel machine cpu append <<EOF
+    IFS='|' read -r _ kernel machine cpu append cpus <<EOF
 $line
 EOF
     dir=$build/host/$kind
@@ -208,8 +210,9 @@ run_qemu() {
         )
     fi
     # Whoever dies takes the next one along: the script, timeout, QEMU.
+    # shellcheck disable=SC2086  # words
     setpriv --pdeathsig KILL timeout --foreground --kill-after 5 "$timeout" setpriv --pdeathsig KILL \
-        qemu-system-aarch64 -M "virt,virtualization=on,$machine" -cpu "$cpu" -smp 2 -m 4096 -accel tcg,thread=multi \
+        qemu-system-aarch64 -M "virt,virtualization=on,$machine" -cpu "$cpu" ${cpus:--smp 2 -accel tcg,thread=multi} -m 4096 \
         -nodefaults -display none -no-reboot -serial "file:$log" \
         -kernel "$build/kernels/$kernel/Image" -initrd "$dir/initrd" \
         -append "console=ttyAMA0 loglevel=5 panic=-1 rdinit=/init mitigations=off $append" \

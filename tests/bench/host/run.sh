@@ -1,9 +1,9 @@
 #!/bin/sh
 # The half of `make bench` that runs where the guests do: in the emulated host, or on the machine itself. See lib.sh for what it prints.
 #
-# Usage: run.sh FIGURE...      boot memory trips block console density
+# Usage: run.sh FIGURE...      boot trips memory doorbell block console density
 #
-# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, ROUNDS, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY.
+# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, ROUNDS, TRIES, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY.
 set -u
 # shellcheck source=tests/bench/host/lib.sh
 . "$BENCH/lib.sh"

@@ -111,7 +111,8 @@ char *bench_table(const Samples *samples, const GArray *rows) {
   append_info(out, samples, "rounds", "rounds");
   append_info(out, samples, "guests", "idle guests");
   if (!bench_is_absolute(samples))
-    g_string_append(out, "Times and rates are multiples of the reference's: seconds of an emulated host say nothing.\n");
+    g_string_append(
+        out, "Times, which are instructions, and rates are multiples of the reference's: seconds of an emulated host say nothing.\n");
   g_string_append_printf(out, "\n  %-48s %12s %12s %9s %7s %16s  %s\n", "", "eret", "QEMU", "minimal", "ratio", "spread", "target");
   for (guint i = 0; i < rows->len; i++) {
     const Row *row = &g_array_index(rows, Row, i);

@@ -1,0 +1,24 @@
+#!/bin/sh
+# What a round trip to userspace costs over the least that it can cost, in instructions of host and guest: on a host of the kind `exact`.
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+# least NAME FILE: ticks of the quickest batch, of 250 round trips each.
+least() {
+    best=
+    while read -r name _ ticks; do
+        [ "$name" = "$1" ] || continue
+        ticks=$((0x${ticks%%[!0-9a-f]*}))
+        if [ -z "$best" ] || [ "$ticks" -lt "$best" ]; then best=$ticks; fi
+    done < "$2"
+    echo "${best:-0}"
+}
+
+run_eret --kernel "$FIXTURES/trips" --memory 64M --transport mmio --exits all --cpu host,pmu=off,steal-time=off
+is "$status" 0 "the guest ends"
+"$FIXTURES/minimal-loop" "$FIXTURES/trips" > minimal
+for trip in hvc read write; do
+    eret=$(least $trip "$console") minimal=$(least $trip minimal)
+    check "$trip: measured ($eret and $minimal)" [ "$eret" -gt 0 -a "$minimal" -gt 0 ]
+    check "$trip: at most 1.05 of the minimal loop's" [ "$((eret * 100))" -le "$((minimal * 105))" ]
+done

@@ -1,0 +1,4 @@
+#!/bin/sh
+# A host on which time is a count of instructions.
+cd "$(dirname "$0")/../.." || exit
+exec tests/host/run-tests.sh exact tests/boot/round-trips.sh
