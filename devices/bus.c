@@ -17,6 +17,7 @@ typedef struct {
 struct Bus {
   GArray *ranges; /* of BusRange, sorted by `first` once sealed */
   bool sealed;
+  BusRange *recent;            /* atomic: where the last access went, which is where most go again; NULL: none yet */
   uint64_t unclaimed, refused; /* atomic */
   GMutex log_lock;
   unsigned n_logged;
@@ -125,6 +126,21 @@ static bool log_page_once(Bus *bus, uint64_t address) {
   return fresh;
 }
 
+static bool contains(const BusRange *range, uint64_t address) {
+  return address >= range->first && address <= range->last;
+}
+
+static inline BusRange *find_recent(Bus *bus, uint64_t address) {
+  BusRange *range = g_atomic_pointer_get(&bus->recent);
+
+  if (range && contains(range, address))
+    return range;
+  range = find_range(bus, address);
+  if (range)
+    g_atomic_pointer_set(&bus->recent, range);
+  return range;
+}
+
 /* 1, 2, 4 or 8 bytes. */
 static bool is_access_size(unsigned size) {
   return size <= 8 && (0x116u >> size & 1);
@@ -132,7 +148,7 @@ static bool is_access_size(unsigned size) {
 
 /* The device that takes this access, or NULL once it is counted as unclaimed or refused. */
 ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, const char *direction, uint64_t *offset) {
-  BusRange *range = find_range(bus, address);
+  BusRange *range = find_recent(bus, address);
 
   if (!range || !is_access_size(size) || size - 1 > range->last - address) {
     __atomic_fetch_add(&bus->unclaimed, 1, __ATOMIC_RELAXED);

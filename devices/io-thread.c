@@ -116,6 +116,8 @@ IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), 
 
   watch->ready = ready;
   watch->opaque = opaque;
+  /* It is never dispatched within itself. GLib, which does not know, would take its descriptor away meanwhile, and wake itself up for that. */
+  g_source_set_can_recurse(&watch->source, TRUE);
   g_source_add_unix_fd(&watch->source, fd, G_IO_IN);
   g_source_attach(&watch->source, thread->context);
   return watch;

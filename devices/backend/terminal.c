@@ -5,7 +5,7 @@
  * Output goes through a ring, written by any thread and emptied by the main loop, which is woken only when the ring was empty before. The
  * user's descriptors keep their flags, as others share them (O_NONBLOCK would outlive us); so that a reader who stalls cannot stall the
  * main loop, a terminal or pipe is opened a second time for writing without blocking, and where that fails writes are small and wait for
- * poll(2).
+ * poll(2). What cannot block is written without asking poll first.
  *
  * Input from a terminal is read ahead, so that Ctrl-A x works even when the guest takes nothing; from a pipe or file no more is read than the
  * front end takes.
@@ -43,6 +43,7 @@ struct Terminal {
   int in_fd, out_fd;
   int write_fd;        /* out_fd, or a second description of the same file that does not block */
   size_t write_max;    /* bytes at once that cannot block after poll has said yes */
+  bool never_blocks;   /* no write does, whether poll was asked or not */
   bool in_is_terminal; /* in raw mode, with an escape key; never of a stream */
   bool out_is_terminal;
   bool tells_end; /* a stream, and TERMINAL_ENDED is still to come */
@@ -54,6 +55,7 @@ struct Terminal {
   /* Main thread. */
   Escape escape;
   bool input_ended;
+  bool output_full; /* of what never blocks: the last write was short, so poll has to say when to go on */
   bool output_gone;
   uint8_t *input; /* of input_size bytes: read, not yet taken by the front end: input_start .. input_end */
   size_t input_size, input_start, input_end;
@@ -166,6 +168,7 @@ static size_t drain(Terminal *self) {
       lose_output(self);
     written = 0;
   }
+  self->output_full = (size_t)written < size;
   if ((written > 0 ? output_advance(self, (size_t)written) : self->output_gone) && self->base.frontend)
     self->base.frontend->writable(self->base.opaque);
   return (size_t)written;
@@ -291,13 +294,18 @@ static bool wants_input(Terminal *self) {
   return self->input_start == self->input_end && !g_atomic_int_get(&self->front_full);
 }
 
-static bool wants_output(Terminal *self) {
+static bool has_output(Terminal *self) {
   bool wanted;
 
   g_mutex_lock(&self->lock);
   wanted = self->output_size > 0;
   g_mutex_unlock(&self->lock);
   return wanted;
+}
+
+/* Without asking poll. */
+static bool can_drain(Terminal *self) {
+  return self->never_blocks && !self->output_full && has_output(self);
 }
 
 static bool can_deliver(Terminal *self) {
@@ -320,9 +328,9 @@ static gboolean source_prepare(GSource *source, gint *timeout) {
   Terminal *self = ((TerminalSource *)source)->terminal;
 
   watch(self, &self->in_tag, self->in_fd, G_IO_IN, wants_input(self));
-  watch(self, &self->out_tag, self->write_fd, G_IO_OUT, wants_output(self));
+  watch(self, &self->out_tag, self->write_fd, G_IO_OUT, (!self->never_blocks || self->output_full) && has_output(self));
   *timeout = -1;
-  return can_deliver(self);
+  return can_deliver(self) || can_drain(self);
 }
 
 static bool is_ready(Terminal *self, gpointer tag) {
@@ -332,13 +340,13 @@ static bool is_ready(Terminal *self, gpointer tag) {
 static gboolean source_check(GSource *source) {
   Terminal *self = ((TerminalSource *)source)->terminal;
 
-  return is_ready(self, self->in_tag) || is_ready(self, self->out_tag) || can_deliver(self);
+  return is_ready(self, self->in_tag) || is_ready(self, self->out_tag) || can_deliver(self) || can_drain(self);
 }
 
 static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data) {
   Terminal *self = ((TerminalSource *)source)->terminal;
 
-  if (is_ready(self, self->out_tag))
+  if (is_ready(self, self->out_tag) || can_drain(self))
     drain(self);
   if (is_ready(self, self->in_tag))
     read_input(self);
@@ -373,7 +381,8 @@ static void open_for_writing(Terminal *self) {
     own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
   if (own >= 0)
     self->write_fd = own;
-  if (own >= 0 || S_ISREG(status.st_mode))
+  self->never_blocks = own >= 0 || S_ISREG(status.st_mode);
+  if (self->never_blocks)
     self->write_max = OUTPUT_SIZE;
 }
 
@@ -430,6 +439,8 @@ static Terminal *new_terminal(int in_fd, int out_fd, size_t input_size, void (*e
 static CharBackend *start(Terminal *self) {
   self->source = (TerminalSource *)g_source_new(&source_funcs, sizeof *self->source);
   self->source->terminal = self;
+  /* It is never dispatched within itself. GLib, which does not know, would take its descriptors away meanwhile, and wake itself up for that. */
+  g_source_set_can_recurse(&self->source->source, TRUE);
   g_source_attach(&self->source->source, NULL);
   return &self->base;
 }
