@@ -4,6 +4,7 @@
 . "$LIB"
 
 [ "$KIND" = exact ] || skip_all "the clock of this host counts more than instructions"
+
 # least NAME FILE: ticks of the quickest batch, of 250 round trips each.
 least() {
     best=
