@@ -164,8 +164,7 @@ const ConfigOption config_options[] = {
      .argument = "host[,FEATURE=on|off|auto]...",
      .element = &cpu_element,
      .help = "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "
-             "steal-time (auto: "
-             "on where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},
+             "steal-time (auto: on where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},
     {.name = "cpu-template",
      .kind = OPTION_PATH,
      .offset = offsetof(Config, cpu_template),

@@ -82,10 +82,11 @@ settings() {
         BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY"
 }
 
-# emulated KIND FIGURE...
+# emulated KIND TRIES FIGURE...
 emulated() {
-    local kind=$1
-    shift
+    local kind=$1 tries=$2
+    shift 2
+    runs=$((runs + 1))
     say "starting the host"
     # shellcheck disable=SC2046  # words
     "$root/tests/host/host.sh" run --kind "$kind" --timeout "$timeout" --share "$here/host:bench" --share "$build/qemu-arm64:qemu" --share "$out/initrd:tools/initrd" \
@@ -112,12 +113,9 @@ if [ -z "$reason" ]; then
     env $(settings "$out" "$build/arm64/eret" "$build/qemu-arm64" "$build/kernels/6.12" "$out") TRIES=5 sh "$here/host/run.sh" $only 2>> "$out/messages" | keep || status=$?
 else
     # shellcheck disable=SC2046  # words
-    {
-        tries=1
-        [ -z "$(wanted yes)" ] || { runs=$((runs + 1)); emulated exact $(wanted yes); }
-        tries=5
-        [ -z "$(wanted no)" ] || { runs=$((runs + 1)); emulated gicv3 $(wanted no); }
-    }
+    [ -z "$(wanted yes)" ] || emulated exact 1 $(wanted yes)
+    # shellcheck disable=SC2046
+    [ -z "$(wanted no)" ] || emulated gicv3 5 $(wanted no)
 fi
 "$build/native/bench-report" "$out" || status=$?
 if [ "$(grep -c '^info.complete.yes' "$out/samples")" != "$runs" ]; then

@@ -10,7 +10,7 @@
 typedef struct {
   const Config *config;
   GBytes *kernel_file; /* NULL: none was asked for */
-  KernelImage *kernel; /* what it holds; NULL once it is loaded */
+  KernelImage *kernel; /* what it holds; NULL once it was let go */
   GBytes *initrd;      /* NULL: none */
   bool initrd_is_file; /* mapped */
   Copy *copy;          /* of the kernel's segment COPIED, or NULL */

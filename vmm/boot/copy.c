@@ -5,6 +5,7 @@
  */
 #include "vmm/boot/copy.h"
 
+#include <glib.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -30,7 +31,7 @@ static gpointer copy_chunks(gpointer data) {
 }
 
 Copy *copy_begin(void *to, const void *from, size_t size) {
-  Copy *copy = g_new0(Copy, 1);
+  Copy *copy = g_new(Copy, 1);
   size_t wanted = size < 2 * CHUNK ? 1 : MIN(MIN(g_get_num_processors(), MAX_THREADS), size / CHUNK);
 
   *copy = (Copy){.to = to, .from = from, .size = size};

@@ -1,7 +1,6 @@
 /* Copying what is large, beside other work. */
 #pragma once
 
-#include <glib.h>
 #include <stddef.h>
 
 typedef struct Copy Copy;
@@ -14,7 +13,6 @@ Copy *copy_begin(void *to, const void *from, size_t size);
 void copy_end(Copy *copy);
 /* Leaves it where it is, unfinished. Takes NULL. */
 void copy_cancel(Copy *copy);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Copy, copy_cancel)
 
 /* All of it at once. */
 void copy_large(void *to, const void *from, size_t size);

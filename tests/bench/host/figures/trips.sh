@@ -47,14 +47,3 @@ measure_trips() {
         done
     done
 }
-
-# The guest's side of a doorbell that wakes a thread on another CPU.
-measure_doorbell() {
-    none trips.doorbell qemu "it attaches its doorbells when a driver has set the device up, which this program does not"
-    for round in $(seq "$ROUNDS"); do
-        for subject in eret minimal; do
-            progress "doorbell, round $round of $ROUNDS: $subject"
-            sample_trips "$subject" trips doorbell
-        done
-    done
-}
