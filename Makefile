@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # eret: build, run, check, install. `make help` lists the targets.
 #
 # Two builds of the same sources: the product for ARM64 (cross-built elsewhere) in build/arm64, and a native one for the unit tests,

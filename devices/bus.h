@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The address map at run time: guest physical address to device. Built, sealed, then only read, so a look-up takes no lock.
  * An access that no device claims, or that a device does not allow (size, alignment), reads as zeros, is counted, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Time as a device sees it: handed in, so that a test can hand in its own. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The clock of device-watch.h. No lock. */
 #include "devices/device-watch.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a device that every model shares: name, lock, and calls that a model may leave out. See device.h. */
 #include "devices/device.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * GICv2m: a frame of registers that turns a write of an interrupt number into an edge on an SPI, which gives message-signalled interrupts to
  * a machine with a GICv2. Arm Server Base System Architecture (DEN 0029) 2.3, appendix E, "GICv2m Architecture".

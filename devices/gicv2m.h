@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GICv2m MSI frame. Model, reference and locks: see gicv2m.c. */
 #pragma once
 

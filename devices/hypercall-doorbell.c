@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hypercall doorbell: eret's own device; docs/hypercalls.md, "The doorbell page", specifies it. 16 frames of 4 KiB that do not know of each
  * other, so that as many callers can share it without a lock of their own. In a frame:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hypercall doorbell: hypercalls by memory access, for those who cannot execute HVC or SMC (programs in user space through /dev/mem
  * or UIO) and for hosts that cannot forward them. Registers: see hypercall-doorbell.c and docs/hypercalls.md.

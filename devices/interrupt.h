@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How a device interrupts: interfaces the machine implements on KVM's GIC and a test implements with an array.
  * Every call is allowed from any thread, with or without the device's lock.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A thread for a device's queues: a GMainContext of its own, iterated until the thread is freed. Watches are sources on it with
  * one descriptor each; calls are one-shot sources of the same priority, which GLib dispatches in the order they were attached.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A thread that serves one device's queues and never touches the main loop or a device's lock: it waits for descriptors and for calls.
  */

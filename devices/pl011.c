@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PL011 UART. PrimeCell UART (PL011) Technical Reference Manual, Arm DDI 0183, revision r1p5 (32-byte FIFOs).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PL011 UART. Model, reference and locks: see pl011.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PL031 real-time clock. PrimeCell Real Time Clock (PL031) Technical Reference Manual, Arm DDI 0224. Counts seconds of the host's wall clock plus an
  * offset that the guest sets by loading a time; the alarm is a timer of the clock handed in. Power-on loads the host's time.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PL031 real-time clock. Model, reference and locks: see pl031.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PL061 GPIO. PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual, Arm DDI 0190: eight lines, of which line 3 is wired to the
  * power button and the others to nothing.

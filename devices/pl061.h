@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PL061 GPIO controller with the machine's power button on line 3. Model, reference and locks: see pl061.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What PrimeCell peripherals have in common: identification registers in the last 32 bytes of their 4 KiB, a byte in each word. */
 #pragma once
 

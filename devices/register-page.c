@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Registers in memory; see the header. */
 #include "devices/register-page.h"
 

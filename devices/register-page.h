@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a device's registers read, kept in memory: the device stores each value when it changes, and answers reads from here. So long as no read has a side
  * effect the page may be open: then the guest loads from it and does not come to the device at all. Both ways read the same bytes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any size at any place. The device's lock guards the bytes. */
 #include "devices/scratch.h"
 

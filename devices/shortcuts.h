@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Ways on which an access of the guest does not have to visit userspace: interfaces the machine implements on KVM and a test with an array.
  * A shortcut changes when, or whether, a device hears of an access, and never what the guest sees: the device offers one only where it

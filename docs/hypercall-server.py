@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """An example of a hypercall service outside eret: adds two numbers, counts its calls.
 
 hypercalls.md, "Services outside the process", specifies the messages.

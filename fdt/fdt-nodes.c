@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The nodes that are not devices. Bindings (Linux, Documentation/devicetree/bindings/): arm/cpus.yaml, arm/psci.yaml, timer/arm,arch_timer.yaml,
  * interrupt-controller/arm,gic-v3.yaml and arm,gic.yaml, clock/fixed-clock.yaml; chosen: the Devicetree Specification v0.4, 3.6, and

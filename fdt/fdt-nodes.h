@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The nodes of the device tree that are not devices: root, chosen, cpus, memory, psci, timer, interrupt controller, clock. Each is a function of
  * plain numbers. Devicetree Specification v0.4, chapter 3, and Linux: Documentation/devicetree/bindings/.

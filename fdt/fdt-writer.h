@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes a flattened device tree (Devicetree Specification v0.4, chapter 5) from front to back, on top of libfdt's
  * sequential interface. The first error is kept and every later call does nothing, so that a caller writes its nodes

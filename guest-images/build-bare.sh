@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the bare-metal guests, each as an ELF executable and as a flat binary: build/guests/NAME.{elf,bin}
 #
 # Usage: build-bare.sh      What is newer than its sources is left alone.

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds the guest's initramfs for one kernel: busybox, our init with its tests, and the kernel's few modules. Uncompressed newc.
 #
 # Usage: build-initramfs.sh KERNEL [OUT]     (OUT: build/kernels/KERNEL/initrd; fetch.sh KERNEL comes first)

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Debian's archive, for the scripts that need packages (sourced, not run).
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * eret-guest: a Linux guest's word to eret. A program may not execute HVC, so it goes through the doorbell page (docs/hypercalls.md), which it finds in the
  * device tree and maps through /dev/mem. Needs root. One call at a time: all instances share a frame and lock each other out by flock.

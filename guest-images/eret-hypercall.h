@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
  * Calling eret from inside a guest: one header, nothing to link, for bare metal, for a kernel module and for a program. C99 and later with
  * GNU inline assembly (gcc, clang). docs/hypercalls.md specifies the functions and the doorbell page.

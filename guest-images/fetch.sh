@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Fetches what runs inside the guests and inside the emulated host: Debian's arm64 kernels and a static busybox.
 #
 # Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Sourced: Debian's arm64 packages through a private apt configuration under build/apt, so that the machine's own package selection is left alone and no root is
 # needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in.
 # shellcheck shell=sh disable=SC2154

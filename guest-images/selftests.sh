@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds some of the kernel's own tests (tools/testing/selftests) for ARM64 from Debian's linux-source, static, so that they run in a guest that has nothing else:
 #
 #   build/selftests/run_kselftest.sh    what kernel developers run; its results are KTAP

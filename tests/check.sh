@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs all tests through `prove`, and closes with one line: N passed, N failed, N skipped.
 #
 # Usage: check.sh TEST...     programs and scripts that print TAP; see tests/tap.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Runs one test program, keeps its TAP in build/tap/ for the count at the end, and passes everything through. `prove` calls it with a
 # program's path. GLib's tests speak TAP when told to; scripts always do. A test program that dies bails out; only it has failed then, and
 # the others still run.

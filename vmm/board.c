@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Plans the board. One function, place_devices, says which devices there are and where; the rest is arithmetic and printing.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The board: which devices this machine has and where they sit. A plan only, made from a Config and the GIC version: the same
  * input gives the same board, and nothing of it needs KVM.

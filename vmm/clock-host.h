@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The host's clock and timers on the default main context, as devices see them. */
 #pragma once
 

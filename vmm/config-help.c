@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The option table as help text: flags at the left, explanations wrapped beside them, 80 columns in all.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The description file: a JSON object (RFC 8259) whose keys are the names of the flags without their dashes.
  *

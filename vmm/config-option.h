@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How the files behind config.h share the work: the option table's types, and the draft of a Config that flags and JSON fill.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The option table, and the flags. Everything that an option is lies in the table: its flag, its key in a description file, its field, the
  * values it takes, its help. A new option is a line here and a field in config.h; docs/eret.1 and the completion are held against it by a test.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the user asked for, from flags and a JSON description, checked as a whole: every mistake is reported at once.
  * No KVM, no device: pure data. The option table in config.c is the one place that names the options; flags, JSON keys and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Output is searched for the line with which Linux starts its first process (init/main.c: "Run /init as init process"); with `quiet` it does not appear. The
  * search is a comparison a byte, and none once the line was seen.

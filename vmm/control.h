@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The user's hand on a running machine: signals, the power button and its grace period, the terminal's escape keys.
  * Lives on the main thread's default main context.

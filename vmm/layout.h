@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The physical address map and the interrupt numbers: the only place with addresses. They follow QEMU's `virt` machine
  * (hw/arm/virt.c), so that bare-metal programs and firmware built for it find what they expect; where eret needs less

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The machine: assembles everything a Config asks for, owns it, and takes it through its life: created, running, stopped;
  * a guest's reboot is a new turn of the same loop. vmm/kvm/ implements it on ARM64; elsewhere vmm/no-kvm/ says why there is none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* eret's command table. Only this file and vmm/cmd/ print or decide an exit status. */
 #include <glib.h>
 #include <stdio.h>

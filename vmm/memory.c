@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Guest RAM as private anonymous memory. Linux: madvise(2). No lock: changed while no vCPU runs. */
 #include "vmm/memory.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Guest RAM: memory of this process that backs it, aligned and advised for huge pages. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is wrong with what the user gave: all of it, a line each, for one message. No lock: one thread. */
 #pragma once
 

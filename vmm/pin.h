@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which host CPUs a machine runs on. On a host with big and little cores a vCPU is made for one kind, and KVM refuses to run it on another; and whoever measures wants a vCPU to
  * stay where it is. Files below a root are handed in, so that tests have their own. No lock: before any thread starts.

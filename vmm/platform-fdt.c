@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device tree of a platform: the nodes of the machine itself from its board, then each device's own. Nothing here knows a device: what it says
  * of itself is in its `describe`.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A platform host that does nothing; see the header. No lock: nothing happens. */
 #include "vmm/platform-null.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes the devices of a board. One constructor a kind, in a table; the bus, the reset and the device tree go over the
  * same array, so that no device can be on one and missing on another.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two buffers. From the guest: filled by any thread, emptied by the main loop, at most BUFFER_MAX; what does not fit is refused, and announced when there is room
  * again. To the guest: the main thread's own; what is sent here is written by eret itself and small.

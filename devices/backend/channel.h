@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A character back end whose other end is code of this process: what the guest writes arrives on the main thread, and what is to be sent waits until the
  * front end takes it. For consoles that are watched, and for control channels.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The host's side of a character stream: terminal, pipe, file. A device (the front end) hands it bytes and is handed
  * bytes; neither ever waits for the other, and nothing is dropped: a full buffer is refused and announced when there is room.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One disk request from beginning to end with plain system calls, and with something to fall back on wherever a file system
  * or device lacks an operation. See preadv(2), fallocate(2), fdatasync(2), and <linux/fs.h> for the block device's ioctls.

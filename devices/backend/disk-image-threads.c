@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine that works everywhere: up to MAX_WORKERS threads, made when there is work for them, each performing one request at a time with
  * plain system calls. Also the helper of the io_uring engine for the operations that need a fallback.

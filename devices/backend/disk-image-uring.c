@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine on io_uring: reads, writes and flushes go to the kernel many at a time with one system call. What the kernel could do at once
  * (data in its page cache) is over when that call returns, and is delivered then; for the rest the I/O thread waits on the ring's own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Opening a raw disk image: what it is, how large, whether somebody else has it, and which engine serves it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A disk image on the host: a raw file or a block device. Requests are asynchronous, served by io_uring where the
  * host has it, else by a small pool of threads; completions arrive on the I/O thread that the image was started on.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The escape key of a raw terminal: Ctrl-A, and what the key after it means. See escape.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Raw mode, and the promise that the terminal comes back whatever ends the process: raw_mode_leave, exit(3) (by atexit), and every signal
  * that would end it (by a handler that restores and then lets the signal do what it did before). A stop (SIGTSTP) restores too, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The user's terminal in raw mode, and its way back however the process ends. See raw-mode.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The user's terminal, a pipe or a file as a character backend: one GSource on the default main context that watches the input while there
  * is somewhere to put it, and the output while there is something to write.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The user's terminal, or a pipe or file in its place, as a character backend on two descriptors (normally 0 and 1).
  * On a terminal: raw mode, restored on every way out (free, exit, fatal signals), and Ctrl-A as the escape key:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * MSI-X: PCI Express Base Specification 5.0, 6.1.4 and 7.7.2. One capability of a function, with its table and its pending bits in a BAR of the function,
  * whose accesses the function hands on.

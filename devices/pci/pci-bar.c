@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Base address registers: PCI Express Base Specification 5.0, 7.5.1.2.1. The registers themselves are plain configuration bytes of which
  * the address bits above the size are writable: that alone answers the sizing write of all ones. A BAR is decoded while Command.Memory

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device tree node of the host bridge: PCI Bus Binding to Open Firmware (IEEE 1275) 2.1, 2.2.1 for addresses; Linux bindings
  * pci/host-generic-pci.yaml, pci/pci-msi.txt (msi-map). Read-only, no lock: it is written before the guest runs.

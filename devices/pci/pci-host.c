@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The host bridge: an ECAM window over bus 0 (PCI Express Base Specification 5.0, 7.2.2) and two memory windows that lead to the BARs which the
  * guest has placed in them. There is no bridge function on the bus itself: the generic driver needs none.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of devices/pci/ share and nobody else sees: the host bridge itself, and its view of a function. Everything here is under the
  * host's lock, unless it says otherwise.

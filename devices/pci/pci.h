@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PCI: a generic ECAM host bridge with one bus (PCI Express Base Specification 5.0, chapter 7.2.2; Linux binding
  * pci-host-ecam-generic), its functions, their configuration space, base address registers and MSI-X.

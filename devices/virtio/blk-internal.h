@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the two halves of the block device share: blk.c has the device and its queue, blk-request.c the requests. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The requests of the virtio block device (virtio 1.2, 5.2.6): from a chain to the disk image, and from its answer to the used ring.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio block device (virtio 1.2, 5.2) on a disk image: one queue, the features, and the configuration space. What a request does is in
  * blk-request.c.

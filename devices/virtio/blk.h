@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* virtio block device (virtio 1.2, 5.2). */
 #pragma once
 

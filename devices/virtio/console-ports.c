@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio console device with VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, 5.3): each port is a stream (console-stream.c), and a pair of control queues tells
  * which ports there are, their names, and who has opened them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio console with several ports (virtio 1.2, 5.3, VIRTIO_CONSOLE_F_MULTIPORT): named byte streams between guest and host, which Linux shows as
  * /dev/vportNpM with the name in sysfs. None of them is a console.

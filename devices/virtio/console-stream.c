@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Nothing is lost in either direction, and nobody waits. Output: what the back end does not take stays in its chain, and the device goes
  * on with it when there is room again. Input: it stays in the back end until the guest has given buffers; `stash` carries it from the main

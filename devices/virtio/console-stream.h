@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One port of a virtio console (virtio 1.2, 5.3): a queue that takes bytes to the guest and one that brings its bytes, on a character back end. Part of a
  * device type: console.c has one, console-ports.c one a port.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio console device (virtio 1.2, 5.3) with one port, whose stream is console-stream.c's: queue 0 takes input to the guest, queue 1 brings its output.
  *

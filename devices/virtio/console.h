@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* virtio console (virtio 1.2, 5.3): one port, so far. */
 #pragma once
 

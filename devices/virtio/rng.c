@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio entropy device (virtio 1.2, 5.4): one queue of buffers to be filled with random bytes, from getrandom(2) straight into
  * the guest's memory. The host's generator blocks only until it is seeded, long before anybody starts a machine.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio over MMIO, version 2: virtio 1.2, 4.2. Registers are read and written as 32-bit words; the device's configuration from 0x100 on
  * in any width.

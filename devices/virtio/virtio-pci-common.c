@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The common configuration structure of virtio-pci: virtio 1.2, 4.1.4.3. One const table of fields; an access is of a whole field
  * (4.1.3.1: a 64-bit field is two of 32 bits, here also written at once). Other accesses read as zeros and change nothing.

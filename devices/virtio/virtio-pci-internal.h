@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the two files of the virtio-pci transport share: virtio-pci.c and virtio-pci-common.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * virtio over PCI, modern only: virtio 1.2, 4.1. One 32-bit memory BAR holds all structures and the MSI-X table; capabilities (4.1.4) say where:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio core: virtio 1.2, 2.1 (device status), 2.2 (features), 2.3 (notifications), 2.5 (configuration space), 3.1 (initialisation).
  *

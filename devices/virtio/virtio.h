@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio core (virtio 1.2, chapters 2 and 3): one VirtioDevice is a device type (block, console ...) with its queues,
  * features, status and configuration, the same behind each transport (virtio-pci, virtio-mmio).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The device's side of a split virtqueue: virtio 1.2, section 2.7, with indirect descriptors (2.7.5.3) and EVENT_IDX (2.7.7.2, 2.7.10).
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A split virtqueue (virtio 1.2, section 2.7), the device's side, with indirect descriptors and EVENT_IDX.
  *

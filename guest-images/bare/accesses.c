@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every form of load and store, on a device. A trap to EL2 tells the hypervisor what a plain LDR or STR wanted (ESR_EL2.ISV is 1). Of all others, pairs, write-back, SIMD, exclusives, atomics, it has
  * to fetch the instruction and carry it out itself. Here each form runs twice, with the same registers and the same bytes: on RAM, where the CPU does it, and on eret's scratch page

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Bare-metal guests: build/guests/NAME (ELF) and build/guests/NAME.Image (the same as a flat binary with the header of a Linux kernel), for each
 # NAME.c beside this file. For the top-level Makefile to include, or alone, from the top of the tree:
 #

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guided tour of the exceptions a program at EL1 meets, printed as it happens: which instruction goes where, what the CPU writes down about
  * it, and how ERET leads back. Arm ARM, D1.3 "Exceptions"; the numbers are in runtime/exception.h.

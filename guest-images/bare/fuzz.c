@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A hostile caller: random function IDs with random registers, the same ones each time. Whatever comes back, x4 to x17 must be as they were (SMC Calling
  * Convention, Arm DEN 0028, 2.6); and a function nobody has must be answered with -1. At the end the machine still lives.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PSCI, call by call: Arm Power State Coordination Interface (DEN 0022), chapter 5. What has to work works, and everything wrong gets the error that is
  * meant for it. Prints TAP.

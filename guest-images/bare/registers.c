@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is written to a device's registers is what they read, at once and always. It sounds like little, but a hypervisor that wants few exits lets reads be loads from
  * memory, and writes wait until the guest comes out for something else: this looks for the moment at which that shows.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * All of eret's own services through each of its doors: HVC, SMC and the doorbell page. Results, limits, refusals, and that no other register
  * changes. docs/hypercalls.md is what is checked. Prints TAP, and between its lines what eret_write writes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Many CPUs. PSCI's CPU_ON brings each one up; together they count to a number that only comes out right if no increment is lost; then each turns itself
  * off, and AFFINITY_INFO says so. Twice, because a CPU that has been off once must be able to come back.

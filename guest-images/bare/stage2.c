@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Outside the map. Our own translation (stage 1) maps these addresses; the hypervisor's (stage 2), which turns our physical addresses into
  * memory, does not. The access traps to EL2, KVM hands it to eret, no device claims it, and eret lets reads give zeros and writes do nothing. On other

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Interrupts, on every CPU. Its timer raises a private interrupt (PPI) ten times; and every CPU sends every other one a software-generated
  * interrupt (SGI). Each is delivered, acknowledged, handled and ended; at the end there is none left over.

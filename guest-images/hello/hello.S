@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The smallest guest: prints a line, powers off. */
 #include "bare.inc"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Calls a service outside eret (docs/hypercall-server.c at 0xc2000000: adds x1 and x2), twice, and says how that went. */
 #include "bare.inc"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The conversation with the host: lines on the port eret.control. */
 #include <errno.h>
 #include <poll.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The first process in a guest of `eret exec`: it makes the kernel fit to work in, runs one command with its streams led to the host, says how it ended, and
  * powers off. docs/exec-protocol.md describes what host and init say to each other.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the kernel leaves to its first process: file systems, modules, device nodes, the root. */
 #include <dirent.h>
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Waits for the power button: a rising edge on line 3 of the PL061, through the GPIO character device.
  *
  * Linux has a driver that makes a key of it (gpio-keys), but Debian's cloud kernels are built without. Prints its argument, if any,

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Measures eret beside QEMU and beside the least that runs a guest, in a boot each of two emulated hosts, or on the machine itself where that is ARM64 with a usable /dev/kvm.
 #
 # Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot trips memory doorbell block console density

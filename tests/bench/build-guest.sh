@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds what the measured guests consist of, beside the kernel that guest-images/fetch.sh has fetched:
 #
 #   build/bench/initrd          busybox, our init, the disk's driver, and the programs that load disk and console

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Builds what tells the cost of a round trip:
 #
 #   OUT/trips           a bare-metal program that counts the ticks of round trips (flat, with the header of a Linux kernel)

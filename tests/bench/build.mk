@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # `make bench`, for the top-level Makefile to include. What reads a run's samples is native, and sanitized like the unit tests, which test it.
 
 BENCH_SOURCES := $(filter-out tests/bench/report/main.c,$(wildcard tests/bench/report/*.c))

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Fetches Debian's arm64 QEMU, and the libraries it needs, for eret to be measured beside: unpacked, never installed.
 #
 # Usage: fetch-qemu.sh

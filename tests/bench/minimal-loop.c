@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The least that runs a guest: one vCPU, one memory slot, the kernel's interrupt controller (without one KVM takes a slower way through its timers), and a loop that does nothing on an exit but what the call itself needs. What a round trip costs here is what
  * it costs at all, on this machine and this kernel; a monitor can only add to it.

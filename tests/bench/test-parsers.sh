@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What the measurements read (histograms of tracepoints, smaps, traces, a guest's output), with inputs as the kernel and the guests print them. Prints TAP.
 set -u
 cd "$(dirname "$0")/host" || exit 1

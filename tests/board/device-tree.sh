@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # dtc parses what --dump-fdt writes, without a warning, and finds in it what it should. Needs no KVM: the native eret plans the machine.
 set -u
 cd "$(dirname "$0")/../.." || exit 1

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # guest-images/eret-hypercall.h compiles without a warning wherever it may be included: C99 and later, here and for ARM64, as a kernel module would, and
 # with the other compiler. Prints TAP.
 set -u

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A whole machine driven over its bus, as a guest would, without KVM: what is where, and that it answers. */
 #include "tests/board/board-fixture.h"
 

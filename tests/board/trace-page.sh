@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The page of `eret trace --html` in a real browser: what it shows, what a reader can do with it, and that a hostile guest's texts stay texts. Made recordings
 # stand in for a guest's. Prints TAP; leaves pictures of the page in build/trace-page*.png.
 set -u

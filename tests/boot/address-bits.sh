@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Machines of few bits of guest physical address: everything has its place in them.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What is typed reaches the guest, on both consoles.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

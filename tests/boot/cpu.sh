@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The guest's CPU: features on and off, templates that take some away, what is refused, and eret cpu.
 # limit: 900
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What the guest has synced survives kill -9 of eret.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

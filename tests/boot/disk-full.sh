@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The host's file system is full: the guest gets an I/O error, eret lives on.
 # root
 # shellcheck source=tests/host/lib.sh

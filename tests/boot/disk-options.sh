@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Two disks: one read-only, each with its serial.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

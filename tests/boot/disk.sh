@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # An ext4 file system on virtio-blk: what the guest writes is what the host finds.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

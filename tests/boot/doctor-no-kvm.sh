@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What eret doctor says on hosts whose kernel has no KVM to offer: the cause, with the kernel's log and without it.
 # root
 # shellcheck source=tests/host/lib.sh

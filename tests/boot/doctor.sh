@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What eret doctor says of this host, against what is emulated; and why there is no KVM, where it has been taken away.
 # root
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # A program in the guest calls eret through the doorbell page: eret-guest.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

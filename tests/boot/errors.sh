@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Mistakes, and what eret says about them.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

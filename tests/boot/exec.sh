@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
 # eret exec: the command's streams and status, and every other way a run can end.
 # limit: 1200

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # How often a boot leaves the guest for userspace. The counts are those of the kernel's and the devices' doings, not of time, so they hardly vary;
 # what is allowed is a little more than what they are.
 # serial

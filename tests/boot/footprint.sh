@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What a machine costs the host beside its guest's memory: private memory, threads, libraries.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The interrupt controller that was asked for, or a message with those that the host offers.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # A service outside the process answers a guest's HVC: the example server of the documentation. When it dies or hangs, the guest gets an error and lives on.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

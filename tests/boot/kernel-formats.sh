@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Debian's kernel in the packings it comes in elsewhere: Image.gz, and EFI zboot with zstd.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

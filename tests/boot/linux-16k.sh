@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Debian's kernel with pages of 16 KiB: the disk and its io_uring, both transports, the doorbell page, reboot.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Debian 12's own kernel, 6.1.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Debian's 7.3 kernel.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

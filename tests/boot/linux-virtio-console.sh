@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Debian's kernel with a virtio console: 1, 2 and 4 vCPUs.
 # limit: 600
 # shellcheck source=tests/host/lib.sh

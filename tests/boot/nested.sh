@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # eret in eret: a guest with EL2 runs eret, which runs guests of its own, and their exit status comes back through all layers. On hosts that cannot: why.
 # limit: 1200
 # serial

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Without /dev/kvm, or without the right to use it.
 # root
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # A guest kernel that panics and is told to reboot then.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # SIGTSTP and SIGCONT: the machine stands still, and its clock with it.
 # limit: 400
 # shellcheck source=tests/host/lib.sh

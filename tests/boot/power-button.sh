@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # SIGTERM presses the power button; a guest that does not listen is stopped after the grace period, or by the second SIGTERM.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

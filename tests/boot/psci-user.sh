@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # PSCI answered by eret: Linux brings CPUs up, takes them down and up again, reboots and powers off by it.
 # limit: 600
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # A guest that reboots does so within the same process.
 # limit: 600
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The truth of a recording: --record, --stats and the kernel's own histogram of its tracepoints count the same switches of the same machine.
 # root
 # serial

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # virtio-rng gives random numbers.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What a round trip to userspace costs over the least that it can cost, in instructions of host and guest: on a host of the kind `exact`.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

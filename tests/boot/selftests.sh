@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # A real use: the kernel's own tests (tools/testing/selftests) in guests, by the kernel's own runner, each of their results one of ours.
 # limit: 1200
 # serial

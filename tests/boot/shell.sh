@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The shell that `make run` gives on a terminal: a command typed into it, then poweroff, exit, reboot.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Who answers hypercalls: Linux boots with sets of them denied or forwarded, and contradictions are refused before anything runs.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

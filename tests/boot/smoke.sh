@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # One boot with a bit of everything, for kinds of host that get no more.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # --stats: a table at the end and on SIGUSR1, JSON into a file, and nothing without it.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

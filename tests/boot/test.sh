@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # eret test: every kernel on every number of processors and console, the verdict on each way to fail, and the reports.
 # limit: 1800
 # serial

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Suspend and wake up, stolen time, the host's clock, and machines on chosen CPUs.
 # limit: 600
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # virtio-mmio: disk and random numbers behind the memory-mapped transport.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

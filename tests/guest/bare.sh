@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The bare-metal programs of guest-images/bare/, each of which judges itself: its last line is PASS or FAIL.
 # limit: 400
 # shellcheck source=tests/host/lib.sh

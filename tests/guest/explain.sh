@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # `eret trace --explain` tells the story of the guided tour of exceptions. Golden text, up to what differs from run to run: times, addresses, values, and what the
 # host adds (its interrupts, its timers, the pages it maps). All accesses are to be seen. A line that comes again, as each character on the UART does, is told once.
 # root

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # 100,000 calls with random functions and registers, through every door: refused or answered as documented, and the machine lives on.
 # limit: 700
 # shellcheck source=tests/host/lib.sh

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The smallest guest, as an ELF executable and as a flat binary.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

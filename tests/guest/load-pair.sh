@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # An access to a device whose syndrome does not say what it does: eret carries the instruction out.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

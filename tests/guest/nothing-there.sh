@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # An address where nothing is: reads give zeros, writes are ignored.
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Makes the files that the tests of guests need, in build/fixtures/:
 #
 #   Image.gz vmlinuz.efi   Debian's kernel, packed: gzip, and EFI zboot with a zstd payload

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # An emulated ARM64 host with KVM: QEMU's software emulation of a machine with EL2, and a Debian kernel on it whose /dev/kvm is the
 # real one. Runs a command there, with eret beside it.
 #

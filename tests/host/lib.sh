@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What a test script in tests/boot/ or tests/guest/ is written with (sourced, not run). Busybox sh in the emulated host, dash elsewhere.
 #

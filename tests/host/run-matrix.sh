@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What every kind of host has to do: boots with two vCPUs, a disk, both consoles, reboot, the hypercall tour, every form of access, few
 # bits of address; and eret doctor says what it is.
 #

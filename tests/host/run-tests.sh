@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs test scripts on a host with KVM and prints one TAP stream as they go: in one boot of an emulated host of the given kind, or on the
 # machine itself where that is ARM64 with a usable /dev/kvm.
 #

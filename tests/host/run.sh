@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # What `make run` does once all is built: boots Debian's kernel in a guest of eret, on this machine if it is ARM64 with a usable /dev/kvm,
 # otherwise in the emulated host. On a terminal it ends in the guest's shell; else the guest prints a report and powers off.
 #

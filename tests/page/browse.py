@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Drives the pages of `eret trace --html` in headless Chromium and prints TAP. tests/board/trace-page.sh runs it.
 
 Usage: browse.py PAGES PICTURES

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Recordings that look like a boot of Linux, of any length, the same each time: for the tests of the page. */
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # What holds for the sources themselves: formatting, static analysis, layers. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
@@ -43,8 +44,19 @@ layers() {
     nothing '#include *[<"](linux/kvm\.h|asm/kvm\.h|vmm/)' -- devices fdt && nothing '#include *"devices/' -- fdt
 }
 
+# A licence in the head of every file that can carry a comment. Left out are data, and what is compared or drawn as it is.
+licences() {
+    bare=$(git grep -LE '^(/\*|#|<!--|\.\\") SPDX-License-Identifier: Apache-2\.0( OR GPL-2\.0-only)?( \*/| -->)?$' -- . \
+        ':!LICENSE' ':!*.png' ':!*.svg' ':!*.dts' ':!guest-images/applets' ':!vmm/VERSION')
+    [ -n "$bare" ] || return 0
+    echo "without a line SPDX-License-Identifier:"
+    echo "$bare"
+    return 1
+}
+
 check_clang clang-format "clang-format changes nothing" make -s check-format
 check "devices/ and fdt/ know neither KVM nor the monitor" layers
+check "each file names its licence" licences
 check_clang clang-tidy "clang-tidy finds nothing" make -s check-tidy
 # shellcheck disable=SC2046  # names without spaces
 check "shellcheck finds nothing" shellcheck -x $(git ls-files '*.sh' docs/eret.bash-completion)

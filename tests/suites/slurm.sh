@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 # A suite over a cluster: a Slurm of one node, of this test's own, runs it as a job array with a shard a task, as docs/ci.md has it; then the shards' results are one report.
 # The node has one processor, so the tasks run one after the other: where this machine has no KVM of its own, each is in an emulated host.
 set -u

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shortcuts that remember what a device has asked for, and show the guest's side of it. Tests only; one thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One function a kind; all of them work on elements, of which a plain load has one, and LD4 up to 64. */
 #include "vmm/a64/execute.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Carries out a decoded load or store on registers and memory that are handed in: general and SIMD registers, write-back, sign extension, structures, atomics, exclusives. Arm ARM (DDI 0487),
  * C6 and C7. Where the guest's pieces lie is found for all of them before the first is touched, so an instruction is done or has had no effect. No lock: one vCPU's thread.

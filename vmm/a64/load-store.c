@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A table of encodings, as C4.1.94 has it; the first that fits decides. Fields have the names of their diagrams. */
 #include "vmm/a64/load-store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loads and stores of AArch64: from an instruction to what it moves, whereto, in how many pieces. Arm ARM (DDI 0487), C4.1.94 "Loads and Stores". KVM leaves those to us whose syndrome does
  * not say what they do (ESR_EL2.ISV is 0): pairs, write-back, SIMD, exclusives, atomics, DC ZVA. SVE, SME, memory tags, pointer-authenticated loads, memory copies and

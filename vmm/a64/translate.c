@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* D8.2: which table base and how many levels; D8.3: descriptors. */
 #include "vmm/a64/translate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Stage 1 of address translation, in software: where the guest's tables say that a virtual address lies. Arm ARM (DDI 0487), D8. All granules, 48 and 52 bits. Permissions are not looked at: the
  * hardware has done so before the access came to us. The tables are the guest's: a walk is bounded by the levels there are. Pure, no lock.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Opening, planning and loading what the guest boots. No lock: used while no vCPU runs. */
 #include "vmm/boot/boot.h"
 

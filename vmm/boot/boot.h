@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From files to a booted machine's memory: opens kernel and initrd, plans where they go, and writes them there. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Copying what is large by several threads at once: on a machine with more than one CPU most of the time from the start of the process to the guest's first instruction
  * goes into the kernel image, so it is copied while the rest is made. It is copied, and not mapped from its file, because memory that is not a file's comes in huge pages: a

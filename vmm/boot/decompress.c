@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Decompression of kernel images: one loop a library, all writing to one bounded, growing buffer.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unpacks the compressions that arm64 kernels come in: gzip (RFC 1952), zstd (RFC 8878), and lz4 in its frame format and in the legacy
  * format that `lz4 -l` and the kernel's own build write. The result is bounded, so that a small file cannot eat the host's memory.

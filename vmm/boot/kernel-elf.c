@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bare-metal programs: ELF64 little-endian executables for AArch64, loaded by physical address (System V ABI, "Object Files" and "Program
  * Header"; ELF for the Arm 64-bit Architecture). Linux's own vmlinux is refused by name: it is linked to virtual addresses.

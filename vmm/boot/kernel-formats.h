@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of this folder that know one kernel format each share with kernel.c, and nobody else needs. Error messages made here name no
  * file: kernel_image_load puts the name in front.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The arm64 kernel's Image: its 64-byte header (Linux: Documentation/arch/arm64/booting.rst, "Call the kernel image"), and the PE/COFF header
  * behind it that kernels with an EFI stub carry (Microsoft PE format), used for one thing: it says how long the file must be. The Image header

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel files: opens one, finds out what it is, unpacks it where it is packed, and has the format's own file parse it.
  *

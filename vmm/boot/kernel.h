@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel files: recognised, unpacked, checked, and made ready for placement. No KVM: a KernelImage is bytes and numbers.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where kernel, device tree and initial RAM disk go: from the start of RAM upwards, so that the least memory is enough and what is left is
  * one piece. Linux: Documentation/arch/arm64/booting.rst, "Setup the device tree" and "Call the kernel image". Bare-metal programs follow no

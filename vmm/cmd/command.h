@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The commands of eret: main.c has their table. Each prints and returns the process's exit status. */
 #pragma once
 

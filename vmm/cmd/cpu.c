@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `eret cpu`: what the host's CPU offers to guests, as a template for --cpu-template, and how two such templates differ. */
 #include <errno.h>
 #include <stdio.h>

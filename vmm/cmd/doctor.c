@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `eret doctor`: what this host can do, and what it means for guests. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `eret exec`: boots, runs a command, ends with its status. */
 #include <stdio.h>
 

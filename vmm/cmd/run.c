@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `eret run`: one machine, from flags to exit status. */
 #include <stdio.h>
 #include <string.h>

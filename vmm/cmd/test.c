@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `eret test`: suites in, results out. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* `eret trace`: what a recording of `eret run --record` says, as text or as files for other programs. */
 #include <errno.h>
 #include <stdio.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which of the CPU's optional features the guest gets: what was asked for (CpuConfig), held against what the host has (CpuHost) and what the template takes away.
  * Pure logic; vmm/kvm/cpu.c asks the host and carries the decision out.

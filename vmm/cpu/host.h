@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What this host's CPU looks like to guests. vmm/kvm/ implements it on ARM64; elsewhere vmm/no-kvm/ says why it cannot be known. */
 #pragma once
 

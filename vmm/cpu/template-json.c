@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Templates as JSON (RFC 8259), read with json-glib. Every mistake in a file is collected. Reading is for files of the user's own, but not of any size or depth.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A CPU template: what the fields of the ID registers are to be, by their names; a JSON object
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is missing, and how it could be had. Only what somebody can do something about. */
 #include <stdlib.h>
 #include <string.h>

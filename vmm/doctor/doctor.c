@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Doctor's life, and what its parts ask of the facts. */
 #include <string.h>
 

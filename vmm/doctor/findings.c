@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The host's facts, a line each: the machine, its CPUs, its kinds of memory, this process's limits, programs. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Facts about the host: the machine, its memory, the programs on it; the other host-*.c files read the rest. */
 #include "vmm/doctor/host-facts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How Linux runs on this machine, and what there is of KVM: /dev/kvm, /proc/misc, the command line, the kernel's configuration, its log where it may be read, and
  * the interrupts, which anybody may read and which tell the exception level: a host at EL2 (VHE) uses a timer of EL2's, physical or, in newer kernels, virtual, one at EL1 with KVM's code at EL2 (nVHE)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What this process may use: rlimits, and those of its control group and the groups above, of which the least counts.
  * Linux: proc(5), /proc/PID/limits; Documentation/admin-guide/cgroup-v2.rst.

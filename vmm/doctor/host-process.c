@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What this process is: its user, its page size, what it may ask the kernel. Linux: userfaultfd(2). */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options of `eret doctor`. No lock: pure data. */
 #include "vmm/doctor/options.h"
 

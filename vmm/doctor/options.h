@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `eret doctor` is asked for. No lock: pure data. */
 #pragma once
 

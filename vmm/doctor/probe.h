@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What KVM answers when it is asked what it can do. Nothing here fails: a refusal is an answer too. vmm/kvm/probe.c asks; in a build for another processor
  * vmm/no-kvm/probe.c has nobody to ask. No lock: asked once.

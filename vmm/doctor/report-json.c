@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The same as JSON: an object a group, a member a fact. What is not known is null. No lock. */
 #include <json-glib/json-glib.h>
 #include <math.h>

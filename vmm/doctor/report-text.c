@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The verdict in a sentence, a table by group, the advice. What is not known is left out. */
 #include <string.h>
 

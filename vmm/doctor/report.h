@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A Doctor's word, for people and for programs. docs/doctor.md describes the JSON. */
 #pragma once
 

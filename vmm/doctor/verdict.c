@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whether guests run on this host; if not, which of the known causes it is, and what cures it. */
 #include "vmm/doctor/verdict.h"
 

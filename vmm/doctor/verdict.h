@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the facts mean: whether guests run here and, if not, why and what to do; what each fact means for guests; what is missing and could be had. Pure: the same facts
  * give the same verdict. No lock.

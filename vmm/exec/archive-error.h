@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What libarchive says went wrong, in words. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's console, kept: the last lines in memory, all of it in a file where one is wanted, each line with the time of its first byte. No lock: one thread. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names are taken apart, and every directory on the way is opened by its one name, without following links: whatever the guest calls its files, they end up below the
  * destination.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Unpacks what a guest sends for --copy-out: a cpio "newc" stream whose N-th path is "N", or "N/..." where it is a directory. The guest is hostile: nothing outside of the
  * destinations is ever written. No lock: one thread.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where distributions and the kernel's own build put things. */
 #include "vmm/exec/defaults.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Magic numbers: Linux, include/uapi/linux/magic.h, and each file system's own superblock. */
 #include "vmm/exec/file-system.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which file system is in an image, by its magic number. No lock: nothing shared. */
 #pragma once
 

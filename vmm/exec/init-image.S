@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The guest's init (guest-images/init/, built before this) becomes data of the program. */
 
         .section .rodata

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sorted tree of paths; libarchive writes it down. Contents are mapped files or bytes: nothing is copied before the archive is made.
  */

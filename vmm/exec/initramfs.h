@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The initramfs of `eret exec`, built in memory (cpio "newc"): our init, busybox, the user's files, kernel modules. Deterministic: the same input gives
  * the same bytes. Everything belongs to root and has the time 0. No lock: one thread.

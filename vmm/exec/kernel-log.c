@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tables of what the lines begin with or contain. */
 #include "vmm/exec/kernel-log.h"
 

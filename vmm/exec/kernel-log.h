@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What arm64 Linux says on its console when something is wrong (kernels 5.10 to 7.x: kernel/panic.c, arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c, lib/bug.c, mm/oom_kill.c and the
  * debugging facilities). Pure functions of one line; the guest is hostile, so nothing is believed beyond that line.

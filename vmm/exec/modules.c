@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* modules.dep has a line a module: its path, a colon, and the paths of all that it needs. libarchive unpacks. */
 #include "vmm/exec/modules.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel modules that a guest needs, from a tree such as /lib/modules/VERSION, in the form that depmod(8) gives it: modules.dep and modules.builtin. No lock: one
  * thread.

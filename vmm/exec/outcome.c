@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A verdict is reached once and replaced only by a graver one: what the command said of itself gives way to a panic of the kernel under it, an oops to the panic that
  * follows. It is final when its evidence is complete.

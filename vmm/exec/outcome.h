@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What became of a guest that was to run a command: from what its console shows, what its init says, how the machine ended, and the time it took. Pure logic: no machine, no
  * clock of its own, no output. A panic, an oops, a reset or a hang needs no co-operation of the guest's to be recognised. No lock: one thread.

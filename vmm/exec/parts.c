@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names in the guest are those that guest-images/init/ knows. */
 #include "vmm/exec/parts.h"
 

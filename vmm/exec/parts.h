@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What goes into the guest of `eret exec`, and what comes out: the initramfs and its specification, from the options. */
 #pragma once
 

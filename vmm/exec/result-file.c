@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One JSON object; durations are seconds, and those not known are left out. */
 #include "vmm/exec/result-file.h"
 

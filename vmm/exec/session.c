@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Five streams lead into the guest: the command's three, the control channel (docs/exec-protocol.md), and the files that come out. The kernel's console is
  * none of them: it goes to the outcome, which knows a panic when it sees one, and to the log.

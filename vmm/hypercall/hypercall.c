@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The dispatcher: function ID to service, for every door. Arm SMC Calling Convention (DEN 0028): function identifiers, arguments and
  * results, and the answer to an unknown function.

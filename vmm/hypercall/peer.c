@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A service outside the process, on a local stream socket: docs/hypercalls.md, "Services outside the process".
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A service outside the process: calls in a range go to a local stream socket in messages of fixed size, and the answers come back the same
  * way. docs/hypercalls.md, "Services outside the process", specifies the messages.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From configuration to policy: everything that must reach eret is forwarded, what the user says comes beside it, and policy_plan finds the
  * contradictions. Pure; no lock.

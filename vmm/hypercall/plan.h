@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a Config asks of the hypercalls: the plan for KVM's filter, and the services outside the process. */
 #pragma once
 

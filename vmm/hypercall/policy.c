@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The policy of --smccc: which function IDs KVM answers, denies or forwards. Linux: Documentation/virt/kvm/devices/vm.rst,
  * KVM_ARM_VM_SMCCC_CTRL. The filter takes ranges that may not overlap, cannot be changed afterwards, and reports a mistake as EEXIST

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who answers which hypercall: the plan for KVM's SMCCC filter (KVM_ARM_VM_SMCCC_FILTER; Linux: Documentation/virt/kvm/devices/vm.rst). Ranges
  * as the user gives them, checked against each other and against what KVM reserves, in the order in which they are handed to KVM.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PSCI in userspace: Arm Power State Coordination Interface (DEN 0022) 1.1; its chapter 5 has the functions, their errors and the states of a
  * CPU: OFF, ON_PENDING, ON. A CPU_ON makes the target ON_PENDING with its entry point; it is ON as soon as its own thread has taken

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PSCI in userspace (Arm DEN 0022, Power State Coordination Interface, 1.1): the state of every CPU and the calls that change it. Pure: the machine
  * starts and resets vCPUs as psci_wait says. One lock inside; any thread.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* eret's own services, for hypercall.c: docs/hypercalls.md specifies them. */
 #pragma once
 

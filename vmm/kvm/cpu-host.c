@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The host's CPU as guests see it: read from a vCPU that is made for this and never runs. No lock: main thread. */
 #include "vmm/cpu/host.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * CPU features through KVM. Linux: Documentation/virt/kvm/api.rst, 4.82 (KVM_ARM_VCPU_INIT), 4.68 (KVM_SET_ONE_REG, SVE), 4.119 (KVM_ARM_VCPU_FINALIZE), 4.139
  * (KVM_ARM_GET_REG_WRITABLE_MASKS), 7.27 (MTE); devices/vcpu.rst, 1 (PMU). ID registers are the VM's, whichever vCPU they are written through, from Linux 6.7

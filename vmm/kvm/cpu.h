@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guest's CPUs as they were decided on (vmm/cpu/), brought into KVM. The steps have an order: cpu_prepare_vm before vCPUs are created; the vCPUs' features
  * with KVM_ARM_VCPU_INIT (vcpu.c); cpu_configure behind it; cpu_start_pmu once the GIC is up. Main thread, before any vCPU runs.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A counter behind a lock. */
 #include "vmm/kvm/gate.h"
 

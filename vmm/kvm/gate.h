@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The gate in front of KVM_RUN: closed, no vCPU runs guest code; its thread waits here. vCPUs pass it on their own threads, the main thread closes and opens it.
  */

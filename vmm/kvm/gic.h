@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The in-kernel interrupt controller of one VM. Linux: Documentation/virt/kvm/devices/arm-vgic*.rst. */
 #pragma once
 

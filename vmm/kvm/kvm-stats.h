@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KVM's own statistics of a VM or a vCPU: KVM_GET_STATS_FD. Linux: Documentation/virt/kvm/api.rst, 4.133. Needs no privilege; Linux 5.14 and later. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /dev/kvm and the VM descriptor. Linux: Documentation/virt/kvm/api.rst; devices/vm.rst for attributes.
  * No lock: used while a machine is made and between its boots, on the main thread.

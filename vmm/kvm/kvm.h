@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * KVM as an object: /dev/kvm, what it can do, and one VM. Every failure is a GError of MACHINE_ERROR that names the step and the reason.
  * Linux: Documentation/virt/kvm/api.rst.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The machine's hypercalls: what its guest's calls lead to. Part of machine.c's object; see there for its life. */
 #pragma once
 

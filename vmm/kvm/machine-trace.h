@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the machine's user sees of its work: --stats, --record, the timeline. Part of machine.c's object; see there for its life. Without either flag only the
  * timeline is kept.

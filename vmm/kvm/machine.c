@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The machine on KVM. What outlives a reboot of the guest (board, memory, devices, terminal) is made once, in machine_new; what
  * does not (the VM, its GIC and vCPUs) is made anew for each boot, so that nothing of the kernel's state survives one.

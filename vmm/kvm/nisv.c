@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An access outside RAM whose syndrome does not say what it does (ESR_EL2.ISV is 0): the instruction is fetched, decoded and carried out here. Linux: Documentation/virt/kvm/api.rst, KVM_EXIT_ARM_NISV.
  * What cannot be carried out is answered as a bus would answer it: with an external abort. On the vCPU's thread.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Accesses outside RAM that KVM leaves to us: see nisv.c. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The offset between the host's counter and the guest's is the whole VM's, and can be set while no vCPU is looked at. */
 #include "vmm/kvm/pause.h"
 

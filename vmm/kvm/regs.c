@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading, writing and printing a vCPU's registers. To be used by the vCPU's own thread, or while it does not run. */
 #include "vmm/kvm/regs.h"
 

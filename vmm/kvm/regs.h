@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Registers of a vCPU through KVM_GET_ONE_REG and KVM_SET_ONE_REG. Linux: Documentation/virt/kvm/api.rst, 4.68. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Shortcuts on KVM: memory that stands for registers is a read-only memory slot, writes that may be late wait in KVM's coalesced MMIO ring.
  * Linux: Documentation/virt/kvm/api.rst, KVM_SET_USER_MEMORY_REGION (KVM_MEM_READONLY), KVM_REGISTER_COALESCED_MMIO.

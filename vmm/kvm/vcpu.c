@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A vCPU and its thread: KVM_RUN, the exit's handler, KVM_RUN again. Linux: Documentation/virt/kvm/api.rst, KVM_CREATE_VCPU, KVM_ARM_VCPU_INIT, KVM_RUN.
  *

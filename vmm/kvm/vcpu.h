@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A virtual CPU: its descriptor, the memory it shares with the kernel, and its thread. */
 #pragma once
 

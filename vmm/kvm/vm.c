@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The VM and what is in it, in the order in which KVM wants it made. Linux: Documentation/virt/kvm/api.rst. */
 #include "vmm/kvm/vm.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One boot of a machine on KVM: the VM, its GIC and its vCPUs. A reboot of the guest makes all of it anew, so that nothing of the kernel's state survives one.
  * No lock: main thread.

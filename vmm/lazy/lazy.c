@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Libraries that a machine without frills never calls are loaded by the first call into them, and not by the dynamic linker before main: those for JSON, compressed
  * kernels, archives, tracing and symbols bring forty more with them, and cost more time and memory than the rest of the start.

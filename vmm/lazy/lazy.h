@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What stubs.sh and trampoline.S share with lazy.c. */
 #pragma once
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Writes the stubs of the libraries that are loaded lazily, in assembly, on standard output: see lazy.c.
 #
 # Usage: stubs.sh PREFIX LIBRARY... -- OBJECT|ARCHIVE...

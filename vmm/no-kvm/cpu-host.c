@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The host's CPU where there is no KVM to show it to guests. */
 #include "vmm/cpu/host.h"
 

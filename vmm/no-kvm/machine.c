@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The machine where there cannot be one: this build is not for ARM64. Planning, device trees and traces work all the same. */
 #include "vmm/machine.h"
 

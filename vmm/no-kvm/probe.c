@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* KVM's answers where nobody can be asked: this build is not for ARM64. */
 #include "vmm/doctor/probe.h"
 

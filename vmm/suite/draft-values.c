@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is written in a key: variables, keys and the environment by their names, escapes, lists, paths. eret-suite(5) describes it. */
 #include <string.h>
 

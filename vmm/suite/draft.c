@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of a key: words for eret exec, which are then read by its own parser, or a field of the case. */
 #include "vmm/suite/draft.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A case in the making: one test's keys and one cell of its matrix. draft-values.c says what is written in a key, draft.c what becomes of it. For suite.c.
  */

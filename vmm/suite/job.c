@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The process writes its standard streams, the kernel's console and its result (--result) to files of its own; afterwards they are judged. Where logs are kept, one file
  * more has it all together, for people.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One attempt at one case: a process `eret exec`, the files that it writes, and what they say. Main thread. */
 #pragma once
 

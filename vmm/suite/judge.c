@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * First how it ended, then what it wrote. A host that could not do its part is no failure of the guest's.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A line of TAP or KTAP: what stands before it (timestamp, indentation, "# "), its kind, its parts. Pure functions, no lock. */
 #include "vmm/suite/ktap-line.h"
 

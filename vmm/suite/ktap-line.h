@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One line of TAP or KTAP taken apart. Pure functions, no lock. */
 #pragma once
 

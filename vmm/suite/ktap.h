@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Results in the output of a guest: KTAP version 1 (Linux, Documentation/dev-tools/ktap.rst), of KUnit and of kselftest with its runner's
  * "# " before nested lines, and TAP 12, 13 and 14 (testanything.org). The text is hostile: what is made of it is bounded. Pure functions,

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A cell is a number: each axis takes its choice from it by its place, like the digits of a clock. */
 #include "vmm/suite/matrix.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The combinations of a test's matrix: for each list one choice, under a label that makes it readable. No lock: one thread.
  */

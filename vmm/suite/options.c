@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One table; the values are checked as they are read. */
 #include "vmm/suite/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `eret test` is asked to do. Every mistake is reported at once. No lock: pure data. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The living line is on standard error, so that standard output is the same everywhere. */
 #include "vmm/suite/progress.h"
 

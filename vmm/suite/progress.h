@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What `eret test` shows while it runs: on a terminal a line that lives (what runs, what has passed and failed, the time), and for each case that ends a line that stays; in a
  * pipe only the latter. Main thread; a timer of the default main context.

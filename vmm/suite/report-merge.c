@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results of several files become those of one run: the shards of a CI job, mostly. No lock. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The end of a run for people: counts, then what needs a look, then where the time went. What the guest has written is shown behind a bar,
  * and without control characters. Pure functions, no lock.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TAP version 13 (testanything.org): its YAML blocks keep to the part of YAML that Perl's TAP::Parser reads. GitHub's annotations are here
  * too: the other report of one line a case. Pure functions, no lock.

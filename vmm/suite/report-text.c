@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text of unknown origin made fit for terminals and XML 1.0 (section 2.2, Char). Pure functions, no lock. */
 #include "vmm/suite/report-text.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Guests' and users' text for reports: valid UTF-8, nothing that moves a terminal's cursor, nothing that XML 1.0 forbids. Pure functions,
  * no lock. */
 #pragma once

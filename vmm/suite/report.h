@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reports of results: TAP 13 for `prove` and its kind, JUnit XML for CI servers, JSON for machines and for `eret test merge`, annotations
  * for GitHub, a summary for people. Texts of guests and users are made fit for each: no control characters, no invalid UTF-8, nothing that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results of cases, and the verdict over all attempts of one. No lock: one thread. */
 #include "vmm/suite/result.h"
 

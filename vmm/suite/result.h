@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Results of cases: what became of each attempt, and what all attempts of one case say together. Pure data: no processes, no files. No
  * lock: one thread. Their reports are in report.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A queue of jobs, a case and attempt each, and those that run. A job starts when there is room for its processors and its memory; a large one at the head of the queue is
  * overtaken by smaller ones only for a while.

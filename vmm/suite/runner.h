@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs cases, each as a process `eret exec` of its own, as many at a time as the machine has processors and memory for. Main thread; runs the default main context.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One table, in the order of eret-suite(5). */
 #include "vmm/suite/suite-keys.h"
 

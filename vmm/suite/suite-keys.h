@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The keys of a test, and what each becomes: an option of eret exec, or a part of the case. No lock: constants. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Suites of tests (eret-suite(5)): key files with a section a test, of which a matrix of lists makes several cases. Everything is checked before anything starts, and every
  * mistake is reported at once, with file and line. No lock: one thread.

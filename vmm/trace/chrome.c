@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `eret trace --chrome`: the Trace Event Format that Perfetto and chrome://tracing read: {"traceEvents": [...]}, times in microseconds with nanoseconds as
  * fraction, counted from the first record. A "process" for the vCPUs with a "thread" each, one for the machine's phases and marks, and one for each device,

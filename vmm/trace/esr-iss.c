@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The instruction specific syndrome of an exception (ESR_ELx.ISS, and ISS2 above it) in words. Arm Architecture Reference Manual (DDI 0487), D24.2, ESR_EL1 and
  * ESR_EL2: one "ISS encoding for ..." a function, found by the exception class. What is always the same is not said. Pure functions; no locks.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Decoding of exception syndromes, for error messages and traces. Arm ARM (DDI 0487), D24.2: ESR_ELx. */
 #pragma once
 

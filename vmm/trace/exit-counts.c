@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A table of sites that only grows, found by a small hash with open addressing. Sites are as many as devices have registers; should a guest find a way
  * to more, the rest is counted together.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How often one vCPU left for userspace, by what caused it, and how long userspace then had it. One thread counts; any thread may look meanwhile.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of what KVM_RUN returns with. Linux: include/uapi/linux/kvm.h, Documentation/virt/kvm/api.rst, 5 (kvm_run). */
 #pragma once
 

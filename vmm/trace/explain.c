@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `eret trace --explain`: each world switch as a sentence, for people who learn what EL2 does. The order of words is fixed:
  *

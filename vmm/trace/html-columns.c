@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Columns of numbers, in the form that page/data.js reads. A recording has hundreds of thousands of switches, and most of what is to be said of one is the
  * same as of another: neither text nor JSON would keep the page small. No locks: pure functions.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines taken apart into templates and numbers. A number is "0x" with hexadecimal digits in lower case, or decimal digits; both as printf writes them, so that
  * value and number of digits give the text back. A number that is the same in all lines of a template becomes part of its text.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Lines of text for the page, taken apart: what differs between lines of the same sort are their numbers, and those go into columns. The page puts the same
  * lines together again, byte for byte, so that the wording is nowhere but in trace_explain_switch.

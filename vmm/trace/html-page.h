@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of the page that are the same for all recordings, as html-page.S has them from page/. Not ended by NUL. */
 #pragma once
 

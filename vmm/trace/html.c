@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `eret trace --html`: one page that needs nothing but itself. page/ has what is the same for all recordings; this file adds what is known of one, in two
  * parts: a directory as JSON (texts, facts, where each column lies) and the columns, compressed. All drawing and counting is the page's.

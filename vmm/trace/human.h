@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers and foreign texts in reports for people. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From the kernel's raw trace data to TraceRecord. The layout of an event is not fixed: the kernel describes it (tracefs `format`), libtraceevent reads that. */
 #pragma once
 

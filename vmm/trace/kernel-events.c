@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The trace instance: /sys/kernel/tracing/instances/eret-PID. Its clock is CLOCK_MONOTONIC ("mono"), its filter is a list of threads: this one, and by
  * the option event-fork whatever it makes. An instance outlives the process that made it if that is killed outright, so those of processes that are

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * KVM's tracepoints, through an instance of the kernel's trace facilities of our own (tracefs: Linux Documentation/trace/ftrace.rst), so that nobody else's tracing is
  * disturbed. Only threads of this process are traced: the machine's vCPUs, and whoever injects interrupts into it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One event of a recording: what KVM's tracepoints and eret itself say about a machine, in one form and on one clock (CLOCK_MONOTONIC). The numbers are
  * those of the file format (docs/recording.md): a kind is never renumbered, a new one goes to the end of its group.

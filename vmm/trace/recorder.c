@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The recorder. Producers append to `records` under `lock` and leave; the recorder's thread swaps that array for an empty one every few hundredths of a second
  * and writes it out, then what the kernel has. Texts get their numbers under the same lock, and are written before the records that came with them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes a recording while a machine runs: eret's own events from any thread, and KVM's tracepoints where the kernel lets us. Whoever adds an event never
  * waits for the disk: events lie in a bounded buffer that the recorder's own thread writes out; what does not fit is counted as lost.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file of a recording; docs/recording.md specifies it. All numbers are little-endian.
  *

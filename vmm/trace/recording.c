@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Recordings in memory, and their reading from a file. A file may come from anywhere: each number in it is checked before it is used, and a file
  * that was cut off (the recorder was killed, the disk was full) is read as far as it goes.

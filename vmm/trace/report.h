@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What `eret trace` makes of a recording. Each writes to a GString or a file and knows nothing of terminals. */
 #pragma once
 

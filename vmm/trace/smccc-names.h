@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of SMCCC functions, for traces and statistics. Arm DEN 0028 (SMCCC), 0022 (PSCI), 0057 (PV time), 0098 (TRNG); Linux: include/linux/arm-smccc.h. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statistics for people: a few tables, widest first. What is zero everywhere is left out; numbers are grouped by thousands so that they can be read aloud.
  */

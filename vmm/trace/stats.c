@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Statistics as a structure: making, adding up. No lock: it is a copy of what others count. */
 #include "vmm/trace/stats.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `eret trace --summary`: what a recording says, on a page. Tables are aligned for people; the block of counts has one "name number" a line for programs,
  * and counts records, not switches, so that it can be held against the kernel's own counts.

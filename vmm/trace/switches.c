@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From records to world switches: one pass over the records in the order of time, with a small state a vCPU. The order of KVM's events on a vCPU's thread
  * (Linux: arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run; handle_exit.c; mmio.c; virt/kvm/kvm_main.c, kvm_vcpu_ioctl) is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * World switches, from the records of a recording: one TraceSwitch is one time that a vCPU left the guest, from the exit to the entry that ended
  * it. Everything that reads a recording (summary, explanation, Chrome's format, the page) works on this list.

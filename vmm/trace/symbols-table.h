@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What symbols.c and the readers of symbol files (symbols-load.c) share. */
 #pragma once
 

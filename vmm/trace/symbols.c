@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The names of guest code: a sorted table, looked up by bisection, and where the kernel really lies. Linux with KASLR moves itself by multiples of 2 MiB
  * (Documentation/arch/arm64/booting.rst and arch/arm64/kernel/pi/kaslr_early.c), but for the part below 2 MiB that the loader chose: multiples of 64 KiB

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The names of guest code, from System.map or an ELF file with a symbol table (vmlinux). A kernel with KASLR runs elsewhere than it was linked:
  * the slide is found from addresses whose symbol is known.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table behind sysreg.h: sorted by encoding, then direction. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * System registers and system instructions by name and by encoding. Arm Architecture Reference Manual (DDI 0487): C5.1.1 and C5.3 for names and encodings, D24.2
  * for the fields of a syndrome. The table is in sysreg-table.c; what is here looks things up in it. No locks: pure functions.

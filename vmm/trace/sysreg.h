@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of AArch64 system registers and system instructions, as in the Arm ARM (DDI 0487, D24, C5). */
 #pragma once
 

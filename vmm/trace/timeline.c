@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entries in an array under a lock; what has happened in this boot is also a word of bits, so that a vCPU thread can ask without the lock.
  */

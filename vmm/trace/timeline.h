@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The life of a machine as a list of moments: the steps of making it, the guest's first signs of life, its marks, its end. Every machine has one: a
  * few dozen entries. Printed as the boot's waterfall by --stats, and part of a recording.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Between two KVM_RUNs. An exit is counted, and recorded, when the vCPU goes back into KVM_RUN: only then it is known how long userspace had it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The processor, as C sees it: system registers, barriers, plain device accesses, the counter. The registers and their fields are in the
  * Arm Architecture Reference Manual for A-profile (DDI 0487), chapter D23 "AArch64 System Register Descriptions" (D24 since issue K).

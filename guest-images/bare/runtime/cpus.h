@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CPUs on and off by PSCI: Arm Power State Coordination Interface (DEN 0022). */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the CPU says when it takes an exception to EL1: Arm ARM, D1.3 "Exceptions", and the registers ELR_EL1, SPSR_EL1, ESR_EL1, FAR_EL1.
  */

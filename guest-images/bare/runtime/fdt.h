@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads the flattened device tree: Devicetree Specification v0.4, chapter 5. Bytes only, so that it also works before the MMU is on, when
  * unaligned accesses fault. It trusts the tree: the loader wrote it.

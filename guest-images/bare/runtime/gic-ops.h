@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What gic.c wants of each kind of GIC; see gic.h. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The interrupt controller, either of the two that virtual machines have: GICv2 (Arm IHI 0048), with a CPU interface in memory, and GICv3 (IHI
  * 0069), with one in system registers and a redistributor for each CPU. Which one it is, the device tree says.

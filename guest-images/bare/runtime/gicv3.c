@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* GICv3: Arm IHI 0069. The distributor is for devices' interrupts; each CPU has a redistributor for its own, found by affinity. */
 #include "gic-ops.h"
 #include "guest.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a guest is written with. It defines guest_name and guest_main; the runtime starts it on the boot CPU with the MMU on and interrupts
  * masked. Whatever happens, the last line is one of

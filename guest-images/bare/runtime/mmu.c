@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One table of one level. With 36 bits of address (64 GiB) every granule gets by with that, its entries mapping blocks:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A flat identity map, so that memory is memory: cached, with exclusives that work. Arm ARM, chapter D8 "The AArch64 Virtual Memory System
  * Architecture".

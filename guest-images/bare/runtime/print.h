@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Text for a person: by the UART, or by eret's hypercall. One line at a time, whichever CPU it comes from. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From power-on to C, and every exception's way to C and back.
  *

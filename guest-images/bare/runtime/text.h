@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Strings, numbers and formatting, as far as the guests need them. */
 #pragma once
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # From a trace with the clock `mono`: nanoseconds between the first exec of a program whose name ends with program= and the first entry into a guest after it. Nothing
 # if one of them is missing.
 #

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # A histogram of a tracepoint, as tracefs prints it, to a line for each of its entries: VALUE... COUNT, the values in the order of the keys.
 #
 #   { ret:          2, esr_ec:         36 } hitcount:        998    ->    2 36 998

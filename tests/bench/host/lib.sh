@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # What the measurements are written with (sourced, not run). Busybox sh in the emulated host, dash elsewhere. They run where the guests do, and say what they have seen
 # in lines of tab-separated words, which bench.sh keeps and bench-report reads:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # MMIO by device: reads "TYPE ADDRESS COUNT" (hist.awk, of kvm_mmio by type and gpa.hex) and prints "COUNT DEVICE" for what userspace has to answer, most first. Types:
 # 0 a read that KVM has begun, 1 the same when it has ended, 2 a write (Linux, include/trace/events/kvm.h). With per=register: a line for each address.
 #

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # The half of `make bench` that runs where the guests do: in the emulated host, or on the machine itself. See lib.sh for what it prints.
 #
 # Usage: run.sh FIGURE...      boot trips memory doorbell block console density

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # /proc/PID/smaps, guest memory left out: "private KIB" (written to, or of no file: each further machine needs it again), "shared KIB" (unwritten pages of programs and
 # libraries, which all processes share), "ram KIB" (what was left out), and what the first two consist of: "private-part KIB NAME", "shared-part KIB NAME". Wants ram=KIB,
 # the guest's memory: a mapping of at least half that size is taken for it.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Counts of KVM's tracepoints, by the kernel's own histograms (sourced, not run). They see every guest of the host, whoever runs it, so there must be but one.
 tracing=/sys/kernel/tracing

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # What tests/bench/guest/trips.S prints, "NAME ROUNDS TICKS" in hexadecimal, to "NAME NANOSECONDS" of one round, in the quickest of the
 # batches: the others were interrupted. Its first line is "counter", with the ticks a second.
 function digit(c) { return index("0123456789abcdef", c) - 1 }

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of figures, in the order in which they are shown. docs/benchmarks.md says how each is measured. */
 #include "tests/bench/report/figures.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The figures of a run: what they are called, what they are counted in, what eret wants to reach. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The run as JSON: all of the samples, and what the table has. */
 #include <json-glib/json-glib.h>
 

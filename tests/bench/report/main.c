@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads DIR/samples of a run, prints the table, and writes DIR/bench.json and DIR/bench.svg.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Medians of rounds, and ratios within a round: what a host was busy with in one round then weighs on both. */
 #include "tests/bench/report/rows.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What follows from the samples: medians, spreads, ratios, and whether the target is met. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads what a run has seen. */
 #include "tests/bench/report/samples.h"
 

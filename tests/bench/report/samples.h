@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a run has seen, as tests/bench/host/lib.sh prints it: values of figures, by the subject that was measured. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of samples: medians, ratios, verdicts, and the three forms in which they are shown. */
 #include <json-glib/json-glib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The address map: devices/bus.c. */
 #include "devices/bus.h"
 

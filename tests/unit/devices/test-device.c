@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a device that every model shares: devices/device.c. */
 #include <libfdt.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The GICv2m frame: devices/gicv2m.c. */
 #include <glib.h>
 

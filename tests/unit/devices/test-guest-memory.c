@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The one door to guest memory: devices/guest-memory.c. */
 #include <glib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The hypercall doorbell page: devices/hypercall-doorbell.c, also behind a bus. */
 #include <glib.h>
 #include <libfdt.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The I/O thread: devices/io-thread.c. */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include "devices/io-thread.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PL011 UART: devices/pl011.c against Arm DDI 0183 (r1p5). */
 #include "devices/pl011.h"
 

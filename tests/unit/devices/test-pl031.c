@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PL031 real-time clock: devices/pl031.c against Arm DDI 0224. */
 #include "devices/pl031.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PL061 GPIO with the power button: devices/pl061.c against Arm DDI 0190. */
 #include "devices/pl061.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The scratch page: devices/scratch.c. */
 #include "devices/scratch.h"
 

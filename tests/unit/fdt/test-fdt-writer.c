@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The device-tree writer: fdt/fdt-writer.c, read back with libfdt. */
 #include "fdt/fdt-writer.h"
 

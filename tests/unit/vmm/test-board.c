@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The board plan: vmm/board.c. Addresses are spelled out here on purpose: they are an interface that guests are built for. */
 #include <glib.h>
 #include <string.h>

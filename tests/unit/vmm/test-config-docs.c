@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The option table against what is written about it: the help's form, and the manual page and the completion, which must know every option
  * that the help knows, and no other. Runs in the root of the source tree.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The options: every flag, every mistake, several at once, the checks of the whole, sizes, nearest names.
  */

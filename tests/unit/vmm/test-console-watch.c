@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is seen on the guest's console in passing: vmm/console-watch.c. Also that it passes everything on. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The user's hand on the machine: vmm/control.c. Signals are real, the machine is a record of what was asked of it. */
 #include <glib.h>
 #include <signal.h>

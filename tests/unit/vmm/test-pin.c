@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which CPUs a machine runs on: vmm/pin.c, over files of the test's. */
 #define _GNU_SOURCE
 #include "vmm/pin.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of classes: what kinds of switches there were and what they cost. Sorted by any column; choosing one marks its switches everywhere. */
 
 const CLASS_ROWS_MAX = 2000;

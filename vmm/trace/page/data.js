@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The recording, as vmm/trace/html.c wrote it: a directory (JSON) and columns (compressed bytes, over which typed arrays are laid). Times are ns from the
  * first record, in doubles: exact for a hundred days.

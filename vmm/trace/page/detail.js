@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One switch in words and to scale: the way from the guest down to EL2, the kernel and userspace, and back by ERET. */
 
 /* Its segments after the exit: [state, ns]. */

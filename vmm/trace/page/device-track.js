@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One device: its requests with their durations, the interrupts it raised, the doorbells the guest rang. */
 
 const REQUEST = 0, INTERRUPT = 1, DOORBELL = 2; /* of html.c */

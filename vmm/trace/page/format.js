@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 "use strict";
 /*
  * Numbers for people, in the words of the other reports (human.h), and the making of elements. Texts of a recording may be a hostile guest's: they become

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The head of the page: what was recorded, how much of it, and what is missing. */
 
 const FACTS = [["guest-kernel", "Guest kernel"], ["kernel", "Host kernel"], ["cpus", "vCPUs"], ["memory", "Memory"], ["gic", "GIC"], ["page-size", "Host pages"],

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* How the costs of switches are distributed, on a logarithmic axis: eight buckets to each power of ten. */
 
 const BUCKETS_PER_DECADE = 8;

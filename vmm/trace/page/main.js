@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Puts the page together. window.eret is for tests, and for the curious at the console. */
 
 async function main() {

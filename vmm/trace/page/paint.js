@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Draws the timeline. The work for a frame grows with the width of the picture and the number of its rows, not with the length of the recording: far away a
  * pixel shows what share of its time each state had, near by each switch is drawn as a step down from the guest into the kernel and userspace, and up again.

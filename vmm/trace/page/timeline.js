@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The timeline: what part of the recording is shown, what the reader does to it with pointer, wheel and keys, and when it is drawn. Painter knows how.
  */

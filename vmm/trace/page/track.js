@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One vCPU's life as a sequence of segments: the guest, EL2 with the host's kernel, userspace, asleep. How long each had the vCPU between any two times is a
  * difference of two prefix sums, so that a pixel costs two searches however much of the recording it stands for.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The boot as a waterfall: each phase of eret and each mark of the guest with the time since the moment before it. */
 
 function momentName({ kind, number, text }) {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: requests of 4 KiB on a virtio disk, and what each costs in exits (sourced by run.sh). The image is a raw file, all of it written, the same for every monitor.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: a boot of Debian's cloud kernel to its first process, and power-off (sourced by run.sh).
 # shellcheck disable=SC2016  # awk's $

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: output on the console, as fast as the guest can (sourced by run.sh). It ends in a file.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: many idle guests on one host, and what each of them costs (sourced by run.sh).
 

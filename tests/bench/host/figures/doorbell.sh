@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: the guest's side of a doorbell that wakes a thread on another CPU, by the programs of trips.sh (sourced by run.sh).
 # shellcheck source=tests/bench/host/figures/trips.sh

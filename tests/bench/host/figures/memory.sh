@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: what a monitor needs for itself while its guest idles, and how large it is (sourced by run.sh).
 # shellcheck disable=SC2154  # from lib.sh

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
 # Figure: round trips out of bare-metal programs, the same under every monitor (sourced by run.sh). TRIES: processes for each value, of which the quickest counts; where
 # things happen to lie makes some twice as slow as others.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The back end inside the process: devices/backend/channel.c. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Disk images: devices/backend/disk-image*.c, on both engines. */
 #define _GNU_SOURCE
 #include "devices/backend/disk-image.h"

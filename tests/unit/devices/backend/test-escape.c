@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The escape key: devices/backend/escape.c. */
 #include "devices/backend/escape.h"
 

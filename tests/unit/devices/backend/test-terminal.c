@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The terminal back end: devices/backend/terminal.c and raw-mode.c, on pseudo-terminals, pipes and files. */
 #define _GNU_SOURCE /* pipe2 */
 #include "devices/backend/terminal.h"

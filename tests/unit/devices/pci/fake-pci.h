@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A PCI host on a bus with fake wires and messages, and a guest's way to its configuration space. Tests only. */
 #pragma once
 

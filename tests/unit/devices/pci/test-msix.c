@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* MSI-X: table, pending bits, masks, routes: devices/pci/msix.c. */
 #include "devices/pci/msix.h"
 #include "tests/unit/devices/pci/fake-pci.h"

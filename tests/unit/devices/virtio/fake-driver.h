@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The other side of virtio, for tests: a megabyte of guest memory, a driver that writes rings by hand (right or wrong), a device type that
  * copies what it reads back to the driver, and hosts that remember interrupts, messages and doorbells. Tests only.

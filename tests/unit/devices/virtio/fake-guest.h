@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A guest's driver and its transport in one, for the tests of device types: memory, rings written by hand, and counters in place of
  * interrupts. It believes in well-behaved devices and lets the test misbehave: a test may write anything anywhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio block device: devices/virtio/blk.c and blk-request.c, on real files, through the real virtio core. */
 #include "devices/virtio/blk.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio console with ports: devices/virtio/console-ports.c, through the real virtio core, on back ends of the test's own. */
 #include "devices/virtio/console-ports.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio console: devices/virtio/console.c, through the real virtio core, on a back end of the test's own. */
 #include "devices/virtio/console.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio entropy device: devices/virtio/rng.c, through the real virtio core. */
 #include "devices/virtio/rng.h"
 

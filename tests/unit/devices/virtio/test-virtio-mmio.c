@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio-mmio transport, register by register and from end to end: devices/virtio/virtio-mmio.c. */
 #include <libfdt.h>
 

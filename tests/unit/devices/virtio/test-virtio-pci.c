@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio-pci transport, field by field and from end to end: devices/virtio/virtio-pci.c, virtio-pci-common.c. */
 #include "tests/unit/devices/pci/fake-pci.h"
 

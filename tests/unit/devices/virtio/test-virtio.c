@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio core: features, status, service, failure, pause and reset: devices/virtio/virtio.c. */
 #include "tests/unit/devices/virtio/fake-driver.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The split virtqueue against drivers right, wrong and hostile: devices/virtio/virtqueue.c. */
 #include "tests/unit/devices/virtio/fake-driver.h"
 

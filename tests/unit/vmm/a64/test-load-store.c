@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* AArch64's loads and stores, decoded: vmm/a64/load-store.c. The encodings are an assembler's. */
 #include "vmm/a64/load-store.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel files made in memory, for the tests of this folder: every format that eret takes, small, with contents that are easy to recognise.
  */

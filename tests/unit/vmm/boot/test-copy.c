@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* vmm/boot/copy.c: whatever the size, it is a copy, and nothing beside it is touched. */
 #include "vmm/boot/copy.h"
 

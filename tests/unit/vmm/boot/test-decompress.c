@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Decompression: every format whole, cut at every length, damaged, followed by something, and too large. */
 #include "tests/unit/vmm/boot/fixtures.h"
 #include "vmm/boot/decompress.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Kernel files: every format that eret takes, every kind of file that it does not, each cut at every length, and headers with random damage.
  * All of it must end in a valid image or a clean error; reads outside of the file are the sanitizer's to find.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Placement: exact places, the boot protocol's rules over many random sizes, and the numbers in the errors. */
 #include <string.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The decision about CPU features: wanted, host, template; and the lengths of SVE vectors. */
 #include <glib.h>
 #include <string.h>

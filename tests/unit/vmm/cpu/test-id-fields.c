@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of ID register fields: whole, without overlaps, found by name; and how values compare. */
 #include <glib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* CPU templates: reading with every mistake, writing, differences, what is common, and what a host refuses. */
 #include <glib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Hosts for the tests of vmm/doctor/: trees of /proc and /sys, and what KVM would say on them. Tests only. */
 #pragma once
 

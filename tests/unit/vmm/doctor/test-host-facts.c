@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Facts from files: each file, as it is, missing, or odd. */
 #include <locale.h>
 #include <zlib.h>

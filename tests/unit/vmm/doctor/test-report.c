@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Both reports: form, and that every key of the JSON is documented. Runs in the root of the source tree. */
 #include <errno.h>
 #include <json-glib/json-glib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole hosts: what the doctor makes of each, and that each cause has its cure. */
 #include <errno.h>
 #include <locale.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The kernel's console, kept in a file and in the last lines: vmm/exec/console-log.c. */
 #include "vmm/exec/console-log.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Files that come out of a guest: vmm/exec/copy-out.c, fed with archives that init would send, and with ones that it would not. */
 #include "vmm/exec/copy-out.h"
 

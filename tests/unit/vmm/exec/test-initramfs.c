@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The initramfs and its modules: vmm/exec/initramfs.c, modules.c. What was made is read back by libarchive. */
 #include "vmm/exec/initramfs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options of eret exec: vmm/exec/options.c. */
 #include "vmm/exec/options.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What became of a guest: vmm/exec/outcome.c with kernel-log.c, on what arm64 kernels write. */
 #include "vmm/exec/outcome.h"
 

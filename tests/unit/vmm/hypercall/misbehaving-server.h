@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* For the test of hypercall peers: a server thread that misbehaves as a script says. */
 #pragma once
 

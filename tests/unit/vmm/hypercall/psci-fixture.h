@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* For the tests of PSCI: a machine of six CPUs and calls by them. */
 #pragma once
 

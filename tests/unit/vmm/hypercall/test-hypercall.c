@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The dispatcher: vmm/hypercall/hypercall.c. */
 #include <glib.h>
 #include <string.h>

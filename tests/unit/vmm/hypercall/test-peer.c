@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Services outside the process: vmm/hypercall/peer.c, against a server thread that misbehaves in every way. */
 #include "tests/unit/vmm/hypercall/misbehaving-server.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From configuration to the filter's plan: vmm/hypercall/plan.c. */
 #include <glib.h>
 #include <string.h>

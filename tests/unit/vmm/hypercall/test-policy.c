@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The plan for KVM's SMCCC filter: vmm/hypercall/policy.c. */
 #include <glib.h>
 #include <string.h>

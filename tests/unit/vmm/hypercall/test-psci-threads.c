@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PSCI in userspace: vmm/hypercall/psci.c. Waiting, stopping, and the races, with real threads. */
 #include "tests/unit/vmm/hypercall/psci-fixture.h"
 

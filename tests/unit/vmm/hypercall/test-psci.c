@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* PSCI in userspace: vmm/hypercall/psci.c. Every function and every error; test-psci-threads.c has the races. */
 #include "tests/unit/vmm/hypercall/psci-fixture.h"
 

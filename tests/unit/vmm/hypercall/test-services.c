@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* eret's own services: vmm/hypercall/services.c. */
 #include <glib.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results for the tests of reports: one of each kind, and hostile ones. */
 #pragma once
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Did a case end as it was expected to? vmm/suite/judge.c. */
 #include "vmm/suite/judge.h"
 

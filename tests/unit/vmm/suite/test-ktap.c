@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* TAP and KTAP: vmm/suite/ktap.c and ktap-line.c, on what KUnit, kselftest, Perl and hostile guests write. */
 #include "vmm/suite/ktap.h"
 

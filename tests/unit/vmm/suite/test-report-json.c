@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results written as JSON, read back, and merged: vmm/suite/report-json.c, report-merge.c. */
 #include <glib/gstdio.h>
 #include <string.h>

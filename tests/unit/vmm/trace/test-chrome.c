@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Trace Event Format: vmm/trace/chrome.c, read back with json-glib. */
 #include <json-glib/json-glib.h>
 #include <string.h>

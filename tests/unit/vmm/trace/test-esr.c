@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Exception syndromes decoded: vmm/trace/esr.c and esr-iss.c. */
 #include <glib.h>
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Recordings as sentences: vmm/trace/explain.c. Times are stripped: they are always the last part of a line. */
 #include <string.h>
 

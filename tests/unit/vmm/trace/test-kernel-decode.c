@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From the kernel's raw trace data to records: vmm/trace/kernel-decode.c. The formats are what a kernel's tracefs shows (events/kvm/NAME/format), with other
  * offsets than any kernel has, so that nothing but the format can have told them.

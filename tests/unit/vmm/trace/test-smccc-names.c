@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names of SMCCC functions and of their return codes: vmm/trace/smccc-names.c. */
 #include <glib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page about a recording: vmm/trace/summary.c; numbers for people: vmm/trace/human.c. */
 #include <string.h>
 

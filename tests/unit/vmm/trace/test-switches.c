@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* World switches made of records: vmm/trace/switches.c. */
 #include "tests/unit/vmm/trace/switches-fixture.h"
 

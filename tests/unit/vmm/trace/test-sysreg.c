@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of system registers: vmm/trace/sysreg.c and its table. Beside what is written here by hand, the table is compared with what the disassembler of GNU
  * binutils calls each encoding, where it is installed.
