@@ -31,7 +31,7 @@ int main(void) {
   control_fd = ports.control;
   control_say("hello %d", PROTOCOL);
   prepare_initramfs();
-  run_command(&spec, &ports, enter_root(&spec));
+  run_command(&spec, &ports, find_drivers(&spec) && enter_root(&spec));
   send_files(&spec, ports.files);
   control_say("done");
   wait_for_power_off();

@@ -12,6 +12,7 @@
 /* What the host asks for: /eret/spec. Lists end with NULL. */
 typedef struct {
   char **arguments, **environment, **copy_out;
+  char **drivers; /* "2 virtio_blk": each virtio device of this type has to have a driver, this one */
   const char *directory;
   const char *root;      /* "/newroot", a directory; or /dev/vda; NULL: the initramfs */
   const char *root_type; /* of a block device: "ext4" */
@@ -37,9 +38,17 @@ void mount_basics(void);
 void load_modules(const char *directory);
 bool find_ports(Ports *ports);
 void prepare_initramfs(void);
-bool enter_root(const Spec *spec);
+/* False, and the host is told, when a device that was asked for has no driver. */
+bool find_drivers(const Spec *spec);
+/* Tells the host what is missing, and is false. One %s in FORMAT. */
+bool refuse(const char *format, const char *what);
+void mount_at(const char *type, const char *path, unsigned long flags, const char *data);
+void mount_tmp(void);
 unsigned long oom_kills(void);
 bool write_all(int fd, const void *bytes, size_t size);
+
+/* root.c: false, and the host is told, when the root cannot be had. */
+bool enter_root(const Spec *spec);
 
 /* command.c: runs it, unless it cannot be, says how it ended, and closes its ports. */
 void run_command(const Spec *spec, const Ports *ports, bool can_run);

@@ -18,9 +18,9 @@
 
 #include "init.h"
 
-#define PORTS_WAIT_MS 10000
-#define ROOT_WAIT_MS  10000
-#define POLL_MS       10
+#define PORTS_WAIT_MS   10000
+#define DRIVERS_WAIT_MS 2000
+#define POLL_MS         10
 
 bool write_all(int fd, const void *bytes, size_t size) {
   for (const char *next = bytes; size;) {
@@ -70,7 +70,7 @@ static char *value_of(char *record, const char *key) {
 bool read_spec(Spec *spec, const char *path) {
   size_t size;
   char *text = read_file(path, &size), *value;
-  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0;
+  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_drivers = 0;
 
   memset(spec, 0, sizeof *spec);
   spec->directory = "/";
@@ -81,6 +81,8 @@ bool read_spec(Spec *spec, const char *path) {
       append(&spec->environment, &n_environment, value);
     else if ((value = value_of(record, "copy-out")))
       append(&spec->copy_out, &n_copy_out, value);
+    else if ((value = value_of(record, "driver")))
+      append(&spec->drivers, &n_drivers, value);
     else if ((value = value_of(record, "cwd")))
       spec->directory = value;
     else if ((value = value_of(record, "root")))
@@ -93,10 +95,29 @@ bool read_spec(Spec *spec, const char *path) {
 
 /* File systems. */
 
-static void mount_at(const char *type, const char *path, unsigned long flags, const char *data) {
+void mount_at(const char *type, const char *path, unsigned long flags, const char *data) {
   mkdir(path, 0755);
   if (mount(type, path, type, flags, data) < 0 && errno != EBUSY && errno != ENODEV)
     console_say("cannot mount %s: %s", path, strerror(errno));
+}
+
+static bool is_empty(const char *path) {
+  DIR *directory = opendir(path);
+  unsigned n = 0;
+
+  while (directory && n < 3 && readdir(directory)) /* "." and ".." are always there */
+    n++;
+  if (directory)
+    closedir(directory);
+  return n < 3;
+}
+
+/* A file that was copied into /tmp must not lie hidden below. */
+void mount_tmp(void) {
+  if (is_empty("/tmp"))
+    mount_at("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  else
+    chmod("/tmp", 01777);
 }
 
 static void mount_system(void) {
@@ -106,7 +127,7 @@ static void mount_system(void) {
   mount_at("devpts", "/dev/pts", MS_NOSUID | MS_NOEXEC, "gid=5,mode=620,ptmxmode=666");
   mount_at("tmpfs", "/dev/shm", MS_NOSUID | MS_NODEV, "mode=1777");
   mount_at("tmpfs", "/run", MS_NOSUID | MS_NODEV, "mode=0755");
-  mount_at("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
+  mount_tmp();
   if (symlink("/proc/self/fd", "/dev/fd") == 0) {
     (void)!symlink("/proc/self/fd/0", "/dev/stdin");
     (void)!symlink("/proc/self/fd/1", "/dev/stdout");
@@ -152,6 +173,7 @@ static void load_module(const char *directory, const char *name) {
     console_say("cannot load %s: %s", name, strerror(errno));
   if (fd >= 0)
     close(fd);
+  unlink(path); /* it would only take up memory */
 }
 
 void load_modules(const char *directory) {
@@ -161,6 +183,59 @@ void load_modules(const char *directory) {
   for (int i = 0; i < n; i++)
     if (entries[i]->d_name[0] != '.')
       load_module(directory, entries[i]->d_name);
+}
+
+/* Drivers: a device that was asked for must have one. */
+
+/* The text of a small file in a directory of sysfs; free it. */
+static char *attribute(const char *directory, const char *device, const char *name) {
+  char path[512];
+  size_t size;
+
+  snprintf(path, sizeof path, "%s/%s/%s", directory, device, name);
+  return read_file(path, &size);
+}
+
+/* Whether each virtio device of this type (virtio 1.2, section 5) has a driver; false too when there is no such device. */
+static bool all_driven(unsigned long type) {
+  static const char bus[] = "/sys/bus/virtio/devices";
+  DIR *directory = opendir(bus);
+  unsigned found = 0, driven = 0;
+
+  for (struct dirent *entry; directory && (entry = readdir(directory));) {
+    char path[512];
+    char *id = entry->d_name[0] == '.' ? NULL : attribute(bus, entry->d_name, "device");
+    snprintf(path, sizeof path, "%s/%s/driver", bus, entry->d_name);
+    if (id && strtoul(id, NULL, 16) == type) {
+      found++;
+      driven += access(path, F_OK) == 0;
+    }
+    free(id);
+  }
+  if (directory)
+    closedir(directory);
+  return found && driven == found;
+}
+
+bool find_drivers(const Spec *spec) {
+  for (unsigned i = 0; spec->drivers && spec->drivers[i]; i++) {
+    char *name;
+    unsigned long type = strtoul(spec->drivers[i], &name, 10);
+    for (unsigned waited = 0; !all_driven(type); waited += POLL_MS) {
+      if (waited >= DRIVERS_WAIT_MS)
+        return refuse("%s: a device has no driver, nor has this kernel its module", name + (*name == ' '));
+      usleep(POLL_MS * 1000);
+    }
+  }
+  return true;
+}
+
+bool refuse(const char *format, const char *what) {
+  char text[256];
+
+  snprintf(text, sizeof text, format, what);
+  control_say("missing %s", text);
+  return false;
 }
 
 /* Ports. */
@@ -225,67 +300,6 @@ void prepare_initramfs(void) {
   }
   if (pid > 0)
     waitpid(pid, NULL, 0);
-}
-
-/* The root. */
-
-static bool wait_for_device(const char *path) {
-  for (unsigned waited = 0; access(path, F_OK) < 0; waited += POLL_MS) {
-    if (waited >= ROOT_WAIT_MS)
-      return false;
-    usleep(POLL_MS * 1000);
-  }
-  return true;
-}
-
-static bool refuse(const char *format, const char *what) {
-  char text[256];
-
-  snprintf(text, sizeof text, format, what);
-  control_say("missing %s", text);
-  return false;
-}
-
-/* The image below, what was copied in above it, and what the command changes above both, in memory. */
-static bool mount_image(const Spec *spec) {
-  if (!wait_for_device(spec->root))
-    return refuse("virtio_blk: there is no %s", spec->root);
-  mkdir("/eret/image", 0755);
-  mkdir("/eret/changes", 0755);
-  mkdir("/eret/in", 0755);
-  if (mount(spec->root, "/eret/image", spec->root_type, MS_RDONLY, NULL) < 0 &&
-      mount(spec->root, "/eret/image", spec->root_type, MS_RDONLY, "noload") < 0)
-    return refuse(errno == ENODEV ? "%s: the kernel does not know this file system" : "%s: the image cannot be mounted as such",
-                  spec->root_type);
-  if (mount("tmpfs", "/eret/changes", "tmpfs", 0, "mode=0755") < 0 || mkdir("/eret/changes/upper", 0755) < 0 ||
-      mkdir("/eret/changes/work", 0755) < 0)
-    return refuse("tmpfs: %s", strerror(errno));
-  if (mount("overlay", "/newroot", "overlay", 0, "lowerdir=/eret/in:/eret/image,upperdir=/eret/changes/upper,workdir=/eret/changes/work") <
-      0)
-    return refuse(errno == ENODEV ? "overlay: the kernel does not know this file system (CONFIG_OVERLAY_FS)%s" : "overlay: %s",
-                  errno == ENODEV ? "" : strerror(errno));
-  return true;
-}
-
-bool enter_root(const Spec *spec) {
-  static const char *const moved[] = {"/proc", "/sys", "/dev", "/run"};
-  char path[64];
-
-  if (!spec->root)
-    return true;
-  mkdir("/newroot", 0755);
-  if (spec->root_type && !mount_image(spec))
-    return false;
-  for (unsigned i = 0; i < sizeof moved / sizeof *moved; i++) {
-    snprintf(path, sizeof path, "/newroot%s", moved[i]);
-    mkdir(path, 0755);
-    if (mount(moved[i], path, NULL, MS_BIND | MS_REC, NULL) < 0)
-      console_say("cannot mount %s: %s", path, strerror(errno));
-  }
-  if (chroot("/newroot") < 0 || chdir("/") < 0)
-    return refuse("root: %s", strerror(errno));
-  mount_at("tmpfs", "/tmp", MS_NOSUID | MS_NODEV, "mode=1777");
-  return true;
 }
 
 /* How often the kernel has killed for want of memory: oom_kill of /proc/vmstat. */

@@ -20,6 +20,9 @@ G_DEFINE_QUARK(eret_initramfs_error, initramfs_error)
 
 typedef struct {
   unsigned mode; /* with its type */
+  unsigned uid, gid;
+  int64_t time;  /* of the last change, in seconds of Unix time */
+  dev_t device;  /* of a device node */
   GBytes *bytes; /* of a file, or NULL: empty */
   char *link;    /* of a symbolic link */
 } Node;
@@ -70,35 +73,51 @@ static void add_parents(Initramfs *initramfs, const char *path) {
   }
 }
 
-static void add_node(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes, const char *target) {
+/* Takes bytes and link. */
+static void add_node(Initramfs *initramfs, const char *path, const Node *what) {
   g_autofree char *key = normalise(path);
   const Node *old = g_tree_lookup(initramfs->nodes, key);
+  Node *node = g_memdup2(what, sizeof *what);
 
-  if (!*key || (S_ISDIR(mode) && old && S_ISDIR(old->mode)))
+  if (!*key || (S_ISDIR(node->mode) && old && S_ISDIR(old->mode))) {
+    free_node(node);
     return;
-  Node *node = g_new0(Node, 1);
-  node->mode = mode;
-  node->bytes = bytes ? g_bytes_ref(bytes) : NULL;
-  node->link = g_strdup(target);
+  }
   add_parents(initramfs, key);
   g_tree_replace(initramfs->nodes, g_steal_pointer(&key), node);
 }
 
 void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mode) {
-  add_node(initramfs, path, S_IFDIR | (mode & 07777), NULL, NULL);
+  add_node(initramfs, path, &(Node){.mode = S_IFDIR | (mode & 07777)});
 }
 
 void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes) {
-  add_node(initramfs, path, S_IFREG | (mode & 07777), bytes, NULL);
+  add_node(initramfs, path, &(Node){.mode = S_IFREG | (mode & 07777), .bytes = bytes ? g_bytes_ref(bytes) : NULL});
 }
 
 void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target) {
-  add_node(initramfs, path, S_IFLNK | 0777, NULL, target);
+  add_node(initramfs, path, &(Node){.mode = S_IFLNK | 0777, .link = g_strdup(target)});
 }
 
 /* From the host. */
 
-static bool add_file(Initramfs *initramfs, const char *source, const char *path, const struct stat *status, GError **error) {
+typedef struct {
+  Initramfs *initramfs;
+  InitramfsKind kind;
+} Tree;
+
+/* Who is not root cannot make files of others: what he has unpacked as his own is meant to be root's. */
+static Node node_of(const Tree *tree, const struct stat *status) {
+  Node node = {.mode = status->st_mode, .time = status->st_mtime, .device = status->st_rdev};
+
+  if (tree->kind == INITRAMFS_SYSTEM) {
+    node.uid = status->st_uid == geteuid() ? 0 : status->st_uid;
+    node.gid = status->st_gid == getegid() ? 0 : status->st_gid;
+  }
+  return node;
+}
+
+static bool add_file(const Tree *tree, const char *source, const char *path, const struct stat *status, GError **error) {
   g_autoptr(GMappedFile) file = g_mapped_file_new(source, FALSE, error);
 
   if (!file)
@@ -107,29 +126,35 @@ static bool add_file(Initramfs *initramfs, const char *source, const char *path,
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is larger than the 4 GiB that a file in an initramfs can have", source);
     return false;
   }
-  g_autoptr(GBytes) bytes = g_mapped_file_get_bytes(file);
-  initramfs_add_bytes(initramfs, path, status->st_mode, bytes);
+  Node node = node_of(tree, status);
+  node.bytes = g_mapped_file_get_bytes(file);
+  add_node(tree->initramfs, path, &node);
   return true;
 }
 
-static bool add_path(Initramfs *initramfs, const char *source, const char *path, bool follow, GError **error);
+static bool add_path(const Tree *tree, const char *source, const char *path, bool follow, GError **error);
 
-static bool add_directory(Initramfs *initramfs, const char *source, const char *path, const struct stat *status, GError **error) {
+static bool add_directory(const Tree *tree, const char *source, const char *path, const struct stat *status, GError **error) {
   g_autoptr(GDir) directory = g_dir_open(source, 0, error);
+  Node node = node_of(tree, status);
 
   if (!directory)
     return false;
-  initramfs_add_directory(initramfs, path, status->st_mode);
+  add_node(tree->initramfs, path, &node);
   for (const char *name; (name = g_dir_read_name(directory));) {
     g_autofree char *below = g_build_filename(source, name, NULL);
     g_autofree char *below_path = g_build_filename(path, name, NULL);
-    if (!add_path(initramfs, below, below_path, false, error))
+    if (!add_path(tree, below, below_path, false, error))
       return false;
   }
   return true;
 }
 
-static bool add_path(Initramfs *initramfs, const char *source, const char *path, bool follow, GError **error) {
+static const char *kind_of_file(unsigned mode) {
+  return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
+}
+
+static bool add_path(const Tree *tree, const char *source, const char *path, bool follow, GError **error) {
   struct stat status;
 
   if ((follow ? stat : lstat)(source, &status) < 0) {
@@ -137,22 +162,29 @@ static bool add_path(Initramfs *initramfs, const char *source, const char *path,
     return false;
   }
   if (S_ISDIR(status.st_mode))
-    return add_directory(initramfs, source, path, &status, error);
+    return add_directory(tree, source, path, &status, error);
   if (S_ISREG(status.st_mode))
-    return add_file(initramfs, source, path, &status, error);
-  if (!S_ISLNK(status.st_mode)) {
-    g_debug("'%s' is left out: it is neither a file, a directory, nor a link", source);
+    return add_file(tree, source, path, &status, error);
+  if (!S_ISLNK(status.st_mode) && tree->kind == INITRAMFS_FILES) {
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is %s, and only files, directories and links can be copied", source,
+                kind_of_file(status.st_mode));
+    return false;
+  }
+  if (S_ISSOCK(status.st_mode)) {
+    g_debug("'%s' is left out: a socket is nothing without who listens to it", source);
     return true;
   }
-  g_autofree char *target = g_file_read_link(source, error);
-  if (!target)
+  Node node = node_of(tree, &status);
+  if (S_ISLNK(status.st_mode) && !(node.link = g_file_read_link(source, error)))
     return false;
-  initramfs_add_link(initramfs, path, target);
+  add_node(tree->initramfs, path, &node);
   return true;
 }
 
-bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, GError **error) {
-  return add_path(initramfs, source, path, true, error);
+bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, InitramfsKind kind, GError **error) {
+  const Tree tree = {initramfs, kind};
+
+  return add_path(&tree, source, path, true, error);
 }
 
 /* The archive. */
@@ -181,7 +213,11 @@ static gboolean write_node(gpointer key, gpointer value, gpointer data) {
   archive_entry_set_size(writer->entry, (int64_t)size);
   archive_entry_set_ino64(writer->entry, ++writer->inode);
   archive_entry_set_nlink(writer->entry, S_ISDIR(node->mode) ? 2 : 1);
-  archive_entry_set_mtime(writer->entry, 0, 0);
+  archive_entry_set_uid(writer->entry, node->uid);
+  archive_entry_set_gid(writer->entry, node->gid);
+  archive_entry_set_mtime(writer->entry, CLAMP(node->time, 0, UINT32_MAX), 0); /* 32 bits of the format's */
+  if (S_ISCHR(node->mode) || S_ISBLK(node->mode))
+    archive_entry_set_rdev(writer->entry, node->device);
   if (node->link)
     archive_entry_set_symlink(writer->entry, node->link);
   writer->failed = archive_write_header(writer->archive, writer->entry) < ARCHIVE_WARN ||

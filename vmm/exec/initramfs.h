@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The initramfs of `eret exec`, built in memory (cpio "newc"): our init, busybox, the user's files, kernel modules. Deterministic: the same input gives
- * the same bytes. Everything belongs to root and has the time 0. No lock: one thread.
+ * The initramfs of `eret exec`, built in memory (cpio "newc"): our init, busybox, the user's files, kernel modules.
+ * Deterministic: the same input gives the same bytes. What is ours belongs to root and has the time 0. No lock: one thread.
  */
 #pragma once
 
@@ -22,11 +22,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Initramfs, initramfs_free)
 void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mode);
 void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes);
 void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target);
+
+typedef enum {
+  INITRAMFS_FILES,  /* belong to root; pipes, sockets and devices are an error */
+  INITRAMFS_SYSTEM, /* of a root file system: owners are kept, but what is the caller's own is root's; sockets are left out */
+} InitramfsKind;
 /*
- * SOURCE, of the host, with its mode: a file, or a directory with all that is in it. A link at SOURCE itself is followed, those below it stay links. Device nodes,
- * sockets and FIFOs are left out; what cannot be read is an error that names it.
+ * SOURCE, of the host, with its mode and time: a file, or a directory with all that is in it. A link at SOURCE itself is
+ * followed, those below it stay links. What cannot be read is an error that names it.
  */
-bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, GError **error);
+bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, InitramfsKind kind, GError **error);
 
 /* The archive. */
 GBytes *initramfs_build(const Initramfs *initramfs, GError **error);

@@ -214,6 +214,27 @@ static bool has_option(const GPtrArray *arguments, const char *name) {
   return false;
 }
 
+/* What is copied there would lie hidden below a file system of the guest's kernel. */
+static bool is_covered(const char *path) {
+  static const char *const covered[] = {"/proc", "/sys", "/dev", "/run"};
+  g_autofree char *canonical = g_canonicalize_filename(path, "/");
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(covered); i++) {
+    const char *rest = g_str_has_prefix(canonical, covered[i]) ? canonical + strlen(covered[i]) : "-";
+    if (*rest == '/' || !*rest)
+      return true;
+  }
+  return false;
+}
+
+static void check_modules(const ExecOptions *options, GString *mistakes) {
+  if (options->modules && !is_module_tree(options->modules))
+    mistake(mistakes, "--modules: '%s' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod", options->modules);
+  else if (!options->modules && options->config && options->module->len)
+    mistake(mistakes, "--module %s: the modules of '%s' are neither beside it nor in /lib/modules; --modules names their directory",
+            (const char *)g_ptr_array_index(options->module, 0), options->config->kernel ? options->config->kernel : "(no kernel)");
+}
+
 static void check(ExecOptions *options, GString *mistakes) {
   struct stat status;
 
@@ -223,6 +244,8 @@ static void check(ExecOptions *options, GString *mistakes) {
       mistake(mistakes, "--copy-in: '%s' is not there", copy->source);
     if (copy->destination[0] != '/')
       mistake(mistakes, "--copy-in: '%s' in the guest must be an absolute path", copy->destination);
+    else if (is_covered(copy->destination))
+      mistake(mistakes, "--copy-in: '%s' would be hidden: the guest's kernel has a file system of its own there", copy->destination);
   }
   for (unsigned i = 0; i < options->copy_out->len; i++) {
     const ExecCopy *copy = g_ptr_array_index(options->copy_out, i);
@@ -233,8 +256,7 @@ static void check(ExecOptions *options, GString *mistakes) {
     mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
   else if (options->rootfs)
     options->rootfs_is_image = !S_ISDIR(status.st_mode);
-  if (options->modules && !is_module_tree(options->modules))
-    mistake(mistakes, "--modules: '%s' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod", options->modules);
+  check_modules(options, mistakes);
   if (options->cwd && options->cwd[0] != '/')
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
 }
@@ -279,8 +301,9 @@ static void check_command(const ExecOptions *options, GString *mistakes) {
     mistake(mistakes, "no command given: it follows behind --, as in eret exec --kernel Image -- uname -a");
   if (options->boot_only && options->command->len > 0)
     mistake(mistakes, "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
-  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->rootfs || options->env->len || options->cwd))
-    mistake(mistakes, "--initrd: nothing can be copied, set or mounted in a guest of the user's own");
+  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->rootfs || options->env->len || options->cwd ||
+                             options->module->len || options->busybox))
+    mistake(mistakes, "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
 }
 
 ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {

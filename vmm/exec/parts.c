@@ -89,14 +89,14 @@ static const char *input_prefix(const ExecOptions *options) {
 }
 
 static bool add_files(Initramfs *initramfs, const ExecOptions *options, GError **error) {
-  if (options->rootfs && !options->rootfs_is_image && !initramfs_add_tree(initramfs, options->rootfs, NEW_ROOT, error)) {
+  if (options->rootfs && !options->rootfs_is_image && !initramfs_add_tree(initramfs, options->rootfs, NEW_ROOT, INITRAMFS_SYSTEM, error)) {
     g_prefix_error(error, "--rootfs: ");
     return false;
   }
   for (unsigned i = 0; i < options->copy_in->len; i++) {
     const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
     g_autofree char *path = g_strconcat(input_prefix(options), copy->destination, NULL);
-    if (!initramfs_add_tree(initramfs, copy->source, path, error)) {
+    if (!initramfs_add_tree(initramfs, copy->source, path, INITRAMFS_FILES, error)) {
       g_prefix_error(error, "--copy-in: ");
       return false;
     }
@@ -125,11 +125,18 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
     g_ptr_array_add(names, g_ptr_array_index(options->module, i));
   g_ptr_array_add(names, NULL);
   if (!options->modules)
-    return true;
+    return true; /* then none was asked for: exec_options_parse has looked */
   if (!initramfs_add_modules(initramfs, options->modules, (const char *const *)names->pdata, missing, error))
     return false;
-  for (unsigned i = 0; i < missing->len; i++)
-    g_debug("%s has no module %s", options->modules, (const char *)g_ptr_array_index(missing, i));
+  for (unsigned i = 0; i < missing->len; i++) {
+    const char *name = g_ptr_array_index(missing, i);
+    if (g_ptr_array_find_with_equal_func(options->module, name, g_str_equal, NULL)) {
+      g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_MODULE,
+                  "--module %s: '%s' has no such module, and the kernel has not built it in", name, options->modules);
+      return false;
+    }
+    g_debug("%s has no module %s", options->modules, name);
+  }
   return true;
 }
 
@@ -160,9 +167,27 @@ static void add_environment(GByteArray *spec, const ExecOptions *options) {
     add_record(spec, "env", g_ptr_array_index(options->env, i));
 }
 
+/* The name that Linux gives to the virtio disk N, from 0: vda, ... vdz, vdaa, ... (drivers/block/virtio_blk.c). */
+static char *disk_name(unsigned n) {
+  GString *name = g_string_new(NULL);
+
+  for (n++; n; n = (n - 1) / 26)
+    g_string_prepend_c(name, (char)('a' + (n - 1) % 26));
+  g_string_prepend(name, "/dev/vd");
+  return g_string_free(name, FALSE);
+}
+
+/* Device types: virtio 1.2, section 5. */
+static void add_drivers(GByteArray *spec, const Config *config) {
+  if (config->disks->len)
+    add_record(spec, "driver", "2 virtio_blk");
+  if (config->rng)
+    add_record(spec, "driver", "4 virtio_rng");
+}
+
 static void add_spec(Initramfs *initramfs, const ExecOptions *options, const char *root_type) {
   g_autoptr(GByteArray) spec = g_byte_array_new();
-  char disk[] = "/dev/vda";
+  g_autofree char *root_disk = disk_name(MAX(options->config->disks->len, 1) - 1); /* the image is the last of the disks */
 
   add_record(spec, "version", "1");
   for (unsigned i = 0; i + 1 < options->command->len; i++)
@@ -172,10 +197,9 @@ static void add_spec(Initramfs *initramfs, const ExecOptions *options, const cha
     add_record(spec, "cwd", options->cwd);
   for (unsigned i = 0; i < options->copy_out->len; i++)
     add_record(spec, "copy-out", ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->source);
-  /* The image is the last of the disks. */
-  disk[strlen(disk) - 1] = (char)('a' + options->config->disks->len - 1);
+  add_drivers(spec, options->config);
   if (options->rootfs)
-    add_record(spec, "root", options->rootfs_is_image ? disk : NEW_ROOT);
+    add_record(spec, "root", options->rootfs_is_image ? root_disk : NEW_ROOT);
   if (root_type)
     add_record(spec, "root-type", root_type);
   g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(g_steal_pointer(&spec));

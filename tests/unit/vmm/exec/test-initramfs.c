@@ -13,8 +13,8 @@
 #include "tests/unit/directory.h"
 #include "vmm/exec/modules.h"
 
-/* "dir/ 755; file 644 contents; link -> target" */
-static char *list(GBytes *bytes) {
+/* "dir/ 755; file 644 contents; link -> target; pipe | 600"; whatever is not of root and of TIME has that behind it. */
+static char *list(GBytes *bytes, time_t time) {
   GString *text = g_string_new(NULL);
   struct archive *archive = archive_read_new();
   struct archive_entry *entry;
@@ -25,28 +25,34 @@ static char *list(GBytes *bytes) {
   g_assert_cmpint(archive_read_open_memory(archive, data, size), ==, ARCHIVE_OK);
   while (archive_read_next_header(archive, &entry) == ARCHIVE_OK) {
     char contents[64] = "";
-    g_assert_cmpint(archive_entry_uid(entry), ==, 0);
-    g_assert_cmpint(archive_entry_mtime(entry), ==, 0);
+    unsigned type = archive_entry_filetype(entry);
     g_string_append_printf(text, "%s%s", text->len ? "; " : "", archive_entry_pathname(entry));
-    if (archive_entry_filetype(entry) == AE_IFLNK) {
+    if (type == AE_IFLNK)
       g_string_append_printf(text, " -> %s", archive_entry_symlink(entry));
-      continue;
-    }
-    g_string_append_printf(text, "%s %o", archive_entry_filetype(entry) == AE_IFDIR ? "/" : "", archive_entry_perm(entry));
+    else
+      g_string_append_printf(text, "%s %o", type == AE_IFDIR ? "/" : type == AE_IFIFO ? " |" : "", archive_entry_perm(entry));
     if (archive_read_data(archive, contents, sizeof contents - 1) > 0)
       g_string_append_printf(text, " %s", contents);
+    if (archive_entry_uid(entry) || archive_entry_gid(entry))
+      g_string_append_printf(text, " of %d:%d", (int)archive_entry_uid(entry), (int)archive_entry_gid(entry));
+    if (archive_entry_mtime(entry) != time)
+      g_string_append_printf(text, " at %" G_GINT64_FORMAT, (gint64)archive_entry_mtime(entry));
   }
   archive_read_free(archive);
   return g_string_free(text, FALSE);
 }
 
-static void assert_list(Initramfs *initramfs, const char *expected) {
+static void assert_list_at(Initramfs *initramfs, time_t time, const char *expected) {
   g_autoptr(GError) error = NULL;
   g_autoptr(GBytes) bytes = initramfs_build(initramfs, &error);
 
   g_assert_no_error(error);
-  g_autofree char *text = list(bytes);
+  g_autofree char *text = list(bytes, time);
   g_assert_cmpstr(text, ==, expected);
+}
+
+static void assert_list(Initramfs *initramfs, const char *expected) {
+  assert_list_at(initramfs, 0, expected);
 }
 
 static void add_text(Initramfs *initramfs, const char *path, const char *text) {
@@ -86,25 +92,66 @@ static void test_same_bytes(void) {
   g_assert_true(g_bytes_equal(first, second));
 }
 
-static void test_tree(void) {
+/* A directory with a bit of everything, all of it of the time 1000000. */
+static char *small_tree(void) {
   g_autofree char *directory = directory_new();
-  g_autofree char *link = g_build_filename(directory, "link", NULL);
-  g_autofree char *fifo = g_build_filename(directory, "fifo", NULL);
-  g_autofree char *program = g_build_filename(directory, "sub", "program", NULL);
-  g_autoptr(Initramfs) initramfs = initramfs_new();
-  g_autoptr(GError) error = NULL;
+  g_autofree char *command = g_strdup_printf("cd %s && ln -s nowhere link && mkfifo -m 600 sub/fifo && chmod 755 sub/program && "
+                                             "find . -exec touch -h -d @1000000 {} +",
+                                             directory);
 
   directory_write(directory, "file", "text");
   directory_write(directory, "sub/program", "#!");
   directory_write(directory, "empty", "");
-  g_assert_cmpint(g_chmod(program, 0755), ==, 0);
-  g_assert_cmpint(symlink("nowhere", link), ==, 0);
-  g_assert_cmpint(mkfifo(fifo, 0600), ==, 0);
-  g_assert_true(initramfs_add_tree(initramfs, directory, "/in", &error));
-  g_assert_no_error(error);
-  assert_list(initramfs, "in/ 700; in/empty 644; in/file 644 text; in/link -> nowhere; in/sub/ 755; in/sub/program 755 #!");
-  g_assert_false(initramfs_add_tree(initramfs, link, "/x", &error));
+  g_assert_cmpint(system(command), ==, 0);
+  return g_steal_pointer(&directory);
+}
+
+static void test_files(void) {
+  g_autofree char *directory = small_tree();
+  g_autofree char *fifo = g_build_filename(directory, "sub", "fifo", NULL);
+  g_autofree char *link = g_build_filename(directory, "link", NULL);
+  g_autofree char *file = g_build_filename(directory, "file", NULL);
+  g_autoptr(Initramfs) initramfs = initramfs_new(), nothing = initramfs_new();
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false(initramfs_add_tree(nothing, directory, "/x", INITRAMFS_FILES, &error));
+  g_assert_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE);
+  g_assert_nonnull(strstr(error->message, fifo));
+  g_assert_nonnull(strstr(error->message, "is a pipe"));
+  g_clear_error(&error);
+  g_assert_false(initramfs_add_tree(nothing, "/dev/null", "/x", INITRAMFS_FILES, &error));
+  g_assert_nonnull(strstr(error->message, "'/dev/null' is a device"));
+  g_clear_error(&error);
+  g_assert_false(initramfs_add_tree(nothing, link, "/x", INITRAMFS_FILES, &error));
   g_assert_nonnull(strstr(error->message, link));
+  g_clear_error(&error);
+
+  g_assert_cmpint(g_unlink(fifo), ==, 0);
+  if (geteuid() == 0) /* a file of another's becomes root's all the same */
+    g_assert_cmpint(chown(file, 7, 8), ==, 0);
+  g_assert_true(initramfs_add_tree(initramfs, directory, "in", INITRAMFS_FILES, &error));
+  g_assert_no_error(error);
+  g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL);
+  g_autofree char *text = list(bytes, 1000000);
+  g_assert_true(g_str_has_prefix(text, "in/ 700; in/empty 644; in/file 644 text; in/link -> nowhere; in/sub/ 755 at "));
+  g_assert_true(g_str_has_suffix(text, "; in/sub/program 755 #!"));
+  directory_free(directory);
+}
+
+static void test_system(void) {
+  g_autofree char *directory = small_tree();
+  g_autofree char *file = g_build_filename(directory, "file", NULL);
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+  g_autoptr(GError) error = NULL;
+  bool root = geteuid() == 0;
+
+  if (root)
+    g_assert_cmpint(chown(file, 7, 8), ==, 0);
+  g_assert_true(initramfs_add_tree(initramfs, directory, "/", INITRAMFS_SYSTEM, &error));
+  g_assert_no_error(error);
+  assert_list_at(initramfs, 1000000,
+                 root ? "empty 644; file 644 text of 7:8; link -> nowhere; sub/ 755; sub/fifo | 600; sub/program 755 #!"
+                      : "empty 644; file 644 text; link -> nowhere; sub/ 755; sub/fifo | 600; sub/program 755 #!");
   directory_free(directory);
 }
 
@@ -165,7 +212,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/initramfs/parents", test_parents);
   g_test_add_func("/initramfs/later-wins", test_later_wins);
   g_test_add_func("/initramfs/same-bytes", test_same_bytes);
-  g_test_add_func("/initramfs/tree", test_tree);
+  g_test_add_func("/initramfs/files", test_files);
+  g_test_add_func("/initramfs/system", test_system);
   g_test_add_func("/initramfs/modules", test_modules);
   g_test_add_func("/initramfs/bad-modules", test_bad_modules);
   return g_test_run();

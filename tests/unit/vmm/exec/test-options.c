@@ -138,7 +138,10 @@ static void test_boot_only(void) {
   assert_mistakes("--kernel LICENSE --initrd README.md -- true",
                   "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
   assert_mistakes("--kernel LICENSE --initrd README.md --cwd /",
-                  "--initrd: nothing can be copied, set or mounted in a guest of the user's own");
+                  "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
+  assert_mistakes("--kernel LICENSE --initrd README.md --modules /nonexistent --module x",
+                  "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own\n"
+                  "--modules: '/nonexistent' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod");
 }
 
 static void test_mistakes(void) {
@@ -153,6 +156,14 @@ static void test_mistakes(void) {
   assert_mistakes("--kernel LICENSE --verbose=1 --cwd -- true", "--verbose: takes no value\n--cwd: needs a value");
   assert_mistakes("--kernel LICENSE --modules vmm -- true",
                   "--modules: 'vmm' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod");
+  assert_mistakes("--kernel LICENSE --module nbd -- true",
+                  "--module nbd: the modules of 'LICENSE' are neither beside it nor in /lib/modules; --modules names their directory");
+  assert_mistakes("--kernel LICENSE --copy-in README.md:/proc/x --copy-in README.md:/dev --copy-in README.md:/a/../run/ -- true",
+                  "--copy-in: '/proc/x' would be hidden: the guest's kernel has a file system of its own there\n"
+                  "--copy-in: '/dev' would be hidden: the guest's kernel has a file system of its own there\n"
+                  "--copy-in: '/a/../run/README.md' would be hidden: the guest's kernel has a file system of its own there");
+  g_autoptr(ExecOptions) beside = parse_well("--kernel LICENSE --copy-in README.md:/devices --copy-in README.md:/tmp/x -- true");
+  g_assert_cmpuint(beside->copy_in->len, ==, 2);
 }
 
 int main(int argc, char **argv) {
