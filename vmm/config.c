@@ -35,9 +35,12 @@ static void disk_config_free(void *opaque) {
   g_free(disk);
 }
 
+static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
+
 static const ConfigOption disk_options[] = {
     {.name = "file", .kind = OPTION_PATH, .offset = offsetof(DiskConfig, path), .argument = "FILE"},
     {.name = "ro", .kind = OPTION_BOOLEAN, .offset = offsetof(DiskConfig, read_only)},
+    {.name = "format", .kind = OPTION_CHOICE, .offset = offsetof(DiskConfig, format), .choices = disk_formats, .argument = "raw"},
     {.name = "serial", .kind = OPTION_STRING, .offset = offsetof(DiskConfig, serial), .argument = "TEXT", .max = DISK_SERIAL_MAX},
     {.name = NULL},
 };
@@ -194,10 +197,11 @@ const ConfigOption config_options[] = {
      .kind = OPTION_LIST,
      .offset = offsetof(Config, disks),
      .group = "Devices",
-     .argument = "FILE[,ro][,serial=TEXT]",
+     .argument = "FILE[,ro][,format=raw][,serial=TEXT]",
      .element = &disk_element,
-     .help = "A virtio disk on a raw image or block device; repeatable. ro: read-only. serial: at most 20 bytes. A comma in FILE is "
-             "written ,,."},
+     .help = "A virtio disk on a raw image or block device; repeatable. ro: read-only. format=raw: the file's bytes as they are, also "
+             "where they "
+             "are those of another image format, which is else refused. serial: at most 20 bytes. A comma in FILE is written ,,."},
     {.name = "console",
      .kind = OPTION_CHOICE,
      .offset = offsetof(Config, console),
@@ -313,13 +317,13 @@ const ConfigOption config_options[] = {
     {.name = NULL},
 };
 
-/* What an argument without a flag looks like. The first match counts. */
+/* What an argument without a flag looks like; without an option it is a disk image that has to be converted first. The first match counts. */
 static const struct {
   const char *pattern, *option;
 } guesses[] = {
-    {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},     {"*.qcow2", "disk"},
-    {"*.ext4", "disk"},   {"*.iso", "disk"},     {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"},
-    {"*.elf", "kernel"},  {"*.efi", "kernel"},   {"*=*", "append"},
+    {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},      {"*.raw", "disk"},   {"*.ext4", "disk"},
+    {"*.iso", "disk"},    {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"}, {"*.elf", "kernel"}, {"*.efi", "kernel"},
+    {"*.qcow*", NULL},    {"*.vmdk", NULL},      {"*.vhd*", NULL},      {"*.vdi", NULL},        {"*=*", "append"},
 };
 
 static Config *config_new(void) {
@@ -388,10 +392,15 @@ static bool is_flag(const char *argument) {
 
 static void add_stray(ConfigDraft *draft, const char *argument) {
   for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
-    if (g_pattern_match_simple(guesses[i].pattern, argument)) {
+    if (!g_pattern_match_simple(guesses[i].pattern, argument))
+      continue;
+    if (guesses[i].option)
       config_mistake(draft, NULL, "unexpected argument '%s'; did you mean --%s %s?", argument, guesses[i].option, argument);
-      return;
-    }
+    else
+      config_mistake(draft, NULL,
+                     "unexpected argument '%s'; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW",
+                     argument, argument);
+    return;
   }
   config_mistake(draft, NULL, "unexpected argument '%s': everything is given by an option, such as --kernel FILE", argument);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/backend/disk-image-format.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/cpu/template.h"
 
@@ -24,6 +25,7 @@ typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;
 typedef struct {
   char *path;
   bool read_only;
+  DiskImageFormat format;
   char *serial; /* NULL: none */
 } DiskConfig;
 

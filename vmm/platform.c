@@ -169,7 +169,7 @@ static bool make_virtio_console_ports(Assembly *assembly, const BoardDevice *dev
 
 static bool make_virtio_blk(Assembly *assembly, const BoardDevice *device, GError **error) {
   const DiskConfig *disk = device->disk;
-  DiskImage *image = disk_image_open(disk->path, disk->read_only, DISK_IMAGE_ENGINE_AUTO, error);
+  DiskImage *image = disk_image_open(disk->path, disk->read_only, disk->format, DISK_IMAGE_ENGINE_AUTO, error);
 
   if (!image)
     return false;

@@ -82,6 +82,22 @@ static bool lock_file(DiskImage *image, GError **error) {
   return false;
 }
 
+/* What cannot be read here is found by whoever reads it in earnest. */
+static bool check_format(const DiskImage *image, GError **error) {
+  char header[DISK_IMAGE_HEADER_SIZE];
+  ssize_t size = pread(image->fd, header, sizeof header, 0);
+  const char *format = size > 0 ? disk_image_format_name(header, (size_t)size) : NULL;
+
+  if (!format)
+    return true;
+  g_set_error(
+      error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_FORMAT,
+      "disk image %s is a %s image, and a disk is a raw one: 'qemu-img convert -O raw %s NEW' makes NEW of it; ',format=raw' gives the "
+      "guest the file's bytes as they are",
+      image->path, format, image->path);
+  return false;
+}
+
 static bool measure(DiskImage *image, GError **error) {
   struct stat status;
   int result;
@@ -124,14 +140,14 @@ static bool choose_engine(DiskImage *image, DiskImageEngine engine, GError **err
   return image->engine != NULL;
 }
 
-DiskImage *disk_image_open(const char *path, bool read_only, DiskImageEngine engine, GError **error) {
+DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat format, DiskImageEngine engine, GError **error) {
   g_autoptr(DiskImage) image = g_new0(DiskImage, 1);
 
   image->path = g_strdup(path);
   image->fd = -1;
   image->read_only = read_only;
-  if (!check_type(image, error) || !open_file(image, error) || !lock_file(image, error) || !measure(image, error) ||
-      !choose_engine(image, engine, error))
+  if (!check_type(image, error) || !open_file(image, error) || !lock_file(image, error) ||
+      (format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) || !measure(image, error) || !choose_engine(image, engine, error))
     return NULL;
   return g_steal_pointer(&image);
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "devices/backend/disk-image-format.h"
 #include "devices/io-thread.h"
 
 typedef struct DiskImage DiskImage;
@@ -33,15 +34,23 @@ struct DiskImageRequest {
   int result;             /* the engine's */
 };
 
-typedef enum { DISK_IMAGE_ERROR_OPEN, DISK_IMAGE_ERROR_TYPE, DISK_IMAGE_ERROR_BUSY, DISK_IMAGE_ERROR_ENGINE } DiskImageError;
+typedef enum {
+  DISK_IMAGE_ERROR_OPEN,
+  DISK_IMAGE_ERROR_TYPE,
+  DISK_IMAGE_ERROR_FORMAT,
+  DISK_IMAGE_ERROR_BUSY,
+  DISK_IMAGE_ERROR_ENGINE
+} DiskImageError;
 #define DISK_IMAGE_ERROR (disk_image_error_quark())
 GQuark disk_image_error_quark(void);
 
 /*
  * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error that says so).
+ * One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest would read the format's bytes for the
+ * disk's, and by its first write destroy them.
  * Takes an advisory lock (OFD): exclusive for writing, shared for READ_ONLY; a busy image is an error that says so.
  */
-DiskImage *disk_image_open(const char *path, bool read_only, DiskImageEngine engine, GError **error);
+DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat format, DiskImageEngine engine, GError **error);
 void disk_image_free(DiskImage *image); /* stopped; takes NULL; flushes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
 

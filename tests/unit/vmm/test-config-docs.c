@@ -19,7 +19,7 @@ static void test_help_text(void) {
     g_assert_false(g_str_has_suffix(*line, " "));
   }
   static const char *const wanted[] = {"--kernel FILE",   "--gic auto|2|3", "--console pl011|virtio",
-                                       "--no-reboot",     "--rng",          "--disk FILE[,ro][,serial=TEXT]",
+                                       "--no-reboot",     "--rng",          "--disk FILE[,ro][,format=raw][,serial=TEXT]",
                                        "(default: 512M)", "Machine:"};
   for (guint i = 0; i < G_N_ELEMENTS(wanted); i++)
     g_assert_nonnull(strstr(help, wanted[i]));

@@ -77,8 +77,8 @@ static void test_defaults(void) {
 static void test_every_option(void) {
   g_autoptr(Config) config =
       parse("--kernel", "Image", "--kernel-format=raw", "--initrd", "initrd", "--append", "console=ttyAMA0 -- -x", "--cpus", "4",
-            "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,serial=two", "--console=virtio", "--transport", "mmio", "--rng", "--gic",
-            "3", "--no-defaults", "--no-reboot", "--grace=0", "--dump-fdt", "out.dtb", NULL);
+            "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,format=raw,serial=two", "--console=virtio", "--transport", "mmio", "--rng",
+            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--dump-fdt", "out.dtb", NULL);
   g_assert_cmpstr(config->kernel, ==, "Image");
   g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
   g_assert_cmpstr(config->initrd, ==, "initrd");
@@ -91,6 +91,8 @@ static void test_every_option(void) {
   g_assert_null(disk(config, 0)->serial);
   g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
   g_assert_true(disk(config, 1)->read_only);
+  g_assert_cmpint(disk(config, 0)->format, ==, DISK_IMAGE_FORMAT_AUTO);
+  g_assert_cmpint(disk(config, 1)->format, ==, DISK_IMAGE_FORMAT_RAW);
   g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
   g_assert_cmpint(config->console, ==, CONSOLE_VIRTIO);
   g_assert_cmpint(config->transport, ==, TRANSPORT_MMIO);
@@ -210,12 +212,19 @@ static void test_positional(void) {
   } cases[] = {
       {"Image", "kernel"},      {"build/Image.gz", "kernel"}, {"vmlinuz-6.12", "kernel"}, {"hello.elf", "kernel"},
       {"initrd.img", "initrd"}, {"root.cpio.gz", "initrd"},   {"disk.img", "disk"},       {"/dev/sdb", "disk"},
-      {"vm.json", "config"},    {"console=hvc0", "append"},
+      {"disk.raw", "disk"},     {"vm.json", "config"},        {"console=hvc0", "append"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autofree char *message =
         g_strdup_printf("unexpected argument '%s'; did you mean --%s %s?", cases[i].argument, cases[i].option, cases[i].argument);
     refuse(message, "--dry-run", cases[i].argument, NULL);
+  }
+  static const char *const images[] = {"disk.qcow2", "a/disk.qcow", "disk.vmdk", "disk.vhdx", "disk.vhd", "disk.vdi"};
+  for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
+    g_autofree char *message =
+        g_strdup_printf("unexpected argument '%s'; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW",
+                        images[i], images[i]);
+    refuse(message, "--dry-run", images[i], NULL);
   }
   refuse("unexpected argument '-': everything is given by an option, such as --kernel FILE", "--dry-run", "-", NULL);
   refuse("unexpected argument '': everything is given by an option, such as --kernel FILE", "--dry-run", "", NULL);
@@ -342,13 +351,15 @@ static void test_disks(void) {
 
   refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
          "a.img,serial=012345678901234567890", NULL);
-  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
+  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
          "a.img,foo", NULL);
-  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, serial; a comma within a value is written ,,)",
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, format, serial; a comma within a value is written "
+         ",,)",
          "--dry-run", "--disk", "a.img,serail=x", NULL);
-  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
-         "a.img,file=x", NULL);
-  refuse("--disk a.img,: unknown part '' (known: ro, serial; a comma within a value is written ,,)", "--dry-run", "--disk", "a.img,", NULL);
+  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run",
+         "--disk", "a.img,file=x", NULL);
+  refuse("--disk a.img,: unknown part '' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
+         "a.img,", NULL);
   refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
   refuse("--disk a.img,serial=: serial: must not be empty", "--dry-run", "--disk", "a.img,serial=", NULL);
   refuse("--disk a.img,ro=maybe: ro: 'maybe' is neither on nor off", "--dry-run", "--disk", "a.img,ro=maybe", NULL);

@@ -57,7 +57,7 @@ static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_
     memset(sector, (int)(i * 7 + 1), sizeof sector);
     g_assert_cmpint(pwrite(fixture->fd, sector, sizeof sector, (off_t)i * 512), ==, sizeof sector);
   }
-  image = disk_image_open(fixture->path, read_only, engine, &error);
+  image = disk_image_open(fixture->path, read_only, DISK_IMAGE_FORMAT_AUTO, engine, &error);
   if (!image && engine == DISK_IMAGE_ENGINE_IO_URING) {
     g_test_skip(error->message);
     close(fixture->fd);
@@ -672,7 +672,7 @@ static void test_longest_range(void) {
 
   virtio_device_free(fixture->guest->device);
   g_assert_cmpint(ftruncate(fixture->fd, (off_t)2 << 30), ==, 0);
-  image = disk_image_open(fixture->path, false, DISK_IMAGE_ENGINE_THREADS, &error);
+  image = disk_image_open(fixture->path, false, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_THREADS, &error);
   g_assert_no_error(error);
   fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, NULL, &error));
   g_assert_no_error(error);
