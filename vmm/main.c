@@ -3,9 +3,9 @@
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 
 static int cmd_help(int argc, char **argv);
 
@@ -38,17 +38,10 @@ int cmd_version(int argc, char **argv) {
   return EXIT_OK;
 }
 
-/* Diagnostics go to standard error, a line each. In raw mode the terminal does not return the carriage by itself. */
-static void log_to_stderr(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
-  if (level & G_LOG_LEVEL_DEBUG)
-    return;
-  fprintf(stderr, "eret: %s%s", message, isatty(STDERR_FILENO) ? "\r\n" : "\n");
-}
-
 int main(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : NULL;
 
-  g_log_set_default_handler(log_to_stderr, NULL);
+  g_log_set_default_handler(complain_of_log, NULL);
   if (!name) {
     cmd_help(0, NULL);
     return EXIT_USAGE;
@@ -60,6 +53,7 @@ int main(int argc, char **argv) {
   for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
     if (strcmp(name, commands[i].name) == 0)
       return commands[i].function(argc - 2, argv + 2);
-  fprintf(stderr, "eret: '%s' is no command of eret; 'eret help' lists them\n", name);
+  g_autofree char *mistake = g_strdup_printf("'%s' is no command of eret; 'eret help' lists them", name);
+  complain(mistake);
   return EXIT_USAGE;
 }

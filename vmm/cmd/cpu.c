@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 #include "vmm/config-option.h"
 #include "vmm/cpu/host.h"
 #include "vmm/machine.h"
@@ -74,10 +76,7 @@ static void read_arguments(Arguments *arguments, bool dump, int argc, char **arg
 }
 
 static int print_error(const GError *error, int status) {
-  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
-
-  for (unsigned i = 0; lines[i]; i++)
-    fprintf(stderr, "eret: %s\n", lines[i]);
+  complain(error->message);
   return status;
 }
 
@@ -161,7 +160,8 @@ int cmd_cpu(int argc, char **argv) {
     return EXIT_OK;
   }
   if (mistakes->len) {
-    fprintf(stderr, "%sTry 'eret cpu --help'.\n", mistakes->str);
+    g_autofree char *text = printable_escaped(mistakes->str, -1);
+    fprintf(stderr, "%sTry 'eret cpu --help'.\n", text);
     return EXIT_USAGE;
   }
   return is_dump ? dump(&arguments) : diff(&arguments);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 #include "vmm/doctor/options.h"
 #include "vmm/doctor/report.h"
 
@@ -39,9 +40,7 @@ int cmd_doctor(int argc, char **argv) {
     return EXIT_OK;
   }
   if (mistakes->len) {
-    g_auto(GStrv) lines = g_strsplit(mistakes->str, "\n", -1);
-    for (char **line = lines; *line; line++)
-      fprintf(stderr, "eret: %s\n", *line);
+    complain(mistakes->str);
     fprintf(stderr, "Try 'eret doctor --help'.\n");
     return EXIT_USAGE;
   }

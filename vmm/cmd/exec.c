@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 #include "vmm/exec/outcome.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/result-file.h"
@@ -15,10 +16,7 @@ static const char usage[] = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT].
                             "'eret run', and:\n\n";
 
 static int print_error(const GError *error, int status) {
-  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
-
-  for (unsigned i = 0; lines[i]; i++)
-    fprintf(stderr, "eret: %s\n", lines[i]);
+  complain(error->message);
   return status;
 }
 

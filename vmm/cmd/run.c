@@ -5,6 +5,7 @@
 
 #include "vmm/boot/boot.h"
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 #include "vmm/config.h"
 #include "vmm/machine.h"
 #include "vmm/platform-null.h"
@@ -14,12 +15,8 @@ static const char usage[] = "Usage: eret run --kernel FILE [OPTION]...\n"
                             "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console;\n"
                             "Ctrl-A x ends the machine, Ctrl-A h lists the keys.\n\n";
 
-/* A message may have several lines, one a mistake: each says whose it is. */
 static int print_error(const GError *error, int status) {
-  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
-
-  for (unsigned i = 0; lines[i]; i++)
-    fprintf(stderr, "eret: %s\n", lines[i]);
+  complain(error->message);
   return status;
 }
 

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "devices/printable.h"
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 #include "vmm/machine.h"
 #include "vmm/suite/options.h"
 #include "vmm/suite/progress.h"
@@ -12,10 +14,7 @@
 #include "vmm/suite/runner.h"
 
 static int print_lines(const char *text, int status) {
-  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-  for (unsigned i = 0; lines[i]; i++)
-    fprintf(stderr, "eret: %s\n", lines[i]);
+  complain(text);
   return status;
 }
 
@@ -141,7 +140,9 @@ static int run_cases(GPtrArray *cases, Output *output) {
 static int list(GPtrArray *cases) {
   for (unsigned i = 0; i < cases->len; i++) {
     const SuiteCase *suite_case = g_ptr_array_index(cases, i);
-    printf("%s/%s\n", suite_case->suite, suite_case->name);
+    g_autofree char *name = g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
+    g_autofree char *line = printable_line_escaped(name, -1);
+    puts(line);
   }
   return EXIT_OK;
 }

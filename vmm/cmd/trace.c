@@ -5,7 +5,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "devices/printable.h"
 #include "vmm/cmd/command.h"
+#include "vmm/cmd/complain.h"
 #include "vmm/config-option.h"
 #include "vmm/trace/report.h"
 
@@ -192,7 +194,7 @@ static bool write_reports(const Arguments *arguments, const TraceSwitches *switc
 }
 
 static int fail(const GError *error) {
-  fprintf(stderr, "eret: %s\n", error->message);
+  complain(error->message);
   return EXIT_HOST;
 }
 
@@ -221,7 +223,8 @@ int cmd_trace(int argc, char **argv) {
   }
   check_outputs(&arguments);
   if (mistakes->len) {
-    fprintf(stderr, "%sTry 'eret trace --help'.\n", mistakes->str);
+    g_autofree char *text = printable_escaped(mistakes->str, -1);
+    fprintf(stderr, "%sTry 'eret trace --help'.\n", text);
     return EXIT_USAGE;
   }
   return trace(&arguments);

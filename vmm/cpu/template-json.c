@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/cpu/template.h"
 
 #define FILE_SIZE_MAX (1u << 20) /* a full template has about 5 KiB */
@@ -195,6 +196,7 @@ char *cpu_template_print(const CpuTemplate *template) {
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   json_generator_set_root(generator, root);
   json_generator_set_pretty(generator, TRUE);
-  g_autofree char *text = json_generator_to_data(generator, NULL);
+  g_autofree char *json = json_generator_to_data(generator, NULL);
+  g_autofree char *text = printable_json(json);
   return g_strconcat(text, "\n", NULL);
 }

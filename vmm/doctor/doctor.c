@@ -2,6 +2,7 @@
 /* A Doctor's life, and what its parts ask of the facts. */
 #include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/board.h"
 #include "vmm/doctor/verdict.h"
 
@@ -75,7 +76,7 @@ Finding *doctor_add(Doctor *doctor, const char *group, const char *key, const ch
 
 void doctor_is_text(Finding *finding, const char *text) {
   finding->kind = text ? VALUE_TEXT : VALUE_UNKNOWN;
-  finding->text = text ? g_utf8_make_valid(text, -1) : NULL;
+  finding->text = text ? printable_line(text, -1) : NULL;
 }
 
 void doctor_is_bool(Finding *finding, bool yes) {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/exec/kernel-log.h"
+#include "devices/printable.h"
 
 #define LINE_MAX_SIZE 4096
 

@@ -156,12 +156,3 @@ char *kernel_trace_fingerprint(const char *trace) {
   g_ptr_array_add(names, NULL);
   return g_strjoinv(" < ", (char **)names->pdata);
 }
-
-char *printable(const char *text, gssize size) {
-  char *copy = g_utf8_make_valid(text, size);
-
-  for (char *next = copy; *next; next++)
-    if (((unsigned char)*next < ' ' && *next != '\t' && *next != '\n') || *next == 0x7f)
-      *next = '?';
-  return copy;
-}

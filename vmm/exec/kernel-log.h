@@ -29,5 +29,3 @@ const char *kernel_line_reason(const char *text);
 const char *kernel_line_report(const char *text);
 /* The first functions of the call trace in TRACE (lines), without those that only print it: "a < b < c", at most 5. NULL: there is none. */
 char *kernel_trace_fingerprint(const char *trace);
-/* TEXT with everything that a terminal would not print as such made "?". Free with g_free. */
-char *printable(const char *text, gssize size);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/exec/kernel-log.h"
 
 #define PROTOCOL       1

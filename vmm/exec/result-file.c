@@ -4,6 +4,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "devices/printable.h"
 #include "vmm/exec/outcome.h"
 
 #define NS_PER_SECOND 1e9
@@ -65,7 +66,8 @@ bool exec_result_write(const ExecResult *result, const char *file, GError **erro
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   json_generator_set_root(generator, root);
   json_generator_set_pretty(generator, TRUE);
-  g_autofree char *text = json_generator_to_data(generator, NULL);
+  g_autofree char *json = json_generator_to_data(generator, NULL);
+  g_autofree char *text = printable_json(json);
   g_autofree char *line = g_strconcat(text, "\n", NULL);
   return g_file_set_contents(file, line, -1, error);
 }

@@ -5,6 +5,7 @@
  */
 #include "vmm/kvm/machine-hypercalls.h"
 
+#include "devices/printable.h"
 #include "vmm/hypercall/peer.h"
 #include "vmm/hypercall/plan.h"
 #include "vmm/machine.h"
@@ -39,12 +40,11 @@ static bool may_tell(MachineHypercalls *calls) {
 
 static void sink_mark(void *opaque, uint64_t number, const char *name, size_t size, int64_t monotonic_ns) {
   MachineHypercalls *calls = opaque;
-  g_autofree char *text = g_strndup(name, size);
-  g_autofree char *printable = g_strescape(text, NULL);
+  g_autofree char *text = printable_line_escaped(name, (gssize)size);
 
-  timeline_mark(calls->timeline, number, printable, (uint64_t)monotonic_ns);
+  timeline_mark(calls->timeline, number, text, (uint64_t)monotonic_ns);
   if (may_tell(calls))
-    g_message("mark %" G_GUINT64_FORMAT "%s%s at %.6f s", number, *printable ? " " : "", printable, seconds(calls, monotonic_ns));
+    g_message("mark %" G_GUINT64_FORMAT "%s%s at %.6f s", number, *text ? " " : "", text, seconds(calls, monotonic_ns));
 }
 
 static void sink_ready(void *opaque, int64_t monotonic_ns) {

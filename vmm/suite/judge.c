@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "devices/printable.h"
+
 #define QUOTE_MAX 200
 
 /* The line at POSITION, as far as a message has room for it. */
@@ -18,11 +20,7 @@ static char *quote(const char *text, size_t size, size_t position) {
     start--;
   while (end < size && text[end] != '\n' && text[end] != '\r' && end - start < QUOTE_MAX)
     end++;
-  char *line = g_utf8_make_valid(text + start, (gssize)(end - start));
-  for (char *next = line; *next; next++)
-    if ((unsigned char)*next < ' ' || *next == 0x7f)
-      *next = '?';
-  return line;
+  return printable_line(text + start, (gssize)(end - start));
 }
 
 /* 1: found, at *POSITION; 0: not; -1: too much. */

@@ -21,6 +21,13 @@ struct Progress {
   guint timer;
 };
 
+/* "suite/case": the suite's name is that of a file. */
+static char *full_name(const char *suite, const char *name) {
+  g_autofree char *full = g_strconcat(suite, "/", name, NULL);
+
+  return report_line(full);
+}
+
 static unsigned columns(void) {
   struct winsize size;
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : COLUMNS_DEFAULT;
@@ -41,8 +48,8 @@ static void show(Progress *progress) {
   g_string_append_printf(line, "  %u:%02u", seconds / 60, seconds % 60);
   for (unsigned i = 0; i < progress->running->len; i++)
     g_string_append_printf(line, "%s%s", i ? ", " : "  running: ", (const char *)g_ptr_array_index(progress->running, i));
-  g_string_truncate(line, MIN(line->len, columns() - 1));
-  fprintf(stderr, CLEAR_LINE "%s", line->str);
+  g_autofree char *shown = g_utf8_substring(line->str, 0, MIN(g_utf8_strlen(line->str, -1), columns() - 1));
+  fprintf(stderr, CLEAR_LINE "%s", shown);
   fflush(stderr);
   progress->shown = true;
   g_string_free(line, TRUE);
@@ -85,13 +92,11 @@ void progress_free(Progress *progress) {
 }
 
 void progress_started(Progress *progress, const SuiteCase *suite_case, unsigned attempt) {
-  g_ptr_array_add(progress->running, g_strconcat(suite_case->suite, "/", suite_case->name, NULL));
+  g_ptr_array_add(progress->running, full_name(suite_case->suite, suite_case->name));
   show(progress);
 }
 
-static void forget_running(Progress *progress, const CaseResult *result) {
-  g_autofree char *name = g_strconcat(result->suite, "/", result->name, NULL);
-
+static void forget_running(Progress *progress, const char *name) {
   for (unsigned i = 0; i < progress->running->len; i++)
     if (strcmp(g_ptr_array_index(progress->running, i), name) == 0) {
       g_ptr_array_remove_index(progress->running, i);
@@ -103,14 +108,15 @@ void progress_finished(Progress *progress, const CaseResult *result) {
   static const char *const words[] = {
       [RESULT_PASSED] = "passed ", [RESULT_FAILED] = "FAILED ", [RESULT_SKIPPED] = "skipped", [RESULT_ERROR] = "ERROR  "};
   bool good = result->kind == RESULT_PASSED;
+  g_autofree char *name = full_name(result->suite, result->name);
 
-  forget_running(progress, result);
+  forget_running(progress, name);
   progress->passed += good;
   progress->skipped += result->kind == RESULT_SKIPPED;
   progress->failed += result->kind == RESULT_FAILED || result->kind == RESULT_ERROR;
   if (progress->lines) {
     progress_clear(progress);
-    printf("%s  %s/%s", words[result->kind], result->suite, result->name);
+    printf("%s  %s", words[result->kind], name);
     if (result->attempt > 1)
       printf(" (attempt %u)", result->attempt);
     if (result->kind != RESULT_SKIPPED)

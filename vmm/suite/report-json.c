@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/suite/report.h"
 
 #define FORMAT_VERSION 1
@@ -136,7 +137,8 @@ void report_json(GString *out, GPtrArray *results, unsigned shard, unsigned shar
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   json_generator_set_root(generator, root);
   json_generator_set_pretty(generator, TRUE);
-  g_autofree char *text = json_generator_to_data(generator, NULL);
+  g_autofree char *json = json_generator_to_data(generator, NULL);
+  g_autofree char *text = printable_json(json);
   g_string_append_printf(out, "%s\n", text);
 }
 

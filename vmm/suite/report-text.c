@@ -1,43 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Text of unknown origin made fit for terminals and XML 1.0 (section 2.2, Char). Pure functions, no lock. */
+/* What printable.h lets through are also characters that XML 1.0 allows (section 2.2, Char). Pure functions, no lock. */
 #include "vmm/suite/report-text.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-/* A replacement for C; C itself, where it may stay. */
-static gunichar harmless(gunichar c, bool lines) {
-  if (c == '\n')
-    return lines ? c : ' ';
-  if (c == '\t' || c == '\r')
-    return ' ';
-  if (c < 0x20 || (c >= 0x7f && c < 0xa0))
-    return '?';
-  return (c & 0xfffe) == 0xfffe || c == 0x2028 || c == 0x2029 ? 0xfffd : c; /* no characters; line ends of some readers */
-}
+#include "devices/printable.h"
 
-static char *clean(const char *text, bool lines) {
+/* CR LF ends a line; a tab or a CR alone would let a terminal's cursor jump. */
+static char *clean(const char *text, char *(*make_printable)(const char *text, gssize size)) {
   if (!text)
     return NULL;
-  g_autofree char *valid = g_utf8_make_valid(text, -1);
-  GString *out = g_string_sized_new(strlen(valid));
+  g_autoptr(GString) out = g_string_sized_new(strlen(text));
 
-  for (const char *c = valid; *c; c = g_utf8_next_char(c))
+  for (const char *c = text; *c; c++)
     if (c[0] != '\r' || c[1] != '\n')
-      g_string_append_unichar(out, harmless(g_utf8_get_char(c), lines));
+      g_string_append_c(out, *c == '\r' || *c == '\t' ? ' ' : *c);
   while (out->len && strchr(" \n", out->str[out->len - 1]))
     g_string_truncate(out, out->len - 1);
-  return g_string_free(out, FALSE);
+  return make_printable(out->str, (gssize)out->len);
 }
 
 char *report_line(const char *text) {
-  char *line = clean(text, false);
+  char *line = clean(text, printable_line);
 
   return line ? g_strchug(line) : NULL;
 }
 
 char *report_lines(const char *text) {
-  return clean(text, true);
+  return clean(text, printable);
 }
 
 void report_seconds(GString *out, double seconds) {

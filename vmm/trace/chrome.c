@@ -7,7 +7,9 @@
  * Written by hand rather than as a tree of json-glib's: a recording has millions of events. All texts may be a guest's. No locks: pure function.
  */
 #include <errno.h>
+#include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/trace/exit-reason.h"
 #include "vmm/trace/report.h"
 #include "vmm/trace/smccc-names.h"
@@ -29,17 +31,18 @@ typedef struct {
 
 static void append_string(GString *out, const char *text) {
   g_autofree char *valid = g_utf8_make_valid(text, -1);
+  g_autoptr(GString) string = g_string_sized_new(strlen(valid));
 
-  g_string_append_c(out, '"');
   for (const char *c = valid; *c; c++) {
     if (*c == '"' || *c == '\\')
-      g_string_append_printf(out, "\\%c", *c);
-    else if ((unsigned char)*c < 0x20 || *c == 0x7f)
-      g_string_append_printf(out, "\\u%04x", (unsigned)*c);
+      g_string_append_printf(string, "\\%c", *c);
+    else if ((unsigned char)*c < 0x20)
+      g_string_append_printf(string, "\\u%04x", (unsigned)*c);
     else
-      g_string_append_c(out, *c);
+      g_string_append_c(string, *c);
   }
-  g_string_append_c(out, '"');
+  g_autofree char *safe = printable_json(string->str);
+  g_string_append_printf(out, "\"%s\"", safe);
 }
 
 static void append_us(GString *out, uint64_t ns) {

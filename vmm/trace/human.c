@@ -4,6 +4,8 @@
  */
 #include "vmm/trace/human.h"
 
+#include "devices/printable.h"
+
 HumanText human_time(uint64_t ns) {
   static const struct {
     const char *unit;
@@ -52,11 +54,7 @@ void human_append_text(GString *out, const char *text) {
 
   for (const char *at = valid; at && *at; at = g_utf8_next_char(at)) {
     gunichar c = g_utf8_get_char(at);
-    /* Also what turns the direction of writing: a line must not show other than it says. */
-    if (g_unichar_iscntrl(c) || g_unichar_type(c) == G_UNICODE_FORMAT || c == 0x2028 || c == 0x2029)
-      g_string_append_c(out, '?');
-    else
-      g_string_append_unichar(out, c);
+    g_string_append_unichar(out, printable_char(c) ? c : '?');
   }
 }
 

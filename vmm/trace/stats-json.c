@@ -2,6 +2,7 @@
 /* Statistics for programs: one JSON object (docs/statistics.md). Names and numbers as they are counted, times in nanoseconds. */
 #include <json-glib/json-glib.h>
 
+#include "devices/printable.h"
 #include "vmm/trace/stats.h"
 
 static void add_number(JsonBuilder *builder, const char *name, uint64_t value) {
@@ -151,6 +152,7 @@ char *stats_json(const Stats *stats) {
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   json_generator_set_root(generator, root);
   json_generator_set_pretty(generator, TRUE);
-  g_autofree char *text = json_generator_to_data(generator, NULL);
+  g_autofree char *json = json_generator_to_data(generator, NULL);
+  g_autofree char *text = printable_json(json);
   return g_strconcat(text, "\n", NULL);
 }

@@ -156,8 +156,10 @@ GArray *timeline_entries(const Timeline *timeline) {
 static char *label(const TimelineEntry *entry) {
   if (entry->phase != PHASE_MARK)
     return g_strdup(phase_text(entry->phase));
-  return entry->text && *entry->text ? g_strdup_printf("mark %" G_GUINT64_FORMAT " %.*s", entry->number, NAME_COLUMNS, entry->text)
-                                     : g_strdup_printf("mark %" G_GUINT64_FORMAT, entry->number);
+  if (!entry->text || !*entry->text)
+    return g_strdup_printf("mark %" G_GUINT64_FORMAT, entry->number);
+  g_autofree char *whole = g_strdup_printf("mark %" G_GUINT64_FORMAT " %s", entry->number, entry->text);
+  return g_utf8_substring(whole, 0, MIN(g_utf8_strlen(whole, -1), NAME_COLUMNS));
 }
 
 /* From FROM to TO of the columns 0 .. COLUMNS; what took any time at all is seen. */
@@ -184,8 +186,8 @@ void timeline_print(const GArray *entries, unsigned width, GString *out) {
   for (unsigned i = 0; i < entries->len; i++) {
     const TimelineEntry *entry = &g_array_index(entries, TimelineEntry, i);
     g_autofree char *name = label(entry);
-    g_string_append_printf(out, "%-*.*s%*.3f ms%*.3f ms  ", NAME_COLUMNS, NAME_COLUMNS, name, NUMBER_COLUMNS - 3,
-                           (double)(entry->ns - start) / NS_PER_MS, NUMBER_COLUMNS - 3, (double)(entry->ns - before) / NS_PER_MS);
+    g_string_append_printf(out, "%-*s%*.3f ms%*.3f ms  ", NAME_COLUMNS, name, NUMBER_COLUMNS - 3, (double)(entry->ns - start) / NS_PER_MS,
+                           NUMBER_COLUMNS - 3, (double)(entry->ns - before) / NS_PER_MS);
     if (entry->ns > before)
       append_bar(out, (double)(before - start) / (double)all, (double)(entry->ns - start) / (double)all, columns);
     while (out->str[out->len - 1] == ' ')

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "devices/printable.h"
 #include "vmm/exec/kernel-log.h"
 
 #define S UINT64_C(1000000000)

@@ -2,11 +2,16 @@
 /* Results for the tests of reports: one of each kind, and hostile ones. */
 #pragma once
 
+#include <string.h>
+
+#include "devices/printable.h"
 #include "vmm/suite/report.h"
 
 /* What no format takes as it is: markup, TAP and YAML syntax, GitHub's, an escape sequence, characters that XML has not, bytes that are no
- * UTF-8. */
-#define HOSTILE "<a b=\"c\"> & ]]> # SKIP \\ % :: \x1b[2J \x01 \xff \xef\xbf\xbf \xed\xa0\x80 'x'"
+ * UTF-8, control characters of two bytes, what turns the direction of writing, another line end. */
+#define HOSTILE                                                                                                                            \
+  "<a b=\"c\"> & ]]> # SKIP \\ % :: \x1b[2J \x01 \xff \xef\xbf\xbf \xed\xa0\x80 \xc2\x9b m \xe2\x80\xae tfel \xe2\x81\xa7 \xe2\x80\xa8 "   \
+  "'x'"
 
 static inline CaseResult *add(GPtrArray *results, const char *suite, const char *name, ResultKind kind, const char *message) {
   CaseResult *result = case_result_new(suite, name);
@@ -71,4 +76,11 @@ static inline GPtrArray *hostile(void) {
       g_ptr_array_add(result->sub, sub_result_new(HOSTILE, (ResultKind)i, "d\n" HOSTILE));
   }
   return results;
+}
+
+/* It is what people may see. */
+static inline void assert_printable(const char *report) {
+  g_assert_true(g_utf8_validate(report, -1, NULL));
+  for (const char *c = report; *c; c = g_utf8_next_char(c))
+    g_assert_true(*c == '\n' || printable_char(g_utf8_get_char(c)));
 }

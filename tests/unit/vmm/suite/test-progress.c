@@ -124,11 +124,31 @@ static void test_tap(void) {
   g_assert_nonnull(strstr(err, "2/3  1 passed  1 failed"));
 }
 
+/* A suite is named by its file. */
+static void test_file_name(void) {
+  static const char name[] = "a\x1b[2J\xc2\x9b\xff\xe2\x80\xae";
+  const SuiteCase suite_case = {.suite = (char *)name, .name = (char *)"t"};
+  g_autofree char *out = NULL, *err = NULL;
+  Streams streams;
+
+  take_streams(&streams, true);
+  Progress *progress = progress_new(1, true);
+  CaseResult *result = case_result_new(name, "t");
+  progress_started(progress, &suite_case, 1);
+  progress_finished(progress, result);
+  case_result_free(result);
+  progress_free(progress);
+  give_streams(&streams, &out, &err);
+  g_assert_true(g_str_has_prefix(out, "passed   a?[2J?\xef\xbf\xbd?/t  0.0 s"));
+  g_assert_nonnull(strstr(err, "running: a?[2J?\xef\xbf\xbd?/t"));
+}
+
 int main(int argc, char *argv[]) {
   setlocale(LC_ALL, "C.UTF-8");
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/progress/pipe", test_pipe);
   g_test_add_func("/progress/terminal", test_terminal);
   g_test_add_func("/progress/tap", test_tap);
+  g_test_add_func("/progress/file-name", test_file_name);
   return g_test_run();
 }

@@ -39,6 +39,7 @@ static void test_json_round(void) {
     g_assert_cmpuint(loaded->shards, ==, 4);
     report_json(second, loaded->results, 2, 4);
     g_assert_cmpstr(first->str, ==, second->str);
+    assert_printable(first->str);
     g_unlink(path);
   }
 }

@@ -105,6 +105,7 @@ static void test_tap_hostile(void) {
   g_assert_cmpuint(points, ==, N_RESULTS);
   g_assert_cmpuint(directives, ==, 1);
   g_assert_true(g_utf8_validate(out->str, (gssize)out->len, NULL));
+  assert_printable(out->str);
 }
 
 static void test_tap_empty(void) {
@@ -145,7 +146,7 @@ static void assert_xml(const char *text) {
   g_markup_parse_context_end_parse(context, &error);
   g_assert_no_error(error);
   g_markup_parse_context_free(context);
-  g_assert_true(g_utf8_validate(text, -1, NULL));
+  assert_printable(text);
   for (const char *c = text; *c; c = g_utf8_next_char(c))
     g_assert_true(*c == '\n' || (g_utf8_get_char(c) >= 0x20 && (g_utf8_get_char(c) & 0xfffe) != 0xfffe));
 }
@@ -252,6 +253,16 @@ static void test_summary_hostile(void) {
   for (const char *c = out->str; *c; c++)
     g_assert_true(*c == '\n' || (guchar)*c >= 0x20);
   g_assert_true(g_utf8_validate(out->str, -1, NULL));
+  assert_printable(out->str);
+}
+
+static void test_github_hostile(void) {
+  g_autoptr(GPtrArray) results = hostile();
+  g_autoptr(GString) out = g_string_new(NULL);
+
+  report_github(out, results);
+  g_assert_true(g_str_has_prefix(out->str, "::warning title="));
+  assert_printable(out->str);
 }
 
 int main(int argc, char **argv) {
@@ -264,6 +275,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/report/junit", test_junit);
   g_test_add_func("/report/junit/valid", test_junit_valid);
   g_test_add_func("/report/github", test_github);
+  g_test_add_func("/report/github/hostile", test_github_hostile);
   g_test_add_func("/report/summary", test_summary);
   g_test_add_func("/report/summary/seconds", test_summary_seconds);
   g_test_add_func("/report/summary/hostile", test_summary_hostile);

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What eret says on standard error, its log among it: vmm/cmd/complain.c. Standard error is the test's while it looks at it. */
+#include "vmm/cmd/complain.h"
+
+#include <locale.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* What SPEAK writes on standard error. */
+static char *listen(void (*speak)(void)) {
+  int old = dup(STDERR_FILENO), ends[2];
+  char text[4096];
+
+  g_assert_cmpint(pipe(ends), ==, 0);
+  fflush(stderr);
+  dup2(ends[1], STDERR_FILENO);
+  close(ends[1]);
+  speak();
+  fflush(stderr);
+  dup2(old, STDERR_FILENO);
+  close(old);
+  ssize_t size = read(ends[0], text, sizeof text);
+  close(ends[0]);
+  return g_strndup(text, (gsize)MAX(size, 0));
+}
+
+static void complain_of_name(void) {
+  complain("no file a\x1b]0;b\x07\xc2\x9b\x9b\xe2\x80\xae.c\nno second");
+}
+
+static void test_complain(void) {
+  g_autofree char *text = listen(complain_of_name);
+
+  g_assert_cmpstr(text, ==, "eret: no file a\\u001b]0;b\\u0007\\u009b\\x9b\\u202e.c\neret: no second\n");
+}
+
+static void log_name(void) {
+  g_log_set_default_handler(complain_of_log, NULL);
+  g_log(NULL, G_LOG_LEVEL_MESSAGE, "the link %s is left out", "\x1b[2J\r\xff");
+  g_log(NULL, G_LOG_LEVEL_DEBUG, "not said");
+  g_log_set_default_handler(g_log_default_handler, NULL);
+}
+
+/* As GLib's own writer, which it takes the place of. */
+static void test_log(void) {
+  g_autofree char *text = listen(log_name);
+
+  g_assert_cmpstr(text, ==, "eret: the link \\u001b[2J\\u000d\\xff is left out\n");
+}
+
+int main(int argc, char *argv[]) {
+  setlocale(LC_ALL, "C.UTF-8");
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/complain/lines", test_complain);
+  g_test_add_func("/complain/log", test_log);
+  return g_test_run();
+}
