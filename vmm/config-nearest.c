@@ -16,6 +16,30 @@ static const struct {
     {"drive", "disk"}, {"initramfs", "initrd"}, {"ramdisk", "initrd"}, {"dtb", "dump-fdt"},   {"readonly", "ro"},
 };
 
+/* What other monitors have, and eret has not, or not as an option. */
+static const struct {
+  const char *names, *text;
+} absent[] = {
+    {" net netdev nic network tap ", "there are no network devices yet"},
+    {" vsock ", "there is no vsock device yet"},
+    {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
+    {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},
+    {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
+    {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
+    {" machine M ", "there is one kind of machine; --dry-run prints it"},
+    {" balloon ", "there is no balloon device yet"},
+    {" monitor qmp gdb s S ", "a machine cannot be controlled or debugged by another program yet"},
+};
+
+const char *absent_option(const char *name) {
+  g_autofree char *word = g_strdup_printf(" %s ", name);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(absent); i++)
+    if (strstr(absent[i].names, word))
+      return absent[i].text;
+  return NULL;
+}
+
 /* Lower case, and _ as -: spelled so, it is the same name. */
 static bool normalise(const char *text, char result[NAME_MAX_LENGTH + 1]) {
   size_t length = strlen(text);

@@ -102,5 +102,8 @@ const char *nearest_name(const char *wanted, const char *const *names);
 /* "; did you mean PREFIXname?", or "". BOOLEANS_NEGATED: "no-rng" is a name too. */
 char *nearest_option(const ConfigOption *options, const char *wanted, const char *prefix, const ConfigOption **found);
 
+/* Why eret has no option NAME that other monitors have; NULL: they have none either. */
+const char *absent_option(const char *name);
+
 /* "512M": the largest unit that divides it. */
 char *config_format_size(uint64_t size);

@@ -414,6 +414,10 @@ static bool add_unknown(ConfigDraft *draft, const char *argument) {
     return false;
   }
   const ConfigOption *meant;
+  if (absent_option(name)) {
+    config_mistake(draft, NULL, "unknown option %s: %s", flag, absent_option(name));
+    return !strchr(argument, '=');
+  }
   g_autofree char *nearest = nearest_option(config_options, name, "--", &meant);
   config_mistake(draft, NULL, "unknown option %s%s", flag, nearest);
   return !strchr(argument, '=') && !(meant && meant->kind == OPTION_BOOLEAN);

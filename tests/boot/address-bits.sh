@@ -18,5 +18,14 @@ like "$errors" 'needs 37 bits' "which is said"
 run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 33
 isnt "$status" 0 "33 bits are too few"
 like "$errors" 'ipa-bits 33: this machine needs 36 bits' "which is said"
+case $KIND in
+max | native) skip "52 bits are more than the host has" "this one may have them" ;;
+*)
+    run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 52
+    isnt "$status" 0 "52 bits are more than this host has"
+    like "$errors" 'ipa-bits 52: the host.s CPU offers [0-9]+ bits' "which is said"
+    unlike "$errors" 'memory' "and it is not the memory's fault"
+    ;;
+esac
 run_eret --kernel "$GUESTS/hello.elf" --ipa-bits 56
 isnt "$status" 0 "56 are more than there can be"

@@ -62,6 +62,7 @@ done
 is "$(recorded kvm_userspace_exit:KVM_EXIT_MMIO)" "$(hist userspace.hist 'reason == 6')" "MMIO exits: the same"
 is "$(statistic hvc_exit_stat)" "$(hist exits.hist 'ret == 2 && ec == 22')" "KVM's counter of HVC: the same"
 like summary 'lost +nothing' "nothing was lost"
+check "the guest's kernel has its version" grep -qF "Linux $(basename "$KERNELS"/6.12/lib/modules/*) (arm64 Image)" summary
 
 "$ERET" trace trace.rec --chrome chrome.json --html page.html --explain > explained
 is "$?" 0 "it can be explained, drawn, and shown"

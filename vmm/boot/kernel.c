@@ -6,6 +6,7 @@
  * file is mapped, not read: an Image that is not compressed is copied once, into the guest (copy.c). Whoever truncates the file
  * under a running eret gets the SIGBUS he asked for, as with every program that is mapped.
  */
+#define _GNU_SOURCE /* memmem */
 #include "vmm/boot/kernel.h"
 
 #include <errno.h>
@@ -108,6 +109,25 @@ KernelImage *kernel_image_parse(GBytes *contents, KernelFormat format, GError **
     image->description = g_intern_string(description);
   }
   return image;
+}
+
+#define RELEASE_MAX 64 /* Linux: include/uapi/linux/utsname.h, __NEW_UTS_LEN */
+
+char *kernel_image_release(const KernelImage *image) {
+  static const char banner[] = "Linux version ";
+  gsize size;
+  const char *data = g_bytes_get_data(image->contents, &size), *end = data + size;
+
+  /* The format string of /proc/version has the same beginning, and no digit behind it. */
+  for (const char *at = data; (at = memmem(at, (gsize)(end - at), banner, strlen(banner)));) {
+    gsize length = 0;
+    at += strlen(banner);
+    while (length <= RELEASE_MAX && at + length < end && (g_ascii_isalnum(at[length]) || strchr(".-+_~", at[length])) && at[length])
+      length++;
+    if (length && length <= RELEASE_MAX && g_ascii_isdigit(*at) && at + length < end && at[length] == ' ')
+      return g_strndup(at, length);
+  }
+  return NULL;
 }
 
 static GBytes *map_file(const char *path, GError **error) {

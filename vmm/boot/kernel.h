@@ -52,6 +52,12 @@ KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **e
 void kernel_image_free(KernelImage *image); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelImage, kernel_image_free)
 
+/*
+ * The release that a Linux kernel states in its banner (Linux: init/version-timestamp.c, "Linux version 6.12.95-cloud (..."): at
+ * most 64 letters, digits and signs. Reads the whole image. NULL: it states none. Free with g_free.
+ */
+char *kernel_image_release(const KernelImage *image);
+
 /* Where everything goes in RAM. All addresses are guest physical, sizes bytes; 0/0: absent. */
 typedef struct {
   uint64_t kernel_base; /* added to relocatable addresses */

@@ -2,6 +2,7 @@
 /* What this process is: its user, its page size, what it may ask the kernel. Linux: userfaultfd(2). */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <pwd.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -24,12 +25,19 @@ static bool may_use_userfaultfd(void) {
   return true;
 }
 
+/* NULL: this user has no name here, as in a container without a passwd file. GLib would complain about that on standard error. */
+static char *user_name(void) {
+  const struct passwd *entry = getpwuid(geteuid());
+
+  return entry ? g_strdup(entry->pw_name) : NULL;
+}
+
 void host_process_read(HostProcess *process) {
   struct utsname host;
 
   *process = (HostProcess){
       .machine = g_strdup(uname(&host) == 0 ? host.machine : "unknown"),
-      .user = g_strdup(g_get_user_name()),
+      .user = user_name(),
       .path = g_strdup(g_getenv("PATH")),
       .root = geteuid() == 0,
       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),

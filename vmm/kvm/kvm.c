@@ -126,14 +126,11 @@ bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GErro
   return false;
 }
 
-int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error) {
-  unsigned limit = kvm->ipa_limit ? kvm->ipa_limit : IPA_BITS_LEGACY;
+unsigned kvm_ipa_bits_max(const Kvm *kvm) {
+  return kvm->ipa_limit ? kvm->ipa_limit : IPA_BITS_LEGACY;
+}
 
-  if (ipa_bits > limit) {
-    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
-                "this machine needs %u bits of guest physical address, the host's CPU offers %u; use less --memory", ipa_bits, limit);
-    return -1;
-  }
+int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error) {
   int vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, kvm->ipa_limit ? KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits) : 0UL);
   if (vm_fd < 0)
     kvm_set_error(error, "cannot create a VM (KVM_CREATE_VM)");

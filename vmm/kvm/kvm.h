@@ -32,8 +32,10 @@ char *kvm_explain_missing(int error_number);
 /* GIC_AUTO: the best that is there. An error names what the host offers. */
 bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GError **error);
 
-/* A new VM with IPA_BITS of address space; its descriptor, or -1. */
+/* A new VM with IPA_BITS of address space, at most kvm_ipa_bits_max; its descriptor, or -1. */
 int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error);
+/* How many bits of guest physical address a VM can have. */
+unsigned kvm_ipa_bits_max(const Kvm *kvm);
 /* Accesses outside RAM that KVM cannot emulate become KVM_EXIT_ARM_NISV. Where KVM has no such thing (before Linux 5.5, protected VMs), KVM_RUN fails with ENOSYS. */
 void kvm_take_accesses_without_syndrome(int vm_fd);
 /* PSCI SYSTEM_SUSPEND is offered to the guest, and becomes a system event (Linux 5.19 and later). */

@@ -38,14 +38,14 @@ static void watch_vcpus(MachineTrace *trace) {
 bool machine_trace_init(MachineTrace *trace, const Config *config, GError **error) {
   trace->config = config;
   trace->timeline = timeline_new();
-  timeline_add(trace->timeline, PHASE_STARTED);
+  timeline_add(trace->timeline, PHASE_OPTIONS_READ);
   trace->vm_before = new_counters();
   if (config->record) {
     trace->recorder = recorder_new(config->record, config->record_limit, true, error);
     if (!trace->recorder)
       return false;
     timeline_record(trace->timeline, trace->recorder);
-    timeline_add(trace->timeline, PHASE_RECORDING);
+    timeline_add(trace->timeline, PHASE_RECORDING_BEGUN);
   }
   if (config->stats || config->record)
     watch_vcpus(trace);
@@ -103,7 +103,16 @@ static void add_fact(Recorder *recorder, const char *key, const char *format, ..
   recorder_fact(recorder, key, value);
 }
 
-void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const char *kernel) {
+static void describe_kernel(Recorder *recorder, const KernelImage *kernel) {
+  g_autofree char *release = kernel_image_release(kernel);
+
+  if (release)
+    add_fact(recorder, "guest-kernel", "Linux %s (%s)", release, kernel->description);
+  else
+    recorder_fact(recorder, "guest-kernel", kernel->description);
+}
+
+void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel) {
   Recorder *recorder = trace->recorder;
   struct utsname host;
 
@@ -112,7 +121,7 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
   add_fact(recorder, "eret", "%s", ERET_VERSION);
   if (uname(&host) == 0)
     add_fact(recorder, "kernel", "%s %s %s", host.sysname, host.release, host.machine);
-  add_fact(recorder, "guest-kernel", "%s", kernel);
+  describe_kernel(recorder, kernel);
   add_fact(recorder, "cpus", "%u", board->cpus);
   add_fact(recorder, "memory", "%" G_GUINT64_FORMAT " MiB", board->ram.size >> 20);
   add_fact(recorder, "page-size", "%ld", sysconf(_SC_PAGESIZE));

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vmm/board.h"
+#include "vmm/boot/kernel.h"
 #include "vmm/kvm/kvm-stats.h"
 #include "vmm/kvm/shortcuts.h"
 #include "vmm/kvm/vcpu.h"
@@ -38,7 +39,7 @@ void machine_trace_clear(MachineTrace *trace);
 /* What devices report to, or NULL. */
 DeviceWatch *machine_trace_devices(MachineTrace *trace);
 /* The board and the platform are known: facts and the address map go into the recording. */
-void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const char *kernel);
+void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel);
 /* VCPUS of the new boot exist and have not run. */
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd);
 /* They are joined, and about to be destroyed. */

@@ -351,6 +351,22 @@ static void terminal_event(TerminalEvent event, void *opaque) {
 
 /* Making and ending. */
 
+static bool check_ipa_bits(const Machine *machine, GError **error) {
+  unsigned wanted = machine->board->ipa_bits, limit = kvm_ipa_bits_max(&machine->kvm);
+
+  if (wanted <= limit)
+    return true;
+  if (machine->config->ipa_bits)
+    g_set_error(
+        error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+        "--ipa-bits %u: the host's CPU offers %u bits of guest physical address; leave the option out, or ask for no more than these",
+        wanted, limit);
+  else
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+                "this machine needs %u bits of guest physical address, the host's CPU offers %u; use less --memory", wanted, limit);
+  return false;
+}
+
 static bool plan(Machine *machine, GError **error) {
   const Config *config = machine->config;
 
@@ -364,7 +380,7 @@ static bool plan(Machine *machine, GError **error) {
     return false;
   }
   machine->board = board_new(config, machine->gic_version, error);
-  if (!machine->board)
+  if (!machine->board || !check_ipa_bits(machine, error))
     return false;
   if (!config->pin)
     return true;
@@ -422,7 +438,7 @@ static bool assemble(Machine *machine, GError **error) {
   if (machine->shortcuts)
     kvm_shortcuts_set_bus(machine->shortcuts, machine->platform->bus);
   machine->trace.shortcuts = machine->shortcuts;
-  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel->description);
+  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel);
   timeline_add(machine->trace.timeline, PHASE_DEVICES_MADE);
   return true;
 }

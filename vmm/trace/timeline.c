@@ -19,23 +19,23 @@ struct Timeline {
 };
 
 static const struct {
-  const char *name, *text;
-  bool once; /* a boot */
+  const char *name, *text; /* the same words, so that nobody has to translate */
+  bool once;               /* a boot */
 } phases[PHASE_N] = {
     [PHASE_PROCESS_START] = {"process-start", "process start", true},
-    [PHASE_STARTED] = {"options-read", "options read", true},
-    [PHASE_RECORDING] = {"recording-begun", "recording begun", true},
+    [PHASE_OPTIONS_READ] = {"options-read", "options read", true},
+    [PHASE_RECORDING_BEGUN] = {"recording-begun", "recording begun", true},
     [PHASE_DEVICES_MADE] = {"devices-made", "devices made", true},
     [PHASE_KVM_OBJECTS_MADE] = {"kvm-objects-made", "KVM objects made", true},
     [PHASE_KERNEL_LOADED] = {"kernel-loaded", "kernel loaded", true},
-    [PHASE_FIRST_INSTRUCTION] = {"first-instruction", "first guest instruction", true},
-    [PHASE_FIRST_EXIT] = {"first-exit", "kernel touches a device", true},
+    [PHASE_FIRST_INSTRUCTION] = {"first-instruction", "first instruction", true},
+    [PHASE_FIRST_EXIT] = {"first-exit", "first exit", true},
     [PHASE_FIRST_OUTPUT] = {"first-output", "first output", true},
     [PHASE_INIT] = {"init", "init", true},
     [PHASE_READY] = {"ready", "ready", true},
     [PHASE_REBOOT] = {"reboot", "reboot", false},
-    [PHASE_GUEST_END] = {"guest-end", "guest has ended", false},
-    [PHASE_ENDED] = {"ended", "devices at rest", false},
+    [PHASE_GUEST_END] = {"guest-end", "guest end", false},
+    [PHASE_ENDED] = {"ended", "ended", false},
     [PHASE_MARK] = {"mark", "mark", false},
 };
 
@@ -118,7 +118,7 @@ bool timeline_has(const Timeline *timeline, Phase phase) {
 void timeline_add(Timeline *timeline, Phase phase) {
   if (phase == PHASE_REBOOT) /* the process started once, and its machine's devices live on; the rest begins anew */
     g_atomic_int_set((gint *)&timeline->seen,
-                     1u << PHASE_PROCESS_START | 1u << PHASE_STARTED | 1u << PHASE_RECORDING | 1u << PHASE_DEVICES_MADE);
+                     1u << PHASE_PROCESS_START | 1u << PHASE_OPTIONS_READ | 1u << PHASE_RECORDING_BEGUN | 1u << PHASE_DEVICES_MADE);
   else if ((g_atomic_int_or(&timeline->seen, 1u << phase) & 1u << phase) && phases[phase].once)
     return;
   append(timeline, (TimelineEntry){.phase = phase, .ns = trace_now()});

@@ -13,8 +13,8 @@
 
 typedef enum {
   PHASE_PROCESS_START,     /* estimated: when eret was asked to run, less the processor time it had used by then */
-  PHASE_STARTED,           /* command line read */
-  PHASE_RECORDING,         /* --record: the kernel's trace facilities are set up */
+  PHASE_OPTIONS_READ,      /* command line read */
+  PHASE_RECORDING_BEGUN,   /* --record: the kernel's trace facilities are set up */
   PHASE_DEVICES_MADE,      /* files opened, memory reserved, devices */
   PHASE_KVM_OBJECTS_MADE,  /* VM, vCPUs, interrupt controller */
   PHASE_KERNEL_LOADED,     /* and everything that goes with it */

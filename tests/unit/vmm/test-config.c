@@ -198,6 +198,8 @@ static void test_unknown(void) {
   refuse("unknown option -m; did you mean --memory?", "--dry-run", "-m", "1G", NULL);
   refuse("unknown option --drive; did you mean --disk?", "--dry-run", "--drive", "a.img", NULL);
   refuse("unknown option --frobnicate", "--dry-run", "--frobnicate", "x", NULL);
+  refuse("unknown option --net: there are no network devices yet", "--dry-run", "--net", "user", NULL);
+  refuse("unknown option -nographic: there is no display: the terminal is the guest's console", "--dry-run", "-nographic", NULL);
   refuse("unknown option --no-cpus", "--dry-run", "--no-cpus", NULL);
   refuse("unknown option --kern; did you mean --kernel?", "--dry-run", "--kern", "Image", NULL); /* no abbreviations */
   refuse("--version belongs to eret itself: eret --version", "--dry-run", "--version", NULL);

@@ -112,6 +112,28 @@ static void test_image(void) {
   }
 }
 
+static void assert_release(const char *text, const char *expected) {
+  g_autoptr(GByteArray) bytes = fixture_image((ImageFixture){.size = 4096, .image_size = 0x10000});
+  memcpy(bytes->data + bytes->len - strlen(text), text, strlen(text));
+  g_autoptr(KernelImage) image = parse(bytes);
+  g_autofree char *release = kernel_image_release(image);
+  g_assert_cmpstr(release, ==, expected);
+}
+
+static void test_release(void) {
+  g_autofree char *longest = g_strnfill(63, '1'), *long_text = g_strdup_printf("Linux version 6%s (", longest);
+  g_autofree char *longest_release = g_strdup_printf("6%s", longest), *too_long = g_strdup_printf("Linux version 66%s (", longest);
+
+  assert_release("Linux version 6.12.95+deb12-cloud-arm64 (who@where)", "6.12.95+deb12-cloud-arm64");
+  assert_release("Linux version %s (%s)\n Linux version 7.3.0-rc1_x~1 (", "7.3.0-rc1_x~1");
+  assert_release(long_text, longest_release);
+  assert_release(too_long, NULL);
+  assert_release("Linux version 6.1", NULL); /* cut off */
+  assert_release("Linux version ", NULL);
+  assert_release("Linux version 6.1\033[2J (", NULL);
+  assert_release("no banner at all", NULL);
+}
+
 /* Before Linux 3.17: image_size 0, and whatever text_offset says, it is 512 KiB. */
 static void test_image_old(void) {
   g_autoptr(GByteArray) bytes = fixture_image((ImageFixture){.size = 4096, .text_offset = 0x80000});
@@ -458,6 +480,7 @@ int main(int argc, char **argv) {
   setlocale(LC_ALL, "C");
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/kernel/image", test_image);
+  g_test_add_func("/kernel/release", test_release);
   g_test_add_func("/kernel/image-old", test_image_old);
   g_test_add_func("/kernel/image-trailer", test_image_trailer);
   g_test_add_func("/kernel/image-bad", test_image_bad);

@@ -149,7 +149,7 @@ static void test_timeline(void) {
 
   g_assert_true(timeline_has(timeline, PHASE_PROCESS_START));
   g_assert_false(timeline_has(timeline, PHASE_FIRST_EXIT));
-  timeline_add(timeline, PHASE_STARTED);
+  timeline_add(timeline, PHASE_OPTIONS_READ);
   timeline_add(timeline, PHASE_FIRST_EXIT);
   timeline_add(timeline, PHASE_FIRST_EXIT); /* only the first is one */
   timeline_mark(timeline, 42, "half way", trace_now());
@@ -158,8 +158,8 @@ static void test_timeline(void) {
   timeline_add(timeline, PHASE_FIRST_EXIT);
   timeline_add(timeline, PHASE_GUEST_END);
   g_autoptr(GArray) entries = timeline_entries(timeline);
-  static const Phase wanted[] = {PHASE_PROCESS_START, PHASE_STARTED,    PHASE_FIRST_EXIT, PHASE_MARK,
-                                 PHASE_REBOOT,        PHASE_FIRST_EXIT, PHASE_GUEST_END};
+  static const Phase wanted[] = {PHASE_PROCESS_START, PHASE_OPTIONS_READ, PHASE_FIRST_EXIT, PHASE_MARK,
+                                 PHASE_REBOOT,        PHASE_FIRST_EXIT,   PHASE_GUEST_END};
   g_assert_cmpuint(entries->len, ==, G_N_ELEMENTS(wanted));
   for (unsigned i = 0; i < entries->len; i++)
     g_assert_cmpuint(g_array_index(entries, TimelineEntry, i).phase, ==, wanted[i]);
@@ -198,8 +198,17 @@ static void test_waterfall(void) {
                   "process start                   0.000 ms      0.000 ms\n"
                   "kernel loaded                   5.000 ms      5.000 ms  ##########\n"
                   "mark 7 seven                    5.000 ms      0.000 ms\n"
-                  "guest has ended                10.000 ms      5.000 ms            ##########\n");
+                  "guest end                      10.000 ms      5.000 ms            ##########\n");
   g_string_free(out, TRUE);
+}
+
+/* A phase is called the same everywhere: in files with dashes, for people with spaces, in whatever case is usual. */
+static void test_phase_names(void) {
+  for (Phase phase = 0; phase < PHASE_N; phase++) {
+    g_autofree char *text = g_ascii_strdown(phase_text(phase), -1);
+    g_strdelimit(text, " ", '-');
+    g_assert_cmpstr(text, ==, phase_name(phase));
+  }
 }
 
 static Stats *sample(void) {
@@ -290,6 +299,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/stats/timeline", test_timeline);
   g_test_add_func("/stats/timeline/bounded", test_timeline_is_bounded);
   g_test_add_func("/stats/timeline/waterfall", test_waterfall);
+  g_test_add_func("/stats/timeline/names", test_phase_names);
   g_test_add_func("/stats/text", test_text);
   g_test_add_func("/stats/json", test_json);
   return g_test_run();
