@@ -40,12 +40,27 @@ rm -f big out
 
 echo 'from the host' > in.txt
 mkdir -p tree/sub && echo deep > tree/sub/file
-run_exec --copy-in in.txt:/job/in.txt --copy-in tree --copy-out /job:result --copy-out /tree/sub/file -- \
+run_exec --copy-in in.txt:/job/in.txt --copy-in tree --copy-out /job:result --copy-out /tree/sub/file --copy-out /job/link:followed \
+    --copy-out /proc/version -- \
     sh -c 'cat /job/in.txt /tree/sub/file; echo made > /job/out.txt; ln -s out.txt /job/link'
 is "$(cat out)" "$(printf 'from the host\ndeep')" "files go in"
 is "$(cat result/out.txt)" made "files come out"
 is "$(readlink result/link)" out.txt "links as links"
 is "$(cat file)" deep "under their own name"
+is "$(cat followed)" made "a link that was asked for is followed"
+check "and is a file here" test ! -L followed
+like version '^Linux version 6' "a file that does not say its size comes whole"
+is "$status:$(cat "$errors")" 0: "and nothing is complained of"
+run_exec --copy-out /missing:one --copy-out /dev/null:two --copy-out /job:rest --copy-out /big --copy-out-limit 1M -- \
+    sh -c 'mkdir /job; mkfifo /job/pipe; echo made > /job/out.txt; head -c 2000000 /dev/zero > /big'
+is "$status" 240 "files that cannot come: 240"
+like "$errors" '^eret: --copy-out: /missing: No such file or directory$' "each is told"
+like "$errors" '^eret: --copy-out: /dev/null: neither a file, a directory nor a link' "a device"
+like "$errors" '^eret: --copy-out: /job/pipe: neither' "and a pipe within a directory"
+like "$errors" '^eret: --copy-out: the guest sent more than the 1M that --copy-out-limit allows$' "and what is too much"
+is "$(grep -c . "$errors")" 4 "once"
+is "$(cat rest/out.txt)" made "the rest comes"
+check "and no part of a file" test ! -e big
 
 run_exec -- sh -c 'echo before; sleep 1; echo c > /proc/sysrq-trigger; sleep 60'
 is "$status" 241 "panic: 241"

@@ -1,44 +1,69 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names are taken apart, and every directory on the way is opened by its one name, without following links: whatever the guest calls its files, they end up below the
- * destination.
+ * The stream is kept in a file until it is complete, and then read twice: once to see what comes for which destination, all of
+ * which are opened then, and once to put it there.
  */
 #include "vmm/exec/copy-out.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/exec/archive-error.h"
+#include "vmm/config-option.h"
+#include "vmm/exec/complaints.h"
+#include "vmm/exec/destination.h"
+#include "vmm/exec/newc.h"
 
 G_DEFINE_QUARK(eret_copy_out_error, copy_out_error)
 
-#define DEPTH_MAX 256
+#define DEPTH_MAX       256
+#define STEPS_PER_ENTRY 16 /* down into directories, on the average: a walk of the host's takes time */
+#define LEFT_OUT_MAX    20 /* links and special files that are named */
 
 struct CopyOut {
-  char **destinations;
+  Destination *destinations;
   unsigned n_destinations;
-  uint64_t size, limit;
+  CopyOutLimits limits;
   int spool;
+  uint64_t size;       /* of what is in it */
+  bool cut;            /* there was more, and it has been said */
+  bool told;           /* the guest itself has said that something is missing */
+  unsigned may_make;   /* entries, and directories that none came for */
+  Complaints failures; /* what was asked for and is not there */
+  Complaints left_out; /* what is never taken over */
+  char buffer[64 * 1024];
 };
 
-CopyOut *copy_out_new(const char *const *destinations, uint64_t limit, GError **error) {
-  g_autofree char *name = NULL;
-  int spool = g_file_open_tmp("eret-copy-out-XXXXXX", &name, error);
+/* The spool. */
+
+static int open_spool(GError **error) {
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-copy-out-XXXXXX", NULL);
+  int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+
+  if (fd < 0)
+    g_set_error(error, COPY_OUT_ERROR, COPY_OUT_ERROR_SPOOL,
+                "--copy-out: there can be no temporary file in %s: %s; TMPDIR names another directory", g_get_tmp_dir(), g_strerror(errno));
+  else
+    unlink(path);
+  return fd;
+}
+
+CopyOut *copy_out_new(const char *const *destinations, const CopyOutLimits *limits, GError **error) {
+  int spool = open_spool(error);
 
   if (spool < 0)
     return NULL;
-  g_unlink(name);
   CopyOut *copy = g_new0(CopyOut, 1);
-  copy->destinations = g_strdupv((char **)destinations);
-  copy->n_destinations = g_strv_length(copy->destinations);
-  copy->limit = limit;
   copy->spool = spool;
+  copy->limits = *limits;
+  copy->n_destinations = g_strv_length((char **)destinations);
+  copy->destinations = g_new0(Destination, copy->n_destinations);
+  for (unsigned i = 0; i < copy->n_destinations; i++)
+    destination_init(&copy->destinations[i], destinations[i]);
+  complaints_init(&copy->failures, COPY_OUT_FAILURES_MAX);
+  complaints_init(&copy->left_out, LEFT_OUT_MAX);
   return copy;
 }
 
@@ -46,29 +71,51 @@ void copy_out_free(CopyOut *copy) {
   if (!copy)
     return;
   close(copy->spool);
-  g_strfreev(copy->destinations);
+  for (unsigned i = 0; i < copy->n_destinations; i++)
+    destination_clear(&copy->destinations[i]);
+  g_free(copy->destinations);
+  complaints_clear(&copy->failures);
+  complaints_clear(&copy->left_out);
   g_free(copy);
 }
 
-static bool fail(GError **error, CopyOutError code, const char *what) {
-  g_set_error(error, COPY_OUT_ERROR, (int)code, "%s: %s", what, g_strerror(errno));
-  return false;
-}
-
-bool copy_out_feed(CopyOut *copy, const void *bytes, size_t size, GError **error) {
-  if (size > copy->limit - copy->size) {
-    g_set_error(error, COPY_OUT_ERROR, COPY_OUT_ERROR_LIMIT, "the guest sent more than %" PRIu64 " MiB", copy->limit >> 20);
-    return false;
-  }
-  copy->size += size;
-  for (const char *next = bytes; size;) {
-    ssize_t written = write(copy->spool, next, size);
+static bool write_all(int fd, const char *bytes, size_t size) {
+  while (size) {
+    ssize_t written = write(fd, bytes, size);
     if (written < 0 && errno != EINTR)
-      return fail(error, COPY_OUT_ERROR_FILE, "a temporary file cannot be written");
-    next += MAX(written, 0);
+      return false;
+    bytes += MAX(written, 0);
     size -= (size_t)MAX(written, 0);
   }
   return true;
+}
+
+void copy_out_feed(CopyOut *copy, const void *bytes, size_t size) {
+  size_t taken = (size_t)MIN(size, copy->limits.bytes - copy->size);
+
+  if (copy->cut)
+    return;
+  copy->cut = taken < size;
+  if (copy->cut) {
+    g_autofree char *limit = config_format_size(copy->limits.bytes);
+    complaints_add(&copy->failures, "the guest sent more than the %s that --copy-out-limit allows", limit);
+  }
+  if (write_all(copy->spool, bytes, taken)) {
+    copy->size += taken;
+    return;
+  }
+  copy->cut = true;
+  complaints_add(&copy->failures, "the temporary file in %s cannot be written: %s; TMPDIR names another directory", g_get_tmp_dir(),
+                 g_strerror(errno));
+}
+
+void copy_out_fail(CopyOut *copy, const char *text) {
+  copy->told = true;
+  complaints_add(&copy->failures, "%s", text);
+}
+
+const GPtrArray *copy_out_failures(const CopyOut *copy) {
+  return copy->failures.lines;
 }
 
 /* Names. */
@@ -78,7 +125,7 @@ static char **split_name(const CopyOut *copy, const char *name, unsigned *index)
   g_auto(GStrv) parts = g_strsplit(name, "/", -1);
   guint64 number;
 
-  if (!parts[0] || !g_ascii_string_to_unsigned(parts[0], 10, 0, copy->n_destinations - 1, &number, NULL) ||
+  if (!copy->n_destinations || !g_ascii_string_to_unsigned(parts[0], 10, 0, copy->n_destinations - 1, &number, NULL) ||
       g_strv_length(parts) > DEPTH_MAX)
     return NULL;
   for (unsigned i = 1; parts[i]; i++)
@@ -88,136 +135,193 @@ static char **split_name(const CopyOut *copy, const char *name, unsigned *index)
   return g_strdupv(parts + 1);
 }
 
-/* Whether a link in the directory of PARTS, whose last is the link itself, stays within. */
-static bool stays_inside(char **parts, const char *target) {
-  g_auto(GStrv) steps = g_strsplit(target, "/", -1);
-  int depth = (int)g_strv_length(parts) - 1;
+/* Entries. */
 
-  if (*target == '/')
-    return false;
-  for (unsigned i = 0; steps[i]; i++) {
-    if (strcmp(steps[i], "..") == 0)
-      depth--;
-    else if (*steps[i] && strcmp(steps[i], ".") != 0)
-      depth++;
-    if (depth < 0)
+static void leave_out(CopyOut *copy, const char *path, const char *why) {
+  if (complaints_add(&copy->left_out, "%s is left out: %s", path, why))
+    g_warning("--copy-out: %s", (const char *)g_ptr_array_index(copy->left_out.lines, copy->left_out.lines->len - 1));
+}
+
+/* The whole entry; false with errno. */
+static bool copy_contents(CopyOut *copy, int fd, const NewcEntry *entry) {
+  for (uint64_t done = 0; done < entry->size;) {
+    ssize_t got = pread(copy->spool, copy->buffer, MIN(sizeof copy->buffer, entry->size - done), (off_t)(entry->offset + done));
+    if (got < 0 && errno == EINTR)
+      continue;
+    if (got == 0)
+      errno = EIO; /* somebody has cut our file */
+    if (got <= 0 || !write_all(fd, copy->buffer, (size_t)got))
       return false;
+    done += (uint64_t)got;
   }
   return true;
 }
 
-/* Directories. */
-
-/* One step down, by a name without slashes. */
-static int step_down(int parent, const char *name) {
-  if (mkdirat(parent, name, 0755) < 0 && errno != EEXIST)
-    return -1;
-  return openat(parent, name, O_DIRECTORY | O_NOFOLLOW | O_RDONLY | O_CLOEXEC);
-}
-
-/* The directory that the last of PARTS belongs in. PARTS may be empty: then it is the destination's own, whose path is the user's and may have links. */
-static int open_parent(const char *destination, char **parts, GError **error) {
-  g_autofree char *start = *parts ? g_strdup(destination) : g_path_get_dirname(destination);
-  int fd = g_mkdir_with_parents(start, 0755) < 0 ? -1 : open(start, O_DIRECTORY | O_RDONLY | O_CLOEXEC);
-
-  for (; fd >= 0 && *parts && parts[1]; parts++) {
-    int below = step_down(fd, *parts);
-    close(fd);
-    fd = below;
-  }
-  if (fd < 0)
-    fail(error, COPY_OUT_ERROR_FILE, *parts ? *parts : start);
-  return fd;
-}
-
-/* Entries. */
-
-static bool put_file(int parent, const char *name, struct archive *archive, struct archive_entry *entry, GError **error) {
+/* No half of a file is left. */
+static bool put_file(CopyOut *copy, const NewcEntry *entry, int parent, const char *name) {
   int fd = -1;
 
   if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
-    fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, archive_entry_perm(entry) & 0777);
+    fd = openat(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, entry->mode & 0777);
   if (fd < 0)
-    return fail(error, COPY_OUT_ERROR_FILE, name);
-  bool ok = archive_read_data_into_fd(archive, fd) == ARCHIVE_OK;
-  if (!ok)
-    g_set_error(error, COPY_OUT_ERROR, COPY_OUT_ERROR_STREAM, "%s: %s", name, archive_reason(archive));
-  if (close(fd) < 0 && ok)
-    return fail(error, COPY_OUT_ERROR_FILE, name);
-  return ok;
-}
-
-static bool put_directory(int parent, const char *name, GError **error) {
-  int fd = step_down(parent, name);
-
-  if (fd < 0)
-    return fail(error, COPY_OUT_ERROR_FILE, name);
-  close(fd);
-  return true;
-}
-
-static bool put_link(int parent, const char *name, char **parts, const char *target, GError **error) {
-  if (!target || !stays_inside(parts, target)) {
-    g_warning("--copy-out: the link %s is left out: it leads elsewhere", name);
-    return true;
-  }
-  if ((unlinkat(parent, name, 0) < 0 && errno != ENOENT) || symlinkat(target, parent, name) < 0)
-    return fail(error, COPY_OUT_ERROR_FILE, name);
-  return true;
-}
-
-static bool put_entry(const CopyOut *copy, struct archive *archive, struct archive_entry *entry, GError **error) {
-  const char *path = archive_entry_pathname(entry);
-  unsigned index = 0, type = archive_entry_filetype(entry);
-  g_auto(GStrv) parts = path ? split_name(copy, path, &index) : NULL;
-
-  if (!parts) {
-    g_set_error_literal(error, COPY_OUT_ERROR, COPY_OUT_ERROR_STREAM, "the guest sent a name that does not belong to what was asked for");
     return false;
-  }
-  const char *destination = copy->destinations[index];
-  unsigned n = g_strv_length(parts);
-  g_autofree char *name = n ? g_strdup(parts[n - 1]) : g_path_get_basename(destination);
-  if (!n && type == AE_IFDIR)
-    return g_mkdir_with_parents(destination, 0755) == 0 || fail(error, COPY_OUT_ERROR_FILE, destination);
-  int parent = open_parent(destination, parts, error);
-  if (parent < 0)
-    return false;
-  bool ok = true;
-  if (type == AE_IFREG)
-    ok = put_file(parent, name, archive, entry, error);
-  else if (type == AE_IFDIR)
-    ok = put_directory(parent, name, error);
-  else if (type == AE_IFLNK)
-    ok = put_link(parent, name, parts, archive_entry_symlink(entry), error);
-  else
-    g_warning("--copy-out: %s is left out: it is neither a file, a directory, nor a link", name);
-  close(parent);
-  return ok;
-}
-
-static bool put_all(const CopyOut *copy, struct archive *archive, GError **error) {
-  struct archive_entry *entry;
-  int result;
-
-  archive_read_support_format_cpio(archive);
-  result = archive_read_open_fd(archive, copy->spool, 65536);
-  while (result == ARCHIVE_OK && (result = archive_read_next_header(archive, &entry)) == ARCHIVE_OK)
-    if (!put_entry(copy, archive, entry, error))
-      return false;
-  if (result == ARCHIVE_EOF)
+  bool written = copy_contents(copy, fd, entry);
+  int reason = errno;
+  if (close(fd) == 0 && written)
     return true;
-  g_set_error(error, COPY_OUT_ERROR, COPY_OUT_ERROR_STREAM, "the guest's files did not come whole: %s", archive_reason(archive));
+  reason = written ? errno : reason;
+  unlinkat(parent, name, 0);
+  errno = reason;
   return false;
 }
 
-bool copy_out_finish(CopyOut *copy, GError **error) {
-  struct archive *archive;
+static bool put_directory(int parent, const char *name) {
+  unsigned itself = 1; /* it has been counted */
+  int fd = destination_step(parent, name, &itself);
 
-  if (lseek(copy->spool, 0, SEEK_SET) < 0)
-    return fail(error, COPY_OUT_ERROR_FILE, "a temporary file cannot be read");
-  archive = archive_read_new();
-  bool ok = put_all(copy, archive, error);
-  archive_read_free(archive);
-  return ok;
+  if (fd >= 0)
+    close(fd);
+  return fd >= 0;
+}
+
+static bool put_link(CopyOut *copy, const NewcEntry *entry, int parent, char **parts, const char *path) {
+  char target[PATH_MAX];
+  bool whole = entry->size < sizeof target && pread(copy->spool, target, entry->size, (off_t)entry->offset) == (ssize_t)entry->size;
+
+  target[whole ? entry->size : 0] = 0;
+  if (strlen(target) != entry->size || !destination_link_stays_inside(parts, target)) {
+    leave_out(copy, path, "this link leads elsewhere");
+    return true;
+  }
+  const char *name = parts[g_strv_length(parts) - 1];
+  return (unlinkat(parent, name, 0) == 0 || errno == ENOENT) && symlinkat(target, parent, name) == 0;
+}
+
+static bool put_below(CopyOut *copy, const NewcEntry *entry, int parent, char **parts, const char *path) {
+  const char *name = parts[g_strv_length(parts) - 1];
+
+  if (S_ISREG(entry->mode))
+    return put_file(copy, entry, parent, name);
+  if (S_ISDIR(entry->mode))
+    return put_directory(parent, name);
+  if (S_ISLNK(entry->mode))
+    return put_link(copy, entry, parent, parts, path);
+  leave_out(copy, path, "it is neither a file, a directory, nor a link");
+  return true;
+}
+
+static void complain_of_mixture(CopyOut *copy, const Destination *destination) {
+  complaints_add(&copy->failures, "%s: the guest sent it as a file and as something else", destination->path);
+}
+
+/* The path that was asked for. */
+static void put_top(CopyOut *copy, const NewcEntry *entry, const Destination *destination) {
+  if (S_ISDIR(entry->mode) && destination->kind == DESTINATION_DIRECTORY)
+    return;
+  if (!S_ISREG(entry->mode) || destination->kind == DESTINATION_DIRECTORY)
+    complain_of_mixture(copy, destination);
+  else if (destination->kind == DESTINATION_IN_PLACE ? !copy_contents(copy, destination->fd, entry)
+                                                     : !put_file(copy, entry, destination->fd, destination->name))
+    complaints_add(&copy->failures, "%s: %s", destination->path, g_strerror(errno));
+}
+
+static void put_in_directory(CopyOut *copy, const NewcEntry *entry, const Destination *destination, char **parts) {
+  g_autoptr(GError) error = NULL;
+  int parent = destination_parent(destination, parts, &copy->may_make, &error);
+  g_autofree char *path = destination_path_of(destination, parts);
+  if (parent < 0)
+    complaints_add(&copy->failures, "%s", error->message);
+  else if (!put_below(copy, entry, parent, parts, path))
+    complaints_add(&copy->failures, "%s: %s", path, destination_reason(errno));
+  if (parent >= 0)
+    close(parent);
+}
+
+static void put_entry(CopyOut *copy, const NewcEntry *entry) {
+  unsigned index = 0;
+  g_auto(GStrv) parts = split_name(copy, entry->name, &index);
+
+  if (!parts) {
+    complaints_add(&copy->failures, "the guest sent '%s', which does not belong to what was asked for", entry->name);
+    return;
+  }
+  const Destination *destination = &copy->destinations[index];
+  if (destination->kind == DESTINATION_FAILED)
+    return;
+  if (!*parts)
+    put_top(copy, entry, destination);
+  else if (destination->kind != DESTINATION_DIRECTORY)
+    complain_of_mixture(copy, destination);
+  else
+    put_in_directory(copy, entry, destination, parts);
+}
+
+/* The archive. */
+
+static uint64_t count_slashes(const char *name) {
+  uint64_t n = 0;
+
+  for (; *name; name++)
+    n += *name == '/';
+  return n;
+}
+
+static NewcResult each_entry(CopyOut *copy, void (*function)(CopyOut *copy, const NewcEntry *entry), const char **why) {
+  g_autofree NewcReader *reader = g_new(NewcReader, 1);
+  uint64_t steps = 0;
+  NewcResult result;
+  NewcEntry entry;
+
+  newc_reader_init(reader, copy->spool, copy->size);
+  copy->may_make = copy->limits.entries;
+  while ((result = newc_read(reader, &entry, why)) == NEWC_ENTRY) {
+    steps += count_slashes(entry.name);
+    if (copy->may_make == 0 || steps > (uint64_t)copy->limits.entries * STEPS_PER_ENTRY) {
+      *why = "there are too many files";
+      return NEWC_BROKEN;
+    }
+    copy->may_make--;
+    function(copy, &entry);
+  }
+  return result;
+}
+
+/* What comes first decides what a destination is. Init follows a link that was asked for, so none can come from it there. */
+static void open_for_entry(CopyOut *copy, const NewcEntry *entry) {
+  unsigned index = 0;
+  g_auto(GStrv) parts = split_name(copy, entry->name, &index);
+  Destination *destination = parts ? &copy->destinations[index] : NULL;
+  g_autoptr(GError) error = NULL;
+
+  if (!parts || destination->kind != DESTINATION_UNUSED)
+    return;
+  if (*parts || S_ISDIR(entry->mode) || S_ISREG(entry->mode)) {
+    if (!destination_open(destination, *parts || S_ISDIR(entry->mode), &error))
+      complaints_add(&copy->failures, "%s", error->message);
+    return;
+  }
+  destination->kind = DESTINATION_FAILED;
+  complaints_add(&copy->failures, "%s: the guest sent neither a file nor a directory", destination->path);
+}
+
+static void miss_what_did_not_come(CopyOut *copy) {
+  for (unsigned i = 0; i < copy->n_destinations; i++)
+    if (copy->destinations[i].kind == DESTINATION_UNUSED)
+      complaints_add(&copy->failures, "%s: the guest did not send it", copy->destinations[i].path);
+}
+
+void copy_out_finish(CopyOut *copy, bool complete) {
+  const char *why = "the guest did not say that it is all";
+
+  each_entry(copy, open_for_entry, &why);
+  bool whole = each_entry(copy, put_entry, &why) == NEWC_END && complete;
+  if (copy->left_out.others)
+    g_warning("--copy-out: and %u more are left out", copy->left_out.others);
+  if (!copy->size && !complete)
+    complaints_add(&copy->failures, "the guest did not send its files");
+  else if (!whole && !copy->cut)
+    complaints_add(&copy->failures, "the guest's files did not come whole: %s", why);
+  else if (whole && !copy->told)
+    miss_what_did_not_come(copy);
+  complaints_close(&copy->failures);
 }

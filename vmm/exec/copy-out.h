@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Unpacks what a guest sends for --copy-out: a cpio "newc" stream whose N-th path is "N", or "N/..." where it is a directory. The guest is hostile: nothing outside of the
- * destinations is ever written. No lock: one thread.
+ * Unpacks what a guest sends for --copy-out: a cpio "newc" stream (newc.h) whose N-th path is "N", or "N/..." where it is a
+ * directory. The guest is hostile: nothing outside of the destinations is ever written, and bytes, files and complaints are
+ * bounded. What fails is remembered, and the rest is delivered all the same. No lock: one thread.
  */
 #pragma once
 
@@ -9,21 +10,35 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-typedef enum { COPY_OUT_ERROR_STREAM, COPY_OUT_ERROR_FILE, COPY_OUT_ERROR_LIMIT } CopyOutError;
+#define COPY_OUT_FAILURES_MAX 100 /* that are told one by one */
+
+typedef struct {
+  uint64_t bytes;   /* of the stream: what the files have in them, and about 120 bytes for each */
+  unsigned entries; /* files, directories and links: each takes an inode of the host's */
+} CopyOutLimits;
+
+typedef enum { COPY_OUT_ERROR_SPOOL, COPY_OUT_ERROR_DESTINATION } CopyOutError;
 #define COPY_OUT_ERROR (copy_out_error_quark())
 GQuark copy_out_error_quark(void);
 
 typedef struct CopyOut CopyOut;
 
-/* DESTINATIONS: the host's path for each, ended by NULL. What comes waits in a temporary file of at most LIMIT bytes. */
-CopyOut *copy_out_new(const char *const *destinations, uint64_t limit, GError **error);
+/*
+ * DESTINATIONS: the host's path for each, ended by NULL. What comes waits in a temporary file within the limits, in $TMPDIR
+ * or /tmp; it has no name, and ends with this process.
+ */
+CopyOut *copy_out_new(const char *const *destinations, const CopyOutLimits *limits, GError **error);
 void copy_out_free(CopyOut *copy); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyOut, copy_out_free)
 
-/* Bytes as they come. */
-bool copy_out_feed(CopyOut *copy, const void *bytes, size_t size, GError **error);
+/* Bytes as they come. What is beyond the limit, or cannot be written, is a failure, and not kept. */
+void copy_out_feed(CopyOut *copy, const void *bytes, size_t size);
+/* The guest says that something will not come. TEXT is its own. */
+void copy_out_fail(CopyOut *copy, const char *text);
 /*
- * All has come: puts everything in its place, over what was there. Links that lead out of what is copied, devices and other special files are left out, each with a warning.
- * False: the stream was not what it should be, or something could not be written; what came before that is there.
+ * Nothing more will come: puts everything in its place, over what was there. Links that lead out of what is copied, devices
+ * and other special files are left out, each with a warning. COMPLETE: the guest has said that this is all.
  */
-bool copy_out_finish(CopyOut *copy, GError **error);
+void copy_out_finish(CopyOut *copy, bool complete);
+/* What has failed, each once, a line that a terminal can show; of char *, COPY_OUT_FAILURES_MAX and a line that counts the others. */
+const GPtrArray *copy_out_failures(const CopyOut *copy);

@@ -12,10 +12,13 @@
 #include "vmm/exec/defaults.h"
 #include "vmm/mistakes.h"
 
-#define BOOT_TIMEOUT_DEFAULT 120
-#define TIMEOUT_MAX          (7u * 86400)
+#define BOOT_TIMEOUT_DEFAULT   120
+#define TIMEOUT_MAX            (7u * 86400)
+#define COPY_OUT_LIMIT_DEFAULT (UINT64_C(1) << 30)
+#define COPY_OUT_LIMIT_MIN     (UINT64_C(4) << 10)
+#define COPY_OUT_LIMIT_MAX     (UINT64_C(1) << 50)
 
-typedef enum { FLAG, TEXT, SECONDS, COPY, VARIABLE, LIST } OptionType;
+typedef enum { FLAG, TEXT, SECONDS, SIZE, COPY, VARIABLE, LIST } OptionType;
 
 static const struct {
   const char *name;
@@ -28,6 +31,7 @@ static const struct {
     {"rootfs", TEXT, offsetof(ExecOptions, rootfs)},
     {"copy-in", COPY, offsetof(ExecOptions, copy_in)},
     {"copy-out", COPY, offsetof(ExecOptions, copy_out)},
+    {"copy-out-limit", SIZE, offsetof(ExecOptions, copy_out_limit)},
     {"env", VARIABLE, offsetof(ExecOptions, env)},
     {"cwd", TEXT, offsetof(ExecOptions, cwd)},
     {"timeout", SECONDS, offsetof(ExecOptions, timeout)},
@@ -44,6 +48,7 @@ static const char help_text[] = "Command:\n"
                                 "                        repeatable.\n"
                                 "  --copy-out SRC[:DST]  Copy a file or directory out of the guest when the command\n"
                                 "                        has ended, to ./NAME or DST; repeatable.\n"
+                                "  --copy-out-limit SIZE How much may come out at most (default: 1G).\n"
                                 "  --env K=V             A variable of the command's environment; repeatable. K\n"
                                 "                        alone: as it is here.\n"
                                 "  --cwd DIR             The command's directory (default: /).\n"
@@ -107,6 +112,7 @@ static ExecOptions *new_options(void) {
   options->env = g_ptr_array_new_with_free_func(g_free);
   options->command = g_ptr_array_new_with_free_func(g_free);
   options->boot_timeout = BOOT_TIMEOUT_DEFAULT;
+  options->copy_out_limit = COPY_OUT_LIMIT_DEFAULT;
   return options;
 }
 
@@ -139,6 +145,15 @@ static void add_env(ExecOptions *options, const char *text, GString *mistakes) {
     mistake(mistakes, "--env %s: there is no such variable here; write %s=VALUE", text, text);
 }
 
+static void set_size(uint64_t *size, const char *name, const char *text, GString *mistakes) {
+  const char *why = NULL;
+
+  if (!config_parse_size(text, size, &why))
+    mistake(mistakes, "--%s: '%s' %s", name, text, why);
+  else if (*size < COPY_OUT_LIMIT_MIN || *size > COPY_OUT_LIMIT_MAX)
+    mistake(mistakes, "--%s: '%s' is not from 4K to 1024T", name, text);
+}
+
 static void set_option(ExecOptions *options, unsigned index, const char *value, GString *mistakes) {
   void *field = (char *)options + own_options[index].offset;
   const char *name = own_options[index].name;
@@ -159,6 +174,9 @@ static void set_option(ExecOptions *options, unsigned index, const char *value, 
       *(unsigned *)field = (unsigned)number;
     else
       mistake(mistakes, "--%s: '%s' is not a whole number of seconds from 0 to %u", name, value, TIMEOUT_MAX);
+    break;
+  case SIZE:
+    set_size(field, name, value, mistakes);
     break;
   case COPY:
     g_ptr_array_add(*(GPtrArray **)field, parse_copy(value, strcmp(name, "copy-in") == 0 ? "/" : "./"));

@@ -19,6 +19,7 @@ typedef struct {
   char *rootfs;      /* directory, or file system image; NULL: none */
   bool rootfs_is_image;
   GPtrArray *copy_in, *copy_out;  /* of ExecCopy */
+  uint64_t copy_out_limit;        /* bytes */
   GPtrArray *env;                 /* of char *: "K=V" */
   char *cwd;                      /* in the guest, or NULL */
   unsigned timeout, boot_timeout; /* seconds; 0: none */

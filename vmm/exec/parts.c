@@ -11,10 +11,11 @@
 #include "vmm/exec/initramfs.h"
 #include "vmm/exec/modules.h"
 
-#define COPY_OUT_LIMIT (UINT64_C(64) << 30)
-#define DEFAULT_PATH   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define NEW_ROOT       "/newroot"
-#define IMAGE_INPUT    "/eret/in"
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define NEW_ROOT     "/newroot"
+#define IMAGE_INPUT  "/eret/in"
+
+#define COPY_OUT_ENTRIES_MAX (1u << 20)
 
 /* init-image.S */
 extern const char init_image[];
@@ -227,10 +228,11 @@ GBytes *exec_make_initramfs(const ExecOptions *options, GError **error) {
 }
 
 CopyOut *exec_copy_out_new(const ExecOptions *options, GError **error) {
+  const CopyOutLimits limits = {.bytes = options->copy_out_limit, .entries = COPY_OUT_ENTRIES_MAX};
   g_autoptr(GPtrArray) destinations = g_ptr_array_new();
 
   for (unsigned i = 0; i < options->copy_out->len; i++)
     g_ptr_array_add(destinations, ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->destination);
   g_ptr_array_add(destinations, NULL);
-  return copy_out_new((const char *const *)destinations->pdata, COPY_OUT_LIMIT, error);
+  return copy_out_new((const char *const *)destinations->pdata, &limits, error);
 }

@@ -45,8 +45,7 @@ struct ExecSession {
   GuestOutcome *outcome;
   ConsoleLog *log;
   CopyOut *files; /* NULL: nothing is to come */
-  GError *files_error;
-  GString *line; /* of the control channel, not complete yet */
+  GString *line;  /* of the control channel, not complete yet */
   guint timer, grace_timer;
   bool running, asked, ending;
   bool started, said_done, files_came; /* what init has said */
@@ -143,9 +142,8 @@ static void take_line(ExecSession *session, const char *line) {
     session->times.command_started = now();
   } else if (g_str_has_prefix(line, "exit ") || g_str_has_prefix(line, "signal ")) {
     session->times.command_ended = now();
-  } else if (g_str_has_prefix(line, failed) && !session->files_error) {
-    g_autofree char *text = g_strescape(line + strlen(failed), NULL);
-    g_set_error_literal(&session->files_error, COPY_OUT_ERROR, COPY_OUT_ERROR_FILE, text);
+  } else if (g_str_has_prefix(line, failed) && session->files) {
+    copy_out_fail(session->files, line + strlen(failed));
   } else if (strcmp(line, "files END") == 0) {
     session->files_came = true;
   } else if (strcmp(line, "done") == 0) {
@@ -181,8 +179,8 @@ static void send_signal(ExecSession *session, int number) {
 static void files_received(void *opaque, const uint8_t *bytes, size_t size) {
   ExecSession *session = opaque;
 
-  if (session->files && !copy_out_feed(session->files, bytes, size, session->files_error ? NULL : &session->files_error))
-    g_clear_pointer(&session->files, copy_out_free);
+  if (session->files)
+    copy_out_feed(session->files, bytes, size);
 }
 
 static const ChannelOps files_ops = {files_received};
@@ -313,7 +311,6 @@ void exec_session_free(ExecSession *session) {
   guest_outcome_free(session->outcome);
   console_log_free(session->log);
   copy_out_free(session->files);
-  g_clear_error(&session->files_error);
   if (session->line)
     g_string_free(session->line, TRUE);
   g_free(session);
@@ -340,18 +337,13 @@ static void tell_end(ExecSession *session, MachineEnd end, const GError *error) 
 
 /* The command's status, unless that is good and its files are not. */
 static int finish_files(ExecSession *session, int status) {
-  g_autoptr(GError) error = g_steal_pointer(&session->files_error);
-
-  if (!session->options->copy_out->len || guest_outcome_kind(session->outcome) != OUTCOME_COMMAND)
+  if (!session->files || guest_outcome_kind(session->outcome) != OUTCOME_COMMAND)
     return status; /* there was more important news */
-  if (session->files && session->files_came)
-    copy_out_finish(session->files, error ? NULL : &error);
-  if (!error && session->files_came)
-    return status;
-  if (error && session->files)
-    copy_out_finish(session->files, NULL);
-  fprintf(stderr, "eret: --copy-out: %s\n", error ? error->message : "the guest did not send its files");
-  return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
+  copy_out_finish(session->files, session->files_came);
+  const GPtrArray *failures = copy_out_failures(session->files);
+  for (unsigned i = 0; i < failures->len; i++)
+    fprintf(stderr, "eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
+  return status == 0 && failures->len ? OUTCOME_STATUS_HOST_ERROR : status;
 }
 
 static unsigned count_lines(const char *text) {

@@ -32,6 +32,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"stdin-file", KEY_STDIN_FILE, NULL, 0},
     {"copy-in", KEY_COPY_IN, NULL, 0},
     {"copy-out", KEY_LIST, "copy-out", 0},
+    {"copy-out-limit", KEY_OPTION, NULL, 0},
     {"env", KEY_LIST, "env", 0},
     {"cwd", KEY_OPTION, NULL, 0},
     {"timeout", KEY_OPTION, NULL, 0},

@@ -61,6 +61,17 @@ static void test_copies(void) {
   assert_copy(options->copy_out, 2, "/a/b", "c/b");
 }
 
+static void test_copy_out_limit(void) {
+  g_autoptr(ExecOptions) given = parse_well("--kernel LICENSE --copy-out-limit 5M -- true");
+  g_autoptr(ExecOptions) unsaid = parse_well("--kernel LICENSE -- true");
+
+  g_assert_cmpuint(given->copy_out_limit, ==, 5 << 20);
+  g_assert_cmpuint(unsaid->copy_out_limit, ==, 1 << 30);
+  assert_mistakes("--kernel LICENSE --copy-out-limit much -- true", "--copy-out-limit: 'much' does not start with a digit");
+  assert_mistakes("--kernel LICENSE --copy-out-limit 0 -- true", "--copy-out-limit: '0' is not from 4K to 1024T");
+  assert_mistakes("--kernel LICENSE --copy-out-limit 1025T -- true", "--copy-out-limit: '1025T' is not from 4K to 1024T");
+}
+
 static void test_environment(void) {
   g_setenv("ERET_TEST_VARIABLE", "here", TRUE);
   g_autoptr(ExecOptions) options = parse_well("--kernel LICENSE --env A=b=c --env ERET_TEST_VARIABLE --env E= -- true");
@@ -170,6 +181,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/exec-options/command", test_command);
   g_test_add_func("/exec-options/copies", test_copies);
+  g_test_add_func("/exec-options/copy-out-limit", test_copy_out_limit);
   g_test_add_func("/exec-options/environment", test_environment);
   g_test_add_func("/exec-options/command-line", test_command_line);
   g_test_add_func("/exec-options/rootfs", test_rootfs);

@@ -95,6 +95,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "stdin = one\\ntwo\\n\n"
                                                   "copy-in = tool:/bin/; tool\n"
                                                   "copy-out = /var/log:log\n"
+                                                  "copy-out-limit = 8M\n"
                                                   "env = A=1; B=x\\;y\n"
                                                   "cwd = /tmp\n"
                                                   "timeout = 7\n"
@@ -117,7 +118,8 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
   assert_options(
       fixture, all,
       "--kernel|DIR/Image|--append|a=1 b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--gic|3|"
-      "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--env|A=1|--env|B=x;y|--cwd|/tmp|--timeout|7|--boot-timeout|8");
+      "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/"
+      "tmp|--timeout|7|--boot-timeout|8");
   assert_joined(all->command, "sh|-c|echo \"$HOME\" $1|n|two"); /* the file's backslash, then the shell's */
   g_assert_cmpmem(g_bytes_get_data(all->stdin_text, NULL), g_bytes_get_size(all->stdin_text), "one\ntwo\n", 8);
   assert_joined(all->expect, "^one$|t.o");
