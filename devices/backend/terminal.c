@@ -48,6 +48,7 @@ struct Terminal {
   bool in_is_terminal; /* in raw mode, with an escape key; never of a stream */
   bool out_is_terminal;
   bool tells_end; /* a stream, and TERMINAL_ENDED is still to come */
+  bool tells_stall;
   void (*event)(TerminalEvent event, void *opaque);
   void *opaque;
   TerminalSource *source;
@@ -58,7 +59,9 @@ struct Terminal {
   bool input_ended;
   bool output_full; /* of what never blocks: the last write was short, so poll has to say when to go on */
   bool output_gone;
-  uint8_t *input; /* of input_size bytes: read, not yet taken by the front end: input_start .. input_end */
+  bool stalled;       /* TERMINAL_STALLED was told */
+  int64_t full_since; /* g_get_monotonic_time: since when the front end waits, and the reader takes nothing; 0: it does not */
+  uint8_t *input;     /* of input_size bytes: read, not yet taken by the front end: input_start .. input_end */
   size_t input_size, input_start, input_end;
 
   int front_full; /* atomic: the front end had no room, and has not called accept since */
@@ -66,8 +69,9 @@ struct Terminal {
   GMutex lock;
   uint8_t *output; /* a ring of OUTPUT_SIZE bytes, made when first used */
   size_t output_start, output_size;
-  bool refused; /* a write was short */
-  bool vanish;  /* nobody reads: output is taken and forgotten */
+  uint64_t taken; /* in all */
+  bool refused;   /* a write was short */
+  bool vanish;    /* nobody reads: output is taken and forgotten */
 };
 
 /* Output. */
@@ -79,6 +83,7 @@ static size_t terminal_write(CharBackend *backend, const uint8_t *bytes, size_t 
 
   g_mutex_lock(&self->lock);
   if (self->vanish) {
+    self->taken += size;
     g_mutex_unlock(&self->lock);
     return size;
   }
@@ -89,8 +94,9 @@ static size_t terminal_write(CharBackend *backend, const uint8_t *bytes, size_t 
   first = MIN(taken, OUTPUT_SIZE - end);
   memcpy(self->output + end, bytes, first);
   memcpy(self->output, bytes + first, taken - first);
-  wake = taken && !self->output_size;
+  wake = (taken && !self->output_size) || (self->tells_stall && taken < size && !self->refused);
   self->output_size += taken;
+  self->taken += taken;
   self->refused |= taken < size;
   g_mutex_unlock(&self->lock);
   if (wake)
@@ -121,12 +127,23 @@ static ssize_t write_without_signal(int fd, const void *bytes, size_t size) {
   return written;
 }
 
+/* The reader takes, or there is none. */
+static void end_stall(Terminal *self) {
+  bool told = self->stalled;
+
+  self->full_since = 0;
+  self->stalled = false;
+  if (told)
+    self->event(TERMINAL_FLOWS, self->opaque);
+}
+
 static void lose_output(Terminal *self) {
   g_mutex_lock(&self->lock);
   self->vanish = true;
   self->output_size = 0;
   g_mutex_unlock(&self->lock);
   self->output_gone = true;
+  end_stall(self);
   self->event(TERMINAL_GONE, self->opaque);
 }
 
@@ -170,12 +187,23 @@ static size_t drain(Terminal *self) {
     written = 0;
   }
   self->output_full = (size_t)written < size;
+  if (written > 0)
+    end_stall(self);
   if ((written > 0 ? output_advance(self, (size_t)written) : self->output_gone) && self->base.frontend)
     self->base.frontend->writable(self->base.opaque);
   return (size_t)written;
 }
 
-void terminal_flush(CharBackend *backend, unsigned timeout_ms) {
+uint64_t terminal_taken(CharBackend *backend) {
+  Terminal *self = (Terminal *)backend;
+
+  g_mutex_lock(&self->lock);
+  uint64_t taken = self->taken;
+  g_mutex_unlock(&self->lock);
+  return taken;
+}
+
+bool terminal_flush(CharBackend *backend, unsigned timeout_ms) {
   Terminal *self = (Terminal *)backend;
   size_t left;
 
@@ -188,9 +216,10 @@ void terminal_flush(CharBackend *backend, unsigned timeout_ms) {
     size_t drained = polled > 0 ? drain(self) : 0;
 
     if (polled == 0 || (polled < 0 && errno != EINTR))
-      return;
+      return false;
     left -= MIN(left, drained);
   }
+  return true;
 }
 
 /* Input. */
@@ -325,13 +354,31 @@ static void watch(Terminal *self, gpointer *tag, int fd, GIOCondition condition,
   }
 }
 
+/* In how many milliseconds the reader counts as stalled; -1: it does not. */
+static int stall_due(Terminal *self) {
+  if (!self->tells_stall || self->stalled || self->output_gone)
+    return -1;
+  g_mutex_lock(&self->lock);
+  bool full = self->refused;
+  g_mutex_unlock(&self->lock);
+  if (!full) {
+    self->full_since = 0;
+    return -1;
+  }
+  int64_t now = g_get_monotonic_time();
+  if (!self->full_since)
+    self->full_since = now;
+  int64_t left = self->full_since + TERMINAL_STALL_MS * 1000 - now;
+  return left > 0 ? (int)(left / 1000) + 1 : 0;
+}
+
 static gboolean source_prepare(GSource *source, gint *timeout) {
   Terminal *self = ((TerminalSource *)source)->terminal;
 
   watch(self, &self->in_tag, self->in_fd, G_IO_IN, wants_input(self));
   watch(self, &self->out_tag, self->write_fd, G_IO_OUT, (!self->never_blocks || self->output_full) && has_output(self));
-  *timeout = -1;
-  return can_deliver(self) || can_drain(self);
+  *timeout = stall_due(self);
+  return *timeout == 0 || can_deliver(self) || can_drain(self);
 }
 
 static bool is_ready(Terminal *self, gpointer tag) {
@@ -341,7 +388,7 @@ static bool is_ready(Terminal *self, gpointer tag) {
 static gboolean source_check(GSource *source) {
   Terminal *self = ((TerminalSource *)source)->terminal;
 
-  return is_ready(self, self->in_tag) || is_ready(self, self->out_tag) || can_deliver(self) || can_drain(self);
+  return is_ready(self, self->in_tag) || is_ready(self, self->out_tag) || can_deliver(self) || can_drain(self) || stall_due(self) == 0;
 }
 
 static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer data) {
@@ -349,6 +396,10 @@ static gboolean source_dispatch(GSource *source, GSourceFunc callback, gpointer 
 
   if (is_ready(self, self->out_tag) || can_drain(self))
     drain(self);
+  if (stall_due(self) == 0) {
+    self->stalled = true;
+    self->event(TERMINAL_STALLED, self->opaque);
+  }
   if (is_ready(self, self->in_tag))
     read_input(self);
   deliver(self);
@@ -463,6 +514,7 @@ CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEv
   Terminal *self = new_terminal(in_fd, out_fd, OUTPUT_SIZE, event, opaque);
 
   self->tells_end = in_fd >= 0;
+  self->tells_stall = out_fd >= 0;
   self->input_ended = in_fd < 0;
   self->vanish = out_fd < 0;
   return start(self);

@@ -10,10 +10,14 @@
 #include "devices/backend/char-backend.h"
 
 typedef enum {
-  TERMINAL_QUIT,  /* Ctrl-A x */
-  TERMINAL_GONE,  /* the output cannot be written any more (EPIPE, EIO ...) and vanishes from now on: reported once */
-  TERMINAL_ENDED, /* a stream's input has ended, and the front end has taken all of it */
+  TERMINAL_QUIT,    /* Ctrl-A x */
+  TERMINAL_GONE,    /* the output cannot be written any more (EPIPE, EIO ...) and vanishes from now on: reported once */
+  TERMINAL_ENDED,   /* a stream's input has ended, and the front end has taken all of it */
+  TERMINAL_STALLED, /* a stream's output is full, and its reader has taken nothing for TERMINAL_STALL_MS */
+  TERMINAL_FLOWS,   /* after that: the reader takes again, or is gone */
 } TerminalEvent;
+
+#define TERMINAL_STALL_MS 1000
 
 /*
  * The descriptors stay the caller's. EVENT is called on the main thread. Uses the default GMainContext: create and free it on the main thread.
@@ -27,5 +31,7 @@ CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEv
 /* Gives a terminal its own ways back while the process is stopped, and takes them again. Main thread. */
 void terminal_leave(CharBackend *backend);
 void terminal_return(CharBackend *backend);
-/* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. Main thread. */
-void terminal_flush(CharBackend *backend, unsigned timeout_ms);
+/* How many bytes the front end has written so far. Any thread. */
+uint64_t terminal_taken(CharBackend *backend);
+/* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. False: it took nothing, and there is more. Main thread. */
+bool terminal_flush(CharBackend *backend, unsigned timeout_ms);

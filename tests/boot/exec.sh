@@ -77,6 +77,42 @@ is "$status" 245 "an endless loop: the command's timeout, 245"
 is "$(cat out)" begun "what it said before"
 like "$errors" 'timeout|did not end within' "and the reason"
 
+# No wait without an end: a guest that says how its command ended and stays, readers that stand still.
+cat > stays << 'EOF'
+#!/bin/busybox sh
+busybox mkdir -p /sys /dev
+busybox mount -t sysfs sys /sys
+busybox mount -t devtmpfs dev /dev
+for port in /sys/class/virtio-ports/*; do
+    read -r name < "$port/name"
+    if [ "$name" = eret.control ]; then control=/dev/${port##*/}; fi
+done
+printf 'hello 1\nstarted 5\nexit 4294967299\nexit 0\n' > "$control"
+while :; do busybox sleep 1; done
+EOF
+chmod 755 stays
+run_exec --copy-in stays --append 'quiet rdinit=/stays' --timeout 5 -- true
+is "$status" 245 "a guest that says 'exit 0' and stays: 245"
+like "$errors" 'did not come to an end within 1[5-9] s' "and how long it was waited for"
+like "$errors" '1 lines .* not the protocol.s.*: exit 4294967299$' "what is no line of the protocol is counted"
+mkfifo slow
+(dd bs=1 count=1; sleep 9; cat) < slow > slow.txt 2> dd.log &
+new_guest
+"$ERET" exec --kernel "$kernel" --append quiet --timeout 5 -- sh -c 'head -c 4000000 /dev/zero; echo end' > slow 2> "$errors" 3>&- < /dev/null
+is "$?" 0 "a reader that stands still for longer than --timeout: the command's own status"
+wait $!
+is "$(wc -c < slow.txt)" 4000004 "and all of its output"
+like "$errors" 'standard output is not read: waiting' "and it is said who is waited for"
+new_guest
+(sleep 1; while [ ! -s verbose.json ] && running "$pid"; do sleep 0.2; done; cp verbose.json verbose.copy; cat) < slow > verbose.txt &
+"$ERET" exec --kernel "$kernel" --append loglevel=8 --verbose --timeout 4 --result verbose.json -- \
+    sh -c 'dd if=/dev/zero bs=1000 count=1 | tr "\000" x > line; while :; do cat line > /dev/kmsg; done' 2> slow > out 3>&- < /dev/null &
+pid=$!
+finish_eret 100
+is "$status" 245 "--verbose, and nobody reads it: the clocks go on"
+check "the result was there meanwhile" grep -q '"outcome" : "timeout"' verbose.copy
+like verbose.txt 'did not end within 4 s' "the reason is there when somebody reads"
+
 run_exec --memory 128M -- sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
 is "$status" 246 "out of memory: 246"
 

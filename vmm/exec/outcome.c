@@ -8,16 +8,17 @@
 #include "vmm/exec/outcome.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "devices/printable.h"
+#include "vmm/exec/control-line.h"
 #include "vmm/exec/kernel-log.h"
 
 #define PROTOCOL       1
 #define LINE_MAX_SIZE  4096
 #define TRACE_MAX_SIZE (64 * 1024)
 #define MESSAGE_MAX    400
+#define STRANGE_MAX    80
 #define NS_PER_SECOND  UINT64_C(1000000000)
 #define TRACE_MAX_NS   (30 * NS_PER_SECOND) /* that a kernel may take for it */
 
@@ -57,9 +58,15 @@ struct GuestOutcome {
   bool init_killed;    /* the kernel killed init for memory */
   GArray *reports;
 
-  /* Progress. */
-  uint64_t start, init_ns, output_ns, trace_ns; /* 0: not yet. The last: when the verdict's trace began */
-  bool started;
+  /* Progress; 0: not yet. */
+  uint64_t start, init_ns, output_ns;
+  uint64_t trace_ns;  /* when the verdict's trace began */
+  uint64_t ending_ns; /* the first word on how it ended */
+  uint64_t heard_ns;  /* after that: the last that came of the command's streams, its files, or the control channel */
+  uint64_t stall_ns;  /* since when our own reader takes nothing */
+  bool stalled, started;
+  unsigned strange;    /* lines of the control channel that are not the protocol's */
+  char *first_strange; /* printable */
 };
 
 const char *outcome_name(OutcomeKind kind) {
@@ -86,6 +93,7 @@ void guest_outcome_free(GuestOutcome *outcome) {
     g_string_free(outcome->candidate, TRUE);
   g_array_unref(outcome->reports);
   g_free(outcome->last_line);
+  g_free(outcome->first_strange);
   g_free(outcome->message);
   g_free(outcome);
 }
@@ -242,59 +250,84 @@ void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size
 
 /* The control channel. */
 
-static void take_hello(GuestOutcome *outcome, const char *line, uint64_t ns) {
-  unsigned version;
-
-  if (sscanf(line, "hello %u", &version) != 1)
-    return;
-  reach_init(outcome, ns);
+static void take_hello(GuestOutcome *outcome, unsigned version) {
   if (version == PROTOCOL)
     return;
   decide(outcome, OUTCOME_HOST_ERROR, 0, "the guest's init speaks version %u of the protocol, and not %u", version, PROTOCOL);
   outcome->final = true;
 }
 
-/* "failed ERRNO TEXT": the shell's statuses. */
-static void take_failed(GuestOutcome *outcome, const char *line) {
-  int number, text = 0;
-
-  if (sscanf(line, "failed %d %n", &number, &text) >= 1 && text)
-    decide(outcome, OUTCOME_NOT_STARTED, number == ENOENT ? 127 : 126, "the command cannot be run: %s", line + text);
-}
-
-static void take_signal(GuestOutcome *outcome, const char *line) {
-  int number;
-
-  if (sscanf(line, "signal %d", &number) != 1 || number < 1 || number > 127)
+/* The first word on how it ended counts. */
+static void take_end(GuestOutcome *outcome, const ControlLine *line) {
+  if (outcome->kind != OUTCOME_RUNNING)
     return;
-  if (g_str_has_suffix(line, " oom"))
+  if (line->kind == CONTROL_EXIT)
+    decide(outcome, OUTCOME_COMMAND, (int)line->number, NULL);
+  else if (line->kind == CONTROL_SIGNAL)
+    decide(outcome, OUTCOME_COMMAND, 128 + (int)line->number, NULL);
+  else if (line->kind == CONTROL_SIGNAL_OOM)
     decide(outcome, OUTCOME_OUT_OF_MEMORY, 0, "the guest ran out of memory, and its kernel killed the command");
-  else
-    decide(outcome, OUTCOME_COMMAND, 128 + number, NULL);
+  else if (line->kind == CONTROL_FAILED) /* the shell's statuses */
+    decide(outcome, OUTCOME_NOT_STARTED, line->number == ENOENT ? 127 : 126, "the command cannot be run: %s", line->text);
+  else if (line->kind == CONTROL_MISSING)
+    decide(outcome, OUTCOME_NO_DRIVER, 0, "a driver is missing: %s", line->text);
 }
 
-void guest_outcome_control(GuestOutcome *outcome, const char *line, uint64_t ns) {
-  static const char missing[] = "missing ";
-  int status;
+static void count_strange(GuestOutcome *outcome, const char *line) {
+  outcome->strange += outcome->strange < UINT_MAX;
+  if (!outcome->first_strange)
+    outcome->first_strange = printable(line, (gssize)strnlen(line, STRANGE_MAX));
+}
+
+void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns) {
+  if (!outcome->ending_ns)
+    outcome->ending_ns = ns;
+  outcome->heard_ns = ns;
+}
+
+void guest_outcome_control(GuestOutcome *outcome, const char *text, uint64_t ns) {
+  const ControlLine line = control_line_parse(text);
 
   if (outcome->final || outcome->ended)
     return;
-  if (g_str_has_prefix(line, "hello "))
-    take_hello(outcome, line, ns);
-  else if (g_str_has_prefix(line, "started "))
+  if (line.kind == CONTROL_NONE) {
+    count_strange(outcome, text);
+    return;
+  }
+  reach_init(outcome, ns);
+  if (line.kind == CONTROL_HELLO) {
+    take_hello(outcome, line.number);
+  } else if (line.kind == CONTROL_STARTED) {
     outcome->started = true;
-  else if (strcmp(line, "done") == 0)
-    outcome->final = outcome->kind != OUTCOME_RUNNING;
-  if (outcome->kind != OUTCOME_RUNNING)
-    return; /* the first word counts */
-  if (sscanf(line, "exit %d", &status) == 1 && status >= 0 && status <= 255)
-    decide(outcome, OUTCOME_COMMAND, status, NULL);
-  else if (g_str_has_prefix(line, "signal "))
-    take_signal(outcome, line);
-  else if (g_str_has_prefix(line, "failed "))
-    take_failed(outcome, line);
-  else if (g_str_has_prefix(line, missing))
-    decide(outcome, OUTCOME_NO_DRIVER, 0, "a driver is missing: %s", line + strlen(missing));
+  } else {
+    guest_outcome_ending(outcome, ns);
+    take_end(outcome, &line);
+    outcome->final = line.kind == CONTROL_DONE && outcome->kind != OUTCOME_RUNNING;
+  }
+}
+
+void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns) {
+  if (outcome->ending_ns)
+    outcome->heard_ns = ns;
+}
+
+/* A moment that the guest's clocks count from, after they have stood still from FROM to TO. */
+static void move(uint64_t *moment, uint64_t from, uint64_t to) {
+  if (*moment)
+    *moment += to - CLAMP(*moment, from, to);
+}
+
+void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns) {
+  if (stalled && !outcome->stalled)
+    outcome->stall_ns = ns;
+  if (!stalled && outcome->stalled) {
+    uint64_t from = MIN(outcome->stall_ns, ns);
+    move(&outcome->start, from, ns);
+    move(&outcome->init_ns, from, ns);
+    move(&outcome->ending_ns, from, ns);
+    move(&outcome->heard_ns, from, ns);
+  }
+  outcome->stalled = stalled;
 }
 
 /* The end, and the time. */
@@ -330,24 +363,65 @@ static bool awaits_silence(const GuestOutcome *outcome) {
   return outcome->kind == OUTCOME_OOPS || outcome->kind == OUTCOME_PANIC || (outcome->kind == OUTCOME_OUT_OF_MEMORY && outcome->candidate);
 }
 
+/* The later of two moments; UINT64_MAX: never. */
+static uint64_t after(uint64_t moment, uint64_t limit) {
+  return limit ? moment + limit : UINT64_MAX;
+}
+
+/* To its end the command may take what is left of its time, and a little in any case; but not without giving a sign. */
+static uint64_t ending_deadline(const GuestOutcome *outcome, uint64_t timeout) {
+  const GuestOutcomeConfig *config = &outcome->config;
+  uint64_t least = after(outcome->ending_ns, config->ending_ns), silence = after(outcome->heard_ns, config->ending_ns);
+
+  return MIN(silence, MAX(timeout, least));
+}
+
 uint64_t guest_outcome_deadline(const GuestOutcome *outcome) {
   const GuestOutcomeConfig *config = &outcome->config;
+  uint64_t boot = after(outcome->start, config->boot_timeout_ns);
 
   if (outcome->final)
     return UINT64_MAX;
   if (awaits_silence(outcome))
     return MIN(outcome->output_ns + config->silence_ns, outcome->trace_ns + TRACE_MAX_NS);
-  if (outcome->kind != OUTCOME_RUNNING)
-    return UINT64_MAX; /* what is still to come is on its way */
-  if (!outcome->init_ns && config->boot_timeout_ns)
-    return outcome->start + config->boot_timeout_ns;
-  if (!config->timeout_ns)
+  if (outcome->stalled)
     return UINT64_MAX;
-  return (outcome->init_ns ? outcome->init_ns : outcome->start) + config->timeout_ns;
+  uint64_t timeout = after(outcome->init_ns ? outcome->init_ns : outcome->start, config->timeout_ns);
+  if (outcome->ending_ns)
+    return ending_deadline(outcome, timeout);
+  if (outcome->init_ns && !outcome->started && !config->boot_only && timeout == UINT64_MAX)
+    return after(outcome->init_ns, config->boot_timeout_ns);
+  return !outcome->init_ns && boot != UINT64_MAX ? boot : timeout;
 }
 
 static unsigned seconds(uint64_t ns) {
   return (unsigned)((ns + NS_PER_SECOND / 2) / NS_PER_SECOND);
+}
+
+static void decide_late_boot(GuestOutcome *outcome, uint64_t ns) {
+  unsigned limit = seconds(outcome->config.boot_timeout_ns);
+
+  if (outcome->init_ns)
+    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the guest's init did not start the command within %u s", limit);
+  else if (!outcome->output_ns)
+    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the kernel did not reach init within %u s, and wrote nothing on its console", limit);
+  else
+    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the kernel did not reach init within %u s; its console was silent for the last %u s", limit,
+           seconds(ns - outcome->output_ns));
+}
+
+/* The guest has said how its command ended, but not that nothing more will come: what came is not all. */
+static void decide_late_end(GuestOutcome *outcome, uint64_t ns) {
+  unsigned silent = seconds(ns - outcome->heard_ns), since = seconds(ns - outcome->ending_ns);
+
+  if (outcome->kind == OUTCOME_COMMAND)
+    decide(
+        outcome, OUTCOME_TIMEOUT, 0,
+        "the command ended with status %d, but its guest did not come to an end within %u s, silent for the last %u s: its output or its "
+        "files are not complete",
+        outcome->status, since, silent);
+  else if (outcome->kind == OUTCOME_RUNNING)
+    decide(outcome, OUTCOME_NO_RESULT, 0, "the guest's init came to its end without a result of the command");
 }
 
 void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns) {
@@ -357,17 +431,15 @@ void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns) {
     return;
   outcome->final = true;
   end_candidate(outcome);
+  if (outcome->ending_ns && !awaits_silence(outcome))
+    decide_late_end(outcome, ns);
   if (outcome->kind != OUTCOME_RUNNING)
     return;
-  if (outcome->init_ns || !outcome->config.boot_timeout_ns)
+  if (outcome->config.timeout_ns && (outcome->init_ns || !outcome->config.boot_timeout_ns))
     decide(outcome, OUTCOME_TIMEOUT, 0, "the %s did not end within %u s", outcome->config.boot_only ? "guest" : "command",
            seconds(outcome->config.timeout_ns));
-  else if (!outcome->output_ns)
-    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the kernel did not reach init within %u s, and wrote nothing on its console",
-           seconds(outcome->config.boot_timeout_ns));
   else
-    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the kernel did not reach init within %u s; its console was silent for the last %u s",
-           seconds(outcome->config.boot_timeout_ns), seconds(ns - outcome->output_ns));
+    decide_late_boot(outcome, ns);
 }
 
 /* The verdict. */
@@ -409,4 +481,9 @@ char *guest_outcome_progress(const GuestOutcome *outcome) {
 
 GArray *guest_outcome_reports(const GuestOutcome *outcome) {
   return g_array_ref(outcome->reports);
+}
+
+unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first) {
+  *first = outcome->first_strange;
+  return outcome->strange;
 }

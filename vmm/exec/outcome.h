@@ -38,6 +38,8 @@ typedef struct {
   bool boot_only; /* a guest of the user's own: no control channel; init is what the kernel says it is; power-off is success */
   uint64_t boot_timeout_ns, timeout_ns; /* 0: none. From start to init; from there (or, without a boot timeout, from start) to the end */
   uint64_t silence_ns;                  /* after a panic or oops: this long without output, and its trace is complete */
+  uint64_t
+      ending_ns; /* after the word on how the command ended: how long nothing more may come, and how long the rest may take in any case; 0: for ever */
 } GuestOutcomeConfig;
 
 /* Times: nanoseconds of one clock. */
@@ -49,6 +51,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestOutcome, guest_outcome_free)
 void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size, uint64_t ns);
 /* A line of the control channel (docs/exec-protocol.md), without its end. */
 void guest_outcome_control(GuestOutcome *outcome, const char *line, uint64_t ns);
+
+/* Init has said that nothing more will come; it is a line of the control channel once all that came before it has been read. */
+void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns);
+/* Something came of the command's streams or files. */
+void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns);
+/* Since NS our own reader takes nothing, or again something: meanwhile the guest's clocks stand still, as it is not the guest's fault. */
+void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns);
 
 typedef enum {
   GUEST_POWERED_OFF,
@@ -82,3 +91,5 @@ typedef struct {
   unsigned count;
 } GuestReport;
 GArray *guest_outcome_reports(const GuestOutcome *outcome);
+/* How many lines of the control channel were not the protocol's, and were ignored; *FIRST of them, printable and short. */
+unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first);

@@ -9,7 +9,7 @@
  */
 #include "vmm/exec/session.h"
 
-#include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +19,8 @@
 #include "devices/backend/terminal.h"
 #include "vmm/cmd/command.h"
 #include "vmm/exec/console-log.h"
+#include "vmm/exec/console-show.h"
+#include "vmm/exec/control-line.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/result-file.h"
 #include "vmm/machine.h"
@@ -27,9 +29,11 @@
 #define NS_PER_SECOND     UINT64_C(1000000000)
 #define NS_PER_MS         UINT64_C(1000000)
 #define PANIC_SILENCE_NS  NS_PER_SECOND
+#define ENDING_NS         (15 * NS_PER_SECOND) /* see GuestOutcomeConfig */
 #define CONTROL_LINE_MAX  4096
-#define POWER_OFF_SECONDS 10      /* that the guest has for it after its last word */
-#define OUTPUT_FLUSH_MS   INT_MAX /* as long as the reader takes, as with any other process */
+#define POWER_OFF_SECONDS 10            /* that the guest has for it after its last word */
+#define READER_SECONDS    5             /* that our output's reader may stand still before it is said what is waited for */
+#define VERBOSE_MAX       (1024 * 1024) /* of the kernel's console that may wait for who reads standard error */
 #define TAIL_LINES        40
 #define TAIL_AFTER_TRACE  6 /* lines that a kernel may write behind a trace; a longer one is shown by itself */
 
@@ -44,12 +48,16 @@ struct ExecSession {
   CharBackend *console; /* what the kernel writes */
   GuestOutcome *outcome;
   ConsoleLog *log;
-  CopyOut *files; /* NULL: nothing is to come */
-  GString *line;  /* of the control channel, not complete yet */
-  guint timer, grace_timer;
+  ConsoleShow *show; /* NULL: not wanted */
+  CopyOut *files;    /* NULL: nothing is to come */
+  GString *line;     /* of the control channel, not complete yet */
+  guint timer, grace_timer, reader_timer;
   bool running, asked, ending;
   bool started, said_done, files_came; /* what init has said */
-  uint32_t drained;                    /* ports whose last byte has been taken; a bit each */
+  bool files_finished;
+  uint32_t drained; /* ports whose last byte has been taken; a bit each */
+  uint32_t stalled; /* ports whose reader stands still */
+  uint64_t taken;   /* bytes of the command's output, at the last look */
   ExecTimes times;
 };
 
@@ -66,7 +74,6 @@ static gboolean on_timer(gpointer data) {
   ExecSession *session = data;
 
   session->timer = 0;
-  guest_outcome_tick(session->outcome, now());
   look_at_outcome(session);
   return G_SOURCE_REMOVE;
 }
@@ -91,21 +98,34 @@ static void send_line(ExecSession *session, const char *line) {
 
 /* A guest that has said its last word powers off by itself, with its disks in order, once all that it wrote has been read. */
 static void let_power_off(ExecSession *session) {
-  if (session->ending || (session->drained & PORTS_TO_DRAIN) != PORTS_TO_DRAIN)
-    return;
   session->ending = true;
   send_line(session, "poweroff\n");
   set_timer(session, POWER_OFF_SECONDS * 1000, on_power_off_late);
 }
 
-/* After every event: is it over, and if not, when is the next look due? */
+/* The command's output goes from the guest into its back ends without passing here. */
+static void look_at_output(ExecSession *session) {
+  uint64_t taken = terminal_taken(session->ports[PORT_STDOUT].backend) + terminal_taken(session->ports[PORT_STDERR].backend);
+
+  if (taken != session->taken)
+    guest_outcome_heard(session->outcome, now());
+  session->taken = taken;
+}
+
+/*
+ * After every event: is it over, and if not, when is the next look due? The time is looked at here, not in the timer alone: that is set anew by every event, and
+ * a guest that makes many of them would always be before it.
+ */
 static void look_at_outcome(ExecSession *session) {
   if (!session->running || session->ending)
     return;
-  if (session->said_done) {
+  if (session->said_done && (session->drained & PORTS_TO_DRAIN) == PORTS_TO_DRAIN) {
+    guest_outcome_control(session->outcome, "done", now());
     let_power_off(session);
     return;
   }
+  look_at_output(session);
+  guest_outcome_tick(session->outcome, now());
   if (guest_outcome_is_final(session->outcome)) {
     session->ending = true;
     machine_stop(session->machine, NULL);
@@ -114,6 +134,8 @@ static void look_at_outcome(ExecSession *session) {
   uint64_t deadline = guest_outcome_deadline(session->outcome), time = now();
   if (deadline != UINT64_MAX)
     set_timer(session, deadline > time ? (deadline - time) / NS_PER_MS + 1 : 0, on_timer);
+  else
+    g_clear_handle_id(&session->timer, g_source_remove);
 }
 
 /* The kernel's console. */
@@ -123,8 +145,8 @@ static void console_received(void *opaque, const uint8_t *bytes, size_t size) {
 
   console_log_write(session->log, bytes, size, now());
   guest_outcome_console(session->outcome, bytes, size, now());
-  if (session->options->verbose && write(STDERR_FILENO, bytes, size) < 0)
-    g_debug("standard error: %s", g_strerror(errno));
+  if (session->show)
+    console_show_write(session->show, bytes, size);
   look_at_outcome(session);
 }
 
@@ -132,24 +154,30 @@ static const ChannelOps console_ops = {console_received};
 
 /* The control channel. */
 
-static void take_line(ExecSession *session, const char *line) {
-  static const char failed[] = "files failed ";
+/* The first time counts. */
+static void set_time(uint64_t *time) {
+  if (!*time)
+    *time = now();
+}
 
-  if (g_str_has_prefix(line, "hello ")) {
-    session->times.init = now();
-  } else if (g_str_has_prefix(line, "started ")) {
-    session->started = true;
-    session->times.command_started = now();
-  } else if (g_str_has_prefix(line, "exit ") || g_str_has_prefix(line, "signal ")) {
-    session->times.command_ended = now();
-  } else if (g_str_has_prefix(line, failed) && session->files) {
-    copy_out_fail(session->files, line + strlen(failed));
-  } else if (strcmp(line, "files END") == 0) {
-    session->files_came = true;
-  } else if (strcmp(line, "done") == 0) {
-    session->said_done = true;
-  }
-  guest_outcome_control(session->outcome, line, now());
+static void take_line(ExecSession *session, const char *text) {
+  const ControlLine line = control_line_parse(text);
+
+  if (line.kind == CONTROL_HELLO)
+    set_time(&session->times.init);
+  else if (line.kind == CONTROL_STARTED)
+    set_time(&session->times.command_started);
+  else if (line.kind == CONTROL_EXIT || line.kind == CONTROL_SIGNAL || line.kind == CONTROL_SIGNAL_OOM)
+    set_time(&session->times.command_ended);
+  else if (line.kind == CONTROL_FILES_FAILED && session->files)
+    copy_out_fail(session->files, line.text);
+  session->started |= line.kind == CONTROL_STARTED;
+  session->files_came |= line.kind == CONTROL_FILES_END;
+  session->said_done |= line.kind == CONTROL_DONE;
+  if (line.kind == CONTROL_DONE)
+    guest_outcome_ending(session->outcome, now());
+  else
+    guest_outcome_control(session->outcome, text, now());
 }
 
 static void control_received(void *opaque, const uint8_t *bytes, size_t size) {
@@ -157,8 +185,8 @@ static void control_received(void *opaque, const uint8_t *bytes, size_t size) {
 
   for (size_t i = 0; i < size; i++) {
     if (bytes[i] != '\n') {
-      if (session->line->len < CONTROL_LINE_MAX && bytes[i])
-        g_string_append_c(session->line, (char)bytes[i]);
+      if (session->line->len < CONTROL_LINE_MAX)
+        g_string_append_c(session->line, bytes[i] ? (char)bytes[i] : '?');
       continue;
     }
     take_line(session, session->line->str);
@@ -179,6 +207,7 @@ static void send_signal(ExecSession *session, int number) {
 static void files_received(void *opaque, const uint8_t *bytes, size_t size) {
   ExecSession *session = opaque;
 
+  guest_outcome_heard(session->outcome, now());
   if (session->files)
     copy_out_feed(session->files, bytes, size);
 }
@@ -187,6 +216,14 @@ static const ChannelOps files_ops = {files_received};
 
 /* The command's streams. */
 
+/* On standard error, unless that itself is not read: a message must not wait for anybody. */
+static void say_who_is_waited_for(int fd) {
+  struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+  if (fd == STDOUT_FILENO && poll(&ready, 1, 0) == 1 && (ready.revents & POLLOUT))
+    g_message("standard output is not read: waiting for its reader; the guest's time stands still meanwhile");
+}
+
 static void stdin_event(TerminalEvent event, void *opaque) {
   ExecSession *session = opaque;
 
@@ -194,10 +231,43 @@ static void stdin_event(TerminalEvent event, void *opaque) {
     machine_end_port_input(session->machine, PORT_STDIN);
 }
 
-/* Nobody reads any more: the command learns it as it would without a machine in between. */
-static void output_event(TerminalEvent event, void *opaque) {
+static gboolean on_reader_late(gpointer data) {
+  ExecSession *session = data;
+
+  session->reader_timer = 0;
+  say_who_is_waited_for(session->stalled & 1u << PORT_STDERR ? STDERR_FILENO : STDOUT_FILENO);
+  return G_SOURCE_REMOVE;
+}
+
+/* Who reads our output stands still: that is not the guest's fault, whose clocks stand still with it; but it is said. */
+static void reader_stalls(ExecSession *session, unsigned port, bool stalls) {
+  uint32_t before = session->stalled;
+
+  session->stalled = stalls ? before | 1u << port : before & ~(1u << port);
+  if (!session->stalled == !before)
+    return;
+  guest_outcome_stall(session->outcome, stalls, now() - (stalls ? TERMINAL_STALL_MS * NS_PER_MS : 0));
+  if (stalls)
+    session->reader_timer = g_timeout_add_seconds(READER_SECONDS, on_reader_late, session);
+  else
+    g_clear_handle_id(&session->reader_timer, g_source_remove);
+  look_at_outcome(session);
+}
+
+/* When nobody reads any more, the command learns it as it would without a machine in between. */
+static void output_event(ExecSession *session, unsigned port, TerminalEvent event) {
   if (event == TERMINAL_GONE)
-    send_signal(opaque, SIGPIPE);
+    send_signal(session, SIGPIPE);
+  else if (event == TERMINAL_STALLED || event == TERMINAL_FLOWS)
+    reader_stalls(session, port, event == TERMINAL_STALLED);
+}
+
+static void stdout_event(TerminalEvent event, void *opaque) {
+  output_event(opaque, PORT_STDOUT, event);
+}
+
+static void stderr_event(TerminalEvent event, void *opaque) {
+  output_event(opaque, PORT_STDERR, event);
 }
 
 /* The user. */
@@ -216,11 +286,14 @@ static gboolean on_grace_over(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-/* The first signal is the command's, the second ends the machine; a command that outlives a SIGTERM or SIGHUP has the grace period. */
+/*
+ * The first signal is the command's, the second ends the machine; a command that outlives a SIGTERM or SIGHUP has the grace period. Where there is no command, or
+ * none any more, the first ends the machine.
+ */
 static bool asked_to_stop(void *opaque, int number) {
   ExecSession *session = opaque;
 
-  if (session->asked || !session->started || session->said_done) {
+  if (session->asked || !session->started || session->times.command_ended || session->said_done) {
     stop_for_user(session);
     return true;
   }
@@ -245,8 +318,8 @@ static const VirtioConsolePortsOps ports_ops = {.drained = port_drained};
 static void make_ports(ExecSession *session) {
   session->ports[PORT_CONTROL].backend = channel_new(&control_ops, session);
   session->ports[PORT_STDIN].backend = terminal_new_stream(STDIN_FILENO, -1, stdin_event, session);
-  session->ports[PORT_STDOUT].backend = terminal_new_stream(-1, STDOUT_FILENO, output_event, session);
-  session->ports[PORT_STDERR].backend = terminal_new_stream(-1, STDERR_FILENO, output_event, session);
+  session->ports[PORT_STDOUT].backend = terminal_new_stream(-1, STDOUT_FILENO, stdout_event, session);
+  session->ports[PORT_STDERR].backend = terminal_new_stream(-1, STDERR_FILENO, stderr_event, session);
   session->ports[PORT_FILES].backend = channel_new(&files_ops, session);
   for (unsigned i = 0; i < N_PORTS; i++)
     session->ports[i].name = port_names[i];
@@ -277,6 +350,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError
       .boot_timeout_ns = init_is_seen(options) ? options->boot_timeout * NS_PER_SECOND : 0,
       .timeout_ns = options->timeout * NS_PER_SECOND,
       .silence_ns = PANIC_SILENCE_NS,
+      .ending_ns = ENDING_NS,
   };
 
   session->options = options;
@@ -286,6 +360,8 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError
   if (!session->log)
     return NULL;
   session->outcome = guest_outcome_new(&config, now());
+  if (options->verbose)
+    session->show = console_show_new(STDERR_FILENO, VERBOSE_MAX);
   session->console = channel_new(&console_ops, session);
   make_ports(session);
   make_client(session, initrd);
@@ -300,29 +376,43 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError
 void exec_session_free(ExecSession *session) {
   if (!session)
     return;
-  if (session->timer)
-    g_source_remove(session->timer);
-  if (session->grace_timer)
-    g_source_remove(session->grace_timer);
+  g_clear_handle_id(&session->timer, g_source_remove);
+  g_clear_handle_id(&session->grace_timer, g_source_remove);
+  g_clear_handle_id(&session->reader_timer, g_source_remove);
   machine_free(session->machine);
   for (unsigned i = 0; i < N_PORTS; i++)
     char_backend_free(session->ports[i].backend);
   char_backend_free(session->console);
   guest_outcome_free(session->outcome);
   console_log_free(session->log);
+  console_show_free(session->show);
   copy_out_free(session->files);
   if (session->line)
     g_string_free(session->line, TRUE);
   g_free(session);
 }
 
-/* What is still on its way: the streams' last bytes, the console's, the files'. */
-static void flush(ExecSession *session) {
+/* As long as the reader takes, as with any other process; but not without a word. */
+static void flush_stream(CharBackend *stream, int fd) {
+  if (terminal_flush(stream, READER_SECONDS * 1000))
+    return;
+  say_who_is_waited_for(fd);
+  terminal_flush(stream, INT_MAX);
+}
+
+/* What is still on its way to us: the console's last bytes, and the files'. */
+static void flush_channels(ExecSession *session) {
   channel_flush(session->console);
   channel_flush(session->ports[PORT_CONTROL].backend);
   channel_flush(session->ports[PORT_FILES].backend);
-  terminal_flush(session->ports[PORT_STDOUT].backend, OUTPUT_FLUSH_MS);
-  terminal_flush(session->ports[PORT_STDERR].backend, OUTPUT_FLUSH_MS);
+}
+
+/* What is still on its way to the user. */
+static void flush_streams(ExecSession *session) {
+  flush_stream(session->ports[PORT_STDOUT].backend, STDOUT_FILENO);
+  flush_stream(session->ports[PORT_STDERR].backend, STDERR_FILENO);
+  if (session->show)
+    console_show_flush(session->show, INT_MAX);
 }
 
 static void tell_end(ExecSession *session, MachineEnd end, const GError *error) {
@@ -340,10 +430,24 @@ static int finish_files(ExecSession *session, int status) {
   if (!session->files || guest_outcome_kind(session->outcome) != OUTCOME_COMMAND)
     return status; /* there was more important news */
   copy_out_finish(session->files, session->files_came);
-  const GPtrArray *failures = copy_out_failures(session->files);
-  for (unsigned i = 0; i < failures->len; i++)
+  session->files_finished = true;
+  return status == 0 && copy_out_failures(session->files)->len ? OUTCOME_STATUS_HOST_ERROR : status;
+}
+
+static void report_files(ExecSession *session) {
+  const GPtrArray *failures = session->files_finished ? copy_out_failures(session->files) : NULL;
+
+  for (unsigned i = 0; failures && i < failures->len; i++)
     fprintf(stderr, "eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
-  return status == 0 && failures->len ? OUTCOME_STATUS_HOST_ERROR : status;
+}
+
+static void report_strange_lines(ExecSession *session) {
+  const char *first;
+  unsigned n = guest_outcome_strange_lines(session->outcome, &first);
+
+  if (n)
+    fprintf(stderr, "eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n,
+            first);
 }
 
 static unsigned count_lines(const char *text) {
@@ -381,8 +485,7 @@ static uint64_t first_instruction(const ExecSession *session) {
   return 0;
 }
 
-static void write_result(ExecSession *session, int status) {
-  g_autoptr(GError) error = NULL;
+static void write_result(ExecSession *session, int status, GError **error) {
   g_autofree char *progress = guest_outcome_progress(session->outcome);
   g_autofree char *fingerprint = guest_outcome_fingerprint(session->outcome);
   g_autoptr(GArray) reports = guest_outcome_reports(session->outcome);
@@ -399,8 +502,8 @@ static void write_result(ExecSession *session, int status) {
 
   result.times.first_instruction = first_instruction(session);
   result.times.end = now();
-  if (session->options->result && !exec_result_write(&result, session->options->result, &error))
-    fprintf(stderr, "eret: --result: %s\n", error->message);
+  if (session->options->result)
+    exec_result_write(&result, session->options->result, error);
 }
 
 /* Whose fault it was: of the guest's kernel, of the time, or of nobody who could be helped by registers. */
@@ -408,22 +511,28 @@ static bool wants_report(OutcomeKind kind) {
   return kind != OUTCOME_COMMAND && kind != OUTCOME_NOT_STARTED && kind != OUTCOME_STOPPED;
 }
 
+/* The result is there before anybody is waited for who reads our output. */
 int exec_session_run(ExecSession *session) {
-  g_autoptr(GError) error = NULL;
+  g_autoptr(GError) error = NULL, result_error = NULL;
 
   session->running = true;
   look_at_outcome(session);
   MachineEnd end = machine_run(session->machine, &error);
-  flush(session);
+  flush_channels(session);
   session->running = false;
   tell_end(session, end, error);
   g_autofree char *registers = machine_describe_vcpus(session->machine);
   int status = finish_files(session, guest_outcome_exit_status(session->outcome));
+  write_result(session, status, &result_error);
+  flush_streams(session);
+  report_files(session);
   const char *message = guest_outcome_message(session->outcome);
   if (message)
     fprintf(stderr, "eret: %s\n", message);
+  report_strange_lines(session);
   if (wants_report(guest_outcome_kind(session->outcome)))
     report_failure(session, registers);
-  write_result(session, status);
+  if (result_error)
+    fprintf(stderr, "eret: --result: %s\n", result_error->message);
   return status;
 }

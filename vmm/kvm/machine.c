@@ -344,7 +344,9 @@ static void terminal_event(TerminalEvent event, void *opaque) {
   case TERMINAL_GONE:
     control_stop(machine, "nobody reads the guest's output any more");
     break;
-  case TERMINAL_ENDED: /* of streams only */
+  case TERMINAL_ENDED: /* these are of streams only */
+  case TERMINAL_STALLED:
+  case TERMINAL_FLOWS:
     break;
   }
 }

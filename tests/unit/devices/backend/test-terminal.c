@@ -22,10 +22,10 @@
 typedef struct {
   CharBackend *backend;
   GByteArray *received;
-  size_t room;           /* what it takes before it is full */
-  int writable;          /* calls */
-  int quit, gone, ended; /* events */
-  int master, slave;     /* of a pseudo-terminal; -1 without one */
+  size_t room;                           /* what it takes before it is full */
+  int writable;                          /* calls */
+  int quit, gone, ended, stalled, flows; /* events */
+  int master, slave;                     /* of a pseudo-terminal; -1 without one */
   struct termios before;
 } Fixture;
 
@@ -55,6 +55,10 @@ static void on_event(TerminalEvent event, void *opaque) {
     fixture->quit++;
   else if (event == TERMINAL_ENDED)
     fixture->ended++;
+  else if (event == TERMINAL_STALLED)
+    fixture->stalled++;
+  else if (event == TERMINAL_FLOWS)
+    fixture->flows++;
   else
     fixture->gone++;
 }
@@ -819,6 +823,47 @@ static void test_stream_end(void) {
   close(pipe_fds[0]);
 }
 
+/* A reader that takes nothing while there is more for it is told of once, and so is that it goes on; one that is merely slow is not. */
+static void test_stream_stall(void) {
+  g_autofree uint8_t *bytes = g_malloc0(OUTPUT_SIZE);
+  g_autoptr(GByteArray) screen = g_byte_array_new();
+  int out[2];
+
+  g_assert_cmpint(pipe(out), ==, 0);
+  Fixture *fixture = fixture_new_stream(-1, out[1]);
+  uint64_t total = 0;
+  for (int64_t end = g_get_monotonic_time() + (TERMINAL_STALL_MS + 500) * 1000; g_get_monotonic_time() < end;) {
+    total += char_backend_write(fixture->backend, bytes, OUTPUT_SIZE);
+    settle();
+    read_all(out[0], screen);
+  }
+  g_assert_cmpint(fixture->stalled, ==, 0);
+  for (size_t taken = 1; taken;) {
+    total += taken = char_backend_write(fixture->backend, bytes, OUTPUT_SIZE);
+    settle();
+  }
+  g_assert_cmpuint(terminal_taken(fixture->backend), ==, total);
+  int64_t begin = g_get_monotonic_time();
+  RUN_UNTIL(fixture->stalled == 1);
+  g_assert_cmpint(g_get_monotonic_time() - begin, >=, (TERMINAL_STALL_MS - 500) * 1000);
+  g_assert_cmpint(fixture->flows, ==, 0);
+  g_assert_false(terminal_flush(fixture->backend, 10));
+  RUN_UNTIL((read_all(out[0], screen), fixture->flows == 1));
+  RUN_UNTIL((read_all(out[0], screen), screen->len == total));
+  g_assert_true(terminal_flush(fixture->backend, 10));
+
+  for (size_t taken = 1; taken;) {
+    taken = char_backend_write(fixture->backend, bytes, OUTPUT_SIZE);
+    settle();
+  }
+  RUN_UNTIL(fixture->stalled == 2);
+  close(out[0]);
+  RUN_UNTIL(fixture->gone == 1);
+  g_assert_cmpint(fixture->flows, ==, 2); /* it is no longer waited for */
+  fixture_free(fixture);
+  close(out[1]);
+}
+
 /* A terminal stays as it is: Ctrl-C is the process's signal, lines are edited. */
 static void test_stream_on_terminal(void) {
   struct termios before, after;
@@ -867,6 +912,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/terminal/output/gone-terminal", test_gone_terminal);
   g_test_add_func("/terminal/output/file-size-limit", test_file_size_limit);
   g_test_add_func("/terminal/stream/end", test_stream_end);
+  g_test_add_func("/terminal/stream/stall", test_stream_stall);
   g_test_add_func("/terminal/stream/on-terminal", test_stream_on_terminal);
   g_test_add_func("/terminal/output/full-device", test_full_device);
   return g_test_run();

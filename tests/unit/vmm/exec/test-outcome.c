@@ -9,7 +9,7 @@
 
 #define S UINT64_C(1000000000)
 
-static const GuestOutcomeConfig usual = {.boot_timeout_ns = 10 * S, .timeout_ns = 20 * S, .silence_ns = 1 * S};
+static const GuestOutcomeConfig usual = {.boot_timeout_ns = 10 * S, .timeout_ns = 20 * S, .silence_ns = 1 * S, .ending_ns = 5 * S};
 
 static const char sysrq_panic[] =
     "[    3.124004] sysrq: Trigger a crash\r\n"
@@ -67,9 +67,9 @@ static void test_command(void) {
   g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
   guest_outcome_control(outcome, "exit 7", 5 * S);
-  g_assert_false(guest_outcome_is_final(outcome)); /* files may still come */
-  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
-  guest_outcome_control(outcome, "exit 0", 5 * S); /* the first counts */
+  g_assert_false(guest_outcome_is_final(outcome));               /* files may still come */
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 10 * S); /* but not for ever */
+  guest_outcome_control(outcome, "exit 0", 5 * S);               /* the first counts */
   guest_outcome_control(outcome, "done", 5 * S);
   g_assert_true(guest_outcome_is_final(outcome));
   guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 6 * S);
@@ -95,6 +95,14 @@ static void test_control(void) {
       {"signal 128", OUTCOME_RUNNING, 240, NULL},
       {"failed", OUTCOME_RUNNING, 240, NULL},
       {"", OUTCOME_RUNNING, 240, NULL},
+      {"exit 1x", OUTCOME_RUNNING, 240, NULL},
+      {"exit  1", OUTCOME_RUNNING, 240, NULL},
+      {"exit 4294967297", OUTCOME_RUNNING, 240, NULL},
+      {"exit 99999999999999999999999999", OUTCOME_RUNNING, 240, NULL},
+      {"signal 4294967305", OUTCOME_RUNNING, 240, NULL},
+      {"failed 4294967298 foo", OUTCOME_RUNNING, 240, NULL},
+      {"hello 4294967297", OUTCOME_RUNNING, 240, NULL},
+      {"signal 9 oomph", OUTCOME_RUNNING, 240, NULL},
       {"\033[2J nonsense", OUTCOME_RUNNING, 240, NULL},
   };
 
@@ -297,6 +305,113 @@ static void test_timeouts(void) {
   g_assert_cmpuint(guest_outcome_deadline(patient), ==, UINT64_MAX);
 }
 
+/* The word on how the command ended is not the guest's end: it may be said and nothing follow, or go on for ever in small pieces. */
+static void test_stays_after_exit(void) {
+  static const char late[] =
+      "the command ended with status 0, but its guest did not come to an end within %u s, silent for the last %u s: its "
+      "output or its files are not complete";
+  const GuestOutcomeConfig no_limit = {.ending_ns = 5 * S};
+  const GuestOutcomeConfig *configs[] = {&usual, &no_limit};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(configs); i++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(configs[i]);
+    g_autofree char *message = g_strdup_printf(late, 8, 5);
+    guest_outcome_control(outcome, "hello 1", 2 * S);
+    guest_outcome_control(outcome, "started 7", 2 * S);
+    guest_outcome_heard(outcome, 3 * S); /* the command's output says nothing of the end that has not begun */
+    guest_outcome_control(outcome, "exit 0", 4 * S);
+    guest_outcome_heard(outcome, 7 * S);
+    console(outcome, "[ 1.0] the kernel's console is no sign\n", 11 * S);
+    g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 12 * S);
+    guest_outcome_tick(outcome, 12 * S);
+    g_assert_true(guest_outcome_is_final(outcome));
+    assert_verdict(outcome, OUTCOME_TIMEOUT, 245, message);
+  }
+
+  g_autoptr(GuestOutcome) trickle = outcome_with(&usual);
+  g_autofree char *message = g_strdup_printf(late, 18, 1);
+  guest_outcome_control(trickle, "hello 1", 2 * S);
+  guest_outcome_control(trickle, "exit 0", 4 * S);
+  for (unsigned i = 4; i < 60 && !guest_outcome_is_final(trickle); i++) {
+    guest_outcome_tick(trickle, i * S);
+    guest_outcome_heard(trickle, i * S);
+  }
+  assert_verdict(trickle, OUTCOME_TIMEOUT, 245, message); /* at 22 s: 20 after init */
+
+  g_autoptr(GuestOutcome) at_the_last_moment = outcome_with(&usual);
+  guest_outcome_control(at_the_last_moment, "hello 1", 2 * S);
+  guest_outcome_control(at_the_last_moment, "exit 0", 21 * S);
+  g_assert_cmpuint(guest_outcome_deadline(at_the_last_moment), ==, 26 * S);
+
+  g_autoptr(GuestOutcome) failed = outcome_with(&usual);
+  guest_outcome_control(failed, "failed 2 foo: No such file or directory", 2 * S);
+  guest_outcome_tick(failed, 7 * S);
+  g_assert_true(guest_outcome_is_final(failed));
+  g_assert_cmpint(guest_outcome_exit_status(failed), ==, 127); /* graver than being late */
+
+  g_autoptr(GuestOutcome) no_word = outcome_with(&no_limit);
+  guest_outcome_ending(no_word, 2 * S);
+  guest_outcome_tick(no_word, 7 * S);
+  assert_verdict(no_word, OUTCOME_NO_RESULT, 248, "the guest's init came to its end without a result of the command");
+}
+
+/* Init's own work before the command is limited too. */
+static void test_init_stays(void) {
+  const GuestOutcomeConfig no_limit = {.boot_timeout_ns = 10 * S, .silence_ns = S};
+  g_autoptr(GuestOutcome) outcome = outcome_with(&no_limit);
+
+  guest_outcome_control(outcome, "hello 1", 8 * S);
+  guest_outcome_tick(outcome, 18 * S - 1);
+  g_assert_false(guest_outcome_is_final(outcome));
+  guest_outcome_tick(outcome, 18 * S);
+  assert_verdict(outcome, OUTCOME_BOOT_TIMEOUT, 244, "the guest's init did not start the command within 10 s");
+
+  g_autoptr(GuestOutcome) started = outcome_with(&no_limit);
+  guest_outcome_control(started, "hello 1", 8 * S);
+  guest_outcome_control(started, "started 5", 9 * S);
+  g_assert_cmpuint(guest_outcome_deadline(started), ==, UINT64_MAX); /* as the user wants it */
+}
+
+/* While nobody reads what the guest has written, its clocks stand; those of a panic do not. */
+static void test_stalled_reader(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  guest_outcome_control(outcome, "hello 1", 2 * S);
+  guest_outcome_control(outcome, "started 5", 2 * S);
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 22 * S);
+  guest_outcome_stall(outcome, true, 12 * S);
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
+  guest_outcome_tick(outcome, 100 * S);
+  g_assert_false(guest_outcome_is_final(outcome));
+  guest_outcome_stall(outcome, false, 112 * S);
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 122 * S);
+
+  guest_outcome_stall(outcome, true, 113 * S);
+  guest_outcome_control(outcome, "exit 0", 114 * S);
+  guest_outcome_stall(outcome, false, 120 * S);
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 125 * S); /* the end began while they stood */
+  guest_outcome_stall(outcome, true, 121 * S);
+  console(outcome, sysrq_panic, 121 * S);
+  guest_outcome_tick(outcome, 122 * S);
+  assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+}
+
+/* What is not the protocol's is ignored, and counted. */
+static void test_strange_lines(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+  const char *first;
+
+  g_assert_cmpuint(guest_outcome_strange_lines(outcome, &first), ==, 0);
+  g_assert_null(first);
+  guest_outcome_control(outcome, "hello 1", 2 * S);
+  guest_outcome_control(outcome, "exit \033[31m7", 2 * S);
+  guest_outcome_control(outcome, "Exit 7", 2 * S);
+  guest_outcome_control(outcome, "exit 7", 2 * S);
+  g_assert_cmpuint(guest_outcome_strange_lines(outcome, &first), ==, 2);
+  g_assert_cmpstr(first, ==, "exit ?[31m7");
+  g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 7);
+}
+
 static void test_boot_only(void) {
   GuestOutcomeConfig config = usual;
   config.boot_only = true;
@@ -397,6 +512,10 @@ int main(int argc, char **argv) {
   g_test_add_func("/outcome/ends", test_ends);
   g_test_add_func("/outcome/no-port", test_no_port);
   g_test_add_func("/outcome/timeouts", test_timeouts);
+  g_test_add_func("/outcome/stays-after-exit", test_stays_after_exit);
+  g_test_add_func("/outcome/init-stays", test_init_stays);
+  g_test_add_func("/outcome/stalled-reader", test_stalled_reader);
+  g_test_add_func("/outcome/strange-lines", test_strange_lines);
   g_test_add_func("/outcome/boot-only", test_boot_only);
   g_test_add_func("/outcome/lines", test_lines);
   g_test_add_func("/outcome/noise", test_noise);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grammar as a table: a word, then a number, then words or a text, with one space between two of them. */
+#include "vmm/exec/control-line.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <string.h>
+
+#define NUMBER_DIGITS 7
+
+typedef enum { NOTHING, TEXT } Rest;
+
+/* The first that fits: "signal N oom" is no "signal N". */
+static const struct {
+  const char *word;
+  bool number;
+  unsigned min, max;
+  const char *behind; /* what follows the number, to the letter; or NULL */
+  Rest rest;
+  ControlKind kind;
+} grammar[] = {
+    {"hello", true, 1, 65535, NULL, NOTHING, CONTROL_HELLO},       {"missing", false, 0, 0, NULL, TEXT, CONTROL_MISSING},
+    {"started", true, 1, 4194304, NULL, NOTHING, CONTROL_STARTED}, /* Linux: PID_MAX_LIMIT */
+    {"failed", true, 1, 4095, NULL, TEXT, CONTROL_FAILED},         /* Linux: MAX_ERRNO */
+    {"exit", true, 0, 255, NULL, NOTHING, CONTROL_EXIT},           {"signal", true, 1, 127, " oom", NOTHING, CONTROL_SIGNAL_OOM},
+    {"signal", true, 1, 127, NULL, NOTHING, CONTROL_SIGNAL},       {"files failed", false, 0, 0, NULL, TEXT, CONTROL_FILES_FAILED},
+    {"files END", false, 0, 0, NULL, NOTHING, CONTROL_FILES_END},  {"done", false, 0, 0, NULL, NOTHING, CONTROL_DONE},
+};
+
+/* " 123": as init writes it, without sign, leading zeros or a second space. Returns what is behind it, or NULL. */
+static const char *take_number(const char *text, unsigned min, unsigned max, unsigned *number) {
+  unsigned digits = 0;
+
+  if (*text++ != ' ')
+    return NULL;
+  for (*number = 0; g_ascii_isdigit(text[digits]); digits++) {
+    if (digits == NUMBER_DIGITS)
+      return NULL;
+    *number = *number * 10 + (unsigned)(text[digits] - '0');
+  }
+  if (digits == 0 || (digits > 1 && text[0] == '0') || *number < min || *number > max)
+    return NULL;
+  return text + digits;
+}
+
+static bool fits(const char *line, unsigned index, ControlLine *result) {
+  const char *next = g_str_has_prefix(line, grammar[index].word) ? line + strlen(grammar[index].word) : NULL;
+
+  *result = (ControlLine){.kind = grammar[index].kind};
+  if (next && grammar[index].number)
+    next = take_number(next, grammar[index].min, grammar[index].max, &result->number);
+  if (next && grammar[index].behind)
+    next = g_str_has_prefix(next, grammar[index].behind) ? next + strlen(grammar[index].behind) : NULL;
+  if (!next)
+    return false;
+  if (grammar[index].rest == NOTHING)
+    return *next == 0;
+  result->text = next + 1;
+  return next[0] == ' ' && next[1] != 0;
+}
+
+ControlLine control_line_parse(const char *line) {
+  ControlLine result;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(grammar); i++)
+    if (fits(line, i, &result))
+      return result;
+  return (ControlLine){.kind = CONTROL_NONE};
+}

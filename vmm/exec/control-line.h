@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A line that the guest's init says on the control port (docs/exec-protocol.md, "Lines of the control port"). The guest is hostile: what is not exactly the
+ * grammar is no line at all, and every number is bounded. Pure functions.
+ */
+#pragma once
+
+typedef enum {
+  CONTROL_NONE, /* not the protocol's */
+  CONTROL_HELLO,
+  CONTROL_MISSING,
+  CONTROL_STARTED,
+  CONTROL_FAILED,
+  CONTROL_EXIT,
+  CONTROL_SIGNAL,
+  CONTROL_SIGNAL_OOM,
+  CONTROL_FILES_FAILED,
+  CONTROL_FILES_END,
+  CONTROL_DONE,
+} ControlKind;
+
+typedef struct {
+  ControlKind kind;
+  unsigned number;  /* version, process, error, status or signal; 0 where the line has none */
+  const char *text; /* what follows, within the line; never empty where the grammar has one, else NULL */
+} ControlLine;
+
+/* LINE is without its end. */
+ControlLine control_line_parse(const char *line);
