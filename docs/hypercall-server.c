@@ -8,6 +8,7 @@
  *   eret run --hypercall 0xc2000000+2=unix:/tmp/sum.sock ...
  */
 #include <endian.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -90,7 +91,17 @@ static int listen_at(const char *path) {
   return -1;
 }
 
+/* No socket must take the place of a standard stream that is closed: messages would be sent to whoever is connected. */
+static int keep_standard_fds(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+      return -1;
+  return 0;
+}
+
 int main(int argc, char **argv) {
+  if (keep_standard_fds() < 0)
+    return 1;
   if (argc != 2) {
     fprintf(stderr, "usage: hypercall-server PATH\n");
     return 2;

@@ -286,6 +286,13 @@ static void parse_option(int option, Options *options) {
   }
 }
 
+/* /dev/mem must not take the place of a standard output that is closed: what is printed would be written to memory. */
+static void keep_standard_fds(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+      exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv) {
   static const struct option long_options[] = {
       {"door", required_argument, NULL, 'd'},
@@ -296,10 +303,13 @@ int main(int argc, char **argv) {
   };
   Options options = {0};
 
+  keep_standard_fds();
   for (int option; (option = getopt_long(argc, argv, "+h", long_options, NULL)) != -1;)
     parse_option(option, &options);
   if (optind == argc)
     fail(EXIT_USAGE, "what is to be done? --help lists the commands");
   run_command(&options, argc - optind, argv + optind);
+  if (fflush(stdout) != 0 || ferror(stdout))
+    fail(EXIT_FAILURE, "cannot write standard output: %s", strerror(errno));
   return EXIT_SUCCESS;
 }

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* eret's command table. Only this file and vmm/cmd/ print or decide an exit status. */
+#include <errno.h>
 #include <glib.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/standard-fds.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 
@@ -38,10 +40,21 @@ int cmd_version(int argc, char **argv) {
   return EXIT_OK;
 }
 
-int main(int argc, char **argv) {
+/* What could not be written is a failure, unless there is a graver one. */
+static int finish_stdout(int status) {
+  bool lost = ferror(stdout);
+
+  errno = 0;
+  if (fclose(stdout) == 0 && !lost)
+    return status;
+  g_autofree char *what = g_strconcat("cannot write standard output", errno ? ": " : NULL, g_strerror(errno), NULL);
+  complain(what);
+  return status == EXIT_OK ? EXIT_HOST : status;
+}
+
+static int run_command(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : NULL;
 
-  g_log_set_default_handler(complain_of_log, NULL);
   if (!name) {
     cmd_help(0, NULL);
     return EXIT_USAGE;
@@ -56,4 +69,11 @@ int main(int argc, char **argv) {
   g_autofree char *mistake = g_strdup_printf("'%s' is no command of eret; 'eret help' lists them", name);
   complain(mistake);
   return EXIT_USAGE;
+}
+
+int main(int argc, char **argv) {
+  if (!standard_fds_keep())
+    return EXIT_HOST;
+  g_log_set_default_handler(complain_of_log, NULL);
+  return finish_stdout(run_command(argc, argv));
 }

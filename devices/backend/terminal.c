@@ -410,6 +410,13 @@ static GSourceFuncs source_funcs = {.prepare = source_prepare, .check = source_c
 
 /* Beginning and end. */
 
+/* A standard output that was closed is open for reading alone: a guest may run with nobody there for its output. */
+static bool is_writable(int fd) {
+  int flags = fcntl(fd, F_GETFL);
+
+  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
 static bool is_pty_master(int fd) {
   unsigned number;
 
@@ -484,6 +491,7 @@ static Terminal *new_terminal(int in_fd, int out_fd, size_t input_size, void (*e
   self->input_size = input_size;
   self->input = g_malloc(input_size);
   self->out_is_terminal = isatty(out_fd);
+  self->vanish = !is_writable(out_fd);
   open_for_writing(self);
   return self;
 }
@@ -516,6 +524,5 @@ CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEv
   self->tells_end = in_fd >= 0;
   self->tells_stall = out_fd >= 0;
   self->input_ended = in_fd < 0;
-  self->vanish = out_fd < 0;
   return start(self);
 }

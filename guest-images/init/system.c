@@ -135,6 +135,16 @@ static void mount_system(void) {
   }
 }
 
+/*
+ * A kernel without a driver for its console starts us without standard streams. A port must not take their place: it
+ * would get our messages, and lose its own bytes where the command's streams are put.
+ */
+static void keep_standard_fds(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+      return; /* no devices, and so no ports */
+}
+
 /* The kernel kills for memory whom it likes, but not us: then nobody could tell. */
 static void survive_oom(void) {
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
@@ -158,6 +168,7 @@ static void loopback_up(void) {
 void mount_basics(void) {
   umask(022);
   mount_system();
+  keep_standard_fds();
   survive_oom();
   loopback_up();
 }

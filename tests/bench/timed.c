@@ -5,8 +5,10 @@
  *
  *   timed [-t SECONDS] FILE COMMAND...      -t: killed after so many seconds
  */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,10 +41,20 @@ static uint64_t timeval_ns(struct timeval time) {
   return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_usec * NS_PER_US;
 }
 
+/* The figures must not take the place of a standard stream that is closed: the command would write into them. */
+static bool keep_standard_fds(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDONLY) != fd)
+      return false;
+  return true;
+}
+
 int main(int argc, char **argv) {
   unsigned limit = 0;
   int first = 1;
 
+  if (!keep_standard_fds())
+    return 2;
   if (argc > 2 && strcmp(argv[1], "-t") == 0) {
     limit = (unsigned)atoi(argv[2]);
     first = 3;

@@ -675,6 +675,21 @@ static void test_output_to_file(void) {
   g_unlink(path);
 }
 
+/* What a closed standard output has become. The guest goes on, and nothing waits. */
+static void test_output_to_nobody(void) {
+  int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  Fixture *fixture = fixture_new_on(-1, null);
+  g_autofree uint8_t *bytes = g_malloc0(OUTPUT_SIZE);
+
+  for (unsigned i = 0; i < 3; i++)
+    g_assert_cmpuint(char_backend_write(fixture->backend, bytes, OUTPUT_SIZE), ==, OUTPUT_SIZE);
+  settle();
+  terminal_flush(fixture->backend, 1000);
+  g_assert_cmpint(fixture->gone, ==, 0);
+  fixture_free(fixture);
+  close(null);
+}
+
 /* The buffer is bounded; a reader that stalls stops neither writers nor the main loop; when it reads, there is room again. */
 static void check_stalled(int out_fd, int reader_fd) {
   Fixture *fixture = fixture_new_on(-1, out_fd);
@@ -902,6 +917,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/terminal/output/terminal", test_output);
   g_test_add_func("/terminal/output/wakes", test_wakes);
   g_test_add_func("/terminal/output/file", test_output_to_file);
+  g_test_add_func("/terminal/output/nobody", test_output_to_nobody);
   g_test_add_func("/terminal/output/stream-to-pipe", test_stream_to_pipe);
   g_test_add_func("/terminal/output/stream-to-socket", test_stream_to_socket);
   g_test_add_func("/terminal/output/stream-to-nonblocking-socket", test_stream_to_nonblocking_socket);
