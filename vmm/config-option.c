@@ -67,7 +67,8 @@ static bool set_string(ConfigDraft *draft, void *field, const ConfigOption *opti
     config_mistake(draft, where, "has %zu bytes, at most %" G_GUINT64_FORMAT " are possible", strlen(text), option->max);
     return false;
   }
-  bool relative = option->kind == OPTION_PATH && base && !g_path_is_absolute(text);
+  bool is_file = strcmp(text, "-") != 0; /* it is a standard stream everywhere */
+  bool relative = option->kind == OPTION_PATH && base && is_file && !g_path_is_absolute(text);
   replace_text(field, relative ? g_build_filename(base, text, NULL) : g_strdup(text));
   return true;
 }

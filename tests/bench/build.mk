@@ -7,7 +7,7 @@ BENCH_TESTS := $(filter $(B)/native/tests/unit/bench/%,$(UNIT_TESTS))
 
 $(BENCH_TESTS): $(BENCH_OBJECTS)
 
-$(B)/native/bench-report: $(B)/native/tests/bench/report/main.o $(BENCH_OBJECTS)
+$(B)/native/bench-report: $(B)/native/tests/bench/report/main.o $(BENCH_OBJECTS) $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native) -lm
 
 # A bare-metal guest like those of guest-images/bare, as a flat binary.

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `eret cpu`: what the host's CPU offers to guests, as a template for --cpu-template, and how two such templates differ. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "devices/printable.h"
+#include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/config-option.h"
@@ -80,21 +80,11 @@ static int print_error(const GError *error, int status) {
   return status;
 }
 
-/* A regular file appears whole or not at all. */
-static int write_template(const CpuTemplate *template, const char *path) {
+static int write_template(const CpuTemplate *template, OutputFile *file) {
   g_autofree char *text = cpu_template_print(template);
   g_autoptr(GError) error = NULL;
 
-  if (!path || strcmp(path, "-") == 0) {
-    if (fputs(text, stdout) >= 0 && fflush(stdout) == 0)
-      return EXIT_OK;
-    fprintf(stderr, "eret: cannot write standard output: %s\n", g_strerror(errno));
-    return EXIT_HOST;
-  }
-  if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &error))
-    return EXIT_OK;
-  fprintf(stderr, "eret: cannot write %s: %s\n", path, error->message);
-  return EXIT_HOST;
+  return output_file_write(file, text, strlen(text), &error) ? EXIT_OK : print_error(error, EXIT_HOST);
 }
 
 /* What --cpu means is said in one place: the options of `eret run`, of a run that stays dry. */
@@ -116,30 +106,36 @@ static int dump(const Arguments *arguments) {
 
   if (!config)
     return print_error(error, EXIT_USAGE);
+  g_autoptr(OutputFile) file = output_file_open(arguments->output ? arguments->output : "-", &error);
+  if (!file)
+    return print_error(error, EXIT_HOST);
   g_autoptr(CpuTemplate) template = cpu_host_read(config, &error);
   if (!template)
     return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
-  return write_template(template, arguments->output);
+  return write_template(template, file);
 }
 
 static int diff(const Arguments *arguments) {
   const char *a_path = arguments->names->pdata[0], *b_path = arguments->names->pdata[1];
-  g_autoptr(GError) a_error = NULL, b_error = NULL;
+  g_autoptr(GError) error = NULL, a_error = NULL, b_error = NULL;
+  g_autoptr(OutputFile) file = arguments->common ? output_file_open(arguments->common, &error) : NULL;
   g_autoptr(CpuTemplate) a = cpu_template_load(a_path, &a_error);
   g_autoptr(CpuTemplate) b = cpu_template_load(b_path, &b_error);
 
+  if (error)
+    print_error(error, EXIT_HOST);
   if (a_error)
     print_error(a_error, EXIT_HOST);
   if (b_error)
     print_error(b_error, EXIT_HOST);
-  if (!a || !b)
+  if (error || !a || !b)
     return EXIT_HOST;
   g_autofree char *text = cpu_template_diff(a, b);
-  fputs(text, g_strcmp0(arguments->common, "-") == 0 ? stderr : stdout);
-  if (!arguments->common)
+  fputs(text, output_file_is_stdout(arguments->common) ? stderr : stdout);
+  if (!file)
     return EXIT_OK;
   g_autoptr(CpuTemplate) common = cpu_template_common(a, b);
-  return write_template(common, arguments->common);
+  return write_template(common, file);
 }
 
 int cmd_cpu(int argc, char **argv) {

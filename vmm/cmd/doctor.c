@@ -23,10 +23,6 @@ static int examine(bool json) {
   else
     doctor_report_text(text, doctor);
   fputs(text->str, stdout);
-  if (fflush(stdout) != 0) {
-    fprintf(stderr, "eret: cannot write to standard output\n");
-    return EXIT_HOST;
-  }
   return doctor->guests ? EXIT_OK : EXIT_NO_KVM;
 }
 

@@ -2,6 +2,7 @@
 /* `eret exec`: boots, runs a command, ends with its status. */
 #include <stdio.h>
 
+#include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/exec/outcome.h"
@@ -21,7 +22,7 @@ static int print_error(const GError *error, int status) {
 }
 
 /* There was no guest, and this is why. */
-static int could_not_run(const ExecOptions *options, const GError *error) {
+static int could_not_run(OutputFile *file, const GError *error) {
   bool no_kvm = g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM);
   const ExecResult result = {
       .outcome = no_kvm ? "no-kvm" : outcome_name(OUTCOME_HOST_ERROR),
@@ -30,7 +31,7 @@ static int could_not_run(const ExecOptions *options, const GError *error) {
   };
   g_autoptr(GError) write_error = NULL;
 
-  if (options->result && !exec_result_write(&result, options->result, &write_error))
+  if (file && !exec_result_write(&result, file, &write_error))
     fprintf(stderr, "eret: --result: %s\n", write_error->message);
   return print_error(error, result.exit_status);
 }
@@ -50,10 +51,15 @@ int cmd_exec(int argc, char **argv) {
     fputs("Try 'eret exec --help'.\n", stderr);
     return EXIT_USAGE;
   }
+  g_autoptr(OutputFile) result = options->result ? output_file_open(options->result, &error) : NULL;
+  if (error) {
+    g_prefix_error(&error, "--result: ");
+    return could_not_run(NULL, error);
+  }
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &error);
   if (error)
-    return could_not_run(options, error);
-  g_autoptr(ExecSession) session = exec_session_new(options, initrd, &error);
+    return could_not_run(result, error);
+  g_autoptr(ExecSession) session = exec_session_new(options, initrd, result, &error);
   g_clear_pointer(&initrd, g_bytes_unref); /* it is as large as the guest's root, and in the guest's memory soon */
-  return session ? exec_session_run(session) : could_not_run(options, error);
+  return session ? exec_session_run(session) : could_not_run(result, error);
 }

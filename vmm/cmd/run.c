@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/output-file.h"
 #include "vmm/boot/boot.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
@@ -23,15 +24,20 @@ static int print_error(const GError *error, int status) {
 static bool write_fdt(const char *path, GBytes *fdt, GError **error) {
   gsize size;
   const char *data = g_bytes_get_data(fdt, &size);
-  return g_file_set_contents(path, data, (gssize)size, error);
+  g_autoptr(OutputFile) file = output_file_open(path, error);
+  if (file && output_file_write(file, data, size, error))
+    return true;
+  g_prefix_error(error, "--dump-fdt: ");
+  return false;
 }
 
-static void print_placement(const BootFiles *files, const BootPlacement *placement) {
-  printf("boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
-         placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
-  printf("  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
+static void print_placement(FILE *out, const BootFiles *files, const BootPlacement *placement) {
+  fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
+          placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
+  fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
   if (placement->initrd_size)
-    printf("  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start, placement->initrd_size / 1024);
+    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start,
+            placement->initrd_size / 1024);
 }
 
 /* Plans without KVM: prints the board, writes the device tree. What `auto` leaves open is taken as the best case. */
@@ -54,9 +60,10 @@ static bool plan(const Config *config, GError **error) {
     fdt = boot_plan(&files, platform, &seed, &placement, error);
   if (fdt && config->dry_run) {
     g_autofree char *text = board_print(board);
-    fputs(text, stdout);
+    FILE *out = output_file_is_stdout(config->dump_fdt) ? stderr : stdout;
+    fputs(text, out);
     if (files.kernel)
-      print_placement(&files, &placement);
+      print_placement(out, &files, &placement);
   }
   boot_files_close(&files);
   return fdt && (!config->dump_fdt || write_fdt(config->dump_fdt, fdt, error));
@@ -69,15 +76,15 @@ static int run(const Config *config) {
   if (!machine)
     return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
   MachineEnd end = machine_run(machine, &error);
-  int code = machine_exit_code(machine);
+  int code = machine_exit_code(machine), good = machine_lost_reports(machine) ? EXIT_HOST : EXIT_OK;
   g_clear_pointer(&machine, machine_free); /* the terminal is the user's again before anything is printed */
   switch (end) {
   case MACHINE_POWERED_OFF:
-    return EXIT_OK;
+    return good;
   case MACHINE_RESET:
     return EXIT_GUEST_RESET;
   case MACHINE_EXITED:
-    return code;
+    return code == EXIT_OK ? good : code;
   case MACHINE_STOPPED:
     return EXIT_STOPPED;
   case MACHINE_FAILED:

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "devices/printable.h"
+#include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/machine.h"
@@ -22,6 +23,7 @@ static int print_lines(const char *text, int status) {
 
 typedef struct {
   const TestOptions *options;
+  OutputFile *junit, *json; /* or NULL */
   Progress *progress;
   unsigned number; /* of the last TAP line */
 } Output;
@@ -41,9 +43,40 @@ static void tell_result(Output *output, const CaseResult *result) {
   print(text, stdout);
 }
 
-static bool write_file(const char *path, GString *text, const char *option) {
+static OutputFile *open_file(const char *path, const char *option, bool *ok) {
   g_autoptr(GError) error = NULL;
-  bool ok = g_file_set_contents(path, text->str, (gssize)text->len, &error);
+  OutputFile *file = path ? output_file_open(path, &error) : NULL;
+
+  if (error)
+    fprintf(stderr, "eret: %s: %s\n", option, error->message);
+  *ok &= !error;
+  return file;
+}
+
+/* Before anything runs. */
+static bool open_output(Output *output) {
+  bool ok = true;
+
+  output->junit = open_file(output->options->junit, "--junit", &ok);
+  output->json = open_file(output->options->json, "--json", &ok);
+  return ok;
+}
+
+static void close_output(Output *output) {
+  g_clear_pointer(&output->junit, output_file_free);
+  g_clear_pointer(&output->json, output_file_free);
+}
+
+/* For people, unless something that programs read goes there. */
+static FILE *summary_stream(const TestOptions *options) {
+  bool taken = options->tap || output_file_is_stdout(options->junit) || output_file_is_stdout(options->json);
+
+  return taken ? stderr : stdout;
+}
+
+static bool write_file(OutputFile *file, GString *text, const char *option) {
+  g_autoptr(GError) error = NULL;
+  bool ok = output_file_write(file, text->str, text->len, &error);
 
   if (!ok)
     fprintf(stderr, "eret: %s: %s\n", option, error->message);
@@ -52,27 +85,29 @@ static bool write_file(const char *path, GString *text, const char *option) {
 }
 
 /* Files first: the summary is what a reader sees last. */
-static bool report(const TestOptions *options, GPtrArray *results) {
+static bool report(const Output *output, GPtrArray *results) {
+  const TestOptions *options = output->options;
+  FILE *stream = summary_stream(options);
   bool ok = true;
 
-  if (options->junit) {
+  if (output->junit) {
     GString *text = g_string_new(NULL);
     report_junit(text, results);
-    ok &= write_file(options->junit, text, "--junit");
+    ok &= write_file(output->junit, text, "--junit");
   }
-  if (options->json) {
+  if (output->json) {
     GString *text = g_string_new(NULL);
     report_json(text, results, options->shard, options->shards);
-    ok &= write_file(options->json, text, "--json");
+    ok &= write_file(output->json, text, "--json");
   }
   if (options->github) {
     GString *text = g_string_new(NULL);
     report_github(text, results);
-    print(text, options->tap ? stderr : stdout);
+    print(text, stream);
   }
   GString *text = g_string_new(NULL);
   report_summary(text, results);
-  print(text, options->tap ? stderr : stdout);
+  print(text, stream);
   return ok;
 }
 
@@ -129,7 +164,7 @@ static int run_cases(GPtrArray *cases, Output *output) {
   g_clear_pointer(&output->progress, progress_free);
   if (error)
     return print_lines(error->message, EXIT_HOST);
-  bool reported = report(options, results);
+  bool reported = report(output, results);
   if (interrupted)
     return EXIT_STOPPED;
   if (results_failed(results, options->allow_flaky) || !reported)
@@ -160,13 +195,19 @@ static int test(const TestOptions *options) {
     return list(chosen);
   if (chosen->len == 0)
     fputs("eret: no case is left to run\n", stderr);
+  if (!open_output(&output)) {
+    close_output(&output);
+    return EXIT_HOST;
+  }
   if (options->tap) {
     GString *text = g_string_new(NULL);
     report_tap_plan(text, chosen->len * options->repeat);
     print(text, stdout);
   }
-  output.progress = progress_new(chosen->len * options->repeat, !options->tap);
-  return run_cases(chosen, &output);
+  output.progress = progress_new(chosen->len * options->repeat, summary_stream(options) == stdout);
+  int status = run_cases(chosen, &output);
+  close_output(&output);
+  return status;
 }
 
 static int merge(const TestOptions *options) {
@@ -174,8 +215,14 @@ static int merge(const TestOptions *options) {
   g_autofree char *warnings = NULL;
   g_autoptr(GPtrArray) results = results_merge((const char *const *)options->files->pdata, &warnings, &error);
 
+  Output output = {.options = options};
+
   if (!results)
     return print_lines(error->message, EXIT_USAGE);
+  if (!open_output(&output)) {
+    close_output(&output);
+    return EXIT_HOST;
+  }
   if (warnings)
     print_lines(warnings, EXIT_OK);
   if (options->tap) {
@@ -183,7 +230,8 @@ static int merge(const TestOptions *options) {
     report_tap(text, results);
     print(text, stdout);
   }
-  bool reported = report(options, results);
+  bool reported = report(&output, results);
+  close_output(&output);
   return results_failed(results, options->allow_flaky) || !reported ? EXIT_FAILED : EXIT_OK;
 }
 

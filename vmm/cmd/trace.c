@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `eret trace`: what a recording of `eret run --record` says, as text or as files for other programs. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "devices/printable.h"
+#include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/config-option.h"
@@ -115,7 +114,7 @@ static void read_arguments(Arguments *arguments, int argc, char **argv) {
 static bool is_stdout(const Arguments *arguments, int option) {
   if (!arguments->given[option] || !options[option].report)
     return false;
-  return !options[option].argument || g_strcmp0(arguments->values[option], "-") == 0;
+  return !options[option].argument || output_file_is_stdout(arguments->values[option]);
 }
 
 /* Texts follow one another on standard output; a file for another program must be alone there. */
@@ -136,33 +135,6 @@ static void check_outputs(Arguments *arguments) {
     mistake(arguments, "which recording? eret trace FILE, a file that 'eret run --record FILE' made");
 }
 
-static bool cannot_write(const char *path, const char *reason, GError **error) {
-  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot write %s: %s", path, reason);
-  return false;
-}
-
-/* A regular file appears whole or not at all. What is something else, a pipe or a device, is written to and not replaced. */
-static bool write_file(const char *path, const GString *text, GError **error) {
-  bool to_stdout = strcmp(path, "-") == 0;
-  struct stat status;
-
-  if (!to_stdout && (lstat(path, &status) != 0 || S_ISREG(status.st_mode))) {
-    g_autoptr(GError) reason = NULL;
-    return g_file_set_contents_full(path, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_CONSISTENT, 0666, &reason) ||
-           cannot_write(path, reason->message, error);
-  }
-  FILE *stream = to_stdout ? stdout : fopen(path, "we");
-  if (!stream)
-    return cannot_write(path, g_strerror(errno), error);
-  bool written = fwrite(text->str, 1, text->len, stream) == text->len && fflush(stream) == 0;
-  int reason = errno;
-  if (!to_stdout && fclose(stream) != 0 && written) {
-    written = false;
-    reason = errno;
-  }
-  return written || cannot_write(to_stdout ? "standard output" : path, g_strerror(reason), error);
-}
-
 /* A kernel with KASLR runs elsewhere than it was linked: its HVC instructions tell where. */
 static void place_symbols(Symbols *symbols, const TraceSwitches *switches, const char *path) {
   g_autoptr(GArray) pcs = g_array_new(FALSE, FALSE, sizeof(uint64_t));
@@ -178,15 +150,27 @@ static void place_symbols(Symbols *symbols, const TraceSwitches *switches, const
             path);
 }
 
-static bool write_reports(const Arguments *arguments, const TraceSwitches *switches, const Symbols *symbols, GError **error) {
+static bool open_outputs(const Arguments *arguments, OutputFile *outputs[N_OPTIONS], GError **error) {
+  for (int i = 0; i < N_OPTIONS; i++) {
+    if (!arguments->given[i] || !options[i].report)
+      continue;
+    outputs[i] = output_file_open(options[i].argument ? arguments->values[i] : "-", error);
+    if (!outputs[i])
+      return false;
+  }
+  return true;
+}
+
+static bool write_reports(const Arguments *arguments, OutputFile *outputs[N_OPTIONS], const TraceSwitches *switches, const Symbols *symbols,
+                          GError **error) {
   bool separate = false;
 
   for (int i = 0; i < N_OPTIONS; i++) {
     g_autoptr(GString) text = g_string_new(separate && is_stdout(arguments, i) ? "\n" : NULL);
-    if (!arguments->given[i] || !options[i].report)
+    if (!outputs[i])
       continue;
     options[i].report(text, switches, symbols);
-    if (!write_file(options[i].argument ? arguments->values[i] : "-", text, error))
+    if (!output_file_write(outputs[i], text->str, text->len, error))
       return false;
     separate = separate || is_stdout(arguments, i);
   }
@@ -198,7 +182,7 @@ static int fail(const GError *error) {
   return EXIT_HOST;
 }
 
-static int trace(const Arguments *arguments) {
+static int show(const Arguments *arguments, OutputFile *outputs[N_OPTIONS]) {
   const char *symbols_path = arguments->values[find_option("symbols")];
   g_autoptr(GError) error = NULL;
   g_autoptr(Recording) recording = recording_load(arguments->recording, &error);
@@ -209,7 +193,17 @@ static int trace(const Arguments *arguments) {
     return fail(error);
   if (symbols)
     place_symbols(symbols, switches, symbols_path);
-  return write_reports(arguments, switches, symbols, &error) ? EXIT_OK : fail(error);
+  return write_reports(arguments, outputs, switches, symbols, &error) ? EXIT_OK : fail(error);
+}
+
+static int trace(const Arguments *arguments) {
+  OutputFile *outputs[N_OPTIONS] = {NULL};
+  g_autoptr(GError) error = NULL;
+  int status = open_outputs(arguments, outputs, &error) ? show(arguments, outputs) : fail(error);
+
+  for (int i = 0; i < N_OPTIONS; i++)
+    output_file_free(outputs[i]);
+  return status;
 }
 
 int cmd_trace(int argc, char **argv) {

@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "devices/printable.h"
+#include "vmm/base/output-file.h"
 
 #define LINE_MAX_SIZE 4096
 
 struct ConsoleLog {
   FILE *file; /* or NULL */
   char *path;
+  bool lost; /* something of it could not be written */
   GString *line;
   uint64_t start_ns, line_ns;
   GQueue tail; /* of char *: the last lines */
@@ -20,10 +22,10 @@ struct ConsoleLog {
 };
 
 ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t start_ns, GError **error) {
-  FILE *file = path ? fopen(path, "we") : NULL;
+  FILE *file = path ? output_file_stream(path, error) : NULL;
 
   if (path && !file) {
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "--console-log: cannot write '%s': %s", path, g_strerror(errno));
+    g_prefix_error(error, "--console-log: ");
     return NULL;
   }
   ConsoleLog *log = g_new0(ConsoleLog, 1);
@@ -36,19 +38,38 @@ ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t star
   return log;
 }
 
+/* The guest goes on without its log; the end of the run tells. */
+static void lose(ConsoleLog *log) {
+  g_warning("--console-log: '%s' cannot be written any more: %s", log->path, g_strerror(errno));
+  log->lost = true;
+}
+
+static void close_file(ConsoleLog *log) {
+  OutputGuard guard;
+
+  output_guard_begin(&guard);
+  bool closed = !log->file || fclose(g_steal_pointer(&log->file)) == 0;
+  output_guard_end(&guard);
+  if (!closed && !log->lost)
+    lose(log);
+}
+
 static void write_to_file(ConsoleLog *log) {
   uint64_t us = (log->line_ns - log->start_ns) / 1000;
+  OutputGuard guard;
 
   if (!log->file)
     return;
+  output_guard_begin(&guard);
   fprintf(log->file, "[%5" G_GUINT64_FORMAT ".%06u] ", us / 1000000, (unsigned)(us % 1000000));
   fwrite(log->line->str, 1, log->line->len, log->file);
   putc('\n', log->file);
-  if (fflush(log->file) == 0)
+  bool written = fflush(log->file) == 0;
+  output_guard_end(&guard);
+  if (written)
     return;
-  g_warning("--console-log: '%s' cannot be written any more: %s", log->path, g_strerror(errno));
-  fclose(log->file);
-  log->file = NULL;
+  lose(log);
+  close_file(log);
 }
 
 static void end_line(ConsoleLog *log) {
@@ -86,13 +107,17 @@ char *console_log_tail(const ConsoleLog *log) {
   return g_string_free(text, FALSE);
 }
 
+bool console_log_finish(ConsoleLog *log) {
+  if (log->line->len)
+    write_to_file(log);
+  close_file(log);
+  return !log->lost;
+}
+
 void console_log_free(ConsoleLog *log) {
   if (!log)
     return;
-  if (log->line->len)
-    write_to_file(log);
-  if (log->file)
-    fclose(log->file);
+  console_log_finish(log);
   g_queue_clear_full(&log->tail, g_free);
   g_string_free(log->line, TRUE);
   g_free(log->path);

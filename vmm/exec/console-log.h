@@ -3,6 +3,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,5 +15,7 @@ void console_log_free(ConsoleLog *log); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConsoleLog, console_log_free)
 
 void console_log_write(ConsoleLog *log, const void *bytes, size_t size, uint64_t ns);
+/* Nothing more comes: the file is completed. False: part of it could not be written, which has been logged. */
+bool console_log_finish(ConsoleLog *log);
 /* The last lines, printable, each indented; also one that is not complete yet. Free with g_free. */
 char *console_log_tail(const ConsoleLog *log);

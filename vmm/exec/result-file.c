@@ -3,6 +3,7 @@
 #include "vmm/exec/result-file.h"
 
 #include <json-glib/json-glib.h>
+#include <string.h>
 
 #include "devices/printable.h"
 #include "vmm/exec/outcome.h"
@@ -46,7 +47,7 @@ static void add_reports(JsonBuilder *builder, const GArray *reports) {
   json_builder_end_object(builder);
 }
 
-bool exec_result_write(const ExecResult *result, const char *file, GError **error) {
+bool exec_result_write(const ExecResult *result, OutputFile *file, GError **error) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
   g_autoptr(JsonGenerator) generator = json_generator_new();
 
@@ -69,5 +70,5 @@ bool exec_result_write(const ExecResult *result, const char *file, GError **erro
   g_autofree char *json = json_generator_to_data(generator, NULL);
   g_autofree char *text = printable_json(json);
   g_autofree char *line = g_strconcat(text, "\n", NULL);
-  return g_file_set_contents(file, line, -1, error);
+  return output_file_write(file, line, strlen(line), error);
 }

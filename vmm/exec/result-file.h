@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/output-file.h"
+
 /* Steps of a run: nanoseconds of one clock; 0: it did not come to that. */
 typedef struct {
   uint64_t start, first_instruction, init, command_started, command_ended, end;
@@ -19,5 +21,4 @@ typedef struct {
   ExecTimes times;
 } ExecResult;
 
-/* Replaces FILE as a whole. */
-bool exec_result_write(const ExecResult *result, const char *file, GError **error);
+bool exec_result_write(const ExecResult *result, OutputFile *file, GError **error);

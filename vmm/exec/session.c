@@ -42,6 +42,7 @@ static const char *const port_names[N_PORTS] = {"eret.control", "eret.stdin", "e
 
 struct ExecSession {
   const ExecOptions *options;
+  OutputFile *result; /* or NULL */
   Machine *machine;
   MachineClient client;
   VirtioConsolePort ports[N_PORTS];
@@ -342,7 +343,7 @@ static bool init_is_seen(const ExecOptions *options) {
   return !options->boot_only || !strstr(options->config->append, "quiet");
 }
 
-ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError **error) {
+ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, GError **error) {
   g_autoptr(ExecSession) session = g_new0(ExecSession, 1);
   const GuestOutcomeConfig config = {
       .fail_on_oops = options->fail_on_oops,
@@ -354,6 +355,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError
   };
 
   session->options = options;
+  session->result = result;
   session->times.start = now();
   session->line = g_string_new(NULL);
   session->log = console_log_new(options->console_log, TAIL_LINES, now(), error);
@@ -450,6 +452,13 @@ static void report_strange_lines(ExecSession *session) {
             first);
 }
 
+/* A report that could not be written, which has been said, spoils a run that was good, and no other. */
+static int finish_reports(ExecSession *session, int status) {
+  bool log_is_whole = console_log_finish(session->log);
+
+  return status == 0 && (!log_is_whole || machine_lost_reports(session->machine)) ? OUTCOME_STATUS_HOST_ERROR : status;
+}
+
 static unsigned count_lines(const char *text) {
   unsigned n = 0;
 
@@ -502,8 +511,8 @@ static void write_result(ExecSession *session, int status, GError **error) {
 
   result.times.first_instruction = first_instruction(session);
   result.times.end = now();
-  if (session->options->result)
-    exec_result_write(&result, session->options->result, error);
+  if (session->result)
+    exec_result_write(&result, session->result, error);
 }
 
 /* Whose fault it was: of the guest's kernel, of the time, or of nobody who could be helped by registers. */
@@ -522,7 +531,7 @@ int exec_session_run(ExecSession *session) {
   session->running = false;
   tell_end(session, end, error);
   g_autofree char *registers = machine_describe_vcpus(session->machine);
-  int status = finish_files(session, guest_outcome_exit_status(session->outcome));
+  int status = finish_reports(session, finish_files(session, guest_outcome_exit_status(session->outcome)));
   write_result(session, status, &result_error);
   flush_streams(session);
   report_files(session);
@@ -532,7 +541,8 @@ int exec_session_run(ExecSession *session) {
   report_strange_lines(session);
   if (wants_report(guest_outcome_kind(session->outcome)))
     report_failure(session, registers);
-  if (result_error)
-    fprintf(stderr, "eret: --result: %s\n", result_error->message);
-  return status;
+  if (!result_error)
+    return status;
+  fprintf(stderr, "eret: --result: %s\n", result_error->message);
+  return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
 }

@@ -4,13 +4,14 @@
  */
 #pragma once
 
+#include "vmm/base/output-file.h"
 #include "vmm/exec/options.h"
 #include "vmm/exec/outcome.h"
 
 typedef struct ExecSession ExecSession;
 
-/* INITRD is what exec_initramfs made. OPTIONS must outlive the session. */
-ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, GError **error);
+/* INITRD is what exec_initramfs made. RESULT: of --result, or NULL. OPTIONS and RESULT must outlive the session. */
+ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, GError **error);
 void exec_session_free(ExecSession *session); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecSession, exec_session_free)
 

@@ -40,6 +40,10 @@ bool machine_trace_init(MachineTrace *trace, const Config *config, GError **erro
   trace->timeline = timeline_new();
   timeline_add(trace->timeline, PHASE_OPTIONS_READ);
   trace->vm_before = new_counters();
+  if (config->stats && strcmp(config->stats, CONFIG_STATS_STDERR) != 0 && !(trace->stats_file = output_file_open(config->stats, error))) {
+    g_prefix_error(error, "--stats: ");
+    return false;
+  }
   if (config->record) {
     trace->recorder = recorder_new(config->record, config->record_limit, true, error);
     if (!trace->recorder)
@@ -66,6 +70,7 @@ void machine_trace_clear(MachineTrace *trace) {
   g_clear_pointer(&trace->vm_before, g_array_unref);
   g_clear_pointer(&trace->devices, device_counts_free);
   g_clear_pointer(&trace->timeline, timeline_free);
+  g_clear_pointer(&trace->stats_file, output_file_free);
   trace->n_vcpus = 0;
 }
 
@@ -189,21 +194,22 @@ static void print_to_stderr(const char *text) {
     fprintf(stderr, "%s%s", *line, terminal ? "\r\n" : "\n");
 }
 
-void machine_trace_print(MachineTrace *trace, const Platform *platform) {
+bool machine_trace_print(MachineTrace *trace, const Platform *platform) {
   const char *file = trace->config->stats;
   g_autoptr(GError) error = NULL;
 
   if (!file) {
     g_message("no statistics are kept: start with --stats");
-    return;
+    return true;
   }
   g_autoptr(Stats) stats = gather(trace, platform);
   bool json = g_str_has_suffix(file, ".json");
   g_autofree char *text = json ? stats_json(stats) : stats_text(stats);
-  if (strcmp(file, CONFIG_STATS_STDERR) == 0)
+  if (!trace->stats_file)
     print_to_stderr(text);
-  else if (!g_file_set_contents(file, text, -1, &error))
+  else if (!output_file_write(trace->stats_file, text, strlen(text), &error))
     g_warning("--stats: %s", error->message);
+  return !error;
 }
 
 bool machine_trace_finish(MachineTrace *trace, GError **error) {

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "vmm/base/output-file.h"
 #include "vmm/board.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/kvm/kvm-stats.h"
@@ -16,6 +17,7 @@
 
 typedef struct {
   const Config *config;
+  OutputFile *stats_file; /* of --stats; NULL: none, or standard error */
   Timeline *timeline;
   Recorder *recorder;            /* NULL: no --record */
   const KvmShortcuts *shortcuts; /* NULL: none */
@@ -45,7 +47,10 @@ void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int 
 /* They are joined, and about to be destroyed. */
 void machine_trace_end_boot(MachineTrace *trace);
 
-/* Prints what --stats asked for, as it is now; without --stats says that there is none. A file that cannot be written is logged. */
-void machine_trace_print(MachineTrace *trace, const Platform *platform);
+/*
+ * Prints what --stats asked for, as it is now; without --stats says that there is none. False: its file could not be
+ * written, which is logged.
+ */
+bool machine_trace_print(MachineTrace *trace, const Platform *platform);
 /* Nothing runs any more: the recording is completed. False: it could not be written. */
 bool machine_trace_finish(MachineTrace *trace, GError **error);

@@ -62,6 +62,7 @@ struct Machine {
   MachineEnd end;
   int exit_code;
   GError *failure;
+  bool lost_reports;
   GMutex lock; /* guards pending */
   Verdict pending;
   char *pending_failure;
@@ -513,6 +514,10 @@ const Timeline *machine_timeline(const Machine *machine) {
   return machine->trace.timeline;
 }
 
+bool machine_lost_reports(const Machine *machine) {
+  return machine->lost_reports;
+}
+
 int machine_exit_code(const Machine *machine) {
   return machine->exit_code;
 }
@@ -521,10 +526,12 @@ int machine_exit_code(const Machine *machine) {
 static void report(Machine *machine) {
   g_autoptr(GError) error = NULL;
 
-  if (machine->config->stats)
-    machine_trace_print(&machine->trace, machine->platform);
-  if (!machine_trace_finish(&machine->trace, &error))
+  if (machine->config->stats && !machine_trace_print(&machine->trace, machine->platform))
+    machine->lost_reports = true;
+  if (!machine_trace_finish(&machine->trace, &error)) {
     g_warning("--record: %s", error->message);
+    machine->lost_reports = true;
+  }
 }
 
 MachineEnd machine_run(Machine *machine, GError **error) {

@@ -29,6 +29,10 @@ MachineEnd machine_run(Machine *machine, GError **error) {
   return MACHINE_FAILED;
 }
 
+bool machine_lost_reports(const Machine *machine) {
+  return false;
+}
+
 int machine_exit_code(const Machine *machine) {
   return -1;
 }

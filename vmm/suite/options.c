@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/output-file.h"
 #include "vmm/config-option.h"
 #include "vmm/mistakes.h"
 
@@ -214,6 +215,8 @@ TestOptions *test_options_parse(int argc, char **argv, GError **error) {
   }
   if (!options->help && options->files->len == 0)
     mistake(mistakes, options->merge ? "no results given: they are what --json wrote" : "no suite given");
+  if (options->tap + output_file_is_stdout(options->junit) + output_file_is_stdout(options->json) > 1)
+    mistake(mistakes, "--tap, --junit and --json: only one of them can go to standard output");
   if (options->fail_fast && options->keep_going)
     mistake(mistakes, "--fail-fast and --keep-going exclude each other");
   g_ptr_array_add(options->files, NULL);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/base/output-file.h"
 #include "vmm/trace/kernel-events.h"
 #include "vmm/trace/recording-file.h"
 #include "vmm/trace/recording.h"
@@ -189,7 +190,9 @@ static void flush(Recorder *recorder) {
 static gpointer recorder_thread(gpointer data) {
   Recorder *recorder = data;
   bool stop = false;
+  OutputGuard guard;
 
+  output_guard_begin(&guard); /* a full disk, or a reader that has gone, is not the guest's end */
   while (!stop) {
     gint64 until = g_get_monotonic_time() + FLUSH_MS * G_TIME_SPAN_MILLISECOND;
     g_mutex_lock(&recorder->lock);
@@ -199,6 +202,7 @@ static gpointer recorder_thread(gpointer data) {
     g_mutex_unlock(&recorder->lock);
     flush(recorder);
   }
+  output_guard_end(&guard);
   return NULL;
 }
 
@@ -231,6 +235,7 @@ static void open_kernel(Recorder *recorder) {
 
 Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **error) {
   RecordingHeader header = {.magic = RECORDING_MAGIC, .version = RECORDING_VERSION, .record_size = sizeof(TraceRecord)};
+  g_autoptr(GError) why = NULL;
   Recorder *recorder = g_new0(Recorder, 1);
 
   recorder->path = g_strdup(path);
@@ -243,9 +248,10 @@ Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **e
   recorder->numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   g_mutex_init(&recorder->lock);
   g_cond_init(&recorder->wake);
-  recorder->file = fopen(path, "wbe");
+  recorder->file = output_file_is_stdout(path) ? NULL : output_file_stream(path, &why);
   if (!recorder->file) {
-    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot write the recording %s: %s", path, g_strerror(errno));
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "--record: %s",
+                why ? why->message : "standard output is the guest's; a file is wanted, or /dev/fd/N");
     free_recorder(recorder);
     return NULL;
   }
@@ -257,6 +263,8 @@ Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **e
 }
 
 bool recorder_finish(Recorder *recorder, GError **error) {
+  OutputGuard guard;
+
   if (!recorder)
     return true;
   if (recorder->kernel)
@@ -267,12 +275,14 @@ bool recorder_finish(Recorder *recorder, GError **error) {
   g_mutex_unlock(&recorder->lock);
   g_thread_join(recorder->thread);
 
+  output_guard_begin(&guard);
   write_chunk(recorder, CHUNK_END, recorder->lost, sizeof recorder->lost);
   if (fclose(g_steal_pointer(&recorder->file)) != 0 && !recorder->write_error)
     recorder->write_error = errno;
+  output_guard_end(&guard);
   bool done = recorder->write_error == 0;
   if (!done)
-    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot write the recording %s: %s; it is cut off", recorder->path,
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot write '%s': %s; it is cut off", recorder->path,
                 g_strerror(recorder->write_error));
   free_recorder(recorder);
   return done;

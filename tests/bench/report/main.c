@@ -6,12 +6,17 @@
  */
 #include <locale.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/bench/report/report.h"
+#include "vmm/base/output-file.h"
+#include "vmm/base/standard-fds.h"
 
 static bool write_file(const char *directory, const char *name, const char *text, GError **error) {
   g_autofree char *path = g_build_filename(directory, name, NULL);
-  return g_file_set_contents(path, text, -1, error);
+  g_autoptr(OutputFile) file = output_file_open(path, error);
+
+  return file && output_file_write(file, text, strlen(text), error);
 }
 
 static bool report(const char *directory, GError **error) {
@@ -32,12 +37,17 @@ static bool report(const char *directory, GError **error) {
 int main(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
 
+  if (!standard_fds_keep())
+    return 1;
   if (argc != 2) {
     fprintf(stderr, "usage: bench-report DIR\n");
     return 2;
   }
-  if (report(argv[1], &error))
-    return 0;
+  if (report(argv[1], &error)) {
+    if (fclose(stdout) == 0)
+      return 0;
+    g_set_error(&error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "cannot write standard output");
+  }
   fprintf(stderr, "bench-report: %s\n", error->message);
   return 1;
 }

@@ -70,12 +70,27 @@ static void test_no_file(void) {
   g_assert_true(g_str_has_prefix(error->message, "--console-log: cannot write '/no/such/directory/log'"));
 }
 
+/* It is told when it happens, once, and at the end; the last lines are kept all the same. */
+static void test_full(void) {
+  g_autoptr(ConsoleLog) log = console_log_new("/dev/full", 2, 0, NULL);
+  g_autoptr(ConsoleLog) none = console_log_new(NULL, 2, 0, NULL);
+
+  g_test_expect_message("eret", G_LOG_LEVEL_WARNING, "--console-log: '/dev/full' cannot be written any more: *");
+  write_text(log, "one\n", 0);
+  g_test_assert_expected_messages();
+  write_text(log, "two\n", 0);
+  assert_tail(log, "  one\n  two\n");
+  g_assert_false(console_log_finish(log));
+  g_assert_true(console_log_finish(none));
+}
+
 int main(int argc, char *argv[]) {
   setlocale(LC_ALL, "C.UTF-8");
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/console-log/tail", test_tail);
   g_test_add_func("/console-log/endless-line", test_endless_line);
   g_test_add_func("/console-log/file", test_file);
+  g_test_add_func("/console-log/full", test_full);
   g_test_add_func("/console-log/no-file", test_no_file);
   return g_test_run();
 }

@@ -1,0 +1,151 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What eret writes, and where: output that cannot be written, closed standard streams, files that are no regular ones. Needs no KVM.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+eret=$PWD/${ERET_NATIVE:-build/native/eret}
+[ -x "$eret" ] || make -s build/native/eret >&2 || exit 1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+n=0
+
+result() { # STATUS NAME
+    n=$((n + 1))
+    if [ "$1" = 0 ]; then
+        echo "ok $n - $2"
+    else
+        echo "not ok $n - $2"
+        [ ! -e messages ] || sed 's/^/# /' messages
+    fi
+}
+
+is() { # VALUE WANTED NAME
+    [ "$1" = "$2" ] || echo "it is '$1', and should be '$2'" >> messages
+    [ "$1" = "$2" ]
+    result $? "$3"
+}
+
+# says TEXT NAME: the messages have it.
+says() {
+    grep -qF -e "$1" messages
+    result $? "$2"
+}
+
+printf '[defaults]\nkernel = s.ini\n[a]\ncommand = true\n' > s.ini
+echo '{"registers": {}}' > t.json
+
+# lost WORDS...: a command that prints.
+lost() {
+    "$eret" "$@" > /dev/full 2> messages
+    is $? 1 "$*: to a full disk: status 1"
+    says 'eret: cannot write standard output' "$*: and it is said"
+    "$eret" "$@" 2> messages >&-
+    is $? 1 "$*: to a closed standard output: status 1"
+    says 'eret: cannot write standard output' "$*: and it is said"
+}
+lost --help
+"$eret" version 2> messages > /dev/full
+says 'eret: cannot write standard output: No space left on device' "with the reason"
+lost version
+lost run --help
+lost run --dry-run
+lost exec --help
+lost test --help
+lost test --list s.ini
+lost trace --help
+lost cpu --help
+lost doctor --help
+lost cpu diff t.json t.json --common -
+
+"$eret" run --dry-run 2> messages < /dev/null | true
+is "$(cat messages)" "" "a reader that has gone ends it without a word, as with other programs"
+
+# A file of eret's own in the place of a closed stream: the plan would be written into the disk's image, and so would a message.
+truncate -s 1M disk.img
+cp disk.img zeros.img
+"$eret" run --dry-run --disk disk.img --dump-fdt tree.dtb <&- >&- 2>&-
+is $? 1 "all three closed: the plan could not be printed, status 1"
+cmp disk.img zeros.img 2> messages
+result $? "the disk's image is as it was"
+is "$(head -c 4 tree.dtb | od -An -tx1 | tr -d ' ')" d00dfeed "the device tree is one"
+"$eret" run --dry-run --disk disk.img --cpus none <&- >&- 2>&-
+is $? 2 "all three closed: a mistake is still one"
+cmp disk.img zeros.img 2> messages
+result $? "the disk's image is as it was"
+echo '{ "cpus": 2 }' | "$eret" run --dry-run --config /dev/stdin > plan 2> messages
+is $? 0 "a description may come from standard input"
+"$eret" run --dry-run --config /dev/stdin > plan 2> messages <&-
+is $? 2 "a closed one is empty"
+says 'a JSON object is wanted' "and it is said"
+
+# A file that an option names: OPTIONS has @ in its place, and STATUS is what it all ends with when the file could be written.
+echo '{"version": 1, "cases": [{"suite": "s", "name": "a", "kind": "passed"}]}' > r.json
+writes() { # STATUS OPTIONS...
+    status=$1
+    shift
+    name=$*
+    put() { # FILE: leaves $got
+        # shellcheck disable=SC2046  # words
+        set -- "$1" $(echo "$name" | sed "s|@|$1|")
+        shift
+        "$eret" "$@" > out 2> messages < /dev/null
+        got=$?
+    }
+    rm -rf file link fifo gone
+    ln -s file link
+    put link
+    is $got "$status" "$name: through a link that leads nowhere yet"
+    cp file whole
+    echo old > file
+    put link
+    is "$got:$(readlink link)" "$status:file" "$name: through a link, which stays"
+    is "$(stat -c %s file)" "$(stat -c %s whole)" "$name: the file behind it is the new one"
+    mkfifo fifo
+    cat fifo > came &
+    put fifo
+    wait $!
+    is "$got:$(stat -c %s came)" "$status:$(stat -c %s whole)" "$name: into a FIFO"
+    [ -p fifo ]
+    result $? "$name: which stays one"
+    ln -sf /dev/full link
+    put link
+    is "$got" "$([ "$status" = 0 ] && echo 1 || echo "${full:-$status}")" "$name: to a device that is full: it fails"
+    says 'No space left on device' "$name: and it is said"
+    is "$(readlink link)" /dev/full "$name: the device stays"
+    put gone/file
+    is "$got" "${unwritable:-1}" "$name: where there is no directory: it fails"
+    says "cannot write 'gone/file': No such file or directory" "$name: and it is said"
+    is "$(cat out)" "${printed:-}" "$name: before anything else is"
+    put /dev/fd/1
+    is "$got:$(grep -c . out | sed 's/^[1-9].*/some/')" "$status:some" "$name: as a descriptor"
+}
+kernel=$(dirname "$eret")/../kernels/6.12/Image
+busybox=$(dirname "$eret")/../busybox/busybox
+printed=$("$eret" run --dry-run)
+writes 0 run --dry-run --dump-fdt @
+printed=
+writes 0 run --dump-fdt @
+printed=$("$eret" cpu diff t.json t.json)
+writes 0 cpu diff t.json t.json --common @
+printed=
+writes 0 test merge r.json --json @
+writes 0 test merge r.json --junit @
+"$eret" run --dry-run --dump-fdt - > tree.dtb 2> plan
+is "$?:$(head -c 4 tree.dtb | od -An -tx1 | tr -d ' ')" 0:d00dfeed "--dump-fdt -: standard output, and nothing else there"
+is "$(cat plan)" "$("$eret" run --dry-run)" "the plan is on standard error"
+"$eret" test merge --tap --json - r.json > out 2> messages
+is $? 2 "two reports for standard output: status 2"
+says 'only one of them can go to standard output' "and it is said"
+
+# Where there is no KVM every case is skipped, and no command runs: the reports are written all the same.
+if [ "$(uname -m)" != aarch64 ]; then
+    full=1
+    writes 77 test s.ini --junit @
+    writes 77 test s.ini --json @
+fi
+if [ "$(uname -m)" != aarch64 ] && [ -e "$kernel" ] && [ -e "$busybox" ]; then
+    unwritable=240 full=77
+    writes 77 exec --kernel "$kernel" --busybox "$busybox" --result @ -- true
+fi
+echo "1..$n"
