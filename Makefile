@@ -89,7 +89,7 @@ $(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
 	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
-	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $^ $(LIBS_native) -lm
+	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o
 
 Q := $(if $(V),,@)

@@ -6,55 +6,29 @@
  * paths are strings; numbers, sizes and choices are numbers or strings ("memory": "1G", "gic": 3); what is repeatable is an array, an element
  * either the flag's text or an object of its parts. Relative paths start at the file's own directory.
  *
- * json-glib parses, and tells the line of each member and element while it does.
  */
-#include <errno.h>
 #include <json-glib/json-glib.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/json-reader.h"
 #include "vmm/config-option.h"
 
-#define FILE_SIZE_MAX (1u << 20) /* a description has a few hundred bytes */
-#define DEPTH_MAX     16         /* and json-glib parses by recursion */
+static const JsonLimits limits = {
+    .what = "description",
+    .size_max = 1u << 20, /* a description has a few hundred bytes */
+    .depth_max = 16,
+};
 
 typedef struct {
   ConfigDraft *draft;
   const char *path;
   char *directory;
-  GHashTable *lines; /* member_key or element_key -> line, as text */
+  JsonDocument *document;
 } JsonSource;
 
-/* A member by its object and name, an element by its array and index. */
-static char *member_key(const void *container, const char *name) {
-  return g_strdup_printf("%p.%s", container, name);
-}
-
-static char *element_key(const void *container, unsigned index) {
-  return g_strdup_printf("%p[%u]", container, index);
-}
-
-/* "vm.json:3: disk[1]"; takes KEY. */
-static char *where_of(const JsonSource *source, char *key, const char *name) {
-  g_autofree char *owned = key;
-  return g_strdup_printf("%s:%s: %s", source->path, (const char *)g_hash_table_lookup(source->lines, owned), name);
-}
-
-static void on_member(JsonParser *parser, JsonObject *object, const char *name, void *opaque) {
-  JsonSource *source = opaque;
-  char *line = g_strdup_printf("%u", json_parser_get_current_line(parser));
-  char *key = member_key(object, name);
-  const char *earlier = g_hash_table_lookup(source->lines, key);
-  if (earlier) {
-    g_autofree char *where = g_strdup_printf("%s:%s: %s", source->path, line, name);
-    config_mistake(source->draft, where, "given twice, first in line %s", earlier);
-  }
-  g_hash_table_replace(source->lines, key, line);
-}
-
-static void on_element(JsonParser *parser, JsonArray *array, int index, void *opaque) {
-  JsonSource *source = opaque;
-  g_hash_table_replace(source->lines, element_key(array, index), g_strdup_printf("%u", json_parser_get_current_line(parser)));
+/* "vm.json:3: disk[1]": where NODE is. Free with g_free. */
+static char *where_of(const JsonSource *source, JsonNode *node, const char *name) {
+  return g_strdup_printf("%s:%u: %s", source->path, json_document_line(source->document, node), name);
 }
 
 static const char *kind_name(JsonNode *node) {
@@ -108,10 +82,11 @@ static bool apply_value(JsonSource *source, void *record, const ConfigOption *op
 static void apply_element_member(JsonSource *source, const OptionElement *kind, void *element, JsonObject *object, const char *list_name,
                                  const char *key) {
   g_autofree char *name = g_strdup_printf("%s.%s", list_name, key);
-  g_autofree char *where = where_of(source, member_key(object, key), name);
+  JsonNode *node = json_object_get_member(object, key);
+  g_autofree char *where = where_of(source, node, name);
   const ConfigOption *option = option_find(kind->options, key);
   if (option) {
-    apply_value(source, element, option, false, where, json_object_get_member(object, key));
+    apply_value(source, element, option, false, where, node);
     return;
   }
   g_autofree char *nearest = nearest_option(kind->options, key, "", NULL), *known = option_known_names(kind->options);
@@ -147,14 +122,15 @@ static void apply_list(JsonSource *source, const ConfigOption *option, const cha
   option_begin_list(source->draft, option); /* also where the array is empty */
   for (unsigned i = 0; i < json_array_get_length(array); i++) {
     g_autofree char *name = g_strdup_printf("%s[%u]", option->name, i);
-    g_autofree char *there = where_of(source, element_key(array, i), name);
-    apply_element(source, option, there, name, json_array_get_element(array, i));
+    JsonNode *element = json_array_get_element(array, i);
+    g_autofree char *there = where_of(source, element, name);
+    apply_element(source, option, there, name, element);
   }
 }
 
 static void apply_member(JsonSource *source, JsonObject *object, const char *key) {
-  g_autofree char *where = where_of(source, member_key(object, key), key);
   JsonNode *node = json_object_get_member(object, key);
+  g_autofree char *where = where_of(source, node, key);
   bool negated = g_str_has_prefix(key, "no-");
   const ConfigOption *option = option_find(config_options, negated ? key + strlen("no-") : key);
   if (option && (option->kind == OPTION_CONFIG || option->kind == OPTION_HELP)) {
@@ -174,100 +150,38 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
     config_set_where(source->draft, option->name, -1, where);
 }
 
-/* json-glib writes "<data>:LINE:COLUMN: ..." */
-static void add_parse_error(JsonSource *source, const char *message) {
-  const char *place = g_str_has_prefix(message, "<data>:") ? message + strlen("<data>:") : message;
-  config_mistake(source->draft, NULL, "%s:%s%s", source->path, place == message ? " " : "", place);
-  source->draft->incomplete = true;
-}
-
-/*
- * What json-glib would take or choke on: nesting without limit, and the comments and single quotes that are no part of JSON.
- * NULL: nothing found. *LINE: where.
- */
-static const char *find_excess(const char *text, gsize size, unsigned *line) {
-  unsigned depth = 0;
-  bool in_string = false;
-  *line = 1;
-  for (gsize i = 0; i < size; i++) {
-    *line += text[i] == '\n';
-    if (in_string && text[i] == '\\')
-      i++;
-    else if (text[i] == '"')
-      in_string = !in_string;
-    else if (in_string)
-      continue;
-    else if ((text[i] == '[' || text[i] == '{') && ++depth > DEPTH_MAX)
-      return "nested too deeply for a description";
-    else if ((text[i] == ']' || text[i] == '}') && depth > 0)
-      depth--;
-    else if (text[i] == '/' || text[i] == '#' || text[i] == '\'')
-      return "comments and single quotes are not part of JSON";
-  }
-  return NULL;
-}
-
-static void apply_text(JsonSource *source, const char *text, gsize size) {
-  unsigned line;
-  const char *excess = find_excess(text, size, &line);
-  if (excess) {
-    config_mistake(source->draft, NULL, "%s:%u: %s", source->path, line, excess);
-    source->draft->incomplete = true;
-    return;
-  }
-  g_autoptr(JsonParser) parser = json_parser_new();
-  g_signal_connect(parser, "object-member", G_CALLBACK(on_member), source);
-  g_signal_connect(parser, "array-element", G_CALLBACK(on_element), source);
-  g_autoptr(GError) error = NULL;
-  if (!json_parser_load_from_data(parser, text, size, &error)) {
-    add_parse_error(source, error->message);
-    return;
-  }
-  JsonNode *root = json_parser_get_root(parser);
-  if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-    add_parse_error(source, "a JSON object is wanted: { \"kernel\": \"Image\", \"cpus\": 2 }");
-    return;
-  }
+static void apply_root(JsonSource *source, JsonNode *root) {
   JsonObject *object = json_node_get_object(root);
   g_autoptr(GList) keys = json_object_get_members(object);
+
   for (GList *key = keys; key; key = key->next)
     apply_member(source, object, key->data);
 }
 
-/* Not g_file_get_contents: it would read /dev/zero for ever. */
-static char *read_file(const char *path, gsize *size, const char **why) {
-  FILE *file = fopen(path, "re");
-  if (!file) {
-    *why = g_strerror(errno);
-    return NULL;
-  }
-  g_autofree char *text = g_malloc(FILE_SIZE_MAX + 1);
-  errno = 0;
-  *size = fread(text, 1, FILE_SIZE_MAX + 1, file);
-  *why = ferror(file) ? g_strerror(errno) : *size > FILE_SIZE_MAX ? "larger than 1 MiB: this is no description" : NULL;
-  fclose(file);
-  return *why ? NULL : g_steal_pointer(&text);
+static void no_description(ConfigDraft *draft, const char *path, const GError *error) {
+  if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE))
+    config_mistake(draft, "--config", "cannot read '%s': %s", path, error->message);
+  else if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_INVALID))
+    config_mistake(draft, NULL, "%s:%s", path, error->message);
+  else
+    config_mistake(draft, NULL, "%s: a JSON object is wanted: { \"kernel\": \"Image\", \"cpus\": 2 }", path);
+  draft->incomplete = true;
 }
 
 void config_json_load(ConfigDraft *draft, const char *path) {
-  const char *why;
-  gsize size;
-  g_autofree char *text = read_file(path, &size, &why);
-  if (!text) {
-    config_mistake(draft, "--config", "cannot read '%s': %s", path, why);
-    draft->incomplete = true;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(JsonDocument) document = json_document_read(path, &limits, &error);
+
+  if (!document || !JSON_NODE_HOLDS_OBJECT(json_document_root(document))) {
+    no_description(draft, path, error);
     return;
   }
+  g_autofree char *directory = g_path_get_dirname(path);
   JsonSource source = {
       .draft = draft,
       .path = path,
-      .directory = g_path_get_dirname(path),
-      .lines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free),
+      .directory = strcmp(directory, ".") != 0 ? directory : NULL, /* "./a.img" for a.img in messages would only confuse */
+      .document = document,
   };
-  /* "./a.img" for a.img in messages would only confuse. */
-  if (!strcmp(source.directory, "."))
-    g_clear_pointer(&source.directory, g_free);
-  apply_text(&source, text, size);
-  g_hash_table_unref(source.lines);
-  g_free(source.directory);
+  apply_root(&source, json_document_root(document));
 }

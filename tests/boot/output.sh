@@ -30,11 +30,11 @@ like result.json '"exit-status" : 7' "the result is there"
 
 # A place where nothing can be written is known before the guest starts.
 refused() { # STATUS OPTION...
-    status=$1
+    want=$1
     shift
     new_guest "$@"
     timeout 100 "$ERET" "$@" > out 2> "$errors" < /dev/null
-    is "$?" "$status" "$*: status $status"
+    is "$?" "$want" "$*: status $want"
     like "$errors" "cannot write 'gone/file': No such file or directory" "$*: and why"
     unlike out hello "$*: and no guest has run"
 }
@@ -46,11 +46,11 @@ refused 240 exec --kernel "$image" --stats=gone/file -- echo hello
 
 # What is lost later spoils a run that was good, and no other.
 spoilt() { # STATUS STATUS-OF-COMMAND OPTION...
-    status=$1 own=$2
+    want=$1 own=$2
     shift 2
     new_guest "$@"
     timeout 200 "$ERET" exec --kernel "$image" "$@" -- sh -c "echo hello; exit $own" > out 2> "$errors" < /dev/null
-    is "$?:$(cat out)" "$status:hello" "$*, exit $own: status $status, and the command's output"
+    is "$?:$(cat out)" "$want:hello" "$*, exit $own: status $want, and the command's output"
     like "$errors" 'No space left on device' "$*: and why"
 }
 spoilt 240 0 --result result.json --console-log /dev/full --stats=/dev/full

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Templates as JSON (RFC 8259), read with json-glib. Every mistake in a file is collected. Reading is for files of the user's own, but not of any size or depth.
+ * Templates as JSON. Every mistake in a file is collected.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <json-glib/json-glib.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "devices/printable.h"
+#include "vmm/base/json-reader.h"
+#include "vmm/base/json-writer.h"
 #include "vmm/cpu/template.h"
 
-#define FILE_SIZE_MAX (1u << 20) /* a full template has about 5 KiB */
-#define DEPTH_MAX     8          /* three are needed, and json-glib parses by recursion */
+static const JsonLimits limits = {
+    .what = "CPU template",
+    .size_max = 1u << 20, /* a full template has about 5 KiB */
+    .depth_max = 8,       /* three are needed */
+};
 
 typedef struct {
   const char *path;
@@ -28,23 +29,6 @@ static void G_GNUC_PRINTF(2, 3) mistake(Reader *reader, const char *format, ...)
   va_end(arguments);
 }
 
-static bool too_deep(const char *text, size_t size) {
-  unsigned depth = 0;
-  bool in_string = false;
-
-  for (size_t i = 0; i < size; i++) {
-    if (in_string && text[i] == '\\')
-      i++;
-    else if (text[i] == '"')
-      in_string = !in_string;
-    else if (!in_string && strchr("[{", text[i]) && text[i] && ++depth > DEPTH_MAX)
-      return true;
-    else if (!in_string && strchr("]}", text[i]) && text[i] && depth > 0)
-      depth--;
-  }
-  return false;
-}
-
 static void read_field(Reader *reader, const char *reg, const char *name, JsonNode *node) {
   int field = id_field_find(reg, name);
   bool number = JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == G_TYPE_INT64;
@@ -54,8 +38,12 @@ static void read_field(Reader *reader, const char *reg, const char *name, JsonNo
     mistake(reader, "%s has no field %s%s%s%s", reg, name, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     return;
   }
-  if (!number || json_node_get_int(node) < 0 || json_node_get_int(node) > ID_FIELD_MAX) {
+  if (!number) {
     mistake(reader, "%s.%s: wants a whole number from 0 to %u", reg, name, ID_FIELD_MAX);
+    return;
+  }
+  if (json_node_get_int(node) < 0 || json_node_get_int(node) > ID_FIELD_MAX) {
+    mistake(reader, "%s.%s: wants a whole number from 0 to %u, not %" G_GINT64_FORMAT, reg, name, ID_FIELD_MAX, json_node_get_int(node));
     return;
   }
   reader->template->fields[field] = json_node_get_int(node);
@@ -102,22 +90,11 @@ static void read_member(Reader *reader, const char *key, JsonNode *node) {
     read_register(reader, reg->data, json_object_get_member(object, reg->data));
 }
 
-static void read_text(Reader *reader, const char *text, size_t size) {
-  g_autoptr(JsonParser) parser = json_parser_new();
-  g_autoptr(GError) error = NULL;
+static const char no_template_text[] = "this is no CPU template: {\"name\": \"TEXT\", \"registers\": {...}}; 'eret cpu dump' writes one";
 
-  if (too_deep(text, size)) {
-    mistake(reader, "nested too deeply for a CPU template");
-    return;
-  }
-  if (!json_parser_load_from_data(parser, text, (gssize)size, &error)) {
-    const char *message = error->message;
-    mistake(reader, "%s", g_str_has_prefix(message, "<data>:") ? message + strlen("<data>:") : message);
-    return;
-  }
-  JsonNode *root = json_parser_get_root(parser);
-  if (!root || !JSON_NODE_HOLDS_OBJECT(root) || !json_object_has_member(json_node_get_object(root), "registers")) {
-    mistake(reader, "this is no CPU template: {\"name\": \"TEXT\", \"registers\": {...}}; 'eret cpu dump' writes one");
+static void read_root(Reader *reader, JsonNode *root) {
+  if (!JSON_NODE_HOLDS_OBJECT(root) || !json_object_has_member(json_node_get_object(root), "registers")) {
+    mistake(reader, "%s", no_template_text);
     return;
   }
   JsonObject *object = json_node_get_object(root);
@@ -126,36 +103,41 @@ static void read_text(Reader *reader, const char *text, size_t size) {
     read_member(reader, key->data, json_object_get_member(object, key->data));
 }
 
-CpuTemplate *cpu_template_parse(const char *path, const char *text, size_t size, GError **error) {
+static CpuTemplate *make_template(const char *path, const JsonDocument *document, GError **error) {
   g_autofree char *name = g_path_get_basename(path);
   g_autoptr(CpuTemplate) template = cpu_template_new(name);
   g_autoptr(GString) mistakes = g_string_new(NULL);
   Reader reader = {.path = path, .mistakes = mistakes, .template = template};
 
-  read_text(&reader, text, size);
+  read_root(&reader, json_document_root(document));
   if (mistakes->len == 0)
     return g_steal_pointer(&template);
   g_set_error_literal(error, CPU_ERROR, CPU_ERROR_TEMPLATE, mistakes->str);
   return NULL;
 }
 
-/* Not g_file_get_contents: it would read /dev/zero for ever. */
-CpuTemplate *cpu_template_load(const char *path, GError **error) {
-  FILE *file = fopen(path, "re");
-  const char *why = file ? NULL : g_strerror(errno);
-  g_autofree char *text = g_malloc(FILE_SIZE_MAX + 1);
-  size_t size = 0;
-
-  if (file) {
-    errno = 0;
-    size = fread(text, 1, FILE_SIZE_MAX + 1, file);
-    why = ferror(file) ? g_strerror(errno) : size > FILE_SIZE_MAX ? "larger than 1 MiB: this is no CPU template" : NULL;
-    fclose(file);
-  }
-  if (!why)
-    return cpu_template_parse(path, text, size, error);
-  g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "cannot read '%s': %s", path, why);
+static CpuTemplate *no_template(const char *path, const GError *why, GError **error) {
+  if (g_error_matches(why, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE))
+    g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "cannot read '%s': %s", path, why->message);
+  else if (g_error_matches(why, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_INVALID))
+    g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "%s:%s", path, why->message);
+  else
+    g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "%s: %s", path, no_template_text);
   return NULL;
+}
+
+CpuTemplate *cpu_template_parse(const char *path, const char *text, size_t size, GError **error) {
+  g_autoptr(GError) why = NULL;
+  g_autoptr(JsonDocument) document = json_document_parse(text, size, &limits, &why);
+
+  return document ? make_template(path, document, error) : no_template(path, why, error);
+}
+
+CpuTemplate *cpu_template_load(const char *path, GError **error) {
+  g_autoptr(GError) why = NULL;
+  g_autoptr(JsonDocument) document = json_document_read(path, &limits, &why);
+
+  return document ? make_template(path, document, error) : no_template(path, why, error);
 }
 
 /* The fields of REG, from the table's row FIRST on; returns the row behind them. */
@@ -182,7 +164,6 @@ static unsigned print_register(JsonBuilder *builder, const CpuTemplate *template
 
 char *cpu_template_print(const CpuTemplate *template) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
-  g_autoptr(JsonGenerator) generator = json_generator_new();
 
   json_builder_begin_object(builder);
   json_builder_set_member_name(builder, "name");
@@ -194,9 +175,5 @@ char *cpu_template_print(const CpuTemplate *template) {
   json_builder_end_object(builder);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  g_autofree char *json = json_generator_to_data(generator, NULL);
-  g_autofree char *text = printable_json(json);
-  return g_strconcat(text, "\n", NULL);
+  return json_print(root);
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "vmm/base/json-writer.h"
 #include "vmm/doctor/report.h"
 
 #define FORMAT_VERSION 1
@@ -111,7 +112,6 @@ static void add_advice(JsonBuilder *builder, const Doctor *doctor) {
 
 void doctor_report_json(GString *out, const Doctor *doctor) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
-  g_autoptr(JsonGenerator) generator = json_generator_new();
 
   json_builder_begin_object(builder);
   json_builder_set_member_name(builder, "version");
@@ -122,8 +122,6 @@ void doctor_report_json(GString *out, const Doctor *doctor) {
   add_advice(builder, doctor);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  json_generator_to_gstring(generator, out);
-  g_string_append_c(out, '\n');
+  g_autofree char *text = json_print(root);
+  g_string_append(out, text);
 }

@@ -5,7 +5,7 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
-#include "devices/printable.h"
+#include "vmm/base/json-writer.h"
 #include "vmm/exec/outcome.h"
 
 #define NS_PER_SECOND 1e9
@@ -49,7 +49,6 @@ static void add_reports(JsonBuilder *builder, const GArray *reports) {
 
 bool exec_result_write(const ExecResult *result, OutputFile *file, GError **error) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
-  g_autoptr(JsonGenerator) generator = json_generator_new();
 
   json_builder_begin_object(builder);
   json_builder_set_member_name(builder, "version");
@@ -65,10 +64,6 @@ bool exec_result_write(const ExecResult *result, OutputFile *file, GError **erro
   add_reports(builder, result->reports);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  g_autofree char *json = json_generator_to_data(generator, NULL);
-  g_autofree char *text = printable_json(json);
-  g_autofree char *line = g_strconcat(text, "\n", NULL);
-  return output_file_write(file, line, strlen(line), error);
+  g_autofree char *text = json_print(root);
+  return output_file_write(file, text, strlen(text), error);
 }

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/base/json-reader.h"
 #include "vmm/suite/judge.h"
 #include "vmm/suite/ktap.h"
 
@@ -218,8 +219,11 @@ void job_kill(const Job *job, int number) {
 
 /* Ending. */
 
+/* What eret exec writes is a trace of 64 KiB at most, and little else; a byte of it becomes six at most. */
+static const JsonLimits result_limits = {.what = "result of eret exec", .size_max = 1u << 20, .depth_max = 8};
+
 static double member_seconds(JsonObject *object, const char *name) {
-  return json_object_has_member(object, name) ? json_object_get_double_member(object, name) : -1;
+  return json_object_get_double_member_with_default(object, name, -1);
 }
 
 static char *member_text(JsonObject *object, const char *name) {
@@ -229,18 +233,19 @@ static char *member_text(JsonObject *object, const char *name) {
 /* What eret exec says itself; nothing, if it did not come to that. */
 static void read_result_file(Job *job) {
   g_autofree char *path = file_of(job, RESULT);
-  g_autoptr(JsonParser) parser = json_parser_new();
+  g_autoptr(JsonDocument) document = json_document_read(path, &result_limits, NULL);
   CaseResult *result = job->result;
 
-  if (!json_parser_load_from_file(parser, path, NULL) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser)))
+  if (!document || !JSON_NODE_HOLDS_OBJECT(json_document_root(document)))
     return;
-  JsonObject *root = json_node_get_object(json_parser_get_root(parser));
+  JsonObject *root = json_node_get_object(json_document_root(document));
   result->outcome = member_text(root, "outcome");
   result->message = member_text(root, "message");
   result->fingerprint = member_text(root, "fingerprint");
-  if (!json_object_has_member(root, "seconds"))
+  JsonNode *node = json_object_get_member(root, "seconds");
+  if (!node || !JSON_NODE_HOLDS_OBJECT(node))
     return;
-  JsonObject *seconds = json_object_get_object_member(root, "seconds");
+  JsonObject *seconds = json_node_get_object(node);
   result->vmm_seconds = member_seconds(seconds, "vmm");
   result->kernel_seconds = member_seconds(seconds, "kernel");
   result->init_seconds = member_seconds(seconds, "init");

@@ -7,10 +7,17 @@
 #include <math.h>
 #include <string.h>
 
-#include "devices/printable.h"
+#include "vmm/base/json-reader.h"
+#include "vmm/base/json-writer.h"
 #include "vmm/suite/report.h"
 
 #define FORMAT_VERSION 1
+
+static const JsonLimits limits = {
+    .what = "result of eret test",
+    .size_max = 64u << 20, /* some ten thousand cases that failed, each with its last lines */
+    .depth_max = 16,       /* five are needed */
+};
 
 G_DEFINE_QUARK(eret - report - error, report_error)
 
@@ -115,7 +122,6 @@ static void add_totals(JsonBuilder *builder, GPtrArray *results) {
 
 void report_json(GString *out, GPtrArray *results, unsigned shard, unsigned shards) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
-  g_autoptr(JsonGenerator) generator = json_generator_new();
 
   json_builder_begin_object(builder);
   add_number(builder, "version", FORMAT_VERSION);
@@ -135,11 +141,8 @@ void report_json(GString *out, GPtrArray *results, unsigned shard, unsigned shar
   add_totals(builder, results);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  g_autofree char *json = json_generator_to_data(generator, NULL);
-  g_autofree char *text = printable_json(json);
-  g_string_append_printf(out, "%s\n", text);
+  g_autofree char *text = json_print(root);
+  g_string_append(out, text);
 }
 
 /* Reading: each function is false, and ERROR set, where something is wrong; WHERE names the place: "FILE: cases[3]". */
@@ -299,17 +302,17 @@ static bool read_root(JsonNode *node, const char *path, LoadedResults *loaded, G
 
 LoadedResults *results_load_json(const char *path, GError **error) {
   g_autoptr(LoadedResults) loaded = g_new0(LoadedResults, 1);
-  g_autoptr(JsonParser) parser = json_parser_new();
   g_autoptr(GError) why = NULL;
+  g_autoptr(JsonDocument) document = json_document_read(path, &limits, &why);
 
   loaded->results = g_ptr_array_new_with_free_func(case_result_free);
-  if (!json_parser_load_from_file(parser, path, &why)) {
-    bool bad = why->domain == JSON_PARSER_ERROR;
+  if (!document) {
+    bool bad = !g_error_matches(why, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE);
     g_set_error(error, REPORT_ERROR, bad ? REPORT_ERROR_INVALID : REPORT_ERROR_FILE, bad ? "%s: this is not JSON: %s" : "%s: %s", path,
                 why->message);
     return NULL;
   }
-  return read_root(json_parser_get_root(parser), path, loaded, error) ? g_steal_pointer(&loaded) : NULL;
+  return read_root(json_document_root(document), path, loaded, error) ? g_steal_pointer(&loaded) : NULL;
 }
 
 void loaded_results_free(LoadedResults *loaded) {

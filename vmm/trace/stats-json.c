@@ -2,7 +2,7 @@
 /* Statistics for programs: one JSON object (docs/statistics.md). Names and numbers as they are counted, times in nanoseconds. */
 #include <json-glib/json-glib.h>
 
-#include "devices/printable.h"
+#include "vmm/base/json-writer.h"
 #include "vmm/trace/stats.h"
 
 static void add_number(JsonBuilder *builder, const char *name, uint64_t value) {
@@ -132,7 +132,6 @@ static void add_timeline(JsonBuilder *builder, const GArray *entries) {
 
 char *stats_json(const Stats *stats) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
-  g_autoptr(JsonGenerator) generator = json_generator_new();
 
   json_builder_begin_object(builder);
   add_text(builder, "eret", ERET_VERSION);
@@ -150,9 +149,5 @@ char *stats_json(const Stats *stats) {
   json_builder_end_object(builder);
 
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
-  json_generator_set_root(generator, root);
-  json_generator_set_pretty(generator, TRUE);
-  g_autofree char *json = json_generator_to_data(generator, NULL);
-  g_autofree char *text = printable_json(json);
-  return g_strconcat(text, "\n", NULL);
+  return json_print(root);
 }

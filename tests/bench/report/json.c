@@ -3,6 +3,7 @@
 #include <json-glib/json-glib.h>
 
 #include "tests/bench/report/report.h"
+#include "vmm/base/json-writer.h"
 
 #define FORMAT 1 /* of this file; members may be added without a new number */
 
@@ -116,6 +117,5 @@ char *bench_json(const Samples *samples, const GArray *rows) {
   json_builder_end_object(json);
 
   g_autoptr(JsonNode) root = json_builder_get_root(json);
-  g_autofree char *text = json_to_string(root, TRUE);
-  return g_strconcat(text, "\n", NULL);
+  return json_print(root);
 }

@@ -164,7 +164,7 @@ static void test_keys(void) {
   refuse("{ \"no-cpus\": 2 }", "--dry-run", "vm.json:1: no-cpus: unknown key");
   refuse("{ \"config\": \"x\" }", "--dry-run", "vm.json:1: config: is for the command line only");
   refuse("{ \"help\": true }", "--dry-run", "vm.json:1: help: is for the command line only");
-  refuse("{ \"cpus\": 2,\n\"cpus\": 3 }", "--dry-run", "vm.json:2: cpus: given twice, first in line 1");
+  refuse("{ \"cpus\": 2,\n\"cpus\": 3 }", "--dry-run", "vm.json:2:1: cpus: given twice, first in line 1");
 }
 
 static void test_values(void) {
@@ -255,14 +255,20 @@ static void test_broken(void) {
   assert_broken("{ \"cpus\" 2 }", -1, "vm.json:1:");
   assert_broken("{ \"cpus\": two }", -1, "vm.json:1:");
   assert_broken("{ \"append\": \"unended }", -1, "vm.json:1:");
+  assert_broken("{ \"cpus\": 99999999999999999999 }", -1, "vm.json:1:11: cpus: 99999999999999999999 is out of range");
+  assert_broken("{ \"cpus\": 010 }", -1, "vm.json:1:11: cpus: '010' is no number of JSON");
+  assert_broken("{ \"cpus\": 0x2 }", -1, "vm.json:1:11: cpus: '0x2' is no number of JSON");
+  assert_broken("{} {}", -1, "vm.json:1:4: the document ends here");
+  assert_broken("{ \"disk\": [{ \"file\": \"a\",\n\"file\": \"b\" }] }", -1, "vm.json:2:1: disk[0].file: given twice, first in line 1");
+  assert_broken("{ \"append\": \"a\\u0000b\" }", -1, "vm.json:1:15: append: \\u0000: a text cannot hold a NUL");
   assert_broken("", -1, "vm.json: a JSON object is wanted");
   assert_broken("[1]", -1, "vm.json: a JSON object is wanted");
   assert_broken("7", -1, "vm.json: a JSON object is wanted");
-  assert_broken("{\n// comment\n}", -1, "vm.json:2: comments and single quotes are not part of JSON");
-  assert_broken("{\n'cpus': 2 }", -1, "vm.json:2: comments and single quotes");
+  assert_broken("{\n// comment\n}", -1, "vm.json:2:1: comments and single quotes are not part of JSON");
+  assert_broken("{\n'cpus': 2 }", -1, "vm.json:2:1: comments and single quotes");
   assert_broken("{ \"append\": \"\xff\" }", -1, "vm.json:");
   g_autofree char *deep = g_strnfill(500000, '[');
-  assert_broken(deep, -1, "vm.json:1: nested too deeply");
+  assert_broken(deep, -1, "vm.json:1:17: [0][0][0][0][0][0][0][0][0][0][0][0][0][0][0][0]: nested too deeply");
   g_autofree char *large = g_strnfill((1 << 20) + 1, ' ');
   assert_broken(large, -1, "--config: cannot read 'vm.json': larger than 1 MiB");
   /* Brackets, slashes and quotes in a string are text. */

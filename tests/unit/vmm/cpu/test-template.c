@@ -39,8 +39,8 @@ static void test_mistakes(void) {
          "t.json: unknown key 'nam' (known: name, registers)\n"
          "t.json: name: wants a string\n"
          "t.json: ID_AA64ISAR0_EL1 has no field Atomics; did you mean Atomic?\n"
-         "t.json: ID_AA64ISAR0_EL1.RNDR: wants a whole number from 0 to 15\n"
-         "t.json: ID_AA64ISAR0_EL1.TS: wants a whole number from 0 to 15\n"
+         "t.json: ID_AA64ISAR0_EL1.RNDR: wants a whole number from 0 to 15, not 16\n"
+         "t.json: ID_AA64ISAR0_EL1.TS: wants a whole number from 0 to 15, not -1\n"
          "t.json: ID_AA64ISAR0_EL1.TLB: wants a whole number from 0 to 15\n"
          "t.json: ID_AA64ISAR0_EL1.DP: wants a whole number from 0 to 15\n"
          "t.json: ID_AA64ISAR9_EL1 is no register of templates; did you mean ID_AA64ISAR0_EL1?\n"
@@ -49,7 +49,14 @@ static void test_mistakes(void) {
   refuse("[]", "t.json: this is no CPU template: {\"name\": \"TEXT\", \"registers\": {...}}; 'eret cpu dump' writes one");
   refuse("{}", "t.json: this is no CPU template: {\"name\": \"TEXT\", \"registers\": {...}}; 'eret cpu dump' writes one");
   refuse("", "t.json: this is no CPU template: {\"name\": \"TEXT\", \"registers\": {...}}; 'eret cpu dump' writes one");
-  refuse("{\"registers\": [[[[[[[[]]]]]]]]}", "t.json: nested too deeply for a CPU template");
+  refuse("{\"registers\": [[[[[[[[]]]]]]]]}",
+         "t.json:1:22: registers[0][0][0][0][0][0][0]: nested too deeply for a CPU template: 8 levels are possible");
+  refuse("{\"registers\": {\"ID_AA64ISAR0_EL1\": {\"TS\": 0,\n\"TS\": 1}}}",
+         "t.json:2:1: registers.ID_AA64ISAR0_EL1.TS: given twice, first in line 1");
+  refuse("{\"registers\": {}} {}", "t.json:1:19: the document ends here, and '{' follows");
+  refuse("{\"registers\": {}, // all of them\n}", "t.json:1:19: comments and single quotes are not part of JSON");
+  refuse("{\"registers\": {\"ID_AA64ISAR0_EL1\": {\"TS\": 0x1}}}",
+         "t.json:1:43: registers.ID_AA64ISAR0_EL1.TS: '0x1' is no number of JSON");
   refuse("{\"registers\": []}", "t.json: registers: wants an object of registers: {\"ID_AA64ISAR0_EL1\": {\"Atomic\": 0}}");
   g_autoptr(GError) error = NULL;
   g_assert_null(cpu_template_load("/dev/zero", &error));

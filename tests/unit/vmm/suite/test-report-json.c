@@ -68,6 +68,12 @@ static const struct {
     {"[]", ": this is not a JSON object"},
     {"", ": "},
     {"{", "this is not JSON"},
+    {"{\"version\":1,\"cases\":[]}x", ": this is not JSON: 1:25: the document ends here, and 'x' follows"},
+    {"{\"version\":1,\"cases\":[],\"cases\":[]}", ": this is not JSON: 1:25: cases: given twice, first in line 1"},
+    {"{\"version\":01,\"cases\":[]}", ": this is not JSON: 1:12: version: '01' is no number of JSON"},
+    {"{\"version\":1,\"cases\":[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]}", "nested too deeply for a result of eret test: 16 levels"},
+    {"{\"version\":1,\"cases\":[{\"suite\":\"s\",\"name\":\"n\",\"attempt\":99999999999999999999}]}",
+     "cases[0].attempt: 99999999999999999999 is out of range"},
     {"{}", ": version is missing"},
     {"{\"version\":2}", ": version is not 1"},
     {"{\"version\":\"1\"}", ": version must be a whole number"},
@@ -103,6 +109,15 @@ static void test_json_bad(void) {
       g_error("%s: %s", bad_files[i].text, error->message);
     g_unlink(path);
   }
+}
+
+/* As many digits as it takes, and no more. */
+static void test_json_fractions(void) {
+  g_autoptr(GPtrArray) results = sample();
+  g_autoptr(GString) out = g_string_new(NULL);
+
+  report_json(out, results, 1, 1);
+  g_assert_nonnull(strstr(out->str, "\"kernel_seconds\" : 6.1,"));
 }
 
 static void test_json_no_file(void) {
@@ -192,6 +207,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/report/json/round", test_json_round);
   g_test_add_func("/report/json/members", test_json_members);
   g_test_add_func("/report/json/bad", test_json_bad);
+  g_test_add_func("/report/json/fractions", test_json_fractions);
   g_test_add_func("/report/json/no-file", test_json_no_file);
   g_test_add_func("/report/merge", test_merge);
   g_test_add_func("/report/merge/shards", test_merge_shards);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON that we write. As json-glib does it, but for fractions, which have the fewest digits that read back the same
+ * number (6.1, not 6.0999999999999996), and for control characters of all kinds, which are escaped, since people read
+ * such files in terminals. No lock: pure function.
+ */
+#pragma once
+
+#include <glib.h>
+#include <json-glib/json-glib.h>
+
+/* ROOT as a text of lines, indented. Infinities, and what is no number, become null. Free with g_free. */
+char *json_print(JsonNode *root);
