@@ -17,12 +17,14 @@ CC_arm64 := $(CROSS)gcc
 CC_native := gcc
 PKG_CONFIG_arm64 := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig )pkg-config
 PKG_CONFIG_native := pkg-config
-# libfdt's development packages of two architectures exclude each other and it has no .pc file in Debian 12: the header is common, the library is named by its soname.
-PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf libarchive
+# The development packages of these exclude those of another architecture: libfdt's in Debian 12, libarchive's in Debian 13. The headers are common, the libraries are
+# named by their sonames. (libfdt has no .pc file in Debian 12 either.)
+PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf
 LIBFDT := -l:libfdt.so.1
+LIBARCHIVE := -l:libarchive.so.13
 # Of the product, those that the dynamic linker loads; the others come with the first call into them (vmm/lazy/).
 EAGER := glib-2.0
-LAZY := json-glib-1.0 gobject-2.0 z zstd lz4 uring tracefs traceevent elf archive
+LAZY := json-glib-1.0 gobject-2.0 z zstd lz4 uring tracefs traceevent elf $(LIBARCHIVE:-l%=%)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
 CFLAGS_common := -std=gnu11 -g -I. -DG_LOG_DOMAIN=\"eret\" $(WARNINGS) -DERET_VERSION=\"$(VERSION)\" -D_FILE_OFFSET_BITS=64 -MMD -MP
@@ -55,7 +57,7 @@ say = $(if $(MAKE_TERMOUT),; printf '  %-5s %s\n' $(1) $(2))
 # $(1): arm64 or native
 define build_rules
 CFLAGS_$(1)_all := $$(CFLAGS_common) $$(CFLAGS_$(1)) $$(shell $$(PKG_CONFIG_$(1)) --cflags $$(PACKAGES) 2>/dev/null)
-LIBS_$(1) := $$(shell $$(PKG_CONFIG_$(1)) --libs $$(PACKAGES) 2>/dev/null) $$(LIBFDT) -pthread
+LIBS_$(1) := $$(shell $$(PKG_CONFIG_$(1)) --libs $$(PACKAGES) 2>/dev/null) $$(LIBFDT) $$(LIBARCHIVE) -pthread
 OBJECTS_$(1) := $$(SOURCES_$(1):%.c=$$(B)/$(1)/%.o) $$(EMBEDDING:%=$$(B)/$(1)/%.o)
 
 $$(B)/$(1)/%.o: %.c Makefile
@@ -136,11 +138,11 @@ check-units: packages-build ## the native tests alone
 	@$(SUBMAKE) units
 	@tests/check.sh $(UNIT_TESTS)
 
-check-format: ## clang-format: is every source formatted?
-	@clang-format --dry-run --Werror $(FORMATTED)
+check-format: ## clang-format 14: is every source formatted?
+	@tool=$$(tests/sources/clang.sh clang-format) && "$$tool" --dry-run --Werror $(FORMATTED)
 
-check-tidy: ## clang-tidy over all sources
-	@printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c 'clang-tidy --quiet "$$0" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }'; status=$$?; rm -f $(B)/tidy.*; exit $$status
+check-tidy: ## clang-tidy 14 over all sources
+	@tool=$$(tests/sources/clang.sh clang-tidy) || exit; printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c '"$$0" --quiet "$$1" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }' "$$tool"; status=$$?; rm -f $(B)/tidy.*; exit $$status
 
 install: all ## install into $(DESTDIR)$(PREFIX): program, manual pages, bash completion
 	install -D -m 755 $(B)/arm64/eret $(DESTDIR)$(PREFIX)/bin/eret

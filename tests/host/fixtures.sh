@@ -11,6 +11,7 @@
 # What is already there, and newer than its source, is left alone.
 set -eu
 umask 022
+PATH=$PATH:/usr/sbin:/sbin  # mke2fs, where users of the machine have no such directories in theirs
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build
 image=$build/kernels/6.12/Image

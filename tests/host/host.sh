@@ -24,6 +24,7 @@
 # interactive ones do not count.
 set -eu
 umask 022
+PATH=$PATH:/usr/sbin:/sbin  # mke2fs, where users of the machine have no such directories in theirs
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)

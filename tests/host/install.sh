@@ -11,6 +11,7 @@
 #
 # Debian 12 and 13, x86-64 and arm64. Needs root or sudo when something is missing. Debian 12's own QEMU is too old for the
 # emulated host, so there bookworm-backports is added to apt's sources for it. On other distributions it only names the packages.
+# Nothing is ever removed: where a package of the user's is in the way, it is named, and nothing is installed.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,14 +27,16 @@ level=${1-}
 case $level in build | run | check) ;; *) fail "usage: install.sh [--list] build|run|check" ;; esac
 
 machine=$(uname -m)
-libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev libarchive-dev"
+libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev"
 
 # --- what is wanted ------------------------------------------------------------------------------------------------------------
 
-wanted="gcc make pkg-config libc6-dev libfdt-dev $libraries"
+# A|B: the one or the other, whichever this Debian has.
+wanted="gcc make pkg-config libc6-dev libfdt-dev libarchive-dev $libraries"
 if [ "$machine" != aarch64 ]; then
-    # libfdt-dev of two architectures exclude each other in Debian 12; the header is the same, so the library alone does.
-    wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross libfdt1:arm64"
+    # The development packages of these two libraries exclude those of another architecture, libfdt's in Debian 12, libarchive's in
+    # Debian 13; the headers are the same, so the library alone does.
+    wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross libfdt1:arm64 libarchive13t64:arm64|libarchive13:arm64"
     for library in $libraries; do
         wanted="$wanted $library:arm64"
     done
@@ -76,9 +79,13 @@ missing=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}:${Architecture} ${Ver
         END {
             n = split(wanted, names, " ")
             for (i = 1; i <= n; i++) {
-                name = names[i]
-                if (name ~ /:/ ? name in have : (name ":" native) in have || (name ":all") in have) continue
-                printf "%s ", name
+                found = 0
+                m = split(names[i], either, "|")
+                for (j = 1; j <= m; j++) {
+                    name = either[j]
+                    if (name ~ /:/ ? name in have : (name ":" native) in have || (name ":all") in have) found = 1
+                }
+                if (!found) printf "%s ", names[i]
             }
         }')
 missing=${missing% }
@@ -103,10 +110,9 @@ else
     fail "packages are missing, and installing them needs root or sudo. As root:
   ${here}/install.sh $level
 or by hand (on x86-64 after dpkg --add-architecture arm64):
-  apt-get install $missing"
+  apt-get install $(echo "$missing" | sed 's/[^ ]*|//g')"
 fi
 
-echo "installing packages: $missing" >&2
 mkdir -p "$root/build"
 log=$root/build/install.log
 : > "$log"
@@ -119,10 +125,33 @@ as_root() {
 }
 apt() { as_root apt-get -q -y -o DPkg::Lock::Timeout=600 "$@"; }
 
+# choose PACKAGE...: of alternatives the one that apt knows.
+choose() {
+    for package; do
+        chosen=${package%%|*}
+        rest=$package
+        while [ "$rest" != "${rest#*|}" ] && ! apt-cache show "$chosen" 2>/dev/null | grep -q '^Package:'; do
+            rest=${rest#*|}
+            chosen=${rest%%|*}
+        done
+        printf '%s ' "$chosen"
+    done
+}
+
+# apt_install OPTION-OR-PACKAGE...: never at the price of a package that is there.
+apt_install() {
+    removed=$(apt-get -s install --no-install-recommends "$@" 2>>"$log" | sed -n 's/^Remv \([^ ]*\).*/\1/p' | tr '\n' ' ')
+    [ -z "$removed" ] || fail "in the way of what is needed: ${removed% }
+Nothing was removed, and nothing installed. If you can do without, remove it yourself (apt-get remove ${removed% }) and try again.
+Needed are: $*"
+    apt install --no-remove --no-install-recommends "$@"
+}
+
 update=
 case " $missing " in
 *:arm64*)
     if ! dpkg --print-foreign-architectures | grep -qx arm64; then
+        echo "adding arm64 to this machine's architectures (dpkg --add-architecture arm64): libraries for arm64 come as its packages" >&2
         as_root dpkg --add-architecture arm64
         update=1
     fi
@@ -143,18 +172,23 @@ if [ -n "$need_qemu" ] && [ "$codename" = bookworm ]; then
     if ! apt-cache policy | grep -q "n=$suite"; then
         file=/etc/apt/sources.list.d/eret-backports.sources
         debian_sources "$suite" > "$root/build/backports.sources" || fail "no apt source for Debian found under /etc/apt"
+        echo "adding $suite to apt's sources ($file): this Debian's own QEMU is too old" >&2
         as_root install -m 644 "$root/build/backports.sources" "$file"
-        echo "added $suite to apt's sources ($file)" >&2
         update=1
     fi
 fi
 
-# shellcheck disable=SC2086  # a list of packages
-if [ -z "$update" ] && ! apt-get -s install --no-install-recommends $others ${need_qemu:+qemu-system-arm} >/dev/null 2>&1; then
+# shellcheck disable=SC2046,SC2086  # a list of packages
+if [ -z "$update" ] && ! apt-get -s install --no-install-recommends $(choose $others) ${need_qemu:+qemu-system-arm} >/dev/null 2>&1; then
     update=1
 fi
 [ -z "$update" ] || apt update
+others=$(
+    # shellcheck disable=SC2086
+    choose $others
+)
+echo "installing packages: $others${need_qemu:+qemu-system-arm}" >&2
 # shellcheck disable=SC2086
-[ -z "$others" ] || apt install --no-install-recommends $others
+[ -z "$others" ] || apt_install $others
 # shellcheck disable=SC2086
-[ -z "$need_qemu" ] || apt install --no-install-recommends ${suite:+-t $suite} qemu-system-arm
+[ -z "$need_qemu" ] || apt_install ${suite:+-t $suite} qemu-system-arm

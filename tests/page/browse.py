@@ -7,6 +7,7 @@ Usage: browse.py PAGES PICTURES
 """
 import os
 import pathlib
+import shutil
 import sys
 import traceback
 
@@ -31,7 +32,7 @@ def start_browser():
     if os.getuid() == 0:
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(service=Service("chromedriver"), options=options)
+    return webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
 
 
 class Page:

@@ -18,18 +18,14 @@ check() {
     fi
 }
 
-# What is well-formed differs from one version of clang to the next: the sources follow that of Debian 12.
-clang=14
-
-# check_clang TOOL NAME COMMAND...
+# check_clang TOOL NAME COMMAND...: the same, where there is the version of TOOL that the sources are held against.
 check_clang() {
-    tool=$1
-    shift
-    if "$tool" --version 2> /dev/null | grep -q "version $clang\."; then
+    if reason=$(tests/sources/clang.sh "$1" 2>&1); then
+        shift
         check "$@"
     else
         n=$((n + 1))
-        echo "ok $n - $1 # SKIP the sources are held against $tool $clang, which is not the one here"
+        echo "ok $n - $2 # SKIP $reason"
     fi
 }
 

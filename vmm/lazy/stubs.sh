@@ -4,7 +4,7 @@
 #
 # Usage: stubs.sh PREFIX LIBRARY... -- OBJECT|ARCHIVE...
 #   PREFIX    of the compiler and binutils, empty on ARM64
-#   LIBRARY   as in -lLIBRARY
+#   LIBRARY   as in -lLIBRARY: NAME, or :FILE
 #   OBJECT    what calls them
 set -eu
 
@@ -24,8 +24,9 @@ number=0
 : > "$work/symbols"
 : > "$work/names"
 for library in $libraries; do
-    file=$("${prefix}gcc" -print-file-name="lib$library.so")
-    [ -e "$file" ] || { echo "stubs.sh: no lib$library.so for this compiler" >&2; exit 1; }
+    case $library in :*) name=${library#:} ;; *) name=lib$library.so ;; esac
+    file=$("${prefix}gcc" -print-file-name="$name")
+    [ -e "$file" ] || { echo "stubs.sh: no $name for this compiler" >&2; exit 1; }
     soname=$("${prefix}readelf" -d "$file" | sed -n 's/.*(SONAME).*\[\(.*\)\].*/\1/p')
     "${prefix}nm" -D --defined-only "$file" | awk 'NF == 3 && $2 ~ /^[TWi]$/ { sub(/@.*/, "", $3); print $3 }' | LC_ALL=C sort -u > "$work/exported"
     LC_ALL=C comm -12 "$work/called" "$work/exported" | sed "s/\$/ $number/" >> "$work/symbols"
