@@ -17,8 +17,8 @@ CC_arm64 := $(CROSS)gcc
 CC_native := gcc
 PKG_CONFIG_arm64 := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/pkgconfig:/usr/share/pkgconfig )pkg-config
 PKG_CONFIG_native := pkg-config
-# The development packages of these exclude those of another architecture: libfdt's in Debian 12, libarchive's in Debian 13. The headers are common, the libraries are
-# named by their sonames. (libfdt has no .pc file in Debian 12 either.)
+# The development packages of these exclude those of another architecture: libfdt's in Debian 12, libarchive's in Debian
+# 13. The headers are common, the libraries are named by their sonames. (libfdt has no .pc file in Debian 12 either.)
 PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf
 LIBFDT := -l:libfdt.so.1
 LIBARCHIVE := -l:libarchive.so.13
@@ -28,8 +28,11 @@ LAZY := json-glib-1.0 gobject-2.0 z zstd lz4 uring tracefs traceevent elf $(LIBA
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
 CFLAGS_common := -std=gnu11 -g -I. -DG_LOG_DOMAIN=\"eret\" $(WARNINGS) -DERET_VERSION=\"$(VERSION)\" -D_FILE_OFFSET_BITS=64 -MMD -MP
-CFLAGS_arm64 := -O2 -fstack-protector-strong -D_FORTIFY_SOURCE=2 -fPIE
-LDFLAGS_arm64 := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+# What an attacker would use is not there: pages that can be written and run, returns to where no call came from,
+# branches into the middle of functions. A program has the last of these only if all its objects do: hence start.S, and
+# atomics without libgcc's functions.
+CFLAGS_arm64 := -O2 -fstack-protector-strong -fstack-clash-protection -mbranch-protection=standard -mno-outline-atomics -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS_arm64 := -pie -nostartfiles -Wl,-z,relro,-z,now,-z,separate-code,-z,noexecstack -Wl,--as-needed
 CFLAGS_native := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDFLAGS_native := -fsanitize=address,undefined
 
@@ -65,9 +68,9 @@ $$(B)/$(1)/%.o: %.c Makefile
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)_all) -c -o $$@ $$<
 
 $$(EMBEDDING:%=$$(B)/$(1)/%.o): $$(EMBEDDED)
-$$(B)/$(1)/%.o: %.S Makefile
+$$(B)/$(1)/%.o: %.S vmm/notes.inc Makefile
 	@mkdir -p $$(@D)$$(call say,AS,$$<)
-	$$(Q)$$(CC_$(1)) -DERET_INIT=\"$(B)/init/eret-init\" -c -o $$@ $$<
+	$$(Q)$$(CC_$(1)) -I. -DERET_INIT=\"$(B)/init/eret-init\" -c -o $$@ $$<
 
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
 	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^
@@ -76,7 +79,7 @@ $$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(LAZY_OBJECTS_$(1)) $$(B)/$(1)/libe
 	@true$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS_$(1)_eret)
 endef
-LAZY_OBJECTS_arm64 := $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
+LAZY_OBJECTS_arm64 := $(B)/arm64/vmm/start.o $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
 $(eval $(call build_rules,arm64))
 $(eval $(call build_rules,native))
 LIBS_arm64_eret := $(shell $(PKG_CONFIG_arm64) --libs $(EAGER) 2>/dev/null) $(LIBFDT) -pthread
@@ -84,7 +87,7 @@ LIBS_native_eret := $(LIBS_native)
 
 $(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/lazy/stubs.sh
 	@mkdir -p $(@D)$(call say,STUBS,$@)
-	$(Q)vmm/lazy/stubs.sh '$(CROSS)' $(LAZY) -- $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a > $(@:.o=.S) && $(CC_arm64) -c -o $@ $(@:.o=.S)
+	$(Q)vmm/lazy/stubs.sh '$(CROSS)' $(LAZY) -- $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a > $(@:.o=.S) && $(CC_arm64) -I. -c -o $@ $(@:.o=.S)
 
 $(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)

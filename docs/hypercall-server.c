@@ -7,6 +7,7 @@
  *   ./hypercall-server /tmp/sum.sock &
  *   eret run --hypercall 0xc2000000+2=unix:/tmp/sum.sock ...
  */
+#define _GNU_SOURCE /* accept4 */
 #include <endian.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -111,7 +112,7 @@ int main(int argc, char **argv) {
     return 1;
   for (;;) {
     pthread_t thread;
-    int fd = accept(listener, NULL, NULL);
+    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
       continue;
     if (pthread_create(&thread, NULL, serve, (void *)(intptr_t)fd) == 0)

@@ -75,7 +75,7 @@ static size_t read_property(const char *name, const char *property, void *bytes,
   char path[512];
 
   snprintf(path, sizeof path, DEVICE_TREE "/%s/%s", name, property);
-  FILE *file = fopen(path, "rb");
+  FILE *file = fopen(path, "rbe");
   if (!file)
     return 0;
   size_t got = fread(bytes, 1, size, file);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Raw mode, and the promise that the terminal comes back whatever ends the process: raw_mode_leave, exit(3) (by atexit), and every signal
- * that would end it (by a handler that restores and then lets the signal do what it did before). A stop (SIGTSTP) restores too, and
- * SIGCONT goes raw again; a process in the background leaves the terminal alone, as it then belongs to the shell. Only SIGKILL and
- * SIGSTOP cannot be seen. tcsetattr and tcgetpgrp are async-signal-safe (signal-safety(7)). See termios(3).
+ * Raw mode, and the promise that the terminal comes back whatever ends the process: raw_mode_leave, exit(3) (by
+ * on_exit; atexit comes from a part of the C library that is linked statically, and has no BTI in Debian 12), and every
+ * signal that would end it (by a handler that restores and then lets the signal do what it did before). A stop
+ * (SIGTSTP) restores too, and SIGCONT goes raw again; a process in the background leaves the terminal alone, as it then
+ * belongs to the shell. Only SIGKILL and SIGSTOP cannot be seen. tcsetattr and tcgetpgrp are async-signal-safe
+ * (signal-safety(7)). See termios(3).
  *
- * `guard` is the one mutable object at file scope: a signal handler and an atexit function are given nothing else to find the terminal by.
+ * `guard` is the one mutable object at file scope: a signal handler is given nothing else to find the terminal by.
  * It is written on the main thread, before the handlers are installed and after they are gone.
  *
  * Locks: none.
@@ -37,7 +39,7 @@ static const struct {
 
 static struct {
   volatile sig_atomic_t active;
-  bool exit_handler; /* atexit cannot be undone, so it is registered once */
+  bool exit_handler; /* on_exit cannot be undone, so it is registered once */
   int fd;
   struct termios cooked, raw;
   struct sigaction before[G_N_ELEMENTS(watched)];
@@ -56,7 +58,7 @@ static void set_mode(const struct termios *mode) {
     tcsetattr(guard.fd, TCSANOW, mode);
 }
 
-static void at_exit(void) {
+static void at_exit(int status, void *opaque) {
   set_mode(&guard.cooked);
 }
 
@@ -144,7 +146,7 @@ bool raw_mode_enter(int fd, GError **error) {
   install();
   guard.active = 1;
   if (!guard.exit_handler)
-    guard.exit_handler = atexit(at_exit) == 0;
+    guard.exit_handler = on_exit(at_exit, NULL) == 0;
   set_mode(&guard.raw);
   return true;
 }

@@ -303,7 +303,7 @@ void prepare_initramfs(void) {
   pid_t pid = access("/bin/busybox", X_OK) == 0 ? fork() : -1;
 
   if (pid == 0) {
-    int null = open("/dev/null", O_RDWR);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDERR_FILENO);
     dup2(null, STDOUT_FILENO);
     execv("/bin/busybox", (char **)arguments);

@@ -19,7 +19,8 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/tree" "$work/tree/build"
 cp -r tests guest-images "$work/tree/" || exit 1
 
-# Commands of a machine that are no more than $work has it: `installed`, `known` (packages that apt knows), `architectures`, `in-the-way`.
+# Commands of a machine that are no more than $work has it: `installed`, `known` (packages that apt knows),
+# `architectures`, `in-the-way`.
 command_of_the_machine() { { echo '#!/bin/sh'; cat; } > "$work/bin/$1" && chmod 755 "$work/bin/$1"; }
 export MACHINE=$work
 command_of_the_machine uname << 'EOF'

@@ -156,6 +156,7 @@ is "$status" 0 "and its status"
 # Ctrl-C reaches the command; a second one ends the machine.
 start_exec() {
     new_guest "$@"
+    : > out # of the guest before
     "$ERET" exec --kernel "$kernel" --append quiet "$@" > out 2> "$errors" 3>&- < /dev/null &
     pid=$!
 }

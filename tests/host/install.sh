@@ -34,8 +34,8 @@ libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev lib
 # A|B: the one or the other, whichever this Debian has.
 wanted="gcc make pkg-config libc6-dev libfdt-dev libarchive-dev $libraries"
 if [ "$machine" != aarch64 ]; then
-    # The development packages of these two libraries exclude those of another architecture, libfdt's in Debian 12, libarchive's in
-    # Debian 13; the headers are the same, so the library alone does.
+    # The development packages of these two libraries exclude those of another architecture, libfdt's in Debian 12,
+    # libarchive's in Debian 13; the headers are the same, so the library alone does.
     wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross libfdt1:arm64 libarchive13t64:arm64|libarchive13:arm64"
     for library in $libraries; do
         wanted="$wanted $library:arm64"
@@ -51,6 +51,8 @@ if [ "$level" != build ]; then
 fi
 if [ "$level" = check ]; then
     wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck chromium chromium-driver python3-selenium libxml2-utils rsync"
+    # Of root the browser wants no sandbox; elsewhere it may be refused one without this.
+    [ "$(id -u)" = 0 ] || wanted="$wanted chromium-sandbox"
     # The kernel's own tests, and the cluster that runs a suite.
     if [ "$machine" != aarch64 ]; then wanted="$wanted libcap-dev:arm64"; else wanted="$wanted libcap-dev"; fi
     wanted="$wanted slurmctld slurmd slurm-client munge"

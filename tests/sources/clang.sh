@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Prints the path of clang's TOOL of the version that the sources are held against. What is well-formed differs from one version to the next:
-# it is that of Debian 12. Where there is none, says so and ends with status 77.
+# Prints the path of clang's TOOL of the version that the sources are held against. What is well-formed
+# differs from one version to the next: it is that of Debian 12. Where there is none, says so and ends with status 77.
 #
 # Usage: clang.sh clang-format|clang-tidy
 tool=$1

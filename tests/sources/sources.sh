@@ -40,6 +40,18 @@ layers() {
     nothing '#include *[<"](linux/kvm\.h|asm/kvm\.h|vmm/)' -- devices fdt && nothing '#include *"devices/' -- fdt
 }
 
+# Programs of ours that start others, or may come to, hand them nothing but what they mean to: each descriptor is opened
+# close-on-exec.
+descriptors() {
+    {
+        git grep -nE '\b(open|openat|g_open|g_mkstemp_full|memfd_create|signalfd|timerfd_create|eventfd|epoll_create1|socket|socketpair|accept4|pipe2|dup3)\(' "$@" |
+            grep -vE 'CLOEXEC|->open\(|: \*|/\*'
+        git grep -nE '\b(mkstemp|g_mkstemp|g_file_open_tmp|popen|pipe|dup|epoll_create|creat|g_creat)\(|[^>*] accept\([a-z_]+, (NULL|\(struct)' "$@"
+        git grep -nE '\b(fopen|gzopen|g_fopen)\([^,]*, *"[^"e]*"' "$@"
+    } | grep .
+    [ $? = 1 ]
+}
+
 # A licence in the head of every file that can carry a comment. Left out are data, and what is compared or drawn as it is.
 licences() {
     bare=$(git grep -LE '^(/\*|#|<!--|\.\\") SPDX-License-Identifier: Apache-2\.0( OR GPL-2\.0-only)?( \*/| -->)?$' -- . \
@@ -52,6 +64,7 @@ licences() {
 
 check_clang clang-format "clang-format changes nothing" make -s check-format
 check "devices/ and fdt/ know neither KVM nor the monitor" layers
+check "each descriptor is close-on-exec" descriptors -- vmm devices fdt guest-images 'docs/*.c'
 check "each file names its licence" licences
 check_clang clang-tidy "clang-tidy finds nothing" make -s check-tidy
 # shellcheck disable=SC2046  # names without spaces

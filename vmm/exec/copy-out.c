@@ -15,6 +15,7 @@
 #include "vmm/exec/complaints.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/newc.h"
+#include "vmm/temporary-file.h"
 
 G_DEFINE_QUARK(eret_copy_out_error, copy_out_error)
 
@@ -39,14 +40,11 @@ struct CopyOut {
 /* The spool. */
 
 static int open_spool(GError **error) {
-  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-copy-out-XXXXXX", NULL);
-  int fd = g_mkstemp_full(path, O_RDWR | O_CLOEXEC, 0600);
+  g_autoptr(GError) cause = NULL;
+  int fd = temporary_file_open(&cause);
 
   if (fd < 0)
-    g_set_error(error, COPY_OUT_ERROR, COPY_OUT_ERROR_SPOOL,
-                "--copy-out: there can be no temporary file in %s: %s; TMPDIR names another directory", g_get_tmp_dir(), g_strerror(errno));
-  else
-    unlink(path);
+    g_set_error(error, COPY_OUT_ERROR, COPY_OUT_ERROR_SPOOL, "--copy-out: %s; TMPDIR names another directory", cause->message);
   return fd;
 }
 

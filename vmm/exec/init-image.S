@@ -16,4 +16,4 @@ init_image:
 init_image_size:
         .quad .Lend - init_image
 
-        .section .note.GNU-stack, "", %progbits
+#include "vmm/notes.inc"

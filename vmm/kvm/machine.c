@@ -131,6 +131,8 @@ static bool boot(Machine *machine, GError **error) {
   if (!vm_check_page_size(vm, machine->files.kernel->page_size, machine->config->kernel, error) ||
       !irq_connect(machine->irq, vm->fd, error))
     return false;
+  if (!machine->config->reboot)
+    kvm_close(&machine->kvm); /* nothing is made of it any more */
   timeline_add(machine->trace.timeline, PHASE_KVM_OBJECTS_MADE);
   if (!load_guest(machine, error))
     return false;

@@ -15,7 +15,7 @@ typedef struct {
 
 extern const LazySymbol lazy_symbols[];
 extern const char lazy_libraries[][LAZY_LIBRARY_SIZE];
-extern void *lazy_slots[]; /* NULL until the first call */
+extern void *lazy_slots[]; /* NULL until the first call; read-only after relocation */
 
 /* The function that stub NUMBER stands for. Ends the process, with a message, where it is not to be had. */
 void *lazy_resolve(unsigned number);

@@ -41,14 +41,14 @@ awk -v names="$work/names" '
     END {
         print "/* Written by stubs.sh. */\n\t.text"
         for (i = 0; i < n; i++)
-            printf "\t.globl %s\n\t.type %s, %%function\n%s:\n\tadrp x16, lazy_slots + %d\n\tldr x16, [x16, :lo12:lazy_slots + %d]\n" \
+            printf "\t.globl %s\n\t.type %s, %%function\n%s:\n\tbti c\n\tadrp x16, lazy_slots + %d\n\tldr x16, [x16, :lo12:lazy_slots + %d]\n" \
                    "\tcbz x16, 1f\n\tbr x16\n1:\tmov w17, %d\n\tb lazy_trampoline\n", symbol[i], symbol[i], symbol[i], 8 * i, 8 * i, i
-        print "\t.bss\n\t.balign 8\n\t.globl lazy_slots\nlazy_slots:"
+        print "\t.section .data.rel.ro, \"aw\"\n\t.balign 8\n\t.globl lazy_slots\nlazy_slots:"
         printf "\t.zero %d\n", 8 * n
         print "\t.section .rodata\n\t.globl lazy_symbols\nlazy_symbols:"
         for (i = 0; i < n; i++) { row(symbol[i], 63); printf "\t.byte %d\n", library[i] }
         print "\t.section .lazy_libraries, \"a\"\n\t.globl lazy_libraries\nlazy_libraries:"
         while ((getline line < names) > 0) row(line, 32)
-        print "\t.section .note.GNU-stack, \"\", %progbits"
+        print "#include \"vmm/notes.inc\""
     }
 ' "$work/symbols"

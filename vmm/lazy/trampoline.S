@@ -3,10 +3,12 @@
  * From a stub to the function that it stands for, at the first call: w17 is the stub's number. The arguments are kept over lazy_resolve.
  * Procedure Call Standard for the Arm 64-bit Architecture (IHI 0055), 6.1: x0-x7, x8 and v0-v7 are the caller's, x16 and x17 are for veneers like this.
  */
+
 	.text
 	.globl	lazy_trampoline
 	.type	lazy_trampoline, %function
 lazy_trampoline:
+	paciasp
 	stp	x29, x30, [sp, #-224]!
 	mov	x29, sp
 	stp	x0, x1, [sp, #16]
@@ -31,6 +33,8 @@ lazy_trampoline:
 	ldp	q4, q5, [sp, #160]
 	ldp	q6, q7, [sp, #192]
 	ldp	x29, x30, [sp], #224
+	autiasp
 	br	x16
 	.size	lazy_trampoline, . - lazy_trampoline
-	.section .note.GNU-stack, "", %progbits
+
+#include "vmm/notes.inc"

@@ -18,6 +18,7 @@
 #include "vmm/base/json-reader.h"
 #include "vmm/suite/judge.h"
 #include "vmm/suite/ktap.h"
+#include "vmm/temporary-file.h"
 
 #define TIMEOUT_DEFAULT      300 /* seconds, of a command */
 #define BOOT_TIMEOUT_DEFAULT 120
@@ -133,13 +134,11 @@ static GPtrArray *make_arguments(const Job *job, const char *eret) {
 static int open_input(const SuiteCase *suite_case) {
   if (!suite_case->stdin_text)
     return open(suite_case->stdin_file ? suite_case->stdin_file : "/dev/null", O_RDONLY | O_CLOEXEC);
-  g_autofree char *name = NULL;
   gsize size;
   const char *bytes = g_bytes_get_data(suite_case->stdin_text, &size);
-  int fd = g_file_open_tmp("eret-stdin-XXXXXX", &name, NULL);
+  int fd = temporary_file_open(NULL);
   if (fd < 0)
     return -1;
-  g_unlink(name);
   for (ssize_t written; size && (written = write(fd, bytes, size)) > 0; bytes += written)
     size -= (gsize)written;
   lseek(fd, 0, SEEK_SET);

@@ -43,4 +43,4 @@ begin html_page_script
         .incbin "vmm/trace/page/main.js"
 end html_page_script
 
-        .section .note.GNU-stack, "", %progbits
+#include "vmm/notes.inc"

@@ -1,0 +1,56 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What someone who has taken over a running eret finds: no descriptor that a child would inherit, no /dev/kvm to make
+# another VM of, no memory to write code into. What the program's file says of itself is tests/board/binary.sh's.
+# root
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+
+# Descriptors that a program would inherit: flags are octal, O_CLOEXEC is 02000000.
+inherited() {
+    for info in "/proc/$pid/fdinfo/"*; do
+        fd=${info##*/}
+        flags=$(sed -n 's/^flags:[^0-9]*//p' "$info")
+        [ "$fd" -le 2 ] || [ $((flags & 02000000)) != 0 ] || echo "$fd: $(readlink "/proc/$pid/fd/$fd")"
+    done
+}
+open_files() { for fd in "/proc/$pid/fd/"*; do readlink "$fd"; done; }
+
+cp "$FIXTURES/ext4.img" disk.img
+tracing=/sys/kernel/tracing
+[ -e $tracing/trace ] || mount -t tracefs nodev $tracing 2> /dev/null
+"$GUESTS/hypercall-server" calls.sock > server.log 2>&1 &
+server=$!
+tries=0
+until [ -S calls.sock ] || [ "$tries" -ge 50 ]; do sleep 0.2; tries=$((tries + 1)); done
+
+start_boot idle --no-reboot --cpus 2 --memory 256M --console virtio --disk disk.img --rng --record trace.rec --stats=stats.json \
+    --hypercall 0xc2000000+16=unix:calls.sock
+wait_console 'GUEST idle' 120 || exit
+open_files > files
+like files 'disk\.img$' "a disk"
+like files 'socket:' "a connection to a server"
+like files 'kvm-vcpu' "and a VM are open"
+is "$(inherited)" "" "every descriptor is close-on-exec"
+unlike files '^/dev/kvm$' "--no-reboot: /dev/kvm is closed once the VM is made"
+unlike "/proc/$pid/maps" '^[^ ]+ .wx' "no memory can be written and executed"
+grep '/eret$' "/proc/$pid/maps" > own
+is "$(grep -c ' rw-p ' own)" 1 "of the program itself only its data can be written, after libraries were loaded lazily"
+like "/proc/$pid/maps" 'lib(uring|tracefs)\.' "which they were"
+# The flag of pages with guarded branches, where the CPU has them.
+if grep -qw bti /proc/cpuinfo; then
+    awk '/^[0-9a-f]+-/ { own = $6 ~ /\/eret$/ && $2 ~ /x/ } own && /^VmFlags:/' "/proc/$pid/smaps" > flags
+    like flags ' bt( |$)' "branches into its code are guarded"
+fi
+kill -TERM "$pid"
+finish_eret 60
+is "$status" 0 "it powers off, status 0"
+kill -KILL "$server"
+
+start_boot idle --memory 256M
+wait_console 'GUEST idle' 120 || exit
+open_files > files
+like files '^/dev/kvm$' "where a reboot may come /dev/kvm stays open"
+is "$(inherited)" "" "close-on-exec too"
+kill -KILL "$pid"
+finish_eret 10
