@@ -10,7 +10,7 @@ passes() {
     program=$1
     shift
     run_eret --kernel "$GUESTS/$program" "$@"
-    like "$console" "^PASS $program" "$program $*: says PASS"
+    like "$console" "^PASS ${program%.Image}" "$program $*: says PASS"
     unlike "$console" '^not ok' "$program $*: every check of it passes"
     is "$status" 0 "$program $*: powers off, status 0"
 }
@@ -38,6 +38,9 @@ start_eret --kernel "$GUESTS/registers" --append linger
 wait_console 'nothing happens any more' 30 && passed "what a guest sends appears, although it does not leave it again"
 kill -KILL "$pid"
 finish_eret 10
+yes eret | head -c 3000000 > initrd
+passes flat.Image --kernel-format raw --memory 64M --initrd initrd
+passes flat --memory 64M --initrd initrd
 passes services --append "need=$need"
 passes psci --cpus 4
 

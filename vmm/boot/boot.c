@@ -106,6 +106,14 @@ static bool load(const GuestMemory *memory, const char *what, uint64_t address, 
   return false;
 }
 
+static bool load_fdt(const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error) {
+  const void *data = g_bytes_get_data(fdt, NULL);
+  uint64_t size = g_bytes_get_size(fdt);
+
+  return load(memory, "the device tree", placement->fdt_start, data, size, error) &&
+         (!placement->fdt_copy_start || load(memory, "the device tree's copy", placement->fdt_copy_start, data, size, error));
+}
+
 static bool load_kernel(BootFiles *files, const BootPlacement *placement, const GuestMemory *memory, GError **error) {
   const KernelImage *kernel = files->kernel;
 
@@ -132,8 +140,7 @@ bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, co
   /* The kernel last: others are at it. */
   return (!files->initrd ||
           load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) &&
-         load(memory, "the device tree", placement->fdt_start, g_bytes_get_data(fdt, NULL), g_bytes_get_size(fdt), error) &&
-         load_kernel(files, placement, memory, error);
+         load_fdt(placement, fdt, memory, error) && load_kernel(files, placement, memory, error);
 }
 
 void boot_files_let_go(BootFiles *files) {

@@ -64,6 +64,7 @@ typedef struct {
   uint64_t kernel_start, kernel_size;
   uint64_t initrd_start, initrd_size;
   uint64_t fdt_start, fdt_size;
+  uint64_t fdt_copy_start; /* where the same tree lies once more, for a program that does not ask x0; 0: nowhere */
   uint64_t entry;
 } BootPlacement;
 
@@ -73,8 +74,9 @@ bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacemen
 #define BOOT_FDT_MAX 0x200000 /* the boot protocol's limit: 2 MiB, must not cross a 2 MiB boundary */
 /*
  * Places kernel, initrd (INITRD_SIZE may be 0) and device tree (FDT_SIZE bytes, at most BOOT_FDT_MAX) in RAM_BASE .. RAM_BASE + RAM_SIZE
- * by the arm64 boot protocol, without overlap: initrd within the same 32 GiB-aligned window as the kernel, device tree 8-byte aligned in
- * one 2 MiB block. Too little memory: an error with the number needed.
+ * without overlap. Linux: by the arm64 boot protocol, initrd within the same 32 GiB-aligned window as the kernel, device tree 8-byte aligned in
+ * one 2 MiB block. A bare-metal program: tree and initrd half of RAM or 128 MiB above RAM_BASE, or as far from the program as there is room.
+ * Too little memory: an error with the number needed.
  */
 bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size,
                 BootPlacement *placement, GError **error);

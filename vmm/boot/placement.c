@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where kernel, device tree and initial RAM disk go: from the start of RAM upwards, so that the least memory is enough and what is left is
- * one piece. Linux: Documentation/arch/arm64/booting.rst, "Setup the device tree" and "Call the kernel image". Bare-metal programs follow no
- * protocol; their device tree goes to the very start of RAM where they leave it free, the convention of QEMU's `virt` machine, so that
- * nothing of ours lies in the memory behind the program that it takes for its stack and heap.
+ * Where kernel, device tree and initial RAM disk go.
+ *
+ * Linux says in its header all the memory that it needs. Everything lies from the start of RAM upwards, so that the least memory is enough
+ * and what is left is one piece: Documentation/arch/arm64/booting.rst, "Setup the device tree" and "Call the kernel image".
+ *
+ * Bare-metal programs follow no protocol, and a flat binary does not even say how much memory it zeroes for itself. Behind the program lie its
+ * stack and heap, or the stack grows downwards from its first byte. So tree and initial RAM disk go far away from it, half of RAM or 128 MiB
+ * above the start of RAM; register x0 points there. Firmware looks for the tree at the start of RAM without asking x0, the convention of QEMU's
+ * `virt` machine, and finds a copy there, where the program leaves room for it.
  */
 #include "vmm/boot/kernel-formats.h"
 
@@ -12,6 +17,7 @@
 #define WINDOW_ALIGNMENT (UINT64_C(1) << 30)  /* booting.rst: kernel and initrd within a 1 GiB aligned window ... */
 #define WINDOW_SIZE      (UINT64_C(32) << 30) /* ... of up to 32 GiB */
 #define MEMORY_MIN       0x1000000            /* the least that --memory takes */
+#define PROGRAM_ROOM     0x8000000            /* 128 MiB: what a bare-metal program may take from the start of RAM, unless RAM is small */
 
 /* Rounds up. False: beyond 64 bits. */
 static bool align_up(uint64_t *value, uint64_t alignment) {
@@ -82,6 +88,56 @@ bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacemen
   return false;
 }
 
+/* Tree, then initrd, from TOP upwards; TOP moves behind them. False: beyond 64 bits. */
+static bool place_behind(BootPlacement *placement, uint64_t *top) {
+  return take(top, FDT_ALIGNMENT, placement->fdt_size, &placement->fdt_start) &&
+         take(top, INITRD_ALIGNMENT, placement->initrd_size, &placement->initrd_start);
+}
+
+typedef struct {
+  uint64_t start, end;
+} Gap;
+
+/*
+ * A place for SIZE bytes, aligned as the tree has to be, in the memory that the program's file leaves free: the first one from WANTED upwards,
+ * and where none is large enough the last one below it, which is the farthest from the program's end. False: there is none.
+ */
+static bool find_room(const Gap *gaps, unsigned n_gaps, uint64_t wanted, uint64_t size, uint64_t *start) {
+  for (unsigned i = 0; i < n_gaps; i++) {
+    *start = MAX(gaps[i].start, wanted);
+    if (align_up(start, FDT_ALIGNMENT) && *start <= gaps[i].end && gaps[i].end - *start >= size)
+      return true;
+  }
+  for (unsigned i = n_gaps; i-- > 0;) {
+    if (gaps[i].end < size)
+      continue;
+    *start = gaps[i].end - size;
+    *start -= *start % FDT_ALIGNMENT;
+    if (*start >= gaps[i].start)
+      return true;
+  }
+  return false;
+}
+
+/*
+ * Tree and initrd for a bare-metal program, which ends at TOP; TOP becomes the end of the memory that all of it needs at least. Where that is
+ * more than there is, the caller says so. False: beyond 64 bits.
+ */
+static bool place_apart(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, uint64_t *top) {
+  const uint64_t program_end = *top;
+  BootPlacement sizes = *placement;
+  uint64_t ram_end, start, size = 0;
+
+  if (__builtin_add_overflow(ram_base, ram_size, &ram_end) || !place_behind(&sizes, &size))
+    return false;
+  const Gap gaps[] = {{ram_base, placement->kernel_start}, {program_end, ram_end}};
+  if (program_end > ram_end || !find_room(gaps, G_N_ELEMENTS(gaps), ram_base + MIN(ram_size / 2, PROGRAM_ROOM), size, &start))
+    return find_room(gaps, 1, ram_base, size, &start) || place_behind(placement, top);
+  if (start != ram_base && ram_base % FDT_ALIGNMENT == 0 && placement->kernel_start - ram_base >= placement->fdt_size)
+    placement->fdt_copy_start = ram_base;
+  return place_behind(placement, &start);
+}
+
 bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size,
                 BootPlacement *placement, GError **error) {
   BootPlacement result = {.initrd_size = initrd_size, .fdt_size = fdt_size};
@@ -96,16 +152,11 @@ bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, 
   if (__builtin_add_overflow(result.kernel_start, result.kernel_size, &top))
     return fail_nonsense(error);
 
-  bool fdt_first = !image->linux_image && ram_base % FDT_ALIGNMENT == 0 && result.kernel_start - ram_base >= fdt_size;
-  if (fdt_first)
-    result.fdt_start = fdt_size ? ram_base : 0;
-  else if (!take(&top, FDT_ALIGNMENT, fdt_size, &result.fdt_start))
-    return fail_nonsense(error);
-  if (!take(&top, INITRD_ALIGNMENT, initrd_size, &result.initrd_start))
+  if (image->linux_image ? !place_behind(&result, &top) : !place_apart(&result, ram_base, ram_size, &top))
     return fail_nonsense(error);
 
   uint64_t window = result.kernel_start - result.kernel_start % WINDOW_ALIGNMENT;
-  if (initrd_size && top - window > WINDOW_SIZE) {
+  if (image->linux_image && initrd_size && top - window > WINDOW_SIZE) {
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT,
                 "the initrd has %" G_GUINT64_FORMAT " MiB, more than the boot protocol can place (32 GiB with the kernel)",
                 initrd_size >> 20);

@@ -35,6 +35,8 @@ static void print_placement(FILE *out, const BootFiles *files, const BootPlaceme
   fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
           placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
   fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
+  if (placement->fdt_copy_start)
+    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  the same once more\n", placement->fdt_copy_start);
   if (placement->initrd_size)
     fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start,
             placement->initrd_size / 1024);

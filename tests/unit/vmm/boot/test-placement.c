@@ -81,15 +81,51 @@ static void test_unaligned_ram(void) {
   g_assert_cmphex(placement.kernel_start, ==, RAM_BASE + 2 * MIB);
 }
 
+/* Half of RAM is for the program: what it zeroes and what it takes for a stack, its file does not tell. */
 static void test_raw(void) {
   g_autoptr(KernelImage) image = image_new(0x80000, 100, false);
   BootPlacement placement = place(image, 16 * MIB, 12345, 0x80000);
   g_assert_cmphex(placement.entry, ==, RAM_BASE + 0x80000);
-  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE);
-  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 0x90000);
-  /* A byte more, and it no longer fits below the program. */
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 8 * MIB);
+  g_assert_cmphex(placement.fdt_copy_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 8 * MIB + 0x80000);
+  /* A byte more, and the copy no longer fits below the program. */
   placement = place(image, 16 * MIB, 0, 0x80001);
-  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 2 * MIB);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 8 * MIB);
+  g_assert_cmphex(placement.fdt_copy_start, ==, 0);
+}
+
+/* 128 MiB are enough, however much RAM there is. Half of an odd number of MiB is rounded up. */
+static void test_raw_room(void) {
+  static const struct {
+    uint64_t ram_size, fdt_start;
+  } rooms[] = {{16 * MIB, 8 * MIB},    {17 * MIB, 10 * MIB}, {64 * MIB, 32 * MIB},  {255 * MIB, 128 * MIB},
+               {256 * MIB, 128 * MIB}, {GIB, 128 * MIB},     {100 * GIB, 128 * MIB}};
+  g_autoptr(KernelImage) image = image_new(0x80000, MIB, false);
+  for (unsigned i = 0; i < G_N_ELEMENTS(rooms); i++) {
+    BootPlacement placement = place(image, rooms[i].ram_size, 0x1000, 0x1000);
+    g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + rooms[i].fdt_start);
+    g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + rooms[i].fdt_start + 0x10000);
+    g_assert_cmphex(placement.fdt_copy_start, ==, RAM_BASE);
+  }
+}
+
+/* What does not fit above half of RAM moves down, and no further than it must. */
+static void test_raw_huge_initrd(void) {
+  g_autoptr(KernelImage) image = image_new(0x80000, MIB, false);
+  BootPlacement placement = place(image, 64 * MIB, 50 * MIB, 0x1000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 12 * MIB);
+  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 12 * MIB + 0x10000);
+  g_assert_cmphex(placement.fdt_copy_start, ==, RAM_BASE);
+  assert_refused(image, 64 * MIB, 63 * MIB, 0x1000,
+                 "the kernel and its initrd (63 MiB) need at least 66 MiB of memory, the machine has 64 MiB; try --memory 128M");
+  place(image, 66 * MIB, 63 * MIB, 0x1000);
+  /* A program that fills memory: below it there is still room for the tree, which then is its own copy. */
+  g_autoptr(KernelImage) large = image_new(0x80000, 15 * MIB, false);
+  placement = place(large, 16 * MIB, 0, 0x1000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.fdt_copy_start, ==, 0);
+  assert_refused(large, 15 * MIB, 0, 0x1000, "needs at least 16 MiB");
 }
 
 static void test_elf(void) {
@@ -97,13 +133,27 @@ static void test_elf(void) {
   BootPlacement placement = place(low, 16 * MIB, 0, 0x1000);
   g_assert_cmphex(placement.kernel_base, ==, 0);
   g_assert_cmphex(placement.kernel_start, ==, RAM_BASE);
-  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 2 * MIB);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 8 * MIB);
+  g_assert_cmphex(placement.fdt_copy_start, ==, 0);
   g_assert_cmphex(placement.entry, ==, RAM_BASE);
 
+  /* It lies where tree and initrd would: they go behind it. */
   g_autoptr(KernelImage) high = elf_new(RAM_BASE + 8 * MIB, 0x5000);
   placement = place(high, 16 * MIB, 0x1000, 0x1000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 10 * MIB);
+  g_assert_cmphex(placement.fdt_copy_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 10 * MIB + 0x10000);
+
+  /* At the end of memory: before it. */
+  g_autoptr(KernelImage) last = elf_new(RAM_BASE + 14 * MIB, 2 * MIB);
+  placement = place(last, 16 * MIB, 0x1000, 0x1000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 8 * MIB);
+  placement = place(last, 16 * MIB, 11 * MIB, 0x1000);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 2 * MIB);
+  g_assert_cmphex(placement.fdt_copy_start, ==, RAM_BASE);
+  placement = place(last, 16 * MIB, 13 * MIB, 0x1000);
   g_assert_cmphex(placement.fdt_start, ==, RAM_BASE);
-  g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 8 * MIB + 0x10000);
+  g_assert_cmphex(placement.fdt_copy_start, ==, 0);
 
   g_autoptr(KernelImage) below = elf_new(0x400000, 0x5000);
   assert_refused(below, 16 * MIB, 0, 0x1000, "linked to 0x400000, below the start of memory: link it to 0x40080000");
@@ -157,6 +207,12 @@ static void assert_rules(const KernelImage *image, const BootPlacement *p, uint6
   g_assert_true(inside(p->kernel_start, p->kernel_size, ram_size));
   g_assert_true(inside(p->initrd_start, p->initrd_size, ram_size));
   g_assert_true(inside(p->fdt_start, p->fdt_size, ram_size));
+  if (p->fdt_copy_start) {
+    g_assert_cmphex(p->fdt_copy_start, ==, RAM_BASE);
+    g_assert_true(apart(p->kernel_start, p->kernel_size, p->fdt_copy_start, p->fdt_size));
+    g_assert_true(apart(p->initrd_start, p->initrd_size, p->fdt_copy_start, p->fdt_size));
+    g_assert_true(apart(p->fdt_start, p->fdt_size, p->fdt_copy_start, p->fdt_size));
+  }
   g_assert_true(apart(p->kernel_start, p->kernel_size, p->initrd_start, p->initrd_size));
   g_assert_true(apart(p->kernel_start, p->kernel_size, p->fdt_start, p->fdt_size));
   g_assert_true(apart(p->initrd_start, p->initrd_size, p->fdt_start, p->fdt_size));
@@ -166,7 +222,7 @@ static void assert_rules(const KernelImage *image, const BootPlacement *p, uint6
   g_assert_cmphex(p->initrd_start % 0x1000, ==, 0);
   if (p->fdt_size)
     g_assert_cmphex(p->fdt_start / (2 * MIB), ==, (p->fdt_start + p->fdt_size - 1) / (2 * MIB));
-  if (p->initrd_size)
+  if (p->initrd_size && image->linux_image)
     g_assert_cmphex(p->initrd_start + p->initrd_size - p->kernel_start / GIB * GIB, <=, 32 * GIB);
 }
 
@@ -208,6 +264,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/placement/text-offset", test_text_offset);
   g_test_add_func("/placement/unaligned-ram", test_unaligned_ram);
   g_test_add_func("/placement/raw", test_raw);
+  g_test_add_func("/placement/raw-room", test_raw_room);
+  g_test_add_func("/placement/raw-huge-initrd", test_raw_huge_initrd);
   g_test_add_func("/placement/elf", test_elf);
   g_test_add_func("/placement/too-little", test_too_little);
   g_test_add_func("/placement/window", test_window);
