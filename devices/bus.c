@@ -148,7 +148,8 @@ static bool is_access_size(unsigned size) {
 }
 
 /* The device that takes this access, or NULL once it is counted as unclaimed or refused. */
-ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, const char *direction, uint64_t *offset) {
+ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, bool is_read, uint64_t *offset) {
+  const char *direction = is_read ? "read" : "write";
   BusRange *range = find_recent(bus, address);
 
   if (!range || !is_access_size(size) || size - 1 > range->last - address) {
@@ -159,7 +160,7 @@ ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, co
   }
   const DeviceOps *ops = range->device->ops;
   *offset = address - range->first;
-  if ((ops->access_sizes & size) && (ops->unaligned || (*offset & (size - 1)) == 0))
+  if (((ops->access_sizes | (is_read ? ops->read_sizes : 0)) & size) && (ops->unaligned || (*offset & (size - 1)) == 0))
     return range->device;
   __atomic_fetch_add(&bus->refused, 1, __ATOMIC_RELAXED);
   if (g_atomic_int_compare_and_exchange(&range->refused_logged, 0, 1))
@@ -170,7 +171,7 @@ ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, co
 
 ON_EXIT_PATH uint64_t bus_read(Bus *bus, uint64_t address, unsigned size) {
   uint64_t offset, value;
-  Device *device = accept(bus, address, size, "read", &offset);
+  Device *device = accept(bus, address, size, true, &offset);
 
   if (!device)
     return 0;
@@ -182,7 +183,7 @@ ON_EXIT_PATH uint64_t bus_read(Bus *bus, uint64_t address, unsigned size) {
 
 ON_EXIT_PATH void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t value) {
   uint64_t offset;
-  Device *device = accept(bus, address, size, "write", &offset);
+  Device *device = accept(bus, address, size, false, &offset);
 
   if (!device)
     return;

@@ -36,7 +36,9 @@ typedef enum { ACCESS_1 = 1, ACCESS_2 = 2, ACCESS_4 = 4, ACCESS_8 = 8, ACCESS_AN
 typedef struct {
   const char *name;      /* of the model: "pl011" */
   unsigned access_sizes; /* AccessSize bits; an access of another size reads as zeros and is counted */
-  bool unaligned;        /* accesses need not be naturally aligned */
+  unsigned
+      read_sizes; /* more of them, for reads alone: what lies in a RegisterPage the guest loads as it likes, with and without shortcuts */
+  bool unaligned; /* accesses need not be naturally aligned */
 
   /* Called with the lock held; offset + size lies inside the slot. A read returns the value zero-extended. */
   uint64_t (*read)(Device *device, uint64_t offset, unsigned size);

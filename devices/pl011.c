@@ -321,8 +321,10 @@ static const CharFrontend frontend = {
 static uint64_t pl011_read(Device *device, uint64_t offset, unsigned size) {
   Pl011 *uart = (Pl011 *)device;
 
-  if (offset == UARTDR)
-    return read_data(uart);
+  if (offset == UARTDR) {
+    uint64_t data = read_data(uart);
+    return size == 8 ? data | register_page_get(&uart->page, UARTRSR, 4) << 32 : data;
+  }
   if (uart->state.receive.count == 0 && uart->reads < READS_BEFORE_OPEN && ++uart->reads == READS_BEFORE_OPEN)
     register_page_open(&uart->page);
   return register_page_get(&uart->page, offset, size);
@@ -448,6 +450,7 @@ static void pl011_free(Device *device) {
 static const DeviceOps pl011_ops = {
     .name = "pl011",
     .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
+    .read_sizes = ACCESS_ANY,
     .read = pl011_read,
     .write = pl011_write,
     .register_name = pl011_register_name,

@@ -13,7 +13,7 @@
 #include "devices/exit-path.h"
 #include "devices/primecell.h"
 
-#define PERIPH_ID     0x00041031
+#define PERIPH_ID     0x00141031 /* revision 1: what QEMU's `virt` machine has and test programs look for */
 #define NS_PER_SECOND INT64_C(1000000000)
 #define OPEN_SECONDS  60 /* the slowest of boots */
 
@@ -125,7 +125,7 @@ static void alarm_expired(void *opaque) {
 ON_EXIT_PATH static uint64_t pl031_read(Device *device, uint64_t offset, unsigned size) {
   Pl031 *rtc = (Pl031 *)device;
 
-  if (offset == RTCDR)
+  if (offset < RTCMR) /* any byte of RTCDR */
     store_time(rtc);
   return register_page_get(&rtc->page, offset, size);
 }
@@ -214,6 +214,7 @@ static void pl031_free(Device *device) {
 static const DeviceOps pl031_ops = {
     .name = "pl031",
     .access_sizes = ACCESS_4,
+    .read_sizes = ACCESS_ANY,
     .read = pl031_read,
     .write = pl031_write,
     .register_name = pl031_register_name,

@@ -195,6 +195,7 @@ static void pl061_free(Device *device) {
 static const DeviceOps pl061_ops = {
     .name = "pl061",
     .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
+    .read_sizes = ACCESS_ANY,
     .read = pl061_read,
     .write = pl061_write,
     .register_name = pl061_register_name,

@@ -134,6 +134,7 @@ static void host_free(Device *device) {
 static const DeviceOps ecam_ops = {
     .name = "pci-host",
     .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
+    .read_sizes = ACCESS_ANY,
     .read = ecam_read,
     .write = ecam_write,
     .register_name = ecam_register_name,

@@ -25,6 +25,8 @@ enum { FR_RXFE = 1 << 4, FR_TXFE = 1 << 7, RIS_TX = 1 << 5, CR_ON = 0x301 /* UAR
 enum { RTCDR = 0x00, RTCMR = 0x04, RTCLR = 0x08, RTCIMSC = 0x10 };
 /* PL061: DDI 0190, 3.2. */
 enum { GPIODIR = 0x400, GPIOIBE = 0x408, GPIOAFSEL = 0x420 };
+/* Both alike. */
+enum { PERIPH_ID = 0xfe0, CELL_ID = 0xff0 };
 /* PCI: type 0 header; virtio's capabilities (virtio 1.2, 4.1.4). */
 enum { PCI_ID = 0x00, PCI_COMMAND = 0x04, PCI_LATENCY = 0x0d, PCI_BAR0 = 0x10, PCI_ROM = 0x30, PCI_CAPABILITIES = 0x34 };
 #define COMMAND_MEMORY    2
@@ -67,6 +69,27 @@ static void gpio_data(void) {
   }
   mmio_write32(GPIO + GPIODIR, 0);
   check(wrong == 0, "GPIODATA shows each line through each mask (%u wrong)", wrong);
+}
+
+/* The last 32 bytes of every PrimeCell (DDI 0183, 3.3.16), a byte in each word: read by any width, they are the same. */
+static void identity(const char *name, uint64_t device, uint32_t wanted) {
+  uint32_t periph_id = 0, cell_id = 0;
+  unsigned wrong = 0;
+
+  for (unsigned i = 0; i < 4; i++) {
+    periph_id |= mmio_read32(device + PERIPH_ID + 4 * i) << (8 * i);
+    cell_id |= mmio_read32(device + CELL_ID + 4 * i) << (8 * i);
+  }
+  for (uint64_t at = device + PERIPH_ID; at < device + 0x1000; at += 8) {
+    uint64_t both = mmio_read32(at) | (uint64_t)mmio_read32(at + 4) << 32;
+    wrong += mmio_read64(at) != both;
+    for (unsigned i = 0; i < 8; i++)
+      wrong += mmio_read8(at + i) != (uint8_t)(both >> (8 * i));
+    for (unsigned i = 0; i < 8; i += 2)
+      wrong += mmio_read16(at + i) != (uint16_t)(both >> (8 * i));
+  }
+  check(periph_id == wanted && cell_id == 0xb105f00d, "%s says that it is 0x%08x, 0x%08x", name, periph_id, cell_id);
+  check(wrong == 0, "by bytes, halfwords and doublewords as well (%u wrong)", wrong);
 }
 
 static void clock(void) {
@@ -262,6 +285,9 @@ void guest_main(void) {
     holds("RTCMR", RTC + RTCMR, 0xffffffff);
     holds("RTCIMSC", RTC + RTCIMSC, 1);
   }
+  identity("PL011", machine.uart, 0x00341011);
+  identity("PL031", RTC, 0x00141031);
+  identity("PL061", GPIO, 0x00041061);
   gpio_data();
   clock();
   transmit();

@@ -17,6 +17,10 @@ static void test_registers(void) {
 
   g_assert_cmphex(frame->ops->read(frame, 0x008, 4), ==, 80u << 16 | 64);
   g_assert_cmphex(frame->ops->read(frame, 0xfcc, 4), ==, 0);
+  g_assert_cmphex(frame->ops->read(frame, 0x008, 1), ==, 64);
+  g_assert_cmphex(frame->ops->read(frame, 0x00a, 1), ==, 80);
+  g_assert_cmphex(frame->ops->read(frame, 0x00a, 2), ==, 80);
+  g_assert_cmphex(frame->ops->access_sizes | frame->ops->read_sizes, ==, ACCESS_1 | ACCESS_2 | ACCESS_4);
   g_assert_cmphex(frame->ops->read(frame, 0x040, 4), ==, 0);
   g_assert_cmpstr(frame->ops->register_name(frame, 0x040), ==, "MSI_SETSPI_NS");
   g_assert_cmpstr(frame->ops->register_name(frame, 0x008), ==, "MSI_TYPER");

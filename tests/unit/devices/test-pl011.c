@@ -779,10 +779,13 @@ static void test_widths(void) {
   g_assert_cmpstr(f.backend->output->str, ==, "bce");
   g_assert_cmpuint(bus_refused(bus), ==, 0);
   bus_write(bus, 0x9000000, 8, 'x');
-  g_assert_cmphex(bus_read(bus, 0x9000000 + UARTFR, 8), ==, 0);
+  g_assert_cmphex(bus_read(bus, 0x9000000 + UARTFR, 8), ==, FR_IDLE);
+  g_assert_cmphex(bus_read(bus, 0x9000000 + 0xfe8, 1), ==, 0x34);
+  g_assert_cmphex(bus_read(bus, 0x9000000 + 0xfe8, 2), ==, 0x34);
+  g_assert_cmphex(bus_read(bus, 0x9000000 + 0xff8, 8), ==, UINT64_C(0xb100000005));
   bus_write(bus, 0x9000000 + 2, 4, 'x');
   bus_write(bus, 0x9000000 + 1, 2, 'x');
-  g_assert_cmpuint(bus_refused(bus), ==, 4);
+  g_assert_cmpuint(bus_refused(bus), ==, 3);
   g_assert_cmpstr(f.backend->output->str, ==, "bce");
   fixture_clear(&f);
 }

@@ -62,7 +62,7 @@ static void test_registers(void) {
 }
 
 static void test_identification(void) {
-  static const uint8_t ids[] = {0x31, 0x10, 0x04, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
+  static const uint8_t ids[] = {0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
   Fixture f;
 
   fixture_init(&f);
@@ -345,10 +345,23 @@ static void test_widths(void) {
   g_assert_true(bus_add(bus, &slot, f.rtc, NULL));
   bus_seal(bus);
   g_assert_cmpuint(bus_read(bus, 0x9010000, 4), ==, NOW);
-  g_assert_cmpuint(bus_read(bus, 0x9010000, 1), ==, 0);
-  g_assert_cmpuint(bus_read(bus, 0x9010000, 2), ==, 0);
-  g_assert_cmpuint(bus_read(bus, 0x9010000, 8), ==, 0);
+  /* Reads of any width see the moving time and what never changes; RTCMR, in the upper half of the last, is 0. */
+  g_assert_cmpuint(bus_read(bus, 0x9010000, 1), ==, (uint8_t)NOW);
+  g_assert_cmpuint(bus_read(bus, 0x9010003, 1), ==, (uint32_t)NOW >> 24);
+  g_assert_cmpuint(bus_read(bus, 0x9010002, 2), ==, (uint32_t)NOW >> 16);
+  g_assert_cmpuint(bus_read(bus, 0x9010000, 8), ==, NOW);
+  g_assert_cmphex(bus_read(bus, 0x9010fe8, 1), ==, 0x14);
+  g_assert_cmphex(bus_read(bus, 0x9010fe9, 1), ==, 0);
+  g_assert_cmphex(bus_read(bus, 0x9010fe8, 2), ==, 0x14);
+  g_assert_cmphex(bus_read(bus, 0x9010fe0, 8), ==, UINT64_C(0x1000000031));
+  fake_clock_advance(&f.clock, 3 * SECOND);
+  g_assert_cmpuint(bus_read(bus, 0x9010000, 1), ==, (uint8_t)(NOW + 3));
+  g_assert_cmpuint(bus_refused(bus), ==, 0);
   g_assert_cmpuint(bus_read(bus, 0x9010002, 4), ==, 0);
+  bus_write(bus, 0x9010004, 1, 7);
+  bus_write(bus, 0x9010004, 2, 7);
+  bus_write(bus, 0x9010000, 8, UINT64_C(7) << 32);
+  g_assert_cmpuint(bus_read(bus, 0x9010004, 4), ==, 0);
   g_assert_cmpuint(bus_refused(bus), ==, 4);
   fixture_clear(&f);
 }

@@ -382,9 +382,12 @@ static void test_widths(void) {
   }
   g_assert_cmpuint(bus_refused(bus), ==, 0);
   bus_write(bus, 0x9030000 + GPIODIR, 8, 0xff);
-  g_assert_cmphex(bus_read(bus, 0x9030000 + GPIODIR, 8), ==, 0);
+  g_assert_cmphex(bus_read(bus, 0x9030000 + GPIODIR, 8), ==, 0x40);
+  g_assert_cmphex(bus_read(bus, 0x9030000 + 0xfe4, 1), ==, 0x10);
+  g_assert_cmphex(bus_read(bus, 0x9030000 + 0xfe4, 2), ==, 0x10);
+  g_assert_cmphex(bus_read(bus, 0x9030000 + 0xfe0, 8), ==, UINT64_C(0x1000000061));
   bus_write(bus, 0x9030000 + GPIODIR + 1, 2, 0xff);
-  g_assert_cmpuint(bus_refused(bus), ==, 3);
+  g_assert_cmpuint(bus_refused(bus), ==, 2);
   g_assert_cmphex(bus_read(bus, 0x9030000 + GPIODIR, 4), ==, 0x40);
   fixture_clear(&f);
 }
