@@ -49,7 +49,21 @@ run_eret --kernel "$GUESTS/services" --append "need=$need exit=42"
 is "$status" 42 "eret_exit(42) is the exit status of eret"
 unlike "$console" '^FAIL' "and it does not return"
 
+# Every answer of PSCI, whoever gives it, by whatever instruction.
+answers() { # NAME OPTION...
+    name=$1
+    shift
+    passes psci-answers --cpus 4 "$@"
+    tr -d '\r' < "$console" | grep '^answer' > "answers.$name"
+}
+
 if [ "$KIND" != k61 ]; then
     passes psci --cpus 4 --psci user --append psci=user
+    answers kernel
+    check "hundreds of them" test "$(wc -l < answers.kernel)" -gt 400
+    for conduit in hvc smc; do
+        answers "user-$conduit" --psci user --append "conduit=$conduit"
+        is "$(diff answers.kernel "answers.user-$conduit" | head -n 20)" '' "PSCI by $conduit in userspace answers as KVM does"
+    done
     passes rounds
 fi

@@ -24,6 +24,7 @@ struct Hypercalls {
   EretServices *eret;
 };
 
+/* As KVM answers it: x1 to x3 are zero. */
 static HypercallOutcome call_unknown(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   call->x[0] = (uint64_t)HYPERCALL_NOT_SUPPORTED;
   return HYPERCALL_RETURN;
@@ -33,7 +34,7 @@ static const HypercallService unknown_service = {
     .name = "unknown",
     .last = UINT32_MAX,
     .doors = HYPERCALL_BY_ANY,
-    .n_results = 1,
+    .n_results = 4,
     .handle = call_unknown,
 };
 

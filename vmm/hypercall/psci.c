@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PSCI in userspace: Arm Power State Coordination Interface (DEN 0022) 1.1; its chapter 5 has the functions, their errors and the states of a
- * CPU: OFF, ON_PENDING, ON. A CPU_ON makes the target ON_PENDING with its entry point; it is ON as soon as its own thread has taken
- * that from psci_wait.
+ * PSCI in userspace: Arm Power State Coordination Interface (DEN 0022), 1.1 or what KVM has on this host, up to 1.3; its chapter 5 has the functions
+ * and their errors.
  *
- * Choices that DEN 0022 leaves: CPU_SUSPEND checks its arguments and then returns SUCCESS at once, as if a wake-up event was pending; a
- * power-down state is carried out as standby, which the caller must expect anyway, and which is what KVM does. There is no Trusted OS, so
- * any CPU may go off, the last one included, and nothing migrates. Every reset is a full one.
+ * A guest is not to see who answers, so every answer is the one that KVM gives (Linux: arch/arm64/kvm/psci.c), also where DEN 0022 has more to
+ * say: a CPU is on from the moment of its CPU_ON, and never ON_PENDING; nobody looks at entry points, power states, and other CPUs before
+ * a suspend; x1 to x3 are zero after every call. guest-images/bare/psci-answers.c compares. There is no Trusted OS, so any CPU may go off, the last one
+ * included, and nothing migrates. Every reset is a full one. CPU_SUSPEND returns at once, as if a wake-up event was pending.
  *
  * One lock over the states of all CPUs; each CPU's thread waits on its own condition. The rest is const after psci_new.
  */
@@ -17,28 +17,25 @@
 /* SMCCC_VERSION (DEN 0028, 7.2), which PSCI_FEATURES has to know of: KVM answers it. */
 #define SMCCC_VERSION 0x80000000u
 
-/* power_state of CPU_SUSPEND in the original format. The state ID, 15:0, is the implementer's: here every one is the same. */
-#define POWER_STATE_TYPE_POWERDOWN (1u << 16)
-#define POWER_STATE_LEVEL_MASK     (3u << 24)
-#define POWER_STATE_RESERVED       0xfcfe0000u
-
 /* reset_type of SYSTEM_RESET2. */
 #define RESET_TYPE_SYSTEM_WARM 0u
 #define RESET_TYPE_VENDOR      (1u << 31)
 
-#define INSTRUCTION_ALIGNMENT 4
+/* hibernate_type of SYSTEM_OFF2, and what PSCI_FEATURES says of it. DEN 0022 F.b takes 0 for it as well. */
+#define HIBERNATE_OFF 1u
 
-typedef enum { CPU_OFF, CPU_ON_PENDING, CPU_ON } CpuState;
+#define MINOR(version) ((version)&0xffff)
 
 typedef struct {
   uint64_t mpidr;
-  CpuState state;
+  bool on;
   uint64_t entry, context; /* since CPU_ON */
   GCond turned_on;
 } Cpu;
 
 struct Psci {
   PsciConfig config;
+  uint32_t version;
   GMutex lock;
   bool stopped;
   Cpu *cpus;
@@ -57,8 +54,13 @@ Psci *psci_new(const PsciConfig *config) {
     psci->cpus[i].mpidr = config->mpidr(i) & affinity_masks[0];
     g_cond_init(&psci->cpus[i].turned_on);
   }
-  psci->cpus[0].state = CPU_ON;
+  psci->version = PSCI_1_1;
+  psci->cpus[0].on = true;
   return psci;
+}
+
+void psci_set_version(Psci *psci, uint32_t version) {
+  psci->version = version;
 }
 
 void psci_free(Psci *psci) {
@@ -75,11 +77,10 @@ bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context) {
   Cpu *self = &psci->cpus[cpu];
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
 
-  while (!psci->stopped && self->state == CPU_OFF)
+  while (!psci->stopped && !self->on)
     g_cond_wait(&self->turned_on, &psci->lock);
   if (psci->stopped)
     return false;
-  self->state = CPU_ON;
   *entry = self->entry;
   *context = self->context;
   return true;
@@ -87,7 +88,7 @@ bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context) {
 
 bool psci_is_on(Psci *psci, unsigned cpu) {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
-  return psci->cpus[cpu].state == CPU_ON;
+  return psci->cpus[cpu].on;
 }
 
 void psci_stop(Psci *psci) {
@@ -99,6 +100,7 @@ void psci_stop(Psci *psci) {
 }
 
 static HypercallOutcome answer(Hypercall *call, int64_t result) {
+  memset(call->x, 0, PSCI_N_RESULTS * sizeof *call->x);
   call->x[0] = (uint64_t)result;
   return HYPERCALL_RETURN;
 }
@@ -106,10 +108,6 @@ static HypercallOutcome answer(Hypercall *call, int64_t result) {
 /* Argument N as wide as the call's convention makes it. Arguments that are uint32_t in both are cast where they are used. */
 static uint64_t argument(const Hypercall *call, unsigned n) {
   return call->function & HYPERCALL_FUNCTION_64BIT ? call->x[n] : (uint32_t)call->x[n];
-}
-
-static bool executable(const Psci *psci, uint64_t entry) {
-  return entry % INSTRUCTION_ALIGNMENT == 0 && psci->config.executable(psci->config.opaque, entry);
 }
 
 /* The CPU whose affinity fields are MPIDR; NULL for none, and for an MPIDR with other bits set. */
@@ -121,17 +119,10 @@ static Cpu *find_cpu(const Psci *psci, uint64_t mpidr) {
 }
 
 static HypercallOutcome psci_version(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
-  return answer(call, PSCI_1_1);
+  return answer(call, ((const Psci *)service->opaque)->version);
 }
 
 static HypercallOutcome psci_cpu_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
-  uint32_t power_state = (uint32_t)call->x[1];
-
-  /* No level above the CPU has states of its own. */
-  if (power_state & (POWER_STATE_RESERVED | POWER_STATE_LEVEL_MASK))
-    return answer(call, PSCI_INVALID_PARAMETERS);
-  if ((power_state & POWER_STATE_TYPE_POWERDOWN) && !executable(service->opaque, argument(call, 2)))
-    return answer(call, PSCI_INVALID_ADDRESS);
   return answer(call, PSCI_SUCCESS);
 }
 
@@ -141,38 +132,33 @@ static HypercallOutcome psci_cpu_off(Hypercalls *hypercalls, const HypercallServ
   if (call->vcpu >= psci->config.n_cpus)
     return answer(call, PSCI_INTERNAL_FAILURE);
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
-  psci->cpus[call->vcpu].state = CPU_OFF;
+  psci->cpus[call->vcpu].on = false;
   return HYPERCALL_OFF;
 }
 
 static HypercallOutcome psci_cpu_on(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   Psci *psci = service->opaque;
-  uint64_t entry = argument(call, 2);
   Cpu *target = find_cpu(psci, argument(call, 1));
 
   if (!target)
     return answer(call, PSCI_INVALID_PARAMETERS);
-  if (!executable(psci, entry))
-    return answer(call, PSCI_INVALID_ADDRESS);
 
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
-  if (target->state == CPU_ON)
+  if (target->on)
     return answer(call, PSCI_ALREADY_ON);
-  if (target->state == CPU_ON_PENDING)
-    return answer(call, PSCI_ON_PENDING);
-  target->state = CPU_ON_PENDING;
-  target->entry = entry;
+  target->on = true;
+  target->entry = argument(call, 2);
   target->context = argument(call, 3);
   g_cond_signal(&target->turned_on);
   return answer(call, PSCI_SUCCESS);
 }
 
-/* A node is on as soon as one CPU in it is, and off when all are (DEN 0022, AFFINITY_INFO). */
+/* A node is on as soon as one CPU in it is (DEN 0022, AFFINITY_INFO). */
 static HypercallOutcome psci_affinity_info(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   Psci *psci = service->opaque;
   uint64_t affinity = argument(call, 1);
-  uint32_t level = (uint32_t)call->x[2];
-  bool exists = false, on = false, pending = false;
+  uint64_t level = argument(call, 2);
+  bool exists = false, on = false;
 
   if (level >= G_N_ELEMENTS(affinity_masks) || (affinity & ~affinity_masks[0]))
     return answer(call, PSCI_INVALID_PARAMETERS);
@@ -182,12 +168,11 @@ static HypercallOutcome psci_affinity_info(Hypercalls *hypercalls, const Hyperca
     if ((cpu->mpidr ^ affinity) & affinity_masks[level])
       continue;
     exists = true;
-    on |= cpu->state == CPU_ON;
-    pending |= cpu->state == CPU_ON_PENDING;
+    on |= cpu->on;
   }
   if (!exists)
     return answer(call, PSCI_INVALID_PARAMETERS);
-  return answer(call, on ? PSCI_AFFINITY_ON : pending ? PSCI_AFFINITY_ON_PENDING : PSCI_AFFINITY_OFF);
+  return answer(call, on ? PSCI_AFFINITY_ON : PSCI_AFFINITY_OFF);
 }
 
 static HypercallOutcome psci_not_supported(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
@@ -215,16 +200,17 @@ static HypercallOutcome psci_system_reset2(Hypercalls *hypercalls, const Hyperca
   return HYPERCALL_RESET;
 }
 
-/* DEN 0022, 5.20: the caller has turned all other CPUs off. */
-static HypercallOutcome psci_system_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
-  Psci *psci = service->opaque;
+static HypercallOutcome psci_system_off2(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+  uint32_t type = (uint32_t)call->x[1];
 
-  if (!executable(psci, argument(call, 1)))
-    return answer(call, PSCI_INVALID_ADDRESS);
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
-  for (unsigned i = 0; i < psci->config.n_cpus; i++)
-    if (i != call->vcpu && psci->cpus[i].state != CPU_OFF)
-      return answer(call, PSCI_DENIED);
+  if (MINOR(((const Psci *)service->opaque)->version) < 3)
+    return answer(call, PSCI_NOT_SUPPORTED);
+  if ((type != 0 && type != HIBERNATE_OFF) || argument(call, 2) != 0)
+    return answer(call, PSCI_INVALID_PARAMETERS);
+  return HYPERCALL_POWER_OFF;
+}
+
+static HypercallOutcome psci_system_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   return HYPERCALL_SUSPEND;
 }
 
@@ -250,7 +236,15 @@ static const struct {
     {"psci_features", PSCI_FUNCTION_FEATURES, false, 1, psci_features},
     {"psci_system_suspend", PSCI_FUNCTION_SYSTEM_SUSPEND, true, 2, psci_system_suspend},
     {"psci_system_reset2", PSCI_FUNCTION_SYSTEM_RESET2, true, 2, psci_system_reset2},
+    {"psci_system_off2", PSCI_FUNCTION_SYSTEM_OFF2, true, 2, psci_system_off2},
 };
+
+/* What PSCI_FEATURES says of a function that is listed above. */
+static int64_t feature(const Psci *psci, unsigned index) {
+  if (functions[index].handle == psci_system_off2)
+    return MINOR(psci->version) < 3 ? PSCI_NOT_SUPPORTED : HIBERNATE_OFF;
+  return functions[index].handle == psci_not_supported ? PSCI_NOT_SUPPORTED : PSCI_SUCCESS;
+}
 
 /* 0 for what is implemented; as flags of CPU_SUSPEND 0 says: original format of power_state, platform-coordinated only. */
 static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
@@ -261,7 +255,7 @@ static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallSer
   for (unsigned i = 0; i < G_N_ELEMENTS(functions); i++) {
     uint32_t function = functions[i].function;
     if (asked == function || (functions[i].also_64bit && asked == (function | HYPERCALL_FUNCTION_64BIT)))
-      return answer(call, functions[i].handle == psci_not_supported ? PSCI_NOT_SUPPORTED : PSCI_SUCCESS);
+      return answer(call, feature(service->opaque, i));
   }
   return answer(call, PSCI_NOT_SUPPORTED);
 }
@@ -273,7 +267,7 @@ static bool add_function(Psci *psci, Hypercalls *hypercalls, unsigned index, uin
       .last = function,
       .doors = HYPERCALL_BY_HVC | HYPERCALL_BY_SMC, /* a frame of the doorbell page is nobody's CPU */
       .n_args = functions[index].n_args,
-      .n_results = 1,
+      .n_results = PSCI_N_RESULTS,
       .handle = functions[index].handle,
       .opaque = psci,
   };

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PSCI in userspace (Arm DEN 0022, Power State Coordination Interface, 1.1): the state of every CPU and the calls that change it. Pure: the machine
+ * PSCI in userspace (Arm DEN 0022, Power State Coordination Interface): the state of every CPU and the calls that change it. Pure: the machine
  * starts and resets vCPUs as psci_wait says. One lock inside; any thread.
  */
 #pragma once
 
 #include "vmm/hypercall/hypercall.h"
 
-#define PSCI_1_1 0x00010001u /* PSCI_VERSION: major << 16 | minor */
+/* PSCI_VERSION: major << 16 | minor. */
+#define PSCI_1_1 0x00010001u
+#define PSCI_1_3 0x00010003u
+
+#define PSCI_N_RESULTS 4 /* x0 to x3 are written */
 
 /* Function IDs, DEN 0022, chapter 5. Those that take addresses or affinities also exist with HYPERCALL_FUNCTION_64BIT. */
 typedef enum {
@@ -24,6 +28,7 @@ typedef enum {
   PSCI_FUNCTION_FEATURES,
   PSCI_FUNCTION_SYSTEM_SUSPEND = 0x8400000eu,
   PSCI_FUNCTION_SYSTEM_RESET2 = 0x84000012u,
+  PSCI_FUNCTION_SYSTEM_OFF2 = 0x84000015u, /* 1.3 */
 } PsciFunction;
 
 /* What to forward for it: the part of the Standard Service range that DEN 0022 keeps for PSCI, 32-bit and 64-bit. */
@@ -52,13 +57,12 @@ typedef struct Psci Psci;
 typedef struct {
   unsigned n_cpus;                 /* at least 1 */
   uint64_t (*mpidr)(unsigned cpu); /* affinity fields, as in the device tree; asked once for each */
-  /* Is there memory to execute at ADDRESS? (INVALID_ADDRESS) */
-  bool (*executable)(void *opaque, uint64_t address);
-  void *opaque;
 } PsciConfig;
 
 /* CPU 0 is on, every other one off. One object a boot: a reboot begins with a new one. */
 Psci *psci_new(const PsciConfig *config);
+/* What PSCI_VERSION answers, from 1.1 (at the start) to 1.3: that decides what else there is. Before any vCPU runs. */
+void psci_set_version(Psci *psci, uint32_t version);
 void psci_free(Psci *psci); /* takes NULL; nobody waits any more */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Psci, psci_free)
 
@@ -67,11 +71,11 @@ bool psci_add(Psci *psci, Hypercalls *hypercalls);
 
 /*
  * For the thread of a CPU, before its first instruction and after each HYPERCALL_OFF: waits until the CPU is turned on (true, with its
- * entry point and context argument: it is ON from now) or psci_stop was called (false). Returns at once for a CPU that is on at the start
+ * entry point and context argument) or psci_stop was called (false). Returns at once for a CPU that is on at the start
  * (entry and context 0: the boot protocol's registers hold).
  */
 bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context);
-/* ON_PENDING counts as off. */
+/* On from CPU_ON to CPU_OFF, whatever its thread has come to. */
 bool psci_is_on(Psci *psci, unsigned cpu);
 /* Wakes every waiting thread for good: the machine ends or resets. */
 void psci_stop(Psci *psci);

@@ -93,11 +93,10 @@ static bool connect_peers(MachineHypercalls *calls, GError **error) {
   return true;
 }
 
-bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, const GuestMemory *memory, CharBackend *console,
-                             Timeline *timeline, GError **error) {
+bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, CharBackend *console, Timeline *timeline,
+                             GError **error) {
   *calls = (MachineHypercalls){
       .config = config,
-      .memory = memory,
       .console = console,
       .timeline = timeline,
       .peers = g_ptr_array_new_with_free_func(free_peer),
@@ -115,14 +114,10 @@ void machine_hypercalls_clear(MachineHypercalls *calls) {
   g_clear_pointer(&calls->plan, g_array_unref);
 }
 
-static bool is_executable(void *opaque, uint64_t address) {
-  return guest_memory_slice(((MachineHypercalls *)opaque)->memory, address, sizeof(uint32_t)) != NULL;
-}
-
 bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
   calls->hypercalls = hypercalls_new(&sink, calls);
   if (calls->config->psci == PSCI_BY_ERET) {
-    PsciConfig psci = {.n_cpus = calls->config->cpus, .mpidr = board_mpidr, .executable = is_executable, .opaque = calls};
+    PsciConfig psci = {.n_cpus = calls->config->cpus, .mpidr = board_mpidr};
     calls->psci = psci_new(&psci);
     psci_add(calls->psci, calls->hypercalls);
   }
@@ -134,6 +129,11 @@ bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
     }
   }
   return true;
+}
+
+void machine_hypercalls_set_psci_version(MachineHypercalls *calls, uint32_t version) {
+  if (calls->psci)
+    psci_set_version(calls->psci, version);
 }
 
 void machine_hypercalls_stop(MachineHypercalls *calls) {

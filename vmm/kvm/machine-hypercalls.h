@@ -3,7 +3,6 @@
 #pragma once
 
 #include "devices/backend/char-backend.h"
-#include "devices/guest-memory.h"
 #include "vmm/board.h"
 #include "vmm/hypercall/hypercall.h"
 #include "vmm/hypercall/psci.h"
@@ -11,7 +10,6 @@
 
 typedef struct {
   const Config *config;
-  const GuestMemory *memory;
   CharBackend *console; /* where eret_write goes */
   Timeline *timeline;   /* where marks and the ready signal go */
   GArray *plan;         /* of SmcccRange */
@@ -25,12 +23,14 @@ typedef struct {
 } MachineHypercalls;
 
 /* Connects to the services outside the process. FILTER: whether the kernel can forward; where it cannot and the user asked for it, an error. */
-bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, const GuestMemory *memory, CharBackend *console,
-                             Timeline *timeline, GError **error);
+bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, CharBackend *console, Timeline *timeline,
+                             GError **error);
 void machine_hypercalls_clear(MachineHypercalls *calls);
 
 /* A new set of services for a boot; the one before ends with machine_hypercalls_end_boot. */
 bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error);
+/* What KVM would answer as PSCI_VERSION on this VM. Before any vCPU runs. */
+void machine_hypercalls_set_psci_version(MachineHypercalls *calls, uint32_t version);
 /* Lets vCPU threads that wait for CPU_ON end. */
 void machine_hypercalls_stop(MachineHypercalls *calls);
 void machine_hypercalls_end_boot(MachineHypercalls *calls);

@@ -79,9 +79,12 @@ static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque);
 
 static bool load_guest(Machine *machine, GError **error) {
   BootPlacement placement;
+  uint64_t psci_version;
   BootSeed seed;
 
   boot_seed_init(&seed);
+  if (reg_get(machine->vm.vcpus[0].fd, KVM_REG_ARM_PSCI_VERSION, &psci_version))
+    machine_hypercalls_set_psci_version(&machine->calls, (uint32_t)psci_version);
   if (!reg_get(machine->vm.vcpus[0].fd, REG_CLIDR_EL1, &machine->host.clidr))
     machine->host.clidr = 0;
   g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
@@ -409,8 +412,8 @@ static bool assemble(Machine *machine, GError **error) {
   if (!machine->client->console && !machine->terminal)
     return false;
   machine->console = console_watch_new(machine->terminal ? machine->terminal : machine->client->console, machine->trace.timeline);
-  if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, &machine->memory, machine->console,
-                               machine->trace.timeline, error))
+  if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, machine->console, machine->trace.timeline,
+                               error))
     return false;
   machine->host = (PlatformHost){
       .irq_line = machine_irq_line,
