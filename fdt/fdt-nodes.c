@@ -157,7 +157,7 @@ static uint32_t ppi_flags(unsigned gicv2_cpus) {
 
 void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer) {
   static const uint32_t ppis[] = {PPI_TIMER_SECURE, PPI_TIMER_PHYSICAL, PPI_TIMER_VIRTUAL, PPI_TIMER_HYP, PPI_TIMER_HYP_VIRTUAL};
-  unsigned n = G_N_ELEMENTS(ppis) - (timer->el2 ? 0 : 1);
+  unsigned n = G_N_ELEMENTS(ppis) - (timer->hyp_virtual ? 0 : 1);
   uint32_t flags = ppi_flags(timer->gicv2_cpus);
   uint32_t cells[3 * G_N_ELEMENTS(ppis)];
 

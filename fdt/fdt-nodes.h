@@ -37,7 +37,7 @@ void fdt_write_memory(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges)
 void fdt_write_psci(FdtWriter *fdt, const char *method);
 
 typedef struct {
-  bool el2;            /* the guest has EL2: with the hypervisor's virtual timer */
+  bool hyp_virtual;    /* with the virtual timer of EL2, which FEAT_VHE brings */
   unsigned gicv2_cpus; /* on a GICv2 the number of CPUs, for the specifier's mask; else 0 */
 } FdtTimer;
 void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer);

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fetches what runs inside the guests and inside the emulated host: Debian's arm64 kernels and a static busybox.
+# Fetches what runs inside the guests and inside the emulated host: Debian's arm64 kernels and a static busybox, and another hypervisor.
 #
-# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k
+# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen
 #
+#   build/xen/Image                 Xen, a raw arm64 Image
 #   build/kernels/KERNEL/Image      the kernel, a raw arm64 Image
 #   build/kernels/KERNEL/config     its configuration
 #   build/kernels/KERNEL/version    its release, as uname -r prints it
@@ -136,16 +137,31 @@ fetch_busybox() {
     mv "$work/new" "$build/busybox"
 }
 
+fetch_xen() {
+    [ ! -e "$build/xen/Image" ] || return 0
+    prepare_apt
+    package=$(newest 'xen-hypervisor-4\.[0-9]+-arm64')
+    [ -n "$package" ] || fail "Debian has no Xen for arm64 any more (looked in bookworm, bookworm-backports, trixie-backports)"
+    download "$package" "$work/xen"
+    file=$(find "$work/xen/boot" -name 'xen-*-arm64')
+    mkdir -p "$build/xen"
+    if gzip -t "$file" 2>/dev/null; then gzip -dc < "$file" > "$work/Image"; else mv "$file" "$work/Image"; fi
+    mv "$work/Image" "$build/xen/Image"
+}
+
 # -----------------------------------------------------------------------------------------------------------------------------
 
 all_there() {
     for kernel; do
-        [ -e "$build/kernels/$kernel/lib" ] || return 1
+        case $kernel in
+        xen) [ -e "$build/xen/Image" ] || return 1 ;;
+        *) [ -e "$build/kernels/$kernel/lib" ] || return 1 ;;
+        esac
     done
     [ -e "$build/busybox/busybox" ]
 }
 
-[ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k)"
+[ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k, xen)"
 if all_there "$@"; then exit 0; fi
 
 mkdir -p "$build"
@@ -158,5 +174,5 @@ trap 'exit 143' TERM HUP
 
 fetch_busybox
 for kernel; do
-    fetch_kernel "$kernel"
+    if [ "$kernel" = xen ]; then fetch_xen; else fetch_kernel "$kernel"; fi
 done

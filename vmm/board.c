@@ -232,7 +232,9 @@ static void print_gic(GString *text, const Board *board) {
 char *board_print(const Board *board) {
   GString *text = g_string_new(NULL);
 
-  g_string_append_printf(text, "CPUs      %u, PSCI by %s\n", board->cpus, config_cpu(board->config)->el2 == CPU_ON ? "SMC" : "HVC");
+  const CpuConfig *cpu = config_cpu(board->config);
+  g_string_append_printf(text, "CPUs      %u, PSCI by %s%s\n", board->cpus, cpu->el2 == CPU_ON ? "SMC" : "HVC",
+                         cpu->el2_e2h0 ? ", EL2 without VHE" : "");
   g_string_append_printf(text, "memory    %" G_GUINT64_FORMAT " MiB\n", board->ram.size / MIB);
   g_string_append_printf(text, "addresses %u bits\n", board->ipa_bits);
   g_string_append_printf(text, "bootargs  %s\n", *board->bootargs ? board->bootargs : "(none)");

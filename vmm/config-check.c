@@ -116,6 +116,7 @@ static void check_nested(ConfigDraft *draft, CpuConfig *cpu) {
     config_mistake(draft, config_where(draft, "nested", -1), "contradicts --cpu host,el2=off");
   else if (config->nested)
     cpu->el2 = CPU_ON;
+  cpu->el2_e2h0 = config->nested == NESTED_E2H0;
   if (cpu->el2 == CPU_ON && config->gic == GIC_V2)
     config_mistake(draft, config_where(draft, "gic", -1), "a guest with EL2 needs GIC version 3");
 }

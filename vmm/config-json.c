@@ -69,6 +69,10 @@ static bool apply_value(JsonSource *source, void *record, const ConfigOption *op
     option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
     return true;
   }
+  if (option_can_be_negated(option) && is_value(node, G_TYPE_BOOLEAN)) {
+    option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
+    return true;
+  }
   if (option->alone && is_value(node, G_TYPE_BOOLEAN) && json_node_get_boolean(node))
     return option_set(draft, record, option, where, NULL, option->alone);
   g_autofree char *text = text_only && !is_value(node, G_TYPE_STRING) ? NULL : value_text(node);
@@ -137,7 +141,7 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
     config_mistake(source->draft, where, "is for the command line only");
     return;
   }
-  if (!option || (negated && option->kind != OPTION_BOOLEAN)) {
+  if (!option || (negated && !option_can_be_negated(option))) {
     g_autofree char *nearest = nearest_option(config_options, key, "", NULL);
     config_mistake(source->draft, where, "unknown key%s", nearest);
     return;

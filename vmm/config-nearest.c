@@ -105,7 +105,7 @@ char *nearest_option(const ConfigOption *options, const char *wanted, const char
   g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
   for (const ConfigOption *option = options; option->name; option++) {
     g_ptr_array_add(names, g_strdup(option->name));
-    if (option->kind == OPTION_BOOLEAN && options == config_options)
+    if (option_can_be_negated(option) && options == config_options)
       g_ptr_array_add(names, g_strconcat("no-", option->name, NULL));
   }
   g_ptr_array_add(names, NULL);

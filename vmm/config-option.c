@@ -158,8 +158,20 @@ bool option_set(ConfigDraft *draft, void *record, const ConfigOption *option, co
   g_assert_not_reached();
 }
 
+bool option_can_be_negated(const ConfigOption *option) {
+  return option->kind == OPTION_BOOLEAN || (option->kind == OPTION_CHOICE && option->alone);
+}
+
 void option_set_boolean(void *record, const ConfigOption *option, bool value) {
-  *(bool *)field_of(record, option) = value;
+  const OptionChoice *choice = option->choices;
+
+  if (option->kind == OPTION_BOOLEAN) {
+    *(bool *)field_of(record, option) = value;
+    return;
+  }
+  while (value && strcmp(choice->name, option->alone) != 0)
+    choice++;
+  *(int *)field_of(record, option) = choice->value;
 }
 
 void option_begin_list(ConfigDraft *draft, const ConfigOption *option) {

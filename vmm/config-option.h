@@ -51,7 +51,11 @@ struct ConfigOption {
   const char *help;
   bool on_by_default; /* boolean: help shows --no-NAME */
   bool may_be_empty;  /* string */
-  const char *alone;  /* string, path: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs one */
+  /*
+   * String, path, choice: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs one. A choice can then be undone as a
+   * boolean can, which makes it the first of its choices.
+   */
+  const char *alone;
   uint64_t min, max, step;
   const OptionChoice *choices;
   const OptionElement *element;
@@ -76,12 +80,15 @@ void config_begin_source(ConfigDraft *draft);
 const char *config_where(const ConfigDraft *draft, const char *name, int index);
 void config_set_where(ConfigDraft *draft, const char *name, int index, const char *where);
 
+/* Whether --no-NAME and JSON's false are something to say. */
+bool option_can_be_negated(const ConfigOption *option);
 const ConfigOption *option_find(const ConfigOption *options, const char *name);
 /*
  * Sets the field of OPTION in RECORD from TEXT; a mistake is recorded and leaves the field alone. BASE: directory for relative paths, or NULL.
  * Not for lists, nor for booleans but "on" and "off".
  */
 bool option_set(ConfigDraft *draft, void *record, const ConfigOption *option, const char *where, const char *base, const char *text);
+/* Of an option that can be negated. */
 void option_set_boolean(void *record, const ConfigOption *option, bool value);
 /* The first call of a source empties the list: what a source says replaces what the one before said. */
 void option_begin_list(ConfigDraft *draft, const ConfigOption *option);

@@ -125,6 +125,7 @@ static const OptionElement hypercall_element = {
 static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
 static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
+static const OptionChoice nesteds[] = {{"off", NESTED_OFF}, {"vhe", NESTED_VHE}, {"e2h0", NESTED_E2H0}, {NULL, 0}};
 static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {NULL, 0}};
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
@@ -214,9 +215,13 @@ const ConfigOption config_options[] = {
      .help = "How the guest reaches virtio devices (default: pci)."},
     {.name = "rng", .kind = OPTION_BOOLEAN, .offset = offsetof(Config, rng), .help = "Add a virtio source of random numbers."},
     {.name = "nested",
-     .kind = OPTION_BOOLEAN,
+     .kind = OPTION_CHOICE,
      .offset = offsetof(Config, nested),
-     .help = "Give the guest EL2, so that it can run guests of its own."},
+     .choices = nesteds,
+     .alone = "vhe",
+     .help =
+         "Give the guest EL2, so that it can run guests of its own. e2h0: one without the Virtualization Host Extensions, for hypervisors "
+         "that do not know them (default: off; alone: vhe)."},
     {.name = "ipa-bits",
      .kind = OPTION_NUMBER,
      .offset = offsetof(Config, ipa_bits),
@@ -379,7 +384,7 @@ static const ConfigOption *find_flag(const char *name, bool *negated) {
     return option;
   option = option_find(config_options, name + strlen("no-"));
   *negated = true;
-  return option && option->kind == OPTION_BOOLEAN ? option : NULL;
+  return option && option_can_be_negated(option) ? option : NULL;
 }
 
 static bool is_flag(const char *argument) {
@@ -420,7 +425,7 @@ static bool add_unknown(ConfigDraft *draft, const char *argument) {
   }
   g_autofree char *nearest = nearest_option(config_options, name, "--", &meant);
   config_mistake(draft, NULL, "unknown option %s%s", flag, nearest);
-  return !strchr(argument, '=') && !(meant && meant->kind == OPTION_BOOLEAN);
+  return !strchr(argument, '=') && !(meant && option_can_be_negated(meant));
 }
 
 /* Reads the flag at ARGV[*I]; moves *I to the last argument that belongs to it. */
@@ -436,7 +441,7 @@ static void read_flag(ConfigDraft *draft, int argc, char **argv, int *i, GArray 
       ++*i;
     return;
   }
-  if (flag.option->kind == OPTION_BOOLEAN || flag.option->kind == OPTION_HELP) {
+  if (flag.option->kind == OPTION_BOOLEAN || flag.option->kind == OPTION_HELP || flag.negated) {
     if (equals)
       config_mistake(draft, where, "takes no value: it is %s or left out", where);
   } else if (equals) {
@@ -479,7 +484,7 @@ static void apply_flag(ConfigDraft *draft, const Flag *flag) {
     option_add_text(draft, option, which, NULL, flag->value);
     return;
   }
-  if (option->kind == OPTION_BOOLEAN)
+  if (option->kind == OPTION_BOOLEAN || flag->negated)
     option_set_boolean(draft->config, option, !flag->negated);
   else if (!option_set(draft, draft->config, option, where, NULL, flag->value ? flag->value : option->alone))
     return;

@@ -46,9 +46,13 @@ typedef struct {
 typedef enum { CPU_AUTO, CPU_ON, CPU_OFF } CpuChoice;
 typedef enum { CPU_HOST } CpuModel;
 
+/* EL2 for the guest. E2H0: one without FEAT_VHE, for hypervisors that were written before it (HCR_EL2.E2H is 0 and stays so). */
+typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
+
 /* --cpu: host[,FEATURE=CHOICE]... */
 typedef struct {
   CpuModel model;
+  bool el2_e2h0; /* no part of the text: --nested=e2h0 sets it, beside el2 */
   CpuChoice sve, pauth, pmu, steal_time, mte, el2;
   char *sve_lengths; /* "128:256", or NULL: what the host has */
 } CpuConfig;
@@ -72,7 +76,7 @@ typedef struct {
   ExitsKind exits;
   bool rng;
   bool scratch;
-  bool nested;       /* the same as --cpu host,el2=on */
+  NestedKind nested; /* VHE: the same as --cpu host,el2=on */
   char *pin;         /* NULL: vCPUs run on any CPU */
   unsigned ipa_bits; /* 0: as few as the board needs */
   GicVersion gic;

@@ -53,7 +53,7 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   const Board *board = platform->board;
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
   FdtRange ram = fdt_range(&board->ram);
-  FdtTimer timer = {.el2 = platform->host->el2, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
+  FdtTimer timer = {.hyp_virtual = platform->host->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
 
   fdt_write_root(fdt);
   write_chosen(fdt, board, placement, seed);

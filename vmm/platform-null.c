@@ -56,6 +56,7 @@ void null_host_init(NullHost *null) {
 void null_host_set_cpu(NullHost *null, const CpuConfig *cpu) {
   null->host.pmu = cpu->pmu != CPU_OFF;
   null->host.el2 = cpu->el2 == CPU_ON;
+  null->host.el2_vhe = null->host.el2 && !cpu->el2_e2h0;
   null->host.hypercall_info.method = null->host.el2 ? "smc" : "hvc";
 }
 

@@ -33,6 +33,7 @@ struct PlatformHost {
   void *ports_opaque;
   const GuestMemory *memory;
   bool pmu;       /* the CPUs have a PMUv3 */
+  bool el2_vhe;   /* and with it the virtual timer of FEAT_VHE */
   bool el2;       /* they have EL2: HVC does not leave the guest, SMC does */
   uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
   /* Answers calls by the doorbell page; OPAQUE is the host itself. */

@@ -17,6 +17,16 @@ if [ "$KIND" != k73-nested ]; then
     exit
 fi
 
+# A hypervisor that knows nothing of FEAT_VHE. It comes as far as to miss the kernel of its first domain, and would wait for somebody to read that.
+start_eret --nested=e2h0 --kernel "$(dirname "$ERET")/xen" --cpus 2 --append "console=dtuart dtuart=/pl011@9000000 noreboot"
+wait_console 'Missing kernel boot module' 60 && passed "Xen, with EL2 without VHE, wants the kernel of its first domain"
+kill -TERM "$pid"
+kill -TERM "$pid"
+finish_eret 10
+like "$console" 'Xen version 4|Latest ChangeSet|Command line: console=dtuart' "and has read the device tree"
+run_eret --nested=e2h0 --kernel "$GUESTS/stage2"
+like "$console" '^PASS stage2' "a bare-metal guest with pairs of registers outside its memory, too"
+
 # What the guest at L2 gets: eret and its libraries, a bare-metal guest, and Linux for L3.
 mkdir inner
 cp -L "$ERET" inner/eret

@@ -101,6 +101,7 @@ prepare() {
         for kernel in "${kernels[@]}"; do
             "$root/guest-images/build-initramfs.sh" "$kernel" || return
         done &&
+        { [ "$kind" != k73-nested ] || "$root/guest-images/fetch.sh" xen; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
 }
 
@@ -112,6 +113,7 @@ run_here() {
 run_emulated() {
     local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
     local file
+    [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
     for file in tests/host/lib.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done

@@ -23,8 +23,17 @@ enum {
 };
 #define TCR_IPS_52_BITS 6
 
+/* TCR_EL2 with HCR_EL2.E2H 0, D24.2.194; up to bit 15 it is TCR_EL1. */
+enum { TCR_EL2_PS = 16, TCR_EL2_TBI = 20, TCR_EL2_DS = 32 };
+#define TCR_LOWER_HALF 0xffff
+
 static uint64_t field(uint64_t value, unsigned low, unsigned width) {
   return value >> low & (BIT(width) - 1);
+}
+
+uint64_t a64_tcr_of_el2(uint64_t tcr_el2) {
+  return (tcr_el2 & TCR_LOWER_HALF & ~BIT(TCR_EPD0)) | BIT(TCR_EPD1) | field(tcr_el2, TCR_EL2_PS, 3) << TCR_IPS |
+         field(tcr_el2, TCR_EL2_TBI, 1) << TCR_TBI0 | field(tcr_el2, TCR_EL2_DS, 1) << TCR_DS;
 }
 
 /* What TCR_EL1 says of one half of the address space. */

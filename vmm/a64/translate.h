@@ -15,6 +15,9 @@ typedef struct {
   uint64_t ttbr[2];
 } A64Stage1;
 
+/* TCR_EL2 of a CPU without FEAT_VHE, whose fields lie elsewhere, as TCR_EL1 says the same: one half of the address space, and no other. */
+uint64_t a64_tcr_of_el2(uint64_t tcr_el2);
+
 /* Reads a descriptor of 8 bytes; false: it does not lie in RAM. */
 typedef bool (*A64ReadDescriptor)(void *opaque, uint64_t physical, uint64_t *value);
 

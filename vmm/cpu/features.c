@@ -83,6 +83,12 @@ bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, c
     bool available = *(const bool *)((const char *)host + feature->host);
     *(bool *)((char *)features + feature->result) = decide(feature, choice, available, template, mistakes);
   }
+  features->el2_e2h0 = features->el2 && config->el2_e2h0;
+  if (features->el2_e2h0 && !host->el2_e2h0)
+    add_line(
+        mistakes,
+        "--nested=e2h0: KVM on this host gives guests no EL2 without FEAT_VHE (KVM_CAP_ARM_EL2_E2H0); a guest that knows VHE runs with "
+        "--nested alone");
   if (config->sve_lengths && !cpu_sve_parse(config->sve_lengths, &features->sve_lengths, &why))
     add_line(mistakes, "--cpu sve-vl: %s", why);
   else if (config->sve_lengths && config->sve == CPU_AUTO && !features->sve)

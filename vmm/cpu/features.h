@@ -15,11 +15,12 @@
 typedef uint32_t CpuSveLengths;
 
 typedef struct {
-  bool sve, pauth, pmu, steal_time, mte, el2;
+  bool sve, pauth, pmu, steal_time, mte, el2, el2_e2h0;
 } CpuHost;
 
 typedef struct {
   bool sve, pauth, pmu, steal_time, mte, el2;
+  bool el2_e2h0;             /* EL2 without FEAT_VHE */
   CpuSveLengths sve_lengths; /* asked for; 0: all that the host has */
 } CpuFeatures;
 

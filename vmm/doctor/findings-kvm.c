@@ -20,7 +20,7 @@ static const Feature cpu_features[] = {
     {"pmu_strict", "choice of the counters' CPU", FIELD(pmu_strict), NULL, NULL},
     {"aarch32", "32-bit guests", FIELD(aarch32), "guests of eret start in 64 bits; their programs may be of 32", NULL},
     {"el2", "nested virtualisation", FIELD(el2), "with --nested", "guests have no EL2, and no KVM of their own"},
-    {"el2_e2h0", "nested, for nVHE guests", FIELD(el2_e2h0), NULL, NULL},
+    {"el2_e2h0", "nested, for nVHE guests", FIELD(el2_e2h0), "with --nested=e2h0", NULL},
     {"steal_time", "stolen time", FIELD(steal_time), "guests show it as st", NULL},
     {"ptp", "host clock (PTP)", FIELD(ptp), "guests' /dev/ptp0", NULL},
 };

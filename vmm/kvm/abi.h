@@ -54,6 +54,12 @@ struct reg_mask_range {
 #ifndef KVM_CAP_ARM_EL2
 #define KVM_CAP_ARM_EL2 240
 #endif
+#ifndef KVM_CAP_ARM_EL2_E2H0
+#define KVM_CAP_ARM_EL2_E2H0 241
+#endif
+#ifndef KVM_ARM_VCPU_HAS_EL2_E2H0
+#define KVM_ARM_VCPU_HAS_EL2_E2H0 8
+#endif
 #ifndef KVM_ARM_VCPU_HAS_EL2
 #define KVM_ARM_VCPU_HAS_EL2 7
 #endif

@@ -28,6 +28,7 @@ void cpu_probe(CpuHost *host, int kvm_fd) {
       .steal_time = extension(kvm_fd, KVM_CAP_STEAL_TIME),
       .mte = extension(kvm_fd, KVM_CAP_ARM_MTE),
       .el2 = extension(kvm_fd, KVM_CAP_ARM_EL2),
+      .el2_e2h0 = extension(kvm_fd, KVM_CAP_ARM_EL2_E2H0),
   };
 }
 
@@ -42,7 +43,7 @@ bool cpu_prepare_vm(int vm_fd, const CpuFeatures *features, GError **error) {
 
 uint32_t cpu_init_bits(const CpuFeatures *features) {
   return (features->sve ? 1u << KVM_ARM_VCPU_SVE : 0) | (features->el2 ? 1u << KVM_ARM_VCPU_HAS_EL2 : 0) |
-         (features->pmu ? 1u << KVM_ARM_VCPU_PMU_V3 : 0) |
+         (features->el2_e2h0 ? 1u << KVM_ARM_VCPU_HAS_EL2_E2H0 : 0) | (features->pmu ? 1u << KVM_ARM_VCPU_PMU_V3 : 0) |
          (features->pauth ? 1u << KVM_ARM_VCPU_PTRAUTH_ADDRESS | 1u << KVM_ARM_VCPU_PTRAUTH_GENERIC : 0);
 }
 

@@ -430,6 +430,7 @@ static bool assemble(Machine *machine, GError **error) {
       .memory = &machine->memory,
       .pmu = machine->cpu.pmu,
       .el2 = machine->cpu.el2,
+      .el2_vhe = machine->cpu.el2 && !machine->cpu.el2_e2h0,
       .hypercall = doorbell_call,
       .hypercall_info =
           {

@@ -145,11 +145,28 @@ static unsigned zero_block(void) {
   return 4u << (dczid & 15); /* BS: words, as a power of two */
 }
 
-/* A guest with EL2 has two regimes of translation: that of its hypervisor, and of programs right above it, is EL2's, with FEAT_VHE's layout, the only one that eret gives. */
+/*
+ * A guest with EL2 has two regimes of translation: that of its hypervisor, and of programs right above it, is EL2's,
+ * with the layout that FEAT_VHE gives it. Without that (--nested=e2h0) EL2 has a regime of its own, and programs right above it have none.
+ */
 static bool is_at_el2(Access *access) {
   unsigned el = (unsigned)(access->pstate & PSTATE_EL) >> PSTATE_EL_SHIFT;
 
   return access->vcpu->features->el2 && (el == EL2 || (el == 0 && get(access, REG_HCR_EL2) & HCR_TGE));
+}
+
+static void find_stage1(Access *access, uint64_t sctlr, bool el2) {
+  bool e2h0 = el2 && access->vcpu->features->el2_e2h0;
+
+  access->stage1 = (A64Stage1){
+      .enabled = sctlr & SCTLR_M,
+      .tcr = get(access, el2 ? REG_TCR_EL2 : REG_TCR_EL1),
+      .ttbr = {get(access, el2 ? REG_TTBR0_EL2 : REG_TTBR0_EL1), e2h0 ? 0 : get(access, el2 ? REG_TTBR1_EL2 : REG_TTBR1_EL1)},
+  };
+  if (!e2h0)
+    return;
+  access->stage1.tcr = a64_tcr_of_el2(access->stage1.tcr);
+  access->stage1.enabled &= (access->pstate & PSTATE_EL) != 0;
 }
 
 static void begin(Access *access, A64Machine *machine) {
@@ -159,11 +176,7 @@ static void begin(Access *access, A64Machine *machine) {
   access->pc = get(access, REG_PC);
   bool el2 = is_at_el2(access);
   uint64_t sctlr = get(access, el2 ? REG_SCTLR_EL2 : REG_SCTLR_EL1);
-  access->stage1 = (A64Stage1){
-      .enabled = sctlr & SCTLR_M,
-      .tcr = get(access, el2 ? REG_TCR_EL2 : REG_TCR_EL1),
-      .ttbr = {get(access, el2 ? REG_TTBR0_EL2 : REG_TTBR0_EL1), get(access, el2 ? REG_TTBR1_EL2 : REG_TTBR1_EL1)},
-  };
+  find_stage1(access, sctlr, el2);
   access->big_endian_tables = sctlr & SCTLR_EE;
   *machine = (A64Machine){
       .ops = &ops,

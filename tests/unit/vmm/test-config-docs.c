@@ -134,7 +134,7 @@ static void test_completion(void) {
   g_auto(GStrv) offered = g_strsplit(g_strchomp(all), "\n", -1);
   g_assert_cmpuint(g_strv_length(offered), ==, names->len);
   for (const ConfigOption *option = config_options; option->name; option++) {
-    g_autofree char *words = g_strdup_printf("eret run --%s ", option->name);
+    g_autofree char *words = g_strdup_printf("eret run --%s %s", option->name, option->alone ? "= " : "");
     g_autofree char *values = option->choices ? complete(words) : NULL;
     for (const OptionChoice *choice = option->choices; choice && choice->name; choice++)
       assert_mentions(words, values, "^%s$", choice->name);
@@ -148,6 +148,8 @@ static void test_completion(void) {
       {"eret run --transport mm", "mmio\n"},
       {"eret run --kernel LICE", "LICENSE\n"},
       {"eret run --config = doc", "docs\n"},
+      {"eret run --nested = e", "e2h0\n"},
+      {"eret run --nested --conso", "--console\n"},
       {"eret version --", "\n"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {

@@ -311,6 +311,23 @@ static void test_random(void) {
 
 static const char *const files[] = {"Image", "initrd", "a.img", "b.img", "with,comma.img", "dir/kernel", "dir/b.img"};
 
+/* A word, or true and false. */
+static void test_nested(void) {
+  static const struct {
+    const char *value;
+    NestedKind nested;
+  } cases[] = {{"\"nested\": true", NESTED_VHE},      {"\"nested\": false", NESTED_OFF},   {"\"no-nested\": true", NESTED_OFF},
+               {"\"nested\": \"e2h0\"", NESTED_E2H0}, {"\"nested\": \"vhe\"", NESTED_VHE}, {"\"nested\": \"off\"", NESTED_OFF}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *json = g_strdup_printf("{ \"dry-run\": true, %s }", cases[i].value);
+    g_autoptr(Config) config = accept("vm.json", json, NULL);
+    g_assert_cmpint(config->nested, ==, cases[i].nested);
+  }
+  g_autoptr(Config) flag_wins = accept("vm.json", "{ \"dry-run\": true, \"nested\": \"e2h0\" }", "--no-nested");
+  g_assert_cmpint(flag_wins->nested, ==, NESTED_OFF);
+}
+
 int main(int argc, char **argv) {
   setlocale(LC_ALL, "C");
   g_test_init(&argc, &argv, NULL);
@@ -320,6 +337,7 @@ int main(int argc, char **argv) {
   g_assert_cmpint(g_mkdir("dir", 0700), ==, 0);
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     g_assert_true(g_file_set_contents(files[i], "contents", -1, NULL));
+  g_test_add_func("/config-json/nested", test_nested);
   g_test_add_func("/config-json/every-key", test_every_key);
   g_test_add_func("/config-json/equal-forms", test_equal_forms);
   g_test_add_func("/config-json/relative-paths", test_relative_paths);

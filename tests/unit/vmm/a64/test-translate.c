@@ -124,6 +124,18 @@ static void test_off(void) {
   g_assert_cmpuint(reads, ==, 0);
 }
 
+/* TCR_EL2 says what TCR_EL1 says of the lower half, elsewhere; there is no upper half. */
+static void test_el2(void) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(regimes); i++) {
+    const Regime *regime = &regimes[i];
+    A64Stage1 stage1 = stage1_of(regime);
+    uint64_t tcr = stage1.tcr, tbi = i % 2;
+    uint64_t el2 = (tcr & 0xffff) | (tcr >> 32 & 7) << 16 | tbi << 20 | (tcr >> 59 & 1) << 32;
+    g_assert_cmphex(a64_tcr_of_el2(el2), ==, (tcr & 0xffff) | (tcr & UINT64_C(7) << 32) | (tcr & UINT64_C(1) << 59) | tbi << 37 | 1 << 23);
+    g_assert_cmphex(a64_tcr_of_el2(el2 | 1 << 7), ==, a64_tcr_of_el2(el2)); /* bit 7 has no meaning there */
+  }
+}
+
 /* Tables of a guest that means harm: the walk ends, and reads nothing that is not handed to it. */
 static void test_any(void) {
   unsigned mapped = 0;
@@ -149,6 +161,7 @@ int main(int argc, char *argv[]) {
     g_test_add_data_func(path, &regimes[i], test_regime);
   }
   g_test_add_func("/translate/off", test_off);
+  g_test_add_func("/translate/el2", test_el2);
   g_test_add_func("/translate/any", test_any);
   return g_test_run();
 }

@@ -5,7 +5,7 @@
 
 #include "vmm/cpu/features.h"
 
-static const CpuHost everything = {true, true, true, true, true, true}, nothing = {0};
+static const CpuHost everything = {true, true, true, true, true, true, true}, nothing = {0};
 
 static CpuTemplate *parse(const char *text) {
   g_autoptr(GError) error = NULL;
@@ -41,6 +41,19 @@ static void assert_features(CpuFeatures features, bool sve, bool pauth, bool pmu
 static void test_auto(void) {
   assert_features(decide((CpuConfig){0}, NULL, &everything), true, true, true, false);
   assert_features(decide((CpuConfig){0}, NULL, &nothing), false, false, false, false);
+}
+
+static void test_e2h0(void) {
+  const CpuConfig e2h0 = {.el2 = CPU_ON, .el2_e2h0 = true}, vhe = {.el2 = CPU_ON}, off = {.el2 = CPU_OFF, .el2_e2h0 = true};
+  const CpuHost only_vhe = {.el2 = true};
+
+  g_assert_true(decide(e2h0, NULL, &everything).el2_e2h0);
+  g_assert_true(decide(e2h0, NULL, &everything).el2);
+  g_assert_false(decide(vhe, NULL, &everything).el2_e2h0);
+  g_assert_false(decide(off, NULL, &everything).el2_e2h0);
+  refuse(e2h0, NULL, &only_vhe,
+         "--nested=e2h0: KVM on this host gives guests no EL2 without FEAT_VHE (KVM_CAP_ARM_EL2_E2H0); a guest that knows VHE runs with "
+         "--nested alone");
 }
 
 static void test_choices(void) {
@@ -141,6 +154,7 @@ static void test_sve_choose(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/features/steal-time", test_steal_time);
+  g_test_add_func("/cpu/e2h0", test_e2h0);
   g_test_add_func("/features/auto", test_auto);
   g_test_add_func("/features/choices", test_choices);
   g_test_add_func("/features/template", test_template);
