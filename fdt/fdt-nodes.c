@@ -41,6 +41,12 @@ void fdt_write_root(FdtWriter *fdt) {
   fdt_writer_flag(fdt, "dma-coherent");
 }
 
+void fdt_write_hypervisor(FdtWriter *fdt) {
+  fdt_writer_begin(fdt, "hypervisor");
+  fdt_writer_string(fdt, "compatible", "linux,kvm");
+  fdt_writer_end(fdt);
+}
+
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
   fdt_writer_begin(fdt, "chosen");
   fdt_writer_string(fdt, "bootargs", chosen->bootargs);

@@ -13,6 +13,11 @@ typedef struct {
 
 /* Properties of the root: it must be called first. */
 void fdt_write_root(FdtWriter *fdt);
+/*
+ * Tells programs that look there what they run under: systemd-detect-virt, lscpu and virt-what, which take DMI tables elsewhere. The name that they know is
+ * KVM's.
+ */
+void fdt_write_hypervisor(FdtWriter *fdt);
 
 typedef struct {
   const char *bootargs;

@@ -56,6 +56,9 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   FdtTimer timer = {.hyp_virtual = platform->host->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
 
   fdt_write_root(fdt);
+  /* A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own. */
+  if (!platform->host->el2 || platform->host->el2_vhe)
+    fdt_write_hypervisor(fdt);
   write_chosen(fdt, board, placement, seed);
   fdt_write_memory(fdt, &ram, 1);
   FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->host->clidr};

@@ -16,6 +16,7 @@ static const struct {
     {"virtio-console", "--memory 1G --cpus 4 --console virtio --rng --append quiet", GIC_V3},
     {"virtio-mmio", "--memory 256M --console virtio --rng --transport mmio", GIC_V3},
     {"nested", "--nested --cpus 2 --scratch", GIC_V3},
+    {"nested-e2h0", "--nested=e2h0 --no-defaults --memory 64M", GIC_V3},
     {"bare", "--no-defaults --memory 64M --cpu host,pmu=off", GIC_V3},
     {"many-cpus", "--cpus 130 --memory 64G --no-defaults", GIC_V3},
 };

@@ -33,7 +33,8 @@ if [ "$KIND" != k61 ]; then
 fi
 
 # shellcheck disable=SC2016
-run_exec -- sh -c 'dmesg | grep -i "stolen time"; cat /sys/class/ptp/ptp0/clock_name; cat /proc/uptime'
+run_exec -- sh -c 'dmesg | grep -i "stolen time"; cat /sys/class/ptp/ptp0/clock_name; cat /proc/uptime; tr "\0" "\n" < /proc/device-tree/hypervisor/compatible'
+like out '^linux,kvm$' "the device tree says what the guest runs under, where systemd-detect-virt and lscpu look"
 is "$status" 0 "a guest looks at its clocks"
 like out 'using stolen time PV' "it is told of stolen time"
 like out 'KVM virtual PTP' "and has the host's clock as a PTP clock"

@@ -42,6 +42,14 @@ static void test_root(void) {
   fake_assert_flag(tree, "/", "dma-coherent");
 }
 
+static void test_hypervisor(void) {
+  g_autoptr(FdtWriter) fdt = fdt_writer_new();
+
+  fdt_write_hypervisor(fdt);
+  g_autoptr(GBytes) tree = finish(fdt);
+  fake_assert_string(tree, "/hypervisor", "compatible", "linux,kvm");
+}
+
 static void test_chosen_full(void) {
   uint8_t seed[64];
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
@@ -346,6 +354,7 @@ static GBytes *whole_tree(bool gicv3) {
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
 
   fdt_write_root(fdt);
+  fdt_write_hypervisor(fdt);
   fdt_write_chosen(fdt, &(FdtChosen){.bootargs = "quiet",
                                      .stdout_path = "/psci",
                                      .initrd_start = 0x48000000,
@@ -391,6 +400,7 @@ static void test_dtc(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/fdt-nodes/root", test_root);
+  g_test_add_func("/fdt-nodes/hypervisor", test_hypervisor);
   g_test_add_func("/fdt-nodes/chosen-full", test_chosen_full);
   g_test_add_func("/fdt-nodes/chosen-moved", test_move_initrd);
   g_test_add_func("/fdt-nodes/chosen-bare", test_chosen_bare);
