@@ -21,6 +21,7 @@ fi
 start_eret --nested=e2h0 --kernel "$(dirname "$ERET")/xen" --cpus 2 --append "console=dtuart dtuart=/pl011@9000000 noreboot"
 wait_console 'Missing kernel boot module' 60 && passed "Xen, with EL2 without VHE, wants the kernel of its first domain"
 kill -TERM "$pid"
+sleep 1
 kill -TERM "$pid"
 finish_eret 10
 like "$console" 'Xen version 4|Latest ChangeSet|Command line: console=dtuart' "and has read the device tree"

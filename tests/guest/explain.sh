@@ -48,3 +48,19 @@ run_eret --kernel "$GUESTS/services" --record services.rec
 like explained 'HVC #0 .*eret_version.*KVM_EXIT_HYPERCALL.*eret' "a hypercall's way to eret and back"
 like explained 'SMC .*eret_' "by SMC too"
 like explained 'hypercall-doorbell' "and through the doorbell page"
+
+# Zeros are no instructions, and the exception goes to address 0x200, where no memory is, for ever.
+head -c 64 /dev/zero > lost
+start_eret --kernel lost --kernel-format raw --record lost.rec
+sleep 2
+kill -TERM "$pid"
+sleep 1
+kill -TERM "$pid"
+finish_eret 20
+is "$status" 4 "a guest that is stuck in faults is stopped, status 4"
+like "$errors" 'stuck: vCPU 0 faults for ever at 0x200, in its own exception vectors, where no memory is: .*FAR_EL1 0x200' "and named at the end"
+"$ERET" trace lost.rec > summary
+like summary '^stuck +vcpu0 faults for ever at 0x200: no memory at IPA 0x200, [0-9,]+ times' "and in the summary of its recording"
+"$ERET" trace lost.rec --explain > explained
+like explained 'fetch where no memory is, at 0x200 .*KVM injects an abort' "of which each switch says what KVM does"
+unlike explained ' at 0x200 .*KVM maps the page' "and none says what it does not do"

@@ -14,6 +14,7 @@
 
 #include "vmm/layout.h"
 #include "vmm/machine.h"
+#include "vmm/trace/recording.h"
 
 static GArray *new_counters(void) {
   return g_array_new(FALSE, TRUE, sizeof(StatsCounter));
@@ -81,11 +82,12 @@ DeviceWatch *machine_trace_devices(MachineTrace *trace) {
 /* Facts and map. */
 
 static void describe_map(Recorder *recorder, const Board *board, const Platform *platform) {
-  recorder_region(recorder, "RAM", board->ram.base, board->ram.size);
+  recorder_region(recorder, TRACE_REGION_RAM, board->ram.base, board->ram.size);
   for (unsigned i = 0; i < platform->devices->len; i++) {
     const DeviceSlot *slot = &g_array_index(platform->slots, DeviceSlot, i);
     recorder_region(recorder, ((Device *)g_ptr_array_index(platform->devices, i))->name, slot->base, slot->size);
   }
+  recorder_region(recorder, "stolen time", LAYOUT.steal_time.base, LAYOUT.steal_time.size);
   recorder_region(recorder, "GIC distributor", LAYOUT.gic_distributor.base, LAYOUT.gic_distributor.size);
   if (board->gic == GIC_V2) {
     recorder_region(recorder, "GIC CPU interface", LAYOUT.gic_cpu_interface.base, LAYOUT.gic_cpu_interface.size);

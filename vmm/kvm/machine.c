@@ -24,6 +24,7 @@
 #include "vmm/kvm/pause.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/kvm/steal-time.h"
+#include "vmm/kvm/stuck-vcpus.h"
 #include "vmm/kvm/vm.h"
 #include "vmm/memory.h"
 #include "vmm/platform.h"
@@ -549,6 +550,8 @@ MachineEnd machine_run(Machine *machine, GError **error) {
   else
     end(machine, MACHINE_FAILED);
   stop_vcpus(machine);
+  if (machine->end == MACHINE_STOPPED)
+    stuck_vcpus_tell(machine->vm.vcpus, machine->vm.n_vcpus, &machine->memory);
   platform_pause(machine->platform);
   timeline_add(machine->trace.timeline, PHASE_ENDED);
   if (machine->terminal)

@@ -148,7 +148,7 @@ static void append_mmio(GString *out, const TraceSwitches *switches, const Trace
   append_device(out, switches, one);
 }
 
-static void append_fault(GString *out, const TraceSwitch *one) {
+static void append_fault(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
   const char *how = one->ec == EC_IABT_LOW ? "fetch" : one->write ? "write" : "read";
 
   if (!one->has_esr && !one->ipa) {
@@ -157,7 +157,8 @@ static void append_fault(GString *out, const TraceSwitch *one) {
   }
   if (one->has_esr && one->esr & ISS_S1PTW)
     how = "page table walk";
-  g_string_append_printf(out, ": %s of memory at " X64, how, one->ipa);
+  g_string_append_printf(out, ": %s %s " X64, how, trace_switch_is_nowhere(switches, one) ? "where no memory is, at" : "of memory at",
+                         one->ipa);
   if (one->far)
     g_string_append_printf(out, " (virtual " X64 ")", one->far);
   if (one->has_esr)
@@ -183,7 +184,7 @@ static void append_wish(GString *out, const TraceSwitches *switches, const Trace
     append_mmio(out, switches, one);
     break;
   case SWITCH_DOES_FAULT:
-    append_fault(out, one);
+    append_fault(out, switches, one);
     break;
   case SWITCH_DOES_SYSREG:
     g_string_append(out, one->sysreg ? one->write ? ": system register write" : ": system register read" : "");
@@ -206,7 +207,7 @@ static void append_arrival(GString *out, const TraceSwitch *one) {
 }
 
 /* KVM answered it without userspace. */
-static void append_kernel_answer(GString *out, const TraceSwitch *one) {
+static void append_kernel_answer(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
   if (one->cause != SWITCH_TRAP) {
     g_string_append(out, one->cause == SWITCH_IRQ ? " -> the host takes the interrupt" : " -> handled by KVM");
     return;
@@ -221,6 +222,10 @@ static void append_kernel_answer(GString *out, const TraceSwitch *one) {
       g_string_append_printf(out, " with " X64, one->value);
     return;
   case SWITCH_DOES_FAULT:
+    if (trace_switch_is_nowhere(switches, one)) {
+      g_string_append(out, " -> KVM injects an abort");
+      return;
+    }
     g_string_append(out, one->has_esr && FSC_IS_ACCESS(ISS_FSC(one->esr)) ? " -> KVM marks the page as used" : " -> KVM maps the page");
     return;
   case SWITCH_DOES_SYSREG:
@@ -278,7 +283,7 @@ void trace_explain_switch(GString *out, const TraceSwitches *switches, const Tra
   if (one->user_from)
     append_user_answer(out, switches, one);
   else
-    append_kernel_answer(out, one);
+    append_kernel_answer(out, switches, one);
   if (one->returned)
     g_string_append_printf(out, " -> ERET to %s, %s", eret_target(one), human_time(trace_switch_cost(one)).text);
   else

@@ -67,6 +67,13 @@ const char *recording_fact(const Recording *recording, const char *key) {
   return g_hash_table_lookup(recording->facts, key);
 }
 
+bool recording_has_region(const Recording *recording, const char *name) {
+  for (unsigned i = 0; i < recording->regions->len; i++)
+    if (g_str_equal(recording_get_text(recording, g_array_index(recording->regions, TraceRegion, i).name), name))
+      return true;
+  return false;
+}
+
 const TraceRegion *recording_region(const Recording *recording, uint64_t address) {
   for (unsigned i = 0; i < recording->regions->len; i++) {
     const TraceRegion *region = &g_array_index(recording->regions, TraceRegion, i);

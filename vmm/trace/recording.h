@@ -48,5 +48,7 @@ void recording_finish(Recording *recording);
 /* Never NULL; "" for 0 and for a number that is not in the table. */
 const char *recording_get_text(const Recording *recording, TraceString text);
 const char *recording_fact(const Recording *recording, const char *key); /* or NULL */
+#define TRACE_REGION_RAM "RAM"                                           /* the guest's memory, among the regions */
+bool recording_has_region(const Recording *recording, const char *name);
 /* The region at ADDRESS, or NULL. */
 const TraceRegion *recording_region(const Recording *recording, uint64_t address);

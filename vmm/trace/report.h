@@ -8,6 +8,9 @@
 /* --summary: switches by class with count, total, median, 99th percentile; shares of time; the ten places that trap most; losses. SYMBOLS may be NULL. */
 void trace_summary(GString *out, const TraceSwitches *switches, const Symbols *symbols);
 
+/* The part of the summary that says which vCPUs are stuck in faults at the end; nothing where none is. */
+void trace_fault_loops(GString *out, const TraceSwitches *switches, const Symbols *symbols);
+
 /* --explain: one line a switch, in words, as a learner reads it. */
 void trace_explain(GString *out, const TraceSwitches *switches, const Symbols *symbols);
 /* The line of one, without its end of line: also what the page shows. Times only in the last part: ", 3.1 us". */

@@ -380,6 +380,7 @@ static void append_phases(GString *out, const TraceSwitches *switches) {
 
 void trace_summary(GString *out, const TraceSwitches *switches, const Symbols *symbols) {
   append_header(out, switches);
+  trace_fault_loops(out, switches, symbols);
   append_phases(out, switches);
   append_classes(out, switches);
   append_shares(out, switches);

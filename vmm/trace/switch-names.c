@@ -10,6 +10,8 @@
 #include "vmm/trace/switches.h"
 #include "vmm/trace/sysreg.h"
 
+#define EC_IABT_LOW      0x20 /* ESR_ELx.EC, D24.2 */
+#define ISS_S1PTW        (UINT64_C(1) << 7)
 #define INSTRUCTION_SIZE 4
 
 uint64_t trace_switch_cost(const TraceSwitch *one) {
@@ -34,6 +36,17 @@ const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch
     return one->device;
   const TraceRegion *region = recording_region(switches->recording, one->ipa);
   return region ? recording_get_text(switches->recording, region->name) : "";
+}
+
+bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one) {
+  if (!switches->knows_memory || one->action != SWITCH_DOES_FAULT || !one->has_esr || (one->user_from && one->run_error != EINTR))
+    return false;
+  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  if (!region)
+    return true;
+  /* What a device has lies in no memory either; but registers may be mapped for loads. */
+  bool is_ram = g_str_equal(recording_get_text(switches->recording, region->name), TRACE_REGION_RAM);
+  return !is_ram && (one->ec == EC_IABT_LOW || one->esr & ISS_S1PTW);
 }
 
 char *trace_switch_sysreg(const TraceSwitch *one) {
@@ -64,7 +77,7 @@ static char *trap_class(const TraceSwitches *switches, const TraceSwitch *one) {
   case SWITCH_DOES_MMIO:
     return mmio_class(switches, one);
   case SWITCH_DOES_FAULT:
-    return g_strconcat(name, " memory", NULL);
+    return g_strconcat(name, trace_switch_is_nowhere(switches, one) ? " no memory" : " memory", NULL);
   case SWITCH_DOES_SYSREG: {
     g_autofree char *sysreg = trace_switch_sysreg(one);
     return sysreg ? g_strconcat(name, " ", sysreg, one->write ? " write" : " read", NULL) : g_strdup(name);

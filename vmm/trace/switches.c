@@ -446,6 +446,7 @@ TraceSwitches *trace_switches_new(const Recording *recording) {
   Builder builder = {.result = result};
 
   result->recording = recording;
+  result->knows_memory = recording_has_region(recording, TRACE_REGION_RAM);
   survey(&builder);
   g_autofree Vcpu *vcpus = builder.vcpus = g_new0(Vcpu, result->n_vcpus + 1);
   for (guint i = 0; i < recording->records->len; i++) {

@@ -69,6 +69,7 @@ typedef struct {
   unsigned n_vcpus;      /* highest index seen, plus one */
   bool has_kernel;       /* KVM's events are there */
   uint64_t begins, ends; /* ns: of the first and the last record */
+  bool knows_memory;     /* the machine's map is in the recording */
   uint64_t unpaired; /* times that KVM_RUN returned without a switch: it ended before the guest was entered, or the exit is not recorded */
 } TraceSwitches;
 
@@ -85,10 +86,15 @@ uint64_t trace_switch_kernel_ns(const TraceSwitch *one);
 uint64_t trace_switch_pc(const TraceSwitch *one);
 /* MMIO: who answers at this address: the device that eret named, else the region of the machine's map, else "". */
 const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch *one);
+/*
+ * A fault at an address where the machine's map has no memory, which no device answers: a fetch, or a walk of the guest's tables. KVM maps nothing there, and
+ * injects an abort.
+ */
+bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one);
 /* System register: its name by the Arm ARM, else KVM's, else "S3_0_C12_C11_5"; free with g_free. NULL: not known. */
 char *trace_switch_sysreg(const TraceSwitch *one);
 /*
- * The class it is counted under, short and stable: "HVC64", "SMC64", "DABT_LOW uart@9000000 UARTDR write", "DABT_LOW memory", "IABT_LOW memory", "SYS64 ICC_SGI1R_EL1 write", "WFI",
+ * The class it is counted under, short and stable: "HVC64", "SMC64", "DABT_LOW uart@9000000 UARTDR write", "DABT_LOW memory", "IABT_LOW memory", "IABT_LOW no memory", "SYS64 ICC_SGI1R_EL1 write", "WFI",
  * "WFE", "IRQ", "SError", "EC 0x07 FP_ASIMD" ...; with eret's events alone "MMIO ...", "hypercall ...", "signal". Free with g_free.
  */
 char *trace_switch_class(const TraceSwitches *switches, const TraceSwitch *one);

@@ -129,6 +129,42 @@ static void test_others(void) {
   fixture_clear(&fixture);
 }
 
+/* Where the machine's map has no memory, KVM maps none; where the map is not recorded, nobody can tell. */
+static void test_nowhere(void) {
+  for (unsigned with_map = 0; with_map < 2; with_map++) {
+    Fixture fixture;
+    fixture_init(&fixture);
+    if (with_map)
+      recording_add_region(fixture.recording, "RAM", 0x40000000, 0x8000000);
+    enter(&fixture, 0, 0x200);
+    lost_fetch(&fixture, 0, 0x200);
+    trap(&fixture, 0, 0x40080000, 0x20);
+    add(&fixture, 0, TRACE_KVM_GUEST_FAULT, 0x40080000, ESR(0x20, 0x06), 0x40080000, 0x40080000);
+    enter(&fixture, 0, 0x40080000);
+    trap(&fixture, 0, 0x40080000, 0x24);
+    add(&fixture, 0, TRACE_KVM_GUEST_FAULT, 0x40080000, ESR(0x24, 0x86), 0x1000, 0x9000000); /* a table in the UART */
+    enter(&fixture, 0, 0x40080000);
+    g_autofree char *text = explain(&fixture);
+    assert_lines(
+        text,
+        with_map
+            ? "vcpu0 #0 instruction abort at 0x200: fetch where no memory is, at 0x200 (virtual 0x200), stage 2 translation fault, level 2 "
+              "-> "
+              "EL2 (EC 0x20 IABT_LOW) -> KVM injects an abort -> ERET to the guest\n"
+              "vcpu0 #1 instruction abort at 0x40080000: fetch of memory at 0x40080000 (virtual 0x40080000), stage 2 translation fault, "
+              "level 2 -> EL2 (EC 0x20 IABT_LOW) -> KVM maps the page -> ERET to EL1\n"
+              "vcpu0 #2 data abort at 0x40080000: page table walk where no memory is, at 0x9000000 (virtual 0x1000), stage 2 translation "
+              "fault, level 2 -> EL2 (EC 0x24 DABT_LOW) -> KVM injects an abort -> ERET to EL1\n"
+            : "vcpu0 #0 instruction abort at 0x200: fetch of memory at 0x200 (virtual 0x200), stage 2 translation fault, level 2 -> EL2 "
+              "(EC 0x20 IABT_LOW) -> KVM maps the page -> ERET to the guest\n"
+              "vcpu0 #1 instruction abort at 0x40080000: fetch of memory at 0x40080000 (virtual 0x40080000), stage 2 translation fault, "
+              "level 2 -> EL2 (EC 0x20 IABT_LOW) -> KVM maps the page -> ERET to EL1\n"
+              "vcpu0 #2 data abort at 0x40080000: page table walk of memory at 0x9000000 (virtual 0x1000), stage 2 translation fault, "
+              "level 2 -> EL2 (EC 0x24 DABT_LOW) -> KVM maps the page -> ERET to EL1\n");
+    fixture_clear(&fixture);
+  }
+}
+
 /* Nothing from a guest reaches a terminal as it is. */
 static void test_hostile(void) {
   for (unsigned seed = 10; seed < 13; seed++) {
@@ -149,6 +185,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/explain/time-is-last", test_time_is_last);
   g_test_add_func("/explain/eret-alone", test_eret_alone);
   g_test_add_func("/explain/others", test_others);
+  g_test_add_func("/explain/nowhere", test_nowhere);
   g_test_add_func("/explain/hostile", test_hostile);
   return g_test_run();
 }

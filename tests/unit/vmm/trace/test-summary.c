@@ -164,12 +164,45 @@ static void test_hostile(void) {
   }
 }
 
+static char *summarize_loop(unsigned faults, bool goes_on, bool with_map) {
+  Fixture fixture;
+  fixture_init(&fixture);
+  if (with_map)
+    recording_add_region(fixture.recording, "RAM", 0x40000000, 0x8000000);
+  enter(&fixture, 1, 0x200);
+  hvc_by_kvm(&fixture, 1);
+  for (unsigned i = 0; i < faults; i++) {
+    lost_fetch(&fixture, 1, 0x200);
+    if (i % 5 == 0)
+      irq(&fixture, 1); /* the host's business */
+  }
+  if (goes_on)
+    hvc_by_kvm(&fixture, 1);
+  char *text = summarize(&fixture);
+  fixture_clear(&fixture);
+  return text;
+}
+
+/* A guest that is stuck in faults is named, and no other one. */
+static void test_faults_for_ever(void) {
+  g_autofree char *stuck = summarize_loop(1234, false, true);
+  g_autofree char *few = summarize_loop(10, false, true), *left = summarize_loop(1234, true, true),
+                  *unknown = summarize_loop(1234, false, false);
+
+  assert_line(stuck, "stuck vcpu1 faults for ever at 0x200: no memory at IPA 0x200, 1,234 times");
+  g_assert_nonnull(strstr(stuck, "IABT_LOW no memory"));
+  g_assert_null(strstr(few, "for ever"));
+  g_assert_null(strstr(left, "for ever"));
+  g_assert_null(strstr(unknown, "for ever"));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/summary/human", test_human);
   g_test_add_func("/summary/names", test_names);
   g_test_add_func("/summary/everything", test_everything);
   g_test_add_func("/summary/eret-alone", test_eret_alone);
+  g_test_add_func("/summary/faults-for-ever", test_faults_for_ever);
   g_test_add_func("/summary/losses", test_losses);
   g_test_add_func("/summary/marks-are-bounded", test_marks_are_bounded);
   g_test_add_func("/summary/nothing", test_nothing);
