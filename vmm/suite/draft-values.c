@@ -122,10 +122,14 @@ GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value)
   return items;
 }
 
-bool draft_is_true(const Draft *draft, const char *value) {
-  static const char *const yes[] = {"true", "yes", "1", NULL}, *const no[] = {"false", "no", "0", NULL};
+static const char *const yes[] = {"true", "yes", "1", NULL}, *const no[] = {"false", "no", "0", NULL};
 
-  if (!g_strv_contains(yes, value) && !g_strv_contains(no, value))
+bool draft_is_boolean(const char *value) {
+  return g_strv_contains(yes, value) || g_strv_contains(no, value);
+}
+
+bool draft_is_true(const Draft *draft, const char *value) {
+  if (!draft_is_boolean(value))
     draft_mistake(draft, "%s: '%s' is neither true nor false", draft->key->name, value);
   return g_strv_contains(yes, value);
 }

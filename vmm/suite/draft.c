@@ -138,6 +138,12 @@ static void apply_text(Draft *draft, const SuiteKeyRule *rule, const char *value
   case KEY_FILE_OPTION:
     add_option(draft, rule->name, draft_path(draft, text));
     break;
+  case KEY_FLAG_VALUE:
+    if (!draft_is_boolean(text)) {
+      g_ptr_array_add(draft->made->options, g_strdup_printf("--%s=%s", rule->name, text));
+      break;
+    }
+    /* fall through */
   case KEY_FLAG:
     if (draft_is_true(draft, text))
       add_option(draft, rule->name, NULL);

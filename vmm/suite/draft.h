@@ -29,6 +29,7 @@ SuiteCase *draft_make_case(Draft *draft, const char *suite);
 /* VALUE of a key with RULE, with what stands for something else replaced: as text, as the items of a list (of char *), as yes or no. Paths are as they have been written. */
 char *draft_text(Draft *draft, const SuiteKeyRule *rule, const char *value);
 GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value);
+bool draft_is_boolean(const char *value);
 bool draft_is_true(const Draft *draft, const char *value);
 /* PATH, which is relative to the suite's file, as an absolute one. */
 char *draft_path(const Draft *draft, const char *path);

@@ -24,7 +24,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"gic", KEY_OPTION, NULL, 0},
     {"psci", KEY_OPTION, NULL, 0},
     {"rng", KEY_FLAG, NULL, 0},
-    {"nested", KEY_FLAG, NULL, 0},
+    {"nested", KEY_FLAG_VALUE, NULL, 0},
     {"options", KEY_WORDS, NULL, 0},
     /* What runs in it. */
     {"command", KEY_COMMAND, NULL, 0},
@@ -75,6 +75,7 @@ bool suite_key_is_single(const SuiteKeyRule *rule) {
   case KEY_OPTION:
   case KEY_FILE_OPTION:
   case KEY_FLAG:
+  case KEY_FLAG_VALUE:
   case KEY_COMMAND:
   case KEY_STDIN:
   case KEY_STDIN_FILE:

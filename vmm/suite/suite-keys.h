@@ -10,6 +10,7 @@ typedef enum {
   KEY_OPTION,      /* --NAME VALUE */
   KEY_FILE_OPTION, /* --NAME FILE */
   KEY_FLAG,        /* --NAME, if true */
+  KEY_FLAG_VALUE,  /* the same, or --NAME=VALUE */
   KEY_LIST,        /* --NAME ITEM for each item */
   KEY_DISKS,       /* --disk FILE,... for each */
   KEY_COPY_IN,     /* --copy-in FILE:... for each */

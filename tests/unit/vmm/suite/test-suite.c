@@ -90,6 +90,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "disks = data,,img,ro; tool\n"
                                                   "console = virtio\n"
                                                   "rng = yes\n"
+                                                  "nested = e2h0\n"
                                                   "options = --gic; 3\n"
                                                   "command = sh -c 'echo \"$HOME\" $1' \\\\n two\n"
                                                   "stdin = one\\ntwo\\n\n"
@@ -115,11 +116,11 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
   g_assert_cmpuint(cases->len, ==, 1);
   g_assert_cmpstr(all->suite, ==, "suite");
   g_assert_cmpstr(all->name, ==, "all");
-  assert_options(
-      fixture, all,
-      "--kernel|DIR/Image|--append|a=1 b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--gic|3|"
-      "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/"
-      "tmp|--timeout|7|--boot-timeout|8");
+  assert_options(fixture, all,
+                 "--kernel|DIR/Image|--append|a=1 "
+                 "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--nested=e2h0|--gic|3|"
+                 "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/"
+                 "tmp|--timeout|7|--boot-timeout|8");
   assert_joined(all->command, "sh|-c|echo \"$HOME\" $1|n|two"); /* the file's backslash, then the shell's */
   g_assert_cmpmem(g_bytes_get_data(all->stdin_text, NULL), g_bytes_get_size(all->stdin_text), "one\ntwo\n", 8);
   assert_joined(all->expect, "^one$|t.o");
