@@ -28,3 +28,13 @@ truncate -s 0 count.img && truncate -s 1M count.img
 run_eret --kernel "$FIXTURES/Image.gz" --initrd "$KERNELS/6.12/initrd" --append 'quiet eret.mode=test eret.test=reboot,1' --disk count.img
 is "$status" 0 "a packed kernel is unpacked for each boot, status 0"
 is "$(grep -c 'GUEST boot=' "$console")" 2 "two boots of it"
+
+# A kernel that somebody rewrites in place under a running machine is noticed at the reboot.
+cp "$KERNELS/6.12/Image" Image
+start_eret --kernel Image --initrd "$KERNELS/6.12/initrd" --append 'quiet eret.mode=shell'
+wait_console 'guest:/# ' 60
+truncate -s 64K Image
+send 'reboot\n'
+finish_eret 30
+is "$status" 1 "a kernel that was truncated meanwhile: status 1, and no signal"
+like "$errors" 'kernel file Image was changed in place while it was in use' "it is said which file, and what happened to it"

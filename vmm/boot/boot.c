@@ -3,7 +3,6 @@
 #include "vmm/boot/boot.h"
 
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include "fdt/fdt-nodes.h"
@@ -13,22 +12,20 @@ static bool read_kernel(BootFiles *files, GError **error) {
   return files->kernel != NULL;
 }
 
-static GBytes *map_file(const char *path, GError **error) {
-  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
-  return file ? g_mapped_file_get_bytes(file) : NULL;
-}
-
 static bool open_kernel(BootFiles *files, GError **error) {
   files->kernel_file = kernel_file_open(files->config->kernel, error);
   return files->kernel_file && read_kernel(files, error);
 }
 
 static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
-  files->initrd_is_file = !initrd;
-  files->initrd = initrd ? g_bytes_ref(initrd) : map_file(files->config->initrd, error);
-  if (!files->initrd)
-    g_prefix_error(error, "initrd: ");
-  return files->initrd != NULL;
+  if (!initrd)
+    files->initrd_file = mapped_file_open(files->config->initrd, MAPPED_FILE_KEPT, error);
+  if (!initrd && !files->initrd_file) {
+    g_prefix_error(error, "initrd %s: ", files->config->initrd);
+    return false;
+  }
+  files->initrd = initrd ? g_bytes_ref(initrd) : mapped_file_bytes(files->initrd_file);
+  return true;
 }
 
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error) {
@@ -42,8 +39,21 @@ bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GEr
 void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->copy, copy_cancel);
   g_clear_pointer(&files->kernel, kernel_image_free);
-  g_clear_pointer(&files->kernel_file, g_bytes_unref);
+  g_clear_pointer(&files->kernel_file, mapped_file_free);
   g_clear_pointer(&files->initrd, g_bytes_unref);
+  g_clear_pointer(&files->initrd_file, mapped_file_free);
+}
+
+static bool unchanged(const MappedFile *file, const char *what, GError **error) {
+  if (!file || mapped_file_check(file, error))
+    return true;
+  g_prefix_error(error, "%s ", what);
+  return false;
+}
+
+/* A boot has to be of the same files as the one before, whole, and not of a mixture. */
+static bool files_unchanged(const BootFiles *files, GError **error) {
+  return unchanged(files->kernel_file, "kernel file", error) && unchanged(files->initrd_file, "initrd", error);
 }
 
 static const KernelSegment *largest_segment(const KernelImage *kernel) {
@@ -67,7 +77,7 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
 
   if (files->copy)
     return true;
-  if (!files->kernel && !read_kernel(files, error))
+  if (!files->kernel && (!files_unchanged(files, error) || !read_kernel(files, error)))
     return false;
   if (!boot_place_kernel(files->kernel, ram_base, &placement, error))
     return false;
@@ -127,27 +137,19 @@ static bool load_kernel(BootFiles *files, const BootPlacement *placement, const 
   return true;
 }
 
-/* A file's pages stay in the host's cache without us. */
-static void let_go(GBytes *mapped) {
-  gsize size;
-  const void *data = g_bytes_get_data(mapped, &size);
-
-  if (size)
-    madvise((void *)data, size, MADV_DONTNEED);
-}
-
 bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error) {
   /* The kernel last: others are at it. */
   return (!files->initrd ||
           load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) &&
-         load_fdt(placement, fdt, memory, error) && load_kernel(files, placement, memory, error);
+         load_fdt(placement, fdt, memory, error) && load_kernel(files, placement, memory, error) && files_unchanged(files, error);
 }
 
 void boot_files_let_go(BootFiles *files) {
   g_clear_pointer(&files->kernel, kernel_image_free);
-  let_go(files->kernel_file);
-  if (files->initrd && files->initrd_is_file)
-    let_go(files->initrd);
+  /* The files' pages stay in the host's cache without us. */
+  mapped_file_let_go(files->kernel_file);
+  if (files->initrd_file)
+    mapped_file_let_go(files->initrd_file);
   else if (!files->config->reboot)
     g_clear_pointer(&files->initrd, g_bytes_unref);
 }

@@ -10,11 +10,11 @@
 
 typedef struct {
   const Config *config;
-  GBytes *kernel_file; /* NULL: none was asked for */
-  KernelImage *kernel; /* what it holds; NULL once it was let go */
-  GBytes *initrd;      /* NULL: none */
-  bool initrd_is_file; /* mapped */
-  Copy *copy;          /* of the kernel's segment COPIED, or NULL */
+  MappedFile *kernel_file; /* NULL: none was asked for */
+  KernelImage *kernel;     /* what it holds; NULL once it was let go */
+  GBytes *initrd;          /* NULL: none */
+  MappedFile *initrd_file; /* what it lies in; NULL: it is in memory */
+  Copy *copy;              /* of the kernel's segment COPIED, or NULL */
   const KernelSegment *copied;
 } BootFiles;
 
@@ -31,7 +31,7 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
 /* Places the files and the platform's device tree, and makes that tree, with SEED in it. */
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error);
 
-/* Writes everything into guest memory, which is zero. */
+/* Writes everything into guest memory, which is zero. A file that was changed meanwhile, or since the boot before, is an error. */
 bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error);
 
 /* They are loaded: keeps only what the next boot cannot have from the files again. */

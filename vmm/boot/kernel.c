@@ -3,8 +3,8 @@
  * Kernel files: opens one, finds out what it is, unpacks it where it is packed, and has the format's own file parse it.
  *
  * The order of recognition: what wraps a kernel first (compressions, EFI zboot), once and not nested; then what is one (Image, ELF). The
- * file is mapped, not read: an Image that is not compressed is copied once, into the guest (copy.c). Whoever truncates the file
- * under a running eret gets the SIGBUS he asked for, as with every program that is mapped.
+ * file is mapped, not read: an Image that is not compressed is copied once, into the guest (copy.c). Whoever uses what was made of the file asks
+ * the mapping then whether it is still the same (mapped-file.h).
  */
 #define _GNU_SOURCE /* memmem */
 #include "vmm/boot/kernel.h"
@@ -130,49 +130,62 @@ char *kernel_image_release(const KernelImage *image) {
   return NULL;
 }
 
-static GBytes *map_file(const char *path, GError **error) {
-  /* O_NONBLOCK: a FIFO must lead to an error, not to waiting for its writer. */
-  int fd = g_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
-  if (fd < 0) {
-    g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_READ, "cannot be opened: %s", g_strerror(errno));
-    return NULL;
-  }
+static bool check_type(int fd, GError **error) {
   struct stat status;
-  g_autoptr(GMappedFile) file = NULL;
+
   if (fstat(fd, &status) < 0)
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_READ, "cannot be examined: %s", g_strerror(errno));
   else if (S_ISDIR(status.st_mode))
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_FORMAT, "it is a directory; " WANTED);
   else if (!S_ISREG(status.st_mode))
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_FORMAT, "it is not a regular file; " WANTED);
-  else {
-    g_autoptr(GError) failure = NULL;
-    file = g_mapped_file_new_from_fd(fd, false, &failure);
-    if (!file)
-      g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_READ, "cannot be read: %s", failure->message);
-  }
-  g_close(fd, NULL);
-  return file ? g_mapped_file_get_bytes(file) : NULL;
+  else
+    return true;
+  return false;
 }
 
-GBytes *kernel_file_open(const char *path, GError **error) {
-  GBytes *file = map_file(path, error);
+static MappedFile *map_file(const char *path, GError **error) {
+  /* O_NONBLOCK: a FIFO must lead to an error, not to waiting for its writer. */
+  int fd = g_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK, 0);
+  g_autoptr(GError) failure = NULL;
+
+  if (fd < 0) {
+    g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_READ, "cannot be opened: %s", g_strerror(errno));
+    return NULL;
+  }
+  if (!check_type(fd, error)) {
+    g_close(fd, NULL);
+    return NULL;
+  }
+  MappedFile *file = mapped_file_new_take_fd(fd, path, MAPPED_FILE_KEPT, &failure);
+  if (!file)
+    g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_READ, "cannot be read: %s", failure->message);
+  return file;
+}
+
+MappedFile *kernel_file_open(const char *path, GError **error) {
+  MappedFile *file = map_file(path, error);
 
   if (!file)
     g_prefix_error(error, "kernel file %s: ", path);
   return file;
 }
 
-KernelImage *kernel_image_read(GBytes *file, const char *path, KernelFormat format, GError **error) {
-  KernelImage *image = kernel_image_parse(file, format, error);
+KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat format, GError **error) {
+  g_autoptr(GBytes) contents = mapped_file_bytes(file);
+  g_autoptr(GError) failure = NULL;
+  KernelImage *image = kernel_image_parse(contents, format, &failure);
 
-  if (!image)
-    g_prefix_error(error, "kernel file %s: ", path);
-  return image;
+  if (image)
+    return image;
+  g_prefix_error(&failure, "kernel file %s: ", path);
+  mapped_file_blame(file, &failure);
+  g_propagate_error(error, g_steal_pointer(&failure));
+  return NULL;
 }
 
 KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error) {
-  g_autoptr(GBytes) file = kernel_file_open(path, error);
+  g_autoptr(MappedFile) file = kernel_file_open(path, error);
 
   return file ? kernel_image_read(file, path, format, error) : NULL;
 }

@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/mapped-file.h"
+
 typedef enum { KERNEL_FORMAT_AUTO, KERNEL_FORMAT_RAW } KernelFormat;
 
 typedef enum {
@@ -43,10 +45,10 @@ typedef struct {
   GArray *segments;        /* of KernelSegment */
 } KernelImage;
 
-/* The file at PATH, mapped. */
-GBytes *kernel_file_open(const char *path, GError **error);
+/* The file at PATH, mapped, and kept to be read again. */
+MappedFile *kernel_file_open(const char *path, GError **error);
 /* Finds out what FILE is, unpacks and checks it; PATH is for messages. Not unpacked, the image points into FILE. */
-KernelImage *kernel_image_read(GBytes *file, const char *path, KernelFormat format, GError **error);
+KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat format, GError **error);
 /* Both. */
 KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error);
 void kernel_image_free(KernelImage *image); /* takes NULL */

@@ -21,10 +21,11 @@ G_DEFINE_QUARK(eret_initramfs_error, initramfs_error)
 typedef struct {
   unsigned mode; /* with its type */
   unsigned uid, gid;
-  int64_t time;  /* of the last change, in seconds of Unix time */
-  dev_t device;  /* of a device node */
-  GBytes *bytes; /* of a file, or NULL: empty */
-  char *link;    /* of a symbolic link */
+  int64_t time;     /* of the last change, in seconds of Unix time */
+  dev_t device;     /* of a device node */
+  GBytes *bytes;    /* of a file, or NULL: empty */
+  MappedFile *file; /* what the bytes lie in, or NULL: in memory */
+  char *link;       /* of a symbolic link */
 } Node;
 
 struct Initramfs {
@@ -34,6 +35,7 @@ struct Initramfs {
 static void free_node(gpointer data) {
   Node *node = data;
   g_clear_pointer(&node->bytes, g_bytes_unref);
+  g_clear_pointer(&node->file, mapped_file_free);
   g_free(node->link);
   g_free(node);
 }
@@ -73,7 +75,7 @@ static void add_parents(Initramfs *initramfs, const char *path) {
   }
 }
 
-/* Takes bytes and link. */
+/* Takes bytes, file and link. */
 static void add_node(Initramfs *initramfs, const char *path, const Node *what) {
   g_autofree char *key = normalise(path);
   const Node *old = g_tree_lookup(initramfs->nodes, key);
@@ -93,6 +95,10 @@ void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mo
 
 void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes) {
   add_node(initramfs, path, &(Node){.mode = S_IFREG | (mode & 07777), .bytes = bytes ? g_bytes_ref(bytes) : NULL});
+}
+
+void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, MappedFile *file) {
+  add_node(initramfs, path, &(Node){.mode = S_IFREG | (mode & 07777), .bytes = mapped_file_bytes(file), .file = mapped_file_ref(file)});
 }
 
 void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target) {
@@ -118,16 +124,20 @@ static Node node_of(const Tree *tree, const struct stat *status) {
 }
 
 static bool add_file(const Tree *tree, const char *source, const char *path, const struct stat *status, GError **error) {
-  g_autoptr(GMappedFile) file = g_mapped_file_new(source, FALSE, error);
+  g_autoptr(MappedFile) file = mapped_file_open(source, MAPPED_FILE_READ_ONCE, error);
 
-  if (!file)
+  if (!file) {
+    g_prefix_error(error, "'%s' cannot be read: ", source);
     return false;
-  if (g_mapped_file_get_length(file) > FILE_SIZE_MAX) {
+  }
+  g_autoptr(GBytes) bytes = mapped_file_bytes(file);
+  if (g_bytes_get_size(bytes) > FILE_SIZE_MAX) {
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is larger than the 4 GiB that a file in an initramfs can have", source);
     return false;
   }
   Node node = node_of(tree, status);
-  node.bytes = g_mapped_file_get_bytes(file);
+  node.bytes = g_steal_pointer(&bytes);
+  node.file = g_steal_pointer(&file);
   add_node(tree->initramfs, path, &node);
   return true;
 }
@@ -194,6 +204,7 @@ typedef struct {
   struct archive_entry *entry;
   int64_t inode;
   bool failed;
+  GError *error; /* NULL: of libarchive */
 } Writer;
 
 static la_ssize_t append(struct archive *archive, void *opaque, const void *bytes, size_t size) {
@@ -221,7 +232,8 @@ static gboolean write_node(gpointer key, gpointer value, gpointer data) {
   if (node->link)
     archive_entry_set_symlink(writer->entry, node->link);
   writer->failed = archive_write_header(writer->archive, writer->entry) < ARCHIVE_WARN ||
-                   (size && archive_write_data(writer->archive, bytes, size) != (la_ssize_t)size);
+                   (size && archive_write_data(writer->archive, bytes, size) != (la_ssize_t)size) ||
+                   (node->file && !mapped_file_check(node->file, &writer->error));
   return writer->failed;
 }
 
@@ -235,7 +247,9 @@ GBytes *initramfs_build(const Initramfs *initramfs, GError **error) {
   if (ok)
     g_tree_foreach(initramfs->nodes, write_node, &writer);
   ok = ok && !writer.failed && archive_write_close(writer.archive) == ARCHIVE_OK;
-  if (!ok)
+  if (writer.error)
+    g_propagate_error(error, writer.error);
+  else if (!ok)
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "the initramfs cannot be written: %s", archive_reason(writer.archive));
   archive_entry_free(writer.entry);
   archive_write_free(writer.archive);

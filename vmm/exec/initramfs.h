@@ -8,6 +8,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "vmm/mapped-file.h"
+
 typedef enum { INITRAMFS_ERROR_FILE, INITRAMFS_ERROR_MODULE } InitramfsError;
 #define INITRAMFS_ERROR (initramfs_error_quark())
 GQuark initramfs_error_quark(void);
@@ -21,6 +23,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Initramfs, initramfs_free)
 /* PATH is absolute in the guest; directories that are missing above it are made (mode 0755). A path added twice: the later one wins. */
 void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mode);
 void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes);
+void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, MappedFile *file);
 void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target);
 
 typedef enum {
@@ -33,5 +36,5 @@ typedef enum {
  */
 bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, InitramfsKind kind, GError **error);
 
-/* The archive. */
+/* The archive. A file that was truncated since it was added is an error. */
 GBytes *initramfs_build(const Initramfs *initramfs, GError **error);

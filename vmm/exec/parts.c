@@ -31,19 +31,21 @@ static bool is_arm64_elf(GBytes *bytes) {
   return size > 64 && memcmp(data, "\177ELF\002\001", 6) == 0 && data[18] == 183 && data[19] == 0;
 }
 
-static GBytes *load_busybox(const char *path, GError **error) {
-  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, error);
-  g_autoptr(GBytes) bytes = file ? g_mapped_file_get_bytes(file) : NULL;
+static MappedFile *load_busybox(const char *path, GError **error) {
+  g_autoptr(MappedFile) file = mapped_file_open(path, MAPPED_FILE_READ_ONCE, error);
+  g_autoptr(GBytes) bytes = file ? mapped_file_bytes(file) : NULL;
 
   if (bytes && is_arm64_elf(bytes))
-    return g_steal_pointer(&bytes);
+    return g_steal_pointer(&file);
   if (bytes)
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is not a program for ARM64", path);
+  else
+    g_prefix_error(error, "'%s' cannot be read: ", path);
   return NULL;
 }
 
 /* What was asked for, what lies beside eret, what Debian's busybox-static installs. */
-static GBytes *find_busybox(const ExecOptions *options, GError **error) {
+static MappedFile *find_busybox(const ExecOptions *options, GError **error) {
   g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
   g_autofree char *directory = self ? g_path_get_dirname(self) : NULL;
   g_autofree char *built = directory ? g_build_filename(directory, "..", "busybox", "busybox", NULL) : NULL;
@@ -52,9 +54,9 @@ static GBytes *find_busybox(const ExecOptions *options, GError **error) {
   if (options->busybox)
     return load_busybox(options->busybox, error);
   for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
-    g_autoptr(GBytes) bytes = load_busybox(places[i], NULL);
-    if (bytes)
-      return g_steal_pointer(&bytes);
+    MappedFile *file = load_busybox(places[i], NULL);
+    if (file)
+      return file;
   }
   g_set_error_literal(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
                       "there is no busybox for ARM64: install busybox-static, name one with --busybox, or give the guest a --rootfs");
@@ -69,13 +71,13 @@ static void add_text(Initramfs *initramfs, const char *path, const char *text) {
 /* The least that programs look for. */
 static bool add_small_system(Initramfs *initramfs, const ExecOptions *options, GError **error) {
   static const char *const directories[] = {"/etc", "/root", "/var", "/mnt", "/usr/bin", "/sbin", "/lib"};
-  g_autoptr(GBytes) busybox = find_busybox(options, error);
+  g_autoptr(MappedFile) busybox = find_busybox(options, error);
 
   if (!busybox)
     return false;
   for (unsigned i = 0; i < G_N_ELEMENTS(directories); i++)
     initramfs_add_directory(initramfs, directories[i], 0755);
-  initramfs_add_bytes(initramfs, "/bin/busybox", 0755, busybox);
+  initramfs_add_mapped(initramfs, "/bin/busybox", 0755, busybox);
   add_text(initramfs, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   add_text(initramfs, "/etc/group", "root:x:0:\nnogroup:x:65534:\n");
   add_text(initramfs, "/etc/hosts", "127.0.0.1 localhost\n");

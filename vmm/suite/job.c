@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "vmm/base/json-reader.h"
+#include "vmm/mapped-file.h"
 #include "vmm/suite/judge.h"
 #include "vmm/suite/ktap.h"
 #include "vmm/temporary-file.h"
@@ -253,9 +254,9 @@ static void read_result_file(Job *job) {
 
 static GBytes *map_file(const Job *job, unsigned file) {
   g_autofree char *path = file_of(job, file);
-  g_autoptr(GMappedFile) mapped = g_mapped_file_new(path, FALSE, NULL);
+  g_autoptr(MappedFile) mapped = mapped_file_open(path, MAPPED_FILE_READ_ONCE, NULL);
 
-  return mapped ? g_mapped_file_get_bytes(mapped) : g_bytes_new(NULL, 0);
+  return mapped ? mapped_file_bytes(mapped) : g_bytes_new(NULL, 0);
 }
 
 /* The last lines of what eret exec wrote on its standard error: its report. */

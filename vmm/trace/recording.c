@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmm/mapped-file.h"
 #include "vmm/trace/recording-file.h"
 
 G_DEFINE_QUARK(eret_recording_error, recording_error)
@@ -264,16 +265,22 @@ static bool load_chunks(Recording *recording, Source *source, GError **error) {
 Recording *recording_load(const char *path, GError **error) {
   g_autoptr(Recording) recording = recording_new();
   g_autoptr(GError) why = NULL;
-  g_autoptr(GMappedFile) file = g_mapped_file_new(path, FALSE, &why);
+  g_autoptr(MappedFile) file = mapped_file_open(path, MAPPED_FILE_READ_ONCE, &why);
 
   if (!file) {
-    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot read the recording: %s", why->message);
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot read the recording %s: %s", path, why->message);
     return NULL;
   }
-  Source source = {.path = path, .bytes = (const uint8_t *)g_mapped_file_get_contents(file), .size = g_mapped_file_get_length(file)};
+  g_autoptr(GBytes) bytes = mapped_file_bytes(file);
+  Source source = {.path = path};
+  source.bytes = g_bytes_get_data(bytes, &source.size);
   recording->truncated = true;
-  if (!check_header(&source, error) || !load_chunks(recording, &source, error))
+  bool loaded = check_header(&source, &why) && load_chunks(recording, &source, &why);
+  mapped_file_blame(file, &why);
+  if (!loaded || why) {
+    g_propagate_error(error, g_steal_pointer(&why));
     return NULL;
+  }
   recording_finish(recording);
   return g_steal_pointer(&recording);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/mapped-file.h"
 #include "vmm/trace/symbols-table.h"
 
 G_DEFINE_QUARK(eret - symbols - error - quark, symbols_error)
@@ -252,20 +253,22 @@ static GBytes *read_stream(int fd, GError **error) {
   }
 }
 
-static GBytes *read_fd(int fd, GError **error) {
-  g_autoptr(GError) reason = NULL;
+/* Takes FD. MAPPED is left alone where the bytes are in no file. */
+static GBytes *read_fd(int fd, const char *path, MappedFile **mapped, GError **error) {
   struct stat status;
 
   if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-    g_autoptr(GMappedFile) mapped = g_mapped_file_new_from_fd(fd, FALSE, &reason);
-    if (mapped)
-      return g_mapped_file_get_bytes(mapped);
+    *mapped = mapped_file_new_take_fd(fd, path, MAPPED_FILE_READ_ONCE, error);
+    return *mapped ? mapped_file_bytes(*mapped) : NULL;
   }
-  return read_stream(fd, error);
+  GBytes *bytes = read_stream(fd, error);
+  g_close(fd, NULL);
+  return bytes;
 }
 
 Symbols *symbols_load(const char *path, GError **error) {
   int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+  g_autoptr(MappedFile) mapped = NULL;
   g_autoptr(GBytes) bytes = NULL;
   g_autoptr(Symbols) symbols = symbols_new();
   g_autoptr(GError) reason = NULL;
@@ -274,12 +277,13 @@ Symbols *symbols_load(const char *path, GError **error) {
   if (fd < 0)
     fail(&reason, SYMBOLS_ERROR_IO, "%s", g_strerror(errno));
   else
-    bytes = read_fd(fd, &reason);
-  if (fd >= 0)
-    g_close(fd, NULL);
+    bytes = read_fd(fd, path, &mapped, &reason);
   if (bytes)
     file.data = g_bytes_get_data(bytes, &file.size);
-  if (bytes && load_bytes(symbols, file, &reason))
+  bool loaded = bytes && load_bytes(symbols, file, &reason);
+  if (mapped)
+    mapped_file_blame(mapped, &reason);
+  if (loaded && !reason)
     return g_steal_pointer(&symbols);
   g_propagate_prefixed_error(error, g_steal_pointer(&reason), "cannot read symbols from %s: ", path);
   return NULL;
