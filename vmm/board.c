@@ -24,7 +24,6 @@ void board_free(Board *board) {
   if (!board)
     return;
   g_clear_pointer(&board->devices, g_ptr_array_unref);
-  g_free(board->bootargs);
   g_free(board);
 }
 
@@ -158,13 +157,6 @@ static bool choose_ipa_bits(Board *board, GError **error) {
   return true;
 }
 
-/* A virtio console is not found through stdout-path: Linux must be told, unless the user names consoles. */
-static char *make_bootargs(const Config *config) {
-  if (config->console != CONSOLE_VIRTIO || strstr(config->append, "console="))
-    return g_strdup(config->append);
-  return g_strconcat("console=hvc0", *config->append ? " " : "", config->append, NULL);
-}
-
 Board *board_new(const Config *config, GicVersion gic, GError **error) {
   g_autoptr(Board) board = g_new0(Board, 1);
 
@@ -173,7 +165,6 @@ Board *board_new(const Config *config, GicVersion gic, GError **error) {
   board->cpus = config->cpus;
   board->ram = (AddressRange){LAYOUT.ram_base, config->memory};
   board->devices = g_ptr_array_new_with_free_func(board_device_free);
-  board->bootargs = make_bootargs(config);
   if (!place_cpus(board, error) || !place_devices(board, error))
     return NULL;
   place_high(board);
@@ -237,7 +228,7 @@ char *board_print(const Board *board) {
                          cpu->el2_e2h0 ? ", EL2 without VHE" : "");
   g_string_append_printf(text, "memory    %" G_GUINT64_FORMAT " MiB\n", board->ram.size / MIB);
   g_string_append_printf(text, "addresses %u bits\n", board->ipa_bits);
-  g_string_append_printf(text, "bootargs  %s\n", *board->bootargs ? board->bootargs : "(none)");
+  g_string_append_printf(text, "bootargs  %s\n", *board->config->append ? board->config->append : "(none)");
   g_string_append(text, "map\n");
   print_gic(text, board);
   for (unsigned i = 0; i < board->devices->len; i++)

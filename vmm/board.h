@@ -40,7 +40,6 @@ typedef struct {
   AddressRange pci_window64;      /* size 0 without PCI */
   uint64_t end;                   /* one past the highest address in use */
   unsigned ipa_bits;              /* what the board needs: at least 32 (KVM's minimum) */
-  char *bootargs;                 /* --append and what the console needs */
   GPtrArray *devices;             /* of BoardDevice, in the order of creation */
 } Board;
 

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/command-line.h"
 #include "vmm/config-option.h"
 #include "vmm/cpu/features.h"
 #include "vmm/hypercall/plan.h"
@@ -155,10 +156,23 @@ static void check_pin(ConfigDraft *draft) {
     config_mistake(draft, NULL, "%s", error->message);
 }
 
+/* A virtio console is not found through stdout-path: Linux must be told, unless the user names consoles. */
+static void settle_command_line(ConfigDraft *draft) {
+  Config *config = draft->config;
+  size_t user_length = strlen(config->append);
+  g_autofree char *why = NULL;
+
+  if (config->console == CONSOLE_VIRTIO)
+    command_line_add(&config->append, "console=hvc0");
+  if (!command_line_fits(config->append, user_length, &why))
+    config_mistake(draft, config_where(draft, "append", -1), "%s", why);
+}
+
 void config_check(ConfigDraft *draft) {
   Config *config = draft->config;
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
+  settle_command_line(draft);
   check_boot_files(draft);
   check_cpu(draft);
   check_disks(draft);

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "vmm/command-line.h"
 #include "vmm/config-option.h"
 #include "vmm/hypercall/peer.h"
 
@@ -23,8 +24,7 @@
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
 #define GRACE_DEFAULT        10
 #define GRACE_MAX            86400 /* a day */
-#define COMMAND_LINE_MAX     2047 /* Linux: arch/arm64/include/uapi/asm/setup.h, COMMAND_LINE_SIZE less the NUL: it cuts off what is longer */
-#define DISK_SERIAL_MAX      20   /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
+#define DISK_SERIAL_MAX      20    /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
 
 G_DEFINE_QUARK(eret_config_error, config_error)
 

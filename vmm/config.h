@@ -63,7 +63,7 @@ typedef struct {
   char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
   KernelFormat kernel_format;
   char *initrd;            /* NULL: none */
-  char *append;            /* the kernel's command line; never NULL */
+  char *append;            /* the kernel's command line, with what the machine needs in it; never NULL */
   unsigned cpus;           /* at least 1 */
   GPtrArray *cpu;          /* of CpuConfig: one, in a checked Config */
   char *cpu_template;      /* NULL: none */

@@ -13,7 +13,7 @@ static FdtRange fdt_range(const AddressRange *range) {
 static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement *placement, const BootSeed *seed) {
   g_autofree char *stdout_path = NULL;
   FdtChosen chosen = {
-      .bootargs = board->bootargs,
+      .bootargs = board->config->append,
       .initrd_start = placement->initrd_start,
       .initrd_size = placement->initrd_size,
       .kaslr_seed = seed->kaslr,

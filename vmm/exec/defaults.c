@@ -6,6 +6,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "vmm/command-line.h"
+
 /* The kernel this machine runs itself, where it is an ARM64 one and may be read. */
 char *default_kernel(void) {
   static const char *const patterns[] = {"/boot/vmlinuz-%s", "/usr/lib/modules/%s/vmlinuz", "/boot/Image-%s"};
@@ -61,35 +63,20 @@ char *default_modules(const char *kernel) {
   return path && is_module_tree(path) ? g_steal_pointer(&path) : NULL;
 }
 
-static bool is_on_command_line(const char *line, const char *prefix) {
-  g_auto(GStrv) words = g_strsplit(line, " ", -1);
-
-  for (unsigned i = 0; words[i]; i++)
-    if (g_str_has_prefix(words[i], prefix))
-      return true;
-  return false;
-}
-
 /*
- * The kernel's command line: a panic ends the guest; the console is the one that the machine has; and it is quiet unless somebody reads it. In a panic or an
- * oops Linux says everything all the same.
+ * A panic ends the guest; and it is quiet unless somebody reads it, or has said how much is to be said. In a panic or an oops Linux says everything all the
+ * same. The console's word is there already, as for every machine.
  */
-void add_default_arguments(ExecOptions *options) {
-  Config *config = options->config;
-  bool loud = (options->verbose || options->console_log) && !options->quiet;
-  const struct {
-    const char *prefix, *word;
-    bool wanted;
-  } words[] = {{"panic=", "panic=-1", true},
-               {"console=", "console=hvc0", config->console == CONSOLE_VIRTIO},
-               {"quiet", "quiet",
-                !loud && !is_on_command_line(config->append, "loglevel=") && !is_on_command_line(config->append, "debug") &&
-                    !is_on_command_line(config->append, "ignore_loglevel")}};
-  GString *line = g_string_new(config->append);
+bool add_default_arguments(ExecOptions *options, char **why) {
+  static const char *const volumes[] = {"loglevel", "debug", "ignore_loglevel"};
+  char **line = &options->config->append;
+  size_t user_length = strlen(*line);
+  bool quiet = options->quiet || !(options->verbose || options->console_log);
 
-  for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
-    if (words[i].wanted && !is_on_command_line(config->append, words[i].prefix))
-      g_string_append_printf(line, "%s%s", line->len ? " " : "", words[i].word);
-  g_free(config->append);
-  config->append = g_string_free(line, FALSE);
+  for (unsigned i = 0; i < G_N_ELEMENTS(volumes); i++)
+    quiet = quiet && !command_line_has(*line, volumes[i]);
+  if (quiet)
+    command_line_add(line, "quiet");
+  command_line_add(line, "panic=-1");
+  return command_line_fits(*line, user_length, why);
 }

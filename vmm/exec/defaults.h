@@ -10,5 +10,5 @@ char *default_kernel(void);
 char *default_modules(const char *kernel);
 /* Whether depmod(8) has been at work in DIRECTORY. */
 bool is_module_tree(const char *directory);
-/* Completes the kernel's command line in the configuration. */
-void add_default_arguments(ExecOptions *options);
+/* Completes the kernel's command line in the configuration; false, and *WHY, when it is too long then. */
+bool add_default_arguments(ExecOptions *options, char **why);

@@ -309,7 +309,9 @@ static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help
   options->boot_only = options->config->initrd != NULL;
   options->config->ports = !options->boot_only;
   options->config->reboot = false;
-  add_default_arguments(options);
+  g_autofree char *why = NULL;
+  if (!add_default_arguments(options, &why))
+    mistake(mistakes, "--append: %s", why);
   if (!options->modules && options->config->kernel)
     options->modules = default_modules(options->config->kernel);
 }

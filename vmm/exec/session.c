@@ -18,6 +18,7 @@
 #include "devices/backend/channel.h"
 #include "devices/backend/terminal.h"
 #include "vmm/cmd/command.h"
+#include "vmm/command-line.h"
 #include "vmm/exec/console-log.h"
 #include "vmm/exec/console-show.h"
 #include "vmm/exec/control-line.h"
@@ -340,7 +341,7 @@ static void make_client(ExecSession *session, GBytes *initrd) {
 
 /* In a guest of the user's own, its kernel says when it starts init, unless it was told to be quiet. */
 static bool init_is_seen(const ExecOptions *options) {
-  return !options->boot_only || !strstr(options->config->append, "quiet");
+  return !options->boot_only || !command_line_has(options->config->append, "quiet");
 }
 
 ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, GError **error) {

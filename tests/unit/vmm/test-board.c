@@ -46,7 +46,7 @@ static void test_defaults(void) {
   g_assert_cmphex(board->redistributors[1].size, ==, 0);
   g_assert_cmpuint(board->ipa_bits, ==, 36);
   g_assert_null(find(board, "gicv2m"));
-  g_assert_cmpstr(board->bootargs, ==, "");
+  g_assert_cmpstr(board->config->append, ==, "");
 }
 
 static void test_gicv2(void) {
@@ -144,7 +144,7 @@ static void test_bootargs(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(Config) config = configure(cases[i].arguments);
     g_autoptr(Board) board = board_new(config, GIC_V3, NULL);
-    g_assert_cmpstr(board->bootargs, ==, cases[i].bootargs);
+    g_assert_cmpstr(board->config->append, ==, cases[i].bootargs);
   }
 }
 

@@ -68,7 +68,7 @@ static void test_every_key(void) {
   g_assert_cmpstr(config->kernel, ==, "Image");
   g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
   g_assert_cmpstr(config->initrd, ==, "initrd");
-  g_assert_cmpstr(config->append, ==, "a=\"b\" c");
+  g_assert_cmpstr(config->append, ==, "console=hvc0 a=\"b\" c");
   g_assert_cmpuint(config->cpus, ==, 3);
   g_assert_cmpuint(config->memory, ==, 1 << 30);
   g_assert_cmpint(config->console, ==, CONSOLE_VIRTIO);

@@ -270,6 +270,12 @@ static void test_values(void) {
   g_autofree char *longest = g_strnfill(2047, 'a'), *longer = g_strnfill(2048, 'a');
   g_autoptr(Config) append = parse("--dry-run", "--append", longest, NULL);
   g_assert_cmpstr(append->append, ==, longest);
+  g_autoptr(Config) console = parse("--dry-run", "--console", "virtio", "--append", "x -- console=ttyS0", NULL);
+  g_assert_cmpstr(console->append, ==, "console=hvc0 x -- console=ttyS0");
+  refuse("--append: has 2047 bytes, and 2060 with what eret puts before them (console=hvc0); Linux takes 2047 and would cut off the end: "
+         "13 too "
+         "many",
+         "--dry-run", "--console", "virtio", "--append", longest, NULL);
   refuse("--append: has 2048 bytes, at most 2047 are possible", "--dry-run", "--append", longer, NULL);
 }
 

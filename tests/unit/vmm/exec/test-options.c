@@ -86,15 +86,17 @@ static void test_command_line(void) {
     const char *options, *append;
   } cases[] = {
       {"", "panic=-1 quiet"},
-      {"--append root=x", "root=x panic=-1 quiet"},
-      {"--append panic=5", "panic=5 quiet"},
+      {"--append root=x", "panic=-1 quiet root=x"},
+      {"--append panic=5", "quiet panic=5"},
       {"--verbose", "panic=-1"},
       {"--console-log x", "panic=-1"},
       {"--console-log x --quiet", "panic=-1 quiet"},
-      {"--append loglevel=7", "loglevel=7 panic=-1"},
-      {"--append debug", "debug panic=-1"},
-      {"--console virtio", "panic=-1 console=hvc0 quiet"},
-      {"--console virtio --append console=ttyAMA0", "console=ttyAMA0 panic=-1 quiet"},
+      {"--append loglevel=7", "panic=-1 loglevel=7"},
+      {"--append quiet", "panic=-1 quiet"},
+      {"--append debug_guardpage_minorder=1", "panic=-1 quiet debug_guardpage_minorder=1"},
+      {"--append debug", "panic=-1 debug"},
+      {"--console virtio", "panic=-1 quiet console=hvc0"},
+      {"--console virtio --append console=ttyAMA0", "panic=-1 quiet console=ttyAMA0"},
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
