@@ -62,7 +62,7 @@ void machine_end_port_input(Machine *machine, unsigned port);
 const Timeline *machine_timeline(const Machine *machine);
 /* Registers of every vCPU, several lines each; free with g_free. After machine_run. */
 char *machine_describe_vcpus(const Machine *machine);
-/* Whether something of --stats or --record could not be written, which has been logged. After machine_run. */
+/* Whether something of --stats, --record or the console could not be written, which has been logged. After machine_run. */
 bool machine_lost_reports(const Machine *machine);
 /* After MACHINE_EXITED: 0 .. 255. */
 int machine_exit_code(const Machine *machine);

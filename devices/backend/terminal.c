@@ -59,6 +59,7 @@ struct Terminal {
   bool input_ended;
   bool output_full; /* of what never blocks: the last write was short, so poll has to say when to go on */
   bool output_gone;
+  int output_errno;   /* why it is gone */
   bool stalled;       /* TERMINAL_STALLED was told */
   int64_t full_since; /* g_get_monotonic_time: since when the front end waits, and the reader takes nothing; 0: it does not */
   uint8_t *input;     /* of input_size bytes: read, not yet taken by the front end: input_start .. input_end */
@@ -138,6 +139,7 @@ static void end_stall(Terminal *self) {
 }
 
 static void lose_output(Terminal *self) {
+  self->output_errno = errno;
   g_mutex_lock(&self->lock);
   self->vanish = true;
   self->output_size = 0;
@@ -220,6 +222,10 @@ bool terminal_flush(CharBackend *backend, unsigned timeout_ms) {
     left -= MIN(left, drained);
   }
   return true;
+}
+
+int terminal_lost(CharBackend *backend) {
+  return ((const Terminal *)backend)->output_errno;
 }
 
 /* Input. */

@@ -31,6 +31,11 @@ CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEv
 /* Gives a terminal its own ways back while the process is stopped, and takes them again. Main thread. */
 void terminal_leave(CharBackend *backend);
 void terminal_return(CharBackend *backend);
+/*
+ * Why output was lost: the errno of the write that failed (EPIPE: nobody reads; ENOSPC: the disk is full ...); 0: none was
+ * lost. Main thread.
+ */
+int terminal_lost(CharBackend *backend);
 /* How many bytes the front end has written so far. Any thread. */
 uint64_t terminal_taken(CharBackend *backend);
 /* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. False: it took nothing, and there is more. Main thread. */

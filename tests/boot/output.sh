@@ -64,6 +64,14 @@ for option in --stats= '--record='; do
     is "$?" 1 "run $option/dev/full: status 1"
     like "$errors" 'No space left on device' "and why"
 done
+new_guest to-a-full-disk
+timeout 100 "$ERET" run --kernel "$GUESTS/hello.elf" > /dev/full 2> "$errors" < /dev/null
+isnt "$?" 0 "a console on a full disk: no good status"
+like "$errors" "cannot write the guest's output: No space left on device" "and why"
+timeout 200 "$ERET" exec --kernel "$image" --result result.json -- echo hello > /dev/full 2> "$errors" < /dev/null
+is "$?" 240 "a command's output on a full disk: status 240"
+like "$errors" "cannot write the command's standard output: No space left on device" "and why"
+like result.json '"exit-status" : 240' "and the result has it"
 new_guest --record=-
 "$ERET" run --kernel "$GUESTS/hello.elf" --record - > out 2> "$errors" < /dev/null
 is "$?" 1 "a recording on standard output, which is the guest's: status 1"

@@ -9,6 +9,7 @@
  */
 #include "vmm/exec/session.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -453,11 +454,27 @@ static void report_strange_lines(ExecSession *session) {
             first);
 }
 
-/* A report that could not be written, which has been said, spoils a run that was good, and no other. */
-static int finish_reports(ExecSession *session, int status) {
-  bool log_is_whole = console_log_finish(session->log);
+/* Of a stream of the command's, to what needs no reader; 0: nothing was lost. Where nobody reads, the command was told. */
+static int lost_output(const ExecSession *session, unsigned port) {
+  CharBackend *stream = session->ports[port].backend;
 
-  return status == 0 && (!log_is_whole || machine_lost_reports(session->machine)) ? OUTCOME_STATUS_HOST_ERROR : status;
+  terminal_flush(stream, 0);
+  return terminal_lost(stream) == EPIPE ? 0 : terminal_lost(stream);
+}
+
+static void report_lost_output(const ExecSession *session) {
+  for (unsigned port = PORT_STDOUT; port <= PORT_STDERR; port++)
+    if (lost_output(session, port))
+      fprintf(stderr, "eret: cannot write the command's standard %s: %s\n", port == PORT_STDOUT ? "output" : "error",
+              g_strerror(lost_output(session, port)));
+}
+
+/* What could not be written, which is said, spoils a run that was good, and no other. */
+static int finish_reports(ExecSession *session, int status) {
+  bool lost = !console_log_finish(session->log) || machine_lost_reports(session->machine);
+
+  lost = lost || lost_output(session, PORT_STDOUT) || lost_output(session, PORT_STDERR);
+  return status == 0 && lost ? OUTCOME_STATUS_HOST_ERROR : status;
 }
 
 static unsigned count_lines(const char *text) {
@@ -535,6 +552,7 @@ int exec_session_run(ExecSession *session) {
   int status = finish_reports(session, finish_files(session, guest_outcome_exit_status(session->outcome)));
   write_result(session, status, &result_error);
   flush_streams(session);
+  report_lost_output(session);
   report_files(session);
   const char *message = guest_outcome_message(session->outcome);
   if (message)

@@ -349,7 +349,8 @@ static void terminal_event(TerminalEvent event, void *opaque) {
     control_stop(machine, "Ctrl-A x");
     break;
   case TERMINAL_GONE:
-    control_stop(machine, "nobody reads the guest's output any more");
+    control_stop(machine, terminal_lost(machine->terminal) == EPIPE ? "nobody reads the guest's output any more"
+                                                                    : "the guest's output cannot be written any more");
     break;
   case TERMINAL_ENDED: /* these are of streams only */
   case TERMINAL_STALLED:
@@ -531,8 +532,13 @@ int machine_exit_code(const Machine *machine) {
 
 /* What the flags asked for, at the end. */
 static void report(Machine *machine) {
+  int lost = machine->terminal ? terminal_lost(machine->terminal) : 0;
   g_autoptr(GError) error = NULL;
 
+  if (lost && lost != EPIPE) {
+    g_warning("cannot write the guest's output: %s", g_strerror(lost));
+    machine->lost_reports = true;
+  }
   if (machine->config->stats && !machine_trace_print(&machine->trace, machine->platform))
     machine->lost_reports = true;
   if (!machine_trace_finish(&machine->trace, &error)) {

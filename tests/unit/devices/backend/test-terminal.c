@@ -3,6 +3,7 @@
 #define _GNU_SOURCE /* pipe2 */
 #include "devices/backend/terminal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <poll.h>
@@ -675,6 +676,20 @@ static void test_output_to_file(void) {
   g_unlink(path);
 }
 
+/* A full disk: it is told, and why. */
+static void test_output_lost(void) {
+  int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+  Fixture *fixture = fixture_new_on(-1, full);
+
+  g_assert_cmpint(terminal_lost(fixture->backend), ==, 0);
+  char_backend_write(fixture->backend, (const uint8_t *)"x", 1);
+  terminal_flush(fixture->backend, 0);
+  g_assert_cmpint(fixture->gone, ==, 1);
+  g_assert_cmpint(terminal_lost(fixture->backend), ==, ENOSPC);
+  fixture_free(fixture);
+  close(full);
+}
+
 /* What a closed standard output has become. The guest goes on, and nothing waits. */
 static void test_output_to_nobody(void) {
   int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -917,6 +932,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/terminal/output/terminal", test_output);
   g_test_add_func("/terminal/output/wakes", test_wakes);
   g_test_add_func("/terminal/output/file", test_output_to_file);
+  g_test_add_func("/terminal/output/lost", test_output_lost);
   g_test_add_func("/terminal/output/nobody", test_output_to_nobody);
   g_test_add_func("/terminal/output/stream-to-pipe", test_stream_to_pipe);
   g_test_add_func("/terminal/output/stream-to-socket", test_stream_to_socket);

@@ -207,6 +207,28 @@ static void test_cut(void) {
   g_assert_nonnull(whole);
 }
 
+/* Whatever it reads it says the same of when it is written and read again; whatever it does not read it says why. */
+static void test_mutated(void) {
+  static const char text[] =
+      "{\"a\": [1, -2.5e+3, true, null, \"\\u00e4\\ud83d\\ude00 \u00e4\"], \"b\": {\"c\": false, \"\": []}, \"d\": 18}";
+  static const char bytes[] = "{}[]\",:\\u0019dDeE.+-/ \n\t'#tfnx\xc3\xa4\xff";
+
+  for (unsigned round = 0; round < 20000; round++) {
+    g_autofree char *mutated = g_strdup(text);
+    for (int n = g_test_rand_int_range(1, 4); n > 0; n--)
+      mutated[g_test_rand_int_range(0, (gint32)strlen(text))] = bytes[g_test_rand_int_range(0, sizeof bytes - 1)];
+    g_autoptr(GError) error = NULL;
+    g_autoptr(JsonDocument) document = parse(mutated, -1, &error);
+    g_assert_true((document == NULL) == (error != NULL));
+    if (!document)
+      continue;
+    g_autofree char *printed = json_print(json_document_root(document));
+    g_autoptr(JsonDocument) again = parse(printed, -1, &error);
+    g_assert_no_error(error);
+    g_assert_true(json_node_equal(json_document_root(document), json_document_root(again)));
+  }
+}
+
 static void test_lines(void) {
   g_autoptr(JsonDocument) document = parse("\n{ \"a\":\n\n1, \"b\"\n: [\n2,\n\n3] }", -1, NULL);
   JsonObject *object = json_node_get_object(json_document_root(document));
@@ -290,6 +312,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/json/nul", test_nul);
   g_test_add_func("/json/empty", test_empty);
   g_test_add_func("/json/cut", test_cut);
+  g_test_add_func("/json/mutated", test_mutated);
   g_test_add_func("/json/lines", test_lines);
   g_test_add_func("/json/files", test_files);
   g_test_add_func("/json/written/numbers", test_numbers_written);
