@@ -89,7 +89,7 @@ wait $!
 check "the device is one" [ -c null ]
 check "the FIFO is one" [ -p fifo ]
 check "the link is one" [ -L link ]
-like came 'first guest instruction' "the FIFO's reader has the statistics"
+like came 'first instruction' "the FIFO's reader has the statistics"
 like linked.txt 'Linux version' "the file behind the link has the console"
 "$ERET" trace own.rec > summary 2> "$errors"
 is "$?" 0 "the descriptor has a recording"
