@@ -64,3 +64,10 @@ like summary '^stuck +vcpu0 faults for ever at 0x200: no memory at IPA 0x200, [0
 "$ERET" trace lost.rec --explain > explained
 like explained 'fetch where no memory is, at 0x200 .*KVM injects an abort' "of which each switch says what KVM does"
 unlike explained ' at 0x200 .*KVM maps the page' "and none says what it does not do"
+
+# eret exec, too, says more than that nothing came.
+new_guest exec
+"$ERET" exec --kernel lost --kernel-format raw --boot-timeout 4 -- true > out 2> "$errors" 3>&- < /dev/null
+status=$?
+is "$status" 244 "eret exec of such a guest: boot timeout"
+like "$errors" 'stuck: vCPU 0 faults for ever at 0x200' "and why"
