@@ -39,6 +39,34 @@ const char *destination_reason(int number) {
 
 /* The user's path. */
 
+static bool check_writable(const char *path, GError **error) {
+  return access(path, W_OK) == 0 || fail(error, "'%s' cannot be written: %s", path, g_strerror(errno));
+}
+
+/* The nearest directory above PATH that is there: those below it would be made. */
+static bool check_above(const char *path, GError **error) {
+  g_autofree char *above = g_path_get_dirname(path);
+  struct stat status;
+
+  while (stat(above, &status) < 0 && (errno == ENOENT || errno == ENOTDIR) && strcmp(above, "/") != 0 && strcmp(above, ".") != 0) {
+    char *next = g_path_get_dirname(above);
+    g_free(above);
+    above = next;
+  }
+  if (stat(above, &status) == 0 && !S_ISDIR(status.st_mode))
+    return fail(error, "'%s' is not a directory", above);
+  return check_writable(above, error);
+}
+
+bool destination_check(const char *path, GError **error) {
+  struct stat status;
+
+  if (stat(path, &status) == 0 && !S_ISREG(status.st_mode))
+    return check_writable(path, error);
+  g_autofree char *real = realpath(path, NULL);
+  return check_above(real ? real : path, error);
+}
+
 static bool open_directory(Destination *destination, const char *path, GError **error) {
   destination->fd = g_mkdir_with_parents(path, 0755) < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   return destination->fd >= 0 || fail(error, "%s: %s", path, g_strerror(errno));

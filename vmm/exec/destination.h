@@ -24,6 +24,9 @@ typedef struct {
   char *name;
 } Destination;
 
+/* Whether something could be written to the user's path, as far as that can be told without doing it; the error names what is in the way. */
+bool destination_check(const char *path, GError **error);
+
 void destination_init(Destination *destination, const char *path);
 void destination_clear(Destination *destination);
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "vmm/exec/defaults.h"
+#include "vmm/exec/destination.h"
 #include "vmm/mistakes.h"
 
 #define BOOT_TIMEOUT_DEFAULT   120
@@ -253,6 +254,16 @@ static void check_modules(const ExecOptions *options, GString *mistakes) {
             (const char *)g_ptr_array_index(options->module, 0), options->config->kernel ? options->config->kernel : "(no kernel)");
 }
 
+/* Told before the run, as what it made would be lost with it. */
+static void check_copy_out(const ExecCopy *copy, GString *mistakes) {
+  g_autoptr(GError) error = NULL;
+
+  if (copy->source[0] != '/')
+    mistake(mistakes, "--copy-out: '%s' in the guest must be an absolute path", copy->source);
+  if (!destination_check(copy->destination, &error))
+    mistake(mistakes, "--copy-out: %s", error->message);
+}
+
 static void check(ExecOptions *options, GString *mistakes) {
   struct stat status;
 
@@ -265,11 +276,8 @@ static void check(ExecOptions *options, GString *mistakes) {
     else if (is_covered(copy->destination))
       mistake(mistakes, "--copy-in: '%s' would be hidden: the guest's kernel has a file system of its own there", copy->destination);
   }
-  for (unsigned i = 0; i < options->copy_out->len; i++) {
-    const ExecCopy *copy = g_ptr_array_index(options->copy_out, i);
-    if (copy->source[0] != '/')
-      mistake(mistakes, "--copy-out: '%s' in the guest must be an absolute path", copy->source);
-  }
+  for (unsigned i = 0; i < options->copy_out->len; i++)
+    check_copy_out(g_ptr_array_index(options->copy_out, i), mistakes);
   if (options->rootfs && stat(options->rootfs, &status) < 0)
     mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
   else if (options->rootfs)

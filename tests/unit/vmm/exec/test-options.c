@@ -3,6 +3,7 @@
 #include "vmm/exec/options.h"
 
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/unit/directory.h"
 
@@ -70,6 +71,32 @@ static void test_copy_out_limit(void) {
   assert_mistakes("--kernel LICENSE --copy-out-limit much -- true", "--copy-out-limit: 'much' does not start with a digit");
   assert_mistakes("--kernel LICENSE --copy-out-limit 0 -- true", "--copy-out-limit: '0' is not from 4K to 1024T");
   assert_mistakes("--kernel LICENSE --copy-out-limit 1025T -- true", "--copy-out-limit: '1025T' is not from 4K to 1024T");
+}
+
+/* Where nothing can be written, known before the run. */
+static void test_copy_out_place(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *closed = g_build_filename(directory, "closed", NULL);
+
+  assert_mistakes("--kernel LICENSE --copy-out /a:LICENSE/b/c --copy-out /a:/proc/version/x -- true",
+                  "--copy-out: 'LICENSE' is not a directory\n--copy-out: '/proc/version' is not a directory");
+  directory_write(directory, "file", "");
+  g_autofree char *good = g_strdup_printf(
+      "--kernel LICENSE --copy-out /a:%s/file --copy-out /a:%s/not/yet/there --copy-out /a:/dev/null -- true", directory, directory);
+  g_autoptr(ExecOptions) options = parse_well(good);
+  if (geteuid() == 0) {
+    g_test_skip("root may write everywhere");
+  } else {
+    directory_write(directory, "closed/x", "");
+    g_assert_cmpint(g_chmod(closed, 0500), ==, 0);
+    g_autofree char *line = g_strdup_printf("--kernel LICENSE --copy-out /a:%s/b/c --copy-out /a:%s -- true", closed, closed);
+    g_autofree char *expected = g_strdup_printf("--copy-out: '%s' cannot be written: Permission denied\n"
+                                                "--copy-out: '%s' cannot be written: Permission denied",
+                                                closed, closed);
+    assert_mistakes(line, expected);
+    g_assert_cmpint(g_chmod(closed, 0700), ==, 0);
+  }
+  directory_free(directory);
 }
 
 static void test_environment(void) {
@@ -184,6 +211,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/exec-options/command", test_command);
   g_test_add_func("/exec-options/copies", test_copies);
   g_test_add_func("/exec-options/copy-out-limit", test_copy_out_limit);
+  g_test_add_func("/exec-options/copy-out-place", test_copy_out_place);
   g_test_add_func("/exec-options/environment", test_environment);
   g_test_add_func("/exec-options/command-line", test_command_line);
   g_test_add_func("/exec-options/rootfs", test_rootfs);
