@@ -93,6 +93,13 @@ $(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)
 	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
+# One that lies to its host, for tests.
+HOSTILE_SOURCES := guest-images/hostile/hostile.c guest-images/init/control.c guest-images/init/system.c
+$(B)/guests/hostile-init: $(HOSTILE_SOURCES) guest-images/init/init.h Makefile
+	@mkdir -p $(@D)$(call say,INIT,$@)
+	$(Q)$(CC_arm64) $(CFLAGS_init) $(if $(CI),-Werror) -static -s -o $@ $(HOSTILE_SOURCES)
+guests: $(B)/guests/hostile-init
+
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o
