@@ -23,7 +23,7 @@ build=$root/build
 # shellcheck source=guest-images/private-apt.sh
 . "$here/private-apt.sh"
 
-modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4 gpio_keys"
+modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4 gpio_keys virtio_input evdev"
 
 tree_modules="$modules overlay squashfs erofs vsock_loopback dummy veth"
 
@@ -82,6 +82,24 @@ copy_tree() {
     rm -rf "$work/unpacked"
 }
 
+# Whether KERNEL is there, with all that is wanted of it today.
+kernel_is_there() {
+    [ -e "$build/kernels/$1/lib" ] && [ "$(cat "$build/kernels/$1/wanted" 2>/dev/null)" = "$tree_modules" ]
+}
+
+# The package that KERNEL came from, where it is there and its packages still are: for more modules of the same kernel, without the network.
+cached_image() {
+    release=$(cat "$build/kernels/$1/version" 2>/dev/null) || return 0
+    for image in "linux-image-$release-unsigned" "linux-binary-$release-unsigned" "linux-binary-$release"; do
+        [ -f "$build/cache/$image.deb" ] || continue
+        case $image in
+        linux-binary-*) [ -f "$build/cache/linux-modules-$release.deb" ] || continue ;;
+        esac
+        echo "$image"
+        return 0
+    done
+}
+
 # --- the two kinds of things fetched -------------------------------------------------------------------------------------------
 
 fetch_kernel() {
@@ -90,11 +108,12 @@ fetch_kernel() {
     7.3-16k) flavour=arm64-16k ;;
     *) fail "unknown kernel $1; known: 6.12 6.1 7.3 7.3-16k" ;;
     esac
-    [ ! -e "$build/kernels/$1/lib" ] || return 0
-    prepare_apt
+    ! kernel_is_there "$1" || return 0
+    image=$(cached_image "$1")
+    [ -n "$image" ] || prepare_apt
     series=$(printf %s "${1%-16k}" | sed 's/\./\\./g')
     # From 7.1 on Debian's linux-image is an empty package: the kernel is in linux-binary, its modules in linux-modules.
-    image=$(newest "linux-(image|binary)-$series\.[0-9.]+([-+][a-z0-9.]+)?-$flavour-unsigned")
+    [ -n "$image" ] || image=$(newest "linux-(image|binary)-$series\.[0-9.]+([-+][a-z0-9.]+)?-$flavour-unsigned")
     [ -n "$image" ] || image=$(newest "linux-binary-$series\.[0-9.]+([-+][a-z0-9.]+)?-$flavour")
     [ -n "$image" ] || fail "Debian has no kernel $1 for arm64 any more (looked in bookworm, bookworm-backports, trixie-backports)"
     release=${image#linux-*-}
@@ -119,6 +138,7 @@ fetch_kernel() {
     echo "$release" > "$new/version"
     collect_modules "$work/tree" "$new/modules"
     copy_tree "$work/tree" "$release" "$new"
+    echo "$tree_modules" > "$new/wanted"
     mkdir -p "$build/kernels"
     rm -rf "$build/kernels/$1"
     mv "$new" "$build/kernels/$1"
@@ -155,7 +175,7 @@ all_there() {
     for kernel; do
         case $kernel in
         xen) [ -e "$build/xen/Image" ] || return 1 ;;
-        *) [ -e "$build/kernels/$kernel/lib" ] || return 1 ;;
+        *) kernel_is_there "$kernel" || return 1 ;;
         esac
     done
     [ -e "$build/busybox/busybox" ]

@@ -54,15 +54,9 @@ static void add_mapped(Board *board, BoardDeviceKind kind, const char *name, con
   device->slot = (DeviceSlot){.base = range->base, .size = range->size, .spi = spi, .trigger = FDT_IRQ_LEVEL_HIGH};
 }
 
-/* The next place on the virtio transport in use; -1 in *NEXT when it is full. */
-static BoardDevice *add_virtio(Board *board, BoardDeviceKind kind, char *name, unsigned *next) {
+static BoardDevice *add_virtio_mmio(Board *board, BoardDeviceKind kind, char *name, unsigned place) {
   BoardDevice *device = add_device(board, kind, name);
-  unsigned place = (*next)++;
 
-  if (board->config->transport == TRANSPORT_PCI) {
-    device->pci_slot = (int)place + 1; /* device 0 is where a host bridge would be */
-    return device;
-  }
   device->slot = (DeviceSlot){
       .base = LAYOUT.virtio_mmio.base + (uint64_t)place * VIRTIO_MMIO_SIZE,
       .size = VIRTIO_MMIO_SIZE,
@@ -72,12 +66,44 @@ static BoardDevice *add_virtio(Board *board, BoardDeviceKind kind, char *name, u
   return device;
 }
 
+/* The next place on the virtio transport in use. */
+static BoardDevice *add_virtio(Board *board, BoardDeviceKind kind, char *name, unsigned *next) {
+  unsigned place = (*next)++;
+
+  if (board->config->transport == TRANSPORT_MMIO)
+    return add_virtio_mmio(board, kind, name, place);
+  BoardDevice *device = add_device(board, kind, name);
+  device->pci_slot = (int)place + 1; /* device 0 is where a host bridge would be */
+  return device;
+}
+
+/*
+ * A kernel hears the button that it has a driver for, so both are there where a distribution's kernel may be: what has a disk; eret exec
+ * ends its guest in another way. The virtio button is a device of virtio-mmio, whatever the transport of the others is: on the PCI bus each guest would
+ * set it up, and that costs exits, while this way only one does that has the driver.
+ */
+static bool has_virtio_button(const Config *config) {
+  if (config->power_button == POWER_BUTTON_AUTO)
+    return config->defaults && config->disks->len > 0 && !config->ports;
+  return config->power_button == POWER_BUTTON_VIRTIO || config->power_button == POWER_BUTTON_BOTH;
+}
+
+static bool has_gpio_button(const Config *config) {
+  if (config->power_button == POWER_BUTTON_AUTO)
+    return config->defaults;
+  return config->power_button == POWER_BUTTON_GPIO || config->power_button == POWER_BUTTON_BOTH;
+}
+
 /* Which devices, and where. Linux names disks in the order of discovery: that of --disk. */
 static bool place_devices(Board *board, GError **error) {
   const Config *config = board->config;
   unsigned n_virtio = (config->console == CONSOLE_VIRTIO) + config->ports + config->disks->len + config->rng;
   unsigned most = config->transport == TRANSPORT_PCI ? PCI_MAX_DEVICES - 1 : LAYOUT_VIRTIO_MMIO_SLOTS;
   unsigned next = 0;
+  /* Where nobody asked for it, it takes no place that another device needs. */
+  bool button =
+      has_virtio_button(config) && (config->transport == TRANSPORT_PCI || config->power_button != POWER_BUTTON_AUTO || n_virtio < most);
+  n_virtio += button && config->transport == TRANSPORT_MMIO;
   bool pci = config->transport == TRANSPORT_PCI && (config->defaults || n_virtio > 0);
 
   if (n_virtio > most) {
@@ -88,10 +114,10 @@ static bool place_devices(Board *board, GError **error) {
 
   if (config->console == CONSOLE_PL011)
     add_mapped(board, BOARD_PL011, "pl011", &LAYOUT.pl011, LAYOUT_SPI_PL011);
-  if (config->defaults) {
+  if (config->defaults)
     add_mapped(board, BOARD_PL031, "pl031", &LAYOUT.pl031, LAYOUT_SPI_PL031);
+  if (has_gpio_button(config))
     add_mapped(board, BOARD_PL061, "pl061", &LAYOUT.pl061, LAYOUT_SPI_PL061);
-  }
   if (config->defaults)
     add_mapped(board, BOARD_HYPERCALL_DOORBELL, "hypercall", &LAYOUT.hypercall_doorbell, DEVICE_NO_SPI);
   if (config->scratch)
@@ -109,6 +135,8 @@ static bool place_devices(Board *board, GError **error) {
     add_virtio(board, BOARD_VIRTIO_BLK, g_strdup_printf("virtio-blk%u", i), &next)->disk = g_ptr_array_index(config->disks, i);
   if (config->rng)
     add_virtio(board, BOARD_VIRTIO_RNG, g_strdup("virtio-rng"), &next);
+  if (button)
+    add_virtio_mmio(board, BOARD_VIRTIO_INPUT, g_strdup("virtio-input"), config->transport == TRANSPORT_MMIO ? next : 0);
   return true;
 }
 

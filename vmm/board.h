@@ -21,6 +21,7 @@ typedef enum {
   BOARD_VIRTIO_CONSOLE_PORTS,
   BOARD_VIRTIO_BLK,
   BOARD_VIRTIO_RNG,
+  BOARD_VIRTIO_INPUT,
 } BoardDeviceKind;
 
 typedef struct {

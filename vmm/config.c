@@ -126,6 +126,8 @@ static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"ra
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
 static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
 static const OptionChoice nesteds[] = {{"off", NESTED_OFF}, {"vhe", NESTED_VHE}, {"e2h0", NESTED_E2H0}, {NULL, 0}};
+static const OptionChoice power_buttons[] = {{"auto", POWER_BUTTON_AUTO}, {"gpio", POWER_BUTTON_GPIO}, {"virtio", POWER_BUTTON_VIRTIO},
+                                             {"both", POWER_BUTTON_BOTH}, {"none", POWER_BUTTON_NONE}, {NULL, 0}};
 static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {NULL, 0}};
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
@@ -279,6 +281,13 @@ const ConfigOption config_options[] = {
      .argument = "SECONDS",
      .max = GRACE_MAX,
      .help = "Time for the guest to power off after its power button was pressed by SIGTERM or SIGINT (default: 10)."},
+
+    {.name = "power-button",
+     .kind = OPTION_CHOICE,
+     .offset = offsetof(Config, power_button),
+     .choices = power_buttons,
+     .help = "The button that this presses: a key on a GPIO line, a virtio keyboard, or both; auto: gpio, and both where there is a disk "
+             "(default: auto)."},
 
     {.name = "stats",
      .kind = OPTION_PATH,

@@ -22,6 +22,9 @@ typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
 /* Accesses that need nobody do not leave the guest, or all do. */
 typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;
 
+/* Which power buttons there are. AUTO: on a GPIO line, and where there is a disk by virtio too. */
+typedef enum { POWER_BUTTON_AUTO, POWER_BUTTON_NONE, POWER_BUTTON_GPIO, POWER_BUTTON_VIRTIO, POWER_BUTTON_BOTH } PowerButton;
+
 typedef struct {
   char *path;
   bool read_only;
@@ -85,6 +88,7 @@ typedef struct {
   GPtrArray *hypercalls; /* of HypercallConfig */
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
+  PowerButton power_button;
   unsigned grace;        /* seconds between power button and power-off */
   char *stats;           /* NULL: no; CONFIG_STATS_STDERR, or a file */
   char *record;          /* NULL: no */

@@ -14,6 +14,7 @@
 #include "devices/scratch.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/console.h"
+#include "devices/virtio/input.h"
 #include "devices/virtio/rng.h"
 #include "fdt/fdt-nodes.h"
 
@@ -180,6 +181,12 @@ static bool make_virtio_rng(Assembly *assembly, const BoardDevice *device, GErro
   return plug_virtio(assembly, device, virtio_rng_new(device->name, assembly->platform->host->memory, error), error);
 }
 
+static bool make_virtio_input(Assembly *assembly, const BoardDevice *device, GError **error) {
+  Platform *platform = assembly->platform;
+  platform->virtio_input = virtio_input_new(device->name, platform->host->memory, error);
+  return plug_virtio(assembly, device, platform->virtio_input, error);
+}
+
 static bool (*const makers[])(Assembly *assembly, const BoardDevice *device, GError **error) = {
     [BOARD_PL011] = make_pl011,
     [BOARD_PL031] = make_pl031,
@@ -192,6 +199,7 @@ static bool (*const makers[])(Assembly *assembly, const BoardDevice *device, GEr
     [BOARD_VIRTIO_CONSOLE_PORTS] = make_virtio_console_ports,
     [BOARD_VIRTIO_BLK] = make_virtio_blk,
     [BOARD_VIRTIO_RNG] = make_virtio_rng,
+    [BOARD_VIRTIO_INPUT] = make_virtio_input,
 };
 
 static void free_device(gpointer device) {
@@ -232,6 +240,14 @@ void platform_free(Platform *platform) {
 static void for_each(Platform *platform, void (*function)(Device *)) {
   for (unsigned i = 0; i < platform->devices->len; i++)
     function(g_ptr_array_index(platform->devices, i));
+}
+
+bool platform_set_power_button(const Platform *platform, bool pressed) {
+  if (platform->gpio)
+    pl061_set_power_button(platform->gpio, pressed);
+  if (platform->virtio_input)
+    virtio_input_set_power_button(platform->virtio_input, pressed);
+  return platform->gpio || platform->virtio_input;
 }
 
 void platform_reset(Platform *platform) {

@@ -50,6 +50,7 @@ typedef struct {
   Device *gpio;                 /* PL061, or NULL */
   VirtioDevice *virtio_console; /* or NULL */
   VirtioDevice *virtio_ports;   /* or NULL */
+  VirtioDevice *virtio_input;   /* or NULL */
   PlatformHost *host;
 } Platform;
 
@@ -57,6 +58,9 @@ typedef struct {
 Platform *platform_new(const Board *board, PlatformHost *host, GError **error);
 void platform_free(Platform *platform); /* flushes and closes disks; takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Platform, platform_free)
+
+/* Each power button that the machine has is pressed or released; false: it has none. Any thread. */
+bool platform_set_power_button(const Platform *platform, bool pressed);
 
 /* Every device back to power-on, or quiet, or going again. No vCPU runs. */
 void platform_reset(Platform *platform);

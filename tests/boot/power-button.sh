@@ -11,6 +11,25 @@ finish_eret 60
 like "$console" 'GUEST power-button-pressed' "the guest sees the button"
 is "$status" 0 "it powers off cleanly, status 0"
 
+# As a distribution's guest has it: a disk, and a kernel without a driver for keys on GPIO lines.
+cp "$FIXTURES/ext4.img" disk.img
+start_boot powerbutton,input,suspend --disk disk.img --grace 60
+wait_console 'GUEST suspending' 60
+sleep 4
+unlike "$console" 'GUEST (awake|power-button-pressed)' "the guest has suspended itself"
+kill -TERM "$pid"
+finish_eret 90
+like "$console" 'GUEST awake' "the button wakes it up, though the driver of its device sleeps too"
+like "$console" 'GUEST input=eret power button' "with a disk there is a key of an input device too"
+like "$console" 'GUEST power-button-pressed' "it is pressed and released"
+is "$status" 0 "it powers off cleanly, status 0"
+
+start_boot powerbutton,input --cpus 2 --power-button virtio --transport mmio
+wait_console 'GUEST waiting-for-power-button' 60
+kill -TERM "$pid"
+finish_eret 60
+like "$console" 'GUEST power-button-pressed' "and alone, by virtio-mmio"
+
 start_boot powerbutton --cpus 2
 wait_console 'GUEST waiting-for-power-button' 60
 kill -INT "$pid"

@@ -151,6 +151,10 @@ ON_EXIT_PATH Verdict exit_dispatch(Vcpu *vcpu) {
   return exit_fail(vcpu, "exit reason %u, which eret does not handle", reason);
 }
 
+Verdict exit_woken(Vcpu *vcpu) {
+  return g_atomic_int_get(&vcpu->suspended.asleep) ? carry_out(vcpu, vcpu_wake_up) : VERDICT_CONTINUE;
+}
+
 Verdict exit_run_failed(Vcpu *vcpu, int error_number) {
   switch (error_number) {
   case ENOSYS: /* an access outside RAM by an instruction whose syndrome does not say what it does (ESR_EL2.ISV is 0) */

@@ -12,7 +12,6 @@
 #include <unistd.h>
 
 #include "devices/backend/terminal.h"
-#include "devices/pl061.h"
 #include "devices/virtio/console.h"
 #include "vmm/boot/boot.h"
 #include "vmm/clock-host.h"
@@ -54,8 +53,8 @@ struct Machine {
   MachineTrace trace;
   Platform *platform;
 
-  Vm vm;        /* one boot */
-  guint let_go; /* 0, or the timer that gives back what was loaded */
+  Vm vm;             /* one boot */
+  guint let_go;      /* 0, or the timer that gives back what was loaded */
 
   /* Running. */
   GMainLoop *loop;
@@ -286,10 +285,11 @@ static bool control_asked_to_stop(void *opaque, int signal_number) {
 static bool control_power_button(void *opaque, bool pressed) {
   Machine *machine = opaque;
 
-  if (!machine->platform->gpio)
-    return false;
-  pl061_set_power_button(machine->platform->gpio, pressed);
-  return true;
+  bool has_button = platform_set_power_button(machine->platform, pressed);
+  /* A driver that has put its device away for the suspend has no interrupt to expect: the button is one of the machine's own. */
+  for (unsigned i = 0; has_button && pressed && machine->vm.vcpus && i < machine->vm.n_vcpus; i++)
+    vcpu_wake_from_suspend(&machine->vm.vcpus[i]);
+  return has_button;
 }
 
 static void control_stop(void *opaque, const char *why) {

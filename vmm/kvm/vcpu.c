@@ -107,6 +107,8 @@ ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
       verdict = exit_dispatch(vcpu);
     else if (error != EINTR && error != EAGAIN)
       verdict = exit_run_failed(vcpu, error);
+    else if (g_atomic_int_get(&vcpu->suspended.woken))
+      verdict = exit_woken(vcpu);
   }
   return verdict;
 }
@@ -139,6 +141,8 @@ bool vcpu_suspend(Vcpu *vcpu, GError **error) {
       vcpu->suspended.entry = (uint32_t)vcpu->suspended.entry;
       vcpu->suspended.context = (uint32_t)vcpu->suspended.context;
     }
+    g_atomic_int_set(&vcpu->suspended.woken, 0);
+    g_atomic_int_set(&vcpu->suspended.asleep, 1);
     return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
   }
   kvm_set_error(error, "cannot read where a vCPU wants to wake up (KVM_GET_ONE_REG)");
@@ -146,6 +150,8 @@ bool vcpu_suspend(Vcpu *vcpu, GError **error) {
 }
 
 bool vcpu_wake_up(Vcpu *vcpu, GError **error) {
+  g_atomic_int_set(&vcpu->suspended.asleep, 0);
+  g_atomic_int_set(&vcpu->suspended.woken, 0);
   return turn_on(vcpu, vcpu->suspended.entry, vcpu->suspended.context, error);
 }
 
@@ -213,6 +219,13 @@ void vcpu_interrupt(Vcpu *vcpu) {
   pthread_t handle = __atomic_load_n(&vcpu->handle, __ATOMIC_SEQ_CST);
   if (handle) /* a thread that has not come this far has not entered KVM_RUN either */
     pthread_kill(handle, KICK_SIGNAL);
+}
+
+void vcpu_wake_from_suspend(Vcpu *vcpu) {
+  if (!g_atomic_int_get(&vcpu->suspended.asleep))
+    return;
+  g_atomic_int_set(&vcpu->suspended.woken, 1);
+  vcpu_interrupt(vcpu);
 }
 
 void vcpu_join(Vcpu *vcpu) {

@@ -56,6 +56,7 @@ struct Vcpu {
   A64Monitor monitor;
   struct {
     uint64_t entry, context; /* where a guest that has suspended the machine wants to wake up */
+    int asleep, woken;       /* atomic: it has, and somebody presses its button */
   } suspended;
   unsigned aborts; /* given to the guest, for accesses that could not be carried out */
   char *failure;
@@ -79,6 +80,8 @@ void vcpu_destroy(Vcpu *vcpu); /* joined */
 /* PSCI SYSTEM_SUSPEND: the vCPU waits in KVM_RUN for an interrupt; then it begins, out of reset, where the guest has said. */
 bool vcpu_suspend(Vcpu *vcpu, GError **error);
 bool vcpu_wake_up(Vcpu *vcpu, GError **error);
+/* Whoever suspended the machine on this vCPU wakes up, interrupt or not: its power button was pressed. Any thread. */
+void vcpu_wake_from_suspend(Vcpu *vcpu);
 
 /* Once in a process, before any vCPU starts: the signal that interrupts KVM_RUN. */
 void vcpu_install_kick_signal(void);
@@ -87,5 +90,7 @@ void vcpu_install_kick_signal(void);
 Verdict exit_dispatch(Vcpu *vcpu);
 /* VERDICT_FAIL, with a message that ends with the vCPU's registers. */
 Verdict exit_fail(Vcpu *vcpu, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* KVM_RUN was left because somebody wakes the machine up; where an interrupt has done so already there is nothing to do. */
+Verdict exit_woken(Vcpu *vcpu);
 /* KVM_RUN itself failed with ERROR_NUMBER. */
 Verdict exit_run_failed(Vcpu *vcpu, int error_number);

@@ -132,6 +132,61 @@ static void test_transports(void) {
   g_assert_cmpuint(find(on_mmio, "virtio-rng")->slot.spi, ==, 17);
 }
 
+/* What hears the button is the kernel's choice; a machine with a disk has both, unless somebody chose. */
+static void test_power_buttons(void) {
+  static const struct {
+    const char *arguments;
+    bool gpio, virtio;
+  } cases[] = {
+      {"--cpus 1", true, false},
+      {"--disk LICENSE,ro", true, true},
+      {"--disk LICENSE,ro --no-defaults", false, false},
+      {"--disk LICENSE,ro --power-button gpio", true, false},
+      {"--power-button virtio", false, true},
+      {"--power-button both --no-defaults", true, true},
+      {"--disk LICENSE,ro --power-button none", false, false},
+      {"--disk LICENSE,ro --transport mmio", true, true},
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(Config) config = configure(cases[i].arguments);
+    g_autoptr(Board) board = board_new(config, GIC_V3, NULL);
+    g_assert_cmpint(board_has(board, BOARD_PL061), ==, cases[i].gpio);
+    g_assert_cmpint(board_has(board, BOARD_VIRTIO_INPUT), ==, cases[i].virtio);
+    /* It comes last, so that disks keep their places. */
+    const BoardDevice *last = g_ptr_array_index(board->devices, board->devices->len - 1);
+    g_assert_cmpint(last->kind == BOARD_VIRTIO_INPUT, ==, cases[i].virtio);
+    /* On PCI it would cost each guest exits. */
+    bool second = strstr(cases[i].arguments, "--transport mmio");
+    if (cases[i].virtio) {
+      g_assert_cmpint(last->pci_slot, ==, -1);
+      g_assert_cmphex(last->slot.base, ==, second ? 0x0a000200 : 0x0a000000);
+      g_assert_cmpuint(last->slot.spi, ==, second ? 17 : 16);
+    }
+    /* The guest of eret exec is ended in another way. */
+    config->ports = true;
+    g_autoptr(Board) exec = board_new(config, GIC_V3, NULL);
+    g_assert_cmpint(board_has(exec, BOARD_VIRTIO_INPUT), ==, cases[i].virtio && config->power_button != POWER_BUTTON_AUTO);
+  }
+}
+
+/* Of 32 places on virtio-mmio it takes one that is left, unless it was asked for. */
+static void test_button_makes_room(void) {
+  GString *disks = g_string_new("--transport mmio");
+  for (unsigned i = 0; i < 31; i++)
+    g_string_append(disks, " --disk LICENSE,ro");
+  g_autofree char *full = g_strconcat(disks->str, " --rng", NULL), *asked = g_strconcat(full, " --power-button both", NULL);
+  g_autoptr(Config) with_room = configure(disks->str), without = configure(full), too_many = configure(asked);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Board) first = board_new(with_room, GIC_V3, &error), second = board_new(without, GIC_V3, &error);
+
+  g_assert_no_error(error);
+  g_assert_true(board_has(first, BOARD_VIRTIO_INPUT));
+  g_assert_false(board_has(second, BOARD_VIRTIO_INPUT));
+  g_assert_null(board_new(too_many, GIC_V3, &error));
+  g_assert_error(error, BOARD_ERROR, BOARD_ERROR_TOO_MANY);
+  g_string_free(disks, TRUE);
+}
+
 static void test_bootargs(void) {
   static const struct {
     const char *arguments, *bootargs;
@@ -179,6 +234,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/board/address-bits", test_address_bits);
   g_test_add_func("/board/no-defaults", test_no_defaults);
   g_test_add_func("/board/transports", test_transports);
+  g_test_add_func("/board/power-buttons", test_power_buttons);
+  g_test_add_func("/board/button-makes-room", test_button_makes_room);
   g_test_add_func("/board/bootargs", test_bootargs);
   g_test_add_func("/board/mpidr", test_mpidr);
   g_test_add_func("/board/print", test_print);

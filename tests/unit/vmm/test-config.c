@@ -11,7 +11,7 @@
 
 #include "vmm/config-option.h"
 
-#define ARGUMENTS_MAX 24
+#define ARGUMENTS_MAX 32
 
 static Config *parse_list(GError **error, bool *help, va_list list, const char *first) {
   char *arguments[ARGUMENTS_MAX];
@@ -70,6 +70,7 @@ static void test_defaults(void) {
   g_assert_true(config->defaults);
   g_assert_true(config->reboot);
   g_assert_cmpuint(config->grace, ==, 10);
+  g_assert_cmpint(config->power_button, ==, POWER_BUTTON_AUTO);
   g_assert_null(config->dump_fdt);
   g_assert_true(config->dry_run);
 }
@@ -78,7 +79,7 @@ static void test_every_option(void) {
   g_autoptr(Config) config =
       parse("--kernel", "Image", "--kernel-format=raw", "--initrd", "initrd", "--append", "console=ttyAMA0 -- -x", "--cpus", "4",
             "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,format=raw,serial=two", "--console=virtio", "--transport", "mmio", "--rng",
-            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--dump-fdt", "out.dtb", NULL);
+            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--power-button=both", "--dump-fdt", "out.dtb", NULL);
   g_assert_cmpstr(config->kernel, ==, "Image");
   g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
   g_assert_cmpstr(config->initrd, ==, "initrd");
@@ -101,6 +102,7 @@ static void test_every_option(void) {
   g_assert_false(config->defaults);
   g_assert_false(config->reboot);
   g_assert_cmpuint(config->grace, ==, 0);
+  g_assert_cmpint(config->power_button, ==, POWER_BUTTON_BOTH);
   g_assert_cmpstr(config->dump_fdt, ==, "out.dtb");
   g_assert_false(config->dry_run);
 }
