@@ -15,6 +15,7 @@
 #include "devices/virtio/console.h"
 #include "vmm/boot/boot.h"
 #include "vmm/clock-host.h"
+#include "vmm/console-hint.h"
 #include "vmm/console-watch.h"
 #include "vmm/control.h"
 #include "vmm/kvm/irq.h"
@@ -54,6 +55,7 @@ struct Machine {
   Platform *platform;
 
   Vm vm;             /* one boot */
+  ConsoleHint *hint; /* or NULL */
   guint let_go;      /* 0, or the timer that gives back what was loaded */
 
   /* Running. */
@@ -143,6 +145,8 @@ static bool boot(Machine *machine, GError **error) {
   if (!vm_start(vm, error))
     return false;
   machine->let_go = g_timeout_add(LET_GO_MS, let_files_go, machine);
+  if (machine->platform->virtio_console)
+    machine->hint = console_hint_new(machine->platform->virtio_console, CONSOLE_HINT_MS);
   /* The guest has enough to do before it looks at devices. */
   if (machine->shortcuts)
     kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);
@@ -158,6 +162,7 @@ static void stop_vcpus(Machine *machine) {
 /* Ends a boot, however far it came. Devices are quiet before the VM they interrupt goes away. */
 static void unboot(Machine *machine) {
   g_clear_handle_id(&machine->let_go, g_source_remove);
+  g_clear_pointer(&machine->hint, console_hint_free);
   stop_vcpus(machine);
   platform_pause(machine->platform); /* the last requests are carried out */
   platform_reset(machine->platform);
