@@ -161,7 +161,9 @@ static void listen_to_host(const Command *command) {
   int number;
 
   while (control_read(line, sizeof line, false))
-    if (sscanf(line, "signal %d", &number) == 1 && number > 0 && !command->ended)
+    if (strcmp(line, "ping") == 0)
+      control_say("pong");
+    else if (sscanf(line, "signal %d", &number) == 1 && number > 0 && !command->ended)
       kill(-command->pid, number);
 }
 
@@ -175,14 +177,15 @@ static void say_how_it_ended(const Command *command, bool oom) {
 }
 
 /* What the command had written is still in the pipes; what its orphans may write later is not waited for. */
-static void drain(Flow *flow) {
+static void drain(const Command *command, Flow *flow) {
   for (;;) {
     if (step(flow))
       continue;
     if (flow->to < 0 || flow->start == flow->end)
       break;
-    struct pollfd ready = wait_for(flow);
-    poll(&ready, 1, -1);
+    struct pollfd ready[] = {wait_for(flow), {.fd = control_fd, .events = POLLIN}};
+    poll(ready, sizeof ready / sizeof *ready, -1);
+    listen_to_host(command);
   }
   finish(flow);
 }
@@ -222,8 +225,8 @@ void run_command(const Spec *spec, const Ports *ports, bool can_run) {
   }
   while (!command.ended)
     serve(&command, ports, signals);
-  drain(&command.out);
-  drain(&command.err);
+  drain(&command, &command.out);
+  drain(&command, &command.err);
   finish(&command.in);
   say_how_it_ended(&command, oom_kills() > kills);
 }

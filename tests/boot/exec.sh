@@ -62,9 +62,12 @@ is "$(grep -c . "$errors")" 4 "once"
 is "$(cat rest/out.txt)" made "the rest comes"
 check "and no part of a file" test ! -e big
 
-run_exec -- sh -c 'echo before; sleep 1; echo c > /proc/sysrq-trigger; sleep 60'
+# What only looks like a panic, and one behind somebody's unfinished line.
+run_exec -- sh -c 'echo "<0>Kernel panic - not syncing: says a log" > /dev/kmsg; sleep 2; echo before; printf "half a line" > /dev/console
+    echo c > /proc/sysrq-trigger; sleep 60'
 is "$status" 241 "panic: 241"
 is "$(cat out)" before "what was said before it"
+unlike "$errors" 'guest panic: says a log' "what only looked like a panic is none"
 like "$errors" 'guest panic: sysrq triggered crash' "the panic's reason"
 like "$errors" 'Call trace' "its trace, whole"
 like "$errors" 'vCPU 0' "the vCPUs' registers"
@@ -76,6 +79,7 @@ run_exec --timeout 5 -- sh -c 'echo begun; while :; do :; done'
 is "$status" 245 "an endless loop: the command's timeout, 245"
 is "$(cat out)" begun "what it said before"
 like "$errors" 'timeout|did not end within' "and the reason"
+unlike "$errors" ' pc [0-9a-f]{16}|no sign of life' "no registers of a guest that lives"
 
 # No wait without an end: a guest that says how its command ended and stays, readers that stand still.
 cat > stays << 'EOF'
@@ -104,13 +108,16 @@ wait $!
 is "$(wc -c < slow.txt)" 4000004 "and all of its output"
 like "$errors" 'standard output is not read: waiting' "and it is said who is waited for"
 new_guest
-(sleep 1; while [ ! -s verbose.json ] && running "$pid"; do sleep 0.2; done; cp verbose.json verbose.copy; cat) < slow > verbose.txt &
-"$ERET" exec --kernel "$kernel" --append loglevel=8 --verbose --timeout 4 --result verbose.json -- \
+(i=0; until [ -s verbose.json ] || [ $i = 400 ]; do sleep 0.2; i=$((i + 1)); done; cp verbose.json verbose.copy; cat) < slow > verbose.txt &
+reader=$!
+"$ERET" exec --kernel "$kernel" --append 'loglevel=8 printk.devkmsg=on' --verbose --timeout 4 --result verbose.json -- \
     sh -c 'dd if=/dev/zero bs=1000 count=1 | tr "\000" x > line; while :; do cat line > /dev/kmsg; done' 2> slow > out 3>&- < /dev/null &
 pid=$!
 finish_eret 100
+wait "$reader"
 is "$status" 245 "--verbose, and nobody reads it: the clocks go on"
 check "the result was there meanwhile" grep -q '"outcome" : "timeout"' verbose.copy
+isnt "$(head -c 100000 verbose.txt | wc -c)" "$(wc -c < verbose.txt)" "there was more than a pipe holds"
 like verbose.txt 'did not end within 4 s' "the reason is there when somebody reads"
 
 run_exec --memory 128M -- sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
@@ -118,8 +125,10 @@ is "$status" 246 "out of memory: 246"
 
 run_exec -- sh -c 'echo b > /proc/sysrq-trigger; sleep 60'
 is "$status" 243 "a reset: 243"
+unlike "$errors" ' pc [0-9a-f]{16}' "without registers"
 run_exec -- sh -c 'echo o > /proc/sysrq-trigger; sleep 60'
 is "$status" 248 "a power-off without a result: 248"
+unlike "$errors" ' pc [0-9a-f]{16}' "without registers, too"
 run_exec --append "initcall_blacklist=virtio_pci_driver_init" -- true
 is "$status" 247 "a kernel that finds no virtio device: 247"
 like "$errors" 'a driver is missing' "and it says so"
@@ -149,9 +158,10 @@ is "$status" 244 "a first process that never gets anywhere: 244"
 like "$errors" 'did not reach init within 15 s' "which is said"
 like "$errors" ' pc [0-9a-f]{16}' "and where the vCPU was"
 
-run_exec -- sh -c 'i=0; while [ $i -lt 2000 ]; do echo "flood $i" > /dev/kmsg; i=$((i + 1)); done; echo survived'
+run_exec -- sh -c 'echo "<0>Kernel panic - not syncing: says a log" > /dev/kmsg; sleep 2
+    i=0; while [ $i -lt 2000 ]; do echo "flood $i" > /dev/kmsg; i=$((i + 1)); done; echo survived'
 is "$(cat out)" survived "a guest that floods its console"
-is "$status" 0 "and its status"
+is "$status" 0 "and its status, whatever its log says of a panic"
 
 # Ctrl-C reaches the command; a second one ends the machine.
 start_exec() {
@@ -237,7 +247,7 @@ run_exec_with_initrd() {
     pid=$!
     finish_eret 200
 }
-run_exec_with_initrd --append "eret.mode=test eret.test=boot" --console-log console.txt
+run_exec_with_initrd --append "loglevel=4 eret.mode=test eret.test=boot" --console-log console.txt --boot-timeout 2
 is "$status" 0 "a guest of the user's own that powers off: 0"
 like console.txt 'GUEST done' "its console is in the log"
 run_exec_with_initrd --append "eret.mode=test eret.test=reboot,9"
@@ -245,6 +255,10 @@ is "$status" 243 "one that reboots: 243"
 run_exec_with_initrd -- true
 is "$status" 2 "and a command for it: 2"
 
+head -c 104857600 /dev/zero > big
+"$ERET" exec --kernel "$kernel" --memory 192M --copy-in big -- true > out 2> "$errors" < /dev/null
+is "$?" 240 "files that cannot fit into the guest's memory: 240"
+like "$errors" 'do not fit into its memory of 192 MiB; try --memory 512M' "which is known before the start"
 "$ERET" exec --kernel "$kernel" > out 2> "$errors" < /dev/null
 is "$?" 2 "no command: 2"
 like "$errors" 'no command given' "and it is said"

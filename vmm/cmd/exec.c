@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `eret exec`: boots, runs a command, ends with its status. */
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/exec/memory-check.h"
 #include "vmm/exec/outcome.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/result-file.h"
@@ -36,6 +38,14 @@ static int could_not_run(OutputFile *file, const GError *error) {
   return print_error(error, result.exit_status);
 }
 
+/* What the machine will see to is left to it: a kernel that is not there, an initrd of the user's own. */
+static bool fits(const ExecOptions *options, GBytes *initrd, GError **error) {
+  struct stat kernel;
+
+  return !initrd || stat(options->config->kernel, &kernel) < 0 ||
+         exec_check_memory(options->config->memory, g_bytes_get_size(initrd), (uint64_t)kernel.st_size, error);
+}
+
 int cmd_exec(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   bool help = false;
@@ -57,7 +67,7 @@ int cmd_exec(int argc, char **argv) {
     return could_not_run(NULL, error);
   }
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &error);
-  if (error)
+  if (error || !fits(options, initrd, &error))
     return could_not_run(result, error);
   g_autoptr(ExecSession) session = exec_session_new(options, initrd, result, &error);
   g_clear_pointer(&initrd, g_bytes_unref); /* it is as large as the guest's root, and in the guest's memory soon */

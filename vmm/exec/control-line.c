@@ -19,12 +19,17 @@ static const struct {
   Rest rest;
   ControlKind kind;
 } grammar[] = {
-    {"hello", true, 1, 65535, NULL, NOTHING, CONTROL_HELLO},       {"missing", false, 0, 0, NULL, TEXT, CONTROL_MISSING},
+    {"hello", true, 1, 65535, NULL, NOTHING, CONTROL_HELLO},
+    {"missing", false, 0, 0, NULL, TEXT, CONTROL_MISSING},
     {"started", true, 1, 4194304, NULL, NOTHING, CONTROL_STARTED}, /* Linux: PID_MAX_LIMIT */
     {"failed", true, 1, 4095, NULL, TEXT, CONTROL_FAILED},         /* Linux: MAX_ERRNO */
-    {"exit", true, 0, 255, NULL, NOTHING, CONTROL_EXIT},           {"signal", true, 1, 127, " oom", NOTHING, CONTROL_SIGNAL_OOM},
-    {"signal", true, 1, 127, NULL, NOTHING, CONTROL_SIGNAL},       {"files failed", false, 0, 0, NULL, TEXT, CONTROL_FILES_FAILED},
-    {"files END", false, 0, 0, NULL, NOTHING, CONTROL_FILES_END},  {"done", false, 0, 0, NULL, NOTHING, CONTROL_DONE},
+    {"exit", true, 0, 255, NULL, NOTHING, CONTROL_EXIT},
+    {"signal", true, 1, 127, " oom", NOTHING, CONTROL_SIGNAL_OOM},
+    {"signal", true, 1, 127, NULL, NOTHING, CONTROL_SIGNAL},
+    {"files failed", false, 0, 0, NULL, TEXT, CONTROL_FILES_FAILED},
+    {"files END", false, 0, 0, NULL, NOTHING, CONTROL_FILES_END},
+    {"done", false, 0, 0, NULL, NOTHING, CONTROL_DONE},
+    {"pong", false, 0, 0, NULL, NOTHING, CONTROL_PONG},
 };
 
 /* " 123": as init writes it, without sign, leading zeros or a second space. Returns what is behind it, or NULL. */

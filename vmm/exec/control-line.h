@@ -17,6 +17,7 @@ typedef enum {
   CONTROL_FILES_FAILED,
   CONTROL_FILES_END,
   CONTROL_DONE,
+  CONTROL_PONG,
 } ControlKind;
 
 typedef struct {

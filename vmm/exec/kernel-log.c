@@ -16,7 +16,7 @@ static const char *skip_brackets(const char *text, bool *is_time) {
     return NULL;
   for (; *next && *next != ']'; next++) {
     dot |= *next == '.';
-    if (!g_ascii_isdigit(*next) && !strchr(" .CT", *next))
+    if (!g_ascii_isdigit(*next) && !strchr(" .CT@", *next))
       return NULL;
   }
   if (next[0] != ']' || next[1] != ' ' || next == text + 1 || !g_ascii_isdigit(next[-1]))
@@ -57,6 +57,15 @@ static const struct {
     {"Out of memory: Killed process", KERNEL_LINE_OOM_KILL},
     {"Out of memory and no killable", KERNEL_LINE_OOM_KILL},
     {"Memory cgroup out of memory: Killed", KERNEL_LINE_OOM_KILL},
+    {"systemd[1]: ", KERNEL_LINE_INIT},
+    {"Booting Linux on physical CPU", KERNEL_LINE_INFO},
+    {"Detected PIPT I-cache on CPU", KERNEL_LINE_INFO},
+    {"Detected VIPT I-cache on CPU", KERNEL_LINE_INFO},
+    {"smp: Bringing up secondary CPUs", KERNEL_LINE_INFO},
+    {"Unpacking initramfs...", KERNEL_LINE_INFO},
+    {"Trying to unpack rootfs image as initramfs...", KERNEL_LINE_INFO},
+    {"Freeing initrd memory: ", KERNEL_LINE_INFO},
+    {"Freeing unused kernel memory: ", KERNEL_LINE_INFO},
 };
 
 KernelLine kernel_line_kind(const char *text) {
@@ -66,6 +75,35 @@ KernelLine kernel_line_kind(const char *text) {
   if (g_str_has_prefix(text, "Run ") && g_str_has_suffix(text, " as init process"))
     return KERNEL_LINE_INIT;
   return KERNEL_LINE_OTHER;
+}
+
+const char *kernel_line_inside(const char *line) {
+  static const char *const begins[] = {"---[ end Kernel panic", "Kernel panic - not syncing: ", "Internal error: Oops"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(begins); i++) {
+    const char *found = strstr(line, begins[i]);
+    if (found)
+      return found;
+  }
+  return NULL;
+}
+
+/* Linux: kernel/printk/printk.c, init/main.c. The last word counts, and nothing behind "--". */
+bool kernel_tells_news(const char *command_line) {
+  g_auto(GStrv) words = g_strsplit_set(command_line ? command_line : "", " \t\n", -1);
+  guint64 level = 7; /* of the console: what is below is shown */
+  bool all = false;
+
+  for (unsigned i = 0; words[i] && strcmp(words[i], "--") != 0; i++) {
+    if (strcmp(words[i], "quiet") == 0)
+      level = 4;
+    else if (strcmp(words[i], "debug") == 0)
+      level = 10;
+    else if (g_str_has_prefix(words[i], "loglevel="))
+      level = g_ascii_strtoull(words[i] + strlen("loglevel="), NULL, 0);
+    all |= strcmp(words[i], "ignore_loglevel") == 0 || g_str_has_prefix(words[i], "ignore_loglevel=");
+  }
+  return all || level > 6; /* KERN_INFO */
 }
 
 const char *kernel_line_reason(const char *text) {

@@ -3,7 +3,8 @@
  * A verdict is reached once and replaced only by a graver one: what the command said of itself gives way to a panic of the kernel under it, an oops to the panic that
  * follows. It is final when its evidence is complete.
  *
- * Where the kernel puts times before its lines, only lines with a time are the kernel's: a program that prints "Kernel panic" on the console is no panic.
+ * A panic is a suspicion first: the console is text, and a guest may log or replay a line that looks like one, and run on. What decides is what the guest does
+ * then. A reset, or silence also when it is asked whether it lives, makes the suspicion the verdict; a power-off or a sign of life ends it.
  */
 #include "vmm/exec/outcome.h"
 
@@ -13,14 +14,11 @@
 #include "devices/printable.h"
 #include "vmm/exec/control-line.h"
 #include "vmm/exec/kernel-log.h"
+#include "vmm/exec/outcome-state.h"
 
-#define PROTOCOL       1
-#define LINE_MAX_SIZE  4096
-#define TRACE_MAX_SIZE (64 * 1024)
-#define MESSAGE_MAX    400
-#define STRANGE_MAX    80
-#define NS_PER_SECOND  UINT64_C(1000000000)
-#define TRACE_MAX_NS   (30 * NS_PER_SECOND) /* that a kernel may take for it */
+#define PROTOCOL    1
+#define MESSAGE_MAX 400
+#define STRANGE_MAX 80
 
 static const struct {
   const char *name;
@@ -41,34 +39,6 @@ static const struct {
     [OUTCOME_STOPPED] = {"stopped", 4},
 };
 
-struct GuestOutcome {
-  GuestOutcomeConfig config;
-  OutcomeKind kind;
-  int status; /* of OUTCOME_COMMAND, OUTCOME_NOT_STARTED */
-  char *message;
-  bool final, ended;
-
-  /* The console. */
-  GString *line;
-  char *last_line;
-  bool timed;          /* the kernel puts times before its lines */
-  GString *trace;      /* of the verdict, or of the first oops */
-  GString *candidate;  /* what may become one; NULL: no trace is running */
-  bool candidate_oops; /* there was an oops in it */
-  bool init_killed;    /* the kernel killed init for memory */
-  GArray *reports;
-
-  /* Progress; 0: not yet. */
-  uint64_t start, init_ns, output_ns;
-  uint64_t trace_ns;  /* when the verdict's trace began */
-  uint64_t ending_ns; /* the first word on how it ended */
-  uint64_t heard_ns;  /* after that: the last that came of the command's streams, its files, or the control channel */
-  uint64_t stall_ns;  /* since when our own reader takes nothing */
-  bool stalled, started;
-  unsigned strange;    /* lines of the control channel that are not the protocol's */
-  char *first_strange; /* printable */
-};
-
 const char *outcome_name(OutcomeKind kind) {
   return outcomes[kind].name;
 }
@@ -78,27 +48,21 @@ GuestOutcome *guest_outcome_new(const GuestOutcomeConfig *config, uint64_t start
 
   outcome->config = *config;
   outcome->start = start_ns;
-  outcome->line = g_string_new(NULL);
-  outcome->trace = g_string_new(NULL);
-  outcome->reports = g_array_new(FALSE, FALSE, sizeof(GuestReport));
+  outcome->watch = kernel_watch_new();
   return outcome;
 }
 
 void guest_outcome_free(GuestOutcome *outcome) {
   if (!outcome)
     return;
-  g_string_free(outcome->line, TRUE);
-  g_string_free(outcome->trace, TRUE);
-  if (outcome->candidate)
-    g_string_free(outcome->candidate, TRUE);
-  g_array_unref(outcome->reports);
-  g_free(outcome->last_line);
+  kernel_watch_free(outcome->watch);
+  g_free(outcome->suspicion.message);
   g_free(outcome->first_strange);
   g_free(outcome->message);
   g_free(outcome);
 }
 
-static void G_GNUC_PRINTF(4, 5) decide(GuestOutcome *outcome, OutcomeKind kind, int status, const char *format, ...) {
+void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const char *format, ...) {
   va_list arguments;
 
   outcome->kind = kind;
@@ -113,56 +77,64 @@ static void G_GNUC_PRINTF(4, 5) decide(GuestOutcome *outcome, OutcomeKind kind, 
   outcome->message = printable(text, (gssize)strnlen(text, MESSAGE_MAX));
 }
 
+/* Suspicion. */
+
+static void suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, const char *reason) {
+  if (outcome->suspicion.kind)
+    return; /* of several, the first is the cause */
+  g_autofree char *text = g_strconcat(what, reason, NULL);
+  outcome->suspicion = (Suspicion){
+      .kind = kind,
+      .message = printable_line(text, (gssize)strnlen(text, MESSAGE_MAX)),
+      .since = outcome->now,
+      .mark = kernel_watch_mark(outcome->watch),
+  };
+  outcome->asked_ns = 0;
+  outcome->ask = false;
+}
+
+void outcome_confirm(GuestOutcome *outcome) {
+  if (!outcome->suspicion.kind)
+    return;
+  outcome->kind = outcome->suspicion.kind;
+  outcome->suspicion.kind = OUTCOME_RUNNING;
+  g_free(outcome->message);
+  outcome->message = g_steal_pointer(&outcome->suspicion.message);
+  kernel_watch_end_trace(outcome->watch);
+}
+
+void outcome_refute(GuestOutcome *outcome) {
+  if (!outcome->suspicion.kind)
+    return;
+  kernel_watch_forget(outcome->watch, outcome->suspicion.mark);
+  g_clear_pointer(&outcome->suspicion.message, g_free);
+  outcome->suspicion = (Suspicion){0};
+}
+
+/*
+ * What can only come of a guest that runs. What comes before it was asked may have been on its way when its kernel panicked. When its time is over, one sign is
+ * enough: no further suspicion prolongs it.
+ */
+static void take_sign_of_life(GuestOutcome *outcome, uint64_t ns) {
+  if (!outcome->asked_ns)
+    return;
+  outcome->asked_ns = 0;
+  outcome->ask = false;
+  outcome->answered = ns >= outcome_usual_deadline(outcome);
+  outcome_refute(outcome);
+}
+
 /* The console. */
-
-static void count_report(GuestOutcome *outcome, const char *kind) {
-  for (unsigned i = 0; i < outcome->reports->len; i++) {
-    GuestReport *report = &g_array_index(outcome->reports, GuestReport, i);
-    if (strcmp(report->kind, kind) == 0) {
-      report->count++;
-      return;
-    }
-  }
-  g_array_append_vals(outcome->reports, &(GuestReport){kind, 1}, 1);
-}
-
-static void end_candidate(GuestOutcome *outcome) {
-  if (!outcome->candidate)
-    return;
-  if (outcome->candidate_oops && outcome->trace->len + outcome->candidate->len <= TRACE_MAX_SIZE)
-    g_string_append_len(outcome->trace, outcome->candidate->str, (gssize)outcome->candidate->len);
-  g_string_free(outcome->candidate, TRUE);
-  outcome->candidate = NULL;
-  outcome->candidate_oops = false;
-}
-
-static void collect(GuestOutcome *outcome, KernelLine kind) {
-  bool starts = kind == KERNEL_LINE_TRACE_START || kind == KERNEL_LINE_OOPS || kind == KERNEL_LINE_PANIC;
-
-  if (starts && !outcome->candidate)
-    outcome->candidate = g_string_new(NULL);
-  if (!outcome->candidate)
-    return;
-  outcome->candidate_oops |= kind == KERNEL_LINE_OOPS || kind == KERNEL_LINE_PANIC;
-  if (outcome->candidate->len + outcome->line->len < TRACE_MAX_SIZE) {
-    g_autofree char *text = printable(outcome->line->str, (gssize)outcome->line->len);
-    g_string_append_printf(outcome->candidate, "%s\n", text);
-  }
-  if (kind == KERNEL_LINE_TRACE_END || kind == KERNEL_LINE_PANIC_END)
-    end_candidate(outcome);
-}
 
 static void take_panic(GuestOutcome *outcome, const char *text) {
   const char *reason = kernel_line_reason(text);
   bool memory = g_str_has_prefix(reason, "Out of memory") || strstr(reason, "deadlocked on memory") ||
                 (outcome->init_killed && strstr(reason, "Attempted to kill init"));
 
-  if (outcome->kind == OUTCOME_PANIC || outcome->kind == OUTCOME_OUT_OF_MEMORY)
-    return; /* of several, the first is the cause */
   if (memory)
-    decide(outcome, OUTCOME_OUT_OF_MEMORY, 0, "the guest ran out of memory: panic: %s", reason);
+    suspect(outcome, OUTCOME_OUT_OF_MEMORY, "the guest ran out of memory: panic: ", reason);
   else
-    decide(outcome, OUTCOME_PANIC, 0, "guest panic: %s", reason);
+    suspect(outcome, OUTCOME_PANIC, "guest panic: ", reason);
 }
 
 static void reach_init(GuestOutcome *outcome, uint64_t ns) {
@@ -174,78 +146,56 @@ static bool kills_init(const char *text) {
   return strstr(text, "Killed process 1 (") != NULL;
 }
 
-static void act_on(GuestOutcome *outcome, KernelLine kind, const char *text, uint64_t ns) {
+/* Our init's last resort, when there is nobody else to talk to: "eret-init: no control port: ...". */
+static void take_init_complaint(GuestOutcome *outcome, const char *text) {
+  static const char no_port[] = "eret-init: no control port: ";
+
+  if (g_str_has_prefix(text, no_port) && outcome->kind == OUTCOME_RUNNING)
+    outcome_decide(outcome, OUTCOME_NO_DRIVER, 0, "a driver is missing: %s", text + strlen(no_port));
+}
+
+static void take_line(void *opaque, KernelLine kind, const char *text, bool of_kernel) {
+  GuestOutcome *outcome = opaque;
+
+  if (!of_kernel)
+    take_init_complaint(outcome, text);
   switch (kind) {
   case KERNEL_LINE_PANIC:
     take_panic(outcome, text);
-    outcome->trace_ns = ns;
     break;
   case KERNEL_LINE_PANIC_END:
-    outcome->final |= outcome->kind == OUTCOME_PANIC || outcome->kind == OUTCOME_OUT_OF_MEMORY;
+    outcome->suspicion.complete = outcome->suspicion.kind != OUTCOME_RUNNING;
     break;
   case KERNEL_LINE_OOPS:
     if (outcome->config.fail_on_oops && outcome->kind <= OUTCOME_NOT_STARTED) {
-      decide(outcome, OUTCOME_OOPS, 0, "guest oops: %s", kernel_line_reason(text));
-      outcome->trace_ns = ns;
+      outcome_decide(outcome, OUTCOME_OOPS, 0, "guest oops: %s", kernel_line_reason(text));
+      outcome->trace_ns = outcome->now;
     }
     break;
-
   case KERNEL_LINE_OOM_KILL:
     outcome->init_killed |= kills_init(text);
     break;
   case KERNEL_LINE_INIT:
     if (outcome->config.boot_only)
-      reach_init(outcome, ns);
+      reach_init(outcome, outcome->now);
     break;
   default:
     break;
   }
 }
 
-/* Our init's last resort, when there is nobody else to talk to: "eret-init: no control port: ...". */
-static void take_init_complaint(GuestOutcome *outcome, const char *text) {
-  static const char no_port[] = "eret-init: no control port: ";
-
-  if (g_str_has_prefix(text, no_port) && outcome->kind == OUTCOME_RUNNING)
-    decide(outcome, OUTCOME_NO_DRIVER, 0, "a driver is missing: %s", text + strlen(no_port));
-}
-
-static void take_line(GuestOutcome *outcome, uint64_t ns) {
-  bool timed;
-
-  if (outcome->line->len && outcome->line->str[outcome->line->len - 1] == '\r')
-    g_string_truncate(outcome->line, outcome->line->len - 1);
-  const char *text = kernel_line_text(outcome->line->str, &timed);
-  outcome->timed |= timed;
-  if (*text) {
-    g_free(outcome->last_line);
-    outcome->last_line = printable(outcome->line->str, (gssize)MIN(outcome->line->len, MESSAGE_MAX));
-  }
-  if (!timed)
-    take_init_complaint(outcome, text);
-  if (timed || !outcome->timed) {
-    KernelLine kind = kernel_line_kind(text);
-    const char *report = kernel_line_report(text);
-    if (report)
-      count_report(outcome, report);
-    collect(outcome, kind);
-    act_on(outcome, kind, text, ns);
-  }
-  g_string_truncate(outcome->line, 0);
-}
+static const KernelWatchOps watch_ops = {take_line};
 
 void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size, uint64_t ns) {
-  const char *text = bytes;
-
   if (outcome->ended)
     return;
+  if (outcome->config.boot_only && outcome->suspicion.kind)
+    take_sign_of_life(outcome, ns);
+  outcome->now = ns;
   outcome->output_ns = MAX(ns, 1);
-  for (size_t i = 0; i < size; i++) {
-    if (text[i] == '\n')
-      take_line(outcome, ns);
-    else if (outcome->line->len < LINE_MAX_SIZE && text[i])
-      g_string_append_c(outcome->line, text[i]);
-  }
+  kernel_watch_feed(outcome->watch, bytes, size, &watch_ops, outcome);
+  if (outcome->suspicion.complete && !outcome->asked_ns)
+    outcome_tick_suspicion(outcome, ns);
 }
 
 /* The control channel. */
@@ -253,7 +203,7 @@ void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size
 static void take_hello(GuestOutcome *outcome, unsigned version) {
   if (version == PROTOCOL)
     return;
-  decide(outcome, OUTCOME_HOST_ERROR, 0, "the guest's init speaks version %u of the protocol, and not %u", version, PROTOCOL);
+  outcome_decide(outcome, OUTCOME_HOST_ERROR, 0, "the guest's init speaks version %u of the protocol, and not %u", version, PROTOCOL);
   outcome->final = true;
 }
 
@@ -262,15 +212,15 @@ static void take_end(GuestOutcome *outcome, const ControlLine *line) {
   if (outcome->kind != OUTCOME_RUNNING)
     return;
   if (line->kind == CONTROL_EXIT)
-    decide(outcome, OUTCOME_COMMAND, (int)line->number, NULL);
+    outcome_decide(outcome, OUTCOME_COMMAND, (int)line->number, NULL);
   else if (line->kind == CONTROL_SIGNAL)
-    decide(outcome, OUTCOME_COMMAND, 128 + (int)line->number, NULL);
+    outcome_decide(outcome, OUTCOME_COMMAND, 128 + (int)line->number, NULL);
   else if (line->kind == CONTROL_SIGNAL_OOM)
-    decide(outcome, OUTCOME_OUT_OF_MEMORY, 0, "the guest ran out of memory, and its kernel killed the command");
+    outcome_decide(outcome, OUTCOME_OUT_OF_MEMORY, 0, "the guest ran out of memory, and its kernel killed the command");
   else if (line->kind == CONTROL_FAILED) /* the shell's statuses */
-    decide(outcome, OUTCOME_NOT_STARTED, line->number == ENOENT ? 127 : 126, "the command cannot be run: %s", line->text);
+    outcome_decide(outcome, OUTCOME_NOT_STARTED, line->number == ENOENT ? 127 : 126, "the command cannot be run: %s", line->text);
   else if (line->kind == CONTROL_MISSING)
-    decide(outcome, OUTCOME_NO_DRIVER, 0, "a driver is missing: %s", line->text);
+    outcome_decide(outcome, OUTCOME_NO_DRIVER, 0, "a driver is missing: %s", line->text);
 }
 
 static void count_strange(GuestOutcome *outcome, const char *line) {
@@ -295,15 +245,21 @@ void guest_outcome_control(GuestOutcome *outcome, const char *text, uint64_t ns)
     return;
   }
   reach_init(outcome, ns);
+  take_sign_of_life(outcome, ns);
   if (line.kind == CONTROL_HELLO) {
     take_hello(outcome, line.number);
   } else if (line.kind == CONTROL_STARTED) {
     outcome->started = true;
-  } else {
+  } else if (line.kind != CONTROL_PONG) {
     guest_outcome_ending(outcome, ns);
     take_end(outcome, &line);
     outcome->final = line.kind == CONTROL_DONE && outcome->kind != OUTCOME_RUNNING;
   }
+}
+
+void guest_outcome_files(GuestOutcome *outcome, uint64_t ns) {
+  take_sign_of_life(outcome, ns);
+  guest_outcome_heard(outcome, ns);
 }
 
 void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns) {
@@ -311,135 +267,48 @@ void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns) {
     outcome->heard_ns = ns;
 }
 
-/* A moment that the guest's clocks count from, after they have stood still from FROM to TO. */
-static void move(uint64_t *moment, uint64_t from, uint64_t to) {
-  if (*moment)
-    *moment += to - CLAMP(*moment, from, to);
-}
-
-void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns) {
-  if (stalled && !outcome->stalled)
-    outcome->stall_ns = ns;
-  if (!stalled && outcome->stalled) {
-    uint64_t from = MIN(outcome->stall_ns, ns);
-    move(&outcome->start, from, ns);
-    move(&outcome->init_ns, from, ns);
-    move(&outcome->ending_ns, from, ns);
-    move(&outcome->heard_ns, from, ns);
-  }
-  outcome->stalled = stalled;
-}
-
-/* The end, and the time. */
+/* The end. */
 
 static void decide_by_end(GuestOutcome *outcome, GuestEnd how, int status, const char *message) {
   if (how == GUEST_HOST_ERROR)
-    decide(outcome, OUTCOME_HOST_ERROR, 0, "%s", message ? message : "the machine failed");
+    outcome_decide(outcome, OUTCOME_HOST_ERROR, 0, "%s", message ? message : "the machine failed");
+  else if (how == GUEST_RESET && !outcome->output_ns)
+    outcome_decide(
+        outcome, OUTCOME_RESET, 0,
+        "the guest was reset before there was anything on its console; its kernel says more from the beginning with --console pl011 "
+        "--append earlycon");
   else if (how == GUEST_RESET)
-    decide(outcome, OUTCOME_RESET, 0, "the guest was reset, without a panic of its kernel");
+    outcome_decide(outcome, OUTCOME_RESET, 0, "the guest was reset, without a panic of its kernel");
   else if (how == GUEST_EXITED)
-    decide(outcome, OUTCOME_COMMAND, status, NULL);
+    outcome_decide(outcome, OUTCOME_COMMAND, status, NULL);
   else if (outcome->config.boot_only)
-    decide(outcome, OUTCOME_COMMAND, 0, NULL);
+    outcome_decide(outcome, OUTCOME_COMMAND, 0, NULL);
+  else if (how == GUEST_STOPPED)
+    outcome_decide(outcome, OUTCOME_NO_RESULT, 0, OUTCOME_NO_WORD);
   else
-    decide(outcome, OUTCOME_NO_RESULT, 0, "the guest powered off before its command had ended");
+    outcome_decide(outcome, OUTCOME_NO_RESULT, 0, "the guest powered off before its command had ended");
 }
 
 void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const char *message, uint64_t ns) {
-  if (outcome->line->len && !outcome->ended)
-    take_line(outcome, ns);
-  end_candidate(outcome);
+  bool by_itself = how == GUEST_POWERED_OFF || how == GUEST_EXITED;
+
+  if (!outcome->ended) {
+    outcome->now = ns;
+    kernel_watch_end(outcome->watch, &watch_ops, outcome);
+  }
   outcome->ended = true;
-  if (outcome->final)
-    return;
+  if (by_itself)
+    outcome_refute(outcome); /* a kernel that panics resets the machine, or stays */
+  kernel_watch_end_trace(outcome->watch);
+  if (how == GUEST_STOPPED_BY_USER && !outcome->final)
+    outcome_decide(outcome, OUTCOME_STOPPED, 0, "stopped by the user");
+  else
+    outcome_confirm(outcome);
+  g_clear_pointer(&outcome->suspicion.message, g_free);
+  outcome->suspicion = (Suspicion){0};
   outcome->final = true;
-  if (how == GUEST_STOPPED_BY_USER)
-    decide(outcome, OUTCOME_STOPPED, 0, "stopped by the user");
-  else if (outcome->kind == OUTCOME_RUNNING)
+  if (outcome->kind == OUTCOME_RUNNING)
     decide_by_end(outcome, how, status, message);
-}
-
-static bool awaits_silence(const GuestOutcome *outcome) {
-  return outcome->kind == OUTCOME_OOPS || outcome->kind == OUTCOME_PANIC || (outcome->kind == OUTCOME_OUT_OF_MEMORY && outcome->candidate);
-}
-
-/* The later of two moments; UINT64_MAX: never. */
-static uint64_t after(uint64_t moment, uint64_t limit) {
-  return limit ? moment + limit : UINT64_MAX;
-}
-
-/* To its end the command may take what is left of its time, and a little in any case; but not without giving a sign. */
-static uint64_t ending_deadline(const GuestOutcome *outcome, uint64_t timeout) {
-  const GuestOutcomeConfig *config = &outcome->config;
-  uint64_t least = after(outcome->ending_ns, config->ending_ns), silence = after(outcome->heard_ns, config->ending_ns);
-
-  return MIN(silence, MAX(timeout, least));
-}
-
-uint64_t guest_outcome_deadline(const GuestOutcome *outcome) {
-  const GuestOutcomeConfig *config = &outcome->config;
-  uint64_t boot = after(outcome->start, config->boot_timeout_ns);
-
-  if (outcome->final)
-    return UINT64_MAX;
-  if (awaits_silence(outcome))
-    return MIN(outcome->output_ns + config->silence_ns, outcome->trace_ns + TRACE_MAX_NS);
-  if (outcome->stalled)
-    return UINT64_MAX;
-  uint64_t timeout = after(outcome->init_ns ? outcome->init_ns : outcome->start, config->timeout_ns);
-  if (outcome->ending_ns)
-    return ending_deadline(outcome, timeout);
-  if (outcome->init_ns && !outcome->started && !config->boot_only && timeout == UINT64_MAX)
-    return after(outcome->init_ns, config->boot_timeout_ns);
-  return !outcome->init_ns && boot != UINT64_MAX ? boot : timeout;
-}
-
-static unsigned seconds(uint64_t ns) {
-  return (unsigned)((ns + NS_PER_SECOND / 2) / NS_PER_SECOND);
-}
-
-static void decide_late_boot(GuestOutcome *outcome, uint64_t ns) {
-  unsigned limit = seconds(outcome->config.boot_timeout_ns);
-
-  if (outcome->init_ns)
-    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the guest's init did not start the command within %u s", limit);
-  else if (!outcome->output_ns)
-    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the kernel did not reach init within %u s, and wrote nothing on its console", limit);
-  else
-    decide(outcome, OUTCOME_BOOT_TIMEOUT, 0, "the kernel did not reach init within %u s; its console was silent for the last %u s", limit,
-           seconds(ns - outcome->output_ns));
-}
-
-/* The guest has said how its command ended, but not that nothing more will come: what came is not all. */
-static void decide_late_end(GuestOutcome *outcome, uint64_t ns) {
-  unsigned silent = seconds(ns - outcome->heard_ns), since = seconds(ns - outcome->ending_ns);
-
-  if (outcome->kind == OUTCOME_COMMAND)
-    decide(
-        outcome, OUTCOME_TIMEOUT, 0,
-        "the command ended with status %d, but its guest did not come to an end within %u s, silent for the last %u s: its output or its "
-        "files are not complete",
-        outcome->status, since, silent);
-  else if (outcome->kind == OUTCOME_RUNNING)
-    decide(outcome, OUTCOME_NO_RESULT, 0, "the guest's init came to its end without a result of the command");
-}
-
-void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns) {
-  uint64_t deadline = guest_outcome_deadline(outcome);
-
-  if (deadline == UINT64_MAX || ns < deadline)
-    return;
-  outcome->final = true;
-  end_candidate(outcome);
-  if (outcome->ending_ns && !awaits_silence(outcome))
-    decide_late_end(outcome, ns);
-  if (outcome->kind != OUTCOME_RUNNING)
-    return;
-  if (outcome->config.timeout_ns && (outcome->init_ns || !outcome->config.boot_timeout_ns))
-    decide(outcome, OUTCOME_TIMEOUT, 0, "the %s did not end within %u s", outcome->config.boot_only ? "guest" : "command",
-           seconds(outcome->config.timeout_ns));
-  else
-    decide_late_boot(outcome, ns);
 }
 
 /* The verdict. */
@@ -449,38 +318,45 @@ bool guest_outcome_is_final(const GuestOutcome *outcome) {
 }
 
 OutcomeKind guest_outcome_kind(const GuestOutcome *outcome) {
-  return outcome->kind;
+  return outcome->suspicion.kind ? outcome->suspicion.kind : outcome->kind;
 }
 
 int guest_outcome_exit_status(const GuestOutcome *outcome) {
-  int status = outcomes[outcome->kind].status;
+  int status = outcomes[guest_outcome_kind(outcome)].status;
   return status ? status : outcome->status;
 }
 
 const char *guest_outcome_message(const GuestOutcome *outcome) {
-  return outcome->message;
+  return outcome->suspicion.kind ? outcome->suspicion.message : outcome->message;
 }
 
 const char *guest_outcome_trace(const GuestOutcome *outcome) {
-  return outcome->trace->len ? outcome->trace->str : NULL;
+  return kernel_watch_trace(outcome->watch);
 }
 
 char *guest_outcome_fingerprint(const GuestOutcome *outcome) {
-  return outcome->trace->len ? kernel_trace_fingerprint(outcome->trace->str) : NULL;
+  const char *trace = kernel_watch_trace(outcome->watch);
+  return trace ? kernel_trace_fingerprint(trace) : NULL;
+}
+
+bool guest_outcome_was_dead(const GuestOutcome *outcome) {
+  return outcome->dead;
 }
 
 char *guest_outcome_progress(const GuestOutcome *outcome) {
+  const char *last = kernel_watch_last_line(outcome->watch);
+
   if (outcome->started)
     return g_strdup("the command was started");
   if (outcome->init_ns)
     return g_strdup(outcome->config.boot_only ? "the kernel has started its init" : "init was reached, the command was not started");
   if (!outcome->output_ns)
     return g_strdup("there was nothing on the console");
-  return g_strdup_printf("the kernel was booting; its last line: %s", outcome->last_line ? outcome->last_line : "not complete");
+  return g_strdup_printf("the kernel was booting; its last line: %s", last ? last : "not complete");
 }
 
 GArray *guest_outcome_reports(const GuestOutcome *outcome) {
-  return g_array_ref(outcome->reports);
+  return g_array_ref(kernel_watch_reports(outcome->watch));
 }
 
 unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first) {

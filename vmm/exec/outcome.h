@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/exec/kernel-watch.h"
+
 /* eret(1), EXIT STATUS of eret exec, has the statuses. */
 typedef enum {
   OUTCOME_RUNNING,       /* nothing is decided */
@@ -38,6 +40,7 @@ typedef struct {
   bool boot_only; /* a guest of the user's own: no control channel; init is what the kernel says it is; power-off is success */
   uint64_t boot_timeout_ns, timeout_ns; /* 0: none. From start to init; from there (or, without a boot timeout, from start) to the end */
   uint64_t silence_ns;                  /* after a panic or oops: this long without output, and its trace is complete */
+  uint64_t answer_ns; /* how long a guest that seems dead has for a sign of life, after it was asked; 0: silence alone decides */
   uint64_t
       ending_ns; /* after the word on how the command ended: how long nothing more may come, and how long the rest may take in any case; 0: for ever */
 } GuestOutcomeConfig;
@@ -54,8 +57,10 @@ void guest_outcome_control(GuestOutcome *outcome, const char *line, uint64_t ns)
 
 /* Init has said that nothing more will come; it is a line of the control channel once all that came before it has been read. */
 void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns);
-/* Something came of the command's streams or files. */
+/* Something came of the command's output, which may have been under way for as long as its reader likes. */
 void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns);
+/* Something came of its files. */
+void guest_outcome_files(GuestOutcome *outcome, uint64_t ns);
 /* Since NS our own reader takes nothing, or again something: meanwhile the guest's clocks stand still, as it is not the guest's fault. */
 void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns);
 
@@ -64,6 +69,7 @@ typedef enum {
   GUEST_RESET,
   GUEST_EXITED, /* by eret's own hypercall */
   GUEST_STOPPED_BY_USER,
+  GUEST_STOPPED, /* by eret, as guest_outcome_is_final says or because it did not power off */
   GUEST_HOST_ERROR,
 } GuestEnd;
 /* STATUS is GUEST_EXITED's, MESSAGE GUEST_HOST_ERROR's; it may be NULL. */
@@ -72,6 +78,8 @@ void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const 
 /* When to call tick next (UINT64_MAX: never), and the call. */
 uint64_t guest_outcome_deadline(const GuestOutcome *outcome);
 void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns);
+/* True once after a tick that wants the guest's init to be asked whether it lives ("ping"). */
+bool guest_outcome_asks(GuestOutcome *outcome);
 
 /* Whether the machine should be ended by now: nothing that could come would change the verdict. */
 bool guest_outcome_is_final(const GuestOutcome *outcome);
@@ -83,13 +91,11 @@ const char *guest_outcome_message(const GuestOutcome *outcome);
 const char *guest_outcome_trace(const GuestOutcome *outcome);
 /* The first functions of the trace, "sysrq_handle_crash < __handle_sysrq < ...": the same crash has the same. NULL: none. Free with g_free. */
 char *guest_outcome_fingerprint(const GuestOutcome *outcome);
+/* Whether the guest was hung when it was ended, as far as can be told: it gave no sign of life when it was asked, or there was nobody to ask. */
+bool guest_outcome_was_dead(const GuestOutcome *outcome);
 /* How far it came. Free with g_free. */
 char *guest_outcome_progress(const GuestOutcome *outcome);
-/* What the kernel's debugging facilities have reported: kind and how often; of GuestReport. Free with g_array_unref. */
-typedef struct {
-  const char *kind; /* a constant */
-  unsigned count;
-} GuestReport;
+/* What the kernel's debugging facilities have reported; of KernelReport. Free with g_array_unref. */
 GArray *guest_outcome_reports(const GuestOutcome *outcome);
 /* How many lines of the control channel were not the protocol's, and were ignored; *FIRST of them, printable and short. */
 unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first);

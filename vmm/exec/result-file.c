@@ -40,7 +40,7 @@ static void add_reports(JsonBuilder *builder, const GArray *reports) {
   json_builder_set_member_name(builder, "reports");
   json_builder_begin_object(builder);
   for (unsigned i = 0; reports && i < reports->len; i++) {
-    const GuestReport *report = &g_array_index(reports, GuestReport, i);
+    const KernelReport *report = &g_array_index(reports, KernelReport, i);
     json_builder_set_member_name(builder, report->kind);
     json_builder_add_int_value(builder, report->count);
   }

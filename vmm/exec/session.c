@@ -23,6 +23,7 @@
 #include "vmm/exec/console-log.h"
 #include "vmm/exec/console-show.h"
 #include "vmm/exec/control-line.h"
+#include "vmm/exec/kernel-log.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/result-file.h"
 #include "vmm/machine.h"
@@ -31,6 +32,7 @@
 #define NS_PER_SECOND     UINT64_C(1000000000)
 #define NS_PER_MS         UINT64_C(1000000)
 #define PANIC_SILENCE_NS  NS_PER_SECOND
+#define ANSWER_NS         (5 * NS_PER_SECOND)
 #define ENDING_NS         (15 * NS_PER_SECOND) /* see GuestOutcomeConfig */
 #define CONTROL_LINE_MAX  4096
 #define POWER_OFF_SECONDS 10            /* that the guest has for it after its last word */
@@ -129,6 +131,8 @@ static void look_at_outcome(ExecSession *session) {
   }
   look_at_output(session);
   guest_outcome_tick(session->outcome, now());
+  if (guest_outcome_asks(session->outcome))
+    send_line(session, "ping\n");
   if (guest_outcome_is_final(session->outcome)) {
     session->ending = true;
     machine_stop(session->machine, NULL);
@@ -210,7 +214,7 @@ static void send_signal(ExecSession *session, int number) {
 static void files_received(void *opaque, const uint8_t *bytes, size_t size) {
   ExecSession *session = opaque;
 
-  guest_outcome_heard(session->outcome, now());
+  guest_outcome_files(session->outcome, now());
   if (session->files)
     copy_out_feed(session->files, bytes, size);
 }
@@ -340,9 +344,9 @@ static void make_client(ExecSession *session, GBytes *initrd) {
   };
 }
 
-/* In a guest of the user's own, its kernel says when it starts init, unless it was told to be quiet. */
+/* In a guest of the user's own, its kernel says when it starts init, unless it keeps such news to itself. */
 static bool init_is_seen(const ExecOptions *options) {
-  return !options->boot_only || !command_line_has(options->config->append, "quiet");
+  return !options->boot_only || kernel_tells_news(options->config->append);
 }
 
 ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, GError **error) {
@@ -353,6 +357,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
       .boot_timeout_ns = init_is_seen(options) ? options->boot_timeout * NS_PER_SECOND : 0,
       .timeout_ns = options->timeout * NS_PER_SECOND,
       .silence_ns = PANIC_SILENCE_NS,
+      .answer_ns = ANSWER_NS,
       .ending_ns = ENDING_NS,
   };
 
@@ -421,7 +426,7 @@ static void flush_streams(ExecSession *session) {
 
 static void tell_end(ExecSession *session, MachineEnd end, const GError *error) {
   static const GuestEnd ends[] = {
-      [MACHINE_POWERED_OFF] = GUEST_POWERED_OFF, [MACHINE_RESET] = GUEST_RESET,       [MACHINE_STOPPED] = GUEST_POWERED_OFF,
+      [MACHINE_POWERED_OFF] = GUEST_POWERED_OFF, [MACHINE_RESET] = GUEST_RESET,       [MACHINE_STOPPED] = GUEST_STOPPED,
       [MACHINE_EXITED] = GUEST_EXITED,           [MACHINE_FAILED] = GUEST_HOST_ERROR,
   };
 
@@ -533,9 +538,17 @@ static void write_result(ExecSession *session, int status, GError **error) {
     exec_result_write(&result, session->result, error);
 }
 
-/* Whose fault it was: of the guest's kernel, of the time, or of nobody who could be helped by registers. */
+/* Whether it did not go as it should: nobody is helped by how far a command came that ended, or that the user has stopped. */
 static bool wants_report(OutcomeKind kind) {
   return kind != OUTCOME_COMMAND && kind != OUTCOME_NOT_STARTED && kind != OUTCOME_STOPPED;
+}
+
+/* Registers say where something hangs or broke: not of a guest that has reset or powered off itself, nor of one that lives and takes its time. */
+static bool wants_registers(const GuestOutcome *outcome) {
+  OutcomeKind kind = guest_outcome_kind(outcome);
+
+  return kind == OUTCOME_PANIC || kind == OUTCOME_OOPS || kind == OUTCOME_BOOT_TIMEOUT ||
+         (kind == OUTCOME_TIMEOUT && guest_outcome_was_dead(outcome));
 }
 
 /* The result is there before anybody is waited for who reads our output. */
@@ -548,7 +561,7 @@ int exec_session_run(ExecSession *session) {
   flush_channels(session);
   session->running = false;
   tell_end(session, end, error);
-  g_autofree char *registers = machine_describe_vcpus(session->machine);
+  g_autofree char *registers = wants_registers(session->outcome) ? machine_describe_vcpus(session->machine) : NULL;
   int status = finish_reports(session, finish_files(session, guest_outcome_exit_status(session->outcome)));
   write_result(session, status, &result_error);
   flush_streams(session);

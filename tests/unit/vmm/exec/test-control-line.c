@@ -25,6 +25,7 @@ static void test_grammar(void) {
       {"files failed 0/a: too large", CONTROL_FILES_FAILED, 0, "0/a: too large"},
       {"files END", CONTROL_FILES_END, 0, NULL},
       {"done", CONTROL_DONE, 0, NULL},
+      {"pong", CONTROL_PONG, 0, NULL},
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -91,7 +92,8 @@ static void test_strange(void) {
                                       "exit 99999999999999999999",
                                       "exit 4294967296",
                                       "exit 18446744073709551616",
-                                      "poweroff"};
+                                      "poweroff",
+                                      "ping"};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
     g_test_message("'%s'", lines[i]);

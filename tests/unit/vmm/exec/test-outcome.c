@@ -212,7 +212,7 @@ static void test_oops(void) {
   assert_verdict(counted, OUTCOME_COMMAND, 139, NULL);
   g_autoptr(GArray) reports = guest_outcome_reports(counted);
   g_assert_cmpuint(reports->len, ==, 1);
-  g_assert_cmpstr(g_array_index(reports, GuestReport, 0).kind, ==, "Oops");
+  g_assert_cmpstr(g_array_index(reports, KernelReport, 0).kind, ==, "Oops");
   g_assert_nonnull(guest_outcome_trace(counted));
 
   g_autoptr(GuestOutcome) fatal = outcome_with(&strict);
@@ -429,6 +429,234 @@ static void test_boot_only(void) {
   assert_verdict(quiet, OUTCOME_TIMEOUT, 245, "the guest did not end within 20 s");
 }
 
+/* A guest that could answer: what its console says is a suspicion until it is dead. */
+static const GuestOutcomeConfig asking = {
+    .boot_timeout_ns = 10 * S, .timeout_ns = 20 * S, .silence_ns = 1 * S, .answer_ns = 5 * S, .ending_ns = 5 * S};
+
+static GuestOutcome *running_guest(const GuestOutcomeConfig *config) {
+  GuestOutcome *outcome = outcome_with(config);
+
+  guest_outcome_control(outcome, "hello 1", 2 * S);
+  guest_outcome_control(outcome, "started 7", 2 * S);
+  return outcome;
+}
+
+static void assert_asks(GuestOutcome *outcome, uint64_t ns) {
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, ns);
+  guest_outcome_tick(outcome, ns - 1);
+  g_assert_false(guest_outcome_asks(outcome));
+  guest_outcome_tick(outcome, ns);
+  g_assert_false(guest_outcome_is_final(outcome));
+  g_assert_true(guest_outcome_asks(outcome));
+  g_assert_false(guest_outcome_asks(outcome)); /* once */
+  g_assert_cmpuint(guest_outcome_deadline(outcome), ==, ns + 5 * S);
+}
+
+/* A line that only looks like a panic, replayed or logged: the guest answers, and goes on to its good end. */
+static void test_suspicion_refuted(void) {
+  static const char *const endings[] = {"", "[    3.2] ---[ end Kernel panic - not syncing: says a log ]---\n"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(endings); i++) {
+    g_autoptr(GuestOutcome) outcome = running_guest(&asking);
+    guest_outcome_control(outcome, "pong", 2 * S); /* on its own account: says nothing */
+    console(outcome, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
+    guest_outcome_heard(outcome, 3 * S); /* may have been under way for long */
+    if (*endings[i]) {
+      console(outcome, endings[i], 3 * S); /* it need not be waited for */
+      g_assert_true(guest_outcome_asks(outcome));
+    } else {
+      assert_asks(outcome, 4 * S);
+    }
+    guest_outcome_control(outcome, "pong", 5 * S);
+    g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
+    g_assert_null(guest_outcome_message(outcome));
+    g_assert_null(guest_outcome_trace(outcome));
+    guest_outcome_control(outcome, "exit 5", 9 * S);
+    guest_outcome_control(outcome, "done", 9 * S);
+    guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 10 * S);
+    assert_verdict(outcome, OUTCOME_COMMAND, 5, NULL);
+  }
+
+  /* So shortly before its end that it is not asked: but a kernel that panics does not power off. */
+  g_autoptr(GuestOutcome) brief = running_guest(&asking);
+  console(brief, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
+  guest_outcome_control(brief, "exit 0", 3 * S);
+  guest_outcome_control(brief, "done", 3 * S);
+  guest_outcome_ended(brief, GUEST_POWERED_OFF, 0, NULL, 4 * S);
+  assert_verdict(brief, OUTCOME_COMMAND, 0, NULL);
+  g_assert_null(guest_outcome_trace(brief));
+
+  /* An earlier oops keeps its trace. */
+  g_autoptr(GuestOutcome) oopsed = running_guest(&asking);
+  console(oopsed, oops, 3 * S);
+  console(oopsed, "[   11.1] Kernel panic - not syncing: says a log\n", 3 * S);
+  assert_asks(oopsed, 4 * S);
+  guest_outcome_control(oopsed, "pong", 4 * S);
+  g_assert_true(g_str_has_suffix(guest_outcome_trace(oopsed), "---[ end trace 0000000000000000 ]---\n"));
+
+  /* While files come, init does not listen. */
+  g_autoptr(GuestOutcome) sending = running_guest(&asking);
+  guest_outcome_control(sending, "exit 0", 3 * S);
+  console(sending, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
+  assert_asks(sending, 4 * S);
+  guest_outcome_files(sending, 5 * S);
+  g_assert_cmpint(guest_outcome_kind(sending), ==, OUTCOME_COMMAND);
+}
+
+static void test_suspicion_confirmed(void) {
+  g_autoptr(GuestOutcome) silent = running_guest(&asking);
+  console(silent, sysrq_panic, 3 * S);
+  assert_asks(silent, 4 * S);
+  guest_outcome_heard(silent, 5 * S);
+  guest_outcome_tick(silent, 9 * S);
+  g_assert_true(guest_outcome_is_final(silent));
+  assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+  g_assert_true(guest_outcome_was_dead(silent));
+  guest_outcome_ended(silent, GUEST_STOPPED, 0, NULL, 9 * S);
+  assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+  g_assert_nonnull(strstr(guest_outcome_trace(silent), "stopping secondary"));
+
+  g_autoptr(GuestOutcome) reset = running_guest(&asking);
+  console(reset, sysrq_panic, 3 * S);
+  guest_outcome_control(reset, "exit 0", 3 * S); /* was under way */
+  guest_outcome_ended(reset, GUEST_RESET, 0, NULL, 3 * S);
+  assert_verdict(reset, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+
+  /* Nobody is there who could answer. */
+  g_autoptr(GuestOutcome) early = outcome_with(&asking);
+  console(early, "[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", 3 * S);
+  guest_outcome_tick(early, 4 * S);
+  g_assert_true(guest_outcome_is_final(early));
+  g_assert_false(guest_outcome_asks(early));
+
+  /* With its command's time over it is asked as well, so that a log line is no way round that. */
+  g_autoptr(GuestOutcome) late = running_guest(&asking);
+  for (unsigned i = 0; i < 100 && !guest_outcome_is_final(late); i++) {
+    console(late, "[ 1.0] Kernel panic - not syncing: again and again\n", (3 + i) * S - S / 2);
+    guest_outcome_tick(late, (3 + i) * S);
+    if (guest_outcome_asks(late))
+      guest_outcome_control(late, "pong", (3 + i) * S);
+  }
+  assert_verdict(late, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
+
+  /* One that panics when it is to power off. */
+  g_autoptr(GuestOutcome) last = running_guest(&asking);
+  guest_outcome_control(last, "exit 0", 3 * S);
+  guest_outcome_control(last, "done", 3 * S);
+  console(last, sysrq_panic, 3 * S);
+  guest_outcome_ended(last, GUEST_STOPPED, 0, NULL, 13 * S);
+  assert_verdict(last, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+}
+
+/* A guest of the user's own cannot be asked: another word on its console is the sign. */
+static void test_suspicion_boot_only(void) {
+  GuestOutcomeConfig config = asking;
+  config.boot_only = true;
+  g_autoptr(GuestOutcome) lives = outcome_with(&config);
+  console(lives, "[    0.5] Run /init as init process\n[ 3.1] Kernel panic - not syncing: says a log\n", 3 * S);
+  guest_outcome_tick(lives, 4 * S);
+  g_assert_false(guest_outcome_asks(lives));
+  g_assert_false(guest_outcome_is_final(lives));
+  console(lives, "login: ", 7 * S);
+  g_assert_cmpint(guest_outcome_kind(lives), ==, OUTCOME_RUNNING);
+  guest_outcome_ended(lives, GUEST_POWERED_OFF, 0, NULL, 8 * S);
+  assert_verdict(lives, OUTCOME_COMMAND, 0, NULL);
+
+  g_autoptr(GuestOutcome) dead = outcome_with(&config);
+  console(dead, sysrq_panic, 3 * S);
+  guest_outcome_tick(dead, 4 * S);
+  guest_outcome_tick(dead, 9 * S);
+  assert_verdict(dead, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+}
+
+/* Whether a guest whose command takes too long is hung. */
+static void test_late_and_dead(void) {
+  g_autoptr(GuestOutcome) lives = running_guest(&asking);
+  assert_asks(lives, 22 * S);
+  guest_outcome_control(lives, "pong", 22 * S);
+  guest_outcome_tick(lives, 22 * S);
+  assert_verdict(lives, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
+  g_assert_false(guest_outcome_was_dead(lives));
+
+  g_autoptr(GuestOutcome) dead = running_guest(&asking);
+  assert_asks(dead, 22 * S);
+  guest_outcome_tick(dead, 27 * S);
+  assert_verdict(dead, OUTCOME_TIMEOUT, 245,
+                 "the command did not end within 20 s, and its guest gave no sign of life when it was asked for one");
+  g_assert_true(guest_outcome_was_dead(dead));
+}
+
+/* The kernel's line begins where it may, behind what somebody else has not finished. */
+static void test_unfinished_lines(void) {
+  static const char *const befores[] = {
+      "login: ",  "half a line ", "\033[1m\033[32m ok \033[m", "[ok] [ 7%] ", "progress 10%\rprogress 20%\r", "<6>", "[    2.0] sh: ",
+      "\xff\xfe", "[ [ ["};
+  g_autofree char *much = g_strnfill(100000, '[');
+
+  for (unsigned i = 0; i <= G_N_ELEMENTS(befores); i++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    console(outcome, "[    0.000000] Linux version 6.12\n", 2 * S);
+    console(outcome, i < G_N_ELEMENTS(befores) ? befores[i] : much, 2 * S);
+    console(outcome, sysrq_panic + strlen("[    3.124004] sysrq: Trigger a crash\r\n"), 3 * S);
+    guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 3 * S);
+    assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+  }
+
+  g_autoptr(GuestOutcome) untimed = outcome_with(&usual);
+  console(untimed, "login: \033[1mKernel panic - not syncing: no times here\n", 2 * S);
+  assert_verdict(untimed, OUTCOME_PANIC, 241, "guest panic: no times here");
+  g_autoptr(GuestOutcome) marked = outcome_with(&usual);
+  console(marked, "x<0>[    3.124621][  T61@C1] Kernel panic - not syncing: with everything before it\n", 2 * S);
+  assert_verdict(marked, OUTCOME_PANIC, 241, "guest panic: with everything before it");
+}
+
+/* The boot limit of a guest of the user's own does not hang on one line. */
+static void test_boot_only_limit(void) {
+  GuestOutcomeConfig config = usual;
+  config.boot_only = true;
+  g_autoptr(GuestOutcome) talks = outcome_with(&config);
+  console(talks, "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x411fd070]\n", 3 * S);
+  guest_outcome_tick(talks, 11 * S);
+  g_assert_cmpint(guest_outcome_kind(talks), ==, OUTCOME_BOOT_TIMEOUT);
+
+  g_autoptr(GuestOutcome) silent = outcome_with(&config);
+  guest_outcome_tick(silent, 11 * S);
+  g_assert_cmpint(guest_outcome_kind(silent), ==, OUTCOME_BOOT_TIMEOUT);
+
+  g_autoptr(GuestOutcome) keeps_news = outcome_with(&config); /* built with another level, say */
+  console(keeps_news, "[    0.200000] a warning\nGUEST hello\n", 3 * S);
+  guest_outcome_tick(keeps_news, 11 * S);
+  g_assert_false(guest_outcome_is_final(keeps_news));
+  guest_outcome_tick(keeps_news, 21 * S);
+  assert_verdict(keeps_news, OUTCOME_TIMEOUT, 245, "the guest did not end within 20 s");
+
+  static const struct {
+    const char *line;
+    bool news;
+  } lines[] = {{"", true},
+               {"console=hvc0 panic=-1", true},
+               {"quiet", false},
+               {"unquiet quiet=1", true},
+               {"loglevel=3", false},
+               {"loglevel=6", false},
+               {"loglevel=7", true},
+               {"quiet loglevel=8", true},
+               {"loglevel=8 quiet", false},
+               {"quiet debug", true},
+               {"quiet ignore_loglevel", true},
+               {"x -- quiet", true}};
+  for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++)
+    g_assert_true(kernel_tells_news(lines[i].line) == lines[i].news);
+}
+
+static void test_reset_without_a_word(void) {
+  g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+
+  guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 2 * S);
+  g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 243);
+  g_assert_nonnull(strstr(guest_outcome_message(outcome), "before there was anything on its console"));
+}
+
 static void test_lines(void) {
   static const struct {
     const char *line, *text;
@@ -469,8 +697,10 @@ static void test_noise(void) {
       "\033", "\377"};
 
   for (unsigned round = 0; round < 300; round++) {
-    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    g_autoptr(GuestOutcome) outcome = outcome_with(round % 2 ? &usual : &asking);
     for (unsigned i = 0; i < 200; i++) {
+      if (i % 37 == 0)
+        guest_outcome_control(outcome, i % 2 ? "pong" : "started 1", i * S / 10);
       console(outcome, words[g_rand_int_range(random, 0, G_N_ELEMENTS(words))], i * S / 10);
       guest_outcome_tick(outcome, i * S / 10);
     }
@@ -517,6 +747,13 @@ int main(int argc, char **argv) {
   g_test_add_func("/outcome/stalled-reader", test_stalled_reader);
   g_test_add_func("/outcome/strange-lines", test_strange_lines);
   g_test_add_func("/outcome/boot-only", test_boot_only);
+  g_test_add_func("/outcome/suspicion-refuted", test_suspicion_refuted);
+  g_test_add_func("/outcome/suspicion-confirmed", test_suspicion_confirmed);
+  g_test_add_func("/outcome/suspicion-boot-only", test_suspicion_boot_only);
+  g_test_add_func("/outcome/late-and-dead", test_late_and_dead);
+  g_test_add_func("/outcome/unfinished-lines", test_unfinished_lines);
+  g_test_add_func("/outcome/boot-only-limit", test_boot_only_limit);
+  g_test_add_func("/outcome/reset-without-a-word", test_reset_without_a_word);
   g_test_add_func("/outcome/lines", test_lines);
   g_test_add_func("/outcome/noise", test_noise);
   g_test_add_func("/outcome/flood", test_flood);

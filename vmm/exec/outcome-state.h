@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The inside of a GuestOutcome, for its two halves: what happened (outcome.c), and how long nothing may happen (outcome-time.c). */
+#pragma once
+
+#include "vmm/exec/outcome.h"
+
+typedef struct {
+  OutcomeKind kind; /* OUTCOME_RUNNING: none */
+  char *message;
+  uint64_t since;
+  size_t mark;   /* what had been kept of traces before */
+  bool complete; /* the kernel has said that this was the end */
+} Suspicion;
+
+struct GuestOutcome {
+  GuestOutcomeConfig config;
+  OutcomeKind kind;
+  int status; /* of OUTCOME_COMMAND, OUTCOME_NOT_STARTED */
+  char *message;
+  bool final, ended;
+
+  /* The console. */
+  KernelWatch *watch;
+  bool init_killed; /* the kernel killed init for memory */
+  uint64_t now;     /* of the bytes that are being looked at */
+  Suspicion suspicion;
+
+  /* Progress; 0: not yet. */
+  uint64_t start, init_ns, output_ns;
+  uint64_t trace_ns;  /* when the verdict's trace began */
+  uint64_t ending_ns; /* the first word on how it ended */
+  uint64_t heard_ns;  /* after that: the last that came of the command's streams, its files, or the control channel */
+  uint64_t stall_ns;  /* since when our own reader takes nothing */
+  bool stalled, started;
+  uint64_t asked_ns; /* when it was to be asked for a sign of life, and none has come; 0: not */
+  bool ask;          /* that has yet to be told */
+  bool answered;     /* it was asked when its time was over, and lives */
+  bool dead;
+  unsigned strange;    /* lines of the control channel that are not the protocol's */
+  char *first_strange; /* printable */
+};
+
+/* The verdict, for now; FORMAT may be NULL. */
+void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const char *format, ...) G_GNUC_PRINTF(4, 5);
+/* The suspicion, if there is one, becomes the verdict, or is forgotten. */
+void outcome_confirm(GuestOutcome *outcome);
+void outcome_refute(GuestOutcome *outcome);
+/* The time of a guest that may live, without regard to a suspicion; UINT64_MAX: it has as much as it likes. */
+uint64_t outcome_usual_deadline(const GuestOutcome *outcome);
+/* A suspicion's time is over. */
+void outcome_tick_suspicion(GuestOutcome *outcome, uint64_t ns);
+
+/* Of a guest that has said that it is done. */
+#define OUTCOME_NO_WORD "the guest's init came to its end without a result of the command"
