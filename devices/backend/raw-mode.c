@@ -7,7 +7,7 @@
  * belongs to the shell. Only SIGKILL and SIGSTOP cannot be seen. tcsetattr and tcgetpgrp are async-signal-safe
  * (signal-safety(7)). See termios(3).
  *
- * `guard` is the one mutable object at file scope: a signal handler is given nothing else to find the terminal by.
+ * `guard` is a mutable object at file scope: a signal handler is given nothing else to find the terminal by.
  * It is written on the main thread, before the handlers are installed and after they are gone.
  *
  * Locks: none.

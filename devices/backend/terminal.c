@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "devices/backend/escape.h"
+#include "devices/backend/message.h"
 #include "devices/backend/raw-mode.h"
 
 #define OUTPUT_SIZE (64 * 1024)
@@ -44,6 +45,7 @@ struct Terminal {
   int in_fd, out_fd;
   int write_fd;        /* out_fd, or a second description of the same file that does not block */
   size_t write_max;    /* bytes at once that cannot block after poll has said yes */
+  bool shares;         /* messages arrive there as well */
   bool never_blocks;   /* no write does, whether poll was asked or not */
   bool in_is_terminal; /* in raw mode, with an escape key; never of a stream */
   bool out_is_terminal;
@@ -160,6 +162,11 @@ static size_t output_front(Terminal *self, const uint8_t **bytes) {
   return MIN(size, self->write_max);
 }
 
+static ssize_t write_output(const Terminal *self, const void *bytes, size_t size) {
+  return self->shares ? message_write_beside(self->write_fd, bytes, size, write_without_signal)
+                      : write_without_signal(self->write_fd, bytes, size);
+}
+
 /* Drops SIZE bytes from the front; whether a front end waits for room and there is enough of it to be worth the way. */
 static bool output_advance(Terminal *self, size_t size) {
   bool announce;
@@ -181,7 +188,7 @@ static size_t drain(Terminal *self) {
 
   if (!size)
     return 0;
-  written = write_without_signal(self->write_fd, bytes, size);
+  written = write_output(self, bytes, size);
   if (written < 0) {
     /* A full disk (ENOSPC) or a file at its limit will not get better either; the guest must not hang over it. */
     if (errno != EAGAIN && errno != EINTR)
@@ -235,7 +242,7 @@ static void show_help(const Terminal *self) {
   int fd = self->out_is_terminal ? self->write_fd : self->in_fd;
   struct pollfd ready = {.fd = fd, .events = POLLOUT};
 
-  if (poll(&ready, 1, 0) == 1 && write_without_signal(fd, escape_help, strlen(escape_help)) < 0)
+  if (poll(&ready, 1, 0) == 1 && message_write_beside(fd, escape_help, strlen(escape_help), write_without_signal) < 0)
     g_debug("no help on the terminal: %s", g_strerror(errno));
 }
 
@@ -440,6 +447,7 @@ static void open_for_writing(Terminal *self) {
 
   self->write_fd = self->out_fd;
   self->write_max = PIPE_BUF;
+  self->shares = message_shares(self->out_fd);
   if (fstat(self->out_fd, &status) < 0)
     return;
   if (S_ISFIFO(status.st_mode) || (self->out_is_terminal && !is_pty_master(self->out_fd)))

@@ -20,12 +20,13 @@ typedef enum {
 #define TERMINAL_STALL_MS 1000
 
 /*
- * The descriptors stay the caller's. EVENT is called on the main thread. Uses the default GMainContext: create and free it on the main thread.
- * End of input is no event: a guest goes on without a reader.
+ * The descriptors stay the caller's. EVENT is called on the main thread. Uses the default GMainContext: create and free
+ * it on the main thread. End of input is no event: a guest goes on without a reader.
  */
 CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque, GError **error);
 /*
- * A stream of bytes on two descriptors, of which one may be -1: no raw mode and no escape key, whatever is behind them, and the end of the input is told.
+ * A stream of bytes on two descriptors, of which one may be -1: no raw mode and no escape key, whatever is behind them,
+ * and the end of the input is told.
  */
 CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque);
 /* Gives a terminal its own ways back while the process is stopped, and takes them again. Main thread. */
@@ -38,5 +39,8 @@ void terminal_return(CharBackend *backend);
 int terminal_lost(CharBackend *backend);
 /* How many bytes the front end has written so far. Any thread. */
 uint64_t terminal_taken(CharBackend *backend);
-/* Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. False: it took nothing, and there is more. Main thread. */
+/*
+ * Writes out all that is buffered; waits at most TIMEOUT_MS for a reader that takes nothing. False: it took nothing,
+ * and there is more. Main thread.
+ */
 bool terminal_flush(CharBackend *backend, unsigned timeout_ms);

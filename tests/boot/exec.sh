@@ -123,8 +123,12 @@ like verbose.txt 'did not end within 4 s' "the reason is there when somebody rea
 run_exec --memory 128M -- sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
 is "$status" 246 "out of memory: 246"
 
-run_exec -- sh -c 'echo b > /proc/sysrq-trigger; sleep 60'
-is "$status" 243 "a reset: 243"
+new_guest
+"$ERET" exec --kernel "$kernel" --append quiet -- \
+    sh -c 'printf "half a line"; sleep 1; echo b > /proc/sysrq-trigger; sleep 60' > "$errors" 2>&1 3>&- < /dev/null
+is "$?" 243 "a reset: 243"
+like "$errors" '^half a line$' "2>&1: a message does not go on with the command's line"
+like "$errors" '^eret: the guest was reset, without a panic' "but has its own"
 unlike "$errors" ' pc [0-9a-f]{16}' "without registers"
 run_exec -- sh -c 'echo o > /proc/sysrq-trigger; sleep 60'
 is "$status" 248 "a power-off without a result: 248"

@@ -1,24 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A message is written at once: threads that log at the same time do not share a line. */
+/* A message is written at once: threads that log at the same time do not share a line, and neither does a guest. */
 #include "vmm/cmd/complain.h"
 
-#include <stdio.h>
-#include <unistd.h>
-
+#include "devices/backend/message.h"
 #include "devices/printable.h"
 
-void complain(const char *message) {
+#define LOG_WAIT_MS 1000 /* for a reader of standard error that takes nothing, while a machine may be running */
+
+static void say(const char *message, int timeout_ms) {
   g_autofree char *text = printable_escaped(message, -1);
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  const char *end = isatty(STDERR_FILENO) ? "\r\n" : "\n";
   g_autoptr(GString) out = g_string_new(NULL);
 
   for (unsigned i = 0; lines[i]; i++)
-    g_string_append_printf(out, "eret: %s%s", lines[i], end);
-  fputs(out->str, stderr);
+    g_string_append_printf(out, "eret: %s\n", lines[i]);
+  message_say(out->str, timeout_ms);
+}
+
+void complain(const char *message) {
+  say(message, -1);
 }
 
 void complain_of_log(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
   if (!(level & G_LOG_LEVEL_DEBUG))
-    complain(message);
+    say(message, LOG_WAIT_MS);
 }

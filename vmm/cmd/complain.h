@@ -5,8 +5,8 @@
 #include <glib.h>
 
 /*
- * MESSAGE in lines, each behind "eret: ", so that all can tell whose they are. Names in it may be anybody's: they come escaped (devices/printable.h). On a terminal in raw mode lines begin
- * at its left edge, too.
+ * MESSAGE in lines, each behind "eret: ", so that all can tell whose they are. Names in it may be anybody's: they come escaped (devices/printable.h). Each begins on a line of its own, whatever a guest has written
+ * before it (devices/backend/message.h).
  */
 void complain(const char *message);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A line that the guest's init says on the control port (docs/exec-protocol.md, "Lines of the control port"). The guest is hostile: what is not exactly the
- * grammar is no line at all, and every number is bounded. Pure functions.
+ * A line that the guest's init says on the control port (docs/exec-protocol.md, "Lines of the control port"). The guest
+ * is hostile: what is not exactly the grammar is no line at all, and every number is bounded. Pure functions.
  */
 #pragma once
 

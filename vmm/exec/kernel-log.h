@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What arm64 Linux says on its console when something is wrong (kernels 5.10 to 7.x: kernel/panic.c, arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c, lib/bug.c, mm/oom_kill.c and the
- * debugging facilities). Pure functions of one line; the guest is hostile, so nothing is believed beyond that line.
+ * What arm64 Linux says on its console when something is wrong (kernels 5.10 to 7.x: kernel/panic.c,
+ * arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c, lib/bug.c, mm/oom_kill.c and the debugging facilities). Pure
+ * functions of one line; the guest is hostile, so nothing is believed beyond that line.
  */
 #pragma once
 
@@ -20,17 +21,26 @@ typedef enum {
   KERNEL_LINE_INFO,        /* what every kernel says on its way there, as news of the same level as "Run /init" */
 } KernelLine;
 
-/* The text behind "<6>", "[    1.234567] " and "[   T12] ". *TIMED: there was a time before it, as there is before the kernel's own lines. */
+/*
+ * The text behind "<6>", "[    1.234567] " and "[   T12] ". *TIMED: there was a time before it, as there is before the
+ * kernel's own lines.
+ */
 const char *kernel_line_text(const char *line, bool *timed);
 /* TEXT: as above. */
 KernelLine kernel_line_kind(const char *text);
 /* Where in a line without times a panic or an oops begins, if it does not begin the line; NULL: nowhere. */
 const char *kernel_line_inside(const char *line);
-/* Whether a kernel with this command line writes news (KERN_INFO) on its console, as far as that tells (Linux: quiet, loglevel, debug, ignore_loglevel). */
+/*
+ * Whether a kernel with this command line writes news (KERN_INFO) on its console, as far as that tells (Linux: quiet,
+ * loglevel, debug, ignore_loglevel).
+ */
 bool kernel_tells_news(const char *command_line);
 /* The reason in a line of KERNEL_LINE_PANIC or KERNEL_LINE_OOPS; points into TEXT. */
 const char *kernel_line_reason(const char *text);
 /* What facility reports something in TEXT: "WARNING", "KASAN", "RCU stall" ...; NULL: none. */
 const char *kernel_line_report(const char *text);
-/* The first functions of the call trace in TRACE (lines), without those that only print it: "a < b < c", at most 5. NULL: there is none. */
+/*
+ * The first functions of the call trace in TRACE (lines), without those that only print it: "a < b < c", at most 5.
+ * NULL: there is none.
+ */
 char *kernel_trace_fingerprint(const char *trace);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the kernel puts times before its lines, only what stands behind a time is the kernel's: a program that prints "Kernel panic" on the console is no panic.
- * A program's line may be unfinished when the kernel writes, so that the kernel's begins in the middle; the kernel's own, by contrast, comes in one piece.
+ * Where the kernel puts times before its lines, only what stands behind a time is the kernel's: a program that prints
+ * "Kernel panic" on the console is no panic. A program's line may be unfinished when the kernel writes, so that the
+ * kernel's begins in the middle; the kernel's own, by contrast, comes in one piece.
  */
 #include "vmm/exec/kernel-watch.h"
 

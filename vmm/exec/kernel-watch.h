@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a kernel's console as it comes: finds the lines in which the kernel says that something is wrong, wherever in a line of somebody else's they begin, and
- * keeps the traces that follow. What such a line means for the run is not decided here: it is text, and a guest can write any. No lock: one thread.
+ * Reads a kernel's console as it comes: finds the lines in which the kernel says that something is wrong, wherever in a
+ * line of somebody else's they begin, and keeps the traces that follow. What such a line means for the run is not
+ * decided here: it is text, and a guest can write any. No lock: one thread.
  */
 #pragma once
 
@@ -17,7 +18,10 @@ KernelWatch *kernel_watch_new(void);
 void kernel_watch_free(KernelWatch *watch); /* takes NULL */
 
 typedef struct {
-  /* A line of the kernel's, or, of kind KERNEL_LINE_OTHER, one that may be anybody's. TEXT begins where the kernel's does. */
+  /*
+   * A line of the kernel's, or, of kind KERNEL_LINE_OTHER, one that may be anybody's. TEXT begins where the kernel's
+   * does.
+   */
   void (*line)(void *opaque, KernelLine kind, const char *text, bool of_kernel);
 } KernelWatchOps;
 

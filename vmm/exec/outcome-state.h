@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The inside of a GuestOutcome, for its two halves: what happened (outcome.c), and how long nothing may happen (outcome-time.c). */
+/*
+ * The inside of a GuestOutcome, for its two halves: what happened (outcome.c), and how long nothing may happen
+ * (outcome-time.c).
+ */
 #pragma once
 
 #include "vmm/exec/outcome.h"

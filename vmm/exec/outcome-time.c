@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The limits of a run: each state that a guest can stay in has one, unless the user wants none (docs/exec-protocol.md, "Limits"). Where it matters whether a guest
- * that is late lives, it is asked first.
+ * The limits of a run: each state that a guest can stay in has one, unless the user wants none (docs/exec-protocol.md,
+ * "Limits"). Where it matters whether a guest that is late lives, it is asked first.
  */
 #include "vmm/exec/outcome-state.h"
 
@@ -46,8 +46,8 @@ static uint64_t ending_deadline(const GuestOutcome *outcome, uint64_t timeout) {
 }
 
 /*
- * The boot limit of a guest of the user's own is over with one line of its kernel's, which is news; where others of the kind would have been seen and were not,
- * the line says nothing by not coming.
+ * The boot limit of a guest of the user's own is over with one line of its kernel's, which is news; where others of the
+ * kind would have been seen and were not, the line says nothing by not coming.
  */
 static bool boot_is_visible(const GuestOutcome *outcome) {
   return !outcome->config.boot_only || !outcome->output_ns || kernel_watch_is_talkative(outcome->watch);
@@ -122,7 +122,10 @@ static void decide_late_end(GuestOutcome *outcome, uint64_t ns) {
     outcome_decide(outcome, OUTCOME_NO_RESULT, 0, OUTCOME_NO_WORD);
 }
 
-/* A guest of the user's own cannot be asked, nor can one whose init has not come so far; the former may write something. */
+/*
+ * A guest of the user's own cannot be asked, nor can one whose init has not come so far; the former may write
+ * something.
+ */
 static bool can_answer(const GuestOutcome *outcome) {
   return outcome->config.answer_ns && (outcome->init_ns || outcome->config.boot_only);
 }

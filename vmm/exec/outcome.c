@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A verdict is reached once and replaced only by a graver one: what the command said of itself gives way to a panic of the kernel under it, an oops to the panic that
- * follows. It is final when its evidence is complete.
+ * A verdict is reached once and replaced only by a graver one: what the command said of itself gives way to a panic of
+ * the kernel under it, an oops to the panic that follows. It is final when its evidence is complete.
  *
- * A panic is a suspicion first: the console is text, and a guest may log or replay a line that looks like one, and run on. What decides is what the guest does
- * then. A reset, or silence also when it is asked whether it lives, makes the suspicion the verdict; a power-off or a sign of life ends it.
+ * A panic is a suspicion first: the console is text, and a guest may log or replay a line that looks like one, and run
+ * on. What decides is what the guest does then. A reset, or silence also when it is asked whether it lives, makes the
+ * suspicion the verdict; a power-off or a sign of life ends it.
  */
 #include "vmm/exec/outcome.h"
 
@@ -112,8 +113,8 @@ void outcome_refute(GuestOutcome *outcome) {
 }
 
 /*
- * What can only come of a guest that runs. What comes before it was asked may have been on its way when its kernel panicked. When its time is over, one sign is
- * enough: no further suspicion prolongs it.
+ * What can only come of a guest that runs. What comes before it was asked may have been on its way when its kernel
+ * panicked. When its time is over, one sign is enough: no further suspicion prolongs it.
  */
 static void take_sign_of_life(GuestOutcome *outcome, uint64_t ns) {
   if (!outcome->asked_ns)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What became of a guest that was to run a command: from what its console shows, what its init says, how the machine ended, and the time it took. Pure logic: no machine, no
- * clock of its own, no output. A panic, an oops, a reset or a hang needs no co-operation of the guest's to be recognised. No lock: one thread.
+ * What became of a guest that was to run a command: from what its console shows, what its init says, how the machine
+ * ended, and the time it took. Pure logic: no machine, no clock of its own, no output. A panic, an oops, a reset or a
+ * hang needs no co-operation of the guest's to be recognised. No lock: one thread.
  */
 #pragma once
 
@@ -55,13 +56,19 @@ void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size
 /* A line of the control channel (docs/exec-protocol.md), without its end. */
 void guest_outcome_control(GuestOutcome *outcome, const char *line, uint64_t ns);
 
-/* Init has said that nothing more will come; it is a line of the control channel once all that came before it has been read. */
+/*
+ * Init has said that nothing more will come; it is a line of the control channel once all that came before it has been
+ * read.
+ */
 void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns);
 /* Something came of the command's output, which may have been under way for as long as its reader likes. */
 void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns);
 /* Something came of its files. */
 void guest_outcome_files(GuestOutcome *outcome, uint64_t ns);
-/* Since NS our own reader takes nothing, or again something: meanwhile the guest's clocks stand still, as it is not the guest's fault. */
+/*
+ * Since NS our own reader takes nothing, or again something: meanwhile the guest's clocks stand still, as it is not the
+ * guest's fault.
+ */
 void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns);
 
 typedef enum {
@@ -85,17 +92,28 @@ bool guest_outcome_asks(GuestOutcome *outcome);
 bool guest_outcome_is_final(const GuestOutcome *outcome);
 OutcomeKind guest_outcome_kind(const GuestOutcome *outcome);
 int guest_outcome_exit_status(const GuestOutcome *outcome);
-/* One line for people: "guest panic: Attempted to kill init! exitcode=0x00000100". NULL: there is nothing to say beside the status. */
+/*
+ * One line for people: "guest panic: Attempted to kill init! exitcode=0x00000100". NULL: there is nothing to say beside
+ * the status.
+ */
 const char *guest_outcome_message(const GuestOutcome *outcome);
 /* The panic's or oops's lines, whole, from the console, printable; NULL: none. */
 const char *guest_outcome_trace(const GuestOutcome *outcome);
-/* The first functions of the trace, "sysrq_handle_crash < __handle_sysrq < ...": the same crash has the same. NULL: none. Free with g_free. */
+/*
+ * The first functions of the trace, "sysrq_handle_crash < __handle_sysrq < ...": the same crash has the same. NULL:
+ * none. Free with g_free.
+ */
 char *guest_outcome_fingerprint(const GuestOutcome *outcome);
-/* Whether the guest was hung when it was ended, as far as can be told: it gave no sign of life when it was asked, or there was nobody to ask. */
+/*
+ * Whether the guest was hung when it was ended, as far as can be told: it gave no sign of life when it was asked, or
+ * there was nobody to ask.
+ */
 bool guest_outcome_was_dead(const GuestOutcome *outcome);
 /* How far it came. Free with g_free. */
 char *guest_outcome_progress(const GuestOutcome *outcome);
 /* What the kernel's debugging facilities have reported; of KernelReport. Free with g_array_unref. */
 GArray *guest_outcome_reports(const GuestOutcome *outcome);
-/* How many lines of the control channel were not the protocol's, and were ignored; *FIRST of them, printable and short. */
+/*
+ * How many lines of the control channel were not the protocol's, and were ignored; *FIRST of them, printable and short.
+ */
 unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first);

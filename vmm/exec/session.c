@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Five streams lead into the guest: the command's three, the control channel (docs/exec-protocol.md), and the files that come out. The kernel's console is
- * none of them: it goes to the outcome, which knows a panic when it sees one, and to the log.
+ * Five streams lead into the guest: the command's three, the control channel (docs/exec-protocol.md), and the files
+ * that come out. The kernel's console is none of them: it goes to the outcome, which knows a panic when it sees one,
+ * and to the log.
  *
- * Whatever happens is told to the outcome (outcome.h), which says when it is final and what it is. This file has no opinion of its own.
+ * Whatever happens is told to the outcome (outcome.h), which says when it is final and what it is. This file has no
+ * opinion of its own.
  *
  * No lock: all on the main thread.
  */
@@ -17,6 +19,7 @@
 #include <unistd.h>
 
 #include "devices/backend/channel.h"
+#include "devices/backend/message.h"
 #include "devices/backend/terminal.h"
 #include "vmm/cmd/command.h"
 #include "vmm/command-line.h"
@@ -101,7 +104,10 @@ static void send_line(ExecSession *session, const char *line) {
   channel_send(session->ports[PORT_CONTROL].backend, line, strlen(line));
 }
 
-/* A guest that has said its last word powers off by itself, with its disks in order, once all that it wrote has been read. */
+/*
+ * A guest that has said its last word powers off by itself, with its disks in order, once all that it wrote has been
+ * read.
+ */
 static void let_power_off(ExecSession *session) {
   session->ending = true;
   send_line(session, "poweroff\n");
@@ -118,8 +124,8 @@ static void look_at_output(ExecSession *session) {
 }
 
 /*
- * After every event: is it over, and if not, when is the next look due? The time is looked at here, not in the timer alone: that is set anew by every event, and
- * a guest that makes many of them would always be before it.
+ * After every event: is it over, and if not, when is the next look due? The time is looked at here, not in the timer
+ * alone: that is set anew by every event, and a guest that makes many of them would always be before it.
  */
 static void look_at_outcome(ExecSession *session) {
   if (!session->running || session->ending)
@@ -223,6 +229,16 @@ static const ChannelOps files_ops = {files_received};
 
 /* The command's streams. */
 
+/* At the end of a run: whole lines on standard error, behind what the guest has written there. */
+static void G_GNUC_PRINTF(1, 2) say(const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  message_say(text, -1);
+}
+
 /* On standard error, unless that itself is not read: a message must not wait for anybody. */
 static void say_who_is_waited_for(int fd) {
   struct pollfd ready = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -246,7 +262,9 @@ static gboolean on_reader_late(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-/* Who reads our output stands still: that is not the guest's fault, whose clocks stand still with it; but it is said. */
+/*
+ * Who reads our output stands still: that is not the guest's fault, whose clocks stand still with it; but it is said.
+ */
 static void reader_stalls(ExecSession *session, unsigned port, bool stalls) {
   uint32_t before = session->stalled;
 
@@ -294,8 +312,8 @@ static gboolean on_grace_over(gpointer data) {
 }
 
 /*
- * The first signal is the command's, the second ends the machine; a command that outlives a SIGTERM or SIGHUP has the grace period. Where there is no command, or
- * none any more, the first ends the machine.
+ * The first signal is the command's, the second ends the machine; a command that outlives a SIGTERM or SIGHUP has the
+ * grace period. Where there is no command, or none any more, the first ends the machine.
  */
 static bool asked_to_stop(void *opaque, int number) {
   ExecSession *session = opaque;
@@ -447,7 +465,7 @@ static void report_files(ExecSession *session) {
   const GPtrArray *failures = session->files_finished ? copy_out_failures(session->files) : NULL;
 
   for (unsigned i = 0; failures && i < failures->len; i++)
-    fprintf(stderr, "eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
+    say("eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
 }
 
 static void report_strange_lines(ExecSession *session) {
@@ -455,8 +473,7 @@ static void report_strange_lines(ExecSession *session) {
   unsigned n = guest_outcome_strange_lines(session->outcome, &first);
 
   if (n)
-    fprintf(stderr, "eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n,
-            first);
+    say("eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n, first);
 }
 
 /* Of a stream of the command's, to what needs no reader; 0: nothing was lost. Where nobody reads, the command was told. */
@@ -490,22 +507,25 @@ static unsigned count_lines(const char *text) {
   return n;
 }
 
-/* For a run that did not go as it should: how far it came, the registers, and the last lines of the console, where eyes look first. */
+/*
+ * For a run that did not go as it should: how far it came, the registers, and the last lines of the console, where eyes
+ * look first.
+ */
 static void report_failure(ExecSession *session, const char *registers) {
   g_autofree char *progress = guest_outcome_progress(session->outcome);
   g_autofree char *fingerprint = guest_outcome_fingerprint(session->outcome);
   const char *trace = guest_outcome_trace(session->outcome);
   g_autofree char *tail = console_log_tail(session->log);
 
-  fprintf(stderr, "eret: it came so far: %s\n", progress);
+  say("eret: it came so far: %s\n", progress);
   if (fingerprint)
-    fprintf(stderr, "eret: fingerprint: %s\n", fingerprint);
+    say("eret: fingerprint: %s\n", fingerprint);
   if (registers && *registers)
-    fprintf(stderr, "eret: registers at the end:\n%s", registers);
+    say("eret: registers at the end:\n%s", registers);
   if (!session->options->verbose && trace && count_lines(trace) > TAIL_LINES - TAIL_AFTER_TRACE)
-    fprintf(stderr, "eret: the kernel's trace:\n%s\n", trace);
+    say("eret: the kernel's trace:\n%s\n", trace);
   if (!session->options->verbose && *tail)
-    fprintf(stderr, "eret: the last lines of the kernel's console:\n%s", tail);
+    say("eret: the last lines of the kernel's console:\n%s", tail);
 }
 
 static uint64_t first_instruction(const ExecSession *session) {
@@ -538,12 +558,18 @@ static void write_result(ExecSession *session, int status, GError **error) {
     exec_result_write(&result, session->result, error);
 }
 
-/* Whether it did not go as it should: nobody is helped by how far a command came that ended, or that the user has stopped. */
+/*
+ * Whether it did not go as it should: nobody is helped by how far a command came that ended, or that the user has
+ * stopped.
+ */
 static bool wants_report(OutcomeKind kind) {
   return kind != OUTCOME_COMMAND && kind != OUTCOME_NOT_STARTED && kind != OUTCOME_STOPPED;
 }
 
-/* Registers say where something hangs or broke: not of a guest that has reset or powered off itself, nor of one that lives and takes its time. */
+/*
+ * Registers say where something hangs or broke: not of a guest that has reset or powered off itself, nor of one that
+ * lives and takes its time.
+ */
 static bool wants_registers(const GuestOutcome *outcome) {
   OutcomeKind kind = guest_outcome_kind(outcome);
 
@@ -569,12 +595,12 @@ int exec_session_run(ExecSession *session) {
   report_files(session);
   const char *message = guest_outcome_message(session->outcome);
   if (message)
-    fprintf(stderr, "eret: %s\n", message);
+    say("eret: %s\n", message);
   report_strange_lines(session);
   if (wants_report(guest_outcome_kind(session->outcome)))
     report_failure(session, registers);
   if (!result_error)
     return status;
-  fprintf(stderr, "eret: --result: %s\n", result_error->message);
+  say("eret: --result: %s\n", result_error->message);
   return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
 }

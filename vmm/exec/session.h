@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One run of `eret exec`: the machine with its streams, the conversation with its init, and the outcome. Main thread, default main context.
+ * One run of `eret exec`: the machine with its streams, the conversation with its init, and the outcome. Main thread,
+ * default main context.
  */
 #pragma once
 

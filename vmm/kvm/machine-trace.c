@@ -7,11 +7,11 @@
  */
 #include "vmm/kvm/machine-trace.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "devices/backend/message.h"
 #include "vmm/layout.h"
 #include "vmm/machine.h"
 #include "vmm/trace/recording.h"
@@ -187,16 +187,7 @@ static Stats *gather(MachineTrace *trace, const Platform *platform) {
   return stats;
 }
 
-/* In raw mode the terminal does not return the carriage by itself. */
-static void print_to_stderr(const char *text) {
-  bool terminal = isatty(STDERR_FILENO);
-  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-
-  for (char **line = lines; *line && (line[1] || **line); line++)
-    fprintf(stderr, "%s%s", *line, terminal ? "\r\n" : "\n");
-}
-
-bool machine_trace_print(MachineTrace *trace, const Platform *platform) {
+bool machine_trace_print(MachineTrace *trace, const Platform *platform, int wait_ms) {
   const char *file = trace->config->stats;
   g_autoptr(GError) error = NULL;
 
@@ -208,7 +199,7 @@ bool machine_trace_print(MachineTrace *trace, const Platform *platform) {
   bool json = g_str_has_suffix(file, ".json");
   g_autofree char *text = json ? stats_json(stats) : stats_text(stats);
   if (!trace->stats_file)
-    print_to_stderr(text);
+    message_say(text, wait_ms);
   else if (!output_file_write(trace->stats_file, text, strlen(text), &error))
     g_warning("--stats: %s", error->message);
   return !error;

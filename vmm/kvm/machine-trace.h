@@ -48,9 +48,9 @@ void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int 
 void machine_trace_end_boot(MachineTrace *trace);
 
 /*
- * Prints what --stats asked for, as it is now; without --stats says that there is none. False: its file could not be
- * written, which is logged.
+ * Prints what --stats asked for, as it is now; without --stats says that there is none. On standard error it waits at
+ * most WAIT_MS for a reader that takes nothing (-1: for ever). False: its file could not be written, which is logged.
  */
-bool machine_trace_print(MachineTrace *trace, const Platform *platform);
+bool machine_trace_print(MachineTrace *trace, const Platform *platform, int wait_ms);
 /* Nothing runs any more: the recording is completed. False: it could not be written. */
 bool machine_trace_finish(MachineTrace *trace, GError **error);

@@ -30,6 +30,7 @@
 #include "vmm/platform.h"
 
 #define OUTPUT_FLUSH_MS 2000 /* how long the last output may take to be read */
+#define REPORT_WAIT_MS  1000 /* that statistics may wait for who reads them, while the machine runs */
 #define LET_GO_MS       100  /* after the guest's first instruction, which it could delay, what was loaded is given back */
 
 struct Machine {
@@ -315,7 +316,7 @@ static void control_resized(void *opaque) {
 static void control_report(void *opaque) {
   Machine *machine = opaque;
 
-  machine_trace_print(&machine->trace, machine->platform);
+  machine_trace_print(&machine->trace, machine->platform, REPORT_WAIT_MS);
 }
 
 /* SIGTSTP: the machine stands still first, then the process; SIGCONT is where stop() returns. */
@@ -544,7 +545,7 @@ static void report(Machine *machine) {
     g_warning("cannot write the guest's output: %s", g_strerror(lost));
     machine->lost_reports = true;
   }
-  if (machine->config->stats && !machine_trace_print(&machine->trace, machine->platform))
+  if (machine->config->stats && !machine_trace_print(&machine->trace, machine->platform, -1))
     machine->lost_reports = true;
   if (!machine_trace_finish(&machine->trace, &error)) {
     g_warning("--record: %s", error->message);

@@ -7,11 +7,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "devices/backend/message.h"
 #include "vmm/suite/report-text.h"
 
 #define REFRESH_MS      500
 #define COLUMNS_DEFAULT 80
-#define CLEAR_LINE      "\r\033[K"
 
 struct Progress {
   unsigned total, passed, failed, skipped;
@@ -49,8 +49,7 @@ static void show(Progress *progress) {
   for (unsigned i = 0; i < progress->running->len; i++)
     g_string_append_printf(line, "%s%s", i ? ", " : "  running: ", (const char *)g_ptr_array_index(progress->running, i));
   g_autofree char *shown = g_utf8_substring(line->str, 0, MIN(g_utf8_strlen(line->str, -1), columns() - 1));
-  fprintf(stderr, CLEAR_LINE "%s", shown);
-  fflush(stderr);
+  message_show_status(shown);
   progress->shown = true;
   g_string_free(line, TRUE);
 }
@@ -58,8 +57,7 @@ static void show(Progress *progress) {
 void progress_clear(Progress *progress) {
   if (!progress->shown)
     return;
-  fputs(CLEAR_LINE, stderr);
-  fflush(stderr);
+  message_show_status(NULL);
   progress->shown = false;
 }
 

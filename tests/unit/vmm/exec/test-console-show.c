@@ -47,7 +47,10 @@ static void test_slow(void) {
   close(fds[0]);
 }
 
-/* Ten times what may wait, and nobody reads: writing does not wait, memory is bounded, and the gap is named where it is. */
+/*
+ * Ten times what may wait, and nobody reads: writing does not wait, memory is bounded, and the gap is named where it
+ * is.
+ */
 static void test_stalled(void) {
   g_autoptr(GString) seen = g_string_new(NULL);
   int fds[2];

@@ -305,7 +305,10 @@ static void test_timeouts(void) {
   g_assert_cmpuint(guest_outcome_deadline(patient), ==, UINT64_MAX);
 }
 
-/* The word on how the command ended is not the guest's end: it may be said and nothing follow, or go on for ever in small pieces. */
+/*
+ * The word on how the command ended is not the guest's end: it may be said and nothing follow, or go on for ever in
+ * small pieces.
+ */
 static void test_stays_after_exit(void) {
   static const char late[] =
       "the command ended with status 0, but its guest did not come to an end within %u s, silent for the last %u s: its "
