@@ -25,6 +25,8 @@ typedef struct {
   const VirtioConsolePortsOps *ports_ops;
   /* SIGINT, SIGTERM or SIGHUP came. True: taken care of; else the guest's power button is pressed. Main thread. */
   bool (*asked_to_stop)(void *opaque, int signal_number);
+  /* The process is about to be stopped (SIGTSTP), the machine with it; or it goes on. Main thread. */
+  void (*paused)(void *opaque, bool paused);
   void *opaque;
 } MachineClient;
 

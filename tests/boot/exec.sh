@@ -179,8 +179,11 @@ wait_out() {
     until grep -q "$1" out || [ $i = 600 ]; do sleep 0.2; i=$((i + 1)); done
     like out "$1" "it says: $1"
 }
-start_exec -- sh -c 'trap "echo caught; exit 3" INT; echo waiting; while :; do sleep 1; done'
+start_exec --timeout 5 -- sh -c 'trap "echo caught; exit 3" INT; echo waiting; while :; do sleep 1; done'
 wait_out waiting
+kill -TSTP "$pid"
+sleep 7 # longer than --timeout: a machine that is stopped has the time that it had
+kill -CONT "$pid"
 kill -INT "$pid"
 finish_eret 60
 is "$status" 3 "SIGINT reaches the command"

@@ -19,6 +19,8 @@
 
 enum { PORT_CONTROL, PORT_STDIN, PORT_STDOUT, PORT_STDERR, PORT_FILES, N_PORTS };
 
+#define STILL_PAUSED (1u << 31)
+
 struct ExecSession {
   const ExecOptions *options;
   OutputFile *result; /* or NULL */
@@ -36,7 +38,7 @@ struct ExecSession {
   bool started, said_done, files_came; /* what init has said */
   bool files_finished;
   uint32_t drained; /* ports whose last byte has been taken; a bit each */
-  uint32_t stalled; /* ports whose reader stands still */
+  uint32_t still;   /* why the guest's clocks stand still: ports whose reader takes nothing, and STILL_PAUSED */
   uint64_t taken;   /* bytes of the command's output, at the last look */
   ExecTimes times;
 };

@@ -201,25 +201,28 @@ static gboolean on_reader_late(gpointer data) {
   ExecSession *session = data;
 
   session->reader_timer = 0;
-  exec_say_who_is_waited_for(session->stalled & 1u << PORT_STDERR ? STDERR_FILENO : STDOUT_FILENO);
+  exec_say_who_is_waited_for(session->still & 1u << PORT_STDERR ? STDERR_FILENO : STDOUT_FILENO);
   return G_SOURCE_REMOVE;
 }
 
-/*
- * Who reads our output stands still: that is not the guest's fault, whose clocks stand still with it; but it is said.
- */
-static void reader_stalls(ExecSession *session, unsigned port, bool stalls) {
-  uint32_t before = session->stalled;
+/* For reason WHY the guest's clocks stand still since SINCE, or go on. */
+static void stand_still(ExecSession *session, uint32_t why, bool still, uint64_t since) {
+  bool before = session->still != 0;
 
-  session->stalled = stalls ? before | 1u << port : before & ~(1u << port);
-  if (!session->stalled == !before)
+  session->still = still ? session->still | why : session->still & ~why;
+  if (before == (session->still != 0))
     return;
-  guest_outcome_stall(session->outcome, stalls, exec_now() - (stalls ? TERMINAL_STALL_MS * NS_PER_MS : 0));
-  if (stalls)
-    session->reader_timer = g_timeout_add_seconds(READER_SECONDS, on_reader_late, session);
-  else
-    g_clear_handle_id(&session->reader_timer, g_source_remove);
+  guest_outcome_stall(session->outcome, still, since);
   look_at_outcome(session);
+}
+
+/* Who reads our output takes nothing: that is not the guest's fault; but it is said. */
+static void reader_stalls(ExecSession *session, unsigned port, bool stalls) {
+  stand_still(session, 1u << port, stalls, exec_now() - (stalls ? TERMINAL_STALL_MS * NS_PER_MS : 0));
+  if (!(session->still & ~STILL_PAUSED))
+    g_clear_handle_id(&session->reader_timer, g_source_remove);
+  else if (!session->reader_timer)
+    session->reader_timer = g_timeout_add_seconds(READER_SECONDS, on_reader_late, session);
 }
 
 /* When nobody reads any more, the command learns it as it would without a machine in between. */
@@ -272,6 +275,10 @@ static bool asked_to_stop(void *opaque, int number) {
   return true;
 }
 
+static void machine_paused(void *opaque, bool paused) {
+  stand_still(opaque, STILL_PAUSED, paused, exec_now());
+}
+
 static void port_drained(void *opaque, unsigned port) {
   ExecSession *session = opaque;
 
@@ -301,6 +308,7 @@ static void make_client(ExecSession *session, GBytes *initrd) {
       .n_ports = session->options->boot_only ? 0 : N_PORTS,
       .ports_ops = &ports_ops,
       .asked_to_stop = asked_to_stop,
+      .paused = machine_paused,
       .opaque = session,
   };
 }

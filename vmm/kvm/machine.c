@@ -319,6 +319,11 @@ static void control_report(void *opaque) {
   machine_trace_print(&machine->trace, machine->platform, REPORT_WAIT_MS);
 }
 
+static void tell_paused(const MachineClient *client, bool paused) {
+  if (client->paused)
+    client->paused(client->opaque, paused);
+}
+
 /* SIGTSTP: the machine stands still first, then the process; SIGCONT is where stop() returns. */
 static void control_pause(void *opaque) {
   Machine *machine = opaque;
@@ -331,7 +336,9 @@ static void control_pause(void *opaque) {
   platform_pause(machine->platform);
   if (machine->terminal)
     terminal_leave(machine->terminal);
+  tell_paused(machine->client, true);
   raise(SIGSTOP);
+  tell_paused(machine->client, false);
   if (machine->terminal)
     terminal_return(machine->terminal);
   platform_resume(machine->platform);
