@@ -149,6 +149,8 @@ static gboolean tick(gpointer data) {
   if (!any)
     g_clear_pointer(&shortcuts->timer, g_source_unref);
   g_mutex_unlock(&shortcuts->lock);
+  /* What was written while a zone still was one: if the guest has nothing more to say, nobody else comes by. */
+  kvm_shortcuts_catch_up(shortcuts);
   return any;
 }
 
