@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output is searched for the line with which Linux starts its first process (init/main.c: "Run /init as init process"); with `quiet` it does not appear. The
- * search is a comparison a byte, and none once the line was seen.
+ * Output is searched for the line with which Linux starts its first process (init/main.c: "Run /init as init process");
+ * with `quiet` it does not appear. The search is a comparison a byte, and none once the line was seen.
  *
- * Locks: none. Output comes from one thread at a time: the device's, with its lock held, or its I/O thread's.
+ * Locks: `lock` guards the line. Output comes from the device's accesses, its I/O thread, and hypercalls of any vCPU,
+ * all at the same time if the guest likes; once the line was seen, none of them takes it.
  */
 #include "vmm/console-watch.h"
 
@@ -16,6 +17,7 @@ typedef struct {
   CharBackend base; /* first */
   CharBackend *inner;
   Timeline *timeline;
+  GMutex lock;
   char line[128]; /* the beginning of the current line */
   size_t length;
 } ConsoleWatch;
@@ -34,12 +36,14 @@ static void look(ConsoleWatch *watch, const uint8_t *bytes, size_t size) {
     timeline_add(watch->timeline, PHASE_FIRST_OUTPUT);
   if (timeline_has(watch->timeline, PHASE_INIT))
     return;
+  g_mutex_lock(&watch->lock);
   for (size_t i = 0; i < size; i++) {
     if (bytes[i] == '\n')
       look_at_line(watch);
     else if (watch->length < sizeof watch->line - 1)
       watch->line[watch->length++] = (char)bytes[i];
   }
+  g_mutex_unlock(&watch->lock);
 }
 
 static size_t watch_write(CharBackend *backend, const uint8_t *bytes, size_t size) {
@@ -57,6 +61,7 @@ static void watch_accept(CharBackend *backend) {
 static void watch_free(CharBackend *backend) {
   ConsoleWatch *watch = (ConsoleWatch *)backend;
   watch->inner->frontend = NULL;
+  g_mutex_clear(&watch->lock);
   g_free(watch);
 }
 
@@ -86,6 +91,7 @@ static const CharFrontend pass_frontend = {pass_room, pass_receive, pass_writabl
 CharBackend *console_watch_new(CharBackend *inner, Timeline *timeline) {
   ConsoleWatch *watch = g_new0(ConsoleWatch, 1);
 
+  g_mutex_init(&watch->lock);
   watch->base.ops = &watch_ops;
   watch->inner = inner;
   watch->timeline = timeline;

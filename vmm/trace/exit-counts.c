@@ -95,9 +95,14 @@ GArray *exit_counts_sites(const ExitCounts *counts) {
   GArray *sites = g_array_sized_new(FALSE, FALSE, sizeof(ExitSite), n);
 
   for (unsigned i = 0; i < n; i++) {
-    ExitSite site = counts->sites[i];
-    site.count = get(&counts->sites[i].count);
-    site.ns = get(&counts->sites[i].ns);
+    const ExitSite *from = &counts->sites[i];
+    /* Not as a whole: the numbers may change meanwhile. */
+    ExitSite site = {.cause = from->cause,
+                     .device = from->device,
+                     .reg = from->reg,
+                     .write = from->write,
+                     .count = get(&from->count),
+                     .ns = get(&from->ns)};
     g_array_append_val(sites, site);
   }
   g_array_sort(sites, exit_site_compare);

@@ -84,6 +84,36 @@ static void test_not_init(Fixture *fixture, gconstpointer data) {
   g_assert_true(timeline_has(fixture->timeline, PHASE_INIT));
 }
 
+/* Output comes from several threads at once: a device's, and those of vCPUs that write by hypercall. */
+
+#define WRITERS 4
+
+static size_t forgetful_write(CharBackend *backend, const uint8_t *bytes, size_t size) {
+  return size;
+}
+
+static gpointer write_much(gpointer data) {
+  Fixture *fixture = data;
+
+  for (unsigned i = 0; i < 3000; i++)
+    write_text(fixture, i % 100 ? "not the line, and a piece of it alone: Run /x as init. " : "\n");
+  return NULL;
+}
+
+static void test_threads(Fixture *fixture, gconstpointer data) {
+  static const CharBackendOps forgetful_ops = {forgetful_write, inner_accept, NULL};
+  GThread *writers[WRITERS];
+
+  fixture->inner.base.ops = &forgetful_ops;
+  for (unsigned i = 0; i < WRITERS; i++)
+    writers[i] = g_thread_new("writer", write_much, fixture);
+  for (unsigned i = 0; i < WRITERS; i++)
+    g_thread_join(writers[i]);
+  g_assert_false(timeline_has(fixture->timeline, PHASE_INIT));
+  write_text(fixture, "\nRun /init as init process\n");
+  g_assert_true(timeline_has(fixture->timeline, PHASE_INIT));
+}
+
 static GString *received;
 static unsigned writable;
 
@@ -124,5 +154,6 @@ int main(int argc, char **argv) {
   ADD("init", test_init);
   ADD("not-init", test_not_init);
   ADD("other-way", test_other_way);
+  ADD("threads", test_threads);
   return g_test_run();
 }
