@@ -22,4 +22,12 @@ run_eret --kernel "$GUESTS/peer.elf" --hypercall 0xc2000000+16=unix:calls.sock,t
 is "$(grep -c 'peer: error' "$console")" 2 "a server that hangs: both calls get an error"
 like "$console" alive "and the guest lives on"
 is "$status" 0 "to its power-off, status 0"
+
+# The end of a machine does not wait for it. The call is made a moment after the start; nothing tells of it.
+start_eret --kernel "$GUESTS/peer.elf" --grace 0 --hypercall 0xc2000000+16=unix:calls.sock,timeout=10000
+sleep 3
+kill -TERM "$pid"
+finish_eret 5
+isnt "$status" timeout "a machine whose vCPU waits for a server ends at once"
+unlike "$console" . "the call has not come back before"
 kill -KILL "$server"

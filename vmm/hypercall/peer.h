@@ -9,7 +9,10 @@
 
 typedef struct HypercallPeer HypercallPeer;
 
-/* How long a call may take, in milliseconds: a vCPU stands still meanwhile, and so does whoever wants to stop it. */
+/*
+ * How long a call may take, its turn behind other vCPUs' included, in milliseconds: a vCPU stands still meanwhile, and
+ * so does whoever wants to pause it.
+ */
 #define HYPERCALL_PEER_TIMEOUT_DEFAULT 1000
 #define HYPERCALL_PEER_TIMEOUT_MAX     10000
 
@@ -35,6 +38,13 @@ GQuark hypercall_peer_error_quark(void);
  */
 HypercallPeer *hypercall_peer_new(uint32_t first, uint32_t last, const char *path, unsigned timeout_ms, GError **error);
 void hypercall_peer_free(HypercallPeer *peer); /* takes NULL */
+/*
+ * The vCPUs are to stop: calls that wait for an answer or for their turn end at once, with an error, and so does every
+ * further one. Any thread.
+ */
+void hypercall_peer_stop(HypercallPeer *peer);
+/* No vCPU runs: from now on there are calls again. */
+void hypercall_peer_go_on(HypercallPeer *peer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HypercallPeer, hypercall_peer_free)
 /* False when its range overlaps another service's. All doors; HYPERCALLS must not be called after PEER is freed. */
 bool hypercall_peer_add(HypercallPeer *peer, Hypercalls *hypercalls);

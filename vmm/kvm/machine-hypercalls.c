@@ -21,7 +21,7 @@
 static void sink_write(void *opaque, const char *text, size_t size) {
   MachineHypercalls *calls = opaque;
 
-  for (unsigned tries = 0; size > 0 && tries < WRITE_TRIES; tries++) {
+  for (unsigned tries = 0; size > 0 && tries < WRITE_TRIES && !g_atomic_int_get(&calls->stopping); tries++) {
     size_t taken = char_backend_write(calls->console, (const uint8_t *)text, size);
     text += taken;
     size -= taken;
@@ -116,6 +116,7 @@ void machine_hypercalls_clear(MachineHypercalls *calls) {
 
 bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
   calls->hypercalls = hypercalls_new(&sink, calls);
+  g_atomic_int_set(&calls->stopping, 0);
   if (calls->config->psci == PSCI_BY_ERET) {
     PsciConfig psci = {.n_cpus = calls->config->cpus, .mpidr = board_mpidr};
     calls->psci = psci_new(&psci);
@@ -123,6 +124,7 @@ bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
   }
   for (unsigned i = 0; i < calls->peers->len; i++) {
     const HypercallConfig *wanted = g_ptr_array_index(calls->config->hypercalls, i);
+    hypercall_peer_go_on(g_ptr_array_index(calls->peers, i));
     if (!hypercall_peer_add(g_ptr_array_index(calls->peers, i), calls->hypercalls)) {
       g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "--hypercall %s: the range overlaps another service's", wanted->service);
       return false;
@@ -137,8 +139,11 @@ void machine_hypercalls_set_psci_version(MachineHypercalls *calls, uint32_t vers
 }
 
 void machine_hypercalls_stop(MachineHypercalls *calls) {
+  g_atomic_int_set(&calls->stopping, 1);
   if (calls->psci)
     psci_stop(calls->psci);
+  for (unsigned i = 0; calls->peers && i < calls->peers->len; i++)
+    hypercall_peer_stop(g_ptr_array_index(calls->peers, i));
 }
 
 void machine_hypercalls_end_boot(MachineHypercalls *calls) {

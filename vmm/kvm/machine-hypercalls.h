@@ -16,6 +16,7 @@ typedef struct {
   GPtrArray *peers;     /* of HypercallPeer: over all boots */
   int64_t start_ns;     /* CLOCK_MONOTONIC, of the process's machine: marks are told from there */
   gint n_marks_told;    /* atomic */
+  gint stopping;        /* atomic */
 
   /* One boot. */
   Hypercalls *hypercalls;
@@ -31,6 +32,9 @@ void machine_hypercalls_clear(MachineHypercalls *calls);
 bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error);
 /* What KVM would answer as PSCI_VERSION on this VM. Before any vCPU runs. */
 void machine_hypercalls_set_psci_version(MachineHypercalls *calls, uint32_t version);
-/* Lets vCPU threads that wait for CPU_ON end. */
+/*
+ * Lets vCPU threads that wait end: for CPU_ON, for the answer of a service outside the process, for whoever reads the
+ * console. Until the next boot begins.
+ */
 void machine_hypercalls_stop(MachineHypercalls *calls);
 void machine_hypercalls_end_boot(MachineHypercalls *calls);

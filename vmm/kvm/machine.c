@@ -154,9 +154,11 @@ static bool boot(Machine *machine, GError **error) {
   return true;
 }
 
+/* All are told before any is waited for; and before their calls are ended, so that no guest sees an error of that. */
 static void stop_vcpus(Machine *machine) {
-  machine_hypercalls_stop(&machine->calls);
   vm_stop(&machine->vm);
+  machine_hypercalls_stop(&machine->calls);
+  vm_join(&machine->vm);
   kvm_shortcuts_catch_up(machine->shortcuts);
 }
 

@@ -66,6 +66,9 @@ bool vm_start(Vm *vm, GError **error) {
 void vm_stop(Vm *vm) {
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     vcpu_kick(&vm->vcpus[i]);
+}
+
+void vm_join(Vm *vm) {
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     vcpu_join(&vm->vcpus[i]);
 }

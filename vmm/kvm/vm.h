@@ -33,6 +33,7 @@ bool vm_create(Vm *vm, const VmPlan *plan, GError **error);
 /* Refuses a kernel that is built for pages of PAGE_SIZE bytes (0: it does not say) where the vCPUs have no such pages; KERNEL is its name. */
 bool vm_check_page_size(const Vm *vm, unsigned page_size, const char *kernel, GError **error);
 bool vm_start(Vm *vm, GError **error);
-/* Has all vCPUs leave KVM_RUN, and waits for their threads. */
+/* Tells all vCPUs to leave KVM_RUN, and not to come back to it. */
 void vm_stop(Vm *vm);
-void vm_destroy(Vm *vm); /* stopped */
+void vm_join(Vm *vm);    /* waits for their threads */
+void vm_destroy(Vm *vm); /* stopped and joined */

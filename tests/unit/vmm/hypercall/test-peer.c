@@ -191,6 +191,58 @@ static void test_threads(void) {
   server_clear(&server);
 }
 
+#define WAITING 4 /* vCPUs, of which one waits for the server, the others for their turn */
+
+static gpointer call_once(gpointer data) {
+  return GINT_TO_POINTER((int)call(data, 1, 2));
+}
+
+static void start_waiting(Hypercalls *hypercalls, GThread *threads[WAITING]) {
+  for (unsigned i = 0; i < WAITING; i++)
+    threads[i] = g_thread_new("caller", call_once, hypercalls);
+}
+
+/* Whoever pauses or stops a machine waits for its vCPUs: for one timeout, however many of them call. */
+static void test_one_timeout(void) {
+  Server server;
+  server_start(&server, (const Behaviour[]){SILENT}, 1);
+  {
+    g_autoptr(HypercallPeer) peer = peer_for(&server, TIMEOUT_MS);
+    g_autoptr(Hypercalls) hypercalls = hypercalls_with(peer);
+    GThread *threads[WAITING];
+    int64_t begin = g_get_monotonic_time();
+    start_waiting(hypercalls, threads);
+    for (unsigned i = 0; i < WAITING; i++)
+      g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(threads[i])), ==, HYPERCALL_TIMED_OUT);
+    g_assert_cmpint(g_get_monotonic_time() - begin, >=, TIMEOUT_MS * 1000);
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, (WAITING - 1) * TIMEOUT_MS * 1000);
+  }
+  server_clear(&server);
+}
+
+/* A machine that ends does not wait even for that; and after a reboot of the guest there are calls again. */
+static void test_stop(void) {
+  Server server;
+  server_start(&server, (const Behaviour[]){SILENT, ANSWER}, 2);
+  {
+    g_autoptr(HypercallPeer) peer = peer_for(&server, HYPERCALL_PEER_TIMEOUT_MAX);
+    g_autoptr(Hypercalls) hypercalls = hypercalls_with(peer);
+    GThread *threads[WAITING];
+    start_waiting(hypercalls, threads);
+    while (!g_atomic_int_get(&server.requests))
+      g_usleep(1000);
+    int64_t begin = g_get_monotonic_time();
+    hypercall_peer_stop(peer);
+    for (unsigned i = 0; i < WAITING; i++)
+      g_assert_cmpint(GPOINTER_TO_INT(g_thread_join(threads[i])), ==, HYPERCALL_TIMED_OUT);
+    g_assert_cmpint(call(hypercalls, 1, 2), ==, HYPERCALL_TIMED_OUT); /* nor does any other begin */
+    g_assert_cmpint(g_get_monotonic_time() - begin, <, HYPERCALL_PEER_TIMEOUT_MAX * 1000 / 2);
+    hypercall_peer_go_on(peer);
+    g_assert_cmpint(call(hypercalls, 3, 4), ==, 7);
+  }
+  server_clear(&server);
+}
+
 /* Nobody accepts and the backlog is full: the call fails at once instead of waiting in connect. */
 static void test_backlog(void) {
   g_autofree char *directory = g_dir_make_tmp("eret-peer-XXXXXX", NULL);
@@ -263,6 +315,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/peer/noticed-between-calls", test_noticed_between_calls);
   g_test_add_func("/peer/restart", test_restart);
   g_test_add_func("/peer/threads", test_threads);
+  g_test_add_func("/peer/one-timeout", test_one_timeout);
+  g_test_add_func("/peer/stop", test_stop);
   g_test_add_func("/peer/backlog", test_backlog);
   g_test_add_func("/peer/errors", test_errors);
   g_test_add_func("/peer/overlap", test_overlap);
