@@ -278,6 +278,13 @@ static void ports_reset(VirtioDevice *device) {
   }
 }
 
+static void ports_queue_reset(VirtioDevice *device, unsigned queue) {
+  if (queue == CONTROL_RECEIVEQ)
+    ports_of(device)->said = 0;
+  for (unsigned i = 0; i < ports_of(device)->n_ports; i++)
+    console_stream_queue_reset(&ports_of(device)->ports[i].stream, queue);
+}
+
 static void ports_config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
   const ConsoleConfig config = {.max_ports = GUINT32_TO_LE(ports_of(device)->n_ports)};
 
@@ -311,6 +318,7 @@ static const VirtioDeviceOps ports_ops = {
     .notify = ports_notify,
     .stop = ports_stop,
     .reset = ports_reset,
+    .queue_reset = ports_queue_reset,
     .free = ports_free,
 };
 

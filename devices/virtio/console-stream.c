@@ -247,8 +247,12 @@ void console_stream_stop(ConsoleStream *stream) {
 }
 
 void console_stream_reset(ConsoleStream *stream) {
-  stream->progress = 0;
   stream->draining = false;
+}
+
+void console_stream_queue_reset(ConsoleStream *stream, unsigned queue) {
+  if (queue == stream->transmitq)
+    stream->progress = 0;
 }
 
 void console_stream_init(ConsoleStream *stream, VirtioDevice *device, unsigned receiveq, unsigned transmitq, CharBackend *backend,

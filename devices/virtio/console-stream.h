@@ -46,6 +46,7 @@ void console_stream_clear(ConsoleStream *stream);
 void console_stream_start(ConsoleStream *stream);
 void console_stream_stop(ConsoleStream *stream);
 void console_stream_reset(ConsoleStream *stream);
+void console_stream_queue_reset(ConsoleStream *stream, unsigned queue); /* takes other streams' queues */
 void console_stream_serve_input(ConsoleStream *stream);
 void console_stream_serve_output(ConsoleStream *stream);
 

@@ -58,6 +58,10 @@ static void console_reset(VirtioDevice *device) {
   console_stream_reset(stream_of(device));
 }
 
+static void console_queue_reset(VirtioDevice *device, unsigned queue) {
+  console_stream_queue_reset(stream_of(device), queue);
+}
+
 static void console_config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
   VirtioConsole *console = (VirtioConsole *)device;
   uint32_t terminal = (uint32_t)g_atomic_int_get(&console->size);
@@ -98,6 +102,7 @@ static const VirtioDeviceOps console_ops = {
     .notify = console_notify,
     .stop = console_stop,
     .reset = console_reset,
+    .queue_reset = console_queue_reset,
     .free = console_free,
 };
 

@@ -264,19 +264,25 @@ static void unserve_if_served(VirtioDevice *device) {
     io_thread_call(device->io, unserve, device);
 }
 
-static void reset_queue(VirtQueue *queue) {
+/* Of its life nothing is left, neither here nor with the device type. It is not served. */
+static void reset_queue(VirtioDevice *device, unsigned index) {
+  VirtQueue *queue = &device->queues[index];
   bool event_idx = queue->event_idx, indirect = queue->indirect;
 
   virtqueue_reset(queue);
   queue->event_idx = event_idx;
   queue->indirect = indirect;
+  drain_doorbell(device->doorbell_fds[index]);
+  device->watches[index].own_rings = 0;
+  if (device->ops->queue_reset)
+    device->ops->queue_reset(device, index);
 }
 
 void virtio_queue_disable(VirtioDevice *device, unsigned index) {
   if (index >= device->n_queues || !device->queues[index].config.ready)
     return;
   unserve_if_served(device);
-  reset_queue(&device->queues[index]);
+  reset_queue(device, index);
   if (device->started && !device->paused)
     io_thread_call(device->io, serve, device);
 }
@@ -287,8 +293,8 @@ void virtio_device_reset(VirtioDevice *device) {
   if (device->ops->reset)
     device->ops->reset(device);
   for (unsigned i = 0; i < device->n_queues; i++) {
-    virtqueue_reset(&device->queues[i]);
-    drain_doorbell(device->doorbell_fds[i]);
+    reset_queue(device, i);
+    device->queues[i].event_idx = device->queues[i].indirect = false;
   }
   device->driver_features = 0;
   device->features = 0;

@@ -54,8 +54,12 @@ typedef struct {
   void (*notify)(VirtioDevice *device, unsigned queue); /* there may be new chains in QUEUE */
   void (*stop)(VirtioDevice *device);
 
-  /* Back to power-on, after stop. Optional. */
+  /*
+   * Back to power-on, after stop: the device, and one queue of it, of whose chains nothing must be left. A device's
+   * reset is one of all its queues, too. Optional, both.
+   */
   void (*reset)(VirtioDevice *device);
+  void (*queue_reset)(VirtioDevice *device, unsigned queue);
   void (*free)(VirtioDevice *device);
 } VirtioDeviceOps;
 
