@@ -10,6 +10,7 @@
 #include "exception.h"
 #include "guest.h"
 #include "mmu.h"
+#include "user.h"
 
 const char *const guest_name = "exceptions";
 
@@ -20,11 +21,6 @@ static unsigned last_vector, n_taken;
 /* Where to go on after an exception that goes on nowhere by itself; 0: at the next instruction. */
 static uint64_t resume_at;
 
-/* SVC #LEAVE_EL0 is how our program at EL0 says that it is done. */
-#define LEAVE_EL0 0x1e
-
-void leave_user(void); /* below */
-
 /*
  * ELR_EL1 is where ERET goes on. For SVC it is already the next instruction, as the call is done; for everything that went wrong it is the instruction
  * itself, so that a handler could repair the cause and have it tried again. The tour repairs nothing and steps over.
@@ -33,10 +29,9 @@ static bool note_exception(ExceptionFrame *frame, unsigned vector) {
   last = *frame;
   last_vector = vector;
   n_taken++;
-  if (ESR_EC(frame->esr) == EC_SVC && ESR_ISS(frame->esr) == LEAVE_EL0) {
-    frame->elr = (uint64_t)leave_user;
-    frame->spsr = SPSR_EL1H | SPSR_MASK_ALL;
-  } else if (resume_at) {
+  if (user_left(frame))
+    return true;
+  if (resume_at) {
     frame->elr = resume_at;
     resume_at = 0;
   } else if (ESR_EC(frame->esr) != EC_SVC) {
@@ -211,33 +206,6 @@ static void tour_eret_to_el1(void) {
     guest_fail("ERET did not jump");
 }
 
-/*
- * enter_user(ENTRY, STACK): to EL0 by ERET. leave_user: where SVC #LEAVE_EL0 comes back, at EL1, on the stack as it was. What C
- * keeps in x19 to x30 waits there meanwhile.
- */
-void enter_user(uint64_t entry, uint64_t stack);
-asm(".global enter_user, leave_user\n"
-    "enter_user:\n"
-    "  stp x29, x30, [sp, #-96]!\n"
-    "  stp x19, x20, [sp, #16]\n"
-    "  stp x21, x22, [sp, #32]\n"
-    "  stp x23, x24, [sp, #48]\n"
-    "  stp x25, x26, [sp, #64]\n"
-    "  stp x27, x28, [sp, #80]\n"
-    "  msr elr_el1, x0\n"
-    "  msr sp_el0, x1\n"
-    "  mov x2, #0x3c0\n" /* SPSR_MASK_ALL | SPSR_EL0T */
-    "  msr spsr_el1, x2\n"
-    "  eret\n"
-    "leave_user:\n"
-    "  ldp x27, x28, [sp, #80]\n"
-    "  ldp x25, x26, [sp, #64]\n"
-    "  ldp x23, x24, [sp, #48]\n"
-    "  ldp x21, x22, [sp, #32]\n"
-    "  ldp x19, x20, [sp, #16]\n"
-    "  ldp x29, x30, [sp], #96\n"
-    "  ret\n");
-
 /* Programs for EL0: each does one thing, then leaves. x0 is theirs. */
 void user_svc(void);
 void user_hvc(void);
@@ -270,17 +238,12 @@ static bool note_first(ExceptionFrame *frame, unsigned vector) {
   return note_exception(frame, vector);
 }
 
-static void run_user(void (*program)(void)) {
-  static uint8_t stack[1024] __attribute__((aligned(16)));
-  enter_user(USER_WINDOW + (uint64_t)program, USER_WINDOW + (uint64_t)(stack + sizeof stack));
-}
-
 static void tour_el0(void) {
   unsigned before = n_taken;
 
   print("\nERET to EL0: SPSR_EL1.M says 0, ELR_EL1 is a program; its memory is the same as ours, at addresses that EL0 may use.\n");
-  print("The program's only instruction is SVC #0x%x.\n", LEAVE_EL0);
-  run_user(user_svc);
+  print("The program's only instruction is SVC #0x%x.\n", USER_LEAVE);
+  user_run(user_svc, 0);
   expect("SVC from EL0", before, EC_SVC, VECTOR_EL0);
   print("    This is a system call: from EL0 it comes to EL1, through another entry of the table than from EL1 itself.\n");
 }
@@ -289,7 +252,7 @@ static void tour_user_fault(const char *what, void (*program)(void), unsigned ec
   unsigned before = n_taken;
 
   print("\n%s\n", what);
-  run_user(program);
+  user_run(program, 0);
   if (n_taken != before + 2)
     guest_fail("%s: %u exceptions instead of 2", what, n_taken - before);
   last = first;

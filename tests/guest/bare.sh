@@ -23,6 +23,7 @@ passes timer --cpus 4
 passes exceptions
 passes stage2
 passes accesses --scratch
+passes permissions --scratch --cpus 2
 cp "$FIXTURES/ext4.img" disk.img
 passes registers --disk disk.img
 passes registers --disk disk.img --exits all

@@ -4,6 +4,7 @@
 
 #define ELEMENTS_MAX  512 /* of DC ZVA's largest block, 2 KiB in pieces of 8; LD4 has 64 */
 #define REGISTER_ZERO 31
+#define PAGE_MIN      4096 /* the smallest that there is */
 
 static uint64_t get_register(const A64Machine *machine, unsigned n) {
   return n == REGISTER_ZERO ? 0 : machine->ops->get_x(machine->opaque, n);
@@ -46,16 +47,61 @@ static unsigned count_elements(const A64Machine *machine, const A64Access *acces
   return access->single ? access->selected : access->n_registers * access->width / access->size;
 }
 
-/* Where each element lies. */
-static bool place(const A64Machine *machine, const A64Access *access, uint64_t virtual, uint64_t *physical) {
-  unsigned size = access->kind == A64_ZERO ? 8 : access->size, n = count_elements(machine, access);
+static unsigned size_of(const A64Access *access) {
+  return access->kind == A64_ZERO ? 8 : access->size;
+}
 
-  if (n > ELEMENTS_MAX)
+static unsigned rights_of(const A64Access *access) {
+  static const uint8_t kinds[] = {
+      [A64_LOAD] = A64_READ,
+      [A64_LOAD_EXCLUSIVE] = A64_READ,
+      [A64_STORE] = A64_WRITE,
+      [A64_STORE_EXCLUSIVE] = A64_WRITE,
+      [A64_ATOMIC] = A64_READ | A64_WRITE,
+      [A64_COMPARE_AND_SWAP] = A64_READ | A64_WRITE,
+      [A64_ZERO] = A64_WRITE,
+  };
+  return kinds[access->kind];
+}
+
+/*
+ * One element, which is one piece of physical memory: where it crosses into another page, both have to lie side by
+ * side.
+ */
+static bool place_element(const A64Machine *machine, const A64Access *access, uint64_t virtual, uint64_t *physical) {
+  unsigned size = size_of(access), rights = rights_of(access);
+  uint64_t end;
+
+  if (!machine->ops->translate(machine->opaque, virtual, rights, access->unprivileged, physical))
     return false;
+  if (virtual % PAGE_MIN + size <= PAGE_MIN)
+    return true;
+  return machine->ops->translate(machine->opaque, virtual + size - 1, rights, access->unprivileged, &end) && end == *physical + size - 1;
+}
+
+/* Where each of the N elements lies. */
+static bool place(const A64Machine *machine, const A64Access *access, uint64_t virtual, unsigned n, uint64_t *physical) {
   for (unsigned i = 0; i < n; i++)
-    if (!machine->ops->translate(machine->opaque, virtual + (uint64_t)i * size, &physical[i]))
+    if (!place_element(machine, access, virtual + (uint64_t)i * size_of(access), &physical[i]))
       return false;
   return true;
+}
+
+/* An instruction that both reads and writes may be reported as either. */
+static bool is_reported(const A64Machine *machine, const A64Access *access, const uint64_t *physical, unsigned n) {
+  if (!(rights_of(access) & (machine->reported_write ? A64_WRITE : A64_READ)))
+    return false;
+  for (unsigned i = 0; i < n; i++)
+    if (machine->reported - physical[i] < size_of(access))
+      return true;
+  return false;
+}
+
+static bool touches_ram(const A64Machine *machine, const A64Access *access, const uint64_t *physical, unsigned n) {
+  for (unsigned i = 0; i < n; i++)
+    if (machine->ops->is_ram(machine->opaque, physical[i]) || machine->ops->is_ram(machine->opaque, physical[i] + size_of(access) - 1))
+      return true;
+  return false;
 }
 
 /* Elements. */
@@ -259,18 +305,23 @@ static void perform(const A64Machine *machine, const A64Access *access, const ui
     kinds[access->kind](machine, access, physical);
 }
 
-bool a64_execute(const A64Machine *machine, const A64Access *access) {
+A64Outcome a64_execute(const A64Machine *machine, const A64Access *access) {
   uint64_t physical[ELEMENTS_MAX];
 
   if (access->kind == A64_NOTHING)
-    return true;
+    return A64_DONE;
+  unsigned n = count_elements(machine, access);
   uint64_t base = base_of(machine, access);
   uint64_t moved = base + (access->register_offset ? extended(machine, access) : (uint64_t)access->offset);
-  if (!place(machine, access, access->index == A64_POST_INDEX ? base : moved, physical))
-    return false;
+  if (n > ELEMENTS_MAX || !place(machine, access, access->index == A64_POST_INDEX ? base : moved, n, physical))
+    return A64_NOT_GRANTED;
+  if (!is_reported(machine, access, physical, n))
+    return A64_NOT_IT;
+  if (touches_ram(machine, access, physical, n))
+    return A64_IN_RAM;
   perform(machine, access, physical);
   /* After the load: where the base is loaded too, which is unpredictable, write-back wins. */
   if (access->index != A64_OFFSET)
     machine->ops->set_x(machine->opaque, access->base, moved);
-  return true;
+  return A64_DONE;
 }

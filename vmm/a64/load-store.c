@@ -198,6 +198,7 @@ static bool decode_unscaled(uint32_t word, A64Access *access) {
   unsigned mode = bits(word, 11, 10);
 
   access->index = indices[mode];
+  access->unprivileged = mode == 2;
   access->offset = sign_extended(bits(word, 20, 12), 9);
   return decode_size(word, access) && (mode == 0 || access->kind != A64_NOTHING) && (mode != 2 || !access->vector);
 }

@@ -46,6 +46,7 @@ typedef struct {
   unsigned width;    /* bytes of a register that are used: 8 or 16 */
   unsigned repeats;  /* of all lanes with `selected` registers each */
   unsigned selected; /* registers among which consecutive elements alternate */
+  bool unprivileged; /* as EL0 would do it: LDTR, STTR and their kin */
   /* Address. */
   unsigned base; /* a general register, 31: SP, or A64_LITERAL */
   A64Index index;

@@ -19,12 +19,17 @@ enum {
   TCR_IPS = 32,
   TCR_TBI0 = 37,
   TCR_TBI1 = 38,
+  TCR_HA = 39,
+  TCR_HD = 40,
+  TCR_HPD0 = 41,
+  TCR_E0PD0 = 55,
+  TCR_E0PD1 = 56,
   TCR_DS = 59
 };
 #define TCR_IPS_52_BITS 6
 
 /* TCR_EL2 with HCR_EL2.E2H 0, D24.2.194; up to bit 15 it is TCR_EL1. */
-enum { TCR_EL2_PS = 16, TCR_EL2_TBI = 20, TCR_EL2_DS = 32 };
+enum { TCR_EL2_PS = 16, TCR_EL2_TBI = 20, TCR_EL2_HA = 21, TCR_EL2_HD = 22, TCR_EL2_HPD = 24, TCR_EL2_DS = 32 };
 #define TCR_LOWER_HALF 0xffff
 
 static uint64_t field(uint64_t value, unsigned low, unsigned width) {
@@ -33,7 +38,8 @@ static uint64_t field(uint64_t value, unsigned low, unsigned width) {
 
 uint64_t a64_tcr_of_el2(uint64_t tcr_el2) {
   return (tcr_el2 & TCR_LOWER_HALF & ~BIT(TCR_EPD0)) | BIT(TCR_EPD1) | field(tcr_el2, TCR_EL2_PS, 3) << TCR_IPS |
-         field(tcr_el2, TCR_EL2_TBI, 1) << TCR_TBI0 | field(tcr_el2, TCR_EL2_DS, 1) << TCR_DS;
+         field(tcr_el2, TCR_EL2_TBI, 1) << TCR_TBI0 | field(tcr_el2, TCR_EL2_HA, 1) << TCR_HA | field(tcr_el2, TCR_EL2_HD, 1) << TCR_HD |
+         field(tcr_el2, TCR_EL2_HPD, 1) << TCR_HPD0 | field(tcr_el2, TCR_EL2_DS, 1) << TCR_DS;
 }
 
 /* What TCR_EL1 says of one half of the address space. */
@@ -41,6 +47,7 @@ typedef struct {
   unsigned page_shift;
   unsigned input_bits;
   bool disabled, ignores_top_byte;
+  bool closed_to_el0;    /* FEAT_E0PD */
   bool large_64k, large; /* output addresses of 52 bits: with 64 KiB pages, or with the others (TCR_EL1.DS) */
 } Half;
 
@@ -51,6 +58,7 @@ static Half half_of(uint64_t tcr, bool upper) {
       .input_bits = 64 - (unsigned)field(tcr, upper ? TCR_T1SZ : TCR_T0SZ, 6),
       .disabled = field(tcr, upper ? TCR_EPD1 : TCR_EPD0, 1),
       .ignores_top_byte = field(tcr, upper ? TCR_TBI1 : TCR_TBI0, 1),
+      .closed_to_el0 = field(tcr, upper ? TCR_E0PD1 : TCR_E0PD0, 1),
   };
 
   half.large_64k = half.page_shift == 16 && field(tcr, TCR_IPS, 3) == TCR_IPS_52_BITS;
@@ -86,33 +94,47 @@ static uint64_t table_base(const Half *half, uint64_t ttbr, unsigned index_bits)
   return base;
 }
 
-bool a64_translate(const A64Stage1 *stage1, uint64_t virtual, A64ReadDescriptor read, void *opaque, uint64_t *physical) {
+/*
+ * From the first table to the descriptor of a block or page. TABLES: those of the tables, ORed. SHIFT: of the block or
+ * page.
+ */
+static bool walk(const Half *half, uint64_t ttbr, uint64_t virtual, A64ReadDescriptor read, void *opaque, uint64_t *leaf, uint64_t *tables,
+                 unsigned *shift) {
+  unsigned stride = half->page_shift - 3, levels = (half->input_bits - half->page_shift + stride - 1) / stride;
+  unsigned index_bits = half->input_bits - half->page_shift - stride * (levels - 1);
+  uint64_t table = table_base(half, ttbr, index_bits);
+
+  *tables = 0;
+  for (int level = LAST_LEVEL + 1 - (int)levels; level <= LAST_LEVEL; level++, index_bits = stride) {
+    *shift = half->page_shift + stride * (unsigned)(LAST_LEVEL - level);
+    if (!read(opaque, table + field(virtual, *shift, index_bits) * 8, leaf) || !(*leaf & DESCRIPTOR_VALID))
+      return false;
+    if (level == LAST_LEVEL)
+      return *leaf & DESCRIPTOR_TABLE;
+    if (!(*leaf & DESCRIPTOR_TABLE))
+      return true;
+    *tables |= *leaf;
+    table = output_address(half, *leaf, half->page_shift);
+  }
+  return false;
+}
+
+bool a64_translate(const A64Stage1 *stage1, uint64_t virtual, const A64Request *request, A64ReadDescriptor read, void *opaque,
+                   uint64_t *physical) {
   bool upper = field(virtual, 55, 1);
   Half half = half_of(stage1->tcr, upper);
-  unsigned stride = half.page_shift - 3;
+  uint64_t leaf, tables;
+  unsigned shift;
 
-  if (!stage1->enabled) {
+  if (!(stage1->sctlr & A64_SCTLR_M)) {
     *physical = virtual & (BIT(52) - 1);
     return true;
   }
   if (half.page_shift == 0 || half.disabled || half.input_bits <= half.page_shift || half.input_bits > 52 ||
-      !is_canonical(&half, virtual, upper))
+      !is_canonical(&half, virtual, upper) || (half.closed_to_el0 && !request->privileged))
     return false;
-  unsigned levels = (half.input_bits - half.page_shift + stride - 1) / stride;
-  unsigned index_bits = half.input_bits - half.page_shift - stride * (levels - 1);
-  uint64_t table = table_base(&half, stage1->ttbr[upper], index_bits);
-  for (int level = LAST_LEVEL + 1 - (int)levels; level <= LAST_LEVEL; level++, index_bits = stride) {
-    unsigned shift = half.page_shift + stride * (unsigned)(LAST_LEVEL - level);
-    uint64_t descriptor;
-    if (!read(opaque, table + field(virtual, shift, index_bits) * 8, &descriptor) || !(descriptor & DESCRIPTOR_VALID))
-      return false;
-    if (level == LAST_LEVEL ? !(descriptor & DESCRIPTOR_TABLE) : 0)
-      return false;
-    if (level == LAST_LEVEL || !(descriptor & DESCRIPTOR_TABLE)) {
-      *physical = output_address(&half, descriptor, shift) | field(virtual, 0, shift);
-      return true;
-    }
-    table = output_address(&half, descriptor, half.page_shift);
-  }
-  return false;
+  if (!walk(&half, stage1->ttbr[upper], virtual, read, opaque, &leaf, &tables, &shift) || !a64_grants(stage1, upper, leaf, tables, request))
+    return false;
+  *physical = output_address(&half, leaf, shift) | field(virtual, 0, shift);
+  return true;
 }

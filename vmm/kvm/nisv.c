@@ -1,7 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An access outside RAM whose syndrome does not say what it does (ESR_EL2.ISV is 0): the instruction is fetched, decoded and carried out here. Linux: Documentation/virt/kvm/api.rst, KVM_EXIT_ARM_NISV.
- * What cannot be carried out is answered as a bus would answer it: with an external abort. On the vCPU's thread.
+ * An access outside RAM whose syndrome does not say what it does (ESR_EL2.ISV is 0): the instruction is fetched,
+ * decoded and carried out here. Linux: Documentation/virt/kvm/api.rst, KVM_EXIT_ARM_NISV.
+ *
+ * The guest's own protection must hold as well: its programs at EL0 may have a device mapped, and are no friends of its
+ * kernel. So no piece is carried out that the guest's tables do not grant to the level that the vCPU is at, and none in
+ * RAM. All that KVM says of the access is the address and whether it was a write (HPFAR_EL2, ESR_EL2.WnR); the
+ * instruction is fetched again, when another vCPU may have written there. What does not do what was reported, or would
+ * have been refused by the MMU, is given back to the CPU, which looks itself and takes the exception that belongs to
+ * it. A CPU that comes back with the same again and again has looked at one piece of the access only.
+ *
+ * What cannot be carried out is answered as a bus would answer it: with an external abort. That goes for what lies in
+ * RAM in part, too, for which the architecture promises nothing (Arm ARM, B2: accesses that cross a boundary of memory
+ * types). On the vCPU's thread.
  */
 #include "vmm/kvm/nisv.h"
 
@@ -21,16 +32,26 @@
 #define PSTATE_EL_SHIFT 2
 #define EL2             2u
 #define HCR_TGE         (UINT64_C(1) << 27)
+#define HCR_VM          (UINT64_C(1) << 0)
 #define PSTATE_BTYPE    (3u << 10)
-#define SCTLR_M         (UINT64_C(1) << 0)
+#define PSTATE_PAN      (1u << 22)
+#define PSTATE_UAO      (1u << 23)
+#define SCTLR_DZE       (UINT64_C(1) << 14)
 #define SCTLR_E0E       (UINT64_C(1) << 24)
 #define SCTLR_EE        (UINT64_C(1) << 25)
+#define FPEN_SHIFT      20                  /* CPACR_EL1, and CPTR_EL2 with FEAT_VHE */
+#define CPTR_TFP        (UINT64_C(1) << 10) /* CPTR_EL2 without */
+#define FPEN_EL1        1u                  /* not at EL0 */
+#define FPEN_ALL        3u
+#define ESR_WNR         (1u << 6)
+#define RETRIES         64 /* in a row: a guest whose CPUs race may need some */
 
 /* One of them. */
 typedef struct {
   Vcpu *vcpu;
   uint64_t pstate, pc;
   A64Stage1 stage1;
+  bool at_el2, tge;
   bool big_endian_tables;
   bool failed; /* a register could not be read or written */
   bool seen;   /* the first access has been told to who watches */
@@ -41,6 +62,13 @@ static uint64_t get(Access *access, uint64_t id) {
 
   access->failed |= !reg_get(access->vcpu->fd, id, &value);
   return value;
+}
+
+/* Of a register that not every CPU has. */
+static uint64_t get_if_there(const Access *access, uint64_t id) {
+  uint64_t value = 0;
+
+  return reg_get(access->vcpu->fd, id, &value) ? value : 0;
 }
 
 static void set(Access *access, uint64_t id, uint64_t value) {
@@ -101,9 +129,28 @@ static bool read_descriptor(void *opaque, uint64_t physical, uint64_t *value) {
   return true;
 }
 
-static bool translate(void *opaque, uint64_t virtual, uint64_t *physical) {
+static unsigned level_of(const Access *access) {
+  return (unsigned)(access->pstate & PSTATE_EL) >> PSTATE_EL_SHIFT;
+}
+
+/* C3.2.5: as EL0 from EL1, and from a hypervisor that is its programs' kernel; PSTATE.UAO makes them plain ones. */
+static bool is_privileged(const Access *access, bool unprivileged) {
+  unsigned el = level_of(access);
+
+  if (el == 0)
+    return false;
+  return !unprivileged || access->pstate & PSTATE_UAO || (el == EL2 && !access->tge);
+}
+
+static bool translate(void *opaque, uint64_t virtual, unsigned rights, bool unprivileged, uint64_t *physical) {
   const Access *access = opaque;
-  return a64_translate(&access->stage1, virtual, read_descriptor, opaque, physical);
+  const A64Request request = {rights, is_privileged(access, unprivileged), access->pstate & PSTATE_PAN};
+
+  return a64_translate(&access->stage1, virtual, &request, read_descriptor, opaque, physical);
+}
+
+static bool is_ram(void *opaque, uint64_t physical) {
+  return guest_memory_slice(((Access *)opaque)->vcpu->memory, physical, 1) != NULL;
 }
 
 /* An exit is one line in counts and recordings, whatever it moves. */
@@ -119,11 +166,7 @@ static void tell(Access *access, uint64_t physical, unsigned size, bool is_write
 
 static uint64_t read_physical(void *opaque, uint64_t physical, unsigned size) {
   Access *access = opaque;
-  uint64_t value = 0;
-
-  if (guest_memory_read(access->vcpu->memory, physical, &value, size)) /* half of a pair, at an end of RAM */
-    return value;
-  value = bus_read(access->vcpu->bus, physical, size);
+  uint64_t value = bus_read(access->vcpu->bus, physical, size);
   tell(access, physical, size, false, value);
   return value;
 }
@@ -131,8 +174,6 @@ static uint64_t read_physical(void *opaque, uint64_t physical, unsigned size) {
 static void write_physical(void *opaque, uint64_t physical, unsigned size, uint64_t value) {
   Access *access = opaque;
 
-  if (guest_memory_write(access->vcpu->memory, physical, &value, size))
-    return;
   bus_write(access->vcpu->bus, physical, size, value);
   tell(access, physical, size, true, value);
 }
@@ -147,36 +188,46 @@ static unsigned zero_block(void) {
 
 /*
  * A guest with EL2 has two regimes of translation: that of its hypervisor, and of programs right above it, is EL2's,
- * with the layout that FEAT_VHE gives it. Without that (--nested=e2h0) EL2 has a regime of its own, and programs right above it have none.
+ * with the layout that FEAT_VHE gives it. Without that (--nested=e2h0) EL2 has a regime of its own, and programs right
+ * above it have none.
  */
-static bool is_at_el2(Access *access) {
-  unsigned el = (unsigned)(access->pstate & PSTATE_EL) >> PSTATE_EL_SHIFT;
+static void find_regime(Access *access, uint64_t hcr) {
+  unsigned el = level_of(access);
 
-  return access->vcpu->features->el2 && (el == EL2 || (el == 0 && get(access, REG_HCR_EL2) & HCR_TGE));
+  access->tge = hcr & HCR_TGE;
+  access->at_el2 = el == EL2 || (el == 0 && access->tge);
 }
 
-static void find_stage1(Access *access, uint64_t sctlr, bool el2) {
-  bool e2h0 = el2 && access->vcpu->features->el2_e2h0;
+static void read_stage1(Access *access) {
+  bool el2 = access->at_el2, e2h0 = el2 && access->vcpu->features->el2_e2h0;
+  A64Stage1 *stage1 = &access->stage1;
 
-  access->stage1 = (A64Stage1){
-      .enabled = sctlr & SCTLR_M,
+  *stage1 = (A64Stage1){
+      .alone = e2h0,
+      .sctlr = get(access, el2 ? REG_SCTLR_EL2 : REG_SCTLR_EL1),
       .tcr = get(access, el2 ? REG_TCR_EL2 : REG_TCR_EL1),
       .ttbr = {get(access, el2 ? REG_TTBR0_EL2 : REG_TTBR0_EL1), e2h0 ? 0 : get(access, el2 ? REG_TTBR1_EL2 : REG_TTBR1_EL1)},
+      .tcr2 = get_if_there(access, REG_TCR2(el2)),
   };
-  if (!e2h0)
-    return;
-  access->stage1.tcr = a64_tcr_of_el2(access->stage1.tcr);
-  access->stage1.enabled &= (access->pstate & PSTATE_EL) != 0;
+  if (e2h0)
+    stage1->tcr = a64_tcr_of_el2(stage1->tcr);
+  if (e2h0 && level_of(access) == 0)
+    stage1->sctlr &= ~A64_SCTLR_M;
+  if (stage1->tcr2 & A64_TCR2_PIE) {
+    stage1->pir[0] = get(access, REG_PIRE0(el2));
+    stage1->pir[1] = get(access, REG_PIR(el2));
+  }
+  if (stage1->tcr2 & (A64_TCR2_POE | A64_TCR2_E0POE)) {
+    stage1->por[0] = get(access, REG_POR_EL0);
+    stage1->por[1] = get(access, REG_POR(el2));
+  }
 }
 
 static void begin(Access *access, A64Machine *machine) {
-  static const A64Ops ops = {get_x, set_x, get_v, set_v, translate, read_physical, write_physical};
+  static const A64Ops ops = {get_x, set_x, get_v, set_v, translate, is_ram, read_physical, write_physical};
 
-  access->pstate = get(access, REG_PSTATE);
-  access->pc = get(access, REG_PC);
-  bool el2 = is_at_el2(access);
-  uint64_t sctlr = get(access, el2 ? REG_SCTLR_EL2 : REG_SCTLR_EL1);
-  find_stage1(access, sctlr, el2);
+  read_stage1(access);
+  uint64_t sctlr = access->stage1.sctlr;
   access->big_endian_tables = sctlr & SCTLR_EE;
   *machine = (A64Machine){
       .ops = &ops,
@@ -185,44 +236,112 @@ static void begin(Access *access, A64Machine *machine) {
       .big_endian = sctlr & (access->pstate & PSTATE_EL ? SCTLR_EE : SCTLR_E0E),
       .zero_block = zero_block(),
       .monitor = &access->vcpu->monitor,
+      .reported = access->vcpu->run->arm_nisv.fault_ipa,
+      .reported_write = access->vcpu->run->arm_nisv.esr_iss & ESR_WNR,
   };
+}
+
+static bool opens_simd(Access *access, uint64_t id) {
+  uint64_t value = get(access, id);
+  unsigned fpen = (unsigned)(value >> FPEN_SHIFT & 3);
+
+  if (id == REG_CPTR_EL2 && access->vcpu->features->el2_e2h0)
+    return !(value & CPTR_TFP);
+  return fpen == FPEN_ALL || (fpen == FPEN_EL1 && level_of(access) != 0);
+}
+
+/* SIMD registers may hold what another program has left there: a kernel that trusts in the trap saves them late. */
+static bool may_use_simd(Access *access) {
+  return (access->at_el2 || opens_simd(access, REG_CPACR_EL1)) && (!access->vcpu->features->el2 || opens_simd(access, REG_CPTR_EL2));
+}
+
+/* Whether the CPU would trap the instruction whatever its address is. */
+static bool is_trapped(Access *access, const A64Access *what) {
+  if (what->vector && !may_use_simd(access))
+    return true;
+  return what->kind == A64_ZERO && level_of(access) == 0 && !(access->stage1.sctlr & SCTLR_DZE);
 }
 
 static bool fetch(Access *access, uint32_t *instruction) {
   uint64_t physical;
 
-  return !(access->pstate & PSTATE_AARCH32) && translate(access, access->pc, &physical) &&
+  return translate(access, access->pc, A64_EXECUTE, false, &physical) &&
          guest_memory_read(access->vcpu->memory, physical, instruction, sizeof *instruction);
 }
 
+/* Why an access is not carried out. */
+typedef enum { NOT_A64, NOT_FETCHED, NOT_DECODED, NOT_GRANTED, NOT_IT, IN_RAM, NESTED, CARRIED_OUT } Fate;
+
+static const struct {
+  const char *text; /* behind "the instruction at ... that accessed ..., which is not memory, " */
+  bool fetched;
+  bool again; /* the CPU may see another thing, when it looks again */
+} fates[] = {
+    [NOT_A64] = {"is not one of AArch64", false, false},
+    [NOT_FETCHED] = {"cannot be read", false, true},
+    [NOT_DECODED] = {"does so in a way that eret does not know", true, false},
+    [NOT_GRANTED] = {"does so to another page as well, which the guest's own tables do not allow", true, true},
+    [NOT_IT] = {"is one that does something else", true, true},
+    [IN_RAM] = {"accesses memory as well", true, false},
+    [NESTED] = {"is one of a guest of the guest", false, false},
+};
+
 /* The first one a vCPU is worth a line; a guest could write as many as it likes. */
-static Verdict refuse(Access *access, bool fetched, uint32_t instruction) {
+static Verdict refuse(Access *access, Fate fate, uint32_t instruction) {
   struct kvm_vcpu_events events = {.exception.ext_dabt_pending = 1};
   Vcpu *vcpu = access->vcpu;
-  uint64_t address = vcpu->run->arm_nisv.fault_ipa;
 
-  if (vcpu->aborts++ == 0 && fetched)
-    g_message("vCPU %u: instruction 0x%08x at 0x%" PRIx64 " accessed 0x%" PRIx64
-              ", which is not memory, in a way that eret does not know; it got an external abort",
-              vcpu->index, instruction, access->pc, address);
-  else if (vcpu->aborts == 1)
-    g_message("vCPU %u: the instruction at 0x%" PRIx64 " that accessed 0x%" PRIx64 " cannot be read; it got an external abort", vcpu->index,
-              access->pc, address);
+  g_autofree char *word = fates[fate].fetched ? g_strdup_printf(" 0x%08x", instruction) : g_strdup("");
+
+  if (vcpu->aborts++ == 0)
+    g_message("vCPU %u: the instruction%s at 0x%" PRIx64 " that accessed 0x%" PRIx64 ", which is not memory, %s; it got an external abort",
+              vcpu->index, word, access->pc, (uint64_t)vcpu->run->arm_nisv.fault_ipa, fates[fate].text);
   if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) == 0)
     return VERDICT_CONTINUE;
   return exit_fail(vcpu, "cannot give the guest an external abort (KVM_SET_VCPU_EVENTS): %s", g_strerror(errno));
 }
 
-Verdict exit_nisv(Vcpu *vcpu) {
-  Access access = {.vcpu = vcpu};
+/* Whether the vCPU is to run the instruction again. */
+static bool give_back(Access *access) {
+  Vcpu *vcpu = access->vcpu;
+  uint64_t address = vcpu->run->arm_nisv.fault_ipa;
+
+  if (vcpu->retry.pc != access->pc || vcpu->retry.address != address)
+    vcpu->retry.times = 0;
+  vcpu->retry.pc = access->pc;
+  vcpu->retry.address = address;
+  return vcpu->retry.times++ < RETRIES;
+}
+
+static Fate carry_out(Access *access, uint32_t *instruction) {
+  static const Fate outcomes[] = {[A64_DONE] = CARRIED_OUT, [A64_NOT_GRANTED] = NOT_GRANTED, [A64_NOT_IT] = NOT_IT, [A64_IN_RAM] = IN_RAM};
   A64Access what;
   A64Machine machine;
-  uint32_t instruction = 0;
 
-  begin(&access, &machine);
-  bool fetched = !access.failed && fetch(&access, &instruction);
-  if (!fetched || !a64_decode(instruction, &what) || !a64_execute(&machine, &what))
-    return refuse(&access, fetched, instruction);
+  access->pstate = get(access, REG_PSTATE);
+  access->pc = get(access, REG_PC);
+  if (access->pstate & PSTATE_AARCH32)
+    return NOT_A64;
+  uint64_t hcr = access->vcpu->features->el2 ? get(access, REG_HCR_EL2) : 0;
+  find_regime(access, hcr);
+  if (hcr & HCR_VM && !access->at_el2) /* below its own stage 2, which is its hypervisor's to walk */
+    return NESTED;
+  begin(access, &machine);
+  if (!fetch(access, instruction))
+    return NOT_FETCHED;
+  if (!a64_decode(*instruction, &what))
+    return NOT_DECODED;
+  return is_trapped(access, &what) ? NOT_IT : outcomes[a64_execute(&machine, &what)];
+}
+
+Verdict exit_nisv(Vcpu *vcpu) {
+  Access access = {.vcpu = vcpu};
+  uint32_t instruction = 0;
+  Fate fate = carry_out(&access, &instruction);
+
+  if (!access.failed && fate != CARRIED_OUT)
+    return fates[fate].again && give_back(&access) ? VERDICT_CONTINUE : refuse(&access, fate, instruction);
+  vcpu->retry.times = 0;
   set(&access, REG_PC, access.pc + sizeof instruction);
   if (access.pstate & PSTATE_BTYPE)
     set(&access, REG_PSTATE, access.pstate & ~(uint64_t)PSTATE_BTYPE);

@@ -58,6 +58,10 @@ struct Vcpu {
     uint64_t entry, context; /* where a guest that has suspended the machine wants to wake up */
     int asleep, woken;       /* atomic: it has, and somebody presses its button */
   } suspended;
+  struct {
+    uint64_t pc, address; /* of the access that the vCPU was told to try again, */
+    unsigned times;       /* so often in a row */
+  } retry;
   unsigned aborts; /* given to the guest, for accesses that could not be carried out */
   char *failure;
 };

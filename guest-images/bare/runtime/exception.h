@@ -30,6 +30,7 @@ typedef enum { VECTOR_EL1_SP0, VECTOR_EL1, VECTOR_EL0, VECTOR_EL0_AARCH32 } Vect
 
 typedef enum {
   EC_UNKNOWN = 0x00, /* an undefined instruction, above all */
+  EC_SIMD = 0x07,    /* SIMD and floating point, where they are off */
   EC_SVC = 0x15,
   EC_HVC = 0x16,
   EC_SMC = 0x17,

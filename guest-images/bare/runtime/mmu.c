@@ -19,6 +19,7 @@
 #define BLOCK_VALID       0x1ull
 #define BLOCK_ATTR(index) ((uint64_t)(index) << 2)
 #define BLOCK_AP_EL0      (1ull << 6) /* AP[1]: EL0 may read and write as EL1 does */
+#define BLOCK_AP_READ     (1ull << 7) /* AP[2]: nobody may write */
 #define BLOCK_SH_INNER    (3ull << 8) /* coherent among all CPUs */
 #define BLOCK_ACCESS_FLAG (1ull << 10)
 #define BLOCK_PXN         (1ull << 53) /* no execution at EL1 */
@@ -27,6 +28,8 @@
 #define BLOCK_MEMORY      (BLOCK_VALID | BLOCK_ATTR(MAIR_NORMAL) | BLOCK_SH_INNER | BLOCK_ACCESS_FLAG)
 #define BLOCK_FOR_EL1     (BLOCK_MEMORY | BLOCK_UXN)
 #define BLOCK_FOR_EL0     (BLOCK_MEMORY | BLOCK_AP_EL0 | BLOCK_PXN)
+
+#define TABLE_OR_PAGE 0x3ull /* a table below; at level 3: a page */
 
 /* TCR_EL1 */
 #define TCR_T0SZ        (64 - ADDRESS_BITS)
@@ -122,4 +125,30 @@ uint64_t mmu_map_as_memory(uint64_t address) {
   dsb();
   isb();
   return window + (address & (block - 1));
+}
+
+/* Below the block that mmu_map_as_memory gives away. Level 2 has one entry, level 3 those of the window. */
+uint64_t mmu_window(void) {
+  static uint64_t level2[512] __attribute__((aligned(MMU_PAGE_SIZE)));
+  static uint64_t level3[512] __attribute__((aligned(MMU_PAGE_SIZE)));
+  uint64_t window = USER_WINDOW - (2ull << 30);
+
+  if (mmu_tables.block_shift != 30)
+    return 0;
+  level2[0] = (uint64_t)level3 | TABLE_OR_PAGE;
+  dsb();
+  mmu_tables.entries[window >> 30] = (uint64_t)level2 | TABLE_OR_PAGE;
+  dsb();
+  isb();
+  return window;
+}
+
+void mmu_map_page(unsigned page, uint64_t address, unsigned access) {
+  const uint64_t mask = 0xfffffffff000ull; /* bits of an address */
+  uint64_t *level2 = (uint64_t *)(mmu_tables.entries[(USER_WINDOW - (2ull << 30)) >> 30] & mask);
+  uint64_t *level3 = (uint64_t *)(level2[0] & mask), attributes = BLOCK_MEMORY | BLOCK_PXN | BLOCK_UXN | TABLE_OR_PAGE;
+
+  level3[page] = address | attributes | (access & MMU_FOR_EL0 ? BLOCK_AP_EL0 : 0) | (access & MMU_READ_ONLY ? BLOCK_AP_READ : 0);
+  dsb();
+  isb();
 }

@@ -32,8 +32,8 @@ static const Sample samples[] = {
     {0xb8236822, "str w2, [x1, x3]", "store 4 x2 [x1 + x3 extend 3 << 0]"},
     {0x38a34822, "ldrsb x2, [x1, w3, uxtw]", "load 1 signed x2 [x1 + x3 extend 2 << 0]"},
     {0x3ce37822, "ldr q2, [x1, x3, lsl #4]", "load 16 v2 [x1 + x3 extend 3 << 4]"},
-    {0xf8408822, "ldtr x2, [x1, #8]", "load 8 x2 [x1 +8]"},
-    {0x38000822, "sttrb w2, [x1]", "store 1 x2 [x1]"},
+    {0xf8408822, "ldtr x2, [x1, #8]", "load 8 x2 unprivileged [x1 +8]"},
+    {0x38000822, "sttrb w2, [x1]", "store 1 x2 unprivileged [x1]"},
     {0x587fffe2, "ldr x2, . + 0xffffc", "load 8 x2 [pc +1048572]"},
     {0x98ffffe2, "ldrsw x2, . - 4", "load 4 signed x2 [pc -4]"},
     {0x9c000082, "ldr q2, . + 16", "load 16 v2 [pc +16]"},
@@ -117,6 +117,8 @@ static char *summarize(const A64Access *access) {
     g_string_append(text, " replicate");
   if (access->structure)
     g_string_append_printf(text, " of %u, %u by %u", access->width, access->repeats, access->selected);
+  if (access->unprivileged)
+    g_string_append(text, " unprivileged");
   if (access->base == A64_LITERAL)
     g_string_append(text, " [pc");
   else
