@@ -42,31 +42,43 @@ static const char *describe_type(mode_t mode) {
   return "a socket";
 }
 
-/* Looks before it opens: opening a pipe or a tape drive has effects. */
-static bool check_type(DiskImage *image, GError **error) {
+static bool check_type(DiskImage *image, const struct stat *status, GError **error) {
+  image->block_device = S_ISBLK(status->st_mode);
+  if (S_ISREG(status->st_mode) || image->block_device)
+    return true;
+  g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "%s is %s: a disk is a regular file or a block device", image->path,
+              describe_type(status->st_mode));
+  return false;
+}
+
+static bool fail_open(const DiskImage *image, GError **error) {
+  g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot open disk image %s for %s: %s%s", image->path,
+              image->read_only ? "reading" : "reading and writing", g_strerror(errno),
+              !image->read_only && (errno == EACCES || errno == EROFS || errno == EPERM) ? "; with ',ro' it is only read" : "");
+  return false;
+}
+
+/*
+ * What it is, the descriptor says. The look before is for those whose opening alone has effects, such as a tape drive;
+ * should another thing lie there when it is opened, O_NONBLOCK and O_NOCTTY keep those small. Neither is for us
+ * afterwards: io_uring would take O_NONBLOCK for a wish not to wait for the disk.
+ */
+static bool open_file(DiskImage *image, GError **error) {
   struct stat status;
 
   if (stat(image->path, &status) < 0) {
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot open disk image %s: %s", image->path, g_strerror(errno));
     return false;
   }
-  if (!S_ISREG(status.st_mode) && !S_ISBLK(status.st_mode)) {
-    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "%s is %s: a disk is a regular file or a block device", image->path,
-                describe_type(status.st_mode));
+  if (!check_type(image, &status, error))
     return false;
-  }
-  image->block_device = S_ISBLK(status.st_mode);
-  return true;
-}
-
-static bool open_file(DiskImage *image, GError **error) {
-  image->fd = open(image->path, (image->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC);
-  if (image->fd >= 0)
-    return true;
-  g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot open disk image %s for %s: %s%s", image->path,
-              image->read_only ? "reading" : "reading and writing", g_strerror(errno),
-              !image->read_only && (errno == EACCES || errno == EROFS || errno == EPERM) ? "; with ',ro' it is only read" : "");
-  return false;
+  image->fd = open(image->path, (image->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  if (image->fd < 0 || fstat(image->fd, &status) < 0)
+    return fail_open(image, error);
+  if (!check_type(image, &status, error))
+    return false;
+  int flags = fcntl(image->fd, F_GETFL);
+  return (flags >= 0 && fcntl(image->fd, F_SETFL, flags & ~O_NONBLOCK) == 0) || fail_open(image, error);
 }
 
 static bool lock_file(DiskImage *image, GError **error) {
@@ -146,8 +158,8 @@ DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat for
   image->path = g_strdup(path);
   image->fd = -1;
   image->read_only = read_only;
-  if (!check_type(image, error) || !open_file(image, error) || !lock_file(image, error) ||
-      (format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) || !measure(image, error) || !choose_engine(image, engine, error))
+  if (!open_file(image, error) || !lock_file(image, error) || (format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) ||
+      !measure(image, error) || !choose_engine(image, engine, error))
     return NULL;
   return g_steal_pointer(&image);
 }

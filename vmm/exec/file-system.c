@@ -21,7 +21,7 @@ static const struct {
 };
 
 const char *file_system_type(const char *path, GError **error) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe has no magic either */
   char bytes[8];
   const char *type = NULL;
 

@@ -7,6 +7,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,8 +124,21 @@ static Node node_of(const Tree *tree, const struct stat *status) {
   return node;
 }
 
-static bool add_file(const Tree *tree, const char *source, const char *path, const struct stat *status, GError **error) {
-  g_autoptr(MappedFile) file = mapped_file_open(source, MAPPED_FILE_READ_ONCE, error);
+/* Opens a file, of which STATUS is what is opened: another may lie there by now than was looked at. */
+static MappedFile *open_file(const char *source, bool follow, struct stat *status, GError **error) {
+  int fd = open(source, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (follow ? 0 : O_NOFOLLOW));
+
+  if (fd >= 0 && fstat(fd, status) == 0)
+    return mapped_file_new_take_fd(fd, source, MAPPED_FILE_READ_ONCE, error);
+  g_set_error_literal(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, g_strerror(errno));
+  if (fd >= 0)
+    close(fd);
+  return NULL;
+}
+
+static bool add_file(const Tree *tree, const char *source, const char *path, bool follow, GError **error) {
+  struct stat status;
+  g_autoptr(MappedFile) file = open_file(source, follow, &status, error);
 
   if (!file) {
     g_prefix_error(error, "'%s' cannot be read: ", source);
@@ -135,7 +149,7 @@ static bool add_file(const Tree *tree, const char *source, const char *path, con
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is larger than the 4 GiB that a file in an initramfs can have", source);
     return false;
   }
-  Node node = node_of(tree, status);
+  Node node = node_of(tree, &status);
   node.bytes = g_steal_pointer(&bytes);
   node.file = g_steal_pointer(&file);
   add_node(tree->initramfs, path, &node);
@@ -174,7 +188,7 @@ static bool add_path(const Tree *tree, const char *source, const char *path, boo
   if (S_ISDIR(status.st_mode))
     return add_directory(tree, source, path, &status, error);
   if (S_ISREG(status.st_mode))
-    return add_file(tree, source, path, &status, error);
+    return add_file(tree, source, path, follow, error);
   if (!S_ISLNK(status.st_mode) && tree->kind == INITRAMFS_FILES) {
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is %s, and only files, directories and links can be copied", source,
                 kind_of_file(status.st_mode));

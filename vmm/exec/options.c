@@ -280,15 +280,13 @@ static void check(ExecOptions *options, GString *mistakes) {
     check_copy_out(g_ptr_array_index(options->copy_out, i), mistakes);
   if (options->rootfs && stat(options->rootfs, &status) < 0)
     mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
-  else if (options->rootfs)
-    options->rootfs_is_image = !S_ISDIR(status.st_mode);
   check_modules(options, mistakes);
   if (options->cwd && options->cwd[0] != '/')
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
 }
 
-/* An image is the machine's last disk. */
-static void add_root_disk(const ExecOptions *options, GPtrArray *arguments) {
+/* An image is the machine's last disk. Here it is decided, once, that it is one. */
+static void add_root_disk(ExecOptions *options, GPtrArray *arguments) {
   struct stat status;
 
   if (!options->rootfs || stat(options->rootfs, &status) < 0 || S_ISDIR(status.st_mode))
@@ -297,6 +295,7 @@ static void add_root_disk(const ExecOptions *options, GPtrArray *arguments) {
   g_autofree char *path = g_strjoinv(",,", parts);
   g_ptr_array_add(arguments, g_strdup("--disk"));
   g_ptr_array_add(arguments, g_strconcat(path, ",ro", NULL));
+  options->rootfs_is_image = true;
 }
 
 /* The machine: what eret exec needs is set, what the user has said about the rest stays. */

@@ -2,6 +2,7 @@
 /* Disk images: devices/backend/disk-image*.c, on both engines. */
 #define _GNU_SOURCE
 #include "devices/backend/disk-image.h"
+#include "tests/unit/exchanger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,6 +231,42 @@ static void test_open_errors(void) {
   g_unlink(path);
   g_rmdir(directory);
   disk_image_free(NULL);
+}
+
+/*
+ * What is opened is what is looked at, whatever the name stood for a moment before: never a pipe, and no wait for its
+ * writer.
+ */
+static void test_open_exchanged(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL), *pipe_path = g_build_filename(directory, "pipe", NULL);
+  unsigned opened = 0, refused = 0;
+  Exchanger exchanger;
+
+  make_file(path, SIZE);
+  g_assert_cmpint(mkfifo(pipe_path, 0600), ==, 0);
+  alarm(60); /* ends a test that waits */
+  if (exchanger_start(&exchanger, path, pipe_path)) {
+    for (unsigned i = 0; i < 20000 && (i < 2000 || !opened || !refused); i++) {
+      g_autoptr(GError) error = NULL;
+      DiskImage *image = disk_image_open(path, true, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_THREADS, &error);
+      opened += image != NULL;
+      refused += !image;
+      if (image)
+        g_assert_cmpuint(disk_image_size(image), ==, SIZE);
+      else
+        g_assert_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE);
+      disk_image_free(image);
+    }
+    exchanger_stop(&exchanger);
+    g_assert_true(opened && refused);
+  } else {
+    g_test_skip("this file system does not exchange names");
+  }
+  alarm(0);
+  g_unlink(path);
+  g_unlink(pipe_path);
+  g_rmdir(directory);
 }
 
 static void test_open(void) {
@@ -827,6 +864,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/disk-image/open", test_open);
   g_test_add_func("/disk-image/open-errors", test_open_errors);
+  g_test_add_func("/disk-image/open-exchanged", test_open_exchanged);
   g_test_add_func("/disk-image/formats", test_formats);
   g_test_add_func("/disk-image/locks", test_locks);
   g_test_add_func("/disk-image/flush-syncs", test_flush_syncs);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The initramfs and its modules: vmm/exec/initramfs.c, modules.c. What was made is read back by libarchive. */
+#define _GNU_SOURCE /* memmem */
 #include "vmm/exec/initramfs.h"
 
 #include <archive.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/unit/directory.h"
+#include "tests/unit/exchanger.h"
 #include "vmm/exec/modules.h"
 
 /* "dir/ 755; file 644 contents; link -> target; pipe | 600"; whatever is not of root and of TIME has that behind it. */
@@ -175,6 +177,42 @@ static char *module_tree(void) {
   return g_steal_pointer(&directory);
 }
 
+/* A file that becomes a link while it is copied is the file, or the link, or an error; never what the link leads to. */
+static void test_exchanged(void) {
+  g_autofree char *directory = g_dir_make_tmp("eret-initramfs-XXXXXX", NULL), *other = g_dir_make_tmp("eret-initramfs-XXXXXX", NULL);
+  g_autofree char *file = g_build_filename(directory, "file", NULL), *link = g_build_filename(other, "link", NULL);
+  g_autofree char *secret = g_build_filename(other, "secret", NULL);
+  unsigned files = 0, links = 0;
+  Exchanger exchanger;
+
+  g_assert_true(g_file_set_contents(file, "mine", -1, NULL) && g_file_set_contents(secret, "not-for-the-guest", -1, NULL));
+  g_assert_cmpint(symlink(secret, link), ==, 0);
+  if (exchanger_start(&exchanger, file, link)) {
+    for (unsigned i = 0; i < 20000 && (i < 2000 || !files || !links); i++) {
+      Initramfs *initramfs = initramfs_new();
+      g_autoptr(GError) error = NULL;
+      if (initramfs_add_tree(initramfs, directory, "in", INITRAMFS_FILES, &error)) {
+        g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL);
+        gsize size;
+        const void *data = g_bytes_get_data(bytes, &size);
+        g_assert_null(memmem(data, size, "not-for-the-guest", 17));
+        files += memmem(data, size, "mine", 4) != NULL;
+        links += memmem(data, size, "secret", 6) != NULL;
+      }
+      initramfs_free(initramfs);
+    }
+    exchanger_stop(&exchanger);
+    g_assert_true(files && links);
+  } else {
+    g_test_skip("this file system does not exchange names");
+  }
+  g_unlink(file);
+  g_unlink(link);
+  g_unlink(secret);
+  g_rmdir(directory);
+  g_rmdir(other);
+}
+
 static void test_modules(void) {
   static const char *const names[] = {"virtio-blk", "ext4", "virtio_console", "virtio", "absent", NULL};
   g_autofree char *directory = module_tree();
@@ -214,6 +252,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/initramfs/same-bytes", test_same_bytes);
   g_test_add_func("/initramfs/files", test_files);
   g_test_add_func("/initramfs/system", test_system);
+  g_test_add_func("/initramfs/exchanged", test_exchanged);
   g_test_add_func("/initramfs/modules", test_modules);
   g_test_add_func("/initramfs/bad-modules", test_bad_modules);
   return g_test_run();
