@@ -115,7 +115,16 @@ fi
 # Killed outright, eret leaves a recording that is good as far as it goes, and an instance that the next one removes.
 start_boot idle --record cut.rec
 wait_console 'GUEST idle' 120 || exit
-kill -KILL "$pid"
+idle=$pid
+instance=$(ls $tracing/instances)
+# One in another PID namespace, where the first one's number is nobody's, takes it for no leftover.
+as='unshare -p -f --mount-proc'
+run_eret --kernel "$GUESTS/hello.elf" --record inner.rec
+as=
+is "$status" 0 "in another PID namespace: the guest runs"
+is "$(ls $tracing/instances)" "$instance" "and the trace instance of who lives outside stays"
+kill -KILL "$idle"
+pid=$idle
 finish_eret 20
 isnt "$(ls $tracing/instances)" "" "killed: its trace instance is still there"
 "$ERET" trace cut.rec > summary

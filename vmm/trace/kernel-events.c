@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The trace instance: /sys/kernel/tracing/instances/eret-PID. Its clock is CLOCK_MONOTONIC ("mono"), its filter is a list of threads: this one, and by
- * the option event-fork whatever it makes. An instance outlives the process that made it if that is killed outright, so those of processes that are
- * gone are removed first.
+ * The trace instance (kernel-instance.h). Its clock is CLOCK_MONOTONIC ("mono"), its filter is a list of threads: this
+ * one, and by the option event-fork whatever it makes.
  *
  * Locks: `lock` guards the table of vCPU threads; the rest is the recorder thread's.
  */
 #include "vmm/trace/kernel-events.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -18,16 +15,16 @@
 #include <unistd.h>
 
 #include "vmm/trace/kernel-decode.h"
+#include "vmm/trace/kernel-instance.h"
 #include "vmm/trace/recording.h"
 
-#define INSTANCE_PREFIX "eret-"
 /* KiB of the kernel's buffer: for each CPU, as long as there are not very many. */
 #define BUFFER_KIB_CPU 8192
 #define BUFFER_KIB_MIN 512
 #define BUFFER_KIB_ALL 131072
 
 struct KernelEvents {
-  struct tracefs_instance *instance;
+  KernelInstance own;
   struct tep_handle *tep;
   KernelDecoder *decoder;
   GMutex lock;
@@ -44,24 +41,9 @@ static bool fail(GError **error, const char *what) {
   return false;
 }
 
-/* An instance whose process is gone. The name is as we give them: eret-PID. */
-static int remove_stale(const char *name, void *context) {
-  if (!g_str_has_prefix(name, INSTANCE_PREFIX))
-    return 0;
-  long pid = strtol(name + strlen(INSTANCE_PREFIX), NULL, 10);
-  if (pid <= 0 || kill((pid_t)pid, 0) == 0 || errno != ESRCH)
-    return 0;
-  struct tracefs_instance *instance = tracefs_instance_create(name); /* opens it: it is there */
-  if (instance) {
-    tracefs_instance_destroy(instance);
-    tracefs_instance_free(instance);
-  }
-  return 0;
-}
-
 static bool write_file(KernelEvents *events, const char *file, const char *text, GError **error) {
   errno = 0;
-  if (tracefs_instance_file_write(events->instance, file, text) >= 0)
+  if (tracefs_instance_file_write(events->own.instance, file, text) >= 0)
     return true;
   g_autofree char *what = g_strdup_printf("cannot write '%s' to tracefs %s", text, file);
   return fail(error, what);
@@ -74,13 +56,13 @@ static bool set_up(KernelEvents *events, GError **error) {
   unsigned enabled = 0;
 
   errno = 0;
-  if (tracefs_instance_set_buffer_size(events->instance, (size_t)kib, -1) < 0)
+  if (tracefs_instance_set_buffer_size(events->own.instance, (size_t)kib, -1) < 0)
     return fail(error, "cannot size the kernel's trace buffer");
   if (!write_file(events, "trace_clock", "mono", error) || !write_file(events, "options/event-fork", "1", error) ||
       !write_file(events, "set_event_pid", thread, error))
     return false;
   for (unsigned i = 0; kernel_event_names[i]; i++)
-    enabled += tracefs_event_enable(events->instance, "kvm", kernel_event_names[i]) == 0;
+    enabled += tracefs_event_enable(events->own.instance, "kvm", kernel_event_names[i]) == 0;
   if (enabled == 0)
     return fail(error, "the kernel has no tracepoints of KVM");
   return write_file(events, "tracing_on", "1", error);
@@ -88,7 +70,6 @@ static bool set_up(KernelEvents *events, GError **error) {
 
 static bool open_instance(KernelEvents *events, GError **error) {
   static const char *const systems[] = {"kvm", NULL};
-  g_autofree char *name = g_strdup_printf(INSTANCE_PREFIX "%ld", (long)getpid());
 
   errno = 0;
   const char *directory = tracefs_tracing_dir();
@@ -98,10 +79,7 @@ static bool open_instance(KernelEvents *events, GError **error) {
   }
   if (access(directory, R_OK | X_OK) != 0)
     return fail(error, directory);
-  tracefs_instances_walk(remove_stale, NULL);
-  errno = 0;
-  events->instance = tracefs_instance_create(name);
-  if (!events->instance)
+  if (!kernel_instance_open(&events->own))
     return fail(error, "cannot make an instance of the kernel's trace facilities (tracefs instances/)");
   errno = 0;
   events->tep = tracefs_local_events_system(directory, systems);
@@ -114,6 +92,7 @@ static bool open_instance(KernelEvents *events, GError **error) {
 KernelEvents *kernel_events_open(GError **error) {
   KernelEvents *events = g_new0(KernelEvents, 1);
 
+  kernel_instance_init(&events->own);
   g_mutex_init(&events->lock);
   events->vcpus = g_hash_table_new(NULL, NULL);
   if (open_instance(events, error))
@@ -125,10 +104,7 @@ KernelEvents *kernel_events_open(GError **error) {
 void kernel_events_free(KernelEvents *events) {
   if (!events)
     return;
-  if (events->instance) {
-    tracefs_instance_destroy(events->instance);
-    tracefs_instance_free(events->instance);
-  }
+  kernel_instance_close(&events->own);
   kernel_decoder_free(events->decoder);
   tep_free(events->tep);
   g_hash_table_unref(events->vcpus);
@@ -143,7 +119,7 @@ void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
 }
 
 void kernel_events_stop(KernelEvents *events) {
-  tracefs_trace_off(events->instance);
+  tracefs_trace_off(events->own.instance);
 }
 
 /* The gap lies before this event. The kernel may not know how many there were (-1): then it is a gap of unknown size. */
@@ -175,7 +151,7 @@ static int take_event(struct tep_event *event, struct tep_record *raw, int cpu, 
 void kernel_events_drain(KernelEvents *events, void (*take)(void *opaque, const TraceRecord *record), void *opaque) {
   events->take = take;
   events->opaque = opaque;
-  tracefs_iterate_raw_events(events->tep, events->instance, NULL, 0, take_event, events);
+  tracefs_iterate_raw_events(events->tep, events->own.instance, NULL, 0, take_event, events);
 }
 
 /* per_cpu/cpuN/stats has lines "overrun: N" and "dropped events: N". */
@@ -186,7 +162,7 @@ uint64_t kernel_events_lost(KernelEvents *events) {
 
   for (long cpu = 0; cpu < cpus; cpu++) {
     g_autofree char *file = g_strdup_printf("per_cpu/cpu%ld/stats", cpu);
-    char *text = tracefs_instance_file_read(events->instance, file, NULL); /* malloc's */
+    char *text = tracefs_instance_file_read(events->own.instance, file, NULL); /* malloc's */
     for (unsigned i = 0; text && i < G_N_ELEMENTS(lines); i++) {
       const char *found = strstr(text, lines[i]);
       lost += found ? g_ascii_strtoull(found + strlen(lines[i]), NULL, 10) : 0;
