@@ -273,7 +273,7 @@ void guest_outcome_heard(GuestOutcome *outcome, uint64_t ns) {
 static void decide_by_end(GuestOutcome *outcome, GuestEnd how, int status, const char *message) {
   if (how == GUEST_HOST_ERROR)
     outcome_decide(outcome, OUTCOME_HOST_ERROR, 0, "%s", message ? message : "the machine failed");
-  else if (how == GUEST_RESET && !outcome->output_ns)
+  else if (how == GUEST_RESET && !outcome->output_ns && !outcome->init_ns)
     outcome_decide(
         outcome, OUTCOME_RESET, 0,
         "the guest was reset before there was anything on its console; its kernel says more from the beginning with --console pl011 "

@@ -658,6 +658,9 @@ static void test_reset_without_a_word(void) {
   guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 2 * S);
   g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 243);
   g_assert_nonnull(strstr(guest_outcome_message(outcome), "before there was anything on its console"));
+  g_autoptr(GuestOutcome) quiet = running_guest(&usual); /* it came far, and had nothing to say */
+  guest_outcome_ended(quiet, GUEST_RESET, 0, NULL, 2 * S);
+  assert_verdict(quiet, OUTCOME_RESET, 243, "the guest was reset, without a panic of its kernel");
 }
 
 static void test_lines(void) {
