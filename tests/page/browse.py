@@ -5,8 +5,10 @@ Usage: browse.py PAGES PICTURES
     PAGES     directory of NAME.html and NAME.lines, as test-html.c writes them
     PICTURES  directory for screenshots
 """
+import base64
 import os
 import pathlib
+import re
 import shutil
 import sys
 import traceback
@@ -38,9 +40,10 @@ def start_browser():
 class Page:
     """One page in the browser, with what the tests ask of it."""
 
-    def __init__(self, driver, directory, name):
-        self.driver, self.name = driver, name
-        self.lines = (directory / f"{name}.lines").read_text(encoding="utf-8").splitlines()
+    def __init__(self, driver, directory, pictures, name):
+        self.driver, self.pictures, self.name = driver, pictures, name
+        lines = (directory / f"{name}.lines").read_text(encoding="utf-8").splitlines()
+        self.lines = [re.sub(r"(\d) us$", "\\1 µs", line) for line in lines]  # `eret trace --explain` speaks ASCII
         driver.get_log("browser")
         driver.get((directory / f"{name}.html").as_uri())
         WebDriverWait(driver, PATIENCE).until(lambda _: self.run("return document.body.classList.contains('ready')"))
@@ -136,6 +139,31 @@ def shows_the_machine(page):
         assert known in text, f"{known} is not in the head"
     assert f"{len(page.lines):,}" in page.find("#tiles").text
     equal(page.find("#notices").text, "", "notices")
+
+
+def opens_where_the_guest_begins(page):
+    begin, end = page.view()
+    entry = page.run("return eret.data.moments.find(({text}) => text === 'first-instruction').time")
+    near(end, page.run("return eret.data.span"), 1, "end of what is shown first")
+    assert 0 < entry - begin < 0.05 * (end - entry), f"it begins at {begin}, the guest at {entry}"
+    page.keys("n", "n")
+    equal(page.view()[0], begin, "begin with one of the first switches in the focus")
+    page.keys(Keys.HOME)
+    near(page.view()[0], 0, 1, "begin of everything")
+    page.click("#zoom-guest")
+    equal(page.view()[0], begin, "begin after the button")
+    page.keys(Keys.HOME, "g")
+    equal(page.view()[0], begin, "begin after the key")
+    for _ in range(40):
+        page.keys(Keys.ARROW_LEFT)
+    near(page.view()[0], 0, 1, "panned to the start")
+
+
+def writes_microseconds(page):
+    page.keys(Keys.HOME, Keys.ESCAPE, "n")
+    text = page.run("return document.body.innerText")
+    assert re.search(r"\d µs\b", text), "there is no µs on the page"
+    equal(re.findall(r"\d us\b", text), [], "times in us")
 
 
 def draws_the_timeline(page):
@@ -338,6 +366,56 @@ def fits_narrow_windows(page):
     assert wide <= window, f"the page is {wide} pixels wide in a window of {window}"
 
 
+def emulate(page, width=0, height=0, scheme="light"):
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+    if width:
+        page.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": width, "height": height, "deviceScaleFactor": 2, "mobile": True})
+    else:
+        page.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    page.frame()
+
+
+def looks_right_on_a_phone(page):
+    """Nothing is cut and no word is broken, in light and dark; the pictures are kept for people."""
+    wrong = """
+        const seen = (one) => one.offsetParent !== null && !one.closest('.hidden'), wrong = [];
+        const words = (node) => {
+            for (const {index, 0: word} of node.data.matchAll(/[^\\s]+/g)) {
+                const range = document.createRange();
+                range.setStart(node, index);
+                range.setEnd(node, index + word.length);
+                const lines = new Set(Array.from(range.getClientRects(), ({top}) => Math.round(top)));
+                if (lines.size > 1 && word.length < 30) wrong.push(`broken: ${word}`);
+                for (const {right, left} of range.getClientRects()) if (right > innerWidth || left < 0) wrong.push(`cut: ${word}`);
+            }
+        };
+        const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        while (texts.nextNode()) {
+            const parent = texts.currentNode.parentElement;
+            if (seen(parent) && !['SCRIPT', 'STYLE'].includes(parent.tagName) && !parent.closest('.wide')) words(texts.currentNode);
+        }
+        for (const one of document.querySelectorAll('.scroll, td, th, section, .tile, .tools, header'))
+            if (seen(one) && one.scrollWidth > one.clientWidth + 1 && getComputedStyle(one).display !== 'inline') wrong.push(`wider than its place: ${one.tagName} ${one.className} ${one.id} ${one.textContent.slice(0, 40)}`);
+        if (document.scrollingElement.scrollWidth > innerWidth) wrong.push('the page scrolls sideways');
+        return [...new Set(wrong)];"""
+    backgrounds = []
+    try:
+        for scheme in ("light", "dark"):
+            emulate(page, 412, 915, scheme)
+            page.keys("g", Keys.ESCAPE, "n")
+            equal(page.run(wrong), [], f"on a phone, {scheme}")
+            backgrounds.append(page.run("return getComputedStyle(document.body).backgroundColor"))
+            assert page.has_color("--guest") > 50, "the timeline is empty"
+            small = page.run("return Array.from(document.querySelectorAll('.tools button')).filter((one) => one.offsetHeight < 36 || one.offsetWidth < 34).length")
+            equal(small, 0, "buttons too small for a finger")
+            page.run("scrollTo(0, 0)")
+            picture = page.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": True})
+            (page.pictures / f"trace-page-phone-{scheme}.png").write_bytes(base64.b64decode(picture["data"]))
+        assert backgrounds[0] != backgrounds[1], "light and dark are the same"
+    finally:
+        emulate(page)
+
+
 def draws_with_bounded_work(page):
     """Operations are counted, not seconds: they must depend on the picture's size alone."""
     page.run("""
@@ -410,9 +488,9 @@ def fetches_nothing_and_complains_of_nothing(page):
 LAST = fetches_nothing_and_complains_of_nothing
 TESTS = [
     ("boot", [
-        shows_the_machine, draws_the_timeline, says_what_explain_says, counts_each_switch_once, zooms_by_wheel, zooms_and_pans_by_keys,
+        opens_where_the_guest_begins, shows_the_machine, writes_microseconds, draws_the_timeline, says_what_explain_says, counts_each_switch_once, zooms_by_wheel, zooms_and_pans_by_keys,
         zooms_by_dragging, zooms_by_buttons, steps_through_switches, explains_under_the_pointer, draws_single_switches_near_by,
-        sorts_the_table, chooses_a_class, shows_the_boot, changes_colors, has_names_for_everything, fits_narrow_windows, LAST
+        sorts_the_table, chooses_a_class, shows_the_boot, changes_colors, has_names_for_everything, fits_narrow_windows, looks_right_on_a_phone, LAST
     ]),
     ("large", [draws_the_timeline, says_what_explain_says, zooms_by_wheel, draws_with_bounded_work, LAST]),
     ("eret-only", [says_what_explain_says, says_that_kernel_events_are_missing, LAST]),
@@ -423,7 +501,7 @@ TESTS = [
 
 def take_pictures(page, pictures):
     """For people. The page as it opens, and a switch near by in the dark."""
-    page.run("eret.timeline.showAll(); eret.timeline.focus(-1)")
+    page.run("eret.timeline.showGuest(); eret.timeline.focus(-1)")
     page.run("scrollTo(0, 0)")
     page.frame()
     page.driver.save_screenshot(str(pictures / "trace-page.png"))
@@ -438,7 +516,7 @@ def take_pictures(page, pictures):
 def run_tests(driver, directory, pictures):
     n = 0
     for name, tests in TESTS:
-        page = Page(driver, directory, name)
+        page = Page(driver, directory, pictures, name)
         for test in tests:
             n += 1
             title = f"{name}: {test.__name__.replace('_', ' ')}"

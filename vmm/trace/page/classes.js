@@ -40,7 +40,7 @@ class ClassTable {
   /* ON_CHOOSE(number) is told the chosen class, -1: none. */
   constructor(classes, onChoose) {
     Object.assign(this, { classes, onChoose, chosen: -1, sortedBy: "total", ascending: false });
-    this.head = COLUMNS.map(({ key, label }) => element("th", { scope: "col", class: key === "name" ? null : "number" },
+    this.head = COLUMNS.map(({ key, label }) => element("th", { scope: "col", role: "columnheader", class: key === "name" ? null : "number" },
       element("button", { type: "button", click: () => this.sort(key) }, label, element("span", { class: "arrow", "aria-hidden": "true" }))));
     byId("classes-head").append(...this.head);
     this.rows = classes.map((one) => this.row(one));
@@ -50,9 +50,9 @@ class ClassTable {
 
   row(one) {
     const button = element("button", { type: "button", class: "class", "aria-pressed": "false", click: () => this.choose(this.chosen === one.number ? -1 : one.number) }, one.name);
-    const bar = element("span", { class: "share-bar", "aria-hidden": "true" }), row = element("tr", {}, element("th", { scope: "row" }, button));
+    const bar = element("span", { class: "share-bar", "aria-hidden": "true" }), row = element("tr", { role: "row" }, element("th", { scope: "row", role: "rowheader" }, button));
     bar.style.width = `${one.all ? (100 * one.total) / one.all : 0}%`;
-    row.append(...COLUMNS.slice(1).map(({ key, show }) => element("td", { class: "number" }, show(one), key === "share" ? bar : null)));
+    row.append(...COLUMNS.slice(1).map(({ key, label, show }) => element("td", { class: "number", role: "cell", "data-label": label }, show(one), key === "share" ? bar : null)));
     return { one, row, button };
   }
 

@@ -50,6 +50,9 @@ class Data {
     /* Time 0 of all that is shown: the start of the process where it is known. */
     const first = this.moments.find(({ kind }) => kind === KIND_PHASE);
     this.origin = first ? first.time : 0;
+    /* Before it there is only our own start. */
+    const entry = this.moments.find(({ kind, text }) => kind === KIND_PHASE && text === "first-instruction");
+    this.guestFrom = entry ? Math.max(entry.time, 0) : 0;
   }
 
   readSwitches() {
@@ -90,9 +93,10 @@ class Data {
     this.events = { time, device: get("device"), kind: get("kind"), detail: get("detail"), a: get("a"), b: get("b"), c: get("c") };
   }
 
-  /* The line of switch I, as `eret trace --explain` has it. */
+  /* The line of switch I, as `eret trace --explain` has it; that one is plain ASCII. */
   describe(i) {
-    return this.directory.lines[this.template[i]].map((part) => (typeof part === "string" ? part : this.number(part, i))).join("");
+    const line = this.directory.lines[this.template[i]].map((part) => (typeof part === "string" ? part : this.number(part, i))).join("");
+    return line.replace(/(\d) us$/, "$1 µs");
   }
 
   /* A number of a line: [2 * digits + hexadecimal, offset, size]. */

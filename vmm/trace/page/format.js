@@ -5,11 +5,11 @@
  * text nodes and attributes here, never markup, and the page's policy forbids the rest.
  */
 
-/* "812 ns", "3.14 us": three digits. */
+/* "812 ns", "3.14 µs": three digits. */
 function formatTime(ns) {
   if (ns < 0) return "-" + formatTime(-ns);
   if (ns < 1000) return `${Math.round(ns)} ns`;
-  const units = [["us", 1e3], ["ms", 1e6], ["s", 1e9]];
+  const units = [["µs", 1e3], ["ms", 1e6], ["s", 1e9]];
   const unit = units.find(([, size], i) => ns / size < 999.5 || i === units.length - 1);
   const value = ns / unit[1];
   return `${value.toFixed(value < 9.995 ? 2 : value < 99.95 ? 1 : 0)} ${unit[0]}`;
@@ -17,7 +17,7 @@ function formatTime(ns) {
 
 /* A moment, with as many digits as tell it from one STEP later. */
 function formatMoment(ns, step) {
-  const [unit, size] = Math.abs(ns) >= 1e9 || step >= 1e8 ? ["s", 1e9] : Math.abs(ns) >= 1e6 || step >= 1e5 ? ["ms", 1e6] : ["us", 1e3];
+  const [unit, size] = Math.abs(ns) >= 1e9 || step >= 1e8 ? ["s", 1e9] : Math.abs(ns) >= 1e6 || step >= 1e5 ? ["ms", 1e6] : ["µs", 1e3];
   const digits = Math.max(0, Math.min(9, Math.ceil(Math.log10(size / step) - 1e-9)));
   return ns === 0 ? "0" : `${(ns / size).toFixed(digits)} ${unit}`;
 }

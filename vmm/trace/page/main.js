@@ -20,6 +20,7 @@ async function main() {
     byId("timeline").scrollIntoView({ block: "center" });
   });
   detail.show(-1);
+  byId("zoom-guest").hidden = timeline.guestFrom === 0;
   listenToTheme(() => timeline.recolor());
   window.eret = { data, timeline, table, histogram, classes, count: data.count, describe: (i) => data.describe(i) };
   document.body.classList.add("ready");

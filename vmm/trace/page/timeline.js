@@ -6,6 +6,7 @@
 const SPAN_MIN = 100; /* ns: shorter than any switch */
 const ROWS_MAX = { vcpus: 512, devices: 32 };
 const NARROW = 640;
+const LEAD = 0.01; /* what is shown before the guest's first instruction, as part of what follows */
 
 class Timeline {
   /* ON_FOCUS(i) is told which switch has the focus, -1: none. */
@@ -15,7 +16,8 @@ class Timeline {
     this.tracks = Track.all(data).slice(0, ROWS_MAX.vcpus);
     this.trackOf = new Map(this.tracks.map((track) => [track.vcpu, track]));
     this.devices = DeviceTrack.all(data).slice(0, ROWS_MAX.devices);
-    this.view = { from: 0, to: data.span };
+    this.guestFrom = Math.max(0, data.guestFrom - LEAD * (data.span - data.guestFrom));
+    this.view = { from: this.guestFrom, to: data.span };
     this.focused = -1;
     this.pointerAt = null;
     this.drag = null;
@@ -43,6 +45,11 @@ class Timeline {
     this.setView(0, this.data.span);
   }
 
+  /* As the page opens: from the guest's first instruction on, where it is known. */
+  showGuest() {
+    this.setView(this.guestFrom, this.data.span);
+  }
+
   /* FACTOR below 1 shows less. The time at AT stays where it is. */
   zoom(factor, at = this.anchor()) {
     const { from, to } = this.view;
@@ -67,7 +74,7 @@ class Timeline {
     this.focused = i;
     if (i >= 0) {
       const { from, to } = this.view, left = this.data.left[i], span = to - from;
-      if (!(left >= from + 0.02 * span && left <= to - 0.02 * span)) this.setView(left - span / 2, left + span / 2);
+      if (!(left >= from + 0.005 * span && left <= to - 0.005 * span)) this.setView(left - span / 2, left + span / 2);
     }
     this.onFocus(i);
     this.draw();
@@ -209,7 +216,7 @@ class Timeline {
     overview.addEventListener("pointermove", center);
     new ResizeObserver(() => this.resize()).observe(canvas.parentElement);
     const buttons = {
-      "zoom-in": () => this.zoom(0.5), "zoom-out": () => this.zoom(2), "zoom-all": () => this.showAll(), "pan-left": () => this.pan(-0.25),
+      "zoom-in": () => this.zoom(0.5), "zoom-out": () => this.zoom(2), "zoom-all": () => this.showAll(), "zoom-guest": () => this.showGuest(), "pan-left": () => this.pan(-0.25),
       "pan-right": () => this.pan(0.25), previous: () => this.stepFocus(-1), next: () => this.stepFocus(1), "zoom-focus": () => this.zoomToFocus(),
     };
     for (const [id, action] of Object.entries(buttons)) byId(id).addEventListener("click", action);
@@ -227,7 +234,7 @@ class Timeline {
     const far = event.shiftKey ? 1 : 0.2;
     const actions = {
       "+": () => this.zoom(0.5), "=": () => this.zoom(0.5), "-": () => this.zoom(2), _: () => this.zoom(2), ArrowLeft: () => this.pan(-far),
-      ArrowRight: () => this.pan(far), ArrowUp: () => this.stepVcpu(-1), ArrowDown: () => this.stepVcpu(1), Home: () => this.showAll(), "0": () => this.showAll(),
+      ArrowRight: () => this.pan(far), ArrowUp: () => this.stepVcpu(-1), ArrowDown: () => this.stepVcpu(1), Home: () => this.showAll(), "0": () => this.showAll(), g: () => this.showGuest(),
       n: () => this.stepFocus(1), p: () => this.stepFocus(-1), Enter: () => this.zoomToFocus(), Escape: () => this.escape(),
     };
     const action = actions[event.key];

@@ -19,7 +19,7 @@ function showWaterfall(data, zoomTo) {
     bar.style.marginLeft = `min(${percent(from - data.origin)}, 100% - 3px)`; /* 3: its least width */
     bar.style.width = percent(step);
     const show = element("button", { type: "button", title: "Show this in the timeline", click: () => zoomTo(from, Math.max(moment.time, from + SPAN_MIN)) }, name);
-    return element("tr", {}, element("th", { scope: "row" }, show), element("td", { class: "number" }, formatTime(moment.time - data.origin)),
-      element("td", { class: "number soft" }, k > 0 ? `+${formatTime(step)}` : ""), element("td", { class: "bars", "aria-hidden": "true" }, bar));
+    return element("tr", { role: "row" }, element("th", { scope: "row", role: "rowheader" }, show), element("td", { class: "number", role: "cell" }, formatTime(moment.time - data.origin)),
+      element("td", { class: "number soft", role: "cell" }, k > 0 ? `+${formatTime(step)}` : ""), element("td", { class: "bars", "aria-hidden": "true" }, bar));
   }));
 }
