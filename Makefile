@@ -36,6 +36,13 @@ LDFLAGS_arm64 := -pie -nostartfiles -Wl,-z,relro,-z,now,-z,separate-code,-z,noex
 CFLAGS_native := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
 LDFLAGS_native := -fsanitize=address,undefined
 
+# What `make install` installs on a machine that is no ARM64 host: it has no guests, but reads recordings, merges
+# reports, examines hosts and plans machines.
+CC_tool := $(CC_native)
+PKG_CONFIG_tool := $(PKG_CONFIG_native)
+CFLAGS_tool := -O2 -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIE
+LDFLAGS_tool := -pie -Wl,-z,relro,-z,now,-z,separate-code,-z,noexecstack -Wl,--as-needed
+
 # Sources that need the kernel's ARM64 KVM interface; elsewhere vmm/machine-unsupported.c takes their place.
 KVM_SOURCES := $(wildcard vmm/kvm/*.c)
 NO_KVM_SOURCES := $(wildcard vmm/no-kvm/*.c)
@@ -44,6 +51,7 @@ MAIN := vmm/main.c
 SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(MAIN),$(wildcard vmm/*.c vmm/*/*.c fdt/*.c devices/*.c devices/*/*.c))
 SOURCES_arm64 := $(SOURCES) $(KVM_SOURCES)
 SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
+SOURCES_tool := $(SOURCES_native)
 # What is embedded as data (.incbin): each such source, and the files that it reads.
 EMBEDDING := vmm/trace/html-page vmm/exec/init-image
 EMBEDDED := $(wildcard vmm/trace/page/*) $(B)/init/eret-init
@@ -82,8 +90,10 @@ endef
 LAZY_OBJECTS_arm64 := $(B)/arm64/vmm/start.o $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
 $(eval $(call build_rules,arm64))
 $(eval $(call build_rules,native))
+$(if $(CROSS),$(eval $(call build_rules,tool)))
 LIBS_arm64_eret := $(shell $(PKG_CONFIG_arm64) --libs $(EAGER) 2>/dev/null) $(LIBFDT) -pthread
 LIBS_native_eret := $(LIBS_native)
+LIBS_tool_eret := $(LIBS_tool)
 
 $(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/lazy/stubs.sh
 	@mkdir -p $(@D)$(call say,STUBS,$@)
@@ -100,12 +110,24 @@ $(B)/guests/hostile-init: $(HOSTILE_SOURCES) guest-images/init/init.h Makefile
 	$(Q)$(CC_arm64) $(CFLAGS_init) $(if $(CI),-Werror) -static -s -o $@ $(HOSTILE_SOURCES)
 guests: $(B)/guests/hostile-init
 
+# Eret's calls from a guest's user space: static, for whatever the guest is.
+$(B)/arm64/eret-guest: guest-images/eret-guest.c guest-images/eret-hypercall.h Makefile
+	@mkdir -p $(@D)$(call say,LINK,$@)
+	$(Q)$(CC_arm64) -std=gnu11 -Os -Wall -Wextra -static -s -o $@ $<
+
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o
 
 Q := $(if $(V),,@)
 PREFIX ?= /usr/local
+# What is installed: the program for this machine, or that for ARM64 hosts, for packages and images that are made
+# elsewhere.
+ARCH ?= $(HOST_ARCH)
+INSTALL_ARM64 := $(filter aarch64 arm64,$(ARCH))
+INSTALL_ERET := $(B)/$(if $(INSTALL_ARM64),arm64,tool)/eret
+STRIP ?= $(if $(INSTALL_ARM64),$(CROSS))strip
+BUSYBOX ?= $(B)/busybox/busybox
 KERNEL ?= 6.12
 # `prove` runs these on its own; each prints TAP.
 HOST_TESTS := $(sort $(wildcard tests/hosts/*.sh))
@@ -118,7 +140,7 @@ include tests/bench/build.mk
 # A source of each build, for clang-tidy.
 TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(BENCH_SOURCES)
 
-.PHONY: all run check check-hosts units check-units check-format check-tidy install clean distclean help packages-build packages-run packages-check
+.PHONY: all run check check-hosts units check-units check-format check-tidy install uninstall clean distclean help packages-build packages-run packages-check
 
 # The first line of defence of every target: compilers and libraries are there. Silent and instant when they are.
 packages-build packages-run packages-check: packages-%:
@@ -154,14 +176,30 @@ check-format: ## clang-format 14: is every source formatted?
 check-tidy: ## clang-tidy 14 over all sources
 	@tool=$$(tests/sources/clang.sh clang-tidy) || exit; printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c '"$$0" --quiet "$$1" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }' "$$tool"; status=$$?; rm -f $(B)/tidy.*; exit $$status
 
-install: all ## install into $(DESTDIR)$(PREFIX): program, manual pages, bash completion
-	install -D -m 755 $(B)/arm64/eret $(DESTDIR)$(PREFIX)/bin/eret
-	install -D -m 644 docs/eret.1 $(DESTDIR)$(PREFIX)/share/man/man1/eret.1
-	install -D -m 644 docs/eret-suite.5 $(DESTDIR)$(PREFIX)/share/man/man5/eret-suite.5
-	install -D -m 644 docs/eret.bash-completion $(DESTDIR)$(PREFIX)/share/bash-completion/completions/eret
+# Where each installed file comes from: DIRECTORY|MODE|FILE. DIRECTORY ends in / and is below PREFIX.
+INSTALLED = bin/|755|$(INSTALL_ERET) lib/eret/|755|$(B)/arm64/eret-guest $(if $(BUSYBOX),lib/eret/|755|$(BUSYBOX)) include/|644|guest-images/eret-hypercall.h \
+  share/man/man1/|644|docs/eret.1 share/man/man5/|644|docs/eret-suite.5 share/bash-completion/completions/|644|docs/eret.bash-completion \
+  $(addprefix share/doc/eret/|644|,README.md LICENSE) $(addprefix share/doc/eret/docs/|644|,$(filter-out %.bash-completion,$(wildcard docs/*)))
+# The completion's file is found by the name of the command.
+installed_name = $(patsubst %.bash-completion,%,$(notdir $(lastword $(subst |, ,$(1)))))
+
+install: packages-build ## into $(DESTDIR)$(PREFIX), for this machine; ARCH=arm64: for ARM64 hosts. STRIP= keeps symbols, BUSYBOX= leaves it out
+	@$(SUBMAKE) $(INSTALL_ERET) $(B)/arm64/eret-guest
+	$(if $(filter $(B)/busybox/busybox,$(BUSYBOX)),@guest-images/fetch.sh busybox)
+	$(foreach file,$(INSTALLED),$(call install_one,$(subst |, ,$(file)),$(file)))
+
+# $(1): directory, mode and file; $(2): the same as it is in INSTALLED
+define install_one
+install -D -m $(word 2,$(1)) $(if $(filter $(INSTALL_ERET),$(word 3,$(1))),$(if $(STRIP),-s --strip-program=$(STRIP))) $(word 3,$(1)) $(DESTDIR)$(PREFIX)/$(word 1,$(1))$(call installed_name,$(2))
+
+endef
+
+uninstall: ## remove what `make install` has put there, with the same PREFIX and DESTDIR
+	rm -f $(foreach file,$(INSTALLED),$(DESTDIR)$(PREFIX)/$(word 1,$(subst |, ,$(file)))$(call installed_name,$(file)))
+	-rmdir $(addprefix $(DESTDIR)$(PREFIX)/,share/doc/eret/docs share/doc/eret lib/eret) 2>/dev/null
 
 clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap
+	rm -rf $(B)/arm64 $(B)/native $(B)/tool $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
@@ -169,4 +207,4 @@ distclean: ## remove everything generated, downloads too
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk | expand -t 18
 
--include $(shell find $(B)/arm64 $(B)/native -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/arm64 $(B)/native $(B)/tool -name '*.d' 2>/dev/null)

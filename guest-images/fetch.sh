@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fetches what runs inside the guests and inside the emulated host: Debian's arm64 kernels and a static busybox, and another hypervisor.
 #
-# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen
+# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen, or busybox: that alone
 #
 #   build/xen/Image                 Xen, a raw arm64 Image
 #   build/kernels/KERNEL/Image      the kernel, a raw arm64 Image
@@ -104,6 +104,7 @@ cached_image() {
 
 fetch_kernel() {
     case $1 in
+    busybox) return 0 ;;
     6.12 | 6.1 | 7.3) flavour=cloud-arm64 ;;
     7.3-16k) flavour=arm64-16k ;;
     *) fail "unknown kernel $1; known: 6.12 6.1 7.3 7.3-16k" ;;
@@ -174,6 +175,7 @@ fetch_xen() {
 all_there() {
     for kernel; do
         case $kernel in
+        busybox) ;;
         xen) [ -e "$build/xen/Image" ] || return 1 ;;
         *) kernel_is_there "$kernel" || return 1 ;;
         esac

@@ -26,8 +26,17 @@ is "$status" 137 "killed by signal 9: 128 + 9"
 run_exec -- no-such-command
 is "$status" 127 "a command that is not there: 127"
 like "$errors" 'no-such-command' "and its name"
-run_exec --env "GREETING=hello world" --cwd /tmp -- sh -c 'echo "$GREETING from $(pwd)"'
-is "$(cat out)" "hello world from /tmp" "environment and directory"
+# As `make install` puts it, with a busybox of its own, told by its length.
+mkdir -p installed/bin installed/lib/eret
+cp "$ERET" installed/bin/eret
+{ cat "$KERNELS/../bin/busybox" 2> /dev/null || cat /bin/busybox; echo longer; } > installed/lib/eret/busybox
+built=$ERET
+ERET=$PWD/installed/bin/eret
+run_exec --env "GREETING=hello world" --cwd /tmp -- sh -c 'echo "$GREETING from $(pwd)"; wc -c < /bin/busybox'
+ERET=$built
+is "$(head -n 1 out)" "hello world from /tmp" "environment and directory"
+is "$(sed -n 2p out)" "$(wc -c < installed/lib/eret/busybox)" "the guest's busybox is what was installed with eret"
+rm -r installed
 
 head -c 104857600 /dev/urandom > big
 input=big

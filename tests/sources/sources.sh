@@ -45,7 +45,7 @@ layers() {
 descriptors() {
     {
         git grep -nE '\b(open|openat|g_open|g_mkstemp_full|memfd_create|signalfd|timerfd_create|eventfd|epoll_create1|socket|socketpair|accept4|pipe2|dup3)\(' "$@" |
-            grep -vE 'CLOEXEC|->open\(|: \*|/\*'
+            grep -vE 'CLOEXEC|, flags\)|->open\(|: \*|/\*'
         git grep -nE '\b(mkstemp|g_mkstemp|g_file_open_tmp|popen|pipe|dup|epoll_create|creat|g_creat)\(|[^>*] accept\([a-z_]+, (NULL|\(struct)' "$@"
         git grep -nE '\b(fopen|gzopen|g_fopen)\([^,]*, *"[^"e]*"' "$@"
     } | grep .

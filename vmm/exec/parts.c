@@ -44,12 +44,16 @@ static MappedFile *load_busybox(const char *path, GError **error) {
   return NULL;
 }
 
-/* What was asked for, what lies beside eret, what Debian's busybox-static installs. */
+/*
+ * What was asked for; what lies beside eret, as `make` and `make install` put it; what Debian's busybox-static
+ * installs.
+ */
 static MappedFile *find_busybox(const ExecOptions *options, GError **error) {
   g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
   g_autofree char *directory = self ? g_path_get_dirname(self) : NULL;
-  g_autofree char *built = directory ? g_build_filename(directory, "..", "busybox", "busybox", NULL) : NULL;
-  const char *const places[] = {built ? built : "/bin/busybox", "/usr/lib/eret/busybox", "/bin/busybox", "/usr/bin/busybox"};
+  g_autofree char *built = g_build_filename(directory ? directory : "/usr/bin", "..", "busybox", "busybox", NULL);
+  g_autofree char *installed = g_build_filename(directory ? directory : "/usr/bin", "..", "lib", "eret", "busybox", NULL);
+  const char *const places[] = {built, installed, "/bin/busybox", "/usr/bin/busybox"};
 
   if (options->busybox)
     return load_busybox(options->busybox, error);
