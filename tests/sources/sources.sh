@@ -41,11 +41,11 @@ layers() {
 }
 
 # Programs of ours that start others, or may come to, hand them nothing but what they mean to: each descriptor is opened
-# close-on-exec.
+# close-on-exec. Only those of the standard streams, for which /dev/null stands in, are meant to be inherited.
 descriptors() {
     {
         git grep -nE '\b(open|openat|g_open|g_mkstemp_full|memfd_create|signalfd|timerfd_create|eventfd|epoll_create1|socket|socketpair|accept4|pipe2|dup3)\(' "$@" |
-            grep -vE 'CLOEXEC|, flags\)|->open\(|: \*|/\*'
+            grep -vE 'CLOEXEC|, flags\)|open\("/dev/null"|->open\(|: \*|/\*'
         git grep -nE '\b(mkstemp|g_mkstemp|g_file_open_tmp|popen|pipe|dup|epoll_create|creat|g_creat)\(|[^>*] accept\([a-z_]+, (NULL|\(struct)' "$@"
         git grep -nE '\b(fopen|gzopen|g_fopen)\([^,]*, *"[^"e]*"' "$@"
     } | grep .
