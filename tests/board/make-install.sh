@@ -55,6 +55,8 @@ like "$work/list" one "lists a suite"
 like "$work/trace" 'none\.rec.*No such file' "and would read a recording"
 
 # What goes into guests.
+"$usr/bin/eret" doctor --json > "$work/doctor.json" 2> "$work/doctor.log"
+like "$work/doctor.json" "\"busybox\" *: *\"$usr/lib/eret/busybox\"" "the installed busybox is found"
 for file in busybox eret-guest; do
     readelf -hlW "$usr/lib/eret/$file" > "$work/header"
     like "$work/header" 'Machine:.*AArch64' "$file is for ARM64"

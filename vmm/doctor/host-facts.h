@@ -15,7 +15,7 @@
 typedef struct {
   char *machine; /* uname -m: "aarch64" */
   char *user;    /* its name */
-  char *path;    /* $PATH */
+  char *path;    /* where programs are looked for, as in $PATH */
   bool root;
   uint64_t page_size; /* bytes */
   bool userfaultfd;   /* this process may use it */

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "vmm/base/own-files.h"
 #include "vmm/doctor/host-facts.h"
 
 #ifndef UFFD_USER_MODE_ONLY
@@ -32,13 +33,22 @@ static char *user_name(void) {
   return entry ? g_strdup(entry->pw_name) : NULL;
 }
 
+/* What came with eret comes first, as for `eret exec`. */
+static char *search_path(void) {
+  g_auto(GStrv) own = own_directories();
+  g_autofree char *first = g_strjoinv(":", own);
+  const char *path = g_getenv("PATH");
+
+  return g_strdup_printf("%s:%s", first, path ? path : "");
+}
+
 void host_process_read(HostProcess *process) {
   struct utsname host;
 
   *process = (HostProcess){
       .machine = g_strdup(uname(&host) == 0 ? host.machine : "unknown"),
       .user = user_name(),
-      .path = g_strdup(g_getenv("PATH")),
+      .path = search_path(),
       .root = geteuid() == 0,
       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
       .userfaultfd = may_use_userfaultfd(),

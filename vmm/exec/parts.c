@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/base/own-files.h"
 #include "vmm/exec/file-system.h"
 #include "vmm/exec/initramfs.h"
 #include "vmm/exec/modules.h"
@@ -44,21 +45,17 @@ static MappedFile *load_busybox(const char *path, GError **error) {
   return NULL;
 }
 
-/*
- * What was asked for; what lies beside eret, as `make` and `make install` put it; what Debian's busybox-static
- * installs.
- */
+/* What was asked for, what came with eret, what Debian's busybox-static installs. */
 static MappedFile *find_busybox(const ExecOptions *options, GError **error) {
-  g_autofree char *self = g_file_read_link("/proc/self/exe", NULL);
-  g_autofree char *directory = self ? g_path_get_dirname(self) : NULL;
-  g_autofree char *built = g_build_filename(directory ? directory : "/usr/bin", "..", "busybox", "busybox", NULL);
-  g_autofree char *installed = g_build_filename(directory ? directory : "/usr/bin", "..", "lib", "eret", "busybox", NULL);
-  const char *const places[] = {built, installed, "/bin/busybox", "/usr/bin/busybox"};
+  g_auto(GStrv) own = own_directories();
+  static const char *const systems[] = {"/bin", "/usr/bin"};
+  unsigned n_own = g_strv_length(own);
 
   if (options->busybox)
     return load_busybox(options->busybox, error);
-  for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
-    MappedFile *file = load_busybox(places[i], NULL);
+  for (unsigned i = 0; i < n_own + G_N_ELEMENTS(systems); i++) {
+    g_autofree char *path = g_build_filename(i < n_own ? own[i] : systems[i - n_own], "busybox", NULL);
+    MappedFile *file = load_busybox(path, NULL);
     if (file)
       return file;
   }
