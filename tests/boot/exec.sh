@@ -29,7 +29,7 @@ like "$errors" 'no-such-command' "and its name"
 # As `make install` puts it, with a busybox of its own, told by its length.
 mkdir -p installed/bin installed/lib/eret
 cp "$ERET" installed/bin/eret
-{ cat "$KERNELS/../bin/busybox" 2> /dev/null || cat /bin/busybox; echo longer; } > installed/lib/eret/busybox
+{ cat "$KERNELS/../busybox/busybox" 2> /dev/null || cat /bin/busybox; echo longer; } > installed/lib/eret/busybox
 built=$ERET
 ERET=$PWD/installed/bin/eret
 run_exec --env "GREETING=hello world" --cwd /tmp -- sh -c 'echo "$GREETING from $(pwd)"; wc -c < /bin/busybox'
