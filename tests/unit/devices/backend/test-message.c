@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <glib.h>
+#include <poll.h>
 #include <pty.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,12 +39,20 @@ static void guest_writes(CharBackend *guest, const char *text) {
   g_assert_true(terminal_flush(guest, 1000));
 }
 
+/* A terminal hands on what was written in pieces, and a little later. */
 static void assert_reads(int fd, const char *wanted) {
   char bytes[1024];
-  ssize_t size = read(fd, bytes, sizeof bytes);
+  size_t size = 0;
 
-  g_assert_cmpint(size, >=, 0);
-  g_assert_cmpmem(bytes, (size_t)size, wanted, strlen(wanted));
+  do {
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    ssize_t n = poll(&ready, 1, 5000) == 1 ? read(fd, bytes + size, sizeof bytes - size) : 0;
+    g_assert_cmpint(n, >=, 0);
+    if (n == 0)
+      break;
+    size += (size_t)n;
+  } while (size < strlen(wanted));
+  g_assert_cmpmem(bytes, size, wanted, strlen(wanted));
 }
 
 /* What a guest and eret write, and what arrives; '!' begins a message. */
