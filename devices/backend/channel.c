@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Two buffers. From the guest: filled by any thread, emptied by the main loop, at most BUFFER_MAX; what does not fit is refused, and announced when there is room
- * again. To the guest: the main thread's own; what is sent here is written by eret itself and small.
+ * again. To the guest: the main thread's own; what is sent here is written by eret itself and small, and what a guest that takes nothing cannot have is dropped.
  *
  * Locks: `lock` guards the buffer from the guest and `refused`; no callback runs under it. `front_full` is atomic.
  */
@@ -140,5 +140,8 @@ CharBackend *channel_new(const ChannelOps *ops, void *opaque) {
 }
 
 void channel_send(CharBackend *backend, const void *bytes, size_t size) {
-  g_byte_array_append(((Channel *)backend)->to_send, bytes, (guint)size);
+  GByteArray *to_send = ((Channel *)backend)->to_send;
+
+  if (size <= BUFFER_MAX - MIN(to_send->len, BUFFER_MAX))
+    g_byte_array_append(to_send, bytes, (guint)size);
 }

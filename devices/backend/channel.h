@@ -14,7 +14,7 @@ typedef struct {
 
 /* Uses the default GMainContext: create and free it on the main thread. What is not received in time is refused, not lost: a guest that floods waits. */
 CharBackend *channel_new(const ChannelOps *ops, void *opaque);
-/* Queues BYTES for the guest. Main thread. */
+/* Queues BYTES for the guest; a guest that has not taken 256 KiB yet gets none of them. Main thread. */
 void channel_send(CharBackend *channel, const void *bytes, size_t size);
 /* Hands over now what has been written so far. Main thread. */
 void channel_flush(CharBackend *channel);

@@ -59,13 +59,15 @@ verdict no-result failed 'powered off before its command had ended'
 verdict says-too-little failed "nothing in its output is like 'two'"
 verdict says-too-much failed "standard output has 'one two', which 't.o' rejects"
 verdict console-says-too-much failed "console has .*a bad thing happened"
+verdict too-much-output failed 'it wrote more than 256K on its standard output'
+is "$(wc -c < logs/verdicts.too-much-output.stdout)" 262144 "and what it wrote first is kept"
 verdict subtests failed '1 of 3 subtests failed'
 verdict subtests-missing failed 'its test plan was not kept'
 verdict skipped skipped 'no-such-file'
-for outcome in panic oops reset boot-timeout timeout out-of-memory no-driver no-result; do
+for outcome in panic oops reset boot-timeout timeout out-of-memory no-driver no-result too-much-output; do
     like verdicts.json "\"outcome\" : \"$outcome\"" "the results have the outcome $outcome"
 done
-like out '1 passed, 16 failed, 1 skipped' "the summary"
+like out '1 passed, 17 failed, 1 skipped' "the summary"
 like out 'sysrq_handle_crash' "with the crash's fingerprint"
 
 run_test -j 2 "$SUITES/expected.ini"

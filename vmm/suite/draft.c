@@ -119,6 +119,15 @@ static void set_status(Draft *draft, const char *text) {
     draft_mistake(draft, "%s: '%s' is not a number from 0 to 255", draft->key->name, text);
 }
 
+static void set_output_limit(Draft *draft, const char *text) {
+  const char *why;
+
+  if (!config_parse_size(text, &draft->made->output_limit, &why))
+    draft_mistake(draft, "%s: '%s' %s", draft->key->name, text, why);
+  else if (draft->made->output_limit < SUITE_OUTPUT_LIMIT_MIN || draft->made->output_limit > SUITE_OUTPUT_LIMIT_MAX)
+    draft_mistake(draft, "%s: '%s' is not between 4K and 1G", draft->key->name, text);
+}
+
 static void set_stdin_file(Draft *draft, const char *text) {
   char *path = draft_path(draft, text);
 
@@ -159,6 +168,9 @@ static void apply_text(Draft *draft, const SuiteKeyRule *rule, const char *value
     break;
   case KEY_STDIN_FILE:
     set_stdin_file(draft, text);
+    break;
+  case KEY_OUTPUT_LIMIT:
+    set_output_limit(draft, text);
     break;
   case KEY_STATUS:
     set_status(draft, text);

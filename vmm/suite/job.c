@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process writes its standard streams, the kernel's console and its result (--result) to files of its own; afterwards they are judged. Where logs are kept, one file
- * more has it all together, for people.
+ * The process's standard streams and the kernel's console are kept in files, each up to the case's limit (capture.h); its result (--result) is in one more. Afterwards they are judged. Where
+ * logs are kept, another file has it all together, for people.
  */
 #include "vmm/suite/job.h"
 
@@ -16,18 +16,21 @@
 #include <unistd.h>
 
 #include "vmm/base/json-reader.h"
+#include "vmm/config-option.h"
 #include "vmm/mapped-file.h"
+#include "vmm/suite/case-file.h"
+#include "vmm/suite/case-log.h"
 #include "vmm/suite/judge.h"
-#include "vmm/suite/ktap.h"
 #include "vmm/temporary-file.h"
 
 #define TIMEOUT_DEFAULT      300 /* seconds, of a command */
 #define BOOT_TIMEOUT_DEFAULT 120
 #define WATCHDOG_SECONDS     120 /* beyond all limits that eret exec keeps itself */
-#define DETAIL_LINES         60
+#define CONSOLE_FD           3   /* of the process, for the kernel's console */
 
-enum { OUT, ERR, CONSOLE, RESULT, N_FILES };
+enum { RESULT = JOB_N_STREAMS, N_FILES };
 static const char *const suffixes[N_FILES] = {"stdout", "stderr", "console", "json"};
+static const char *const stream_names[JOB_N_STREAMS] = {"standard output", "standard error", "the kernel's console"};
 
 Job *job_new(const SuiteCase *suite_case, unsigned attempt) {
   Job *job = g_new0(Job, 1);
@@ -48,12 +51,13 @@ static char *file_of(const Job *job, unsigned file) {
 }
 
 static void remove_files(const Job *job) {
+  if (!job->directory)
+    return;
   for (unsigned i = 0; job->base && i < N_FILES; i++) {
     g_autofree char *path = file_of(job, i);
     g_unlink(path);
   }
-  if (job->directory)
-    g_rmdir(job->directory);
+  g_rmdir(job->directory);
 }
 
 void job_free(gpointer data) {
@@ -61,8 +65,9 @@ void job_free(gpointer data) {
 
   if (job->watchdog)
     g_source_remove(job->watchdog);
-  if (!job->keep)
-    remove_files(job);
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+    capture_clear(&job->streams[i]);
+  remove_files(job);
   g_clear_pointer(&job->result, case_result_free);
   g_free(job->directory);
   g_free(job->base);
@@ -83,16 +88,8 @@ static bool fail_to_start(Job *job, const char *format, const char *what, const 
 
 /* Starting. */
 
-/* "boot.console[kernel=6.12].2": a name for files. */
-static char *file_name(const Job *job) {
-  g_autofree char *name = job->result->attempt > 1
-                              ? g_strdup_printf("%s.%s.%u", job->suite_case->suite, job->suite_case->name, job->result->attempt)
-                              : g_strconcat(job->suite_case->suite, ".", job->suite_case->name, NULL);
-  return g_strdelimit(g_steal_pointer(&name), "/:", '_');
-}
-
 static bool make_place(Job *job, const char *logs) {
-  g_autofree char *name = file_name(job);
+  g_autofree char *name = case_file_name(job->suite_case->suite, job->suite_case->name, job->result->attempt);
   g_autoptr(GError) error = NULL;
 
   job->keep = logs != NULL;
@@ -108,10 +105,10 @@ static void add(GPtrArray *arguments, const char *option, const char *value) {
     g_ptr_array_add(arguments, g_strdup(value));
 }
 
-static GPtrArray *make_arguments(const Job *job, const char *eret) {
+/* CONSOLE: where the kernel's console is to go. */
+static GPtrArray *make_arguments(const Job *job, const char *eret, const char *console) {
   GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
   const SuiteCase *suite_case = job->suite_case;
-  g_autofree char *console = file_of(job, CONSOLE);
   g_autofree char *result = file_of(job, RESULT);
 
   add(arguments, eret, "exec");
@@ -160,25 +157,46 @@ static gboolean on_watchdog(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-static bool spawn(Job *job, char **arguments) {
-  g_autofree char *out_path = file_of(job, OUT);
-  g_autofree char *err_path = file_of(job, ERR);
-  g_autoptr(GError) error = NULL;
-  int in = open_input(job->suite_case);
-  int out = open(out_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  int err = open(err_path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  const char *reason = g_strerror(errno);
-  bool ok = in >= 0 && out >= 0 && err >= 0;
+/* It cannot be told to write less, and nobody would read more. */
+static void on_stream_ended(void *opaque) {
+  job_kill(opaque, SIGKILL);
+}
 
-  if (ok)
-    ok = g_spawn_async_with_fds(NULL, arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, set_up_child, NULL, &job->pid, in, out, err, &error);
-  else
-    fail_to_start(job, "%s: %s", "files for it cannot be opened", reason);
-  if (error)
-    fail_to_start(job, "%s: %s", "eret cannot be started", error->message);
-  for (unsigned i = 0; i < 3; i++)
-    if ((const int[]){in, out, err}[i] >= 0)
-      close((const int[]){in, out, err}[i]);
+/* ENDS: of the pipes, for the process; those that are there are the caller's to close, also after a failure. */
+static bool open_streams(Job *job, int ends[JOB_N_STREAMS]) {
+  uint64_t limit = job->suite_case->output_limit ? job->suite_case->output_limit : SUITE_OUTPUT_LIMIT_DEFAULT;
+
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
+    g_autofree char *path = file_of(job, i);
+    ends[i] = capture_open(&job->streams[i], path, limit, on_stream_ended, job);
+    if (ends[i] < 0)
+      return fail_to_start(job, "%s: %s", "files for it cannot be opened", g_strerror(errno));
+  }
+  return true;
+}
+
+static bool spawn_with(Job *job, char **arguments, int in, const int ends[JOB_N_STREAMS]) {
+  static const int console_fd = CONSOLE_FD;
+  g_autoptr(GError) error = NULL;
+
+  if (in < 0)
+    return fail_to_start(job, "%s: %s", "its standard input cannot be opened", g_strerror(errno));
+  if (g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, set_up_child, NULL, in,
+                                       ends[JOB_OUT], ends[JOB_ERR], &ends[JOB_CONSOLE], &console_fd, 1, &job->pid, NULL, NULL, NULL,
+                                       &error))
+    return true;
+  return fail_to_start(job, "%s: %s", "eret cannot be started", error->message);
+}
+
+static bool spawn(Job *job, char **arguments) {
+  int ends[JOB_N_STREAMS] = {-1, -1, -1}, in = -1;
+  bool ok = open_streams(job, ends) && spawn_with(job, arguments, in = open_input(job->suite_case), ends);
+
+  if (in >= 0)
+    close(in);
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+    if (ends[i] >= 0)
+      close(ends[i]);
   return ok;
 }
 
@@ -200,7 +218,7 @@ bool job_start(Job *job, const char *eret, const char *logs) {
   }
   if (!make_place(job, logs))
     return false;
-  g_autoptr(GPtrArray) arguments = make_arguments(job, eret);
+  g_autoptr(GPtrArray) arguments = make_arguments(job, eret, "/dev/fd/" G_STRINGIFY(CONSOLE_FD));
   g_autoptr(GDateTime) now = g_date_time_new_now_utc();
   job->result->started = g_date_time_format_iso8601(now);
   job->start = g_get_monotonic_time();
@@ -259,49 +277,6 @@ static GBytes *map_file(const Job *job, unsigned file) {
   return mapped ? mapped_file_bytes(mapped) : g_bytes_new(NULL, 0);
 }
 
-/* The last lines of what eret exec wrote on its standard error: its report. */
-static char *last_lines(GBytes *bytes, unsigned n) {
-  gsize size;
-  const char *text = g_bytes_get_data(bytes, &size), *start = text + size;
-
-  while (start > text && n) {
-    if (start < text + size && start[-1] == '\n')
-      n--;
-    if (n)
-      start--;
-  }
-  return size ? g_utf8_make_valid(start, (gssize)(text + size - start)) : NULL;
-}
-
-static void judge_subtests(Job *job, GBytes *out) {
-  CaseResult *result = job->result;
-  unsigned failed = 0, skipped = 0;
-  bool complete = true;
-  gsize size;
-  const char *text = g_bytes_get_data(out, &size);
-
-  g_ptr_array_unref(result->sub);
-  result->sub = ktap_parse(text ? text : "", size, &complete);
-  for (unsigned i = 0; i < result->sub->len; i++) {
-    ResultKind kind = ((const SubResult *)g_ptr_array_index(result->sub, i))->kind;
-    failed += kind == RESULT_FAILED;
-    skipped += kind == RESULT_SKIPPED;
-  }
-  if (result->kind != RESULT_PASSED)
-    return;
-  if (!failed && complete && result->sub->len) {
-    if (skipped == result->sub->len)
-      job_skip(job, "its subtests were skipped");
-    return;
-  }
-  result->kind = RESULT_FAILED;
-  g_free(result->message);
-  if (failed)
-    result->message = g_strdup_printf("%u of %u subtests failed", failed, result->sub->len);
-  else
-    result->message = g_strdup(result->sub->len ? "its test plan was not kept" : "there are no test results in its output");
-}
-
 static void judge(Job *job, GBytes *out, GBytes *err, GBytes *console) {
   CaseResult *result = job->result;
   char *why = NULL;
@@ -319,61 +294,92 @@ static void judge(Job *job, GBytes *out, GBytes *err, GBytes *console) {
   result->message = why;
 }
 
-static void append_section(GString *text, const char *title, GBytes *bytes) {
-  gsize size;
-  const char *data = g_bytes_get_data(bytes, &size);
+static void write_log(Job *job, GBytes *const streams[JOB_N_STREAMS]) {
+  g_autofree char *console = file_of(job, JOB_CONSOLE);
+  g_autoptr(GPtrArray) arguments = make_arguments(job, "eret", console);
+  g_autofree char *command = g_strjoinv(" ", (char **)arguments->pdata);
+  const char *message = job->result->message;
+  g_autofree char *head = g_strdup_printf("%s/%s: %s%s%s\n%s\n", job->suite_case->suite, job->suite_case->name,
+                                          result_kind_name(job->result->kind), message ? ": " : "", message ? message : "", command);
+  CaseLogPart parts[JOB_N_STREAMS];
+  g_autoptr(GError) error = NULL;
 
-  g_string_append_printf(text, "--- %s\n", title);
-  if (!data || size == 0)
-    return;
-  g_string_append_len(text, data, (gssize)size);
-  if (data[size - 1] != '\n')
-    g_string_append_c(text, '\n');
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+    parts[i] = (CaseLogPart){stream_names[i], streams[i]};
+  job->result->log = g_strconcat(job->base, ".log", NULL);
+  if (!case_log_write(job->result->log, head, parts, JOB_N_STREAMS, &error))
+    g_warning("--logs: %s", error->message);
 }
 
-static void write_log(Job *job, GBytes *out, GBytes *err, GBytes *console) {
-  g_autoptr(GPtrArray) arguments = make_arguments(job, "eret");
-  g_autofree char *command = g_strjoinv(" ", (char **)arguments->pdata);
-  g_autoptr(GError) error = NULL;
-  GString *text = g_string_new(NULL);
+static void set_message(CaseResult *result, char *message) {
+  g_free(result->message);
+  result->message = message;
+}
 
-  g_string_append_printf(text, "%s/%s: %s%s%s\n%s\n", job->suite_case->suite, job->suite_case->name, result_kind_name(job->result->kind),
-                         job->result->message ? ": " : "", job->result->message ? job->result->message : "", command);
-  append_section(text, "standard output", out);
-  append_section(text, "standard error", err);
-  append_section(text, "the kernel's console", console);
-  job->result->log = g_strconcat(job->base, ".log", NULL);
-  if (!g_file_set_contents(job->result->log, text->str, (gssize)text->len, &error))
-    g_warning("--logs: %s", error->message);
-  g_string_free(text, TRUE);
+/* A stream that met its limit ended the process, whatever that said before. Also for one that ended by itself at the same time. */
+static bool wrote_too_much(Job *job) {
+  static const char *const places[JOB_N_STREAMS] = {"on its standard output", "on its standard error", "on the kernel's console"};
+
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
+    if (!job->streams[i].too_much)
+      continue;
+    g_autofree char *limit = config_format_size(job->streams[i].limit);
+    g_free(job->result->outcome);
+    job->result->outcome = g_strdup(suite_outcome_name(EXPECT_TOO_MUCH_OUTPUT));
+    set_message(job->result, g_strdup_printf("it wrote more than %s %s (output-limit)", limit, places[i]));
+    return true;
+  }
+  return false;
+}
+
+/* Why what it wrote says nothing, although it ended as processes do; NULL: it does. */
+static char *host_fault(const Job *job, int wait_status) {
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+    if (job->streams[i].error)
+      return g_strdup_printf("%s%s cannot be kept: %s", i == JOB_CONSOLE ? "" : "its ", stream_names[i], g_strerror(job->streams[i].error));
+  if (!WIFSIGNALED(wait_status))
+    return NULL;
+  if (job->killed_late)
+    return g_strdup("eret did not come to an end, and was killed");
+  return g_strdup_printf("eret was killed by signal %d (%s)", WTERMSIG(wait_status), g_strsignal(WTERMSIG(wait_status)));
+}
+
+static void make_verdict(Job *job, int wait_status, GBytes *const streams[JOB_N_STREAMS]) {
+  CaseResult *result = job->result;
+  char *why = wrote_too_much(job) ? NULL : host_fault(job, wait_status);
+
+  if (why) {
+    result->kind = RESULT_ERROR;
+    set_message(result, why);
+    return;
+  }
+  judge(job, streams[JOB_OUT], streams[JOB_ERR], streams[JOB_CONSOLE]);
+  if (job->suite_case->ktap)
+    judge_subtests(result, streams[JOB_OUT]);
 }
 
 void job_finish(Job *job, int wait_status, bool interrupted) {
   CaseResult *result = job->result;
-  g_autoptr(GBytes) out = map_file(job, OUT);
-  g_autoptr(GBytes) err = map_file(job, ERR);
-  g_autoptr(GBytes) console = map_file(job, CONSOLE);
+  GBytes *streams[JOB_N_STREAMS];
 
   job->pid = 0;
   g_clear_handle_id(&job->watchdog, g_source_remove);
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
+    capture_finish(&job->streams[i]);
+    streams[i] = map_file(job, i);
+  }
   result->seconds = (double)(g_get_monotonic_time() - job->start) / G_USEC_PER_SEC;
   result->exit_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
   read_result_file(job);
-  if (interrupted) {
+  if (interrupted)
     job_skip(job, "interrupted");
-  } else if (WIFSIGNALED(wait_status)) {
-    result->kind = RESULT_ERROR;
-    g_free(result->message);
-    result->message = job->killed_late
-                          ? g_strdup("eret did not come to an end, and was killed")
-                          : g_strdup_printf("eret was killed by signal %d (%s)", WTERMSIG(wait_status), g_strsignal(WTERMSIG(wait_status)));
-  } else {
-    judge(job, out, err, console);
-    if (job->suite_case->ktap)
-      judge_subtests(job, out);
-  }
+  else
+    make_verdict(job, wait_status, streams);
   if (result->kind == RESULT_FAILED || result->kind == RESULT_ERROR)
-    result->details = last_lines(err, DETAIL_LINES);
+    result->details = case_log_end(streams[JOB_ERR]);
   if (job->keep)
-    write_log(job, out, err, console);
+    write_log(job, streams);
+  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+    g_bytes_unref(streams[i]);
+  remove_files(job);
 }

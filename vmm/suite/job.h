@@ -2,8 +2,11 @@
 /* One attempt at one case: a process `eret exec`, the files that it writes, and what they say. Main thread. */
 #pragma once
 
+#include "vmm/suite/capture.h"
 #include "vmm/suite/result.h"
 #include "vmm/suite/suite.h"
+
+enum { JOB_OUT, JOB_ERR, JOB_CONSOLE, JOB_N_STREAMS };
 
 typedef struct {
   const SuiteCase *suite_case;
@@ -12,7 +15,8 @@ typedef struct {
   char *directory;    /* where its files are */
   char *base;         /* of their names, with the directory */
   bool keep;          /* the files: they are logs */
-  bool killed_late;   /* by us: it was long after all of its time limits */
+  Capture streams[JOB_N_STREAMS];
+  bool killed_late; /* by us: it was long after all of its time limits */
   guint watchdog;
   gint64 start; /* microseconds, monotonic */
 } Job;

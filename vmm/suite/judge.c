@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "devices/printable.h"
+#include "vmm/suite/ktap.h"
 
 #define QUOTE_MAX 200
 
@@ -128,4 +129,32 @@ ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, char **wh
       is_rejected(suite_case->reject_console, &console, 1, why))
     return RESULT_FAILED;
   return RESULT_PASSED;
+}
+
+static void change(CaseResult *result, ResultKind kind, char *why) {
+  result->kind = kind;
+  g_free(result->message);
+  result->message = why;
+}
+
+void judge_subtests(CaseResult *result, GBytes *out) {
+  unsigned counts[N_RESULTS] = {0};
+  bool complete = true;
+  gsize size;
+  const char *text = g_bytes_get_data(out, &size);
+
+  g_ptr_array_unref(result->sub);
+  result->sub = ktap_parse(text ? text : "", size, &complete);
+  for (unsigned i = 0; i < result->sub->len; i++)
+    counts[((const SubResult *)g_ptr_array_index(result->sub, i))->kind]++;
+  if (result->kind != RESULT_PASSED)
+    return;
+  if (counts[RESULT_FAILED])
+    change(result, RESULT_FAILED, g_strdup_printf("%u of %u subtests failed", counts[RESULT_FAILED], result->sub->len));
+  else if (!result->sub->len)
+    change(result, RESULT_FAILED, g_strdup("there are no test results in its output"));
+  else if (!complete)
+    change(result, RESULT_FAILED, g_strdup("its test plan was not kept"));
+  else if (counts[RESULT_SKIPPED] == result->sub->len)
+    change(result, RESULT_SKIPPED, g_strdup("its subtests were skipped"));
 }

@@ -2,6 +2,7 @@
 /* Whether a case ended as it was expected to. Pure: no files, no processes. The output is the guest's: any bytes, any amount. */
 #pragma once
 
+#include <glib.h>
 #include <stddef.h>
 
 #include "vmm/suite/result.h"
@@ -16,3 +17,6 @@ typedef struct {
 
 /* *WHY: NULL where it passed. Free with g_free. */
 ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, char **why);
+
+/* Takes RESULT's sub-results from OUT, which has TAP or KTAP in it, and changes what it says where they say something else: a case that would have passed is failed or skipped with them. */
+void judge_subtests(CaseResult *result, GBytes *out);

@@ -11,9 +11,9 @@
 #include "vmm/suite/ktap-line.h"
 #include "vmm/suite/report-text.h"
 
-#define TEXT_MAX      (32u << 20) /* bytes of all names and details: each adoption makes names longer */
-#define PENDING_LINES 8           /* of what a test says before it fails */
-#define PENDING_BYTES 200         /* of each of them */
+#define TEXT_MAX      (8u << 20) /* bytes of all names and details: each adoption makes names longer */
+#define PENDING_LINES 8          /* of what a test says before it fails */
+#define PENDING_BYTES 200        /* of each of them */
 
 typedef struct {
   unsigned column;

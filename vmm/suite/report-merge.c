@@ -4,7 +4,8 @@
 
 #include "vmm/suite/report.h"
 
-#define MISSING_NAMED 8 /* shards that a warning names */
+#define MISSING_NAMED 8  /* shards that a warning names */
+#define TWICE_NAMED   20 /* attempts that are in two files, each with a warning of its own */
 
 typedef struct {
   CaseResult *result; /* owned until it is handed over */
@@ -89,22 +90,27 @@ static void check_shards(GString *warnings, const char *const *files, GPtrArray 
 
 static void check_twice(GString *warnings, GArray *entries) {
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL); /* attempt -> path */
+  unsigned twice = 0;
 
   for (unsigned i = 0; i < entries->len; i++) {
     const Entry *entry = &g_array_index(entries, Entry, i);
     const CaseResult *result = entry->result;
-    g_autofree char *key = g_strdup_printf("%s/%s, attempt %u", result->suite, result->name, result->attempt);
+    g_autofree char *of_case = case_result_key(result);
+    g_autofree char *key = g_strdup_printf("%u %s", result->attempt, of_case);
     const char *other = g_hash_table_lookup(seen, key);
-    if (other)
-      warn(warnings, "%s: it is in %s and in %s; both results count", key, other, entry->path);
-    else
+    if (!other)
       g_hash_table_insert(seen, g_steal_pointer(&key), (gpointer)entry->path);
+    else if (twice++ < TWICE_NAMED)
+      warn(warnings, "%s/%s, attempt %u: it is in %s and in %s; both results count", result->suite, result->name, result->attempt, other,
+           entry->path);
   }
+  if (twice > TWICE_NAMED)
+    warn(warnings, "and %u more are there twice", twice - TWICE_NAMED);
 }
 
 /* Attempts of a case share its place. */
 static unsigned find_place(GHashTable *places, GHashTable *counts, const CaseResult *result) {
-  g_autofree char *key = g_strconcat(result->suite, "/", result->name, NULL);
+  g_autofree char *key = case_result_key(result);
   unsigned place = GPOINTER_TO_UINT(g_hash_table_lookup(places, key));
 
   if (!place) {

@@ -102,13 +102,18 @@ static Verdict judge(const CaseGroup *group) {
   return group->count[RESULT_FAILED] ? VERDICT_FAILED : VERDICT_ERROR;
 }
 
+/* A file to be merged may have a '/' in either of them. */
+char *case_result_key(const CaseResult *result) {
+  return g_strdup_printf("%zu %s/%s", strlen(result->suite), result->suite, result->name);
+}
+
 GPtrArray *results_group(GPtrArray *results) {
   GPtrArray *groups = g_ptr_array_new_with_free_func(case_group_free);
   g_autoptr(GHashTable) known = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
   for (unsigned i = 0; i < results->len; i++) {
     CaseResult *result = g_ptr_array_index(results, i);
-    g_autofree char *key = g_strconcat(result->suite, "/", result->name, NULL);
+    g_autofree char *key = case_result_key(result);
     CaseGroup *group = g_hash_table_lookup(known, key);
     if (!group) {
       group = g_new0(CaseGroup, 1);

@@ -45,6 +45,9 @@ void case_result_free(gpointer result); /* takes NULL */
 SubResult *sub_result_new(const char *name, ResultKind kind, const char *detail);
 void sub_result_free(gpointer sub); /* takes NULL */
 
+/* The same for all attempts at a case, and for nothing else. Free with g_free. */
+char *case_result_key(const CaseResult *result);
+
 /* "passed", "failed", "skipped", "error". */
 const char *result_kind_name(ResultKind kind);
 /* False, and KIND untouched: there is no such name. NULL is no name. */

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/suite/case-file.h"
 #include "vmm/suite/job.h"
 
 #define OVERTAKING_MAX  16
@@ -157,6 +158,21 @@ static gboolean start_first(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
+/* Two attempts in the same files would have each other's verdict. Names of files tell them apart (case-file.h), and this is where it would be seen if they did not. */
+static bool have_own_files(const Runner *runner, GError **error) {
+  g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+  for (unsigned i = 0; i < runner->jobs->len; i++) {
+    const Job *job = g_ptr_array_index(runner->jobs, i);
+    if (g_hash_table_add(names, case_file_name(job->suite_case->suite, job->suite_case->name, job->result->attempt)))
+      continue;
+    g_set_error(error, SUITE_ERROR, SUITE_ERROR_INVALID, "%s/%s is there twice: its files would be those of another case",
+                job->suite_case->suite, job->suite_case->name);
+    return false;
+  }
+  return true;
+}
+
 static void make_jobs(Runner *runner, GPtrArray *cases) {
   for (unsigned i = 0; i < cases->len; i++)
     for (unsigned attempt = 1; attempt <= runner->options->repeat; attempt++)
@@ -177,28 +193,35 @@ static GPtrArray *take_results(Runner *runner) {
   return results;
 }
 
-GPtrArray *runner_run(GPtrArray *cases, const RunnerOptions *options, bool *interrupted, GError **error) {
-  Runner runner = {.options = options, .max_processors = g_get_num_processors(), .max_memory = available_memory() / 10 * 9};
-  guint signals[2];
+static bool make_logs_directory(const char *logs, GError **error) {
+  if (!logs || g_mkdir_with_parents(logs, 0755) == 0)
+    return true;
+  g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "--logs: cannot make the directory '%s': %s", logs, g_strerror(errno));
+  return false;
+}
 
-  if (options->logs && g_mkdir_with_parents(options->logs, 0755) < 0) {
-    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "--logs: cannot make the directory '%s': %s", options->logs,
-                g_strerror(errno));
-    return NULL;
-  }
-  g_queue_init(&runner.waiting);
-  runner.loop = g_main_loop_new(NULL, FALSE);
-  runner.jobs = g_ptr_array_new_with_free_func(job_free);
-  make_jobs(&runner, cases);
-  signals[0] = g_unix_signal_add(SIGINT, on_signal, &runner);
-  signals[1] = g_unix_signal_add(SIGTERM, on_signal, &runner);
-  g_idle_add(start_first, &runner);
-  g_main_loop_run(runner.loop);
+static void run_all(Runner *runner) {
+  guint signals[] = {g_unix_signal_add(SIGINT, on_signal, runner), g_unix_signal_add(SIGTERM, on_signal, runner)};
+
+  runner->loop = g_main_loop_new(NULL, FALSE);
+  g_idle_add(start_first, runner);
+  g_main_loop_run(runner->loop);
   for (unsigned i = 0; i < G_N_ELEMENTS(signals); i++)
     g_source_remove(signals[i]);
-  GPtrArray *results = take_results(&runner);
-  g_ptr_array_unref(runner.jobs);
-  g_main_loop_unref(runner.loop);
+  g_main_loop_unref(runner->loop);
+}
+
+GPtrArray *runner_run(GPtrArray *cases, const RunnerOptions *options, bool *interrupted, GError **error) {
+  Runner runner = {.options = options, .max_processors = g_get_num_processors(), .max_memory = available_memory() / 10 * 9};
+  g_autoptr(GPtrArray) jobs = runner.jobs = g_ptr_array_new_with_free_func(job_free);
+
+  g_queue_init(&runner.waiting);
+  make_jobs(&runner, cases);
+  if (!have_own_files(&runner, error) || !make_logs_directory(options->logs, error)) {
+    g_queue_clear(&runner.waiting);
+    return NULL;
+  }
+  run_all(&runner);
   *interrupted = runner.signals > 0;
-  return results;
+  return take_results(&runner);
 }

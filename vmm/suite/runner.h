@@ -21,6 +21,6 @@ typedef struct {
 
 /*
  * Of CaseResult, in the order of CASES, attempt after attempt: one for each, also for those that were not run, which say why. *INTERRUPTED: a signal ended it. NULL: nothing
- * could be run at all.
+ * could be run at all; nothing was started.
  */
 GPtrArray *runner_run(GPtrArray *cases, const RunnerOptions *options, bool *interrupted, GError **error);

@@ -37,6 +37,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"cwd", KEY_OPTION, NULL, 0},
     {"timeout", KEY_OPTION, NULL, 0},
     {"boot-timeout", KEY_OPTION, NULL, 0},
+    {"output-limit", KEY_OUTPUT_LIMIT, NULL, 0},
     /* What is expected of it. */
     {"outcome", KEY_OUTCOME, NULL, 0},
     {"exit-status", KEY_STATUS, NULL, 0},
@@ -81,6 +82,7 @@ bool suite_key_is_single(const SuiteKeyRule *rule) {
   case KEY_STDIN_FILE:
   case KEY_STATUS:
   case KEY_OUTCOME:
+  case KEY_OUTPUT_LIMIT:
     return true;
   default:
     return false;

@@ -24,6 +24,7 @@ static const char *const outcome_names[N_EXPECTED] = {
     [EXPECT_OUT_OF_MEMORY] = "out-of-memory",
     [EXPECT_NO_DRIVER] = "no-driver",
     [EXPECT_NO_RESULT] = "no-result",
+    [EXPECT_TOO_MUCH_OUTPUT] = "too-much-output",
 };
 
 const char *suite_outcome_name(ExpectedOutcome outcome) {

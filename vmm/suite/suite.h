@@ -20,11 +20,16 @@ typedef enum {
   EXPECT_OUT_OF_MEMORY,
   EXPECT_NO_DRIVER,
   EXPECT_NO_RESULT,
+  EXPECT_TOO_MUCH_OUTPUT, /* on one of its streams, or the console: eret test ended it */
   N_EXPECTED
 } ExpectedOutcome;
 
-/* "pass", "panic" ...: in suites, and, but for the first, in results of eret exec. */
+/* "pass", "panic" ...: in suites, and, but for the first and "too-much-output", in results of eret exec. */
 const char *suite_outcome_name(ExpectedOutcome outcome);
+
+#define SUITE_OUTPUT_LIMIT_DEFAULT (UINT64_C(64) << 20)
+#define SUITE_OUTPUT_LIMIT_MIN     (UINT64_C(4) << 10)
+#define SUITE_OUTPUT_LIMIT_MAX     (UINT64_C(1) << 30)
 
 /* A test with one choice of each list of its matrix. Everything is owned. */
 typedef struct {
@@ -42,6 +47,7 @@ typedef struct {
   GPtrArray *tags;                            /* of char * */
   bool ktap;                                  /* the command's output has results in it, each of which is one of ours */
   unsigned timeout, boot_timeout;             /* seconds; 0: the default */
+  uint64_t output_limit;                      /* bytes that it may write on each stream and the console; 0: the default */
   uint64_t memory;                            /* bytes that the machine has */
   unsigned cpus;
 } SuiteCase;

@@ -98,10 +98,23 @@ static void test_to_guest(Fixture *fixture, gconstpointer data) {
   g_assert_cmpstr(fixture->to_guest->str, ==, "before anyone listens, after");
 }
 
+/* What a guest does not take does not pile up. */
+static void test_no_reader(Fixture *fixture, gconstpointer data) {
+  static const char bytes[1000];
+
+  for (unsigned i = 0; i < 1000; i++)
+    channel_send(fixture->channel, bytes, sizeof bytes);
+  char_backend_connect(fixture->channel, &front, fixture);
+  fixture->room = 1000 * sizeof bytes;
+  settle();
+  g_assert_cmpuint(fixture->to_guest->len, ==, 262 * sizeof bytes); /* whole ones, of 256 KiB */
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/channel/from-guest", Fixture, NULL, set_up, test_from_guest, tear_down);
   g_test_add("/channel/flood", Fixture, NULL, set_up, test_flood, tear_down);
   g_test_add("/channel/to-guest", Fixture, NULL, set_up, test_to_guest, tear_down);
+  g_test_add("/channel/no-reader", Fixture, NULL, set_up, test_no_reader, tear_down);
   return g_test_run();
 }

@@ -171,6 +171,42 @@ static void test_merge(void) {
   g_unlink(three);
 }
 
+/* However much is there twice, it is told in some lines. */
+static void test_merge_many_twice(void) {
+  g_autoptr(GPtrArray) results = new_results();
+  g_autofree char *warnings = NULL;
+
+  for (unsigned i = 0; i < 1000; i++) {
+    g_autofree char *name = g_strdup_printf("n%u", i);
+    add(results, "s", name, RESULT_PASSED, NULL);
+  }
+  g_autofree char *path = write_results(results, 1, 1);
+  g_autoptr(GPtrArray) merged = results_merge((const char *const[]){path, path, NULL}, &warnings, NULL);
+  g_auto(GStrv) lines = g_strsplit(warnings, "\n", -1);
+  g_assert_cmpuint(merged->len, ==, 2000);
+  g_assert_cmpuint(g_strv_length(lines), ==, 21);
+  g_assert_cmpstr(lines[20], ==, "and 980 more are there twice");
+  g_unlink(path);
+}
+
+/* A case is known by suite and name, and not by how they look side by side. */
+static void test_merge_alike(void) {
+  g_autoptr(GPtrArray) results = new_results();
+  g_autofree char *warnings = NULL;
+
+  add(results, "a/b", "c", RESULT_PASSED, NULL);
+  add(results, "a", "b/c", RESULT_FAILED, "it failed");
+  g_autofree char *path = write_results(results, 1, 1);
+  g_autoptr(GPtrArray) merged = results_merge((const char *const[]){path, NULL}, &warnings, NULL);
+  g_autoptr(GPtrArray) groups = results_group(merged);
+  g_assert_null(warnings);
+  g_assert_cmpuint(groups->len, ==, 2);
+  g_assert_cmpint(((CaseGroup *)g_ptr_array_index(groups, 0))->verdict, ==, VERDICT_FAILED);
+  g_assert_cmpint(((CaseGroup *)g_ptr_array_index(groups, 1))->verdict, ==, VERDICT_PASSED);
+  g_assert_true(results_failed(merged, true));
+  g_unlink(path);
+}
+
 static void test_merge_shards(void) {
   g_autofree char *one = write_shard("a", (const char *const[]){NULL}, 1, 4);
   g_autofree char *also_one = write_shard("b", (const char *const[]){NULL}, 1, 4);
@@ -210,6 +246,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/report/json/fractions", test_json_fractions);
   g_test_add_func("/report/json/no-file", test_json_no_file);
   g_test_add_func("/report/merge", test_merge);
+  g_test_add_func("/results/merge/many-twice", test_merge_many_twice);
+  g_test_add_func("/results/merge/alike", test_merge_alike);
   g_test_add_func("/report/merge/shards", test_merge_shards);
   g_test_add_func("/report/merge/bad", test_merge_bad);
   return g_test_run();

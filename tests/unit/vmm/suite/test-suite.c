@@ -101,6 +101,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "cwd = /tmp\n"
                                                   "timeout = 7\n"
                                                   "boot-timeout = 8\n"
+                                                  "output-limit = 2M\n"
                                                   "outcome = panic\n"
                                                   "exit-status = 255\n"
                                                   "expect = ^one$; t.o\n"
@@ -136,6 +137,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
   g_assert_cmpuint(all->memory, ==, 256 << 20);
   g_assert_cmpuint(all->timeout, ==, 7);
   g_assert_cmpuint(all->boot_timeout, ==, 8);
+  g_assert_cmpuint(all->output_limit, ==, 2 << 20);
 }
 
 static void test_defaults(Fixture *fixture, gconstpointer data) {
@@ -235,6 +237,11 @@ static const Mistakes mistakes[] = {
      "[a]\nkernel = Image\ncommand = x\nexit-status = 256\noutcome = fine\nktap = maybe\nrng = perhaps\nstdin-file = no\n",
      {":4: exit-status: '256'", ":5: outcome: 'fine' is none of pass, panic", ":6: ktap: 'maybe'", ":7: rng: 'perhaps'",
       ":8: stdin-file: "}},
+    {"output-limit",
+     "[a]\nkernel = Image\ncommand = x\noutput-limit = much\n[b]\nkernel = Image\ncommand = x\noutput-limit = 4095\n[c]\nkernel = "
+     "Image\ncommand = x\noutput-limit = 1025M\n",
+     {":4: output-limit: 'much' does not start with a digit", ":8: output-limit: '4095' is not between 4K and 1G",
+      ":12: output-limit: '1025M' is not between"}},
     {"quotes", "[a]\nkernel = Image\ncommand = sh -c 'x\n", {":3: command: "}},
     {"regex", "[a]\nkernel = Image\ncommand = x\nexpect = (\n", {":4: expect: "}},
     {"unknown variable", "[a]\nkernel = ${NO_SUCH_THING}/Image\ncommand = x\n", {":2: kernel: there is no ${NO_SUCH_THING}"}},
