@@ -59,7 +59,8 @@ static const struct {
     {0x6264, "an EFI program for LoongArch"},
 };
 
-#define LOOKED_AT 512 /* bytes from the start that must be text for a text file */
+#define LOOKED_AT   512        /* bytes from the start that must be text for a text file */
+#define ZEROS_UP_TO (1u << 20) /* bytes from the start that are looked at for zeros: a file without blocks may be of any size */
 
 static bool is_text(const uint8_t *data, gsize size) {
   for (gsize i = 0; i < MIN(size, LOOKED_AT); i++) {
@@ -93,7 +94,7 @@ const char *kernel_identify(const uint8_t *data, gsize size) {
     }
     return "a DOS, Windows or EFI program, or the start of one";
   }
-  if (is_zero(data, size))
-    return "nothing but zeros";
+  if (is_zero(data, MIN(size, ZEROS_UP_TO)))
+    return size > ZEROS_UP_TO ? "a file that begins with 1 MiB of zeros" : "nothing but zeros";
   return is_text(data, size) ? "a text file" : "data of an unknown kind";
 }

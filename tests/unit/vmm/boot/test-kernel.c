@@ -5,9 +5,12 @@
  */
 #include "tests/unit/vmm/boot/fixtures.h"
 
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <locale.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "vmm/boot/kernel-formats.h"
 
@@ -476,6 +479,22 @@ static void test_load_bad(Files *files, gconstpointer data) {
   g_unlink(path);
 }
 
+/* Eight GiB of zeros, none of which takes place on the disk, are refused at once: few of their pages are looked at. */
+static void test_load_zeros(Files *files, gconstpointer data) {
+  g_autofree char *path = g_build_filename(files->directory, "kernel", NULL);
+  struct rusage before, after;
+  int fd = g_open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+  g_assert_cmpint(fd, >=, 0);
+  g_assert_cmpint(ftruncate(fd, INT64_C(8) << 30), ==, 0);
+  close(fd);
+  g_assert_cmpint(getrusage(RUSAGE_SELF, &before), ==, 0);
+  assert_load_refused(path, KERNEL_ERROR_FORMAT, "it is a file that begins with 1 MiB of zeros; an arm64 Linux kernel is wanted");
+  g_assert_cmpint(getrusage(RUSAGE_SELF, &after), ==, 0);
+  g_assert_cmpint(after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt, <, 1000);
+  g_unlink(path);
+}
+
 int main(int argc, char **argv) {
   setlocale(LC_ALL, "C");
   g_test_init(&argc, &argv, NULL);
@@ -494,5 +513,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/kernel/raw", test_raw);
   g_test_add("/kernel/load", Files, NULL, files_set_up, test_load, files_tear_down);
   g_test_add("/kernel/load-bad", Files, NULL, files_set_up, test_load_bad, files_tear_down);
+  g_test_add("/kernel/load-zeros", Files, NULL, files_set_up, test_load_zeros, files_tear_down);
   return g_test_run();
 }
