@@ -81,6 +81,7 @@ run_test --shard 2/2 --json part2.json "$SUITES/expected.ini"
 is "$?" 0 "two shards, merged"
 like out '4 passed' "have all cases"
 "$ERET" test merge part1.json > out 2> "$errors"
+is "$?" 1 "a shard that is missing: status 1"
 like "$errors" 'shard' "a shard that is missing is missed"
 
 run_test --repeat 3 -j 2 --filter 'expected/not-there' "$SUITES/expected.ini"
@@ -92,6 +93,9 @@ like out '^skipped .*panic.*--fail-fast' "what was not run is said to be so"
 
 run_test --list --filter 'cpus=4' "$SUITES/kernels.ini"
 is "$(wc -l < out)" 6 "--list, --filter"
+run_test --list --filter 'cpsu=4' "$SUITES/kernels.ini"
+is "$status" 2 "a filter that finds nothing: 2"
+like "$errors" "--filter: 'cpsu=4' is found in the name of no case; there is kernels/boots" "with what there is"
 printf '[a]\ncpus = none\nkernle = x\n' > bad.ini
 run_test bad.ini
 is "$status" 2 "mistakes in a suite: 2"

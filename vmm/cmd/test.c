@@ -194,7 +194,7 @@ static int test(const TestOptions *options) {
   if (options->list)
     return list(chosen);
   if (chosen->len == 0)
-    fputs("eret: no case is left to run\n", stderr);
+    print_lines("this shard is empty: there are more shards than cases", EXIT_OK);
   if (!open_output(&output)) {
     close_output(&output);
     return EXIT_HOST;
@@ -213,12 +213,15 @@ static int test(const TestOptions *options) {
 static int merge(const TestOptions *options) {
   g_autoptr(GError) error = NULL;
   g_autofree char *warnings = NULL;
-  g_autoptr(GPtrArray) results = results_merge((const char *const *)options->files->pdata, &warnings, &error);
+  bool whole;
+  g_autoptr(GPtrArray) results = results_merge((const char *const *)options->files->pdata, &warnings, &whole, &error);
 
   Output output = {.options = options};
 
   if (!results)
     return print_lines(error->message, EXIT_USAGE);
+  if (results->len == 0)
+    return print_lines("there is no result in what is to be merged", EXIT_USAGE);
   if (!open_output(&output)) {
     close_output(&output);
     return EXIT_HOST;
@@ -232,7 +235,7 @@ static int merge(const TestOptions *options) {
   }
   bool reported = report(&output, results);
   close_output(&output);
-  return results_failed(results, options->allow_flaky) || !reported ? EXIT_FAILED : EXIT_OK;
+  return results_failed(results, options->allow_flaky) || !reported || !whole ? EXIT_FAILED : EXIT_OK;
 }
 
 int cmd_test(int argc, char **argv) {

@@ -47,6 +47,25 @@ static char *value_of(Draft *draft, const char *name, unsigned depth) {
   return g_strdup("");
 }
 
+/* Takes what VALUE costs from what is left. False: there is not enough, which is told once. */
+static bool afford(Draft *draft, const char *value) {
+  uint64_t cost = DRAFT_NAME_COST + strlen(value);
+  bool enough = cost <= draft->key_left && cost <= draft->section_left;
+
+  if (draft->too_much)
+    return false;
+  if (enough) {
+    draft->key_left -= cost;
+    draft->section_left -= cost;
+    return true;
+  }
+  draft->too_much = draft->has_gaps = true;
+  draft_mistake(draft, "[%s] %s: what its ${NAME}s stand for, and what these stand for, is more than %u MiB%s", draft->section->name,
+                draft->key->name, (unsigned)((cost > draft->key_left ? DRAFT_KEY_TEXT_MAX : DRAFT_SECTION_TEXT_MAX) >> 20),
+                cost > draft->key_left ? "" : " in all cases of the test");
+  return false;
+}
+
 static char *expand(Draft *draft, const char *text, unsigned depth) {
   GString *out = g_string_new(NULL);
 
@@ -62,6 +81,8 @@ static char *expand(Draft *draft, const char *text, unsigned depth) {
     }
     g_autofree char *name = g_strndup(next + 2, (gsize)(end - next - 2));
     g_autofree char *value = value_of(draft, name, depth);
+    if (!afford(draft, value))
+      break;
     g_string_append(out, value);
     next = end + 1;
   }
@@ -108,6 +129,8 @@ static bool is_path(const SuiteKeyRule *rule) {
 
 char *draft_text(Draft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autofree char *text = suite_unescape(value);
+
+  draft->key_left = DRAFT_KEY_TEXT_MAX;
   return is_path(rule) ? expand_path(draft, text) : expand(draft, text, 0);
 }
 
@@ -115,6 +138,7 @@ GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value)
   g_autoptr(GPtrArray) raw = suite_split(value);
   GPtrArray *items = g_ptr_array_new_with_free_func(g_free);
 
+  draft->key_left = DRAFT_KEY_TEXT_MAX;
   for (unsigned i = 0; i < raw->len; i++) {
     const char *item = g_ptr_array_index(raw, i);
     g_ptr_array_add(items, is_path(rule) ? expand_path(draft, item) : expand(draft, item, 0));

@@ -9,6 +9,14 @@
 #include "vmm/suite/suite-keys.h"
 #include "vmm/suite/suite.h"
 
+/*
+ * ${NAME} stands for what may stand for more, so that some lines could make more text than there is memory. What is put in the place of names is counted, in bytes, and each name as some
+ * bytes more: for the text of one key, and for all cases of one section.
+ */
+#define DRAFT_KEY_TEXT_MAX     (UINT64_C(4) << 20)
+#define DRAFT_SECTION_TEXT_MAX (UINT64_C(256) << 20)
+#define DRAFT_NAME_COST        256
+
 typedef struct {
   const SuiteFile *file;
   const SuiteSection *section; /* with what it has of [defaults] */
@@ -17,7 +25,9 @@ typedef struct {
   SuiteMistakes *mistakes;
   const SuiteKey *key; /* that is looked at */
   SuiteCase *made;
-  bool has_gaps; /* something in it stands for nothing: what else would be said of it makes no sense */
+  bool has_gaps;                   /* something in it stands for nothing: what else would be said of it makes no sense */
+  uint64_t key_left, section_left; /* of what names may make */
+  bool too_much;                   /* they made more */
 } Draft;
 
 /* A mistake in the key that is looked at. */

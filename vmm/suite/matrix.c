@@ -47,41 +47,67 @@ static char *clean_label(const char *text) {
   return label;
 }
 
-/* Of paths with the same number of parts only those in which they differ: "6.12" of "../kernels/6.12/Image". NULL: they are no such paths. */
-static char *distinct_parts(const GPtrArray *values, unsigned index) {
-  g_auto(GStrv) mine = g_strsplit(g_ptr_array_index(values, index), "/", -1);
-  GString *label = g_string_new(NULL);
+static void free_parts(gpointer data) {
+  g_strfreev(data);
+}
 
-  for (unsigned part = 0; mine[part]; part++) {
-    bool differs = false;
-    for (unsigned i = 0; i < values->len; i++) {
-      g_auto(GStrv) other = g_strsplit(g_ptr_array_index(values, i), "/", -1);
-      if (g_strv_length(other) != g_strv_length(mine) || !mine[1]) {
-        g_string_free(label, TRUE);
-        return NULL;
-      }
-      differs |= strcmp(other[part], mine[part]) != 0;
-    }
-    if (differs)
-      g_string_append_printf(label, "%s%s", label->len ? "-" : "", mine[part]);
+/* Each of VALUES in its parts, of type GStrv; NULL: they are no paths with the same number of parts. */
+static GPtrArray *split_paths(const GPtrArray *values) {
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_parts);
+
+  for (unsigned i = 0; i < values->len; i++) {
+    GStrv parts = g_strsplit(g_ptr_array_index(values, i), "/", -1);
+    g_ptr_array_add(all, parts);
+    if (!parts[0] || !parts[1] || g_strv_length(parts) != g_strv_length(g_ptr_array_index(all, 0)))
+      return NULL;
   }
-  return g_string_free(label, FALSE);
+  return values->len > 1 ? g_steal_pointer(&all) : NULL;
+}
+
+/* Whether PATHS have other things in PART than the first of them. */
+static bool differs(const GPtrArray *paths, unsigned part) {
+  for (unsigned i = 1; i < paths->len; i++)
+    if (strcmp(((GStrv)g_ptr_array_index(paths, i))[part], ((GStrv)g_ptr_array_index(paths, 0))[part]) != 0)
+      return true;
+  return false;
+}
+
+/* Of PATHS only the parts in which they differ: "6.12" of "../kernels/6.12/Image", for each. */
+static GPtrArray *distinct_parts(const GPtrArray *paths) {
+  GPtrArray *labels = g_ptr_array_new_with_free_func(g_free);
+  unsigned n = g_strv_length(g_ptr_array_index(paths, 0));
+  g_autofree bool *wanted = g_new(bool, n);
+
+  for (unsigned part = 0; part < n; part++)
+    wanted[part] = differs(paths, part);
+  for (unsigned i = 0; i < paths->len; i++) {
+    GString *label = g_string_new(NULL);
+    for (unsigned part = 0; part < n; part++)
+      if (wanted[part])
+        g_string_append_printf(label, "%s%s", label->len ? "-" : "", ((GStrv)g_ptr_array_index(paths, i))[part]);
+    g_ptr_array_add(labels, g_string_free(label, FALSE));
+  }
+  return labels;
 }
 
 static void make_labels(Axis *axis) {
+  g_autoptr(GPtrArray) paths = split_paths(axis->values);
+  g_autoptr(GPtrArray) parts = paths ? distinct_parts(paths) : NULL;
+
   for (unsigned i = 0; i < axis->values->len; i++) {
-    g_autofree char *parts = axis->values->len > 1 ? distinct_parts(axis->values, i) : NULL;
+    const char *own = parts ? g_ptr_array_index(parts, i) : "";
     const char *value = g_ptr_array_index(axis->values, i);
     const char *base = strrchr(value, '/');
-    g_ptr_array_add(axis->labels, clean_label(parts && *parts ? parts : base && base[1] ? base + 1 : value));
+    g_ptr_array_add(axis->labels, clean_label(*own ? own : base && base[1] ? base + 1 : value));
   }
 }
 
 static bool has_twins(const GPtrArray *labels) {
+  g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
+
   for (unsigned i = 0; i < labels->len; i++)
-    for (unsigned j = 0; j < i; j++)
-      if (strcmp(g_ptr_array_index(labels, i), g_ptr_array_index(labels, j)) == 0)
-        return true;
+    if (!g_hash_table_add(seen, g_ptr_array_index(labels, i)))
+      return true;
   return false;
 }
 
@@ -143,33 +169,70 @@ static const char *label_of(const MatrixCell *cell, const char *name) {
   return NULL;
 }
 
-static bool matches(const MatrixCell *cell, const char *combination) {
-  g_auto(GStrv) parts = g_strsplit(combination, ",", -1);
+typedef struct {
+  GStrv names, labels; /* as many */
+} Combination;
+
+/* "kernel=6.1,console=virtio"; something that is none of it leaves out nothing. */
+static void combination_init(Combination *combination, const char *text) {
+  g_autoptr(GStrvBuilder) names = g_strv_builder_new(), labels = g_strv_builder_new();
+  g_auto(GStrv) parts = g_strsplit(text, ",", -1);
 
   for (unsigned i = 0; parts[i]; i++) {
     char *equals = strchr(parts[i], '=');
-    if (!equals)
-      return false;
-    *equals = 0;
-    if (g_strcmp0(label_of(cell, g_strstrip(parts[i])), g_strstrip(equals + 1)) != 0)
-      return false;
+    if (equals)
+      *equals = 0;
+    g_strv_builder_add(names, g_strstrip(parts[i]));
+    g_strv_builder_add(labels, equals ? g_strstrip(equals + 1) : "");
   }
+  *combination = (Combination){g_strv_builder_end(names), g_strv_builder_end(labels)};
+}
+
+static void combination_clear(Combination *combination) {
+  g_strfreev(combination->names);
+  g_strfreev(combination->labels);
+}
+
+static bool matches(const MatrixCell *cell, const Combination *combination) {
+  for (unsigned i = 0; combination->names[i]; i++)
+    if (g_strcmp0(label_of(cell, combination->names[i]), combination->labels[i]) != 0)
+      return false;
   return true;
+}
+
+/* Takes away the cells that are COMBINATION. False: there is none. */
+static bool drop_cells(Matrix *matrix, const Combination *combination) {
+  GPtrArray *kept = g_ptr_array_new_with_free_func(free_cell);
+  unsigned before = matrix->cells->len;
+
+  g_ptr_array_set_free_func(matrix->cells, NULL);
+  for (unsigned i = 0; i < before; i++) {
+    MatrixCell *cell = g_ptr_array_index(matrix->cells, i);
+    if (matches(cell, combination))
+      free_cell(cell);
+    else
+      g_ptr_array_add(kept, cell);
+  }
+  g_ptr_array_unref(matrix->cells);
+  matrix->cells = kept;
+  return kept->len < before;
 }
 
 static void exclude(Matrix *matrix, const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
   const SuiteKey *key = suite_section_find(section, "exclude");
   g_autoptr(GPtrArray) combinations = key ? suite_split(key->value) : NULL;
+  bool had_cells = matrix->cells->len > 0;
 
   for (unsigned i = 0; combinations && i < combinations->len; i++) {
-    const char *combination = g_ptr_array_index(combinations, i);
-    unsigned before = matrix->cells->len;
-    for (unsigned cell = matrix->cells->len; cell-- > 0;)
-      if (matches(g_ptr_array_index(matrix->cells, cell), combination))
-        g_ptr_array_remove_index(matrix->cells, cell);
-    if (matrix->cells->len == before)
-      suite_mistake(mistakes, file->path, key->line, "exclude: no case of the matrix is %s", combination);
+    const char *text = g_ptr_array_index(combinations, i);
+    Combination combination;
+    combination_init(&combination, text);
+    if (!drop_cells(matrix, &combination))
+      suite_mistake(mistakes, file->path, key->line, "exclude: no case of the matrix is %s", text);
+    combination_clear(&combination);
   }
+  if (had_cells && matrix->cells->len == 0)
+    suite_mistake(mistakes, file->path, key->line, "exclude: it leaves no case of [%s]", section->name);
 }
 
 static MatrixCell *make_cell(const Matrix *matrix, unsigned number) {

@@ -52,20 +52,23 @@ static GPtrArray *load_all(const char *const *files, GError **error) {
 
 /* Shards. */
 
-static void warn_of_missing(GString *warnings, GHashTable *seen, unsigned shards) {
+/* True: none is missing. */
+static bool warn_of_missing(GString *warnings, GHashTable *seen, unsigned shards) {
   unsigned missing = shards - g_hash_table_size(seen), named = 0;
   g_autoptr(GString) names = g_string_new(NULL);
 
   if (missing == 0)
-    return;
+    return true;
   for (unsigned i = 1; i <= shards && named < MIN(missing, MISSING_NAMED); i++)
     if (!g_hash_table_contains(seen, GUINT_TO_POINTER(i)))
       g_string_append_printf(names, "%s%u", named++ ? ", " : "", i);
   warn(warnings, "%u of %u shards are missing: %s%s; their cases are in no report", missing, shards, names->str,
        missing > named ? ", ..." : "");
+  return false;
 }
 
-static void check_shards(GString *warnings, const char *const *files, GPtrArray *all) {
+/* True: these are all of one run. */
+static bool check_shards(GString *warnings, const char *const *files, GPtrArray *all) {
   g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL); /* shard -> path */
   const LoadedResults *first = all->len ? g_ptr_array_index(all, 0) : NULL;
   bool alike = true;
@@ -82,8 +85,7 @@ static void check_shards(GString *warnings, const char *const *files, GPtrArray 
       warn(warnings, "%s and %s are both shard %u of %u", other, files[i], loaded->shard, loaded->shards);
     g_hash_table_insert(seen, GUINT_TO_POINTER(loaded->shard), (gpointer)files[i]);
   }
-  if (alike && first)
-    warn_of_missing(warnings, seen, first->shards);
+  return alike && first && warn_of_missing(warnings, seen, first->shards);
 }
 
 /* Cases. */
@@ -148,15 +150,16 @@ static int compare_entries(gconstpointer a, gconstpointer b) {
   return order ? order : compare_numbers(left->file, right->file);
 }
 
-GPtrArray *results_merge(const char *const *files, char **warnings, GError **error) {
+GPtrArray *results_merge(const char *const *files, char **warnings, bool *whole, GError **error) {
   g_autoptr(GPtrArray) all = load_all(files, error);
   g_autoptr(GArray) entries = g_array_new(FALSE, FALSE, sizeof(Entry));
   g_autoptr(GString) told = g_string_new(NULL);
 
   *warnings = NULL;
+  *whole = false;
   if (!all)
     return NULL;
-  check_shards(told, files, all);
+  *whole = check_shards(told, files, all);
   for (unsigned i = 0; i < all->len; i++)
     add_entries(entries, g_ptr_array_index(all, i), files[i], i);
   check_twice(told, entries);

@@ -14,17 +14,37 @@ static void free_key(gpointer data) {
   g_free(key);
 }
 
-static void free_section(gpointer data) {
-  SuiteSection *section = data;
-  g_free(section->name);
+SuiteSection *suite_section_new(const char *name, unsigned line, bool owns_keys) {
+  SuiteSection *section = g_new0(SuiteSection, 1);
+
+  section->name = g_strdup(name);
+  section->line = line;
+  section->keys = g_ptr_array_new_with_free_func(owns_keys ? free_key : NULL);
+  section->by_name = g_hash_table_new(g_str_hash, g_str_equal);
+  return section;
+}
+
+void suite_section_free(SuiteSection *section) {
+  g_hash_table_unref(section->by_name);
   g_ptr_array_unref(section->keys);
+  g_free(section->name);
   g_free(section);
+}
+
+static void free_section(gpointer data) {
+  suite_section_free(data);
+}
+
+void suite_section_add(SuiteSection *section, SuiteKey *key) {
+  g_ptr_array_add(section->keys, key);
+  g_hash_table_insert(section->by_name, key->name, key);
 }
 
 void suite_file_free(SuiteFile *file) {
   if (!file)
     return;
   g_free(file->path);
+  g_hash_table_unref(file->by_name);
   g_ptr_array_unref(file->sections);
   g_free(file);
 }
@@ -43,22 +63,8 @@ void suite_mistake(SuiteMistakes *mistakes, const char *file, unsigned line, con
   g_string_append(mistakes->text, text);
 }
 
-static SuiteSection *find_section(const SuiteFile *file, const char *name) {
-  for (unsigned i = 0; i < file->sections->len; i++) {
-    SuiteSection *section = g_ptr_array_index(file->sections, i);
-    if (strcmp(section->name, name) == 0)
-      return section;
-  }
-  return NULL;
-}
-
 const SuiteKey *suite_section_find(const SuiteSection *section, const char *name) {
-  for (unsigned i = 0; i < section->keys->len; i++) {
-    const SuiteKey *key = g_ptr_array_index(section->keys, i);
-    if (strcmp(key->name, name) == 0)
-      return key;
-  }
-  return NULL;
+  return g_hash_table_lookup(section->by_name, name);
 }
 
 static bool is_name(const char *name) {
@@ -78,18 +84,16 @@ static SuiteSection *begin_section(SuiteFile *file, char *text, unsigned line, S
     return NULL;
   }
   *end = 0;
-  SuiteSection *before = find_section(file, text + 1);
+  SuiteSection *before = g_hash_table_lookup(file->by_name, text + 1);
   if (before) {
     suite_mistake(mistakes, file->path, line, "[%s] is there twice; the first is in line %u", text + 1, before->line);
     return before;
   }
   if (!is_name(text + 1))
     suite_mistake(mistakes, file->path, line, "'%s' is no name: letters, digits and . _ - + : @ make one", text + 1);
-  SuiteSection *section = g_new0(SuiteSection, 1);
-  section->name = g_strdup(text + 1);
-  section->line = line;
-  section->keys = g_ptr_array_new_with_free_func(free_key);
+  SuiteSection *section = suite_section_new(text + 1, line, true);
   g_ptr_array_add(file->sections, section);
+  g_hash_table_insert(file->by_name, section->name, section);
   return section;
 }
 
@@ -113,7 +117,7 @@ static void add_key(SuiteFile *file, SuiteSection *section, char *text, unsigned
   key->name = g_strdup(name);
   key->value = g_strdup(g_strchug(equals + 1));
   key->line = line;
-  g_ptr_array_add(section->keys, key);
+  suite_section_add(section, key);
 }
 
 /* What the library makes of it. */
@@ -155,6 +159,7 @@ SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {
   SuiteFile *file = g_new0(SuiteFile, 1);
   file->path = g_strdup(path);
   file->sections = g_ptr_array_new_with_free_func(free_section);
+  file->by_name = g_hash_table_new(g_str_hash, g_str_equal);
   gsize before = mistakes->text->len;
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
   for (unsigned i = 0; lines[i]; i++) {

@@ -17,12 +17,14 @@ typedef struct {
 typedef struct {
   char *name;
   unsigned line;
-  GPtrArray *keys; /* of SuiteKey, in their order */
+  GPtrArray *keys;     /* of SuiteKey, in their order */
+  GHashTable *by_name; /* of them */
 } SuiteSection;
 
 typedef struct {
   char *path;
   GPtrArray *sections; /* of SuiteSection, in their order */
+  GHashTable *by_name; /* of them */
 } SuiteFile;
 
 /* Mistakes, as lines "FILE:LINE: ..."; each is there once. */
@@ -37,6 +39,11 @@ void suite_mistake(SuiteMistakes *mistakes, const char *file, unsigned line, con
 SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes);
 void suite_file_free(SuiteFile *file); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SuiteFile, suite_file_free)
+/* Without keys. OWNS_KEYS: frees those that are added. */
+SuiteSection *suite_section_new(const char *name, unsigned line, bool owns_keys);
+void suite_section_free(SuiteSection *section);
+/* Behind those that are there; there must be none of its name. */
+void suite_section_add(SuiteSection *section, SuiteKey *key);
 const SuiteKey *suite_section_find(const SuiteSection *section, const char *name);
 
 /* VALUE without its escapes (\s \n \t \r \\ \;). */

@@ -78,16 +78,13 @@ static bool overrides(const SuiteSection *section, const char *name) {
 
 /* SECTION with the keys of DEFAULTS that it does not have, in front. The keys stay theirs. */
 static SuiteSection *merge(const SuiteSection *section, const SuiteSection *defaults) {
-  SuiteSection *merged = g_new0(SuiteSection, 1);
+  SuiteSection *merged = suite_section_new(section->name, section->line, false);
 
-  merged->name = g_strdup(section->name);
-  merged->line = section->line;
-  merged->keys = g_ptr_array_new();
   for (unsigned i = 0; defaults && i < defaults->keys->len; i++)
     if (!overrides(section, ((const SuiteKey *)g_ptr_array_index(defaults->keys, i))->name))
-      g_ptr_array_add(merged->keys, g_ptr_array_index(defaults->keys, i));
+      suite_section_add(merged, g_ptr_array_index(defaults->keys, i));
   for (unsigned i = 0; i < section->keys->len; i++)
-    g_ptr_array_add(merged->keys, g_ptr_array_index(section->keys, i));
+    suite_section_add(merged, g_ptr_array_index(section->keys, i));
   return merged;
 }
 
@@ -96,17 +93,24 @@ static void load_section(const SuiteFile *file, const SuiteSection *section, con
   SuiteSection *merged = merge(section, defaults);
   g_autoptr(Matrix) matrix = matrix_new(file, merged, mistakes);
   g_autofree char *base = g_path_get_basename(file->path);
+  uint64_t section_left = DRAFT_SECTION_TEXT_MAX;
   char *dot = strrchr(base, '.');
 
   if (dot && dot > base)
     *dot = 0;
-  for (unsigned i = 0; i < matrix->cells->len; i++) {
-    Draft draft = {.file = file, .section = merged, .cell = g_ptr_array_index(matrix->cells, i), .defines = defines, .mistakes = mistakes};
+  bool too_much = false;
+  for (unsigned i = 0; i < matrix->cells->len && !too_much; i++) {
+    Draft draft = {.file = file,
+                   .section = merged,
+                   .cell = g_ptr_array_index(matrix->cells, i),
+                   .defines = defines,
+                   .mistakes = mistakes,
+                   .section_left = section_left};
     g_ptr_array_add(cases, draft_make_case(&draft, base));
+    section_left = draft.section_left;
+    too_much = draft.too_much; /* and so would the next ones be */
   }
-  g_ptr_array_unref(merged->keys);
-  g_free(merged->name);
-  g_free(merged);
+  suite_section_free(merged);
 }
 
 static void load_file(const char *path, GHashTable *defines, GPtrArray *cases, SuiteMistakes *mistakes) {

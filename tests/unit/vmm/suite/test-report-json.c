@@ -140,12 +140,15 @@ static char *write_shard(const char *suite, const char *const *names, unsigned s
   return write_results(results, shard, shards);
 }
 
-static char *merged_names(const char *const *files, char **warnings) {
+/* IS_WHOLE: whether all shards are there. */
+static char *merged_names(const char *const *files, char **warnings, bool is_whole) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) results = results_merge(files, warnings, &error);
+  bool whole = !is_whole;
+  g_autoptr(GPtrArray) results = results_merge(files, warnings, &whole, &error);
   GString *names = g_string_new(NULL);
 
   g_assert_no_error(error);
+  g_assert_true(whole == is_whole);
   for (unsigned i = 0; i < results->len; i++) {
     const CaseResult *result = g_ptr_array_index(results, i);
     g_string_append_printf(names, "%s/%s.%u ", result->suite, result->name, result->attempt);
@@ -157,8 +160,8 @@ static void test_merge(void) {
   g_autofree char *one = write_shard("boot", (const char *const[]){"1", "4", NULL}, 1, 3);
   g_autofree char *two = write_shard("boot", (const char *const[]){"2", "5", NULL}, 2, 3);
   g_autofree char *three = write_shard("net", (const char *const[]){"3", NULL}, 3, 3);
-  g_autofree char *warnings = NULL, *names = merged_names((const char *const[]){three, two, one, NULL}, &warnings);
-  g_autofree char *again = NULL, *same = merged_names((const char *const[]){one, two, three, NULL}, &again);
+  g_autofree char *warnings = NULL, *names = merged_names((const char *const[]){three, two, one, NULL}, &warnings, true);
+  g_autofree char *again = NULL, *same = merged_names((const char *const[]){one, two, three, NULL}, &again, true);
   g_autofree char *told = g_strdup_printf("a-suite/boot, attempt 1: it is in %s and in %s; both results count", two, one);
 
   g_assert_cmpstr(names, ==,
@@ -175,13 +178,14 @@ static void test_merge(void) {
 static void test_merge_many_twice(void) {
   g_autoptr(GPtrArray) results = new_results();
   g_autofree char *warnings = NULL;
+  bool whole;
 
   for (unsigned i = 0; i < 1000; i++) {
     g_autofree char *name = g_strdup_printf("n%u", i);
     add(results, "s", name, RESULT_PASSED, NULL);
   }
   g_autofree char *path = write_results(results, 1, 1);
-  g_autoptr(GPtrArray) merged = results_merge((const char *const[]){path, path, NULL}, &warnings, NULL);
+  g_autoptr(GPtrArray) merged = results_merge((const char *const[]){path, path, NULL}, &warnings, &whole, NULL);
   g_auto(GStrv) lines = g_strsplit(warnings, "\n", -1);
   g_assert_cmpuint(merged->len, ==, 2000);
   g_assert_cmpuint(g_strv_length(lines), ==, 21);
@@ -193,11 +197,12 @@ static void test_merge_many_twice(void) {
 static void test_merge_alike(void) {
   g_autoptr(GPtrArray) results = new_results();
   g_autofree char *warnings = NULL;
+  bool whole;
 
   add(results, "a/b", "c", RESULT_PASSED, NULL);
   add(results, "a", "b/c", RESULT_FAILED, "it failed");
   g_autofree char *path = write_results(results, 1, 1);
-  g_autoptr(GPtrArray) merged = results_merge((const char *const[]){path, NULL}, &warnings, NULL);
+  g_autoptr(GPtrArray) merged = results_merge((const char *const[]){path, NULL}, &warnings, &whole, NULL);
   g_autoptr(GPtrArray) groups = results_group(merged);
   g_assert_null(warnings);
   g_assert_cmpuint(groups->len, ==, 2);
@@ -212,13 +217,13 @@ static void test_merge_shards(void) {
   g_autofree char *also_one = write_shard("b", (const char *const[]){NULL}, 1, 4);
   g_autofree char *other = write_shard("c", (const char *const[]){NULL}, 1, 2);
   g_autofree char *warnings = NULL, *missing = NULL, *alone = NULL;
-  g_autofree char *names = merged_names((const char *const[]){one, other, NULL}, &warnings);
-  g_autofree char *more = merged_names((const char *const[]){one, also_one, NULL}, &missing);
+  g_autofree char *names = merged_names((const char *const[]){one, other, NULL}, &warnings, false);
+  g_autofree char *more = merged_names((const char *const[]){one, also_one, NULL}, &missing, false);
 
   g_assert_nonnull(strstr(warnings, "they are not of the same run"));
   g_assert_nonnull(strstr(missing, "are both shard 1 of 4\n3 of 4 shards are missing: 2, 3, 4; their cases are in no report"));
   g_autofree char *whole = write_shard("d", (const char *const[]){NULL}, 1, 1);
-  g_autofree char *single = merged_names((const char *const[]){whole, NULL}, &alone);
+  g_autofree char *single = merged_names((const char *const[]){whole, NULL}, &alone, true);
   g_assert_null(alone);
   g_unlink(one);
   g_unlink(also_one);
@@ -230,11 +235,13 @@ static void test_merge_bad(void) {
   g_autofree char *bad = write_file("{}");
   g_autofree char *warnings = NULL;
   g_autoptr(GError) error = NULL;
+  bool whole = true;
 
-  g_assert_null(results_merge((const char *const[]){bad, "/nonexistent/b.json", NULL}, &warnings, &error));
+  g_assert_null(results_merge((const char *const[]){bad, "/nonexistent/b.json", NULL}, &warnings, &whole, &error));
   g_assert_error(error, REPORT_ERROR, REPORT_ERROR_INVALID);
   g_assert_nonnull(strstr(error->message, ": version is missing\n/nonexistent/b.json: "));
   g_assert_null(warnings);
+  g_assert_false(whole);
   g_unlink(bad);
 }
 

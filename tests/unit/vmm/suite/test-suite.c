@@ -257,6 +257,9 @@ static const Mistakes mistakes[] = {
     {"exclude",
      "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 2\nexclude = cpus=3\n",
      {":5: exclude: no case of the matrix is cpus=3"}},
+    {"exclude all",
+     "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 2\nexclude = cpus=1; cpus=2\n",
+     {":5: exclude: it leaves no case of [a]"}},
     {"not UTF-8", "[a]\nkernel = \xff\n", {"it is not a text in UTF-8"}},
 };
 
@@ -312,6 +315,84 @@ static void test_bound(Fixture *fixture, gconstpointer data) {
   g_string_free(text, TRUE);
 }
 
+/* A line doubles what the next one stands for: neither text nor work without a bound, and said where. */
+static void test_expansion(Fixture *fixture, gconstpointer data) {
+  static const struct {
+    const char *leaf; /* what is doubled */
+    const char *where, *said;
+  } tries[] = {
+      {"0123456789abcdef", "command = echo ${v0}",
+       ":3: [a] command: what its ${NAME}s stand for, and what these stand for, is more than 4 MiB"},
+      {"", "env = A=1; B=${v0}; C=${v0}", ":3: [a] env: what its ${NAME}s stand for, and what these stand for, is more than 4 MiB"},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(tries); i++) {
+    GString *text = g_string_new("[a]\nkernel = Image\n");
+    g_autoptr(GError) error = NULL;
+    g_string_append_printf(text, "%s\n%s", tries[i].where, i ? "command = x\n" : "");
+    for (unsigned level = 0; level < 7; level++) {
+      g_string_append_printf(text, "var.v%u = ", level);
+      for (unsigned n = 0; n < 50; n++)
+        g_string_append_printf(text, "${v%u}", level + 1);
+      g_string_append_c(text, '\n');
+    }
+    g_string_append_printf(text, "var.v7 = %s\n", tries[i].leaf);
+    g_assert_null(load(fixture, text->str, &error));
+    g_assert_nonnull(strstr(error->message, tries[i].said));
+    g_assert_null(strchr(error->message, '\n'));
+    g_string_free(text, TRUE);
+  }
+}
+
+/* What each case may have, thousands may not. */
+static void test_expansion_of_all(Fixture *fixture, gconstpointer data) {
+  GString *text = g_string_new("[a]\nkernel = Image\nstdin = ${big}${big}${big}\ncommand = x\nmatrix.var.n = ");
+  g_autofree char *big = g_strnfill(1 << 20, 'b');
+  g_autoptr(GError) error = NULL;
+
+  for (unsigned i = 0; i < 100; i++)
+    g_string_append_printf(text, "%u;", i);
+  g_string_append_c(text, '\n');
+  g_hash_table_insert(fixture->defines, g_strdup("big"), g_steal_pointer(&big));
+  g_assert_null(load(fixture, text->str, &error));
+  g_assert_nonnull(
+      strstr(error->message,
+             ":3: [a] stdin: what its ${NAME}s stand for, and what these stand for, is more than 256 MiB in all cases of the test"));
+  g_string_free(text, TRUE);
+}
+
+/* Work is counted in allocations, which the address sanitizer tells. */
+void __sanitizer_malloc_hook(const volatile void *memory, size_t size);
+static uint64_t allocations;
+
+void __sanitizer_malloc_hook(const volatile void *memory, size_t size) {
+  allocations++;
+}
+
+/* How many it takes to make N cases of a matrix of as many paths. */
+static uint64_t count_work(Fixture *fixture, unsigned n) {
+  GString *text = g_string_new("[a]\nkernel = Image\ncommand = x\nmatrix.var.path = ");
+
+  for (unsigned i = 0; i < n; i++)
+    g_string_append_printf(text, "../kernels/v%u/Image; ", i);
+  g_string_append_c(text, '\n');
+  uint64_t before = allocations;
+  g_autoptr(GPtrArray) cases = load_good(fixture, text->str);
+  uint64_t after = allocations;
+  g_assert_cmpuint(cases->len, ==, n);
+  g_assert_cmpstr(((SuiteCase *)g_ptr_array_index(cases, 7))->name, ==, "a[path=v7]");
+  g_string_free(text, TRUE);
+  return after - before;
+}
+
+/* Twice as many cases are twice as much work. */
+static void test_work(Fixture *fixture, gconstpointer data) {
+  uint64_t some = count_work(fixture, 200), twice = count_work(fixture, 400);
+
+  g_assert_cmpuint(some, >, 200);
+  g_assert_cmpuint(twice, <, some * 5 / 2);
+}
+
 /* Selection. */
 
 static const char many[] = "[defaults]\nkernel = Image\ncommand = x\n"
@@ -348,6 +429,62 @@ static void test_select(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) error = NULL;
   g_assert_null(suite_select(cases, "(", none, none, 1, 1, &error));
   g_assert_true(g_str_has_prefix(error->message, "--filter: "));
+}
+
+/* Who asks for what is not there is told so, with what there is. */
+static void test_select_nothing(Fixture *fixture, gconstpointer data) {
+  static const struct {
+    const char *filter, *tag, *skip_tag, *said;
+  } wishes[] = {
+      {"fuor", NULL, NULL, "--filter: 'fuor' is found in the name of no case; there are suite/one, suite/two, suite/three"},
+      {"suite/thre$", NULL, NULL, "--filter: 'suite/thre$' is found in the name of no case; did you mean suite/three?"},
+      {NULL, "qick", NULL, "--tag: no case has the tag 'qick'; did you mean quick?"},
+      {NULL, "zebra", NULL, "--tag: no case has the tag 'zebra'; there are quick, slow, net"},
+      {NULL, NULL, "slwo", "--skip-tag: no case has the tag 'slwo'; did you mean slow?"},
+      {"one", "net", NULL, "of 8 cases none is left to run: none is what --filter, --tag and --skip-tag ask for together"},
+      {NULL, "slow", "net", "of 8 cases none is left to run: none is what --filter, --tag and --skip-tag ask for together"},
+      {"x{2}", "a", "b",
+       "--filter: 'x{2}' is found in the name of no case; there are suite/one, suite/two, suite/three\n"
+       "--tag: no case has the tag 'a'; there are quick, slow, net\n"
+       "--skip-tag: no case has the tag 'b'; there are quick, slow, net"},
+  };
+  g_autoptr(GPtrArray) cases = load_good(fixture, many);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(wishes); i++) {
+    g_autoptr(GPtrArray) tags = g_ptr_array_new();
+    g_autoptr(GPtrArray) skip_tags = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+    if (wishes[i].tag)
+      g_ptr_array_add(tags, (char *)wishes[i].tag);
+    if (wishes[i].skip_tag)
+      g_ptr_array_add(skip_tags, (char *)wishes[i].skip_tag);
+    g_assert_null(suite_select(cases, wishes[i].filter, tags, skip_tags, 1, 1, &error));
+    g_assert_cmpstr(error->message, ==, wishes[i].said);
+  }
+}
+
+/* One of two tags that nobody has is a mistake as well; of many names some are told; where there are no tags, that. */
+static void test_select_tags(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) none = g_ptr_array_new(), tags = g_ptr_array_new();
+  g_autoptr(GError) error = NULL, other_error = NULL;
+  g_autoptr(GPtrArray) cases = load_good(fixture, "[a]\nkernel = Image\ncommand = x\ntags = t1;t2;t3;t4;t5;t6;t7;t8;t9;t10\n");
+
+  g_ptr_array_add(tags, (char *)"t1");
+  g_ptr_array_add(tags, (char *)"other");
+  g_assert_null(suite_select(cases, NULL, tags, none, 1, 1, &error));
+  g_assert_cmpstr(error->message, ==, "--tag: no case has the tag 'other'; there are t1, t2, t3, t4, t5, t6, t7, t8 and 2 more");
+  g_autoptr(GPtrArray) bare = load_good(fixture, "[a]\nkernel = Image\ncommand = x\n");
+  g_assert_null(suite_select(bare, NULL, none, tags, 1, 1, &other_error));
+  g_assert_true(g_str_has_prefix(other_error->message,
+                                 "--skip-tag: no case has the tag 't1'; there are none\n--skip-tag: no case has the tag 'other'"));
+}
+
+/* A shard without cases is no mistake: there are more shards than cases. */
+static void test_empty_shard(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, many);
+  g_autofree char *text = selected(cases, "three", NULL, NULL, 2, 2);
+
+  g_assert_cmpstr(text, ==, "");
 }
 
 /* Whatever the number of shards: each case is in exactly one, and their numbers differ by one at most. */
@@ -391,7 +528,13 @@ int main(int argc, char *argv[]) {
   add("no-file", NULL, test_no_file);
   add("same-names", NULL, test_same_names);
   add("bound", NULL, test_bound);
+  add("expansion", NULL, test_expansion);
+  add("expansion-of-all", NULL, test_expansion_of_all);
+  add("work", NULL, test_work);
   add("select", NULL, test_select);
+  add("select-nothing", NULL, test_select_nothing);
+  add("select-tags", NULL, test_select_tags);
+  add("empty-shard", NULL, test_empty_shard);
   add("shards", NULL, test_shards);
   return g_test_run();
 }
