@@ -1,0 +1,87 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# The completion of bash, driven as bash drives it: options where options can stand, values where a value is due, and nothing of either behind "--". That it knows every option is a unit
+# test's to see. Prints TAP.
+set -u
+cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=docs/eret.bash-completion
+. docs/eret.bash-completion
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+touch file.ini 'two words'
+mkdir directory
+n=0
+
+# completes WANTED WORD...: the last word is at hand; WANTED are the candidates, in their order, separated by a space.
+completes() {
+    local wanted=$1 output
+    shift
+    COMP_WORDS=(eret "$@")
+    COMP_CWORD=$#
+    _eret
+    output=$(printf '%s\n' "${COMPREPLY[@]}" | LC_ALL=C sort | paste -sd' ')
+    n=$((n + 1))
+    if [ "$output" = "$wanted" ]; then
+        echo "ok $n - ${*@Q}: ${wanted:-nothing}"
+    else
+        echo "not ok $n - ${*@Q}: ${wanted:-nothing}"
+        echo "# offered: $output"
+    fi
+}
+
+files="directory file.ini two words"
+
+# Options.
+completes "--gic --grace" run --g
+completes "--copy-in --copy-out --copy-out-limit" exec --copy
+completes "--tag --tap" test --ta
+completes "--json" doctor --j
+completes "dump" cpu du
+completes "--common" cpu diff --c
+completes "--output" cpu dump --o
+
+# Where a value is due there is no option, whether its values are known or not, and whatever it begins with.
+for option in append cpus cpu grace hypercall ipa-bits pin smccc; do
+    completes "" run "--$option" --
+    completes "" run "--$option" = --
+done
+for option in env cwd timeout boot-timeout module copy-out-limit append; do
+    completes "" exec "--$option" --
+done
+for option in filter tag skip-tag shard define repeat jobs; do
+    completes "" test "--$option" --
+    completes "" test "--$option" fil
+    completes "" test "--$option" = fil
+done
+completes "" test -j fil
+completes "" cpu dump --cpu --
+completes "$files" cpu diff --common ""
+completes "file.ini" cpu dump -o fil
+completes "file.ini" test --junit = fil
+completes "$files" trace --symbols ""
+completes "auto" run --gic = a
+completes "auto" run --pin ""
+completes "--stats" run --dry-run --sta
+completes "e2h0" run --nested = e
+completes "--gic" run --nested --gi
+completes "$files" test tag ""
+completes "file.ini" run --stats = fil
+completes "--gic" run --append --append --gi
+
+# Behind "--" is the guest's command, or a file's name.
+completes "" exec --rng -- --
+completes "" exec -- sh --gi
+completes "" exec -- sh ""
+completes "" exec -- cmd --append ""
+completes "" exec --cpus 2 -- nproc --memory ""
+completes "file.ini" test -- fil
+completes "" test -- --ta
+completes "" run -- --
+
+# Unless it is a value, or a part of one.
+completes "--gic" exec --append -- --gi
+completes "--gic" exec --append = -- --gi
+completes "--verbose" exec --cwd -- --verb
+
+echo "1..$n"
