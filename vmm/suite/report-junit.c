@@ -15,7 +15,6 @@ typedef struct {
 
 typedef struct {
   GString *out;
-  GPtrArray *results, *groups;
   GHashTable *group_of; /* CaseResult -> CaseGroup */
 } Report;
 
@@ -46,14 +45,11 @@ static void count_kind(Counts *counts, ResultKind kind) {
   counts->skipped += kind == RESULT_SKIPPED;
 }
 
-/* Of SUITE, or of all, if it is NULL. */
-static Counts count(const Report *report, const char *suite) {
+static Counts count(const GPtrArray *results) {
   Counts counts = {0};
 
-  for (unsigned i = 0; i < report->results->len; i++) {
-    const CaseResult *result = g_ptr_array_index(report->results, i);
-    if (suite && strcmp(result->suite, suite) != 0)
-      continue;
+  for (unsigned i = 0; i < results->len; i++) {
+    const CaseResult *result = g_ptr_array_index(results, i);
     count_kind(&counts, result->kind);
     counts.seconds += MAX(result->seconds, 0);
     for (unsigned j = 0; j < result->sub->len; j++)
@@ -174,14 +170,16 @@ static void append_timestamp(GString *out, const char *started) {
   append_attribute(out, "timestamp", text);
 }
 
-static void append_properties(const Report *report, const char *suite) {
+/* RESULTS: of one suite. */
+static void append_properties(const Report *report, const GPtrArray *results) {
   bool any = false;
 
-  for (unsigned i = 0; i < report->groups->len; i++) {
-    const CaseGroup *group = g_ptr_array_index(report->groups, i);
-    if (group->verdict != VERDICT_FLAKY || strcmp(group->shown->suite, suite) != 0)
+  for (unsigned i = 0; i < results->len; i++) {
+    const CaseResult *result = g_ptr_array_index(results, i);
+    const CaseGroup *group = g_hash_table_lookup(report->group_of, result);
+    if (group->verdict != VERDICT_FLAKY || g_ptr_array_index(group->attempts, 0) != result)
       continue;
-    g_autofree char *name = g_strconcat("flaky:", group->shown->name, NULL);
+    g_autofree char *name = g_strconcat("flaky:", result->name, NULL);
     g_string_append_printf(report->out, "%s      <property", any ? "" : "    <properties>\n");
     append_attribute(report->out, "name", name);
     g_string_append_printf(report->out, " value=\"passed %u of %u\"/>\n", group->count[RESULT_PASSED], case_group_ran(group));
@@ -191,29 +189,49 @@ static void append_properties(const Report *report, const char *suite) {
     g_string_append(report->out, "    </properties>\n");
 }
 
-static void append_suite(const Report *report, const CaseResult *first) {
-  Counts counts = count(report, first->suite);
+static void append_suite(const Report *report, const GPtrArray *results) {
+  const CaseResult *first = g_ptr_array_index(results, 0);
+  Counts counts = count(results);
 
   g_string_append(report->out, "  <testsuite");
   append_attribute(report->out, "name", first->suite);
   append_counts(report->out, &counts);
   append_timestamp(report->out, first->started);
   g_string_append(report->out, ">\n");
-  append_properties(report, first->suite);
-  for (unsigned i = 0; i < report->results->len; i++) {
-    const CaseResult *result = g_ptr_array_index(report->results, i);
-    if (strcmp(result->suite, first->suite) == 0)
-      append_case(report, result);
-  }
+  append_properties(report, results);
+  for (unsigned i = 0; i < results->len; i++)
+    append_case(report, g_ptr_array_index(results, i));
   g_string_append(report->out, "  </testsuite>\n");
+}
+
+static void free_suite(gpointer data) {
+  g_ptr_array_unref(data);
+}
+
+/* Of GPtrArray: RESULTS by suite, in the order of their first ones. */
+static GPtrArray *split_suites(const GPtrArray *results) {
+  GPtrArray *suites = g_ptr_array_new_with_free_func(free_suite);
+  g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
+
+  for (unsigned i = 0; i < results->len; i++) {
+    CaseResult *result = g_ptr_array_index(results, i);
+    GPtrArray *suite = g_hash_table_lookup(by_name, result->suite);
+    if (!suite) {
+      suite = g_ptr_array_new();
+      g_ptr_array_add(suites, suite);
+      g_hash_table_insert(by_name, result->suite, suite);
+    }
+    g_ptr_array_add(suite, result);
+  }
+  return suites;
 }
 
 void report_junit(GString *out, GPtrArray *results) {
   g_autoptr(GPtrArray) groups = results_group(results);
+  g_autoptr(GPtrArray) suites = split_suites(results);
   g_autoptr(GHashTable) group_of = g_hash_table_new(NULL, NULL);
-  g_autoptr(GHashTable) suites = g_hash_table_new(g_str_hash, g_str_equal);
-  Report report = {.out = out, .results = results, .groups = groups, .group_of = group_of};
-  Counts all = count(&report, NULL);
+  const Report report = {.out = out, .group_of = group_of};
+  Counts all = count(results);
 
   for (unsigned i = 0; i < groups->len; i++) {
     CaseGroup *group = g_ptr_array_index(groups, i);
@@ -223,10 +241,7 @@ void report_junit(GString *out, GPtrArray *results) {
   g_string_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
   append_counts(out, &all);
   g_string_append(out, ">\n");
-  for (unsigned i = 0; i < results->len; i++) {
-    const CaseResult *result = g_ptr_array_index(results, i);
-    if (g_hash_table_add(suites, result->suite))
-      append_suite(&report, result);
-  }
+  for (unsigned i = 0; i < suites->len; i++)
+    append_suite(&report, g_ptr_array_index(suites, i));
   g_string_append(out, "</testsuites>\n");
 }
