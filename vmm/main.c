@@ -2,6 +2,7 @@
 /* eret's command table. Only this file and vmm/cmd/ print or decide an exit status. */
 #include <errno.h>
 #include <glib.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -75,5 +76,6 @@ int main(int argc, char **argv) {
   if (!standard_fds_keep())
     return EXIT_HOST;
   g_log_set_default_handler(complain_of_log, NULL);
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (RLIMIT_FSIZE) is an error of the write: of a report, or of the guest's disk */
   return finish_stdout(run_command(argc, argv));
 }
