@@ -38,6 +38,7 @@ typedef struct {
   bool prefixed;    /* by kselftest's runner */
   bool says_before; /* tests explain a failure before its result, not behind */
   bool too_much;    /* a bound was met */
+  bool full;        /* one that leaves nothing to look for behind it */
   size_t text;      /* bytes of all names and details */
   GString *pending; /* lines since the last result */
   unsigned pending_lines;
@@ -66,7 +67,7 @@ static char *bound(Parser *parser, char *text) {
 static bool has_room(Parser *parser) {
   if (parser->results->len < KTAP_RESULTS_MAX && parser->text < TEXT_MAX)
     return true;
-  parser->too_much = true;
+  parser->too_much = parser->full = true;
   return false;
 }
 
@@ -394,11 +395,17 @@ static void finish(Parser *parser) {
 GPtrArray *ktap_parse(const char *text, size_t size, bool *complete) {
   Parser parser = {.results = g_ptr_array_new_with_free_func(sub_result_free), .complete = true, .yaml = -1, .pending = g_string_new(NULL)};
 
-  for (const char *end = text + size; text < end;) {
+  unsigned lines = 0;
+
+  for (const char *end = text + size; text < end && !parser.full; lines++) {
     const char *line_end = memchr(text, '\n', (size_t)(end - text));
     KtapLine line;
     if (!line_end)
       line_end = end;
+    if (lines == KTAP_LINES_MAX) {
+      parser.too_much = true;
+      break;
+    }
     ktap_line_parse(&line, text, (size_t)(line_end - text), parser.prefixed);
     on_line(&parser, &line);
     ktap_line_clear(&line);

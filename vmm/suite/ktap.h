@@ -12,6 +12,7 @@
 #include "vmm/suite/result.h"
 
 #define KTAP_RESULTS_MAX 100000
+#define KTAP_LINES_MAX   (1u << 20) /* what is behind them is not looked at */
 #define KTAP_DEPTH_MAX   16
 #define KTAP_NAME_MAX    1024 /* bytes, with the terminator; of a name with its parents, and of a detail */
 

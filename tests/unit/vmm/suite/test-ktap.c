@@ -203,6 +203,20 @@ static void test_any_order(void) {
   }
 }
 
+/* Lines that say nothing cost time: there is a last one that is read. */
+static void test_lines(void) {
+  GString *text = g_string_new("TAP version 13\n1..2\nok 1 - first\n");
+  bool complete = true;
+
+  while (text->len < KTAP_LINES_MAX + 100)
+    g_string_append_c(text, '\n');
+  g_string_append(text, "ok 2 - second\n");
+  g_autoptr(GPtrArray) results = ktap_parse(text->str, text->len, &complete);
+  g_assert_cmpuint(results->len, ==, 1);
+  g_assert_false(complete);
+  g_string_free(text, TRUE);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS(samples); i++) {
@@ -211,6 +225,7 @@ int main(int argc, char **argv) {
   }
   g_test_add_func("/ktap/nul", test_nul);
   g_test_add_func("/ktap/bounds/many", test_many);
+  g_test_add_func("/ktap/bounds/lines", test_lines);
   g_test_add_func("/ktap/bounds/deep", test_deep);
   g_test_add_func("/ktap/bounds/adoptions", test_adoptions);
   g_test_add_func("/ktap/any-order", test_any_order);
