@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Two buffers. From the guest: filled by any thread, emptied by the main loop, at most BUFFER_MAX; what does not fit is refused, and announced when there is room
- * again. To the guest: the main thread's own; what is sent here is written by eret itself and small, and what a guest that takes nothing cannot have is dropped.
+ * Two buffers. From the guest: filled by any thread, emptied by the main loop, at most BUFFER_MAX; what does not fit is
+ * refused, and announced when there is room again. To the guest: the main thread's own; what is sent here is written by
+ * eret itself and small, and what a guest that takes nothing cannot have is dropped.
  *
  * Locks: `lock` guards the buffer from the guest and `refused`; no callback runs under it. `front_full` is atomic.
  */

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# The completion of bash, driven as bash drives it: options where options can stand, values where a value is due, and nothing of either behind "--". That it knows every option is a unit
-# test's to see. Prints TAP.
+# The completion of bash, driven as bash drives it: options where options can stand, values where a value is due, and
+# nothing of either behind "--". That it knows every option is a unit test's to see. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 # shellcheck source=docs/eret.bash-completion

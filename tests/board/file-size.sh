@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# A limit on the size of files (ulimit -f) is told as an error of the file that met it, and does not end eret by a signal. Prints TAP.
+# A limit on the size of files (ulimit -f) is told as an error of the file that met it, and does not end eret by a
+# signal. Prints TAP.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 eret=$PWD/build/native/eret

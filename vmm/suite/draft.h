@@ -10,8 +10,9 @@
 #include "vmm/suite/suite.h"
 
 /*
- * ${NAME} stands for what may stand for more, so that some lines could make more text than there is memory. What is put in the place of names is counted, in bytes, and each name as some
- * bytes more: for the text of one key, and for all cases of one section.
+ * ${NAME} stands for what may stand for more, so that some lines could make more text than there is memory. What is put
+ * in the place of names is counted, in bytes, and each name as some bytes more: for the text of one key, and for all
+ * cases of one section.
  */
 #define DRAFT_KEY_TEXT_MAX     (UINT64_C(4) << 20)
 #define DRAFT_SECTION_TEXT_MAX (UINT64_C(256) << 20)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The process's standard streams and the kernel's console are kept in files, each up to the case's limit (capture.h); its result (--result) is in one more. Afterwards they are judged. Where
- * logs are kept, another file has it all together, for people.
+ * The process's standard streams and the kernel's console are kept in files, each up to the case's limit (capture.h);
+ * its result (--result) is in one more. Afterwards they are judged. Where logs are kept, another file has it all
+ * together, for people.
  */
 #include "vmm/suite/job.h"
 
@@ -316,7 +317,8 @@ static void set_message(CaseResult *result, char *message) {
   result->message = message;
 }
 
-/* A stream that met its limit ended the process, whatever that said before. Also for one that ended by itself at the same time. */
+/* A stream that met its limit ended the process, whatever that said before. Also for one that ended by itself at the
+ * same time. */
 static bool wrote_too_much(Job *job) {
   static const char *const places[JOB_N_STREAMS] = {"on its standard output", "on its standard error", "on the kernel's console"};
 

@@ -18,5 +18,6 @@ typedef struct {
 /* *WHY: NULL where it passed. Free with g_free. */
 ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, char **why);
 
-/* Takes RESULT's sub-results from OUT, which has TAP or KTAP in it, and changes what it says where they say something else: a case that would have passed is failed or skipped with them. */
+/* Takes RESULT's sub-results from OUT, which has TAP or KTAP in it, and changes what it says where they say
+ * something else: a case that would have passed is failed or skipped with them. */
 void judge_subtests(CaseResult *result, GBytes *out);

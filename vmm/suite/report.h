@@ -41,9 +41,10 @@ LoadedResults *results_load_json(const char *path, GError **error);
 void loaded_results_free(LoadedResults *loaded); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LoadedResults, loaded_results_free)
 
-/* Joins FILES (ended by NULL) of report_json, such as one a shard, into an array of CaseResult: ordered by suite; in a suite by the place
- * in its file, and then by shard. WARNINGS: lines about attempts that are in two files (both are kept), and about shards that are missing,
- * or there twice; NULL: none. WHOLE: no shard is missing, and they are of one run; else their verdict is not that of the whole. Errors as above. */
+/* Joins FILES (ended by NULL) of report_json, such as one a shard, into an array of CaseResult: ordered by suite; in
+ * a suite by the place in its file, and then by shard. WARNINGS: lines about attempts that are in two files (both
+ * are kept), and about shards that are missing, or there twice; NULL: none. WHOLE: no shard is missing, and they are
+ * of one run; else their verdict is not that of the whole. Errors as above. */
 GPtrArray *results_merge(const char *const *files, char **warnings, bool *whole, GError **error);
 
 typedef enum { REPORT_ERROR_FILE, REPORT_ERROR_INVALID } ReportError;

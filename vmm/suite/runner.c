@@ -158,7 +158,8 @@ static gboolean start_first(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
-/* Two attempts in the same files would have each other's verdict. Names of files tell them apart (case-file.h), and this is where it would be seen if they did not. */
+/* Two attempts in the same files would have each other's verdict. Names of files tell them apart (case-file.h), and
+ * this is where it would be seen if they did not. */
 static bool have_own_files(const Runner *runner, GError **error) {
   g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 

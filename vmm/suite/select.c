@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which cases run. Who asks for some and gets none has made a mistake, most likely in a name: it is told, with the names that there are. A shard is something else: where there are more of them
- * than cases, some have none, and that is right.
+ * Which cases run. Who asks for some and gets none has made a mistake, most likely in a name: it is told, with the
+ * names that there are. A shard is something else: where there are more of them than cases, some have none, and that is
+ * right.
  */
 #include <string.h>
 

@@ -65,9 +65,11 @@ GQuark suite_error_quark(void);
 GPtrArray *suite_load(const char *const *files, GHashTable *defines, GError **error);
 
 /*
- * Those of CASES, which keep them, that are to run: whose suite/name FILTER finds (NULL: all), that have one of TAGS (empty: all), that have none of SKIP_TAGS, and that are in
- * SHARD (from 1) of SHARDS. Of what is left, every SHARDS-th case is one shard's, so shards have nothing in common, and neighbours, which are alike, are spread; where there are more
- * shards than cases, some are empty. NULL: a filter or tag is no case's, or together they leave nothing for any shard; the message has a line for each mistake.
+ * Those of CASES, which keep them, that are to run: whose suite/name FILTER finds (NULL: all), that have one of TAGS
+ * (empty: all), that have none of SKIP_TAGS, and that are in SHARD (from 1) of SHARDS. Of what is left, every SHARDS-th
+ * case is one shard's, so shards have nothing in common, and neighbours, which are alike, are spread; where there are
+ * more shards than cases, some are empty. NULL: a filter or tag is no case's, or together they leave nothing for any
+ * shard; the message has a line for each mistake.
  */
 GPtrArray *suite_select(GPtrArray *cases, const char *filter, GPtrArray *tags, GPtrArray *skip_tags, unsigned shard, unsigned shards,
                         GError **error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Cases as processes, their files and their bounds: vmm/suite/runner.c, job.c, capture.c. In the place of eret is a script, which does what the case's command says. */
+/* Cases as processes, their files and their bounds: vmm/suite/runner.c, job.c, capture.c. In the place of eret is a
+ * script, which does what the case's command says. */
 #include "vmm/suite/runner.h"
 
 #include <locale.h>
@@ -13,7 +14,8 @@
 
 #define KIB UINT64_C(1024)
 
-/* As "eret exec --result FILE --console-log FILE ... -- sh -c TEXT": what TEXT writes to descriptor 4 is the console; its status is the command's. */
+/* As "eret exec --result FILE --console-log FILE ... -- sh -c TEXT": what TEXT writes to descriptor 4 is the
+ * console; its status is the command's. */
 static const char eret[] = "#!/bin/bash\n"
                            "while [ \"$1\" != -- ]; do\n"
                            "    case $1 in\n"
@@ -113,7 +115,8 @@ static void test_streams(Fixture *fixture, gconstpointer data) {
   g_assert_cmpint(size_of(fixture, "s.good.log"), >, 50);
 }
 
-/* "a:b" fails and "a_b" passes, side by side: neither takes the other's files. So do cases whose names are longer than those of files can be. */
+/* "a:b" fails and "a_b" passes, side by side: neither takes the other's files. So do cases whose names are longer
+ * than those of files can be. */
 static void test_names(Fixture *fixture, gconstpointer data) {
   g_autofree char *long_name = g_strnfill(600, 'x');
   g_autofree char *first = g_strconcat(long_name, "1", NULL);
