@@ -10,6 +10,7 @@
 #include "vmm/doctor/options.h"
 #include "vmm/exec/options.h"
 #include "vmm/suite/options.h"
+#include "vmm/suite/suite-keys.h"
 
 static void test_help_text(void) {
   g_autofree char *help = config_help();
@@ -158,6 +159,16 @@ static void test_completion(void) {
   }
 }
 
+/* Every key of a suite, and every outcome that can be expected. */
+static void test_suites(void) {
+  g_autofree char *manual = read_document("eret-suite.5");
+
+  for (const SuiteKeyRule *rule = suite_key_rules; rule->name; rule++)
+    assert_mentions("eret-suite.5", manual, "^\\.It Cm (.* )?%s( |$)", rule->name);
+  for (unsigned i = 0; i < N_EXPECTED; i++)
+    assert_mentions("eret-suite.5", manual, "^\\.Ql %s( |$)", suite_outcome_name(i));
+}
+
 int main(int argc, char **argv) {
   setlocale(LC_ALL, "C");
   g_test_init(&argc, &argv, NULL);
@@ -165,5 +176,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-docs/manual", test_manual);
   g_test_add_func("/config-docs/completion", test_completion);
   g_test_add_func("/config-docs/other-commands", test_other_commands);
+  g_test_add_func("/config-docs/suites", test_suites);
   return g_test_run();
 }
