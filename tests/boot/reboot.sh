@@ -10,7 +10,7 @@ start_boot reboot,5 --disk count.img --rng --cpus 2
 process=$pid
 for boot in 1 2 3 4 5 6; do
     wait_console "GUEST boot=$boot" 60 || break
-    if ! running "$process"; then
+    if [ "$boot" != 6 ] && ! running "$process"; then  # the sixth powers off at once: its status is looked at below
         failed "boot $boot is in the same process"
         break
     fi
