@@ -3,6 +3,7 @@
 #include "vmm/suite/draft.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "vmm/config-option.h"
 #include "vmm/exec/options.h"
@@ -130,9 +131,12 @@ static void set_output_limit(Draft *draft, const char *text) {
 
 static void set_stdin_file(Draft *draft, const char *text) {
   char *path = draft_path(draft, text);
+  struct stat status;
 
-  if (!g_file_test(path, G_FILE_TEST_EXISTS))
+  if (stat(path, &status) < 0)
     draft_mistake(draft, "%s: '%s' is not there", draft->key->name, path);
+  else if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) /* a pipe would be read once, by one of many */
+    draft_mistake(draft, "%s: '%s' is neither a file nor a character device", draft->key->name, path);
   g_free(draft->made->stdin_file);
   draft->made->stdin_file = path;
 }

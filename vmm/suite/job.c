@@ -129,10 +129,19 @@ static GPtrArray *make_arguments(const Job *job, const char *eret, const char *c
   return arguments;
 }
 
+/* The suite has been read long ago: whatever lies at PATH by now, opening it must not wait. */
+static int open_input_file(const char *path) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+
+  if (fd >= 0)
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+  return fd;
+}
+
 /* A descriptor to read the command's standard input from; -1: errno says why. */
 static int open_input(const SuiteCase *suite_case) {
   if (!suite_case->stdin_text)
-    return open(suite_case->stdin_file ? suite_case->stdin_file : "/dev/null", O_RDONLY | O_CLOEXEC);
+    return open_input_file(suite_case->stdin_file ? suite_case->stdin_file : "/dev/null");
   gsize size;
   const char *bytes = g_bytes_get_data(suite_case->stdin_text, &size);
   int fd = temporary_file_open(NULL);

@@ -237,6 +237,7 @@ static const Mistakes mistakes[] = {
      "[a]\nkernel = Image\ncommand = x\nexit-status = 256\noutcome = fine\nktap = maybe\nrng = perhaps\nstdin-file = no\n",
      {":4: exit-status: '256'", ":5: outcome: 'fine' is none of pass, panic", ":6: ktap: 'maybe'", ":7: rng: 'perhaps'",
       ":8: stdin-file: "}},
+    {"input", "[a]\nkernel = Image\ncommand = x\nstdin-file = /dev\n", {":4: stdin-file: '/dev' is neither a file nor a character device"}},
     {"output-limit",
      "[a]\nkernel = Image\ncommand = x\noutput-limit = much\n[b]\nkernel = Image\ncommand = x\noutput-limit = 4095\n[c]\nkernel = "
      "Image\ncommand = x\noutput-limit = 1025M\n",
