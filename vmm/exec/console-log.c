@@ -10,18 +10,20 @@
 #include "vmm/base/output-file.h"
 
 #define LINE_MAX_SIZE 4096
+#define STAMP_SIZE    16 /* about: the time before a line, and its end */
 
 struct ConsoleLog {
   FILE *file; /* or NULL */
   char *path;
-  bool lost; /* something of it could not be written */
+  uint64_t room; /* bytes that the file may still take */
+  bool lost;     /* something of it could not be written */
   GString *line;
   uint64_t start_ns, line_ns;
   GQueue tail; /* of char *: the last lines */
   unsigned tail_lines;
 };
 
-ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t start_ns, GError **error) {
+ConsoleLog *console_log_new(const char *path, uint64_t file_max, unsigned tail_lines, uint64_t start_ns, GError **error) {
   FILE *file = path ? output_file_stream(path, error) : NULL;
 
   if (path && !file) {
@@ -31,6 +33,7 @@ ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t star
   ConsoleLog *log = g_new0(ConsoleLog, 1);
   log->file = file;
   log->path = g_strdup(path);
+  log->room = file_max;
   log->line = g_string_new(NULL);
   log->start_ns = start_ns;
   log->tail_lines = tail_lines;
@@ -54,6 +57,19 @@ static void close_file(ConsoleLog *log) {
     lose(log);
 }
 
+/* No guest fills the host's disk. Its last lines are kept all the same. */
+static bool has_room(ConsoleLog *log) {
+  uint64_t size = log->line->len + STAMP_SIZE;
+
+  if (size <= log->room) {
+    log->room -= size;
+    return true;
+  }
+  g_warning("--console-log: '%s' is full; the rest of the console is left out of it", log->path);
+  fputs("(the rest is left out: this file is full)\n", log->file);
+  return false;
+}
+
 static void write_to_file(ConsoleLog *log) {
   uint64_t us = (log->line_ns - log->start_ns) / 1000;
   OutputGuard guard;
@@ -61,15 +77,18 @@ static void write_to_file(ConsoleLog *log) {
   if (!log->file)
     return;
   output_guard_begin(&guard);
-  fprintf(log->file, "[%5" G_GUINT64_FORMAT ".%06u] ", us / 1000000, (unsigned)(us % 1000000));
-  fwrite(log->line->str, 1, log->line->len, log->file);
-  putc('\n', log->file);
+  bool room = has_room(log);
+  if (room) {
+    fprintf(log->file, "[%5" G_GUINT64_FORMAT ".%06u] ", us / 1000000, (unsigned)(us % 1000000));
+    fwrite(log->line->str, 1, log->line->len, log->file);
+    putc('\n', log->file);
+  }
   bool written = fflush(log->file) == 0;
   output_guard_end(&guard);
-  if (written)
-    return;
-  lose(log);
-  close_file(log);
+  if (!written)
+    lose(log);
+  if (!written || !room)
+    close_file(log);
 }
 
 static void end_line(ConsoleLog *log) {

@@ -9,8 +9,13 @@
 
 typedef struct ConsoleLog ConsoleLog;
 
-/* PATH may be NULL: no file. START_NS: what times are counted from. */
-ConsoleLog *console_log_new(const char *path, unsigned tail_lines, uint64_t start_ns, GError **error);
+#define CONSOLE_LOG_MAX (UINT64_C(1) << 30) /* bytes that a guest may write to a file */
+
+/*
+ * PATH may be NULL: no file. FILE_MAX: about how many bytes it may have; what comes then is left out, which the file
+ * and a warning say. START_NS: what times are counted from.
+ */
+ConsoleLog *console_log_new(const char *path, uint64_t file_max, unsigned tail_lines, uint64_t start_ns, GError **error);
 void console_log_free(ConsoleLog *log); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConsoleLog, console_log_free)
 

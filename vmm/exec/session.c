@@ -334,7 +334,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
   session->result = result;
   session->times.start = exec_now();
   session->line = g_string_new(NULL);
-  session->log = console_log_new(options->console_log, TAIL_LINES, exec_now(), error);
+  session->log = console_log_new(options->console_log, CONSOLE_LOG_MAX, TAIL_LINES, exec_now(), error);
   if (!session->log)
     return NULL;
   session->outcome = guest_outcome_new(&config, exec_now());

@@ -19,7 +19,7 @@ static void assert_tail(const ConsoleLog *log, const char *wanted) {
 }
 
 static void test_tail(void) {
-  g_autoptr(ConsoleLog) log = console_log_new(NULL, 3, 0, NULL);
+  g_autoptr(ConsoleLog) log = console_log_new(NULL, CONSOLE_LOG_MAX, 3, 0, NULL);
 
   assert_tail(log, "");
   write_text(log, "one\r\ntw", 0);
@@ -35,7 +35,7 @@ static void test_tail(void) {
 
 /* A guest that never ends its line does not fill the memory. */
 static void test_endless_line(void) {
-  g_autoptr(ConsoleLog) log = console_log_new(NULL, 2, 0, NULL);
+  g_autoptr(ConsoleLog) log = console_log_new(NULL, CONSOLE_LOG_MAX, 2, 0, NULL);
   g_autofree char *block = g_strnfill(65536, 'x');
 
   for (unsigned i = 0; i < 16; i++)
@@ -49,7 +49,7 @@ static void test_file(void) {
   g_autofree char *directory = directory_new();
   g_autofree char *path = g_build_filename(directory, "log", NULL);
   g_autofree char *text = NULL;
-  ConsoleLog *log = console_log_new(path, 2, 1000 * MS, NULL);
+  ConsoleLog *log = console_log_new(path, CONSOLE_LOG_MAX, 2, 1000 * MS, NULL);
 
   write_text(log, "be", 1500 * MS);
   write_text(log, "gins\xff\nsecond\r\n", 2000 * MS);
@@ -66,14 +66,14 @@ static void test_file(void) {
 static void test_no_file(void) {
   g_autoptr(GError) error = NULL;
 
-  g_assert_null(console_log_new("/no/such/directory/log", 2, 0, &error));
+  g_assert_null(console_log_new("/no/such/directory/log", CONSOLE_LOG_MAX, 2, 0, &error));
   g_assert_true(g_str_has_prefix(error->message, "--console-log: cannot write '/no/such/directory/log'"));
 }
 
 /* It is told when it happens, once, and at the end; the last lines are kept all the same. */
 static void test_full(void) {
-  g_autoptr(ConsoleLog) log = console_log_new("/dev/full", 2, 0, NULL);
-  g_autoptr(ConsoleLog) none = console_log_new(NULL, 2, 0, NULL);
+  g_autoptr(ConsoleLog) log = console_log_new("/dev/full", CONSOLE_LOG_MAX, 2, 0, NULL);
+  g_autoptr(ConsoleLog) none = console_log_new(NULL, CONSOLE_LOG_MAX, 2, 0, NULL);
 
   g_test_expect_message("eret", G_LOG_LEVEL_WARNING, "--console-log: '/dev/full' cannot be written any more: *");
   write_text(log, "one\n", 0);
@@ -84,6 +84,26 @@ static void test_full(void) {
   g_assert_true(console_log_finish(none));
 }
 
+/* A guest that never stops talking does not fill the disk; its last lines are there all the same. */
+static void test_endless_file(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *path = g_build_filename(directory, "log", NULL);
+  g_autofree char *text = NULL;
+  g_autoptr(ConsoleLog) log = console_log_new(path, 1000, 2, 0, NULL);
+
+  g_test_expect_message("eret", G_LOG_LEVEL_WARNING, "*is full*");
+  for (unsigned i = 0; i < 1000; i++)
+    write_text(log, "the same again\n", 0);
+  write_text(log, "the last\n", 0);
+  g_test_assert_expected_messages();
+  g_assert_true(console_log_finish(log));
+  assert_tail(log, "  the same again\n  the last\n");
+  g_assert_true(g_file_get_contents(path, &text, NULL, NULL));
+  g_assert_cmpuint(strlen(text), <, 1100);
+  g_assert_true(g_str_has_suffix(text, "] the same again\n(the rest is left out: this file is full)\n"));
+  directory_free(directory);
+}
+
 int main(int argc, char *argv[]) {
   setlocale(LC_ALL, "C.UTF-8");
   g_test_init(&argc, &argv, NULL);
@@ -92,5 +112,6 @@ int main(int argc, char *argv[]) {
   g_test_add_func("/console-log/file", test_file);
   g_test_add_func("/console-log/full", test_full);
   g_test_add_func("/console-log/no-file", test_no_file);
+  g_test_add_func("/console-log/endless-file", test_endless_file);
   return g_test_run();
 }
