@@ -87,7 +87,8 @@ kernel_is_there() {
     [ -e "$build/kernels/$1/lib" ] && [ "$(cat "$build/kernels/$1/wanted" 2>/dev/null)" = "$tree_modules" ]
 }
 
-# The package that KERNEL came from, where it is there and its packages still are: for more modules of the same kernel, without the network.
+# The package that KERNEL came from, where it is there and its packages still are: for more modules of the same kernel,
+# without the network.
 cached_image() {
     release=$(cat "$build/kernels/$1/version" 2>/dev/null) || return 0
     for image in "linux-image-$release-unsigned" "linux-binary-$release-unsigned" "linux-binary-$release"; do

@@ -78,9 +78,10 @@ static BoardDevice *add_virtio(Board *board, BoardDeviceKind kind, char *name, u
 }
 
 /*
- * A kernel hears the button that it has a driver for, so both are there where a distribution's kernel may be: what has a disk; eret exec
- * ends its guest in another way. The virtio button is a device of virtio-mmio, whatever the transport of the others is: on the PCI bus each guest would
- * set it up, and that costs exits, while this way only one does that has the driver.
+ * A kernel hears the button that it has a driver for, so both are there where a distribution's kernel may be: what has
+ * a disk; eret exec ends its guest in another way. The virtio button is a device of virtio-mmio, whatever the transport
+ * of the others is: on the PCI bus each guest would set it up, and that costs exits, while this way only one does that
+ * has the driver.
  */
 static bool has_virtio_button(const Config *config) {
   if (config->power_button == POWER_BUTTON_AUTO)

@@ -10,7 +10,10 @@ typedef struct {
   bool value;
 } Word;
 
-/* Takes the next word of *LINE; false at the end. A quote at the word's very beginning is not of its name, nor is the one that ends it. */
+/*
+ * Takes the next word of *LINE; false at the end. A quote at the word's very beginning is not of its name, nor is the
+ * one that ends it.
+ */
 static bool next_word(const char **line, Word *word) {
   const char *at = *line;
 

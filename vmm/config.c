@@ -331,7 +331,7 @@ const ConfigOption config_options[] = {
     {.name = NULL},
 };
 
-/* What an argument without a flag looks like; without an option it is a disk image that has to be converted first. The first match counts. */
+/* What an argument without a flag looks like; without an option: an image to convert first. The first match counts. */
 static const struct {
   const char *pattern, *option;
 } guesses[] = {

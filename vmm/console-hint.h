@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A virtio console that no driver takes shows nothing, and nobody is told why: a kernel may have the driver as a module that its initrd lacks. After a
- * while the user is told what to try. Main thread, by its main loop; no lock.
+ * A virtio console that no driver takes shows nothing, and nobody is told why: a kernel may have the driver as a module
+ * that its initrd lacks. After a while the user is told what to try. Main thread, by its main loop; no lock.
  */
 #pragma once
 

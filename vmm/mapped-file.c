@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a mapping's file has lost is SIGBUS with BUS_ADRERR for whoever touches it (mmap(2)): a library in the middle of its work, one of several
- * threads that copy. The handler puts pages of zeros there, notes that the range is damaged, and lets the access go on, so that no reader has to be
- * prepared for being left half-way. mmap is no more than a system call, so a handler may use it.
+ * What a mapping's file has lost is SIGBUS with BUS_ADRERR for whoever touches it (mmap(2)): a library in the middle of
+ * its work, one of several threads that copy. The handler puts pages of zeros there, notes that the range is damaged,
+ * and lets the access go on, so that no reader has to be prepared for being left half-way. mmap is no more than a
+ * system call, so a handler may use it.
  *
- * `guard` is the one mutable object at file scope: a signal handler is given nothing else to find the ranges by. They are never freed, but used
- * again, so that the handler needs no lock to walk them; `lock` is of those who add and remove.
+ * `guard` is the one mutable object at file scope: a signal handler is given nothing else to find the ranges by. They
+ * are never freed, but used again, so that the handler needs no lock to walk them; `lock` is of those who add and
+ * remove.
  */
 #include "vmm/mapped-file.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A file mapped for reading, which may be truncated or rewritten by others meanwhile. A page that the file no longer has reads as zeros instead of
- * ending the process, and mapped_file_check tells: whoever reads a mapping checks afterwards, before what was read is put to use.
+ * A file mapped for reading, which may be truncated or rewritten by others meanwhile. A page that the file no longer
+ * has reads as zeros instead of ending the process, and mapped_file_check tells: whoever reads a mapping checks
+ * afterwards, before what was read is put to use.
  */
 #pragma once
 
@@ -28,7 +29,13 @@ GBytes *mapped_file_bytes(MappedFile *file);
 /* Its pages in this process are given back; they come from the file again when they are read. */
 void mapped_file_let_go(MappedFile *file);
 
-/* Whether everything read from it until now was the file's, and, where it is kept, the file is unchanged. The error names PATH. Any thread. */
+/*
+ * Whether everything read from it until now was the file's, and, where it is kept, the file is unchanged. The error
+ * names PATH. Any thread.
+ */
 bool mapped_file_check(const MappedFile *file, GError **error);
-/* For errors in what was read: where the file does not pass mapped_file_check, that is the reason, and takes the place of *ERROR. */
+/*
+ * For errors in what was read: where the file does not pass mapped_file_check, that is the reason, and takes the place
+ * of *ERROR.
+ */
 void mapped_file_blame(const MappedFile *file, GError **error);

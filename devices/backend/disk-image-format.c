@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Marks of disk image formats. Sources: qcow and qcow2: QEMU, docs/interop/qcow2.rst; qed and parallels: the same folder; vmdk: VMware, "Virtual
- * Disk Format 5.0"; vhdx: Microsoft, MS-VHDX 2.2.1; vhd: Microsoft, "Virtual Hard Disk Image Format Specification" (a fixed one has its mark at
- * the end only, and is a raw image but for that sector); vdi: VirtualBox, VDICore.h.
+ * Marks of disk image formats. Sources: qcow and qcow2: QEMU, docs/interop/qcow2.rst; qed and parallels: the same
+ * folder; vmdk: VMware, "Virtual Disk Format 5.0"; vhdx: Microsoft, MS-VHDX 2.2.1; vhd: Microsoft, "Virtual Hard Disk
+ * Image Format Specification" (a fixed one has its mark at the end only, and is a raw image but for that sector); vdi:
+ * VirtualBox, VDICore.h.
  *
  * An encrypted volume (LUKS) is no format in this sense: it is the guest that opens it. No lock: nothing is kept.
  */

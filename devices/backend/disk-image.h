@@ -46,8 +46,8 @@ GQuark disk_image_error_quark(void);
 
 /*
  * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error that says so).
- * One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest would read the format's bytes for the
- * disk's, and by its first write destroy them.
+ * One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest would read the
+ * format's bytes for the disk's, and by its first write destroy them.
  * Takes an advisory lock (OFD): exclusive for writing, shared for READ_ONLY; a busy image is an error that says so.
  */
 DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat format, DiskImageEngine engine, GError **error);

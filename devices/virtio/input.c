@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio 1.2, 5.8: queue 0 brings events to the driver, one in a buffer; on queue 1 it says what the device's lights are to show, of which there are
- * none. What the device is, the driver asks through `select` and `subsel` in the configuration space. Numbers of events and keys are Linux's
- * (include/uapi/linux/input-event-codes.h), as the specification wants it.
+ * virtio 1.2, 5.8: queue 0 brings events to the driver, one in a buffer; on queue 1 it says what the device's lights
+ * are to show, of which there are none. What the device is, the driver asks through `select` and `subsel` in the
+ * configuration space. Numbers of events and keys are Linux's (include/uapi/linux/input-event-codes.h), as the
+ * specification wants it.
  *
- * This is the button that kernels hear which have no driver for a key on a GPIO line, such as those that distributions make for clouds.
+ * This is the button that kernels hear which have no driver for a key on a GPIO line, such as those that distributions
+ * make for clouds.
  *
- * Locks: `lock` guards the events that wait, between who presses and the I/O thread; no callback runs under it. The queues are the I/O thread's, the
- * selection is the transport's.
+ * Locks: `lock` guards the events that wait, between who presses and the I/O thread; no callback runs under it. The
+ * queues are the I/O thread's, the selection is the transport's.
  */
 #include "devices/virtio/input.h"
 

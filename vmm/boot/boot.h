@@ -31,7 +31,7 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
 /* Places the files and the platform's device tree, and makes that tree, with SEED in it. */
 GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error);
 
-/* Writes everything into guest memory, which is zero. A file that was changed meanwhile, or since the boot before, is an error. */
+/* Writes everything into guest memory, which is zero. A file that was changed since it was opened is an error. */
 bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error);
 
 /* They are loaded: keeps only what the next boot cannot have from the files again. */

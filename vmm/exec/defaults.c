@@ -64,8 +64,8 @@ char *default_modules(const char *kernel) {
 }
 
 /*
- * A panic ends the guest; and it is quiet unless somebody reads it, or has said how much is to be said. In a panic or an oops Linux says everything all the
- * same. The console's word is there already, as for every machine.
+ * A panic ends the guest; and it is quiet unless somebody reads it, or has said how much is to be said. In a panic or
+ * an oops Linux says everything all the same. The console's word is there already, as for every machine.
  */
 bool add_default_arguments(ExecOptions *options, char **why) {
   static const char *const volumes[] = {"loglevel", "debug", "ignore_loglevel"};

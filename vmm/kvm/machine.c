@@ -294,7 +294,7 @@ static bool control_power_button(void *opaque, bool pressed) {
   Machine *machine = opaque;
 
   bool has_button = platform_set_power_button(machine->platform, pressed);
-  /* A driver that has put its device away for the suspend has no interrupt to expect: the button is one of the machine's own. */
+  /* A driver that has put its device away for the suspend expects no interrupt: the button is the machine's own. */
   for (unsigned i = 0; has_button && pressed && machine->vm.vcpus && i < machine->vm.n_vcpus; i++)
     vcpu_wake_from_suspend(&machine->vm.vcpus[i]);
   return has_button;

@@ -90,6 +90,15 @@ bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
   return false;
 }
 
+/*
+ * Somebody asked us to leave. Who is to be seen by the conditions of run_inside has set his own flag before, and is;
+ * the others are served here.
+ */
+static Verdict run_interrupted(Vcpu *vcpu) {
+  __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+  return g_atomic_int_get(&vcpu->suspended.woken) ? exit_woken(vcpu) : VERDICT_CONTINUE;
+}
+
 /* From KVM_RUN to KVM_RUN, inside the gate. VERDICT_CONTINUE: the gate has been closed, or the vCPU is to stop. */
 ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
@@ -105,10 +114,8 @@ ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
     kvm_shortcuts_catch_up(vcpu->shortcuts);
     if (error == 0)
       verdict = exit_dispatch(vcpu);
-    else if (error != EINTR && error != EAGAIN)
-      verdict = exit_run_failed(vcpu, error);
-    else if (g_atomic_int_get(&vcpu->suspended.woken))
-      verdict = exit_woken(vcpu);
+    else
+      verdict = error == EINTR || error == EAGAIN ? run_interrupted(vcpu) : exit_run_failed(vcpu, error);
   }
   return verdict;
 }

@@ -94,7 +94,7 @@ void vcpu_install_kick_signal(void);
 Verdict exit_dispatch(Vcpu *vcpu);
 /* VERDICT_FAIL, with a message that ends with the vCPU's registers. */
 Verdict exit_fail(Vcpu *vcpu, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* KVM_RUN was left because somebody wakes the machine up; where an interrupt has done so already there is nothing to do. */
+/* Somebody wakes the machine up, and KVM_RUN was left for it; where an interrupt was first there is nothing to do. */
 Verdict exit_woken(Vcpu *vcpu);
 /* KVM_RUN itself failed with ERROR_NUMBER. */
 Verdict exit_run_failed(Vcpu *vcpu, int error_number);
