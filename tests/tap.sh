@@ -15,5 +15,5 @@ esac
 {
     "$@"
     echo $? > "build/tap/$name.status"
-} | sed -u 's/^Bail out! /not ok - /' | tee "build/tap/$name.tap"
+} | sed -u 's/^Bail out! */not ok - /' | tee "build/tap/$name.tap"
 exit "$(cat "build/tap/$name.status")"
