@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The address map; see bus.h. After bus_seal the ranges are sorted and never change, so any number of vCPU threads look up at once without a
- * lock; the device's own lock is taken around its read or write. Counters are atomic; what has been logged is guarded by `log_lock`.
+ * The address map; see bus.h. After bus_seal the ranges are sorted and never change, so any number of vCPU threads look
+ * up at once without a lock; the device's own lock is taken around its read or write. Counters are atomic; what has
+ * been logged is guarded by `log_lock`.
  */
 #include "devices/bus.h"
 #include "devices/exit-path.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The address map at run time: guest physical address to device. Built, sealed, then only read, so a look-up takes no lock.
- * An access that no device claims, or that a device does not allow (size, alignment), reads as zeros, is counted, and
- * is logged once for each device or page.
+ * The address map at run time: guest physical address to device. Built, sealed, then only read, so a look-up takes no
+ * lock. An access that no device claims, or that a device does not allow (size, alignment), reads as zeros, is counted,
+ * and is logged once for each device or page.
  */
 #pragma once
 
@@ -18,7 +18,10 @@ Bus *bus_new(void);
 void bus_free(Bus *bus); /* the devices stay their owner's */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Bus, bus_free)
 
-/* Claims slot->base .. slot->base + slot->size for DEVICE. An overlap or an empty or wrapping range is an error that names both. */
+/*
+ * Claims slot->base .. slot->base + slot->size for DEVICE. An overlap or an empty or wrapping range is an error that
+ * names both.
+ */
 bool bus_add(Bus *bus, const DeviceSlot *slot, Device *device, GError **error);
 /* Ends building: sorts for the look-up. bus_add is a programming error afterwards. */
 void bus_seal(Bus *bus);
@@ -27,8 +30,8 @@ void bus_seal(Bus *bus);
 Device *bus_find(const Bus *bus, uint64_t address, uint64_t *offset);
 
 /*
- * What is at ADDRESS, for traces and statistics: the device's name, and in *REG its register's; "" for a register without a name. NULL, and "", where nothing
- * is. Both live as long as the devices.
+ * What is at ADDRESS, for traces and statistics: the device's name, and in *REG its register's; "" for a register
+ * without a name. NULL, and "", where nothing is. Both live as long as the devices.
  */
 const char *bus_name(const Bus *bus, uint64_t address, const char **reg);
 

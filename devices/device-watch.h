@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What devices tell of their work besides register accesses: doorbells, interrupts, requests. Who counts or records is handed in (platform.h); without one a
- * device has NULL here and the calls below cost a comparison. Any thread; the callee never waits.
+ * What devices tell of their work besides register accesses: doorbells, interrupts, requests. Who counts or records is
+ * handed in (platform.h); without one a device has NULL here and the calls below cost a comparison. Any thread; the
+ * callee never waits.
  */
 #pragma once
 

@@ -2,10 +2,10 @@
 /*
  * The contract every device fulfils.
  *
- * A device is a block of registers. It does not know its address, but to hand it on: the bus subtracts the base, checks width and
- * alignment against ops->access_sizes, holds the device's lock, and only then calls read or write. What the guest can see
- * sits in one plain struct inside the device, apart from host handles. Interrupt line, clock and back end are handed
- * in at creation.
+ * A device is a block of registers. It does not know its address, but to hand it on: the bus subtracts the base, checks
+ * width and alignment against ops->access_sizes, holds the device's lock, and only then calls read or write. What the
+ * guest can see sits in one plain struct inside the device, apart from host handles. Interrupt line, clock and back end
+ * are handed in at creation.
  *
  * A model embeds Device as its first member and frees itself in ops->free.
  */
@@ -47,7 +47,10 @@ typedef struct {
   /* Name of the register at an offset ("UARTDR"), for traces; NULL where there is none. Optional. No lock. */
   const char *(*register_name)(const Device *device, uint64_t offset);
 
-  /* Name of the device at an offset, where this one is the way to others (a PCI window); NULL: this one. Optional. No lock. */
+  /*
+   * Name of the device at an offset, where this one is the way to others (a PCI window); NULL: this one. Optional. No
+   * lock.
+   */
   const char *(*part_name)(const Device *device, uint64_t offset);
 
   /* Writes the device's own tree node, and its children. Optional: a part of another device has none. */

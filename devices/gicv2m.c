@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * GICv2m: a frame of registers that turns a write of an interrupt number into an edge on an SPI, which gives message-signalled interrupts to
- * a machine with a GICv2. Arm Server Base System Architecture (DEN 0029) 2.3, appendix E, "GICv2m Architecture".
+ * GICv2m: a frame of registers that turns a write of an interrupt number into an edge on an SPI, which gives
+ * message-signalled interrupts to a machine with a GICv2. Arm Server Base System Architecture (DEN 0029) 2.3, appendix
+ * E, "GICv2m Architecture".
  *
- * Devices of this machine do not come through here: their messages go to KVM as routes to the same SPIs. The frame answers the
- * driver that asks for the range of SPIs, and CPUs that write a message themselves. No state, hence nothing to lock.
+ * Devices of this machine do not come through here: their messages go to KVM as routes to the same SPIs. The frame
+ * answers the driver that asks for the range of SPIs, and CPUs that write a message themselves. No state, hence nothing
+ * to lock.
  */
 #include "devices/gicv2m.h"
 

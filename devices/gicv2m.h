@@ -10,5 +10,8 @@
 /* Raises SPI INTID for one edge. Called with the device's lock held. */
 typedef void (*GicV2mRaise)(void *opaque, uint32_t intid);
 
-/* Messages for the SPIs (INTID - 32) FIRST_SPI .. FIRST_SPI + N_SPIS. The tree node is written with the GIC's: see fdt-nodes. */
+/*
+ * Messages for the SPIs (INTID - 32) FIRST_SPI .. FIRST_SPI + N_SPIS. The tree node is written with the GIC's: see
+ * fdt-nodes.
+ */
 Device *gicv2m_new(uint32_t first_spi, uint32_t n_spis, GicV2mRaise raise, void *opaque);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercall doorbell: eret's own device; docs/hypercalls.md, "The doorbell page", specifies it. 16 frames of 4 KiB that do not know of each
- * other, so that as many callers can share it without a lock of their own. In a frame:
+ * Hypercall doorbell: eret's own device; docs/hypercalls.md, "The doorbell page", specifies it. 16 frames of 4 KiB that
+ * do not know of each other, so that as many callers can share it without a lock of their own. In a frame:
  *
  *   0x000 + 8n  X0 .. X17       arguments, then results; 64-bit, or 32-bit halves
  *   0x100       CALL            32-bit write of a function ID: the call; afterwards the results are there. Reads: the last one
@@ -11,7 +11,8 @@
  *   0x118       FUNCTION_BASE   eret's first function ID
  *   0x11c       FRAME           this frame's number
  *
- * All else reads as zeros. The bus holds the device's lock around each access, calls included: frames call one after the other.
+ * All else reads as zeros. The bus holds the device's lock around each access, calls included: frames call one after
+ * the other.
  */
 #include "devices/hypercall-doorbell.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercall doorbell: hypercalls by memory access, for those who cannot execute HVC or SMC (programs in user space through /dev/mem
- * or UIO) and for hosts that cannot forward them. Registers: see hypercall-doorbell.c and docs/hypercalls.md.
+ * Hypercall doorbell: hypercalls by memory access, for those who cannot execute HVC or SMC (programs in user space
+ * through /dev/mem or UIO) and for hosts that cannot forward them. Registers: see hypercall-doorbell.c and
+ * docs/hypercalls.md.
  */
 #pragma once
 
@@ -15,7 +16,10 @@
 /* Answers the call: X holds x0 .. x17 and takes the results. With the device's lock held. */
 typedef void (*HypercallDoorbellCall)(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]);
 
-/* What describe writes about eret's functions: the conduit ("hvc" or "smc", NULL: the doorbell alone), first function ID and version. */
+/*
+ * What describe writes about eret's functions: the conduit ("hvc" or "smc", NULL: the doorbell alone), first function
+ * ID and version.
+ */
 typedef struct {
   const char *method;
   uint32_t first_function, version;

@@ -23,7 +23,9 @@ static inline void irq_line_set(IrqLine *line, bool level) {
 typedef struct MsiRoute MsiRoute;
 typedef struct MsiController MsiController;
 typedef struct {
-  /* A new route for the function DEVICE_ID (bus << 8 | devfn), not yet pointing anywhere; NULL when there are no more. */
+  /*
+   * A new route for the function DEVICE_ID (bus << 8 | devfn), not yet pointing anywhere; NULL when there are no more.
+   */
   MsiRoute *(*route_new)(MsiController *controller, uint32_t device_id);
   /* From now on the route sends DATA to ADDRESS. Cheap when nothing changed. */
   void (*route_set)(MsiRoute *route, uint64_t address, uint32_t data);
@@ -40,8 +42,8 @@ typedef struct Doorbells Doorbells;
 struct Doorbells {
   /*
    * From now on a guest write to ADDRESS signals the event descriptor FD. SIZE is 0 for any width, or else only writes
-   * of that many bytes count, and with MATCH only those of VALUE. False when the host cannot: the write then reaches the device's own
-   * write handler, which must signal FD itself. FD stays the caller's.
+   * of that many bytes count, and with MATCH only those of VALUE. False when the host cannot: the write then reaches
+   * the device's own write handler, which must signal FD itself. FD stays the caller's.
    */
   bool (*attach)(Doorbells *doorbells, uint64_t address, unsigned size, bool match, uint32_t value, int fd);
   /* Undoes an attach with the same arguments. */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread for a device's queues: a GMainContext of its own, iterated until the thread is freed. Watches are sources on it with
- * one descriptor each; calls are one-shot sources of the same priority, which GLib dispatches in the order they were attached.
+ * A thread for a device's queues: a GMainContext of its own, iterated until the thread is freed. Watches are sources on
+ * it with one descriptor each; calls are one-shot sources of the same priority, which GLib dispatches in the order they
+ * were attached.
  *
- * Locks: none of its own beyond GLib's on the context. Only io_thread_call waits, on a lock that lives on its caller's stack. `thread` is written by
- * its starter alone, before anybody calls.
+ * Locks: none of its own beyond GLib's on the context. Only io_thread_call waits, on a lock that lives on its caller's
+ * stack. `thread` is written by its starter alone, before anybody calls.
  */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include "devices/io-thread.h"
@@ -43,8 +44,9 @@ typedef struct {
 } IoCall;
 
 /*
- * Signals to the process are for other threads, and those that a write of this thread raises (SIGPIPE, SIGXFSZ on a file beyond the
- * process's limit) are the write's error code and must not end the machine. Faults of the thread itself stay deliverable.
+ * Signals to the process are for other threads, and those that a write of this thread raises (SIGPIPE, SIGXFSZ on a
+ * file beyond the process's limit) are the write's error code and must not end the machine. Faults of the thread itself
+ * stay deliverable.
  */
 static void block_signals(void) {
   static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGABRT, SIGSYS};
@@ -117,7 +119,10 @@ IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), 
 
   watch->ready = ready;
   watch->opaque = opaque;
-  /* It is never dispatched within itself. GLib, which does not know, would take its descriptor away meanwhile, and wake itself up for that. */
+  /*
+   * It is never dispatched within itself. GLib, which does not know, would take its descriptor away meanwhile, and wake
+   * itself up for that.
+   */
   g_source_set_can_recurse(&watch->source, TRUE);
   g_source_add_unix_fd(&watch->source, fd, G_IO_IN);
   g_source_attach(&watch->source, thread->context);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread that serves one device's queues and never touches the main loop or a device's lock: it waits for descriptors and for calls.
+ * A thread that serves one device's queues and never touches the main loop or a device's lock: it waits for descriptors
+ * and for calls.
  */
 #pragma once
 
@@ -10,19 +11,33 @@
 typedef struct IoThread IoThread;
 typedef struct IoWatch IoWatch;
 
-/* NAME (at most 15 characters) will be the thread's name in /proc. There is no thread before io_thread_start: what is posted waits for it. It will run on the CPUs that its maker
- * may use, whoever starts it. */
+/*
+ * NAME (at most 15 characters) will be the thread's name in /proc. There is no thread before io_thread_start: what is
+ * posted waits for it. It will run on the CPUs that its maker may use, whoever starts it.
+ */
 IoThread *io_thread_new(const char *name);
-/* Makes the thread, if there is none. False where the host gives no more: try again later, or do without. Then it runs until io_thread_free, which joins it. */
+/*
+ * Makes the thread, if there is none. False where the host gives no more: try again later, or do without. Then it runs
+ * until io_thread_free, which joins it.
+ */
 bool io_thread_start(IoThread *thread, GError **error);
 void io_thread_free(IoThread *thread); /* takes NULL; all watches must be gone */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoThread, io_thread_free)
 
-/* Calls READY on the thread whenever FD is readable (level-triggered), until the watch is freed. Any thread may create one. */
+/*
+ * Calls READY on the thread whenever FD is readable (level-triggered), until the watch is freed. Any thread may create
+ * one.
+ */
 IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque);
-/* On the I/O thread itself, or from elsewhere through io_thread_call. READY is not called any more afterwards. Takes NULL. */
+/*
+ * On the I/O thread itself, or from elsewhere through io_thread_call. READY is not called any more afterwards. Takes
+ * NULL.
+ */
 void io_watch_free(IoWatch *watch);
 
-/* Runs FUNCTION on the thread: call, of one that was started, waits until it has returned (from the thread itself: runs at once), post does not wait. Order is kept. */
+/*
+ * Runs FUNCTION on the thread: call, of one that was started, waits until it has returned (from the thread itself: runs
+ * at once), post does not wait. Order is kept.
+ */
 void io_thread_call(IoThread *thread, void (*function)(void *opaque), void *opaque);
 void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaque);

@@ -2,16 +2,19 @@
 /*
  * PL011 UART. PrimeCell UART (PL011) Technical Reference Manual, Arm DDI 0183, revision r1p5 (32-byte FIFOs).
  *
- * Modelled: both FIFOs with their trigger levels, receive, receive-timeout and transmit interrupts, loop-back. A line of infinite speed and
- * no noise: no baud rate, no errors but overrun, no modem. Three things differ from silicon. Transmission works without CR.UARTEN, as on a
- * machine whose firmware has set the UART up: early consoles and bare-metal programs rely on it. The receive timeout is due at once, since nothing is
- * under way on the line when bytes wait below the trigger level. And because both receive interrupts follow the FIFO, clearing them in ICR
- * has no effect while their condition holds.
+ * Modelled: both FIFOs with their trigger levels, receive, receive-timeout and transmit interrupts, loop-back. A line
+ * of infinite speed and no noise: no baud rate, no errors but overrun, no modem. Three things differ from silicon.
+ * Transmission works without CR.UARTEN, as on a machine whose firmware has set the UART up: early consoles and
+ * bare-metal programs rely on it. The receive timeout is due at once, since nothing is under way on the line when bytes
+ * wait below the trigger level. And because both receive interrupts follow the FIFO, clearing them in ICR has no effect
+ * while their condition holds.
  *
- * What the registers read lies in a page that the guest may load from while the receive FIFO is empty: only a read of UARTDR that takes a byte has a side
- * effect. And while output goes out as fast as it comes, and would not interrupt, writes of UARTDR may be late: no register shows them.
+ * What the registers read lies in a page that the guest may load from while the receive FIFO is empty: only a read of
+ * UARTDR that takes a byte has a side effect. And while output goes out as fast as it comes, and would not interrupt,
+ * writes of UARTDR may be late: no register shows them.
  *
- * Locks: the registers are guarded by the device's lock, which the bus holds; the back end's callbacks, on the main thread, take it.
+ * Locks: the registers are guarded by the device's lock, which the bus holds; the back end's callbacks, on the main
+ * thread, take it.
  */
 #include "devices/pl011.h"
 
@@ -243,7 +246,9 @@ static uint32_t read_data(Pl011 *uart) {
 
 /* Transmitting. */
 
-/* What was sent while the FIFO was said to be empty, and found it full when it came, follows as if it had been in it. */
+/*
+ * What was sent while the FIFO was said to be empty, and found it full when it came, follows as if it had been in it.
+ */
 static void refill(Pl011 *uart) {
   if (!uart->overdue || uart->state.transmit.count >= depth(&uart->state))
     return;
@@ -254,8 +259,9 @@ static void refill(Pl011 *uart) {
 }
 
 /*
- * Hands what waits to the back end. The transmit interrupt is due when the FIFO has emptied to its trigger level, and over when it holds more
- * (DDI 0183, UARTTXINTR): Linux fills half a FIFO for each such interrupt without a look at FR.TXFF.
+ * Hands what waits to the back end. The transmit interrupt is due when the FIFO has emptied to its trigger level, and
+ * over when it holds more (DDI 0183, UARTTXINTR): Linux fills half a FIFO for each such interrupt without a look at
+ * FR.TXFF.
  */
 static void drain(Pl011 *uart) {
   Fifo *fifo = &uart->state.transmit;
@@ -286,7 +292,10 @@ static void backend_writable(void *opaque) {
   g_mutex_unlock(uart->device.lock);
 }
 
-/* Full, and yet the guest was right to send: it saw an empty FIFO, when it wrote what comes late. No more than KVM's ring holds can. */
+/*
+ * Full, and yet the guest was right to send: it saw an empty FIFO, when it wrote what comes late. No more than KVM's
+ * ring holds can.
+ */
 static void keep_overdue(Pl011 *uart, uint8_t byte) {
   if (!uart->overdue)
     uart->overdue = g_byte_array_new();
@@ -333,7 +342,10 @@ static uint64_t pl011_read(Device *device, uint64_t offset, unsigned size) {
 static void write_line_control(Pl011 *uart, uint32_t value) {
   Pl011State *state = &uart->state;
 
-  /* A change of FEN empties the FIFOs (DDI 0183, 3.3.7): received bytes are gone, unsent ones are not the model's to lose. */
+  /*
+   * A change of FEN empties the FIFOs (DDI 0183, 3.3.7): received bytes are gone, unsent ones are not the model's to
+   * lose.
+   */
   if ((state->lcr_h ^ value) & LCR_H_FEN)
     state->receive.count = 0;
   state->lcr_h = value & 0xff;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PL031 real-time clock. PrimeCell Real Time Clock (PL031) Technical Reference Manual, Arm DDI 0224. Counts seconds of the host's wall clock plus an
- * offset that the guest sets by loading a time; the alarm is a timer of the clock handed in. Power-on loads the host's time.
+ * PL031 real-time clock. PrimeCell Real Time Clock (PL031) Technical Reference Manual, Arm DDI 0224. Counts seconds of
+ * the host's wall clock plus an offset that the guest sets by loading a time; the alarm is a timer of the clock handed
+ * in. Power-on loads the host's time.
  *
- * For a minute after power-on, when a kernel reads its clock, the registers lie in a page that the guest loads from, and a timer turns RTCDR over in it; then the
- * page is closed, as a machine that nobody asks for the time is not to wake up each second.
+ * For a minute after power-on, when a kernel reads its clock, the registers lie in a page that the guest loads from,
+ * and a timer turns RTCDR over in it; then the page is closed, as a machine that nobody asks for the time is not to
+ * wake up each second.
  *
  * Locks: the device's lock guards the registers; the timers' callbacks, on the main thread, take it.
  */
@@ -100,7 +102,10 @@ static void open_page(Pl031 *rtc) {
   await_next_second(rtc);
 }
 
-/* The match register is compared as the counter goes on: a moment that has passed comes again in 2^32 seconds, one that is now matches now. */
+/*
+ * The match register is compared as the counter goes on: a moment that has passed comes again in 2^32 seconds, one that
+ * is now matches now.
+ */
 static void arm_alarm(Pl031 *rtc) {
   int64_t seconds = host_seconds(rtc);
   uint32_t left = rtc->state.mr - ((uint32_t)seconds + rtc->state.offset);

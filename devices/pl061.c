@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PL061 GPIO. PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual, Arm DDI 0190: eight lines, of which line 3 is wired to the
- * power button and the others to nothing.
+ * PL061 GPIO. PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual, Arm DDI 0190: eight lines, of
+ * which line 3 is wired to the power button and the others to nothing.
  *
  * Locks: the device's lock, which the bus holds; pl061_set_power_button takes it.
  */
@@ -14,7 +14,10 @@
 #define KEY_POWER         116 /* Linux: include/uapi/linux/input-event-codes.h */
 #define GPIO_ACTIVE_HIGH  0
 
-/* Register offsets: DDI 0190, 3.2. GPIODATA is 0x000 .. 0x3fc: bits 9:2 of the address are a mask of the lines accessed. */
+/*
+ * Register offsets: DDI 0190, 3.2. GPIODATA is 0x000 .. 0x3fc: bits 9:2 of the address are a mask of the lines
+ * accessed.
+ */
 enum {
   GPIODATA_LAST = 0x3fc,
   GPIODIR = 0x400,

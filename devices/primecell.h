@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What PrimeCell peripherals have in common: identification registers in the last 32 bytes of their 4 KiB, a byte in each word. */
+/*
+ * What PrimeCell peripherals have in common: identification registers in the last 32 bytes of their 4 KiB, a byte in
+ * each word.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +17,9 @@
 /* With this property Linux does not read the registers. Binding: arm/primecell.yaml. */
 #define PRIMECELL_PERIPHID "arm,primecell-periphid"
 
-/* PCELL_ID is 0xb105f00d for every PrimeCell. PERIPH_ID: part number 11:0, designer 19:12 (0x41, Arm), revision 23:20. */
+/*
+ * PCELL_ID is 0xb105f00d for every PrimeCell. PERIPH_ID: part number 11:0, designer 19:12 (0x41, Arm), revision 23:20.
+ */
 static inline uint32_t primecell_id(uint32_t periph_id, uint64_t offset) {
   unsigned index = (unsigned)(offset - PRIMECELL_ID_FIRST) / 4;
   return (index < 4 ? periph_id : 0xb105f00du) >> (8 * (index % 4)) & 0xff;

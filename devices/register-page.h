@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a device's registers read, kept in memory: the device stores each value when it changes, and answers reads from here. So long as no read has a side
- * effect the page may be open: then the guest loads from it and does not come to the device at all. Both ways read the same bytes.
+ * What a device's registers read, kept in memory: the device stores each value when it changes, and answers reads from
+ * here. So long as no read has a side effect the page may be open: then the guest loads from it and does not come to
+ * the device at all. Both ways read the same bytes.
  *
  * Locks: the device's; a store is of single-copy atomicity.
  */
@@ -31,7 +32,7 @@ void register_page_set(RegisterPage *page, size_t offset, unsigned size, uint64_
 uint64_t register_page_get(const RegisterPage *page, size_t offset, unsigned size);
 
 /*
- * Makes what has been stored in memory visible to a guest that reads it as device memory, which on CPUs without FEAT_S2FWB goes past the caches
- * (Arm ARM B2.12, mismatched memory attributes; D7.5.5 for DC CVAC).
+ * Makes what has been stored in memory visible to a guest that reads it as device memory, which on CPUs without
+ * FEAT_S2FWB goes past the caches (Arm ARM B2.12, mismatched memory attributes; D7.5.5 for DC CVAC).
  */
 void register_page_publish(const void *bytes, size_t size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A page of registers that hold what is written to them, byte by byte, and do nothing: for programs that measure accesses to devices or try all forms of them. Not in a machine
- * unless it was asked for. Device-tree binding: compatible "eret,scratch", reg.
+ * A page of registers that hold what is written to them, byte by byte, and do nothing: for programs that measure
+ * accesses to devices or try all forms of them. Not in a machine unless it was asked for. Device-tree binding:
+ * compatible "eret,scratch", reg.
  */
 #pragma once
 

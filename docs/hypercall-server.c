@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An example of a hypercall service outside eret: adds two numbers, counts its calls. hypercalls.md, "Services outside the process", specifies the
- * messages. One thread a connection; each machine has one connection, so a slow call delays its own machine only.
+ * An example of a hypercall service outside eret: adds two numbers, counts its calls. hypercalls.md, "Services outside
+ * the process", specifies the messages. One thread a connection; each machine has one connection, so a slow call delays
+ * its own machine only.
  *
  *   cc -O2 -Wall -o hypercall-server hypercall-server.c -pthread
  *   ./hypercall-server /tmp/sum.sock &

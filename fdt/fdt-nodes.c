@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The nodes that are not devices. Bindings (Linux, Documentation/devicetree/bindings/): arm/cpus.yaml, arm/psci.yaml, timer/arm,arch_timer.yaml,
- * interrupt-controller/arm,gic-v3.yaml and arm,gic.yaml, clock/fixed-clock.yaml; chosen: the Devicetree Specification v0.4, 3.6, and
- * dt-schema's chosen.yaml.
+ * The nodes that are not devices. Bindings (Linux, Documentation/devicetree/bindings/): arm/cpus.yaml, arm/psci.yaml,
+ * timer/arm,arch_timer.yaml, interrupt-controller/arm,gic-v3.yaml and arm,gic.yaml, clock/fixed-clock.yaml; chosen: the
+ * Devicetree Specification v0.4, 3.6, and dt-schema's chosen.yaml.
  */
 #include "fdt/fdt-nodes.h"
 
@@ -83,7 +83,9 @@ static unsigned cache_type(uint64_t clidr, unsigned level) {
   return level <= CLIDR_LEVELS ? clidr >> 3 * (level - 1) & 7 : CTYPE_NONE;
 }
 
-/* Linux takes the presence of a size for that of the cache. A vCPU moves between CPUs of any size, so none is claimed. */
+/*
+ * Linux takes the presence of a size for that of the cache. A vCPU moves between CPUs of any size, so none is claimed.
+ */
 static void write_cache_kind(FdtWriter *fdt, unsigned type) {
   if (type == CTYPE_INSTRUCTION || type == CTYPE_SEPARATE)
     fdt_writer_u32(fdt, "i-cache-size", 0);

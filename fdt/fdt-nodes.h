@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The nodes of the device tree that are not devices: root, chosen, cpus, memory, psci, timer, interrupt controller, clock. Each is a function of
- * plain numbers. Devicetree Specification v0.4, chapter 3, and Linux: Documentation/devicetree/bindings/.
+ * The nodes of the device tree that are not devices: root, chosen, cpus, memory, psci, timer, interrupt controller,
+ * clock. Each is a function of plain numbers. Devicetree Specification v0.4, chapter 3, and Linux:
+ * Documentation/devicetree/bindings/.
  */
 #pragma once
 
@@ -14,8 +15,8 @@ typedef struct {
 /* Properties of the root: it must be called first. */
 void fdt_write_root(FdtWriter *fdt);
 /*
- * Tells programs that look there what they run under: systemd-detect-virt, lscpu and virt-what, which take DMI tables elsewhere. The name that they know is
- * KVM's.
+ * Tells programs that look there what they run under: systemd-detect-virt, lscpu and virt-what, which take DMI tables
+ * elsewhere. The name that they know is KVM's.
  */
 void fdt_write_hypervisor(FdtWriter *fdt);
 
@@ -28,7 +29,10 @@ typedef struct {
   uint64_t kaslr_seed; /* 0: none */
 } FdtChosen;
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
-/* Moves the initrd of a finished tree that was written with one: SIZE bytes, of which there is at least one, at START. A new tree; FDT is given up. */
+/*
+ * Moves the initrd of a finished tree that was written with one: SIZE bytes, of which there is at least one, at START.
+ * A new tree; FDT is given up.
+ */
 GBytes *fdt_move_initrd(GBytes *fdt, uint64_t start, uint64_t size);
 
 typedef struct {

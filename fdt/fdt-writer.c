@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device-tree writer on libfdt's sequential-write functions (fdt_create .. fdt_finish), which need a buffer of known size: a call that meets
- * FDT_ERR_NOSPACE gets a buffer twice as big and another try. The first error stays, with the node and property it struck. No lock: one thread.
+ * The device-tree writer on libfdt's sequential-write functions (fdt_create .. fdt_finish), which need a buffer of
+ * known size: a call that meets FDT_ERR_NOSPACE gets a buffer twice as big and another try. The first error stays, with
+ * the node and property it struck. No lock: one thread.
  */
 #include "fdt/fdt-writer.h"
 

@@ -35,7 +35,10 @@ FdtWriter *fdt_writer_new(void);
 void fdt_writer_free(FdtWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FdtWriter, fdt_writer_free)
 
-/* Opens a node named NAME, or NAME@ADDRESS (hexadecimal); fdt_writer_end closes the innermost. The root is open already. */
+/*
+ * Opens a node named NAME, or NAME@ADDRESS (hexadecimal); fdt_writer_end closes the innermost. The root is open
+ * already.
+ */
 void fdt_writer_begin(FdtWriter *writer, const char *name);
 void fdt_writer_begin_at(FdtWriter *writer, const char *name, uint64_t address);
 void fdt_writer_end(FdtWriter *writer);
@@ -54,7 +57,7 @@ void fdt_writer_phandle(FdtWriter *writer, FdtPhandle phandle);
 void fdt_writer_interrupt(FdtWriter *writer, FdtIrqType type, uint32_t number, FdtIrqTrigger trigger);
 
 /*
- * Closes the root and returns the finished blob (its totalsize is its length), or NULL with the first error that any call met.
- * The writer can only be freed afterwards.
+ * Closes the root and returns the finished blob (its totalsize is its length), or NULL with the first error that any
+ * call met. The writer can only be freed afterwards.
  */
 GBytes *fdt_writer_finish(FdtWriter *writer, GError **error);

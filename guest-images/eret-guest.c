@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * eret-guest: a Linux guest's word to eret. A program may not execute HVC, so it goes through the doorbell page (docs/hypercalls.md), which it finds in the
- * device tree and maps through /dev/mem. Needs root. One call at a time: all instances share a frame and lock each other out by flock.
+ * eret-guest: a Linux guest's word to eret. A program may not execute HVC, so it goes through the doorbell page
+ * (docs/hypercalls.md), which it finds in the device tree and maps through /dev/mem. Needs root. One call at a time:
+ * all instances share a frame and lock each other out by flock.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -68,9 +69,12 @@ static uint64_t parse_number(const char *what, const char *text, uint64_t max) {
   return number;
 }
 
-/* --- finding the page ---------------------------------------------------------------------------------------------------------- */
+/* --- finding the page --------------------------------------------------------------------------------------------- */
 
-/* A property of the node NAME of the device tree: its bytes, up to SIZE. Returns how many; 0: there is no such property. */
+/*
+ * A property of the node NAME of the device tree: its bytes, up to SIZE. Returns how many; 0: there is no such
+ * property.
+ */
 static size_t read_property(const char *name, const char *property, void *bytes, size_t size) {
   char path[512];
 
@@ -120,7 +124,7 @@ static uint64_t find_page(void) {
   return address;
 }
 
-/* --- the door ------------------------------------------------------------------------------------------------------------------ */
+/* --- the door ----------------------------------------------------------------------------------------------------- */
 
 static struct eret_door open_door(const Options *options) {
   uint64_t address = (options->have_address ? options->address : find_page()) + options->frame * ERET_PAGE_FRAME_SIZE;
@@ -161,7 +165,7 @@ static void check(int64_t result) {
     fail(EXIT_FAILURE, "%s (%" PRId64 ")", error_text(result), result);
 }
 
-/* --- the commands ---------------------------------------------------------------------------------------------------------------- */
+/* --- the commands ------------------------------------------------------------------------------------------------- */
 
 static void command_version(struct eret_door door, int n, char **words) {
   uint64_t version, functions;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only */
 /*
- * Calling eret from inside a guest: one header, nothing to link, for bare metal, for a kernel module and for a program. C99 and later with
- * GNU inline assembly (gcc, clang). docs/hypercalls.md specifies the functions and the doorbell page.
+ * Calling eret from inside a guest: one header, nothing to link, for bare metal, for a kernel module and for a program.
+ * C99 and later with GNU inline assembly (gcc, clang). docs/hypercalls.md specifies the functions and the doorbell
+ * page.
  *
  * Every function takes a door first:
  *
@@ -13,8 +14,8 @@
  *   if (eret_version(door, &version, NULL) == 0)
  *     eret_write(door, "hello\n", 6);
  *
- * They return 0 or a negative ERET_ error. Where eret does not answer, that is ERET_NOT_SUPPORTED; but HVC and SMC are undefined
- * instructions where there is no EL2 (no EL3) at all, and in programs (EL0) always.
+ * They return 0 or a negative ERET_ error. Where eret does not answer, that is ERET_NOT_SUPPORTED; but HVC and SMC are
+ * undefined instructions where there is no EL2 (no EL3) at all, and in programs (EL0) always.
  */
 #ifndef ERET_HYPERCALL_H
 #define ERET_HYPERCALL_H
@@ -71,10 +72,10 @@ struct eret_door {
 /*
  * --- the doorbell page ---
  *
- * Each access is one plain LDR or STR, which a compiler does not promise: it may join two accesses to an LDP, or step a pointer in the
- * same instruction. For those the CPU gives EL2 no syndrome of the access (ESR_EL2.ISV is 0: Arm ARM, "ISS encoding for an exception
- * from a Data Abort"), and few hypervisors carry them out. Hence the assembly; on other processors, where the header is
- * tested, plain C does.
+ * Each access is one plain LDR or STR, which a compiler does not promise: it may join two accesses to an LDP, or step a
+ * pointer in the same instruction. For those the CPU gives EL2 no syndrome of the access (ESR_EL2.ISV is 0: Arm ARM,
+ * "ISS encoding for an exception from a Data Abort"), and few hypervisors carry them out. Hence the assembly; on other
+ * processors, where the header is tested, plain C does.
  */
 static inline uint32_t eret_page_read32(volatile void *page, unsigned offset) {
   volatile uint32_t *address = (volatile uint32_t *)((uintptr_t)page + offset);
@@ -132,11 +133,15 @@ static inline int64_t eret_page_call(volatile void *page, uint32_t function, uin
 /*
  * --- HVC and SMC ---
  *
- * Immediate 0: KVM refuses an SMC with any other (docs/hypercalls.md, "Calling"). x18 to x30 survive a call (DEN 0028, 2.6).
+ * Immediate 0: KVM refuses an SMC with any other (docs/hypercalls.md, "Calling"). x18 to x30 survive a call (DEN 0028,
+ * 2.6).
  */
 #ifdef __aarch64__
 
-/* All 18 registers are loaded, and stored afterwards: more operands than an asm statement can have, so X is reached by pointer. */
+/*
+ * All 18 registers are loaded, and stored afterwards: more operands than an asm statement can have, so X is reached by
+ * pointer.
+ */
 #define ERET_CALL_INSTRUCTIONS(instruction)                                                                                                \
   "ldp x0, x1, [%0]\n\tldp x2, x3, [%0, #16]\n\tldp x4, x5, [%0, #32]\n\tldp x6, x7, [%0, #48]\n\t"                                        \
   "ldp x8, x9, [%0, #64]\n\tldp x10, x11, [%0, #80]\n\tldp x12, x13, [%0, #96]\n\tldp x14, x15, [%0, #112]\n\t"                            \
@@ -191,9 +196,9 @@ static inline int64_t eret_conduit_call_short(enum eret_door_kind kind, uint32_t
 /* --- the calls --- */
 
 /*
- * Any function: with the arguments x[1] .. x[N_ARGS], N_ARGS up to 17; afterwards x[0] .. x[N_RESULTS - 1] are the results, N_RESULTS from 1
- * to 18. Returns x[0]. By HVC and SMC all registers travel, whatever N_ARGS and N_RESULTS say: X is what was in x0 .. x17. Services
- * other than eret's own can be called too (PSCI: by HVC and SMC alone).
+ * Any function: with the arguments x[1] .. x[N_ARGS], N_ARGS up to 17; afterwards x[0] .. x[N_RESULTS - 1] are the
+ * results, N_RESULTS from 1 to 18. Returns x[0]. By HVC and SMC all registers travel, whatever N_ARGS and N_RESULTS
+ * say: X is what was in x0 .. x17. Services other than eret's own can be called too (PSCI: by HVC and SMC alone).
  */
 static inline int64_t eret_call(struct eret_door door, uint32_t function, uint64_t x[ERET_N_REGISTERS], unsigned n_args,
                                 unsigned n_results) {
@@ -223,8 +228,8 @@ static inline void eret_pack(uint64_t *x, const char *bytes, size_t size) {
 }
 
 /*
- * Is eret there? *VERSION: major << 16 | minor; *FUNCTIONS: bit n for function ERET_FN_VERSION + n; both may be NULL, and are 0 on failure. ERET_NOT_SUPPORTED also where
- * somebody else answers.
+ * Is eret there? *VERSION: major << 16 | minor; *FUNCTIONS: bit n for function ERET_FN_VERSION + n; both may be NULL,
+ * and are 0 on failure. ERET_NOT_SUPPORTED also where somebody else answers.
  */
 static inline int64_t eret_version(struct eret_door door, uint64_t *version, uint64_t *functions) {
   uint64_t x[4] = {0, 0, 0, 0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans the board. One function, place_devices, says which devices there are and where; the rest is arithmetic and printing.
+ * Plans the board. One function, place_devices, says which devices there are and where; the rest is arithmetic and
+ * printing.
  */
 #include "vmm/board.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The board: which devices this machine has and where they sit. A plan only, made from a Config and the GIC version: the same
- * input gives the same board, and nothing of it needs KVM.
+ * The board: which devices this machine has and where they sit. A plan only, made from a Config and the GIC version:
+ * the same input gives the same board, and nothing of it needs KVM.
  */
 #pragma once
 
@@ -57,5 +57,8 @@ bool board_has(const Board *board, BoardDeviceKind kind);
 /* The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines. */
 char *board_print(const Board *board);
 
-/* The MPIDR_EL1 affinity that KVM gives vCPU INDEX: 16 to a cluster, so that one SGI target list reaches a whole cluster. */
+/*
+ * The MPIDR_EL1 affinity that KVM gives vCPU INDEX: 16 to a cluster, so that one SGI target list reaches a whole
+ * cluster.
+ */
 uint64_t board_mpidr(unsigned index);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Wall-clock time and timers. A timer is a GSource of the default main context whose ready time another thread may move
- * (g_source_set_ready_time takes the context's lock). The wall clock may be set while a timer sleeps, so a sleep is at most RECHECK long and the
- * deadline is compared again after it.
+ * (g_source_set_ready_time takes the context's lock). The wall clock may be set while a timer sleeps, so a sleep is at
+ * most RECHECK long and the deadline is compared again after it.
  */
 #include "vmm/clock-host.h"
 

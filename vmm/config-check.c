@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What one value alone does not tell: whether the files are there, and whether the values go together. Run last, on what flags and
- * description files have left, and to settle what they left open; what depends on the host (KVM, its GIC, its memory) is checked by whoever asks the host.
+ * What one value alone does not tell: whether the files are there, and whether the values go together. Run last, on
+ * what flags and description files have left, and to settle what they left open; what depends on the host (KVM, its
+ * GIC, its memory) is checked by whoever asks the host.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,9 +2,10 @@
 /*
  * The description file: a JSON object (RFC 8259) whose keys are the names of the flags without their dashes.
  *
- * One rule a kind: a flag without value takes true or false, under its own name or with "no-" ("reboot": false is "no-reboot": true); text and
- * paths are strings; numbers, sizes and choices are numbers or strings ("memory": "1G", "gic": 3); what is repeatable is an array, an element
- * either the flag's text or an object of its parts. Relative paths start at the file's own directory.
+ * One rule a kind: a flag without value takes true or false, under its own name or with "no-" ("reboot": false is
+ * "no-reboot": true); text and paths are strings; numbers, sizes and choices are numbers or strings ("memory": "1G",
+ * "gic": 3); what is repeatable is an array, an element either the flag's text or an object of its parts. Relative
+ * paths start at the file's own directory.
  *
  */
 #include <json-glib/json-glib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What somebody probably meant by an unknown name: the known one at the smallest edit distance (optimal string alignment: insertion,
- * deletion, substitution, transposition of neighbours), one that it abbreviates, or one that another machine monitor calls so.
+ * What somebody probably meant by an unknown name: the known one at the smallest edit distance (optimal string
+ * alignment: insertion, deletion, substitution, transposition of neighbours), one that it abbreviates, or one that
+ * another machine monitor calls so.
  */
 #include <string.h>
 

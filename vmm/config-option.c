@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One value: from text into the field that its option names, checked by the option's kind. Flags come here as they are; JSON's strings and
- * numbers come here too, so that both say the same about the same mistake.
+ * One value: from text into the field that its option names, checked by the option's kind. Flags come here as they are;
+ * JSON's strings and numbers come here too, so that both say the same about the same mistake.
  */
 #include "vmm/config-option.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How the files behind config.h share the work: the option table's types, and the draft of a Config that flags and JSON fill.
+ * How the files behind config.h share the work: the option table's types, and the draft of a Config that flags and JSON
+ * fill.
  *
  * config.c          the table, the flags
  * config-option.c   a value as text, checked by the option's kind, into its field
@@ -35,7 +36,10 @@ typedef struct {
   int value;
 } OptionChoice;
 
-/* One element of an OPTION_LIST: a record with options of its own. As text: NAME=VALUE parts separated by commas; a comma is doubled. */
+/*
+ * One element of an OPTION_LIST: a record with options of its own. As text: NAME=VALUE parts separated by commas; a
+ * comma is doubled.
+ */
 typedef struct {
   const ConfigOption *options; /* ended by a NULL name */
   bool first_unnamed;          /* options[0] comes first, without its name, and must be there */
@@ -52,8 +56,8 @@ struct ConfigOption {
   bool on_by_default; /* boolean: help shows --no-NAME */
   bool may_be_empty;  /* string */
   /*
-   * String, path, choice: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs one. A choice can then be undone as a
-   * boolean can, which makes it the first of its choices.
+   * String, path, choice: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs
+   * one. A choice can then be undone as a boolean can, which makes it the first of its choices.
    */
   const char *alone;
   uint64_t min, max, step;
@@ -84,8 +88,8 @@ void config_set_where(ConfigDraft *draft, const char *name, int index, const cha
 bool option_can_be_negated(const ConfigOption *option);
 const ConfigOption *option_find(const ConfigOption *options, const char *name);
 /*
- * Sets the field of OPTION in RECORD from TEXT; a mistake is recorded and leaves the field alone. BASE: directory for relative paths, or NULL.
- * Not for lists, nor for booleans but "on" and "off".
+ * Sets the field of OPTION in RECORD from TEXT; a mistake is recorded and leaves the field alone. BASE: directory for
+ * relative paths, or NULL. Not for lists, nor for booleans but "on" and "off".
  */
 bool option_set(ConfigDraft *draft, void *record, const ConfigOption *option, const char *where, const char *base, const char *text);
 /* Of an option that can be negated. */

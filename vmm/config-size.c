@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sizes as people write them: 512M, 4G, 1048576. Binary units throughout, as every machine's memory is counted; 1.5G is refused, since
- * 1536M says the same without a question about rounding.
+ * Sizes as people write them: 512M, 4G, 1048576. Binary units throughout, as every machine's memory is counted; 1.5G is
+ * refused, since 1536M says the same without a question about rounding.
  */
 #include <string.h>
 

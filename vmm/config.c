@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The option table, and the flags. Everything that an option is lies in the table: its flag, its key in a description file, its field, the
- * values it takes, its help. A new option is a line here and a field in config.h; docs/eret.1 and the completion are held against it by a test.
+ * The option table, and the flags. Everything that an option is lies in the table: its flag, its key in a description
+ * file, its field, the values it takes, its help. A new option is a line here and a field in config.h; docs/eret.1 and
+ * the completion are held against it by a test.
  *
- * Order: the description files of --config as they come, then the flags, so that flags win; then the checks of the whole. No step stops at a
- * mistake: all are collected and come back as one error.
+ * Order: the description files of --config as they come, then the flags, so that flags win; then the checks of the
+ * whole. No step stops at a mistake: all are collected and come back as one error.
  */
 #include "vmm/config.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the user asked for, from flags and a JSON description, checked as a whole: every mistake is reported at once.
- * No KVM, no device: pure data. The option table in config.c is the one place that names the options; flags, JSON keys and
+ * What the user asked for, from flags and a JSON description, checked as a whole: every mistake is reported at once. No
+ * KVM, no device: pure data. The option table in config.c is the one place that names the options; flags, JSON keys and
  * help are made from it.
  */
 #pragma once
@@ -49,7 +49,10 @@ typedef struct {
 typedef enum { CPU_AUTO, CPU_ON, CPU_OFF } CpuChoice;
 typedef enum { CPU_HOST } CpuModel;
 
-/* EL2 for the guest. E2H0: one without FEAT_VHE, for hypervisors that were written before it (HCR_EL2.E2H is 0 and stays so). */
+/*
+ * EL2 for the guest. E2H0: one without FEAT_VHE, for hypervisors that were written before it (HCR_EL2.E2H is 0 and
+ * stays so).
+ */
 typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 
 /* --cpu: host[,FEATURE=CHOICE]... */
@@ -108,14 +111,17 @@ void config_free(Config *config);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 
 /*
- * Reads ARGV (what follows `eret run`) and, where --config is among it, the JSON file; flags win over the file.
- * On failure NULL and one error whose message holds every mistake found, a line each, of flags, JSON and their combination:
- * what is wrong, where (flag, or file and key), what would be right (the nearest known key or the allowed values).
- * --help sets *HELP and returns NULL without an error.
+ * Reads ARGV (what follows `eret run`) and, where --config is among it, the JSON file; flags win over the file. On
+ * failure NULL and one error whose message holds every mistake found, a line each, of flags, JSON and their
+ * combination: what is wrong, where (flag, or file and key), what would be right (the nearest known key or the allowed
+ * values). --help sets *HELP and returns NULL without an error.
  */
 Config *config_parse(int argc, char **argv, bool *help, GError **error);
 /* The option part of `eret run --help`, made from the table; wrapped for 80 columns. */
 char *config_help(void);
 
-/* "512M", "4G", "1048576", "1.5G" is an error; suffixes K M G T (binary), optional iB/B. False with a reason in *WHY (static). */
+/*
+ * "512M", "4G", "1048576", "1.5G" is an error; suffixes K M G T (binary), optional iB/B. False with a reason in *WHY
+ * (static).
+ */
 bool config_parse_size(const char *text, uint64_t *size, const char **why);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A character back end in front of another: passes everything on, both ways, and looks at what the guest writes. What Linux says there is the only sign
- * of its progress that needs no help from inside.
+ * A character back end in front of another: passes everything on, both ways, and looks at what the guest writes. What
+ * Linux says there is the only sign of its progress that needs no help from inside.
  */
 #pragma once
 

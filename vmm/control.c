@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Signals as GSources: SIGTERM, SIGINT and SIGHUP press the power button and give the guest time; a second one, or the end of the grace period,
- * stops the machine. SIGWINCH passes the terminal's new size on, SIGUSR1 asks for statistics, SIGTSTP for a pause. No lock: main thread.
+ * Signals as GSources: SIGTERM, SIGINT and SIGHUP press the power button and give the guest time; a second one, or the
+ * end of the grace period, stops the machine. SIGWINCH passes the terminal's new size on, SIGUSR1 asks for statistics,
+ * SIGTSTP for a pause. No lock: main thread.
  */
 #include "vmm/control.h"
 

@@ -25,7 +25,10 @@ typedef struct {
   void (*pause)(void *opaque);
 } ControlOps;
 
-/* From now on signals wait, in this thread and those that it starts, until there is a Control to read them: before any other thread is made. */
+/*
+ * From now on signals wait, in this thread and those that it starts, until there is a Control to read them: before any
+ * other thread is made.
+ */
 void control_hold_signals(void);
 /* GRACE: seconds that the guest has to power off after the button; 0 stops at once. */
 Control *control_new(const ControlOps *ops, void *opaque, unsigned grace);

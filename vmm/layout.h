@@ -44,8 +44,9 @@ static const struct {
 #define LAYOUT_GIC_REDISTRIBUTOR_STRIDE 0x20000 /* RD_base and SGI_base, 64 KiB each (GICv3, IHI 0069, 12.10) */
 
 /*
- * The high region starts above RAM but not below 39 GiB, so that its addresses are the same for all guests of up to
- * 38 GiB and all of it lies below 48 GiB: 36 bits of address are enough for them. 1 GiB for redistributors, then the PCI window.
+ * The high region starts above RAM but not below 39 GiB, so that its addresses are the same for all guests of up to 38
+ * GiB and all of it lies below 48 GiB: 36 bits of address are enough for them. 1 GiB for redistributors, then the PCI
+ * window.
  */
 #define LAYOUT_HIGH_MIN          (UINT64_C(39) << 30)
 #define LAYOUT_HIGH_ALIGN        (UINT64_C(1) << 30)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine: assembles everything a Config asks for, owns it, and takes it through its life: created, running, stopped;
- * a guest's reboot is a new turn of the same loop. vmm/kvm/ implements it on ARM64; elsewhere vmm/no-kvm/ says why there is none.
+ * The machine: assembles everything a Config asks for, owns it, and takes it through its life: created, running,
+ * stopped; a guest's reboot is a new turn of the same loop. vmm/kvm/ implements it on ARM64; elsewhere vmm/no-kvm/ says
+ * why there is none.
  */
 #pragma once
 
@@ -15,7 +16,8 @@
 typedef struct Machine Machine;
 
 /*
- * Who runs a machine for a purpose of its own, and not for a person at the terminal. Everything is optional; back ends outlive the machine.
+ * Who runs a machine for a purpose of its own, and not for a person at the terminal. Everything is optional; back ends
+ * outlive the machine.
  */
 typedef struct {
   CharBackend *console; /* what the guest's console leads to; NULL: the terminal */
@@ -54,7 +56,10 @@ Machine *machine_new(const Config *config, const MachineClient *client, GError *
 void machine_free(Machine *machine); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Machine, machine_free)
 
-/* Boots, and returns when the machine has ended; runs the default main context meanwhile and takes signals and the terminal. */
+/*
+ * Boots, and returns when the machine has ended; runs the default main context meanwhile and takes signals and the
+ * terminal.
+ */
 MachineEnd machine_run(Machine *machine, GError **error);
 /* Ends a running machine: MACHINE_STOPPED, once devices are at rest. WHY is logged, unless NULL. Main thread. */
 void machine_stop(Machine *machine, const char *why);
@@ -64,7 +69,9 @@ void machine_end_port_input(Machine *machine, unsigned port);
 const Timeline *machine_timeline(const Machine *machine);
 /* Registers of every vCPU, several lines each; free with g_free. After machine_run. */
 char *machine_describe_vcpus(const Machine *machine);
-/* Whether something of --stats, --record or the console could not be written, which has been logged. After machine_run. */
+/*
+ * Whether something of --stats, --record or the console could not be written, which has been logged. After machine_run.
+ */
 bool machine_lost_reports(const Machine *machine);
 /* After MACHINE_EXITED: 0 .. 255. */
 int machine_exit_code(const Machine *machine);

@@ -10,8 +10,8 @@ typedef struct {
 } GuestRam;
 
 /*
- * SIZE bytes, all zero, none of them committed before they are touched. HOST is aligned to 2 MiB (as guest addresses of RAM are), so that both page
- * tables can use blocks. An error names the size and the host's limit.
+ * SIZE bytes, all zero, none of them committed before they are touched. HOST is aligned to 2 MiB (as guest addresses of
+ * RAM are), so that both page tables can use blocks. An error names the size and the host's limit.
  */
 bool guest_ram_init(GuestRam *ram, uint64_t size, GError **error);
 /* All zero again; gives the pages back to the host. */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sched_setaffinity(2). The kind of a CPU is its MIDR_EL1: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu. */
+/*
+ * sched_setaffinity(2). The kind of a CPU is its MIDR_EL1: Linux, Documentation/ABI/testing/sysfs-devices-system-cpu.
+ */
 #define _GNU_SOURCE
 #include "vmm/pin.h"
 

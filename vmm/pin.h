@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which host CPUs a machine runs on. On a host with big and little cores a vCPU is made for one kind, and KVM refuses to run it on another; and whoever measures wants a vCPU to
- * stay where it is. Files below a root are handed in, so that tests have their own. No lock: before any thread starts.
+ * Which host CPUs a machine runs on. On a host with big and little cores a vCPU is made for one kind, and KVM refuses
+ * to run it on another; and whoever measures wants a vCPU to stay where it is. Files below a root are handed in, so
+ * that tests have their own. No lock: before any thread starts.
  */
 #pragma once
 
@@ -13,7 +14,10 @@ typedef struct {
   bool one_to_one; /* vCPU n stays on the nth of them, and not on any */
 } Pin;
 
-/* TEXT is "auto", the largest group of CPUs of one kind among those this process may use, or a list, "0-3,8". NULL with an error that names what is wrong. ROOT: "" outside of tests. */
+/*
+ * TEXT is "auto", the largest group of CPUs of one kind among those this process may use, or a list, "0-3,8". NULL with
+ * an error that names what is wrong. ROOT: "" outside of tests.
+ */
 Pin *pin_new(const char *text, const char *root, GError **error);
 void pin_free(Pin *pin); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Pin, pin_free)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device tree of a platform: the nodes of the machine itself from its board, then each device's own. Nothing here knows a device: what it says
- * of itself is in its `describe`.
+ * The device tree of a platform: the nodes of the machine itself from its board, then each device's own. Nothing here
+ * knows a device: what it says of itself is in its `describe`.
  */
 #include "fdt/fdt-nodes.h"
 #include "vmm/platform.h"
@@ -56,7 +56,9 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   FdtTimer timer = {.hyp_virtual = platform->host->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
 
   fdt_write_root(fdt);
-  /* A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own. */
+  /*
+   * A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own.
+   */
   if (!platform->host->el2 || platform->host->el2_vhe)
     fdt_write_hypervisor(fdt);
   write_chosen(fdt, board, placement, seed);

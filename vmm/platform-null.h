@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A platform host of no effect: lines, messages and doorbells that lead nowhere and memory that is empty. For plans and device trees without KVM. */
+/*
+ * A platform host of no effect: lines, messages and doorbells that lead nowhere and memory that is empty. For plans and
+ * device trees without KVM.
+ */
 #pragma once
 
 #include "vmm/platform.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The platform: the devices a Board plans, made, wired and placed on a bus, with the device tree that describes them. What it
- * is built on (interrupt lines, messages, doorbells, clock, console, memory) is handed in: KVM's in a machine, fakes in a test.
+ * The platform: the devices a Board plans, made, wired and placed on a bus, with the device tree that describes them.
+ * What it is built on (interrupt lines, messages, doorbells, clock, console, memory) is handed in: KVM's in a machine,
+ * fakes in a test.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The host's side of a character stream: terminal, pipe, file. A device (the front end) hands it bytes and is handed
- * bytes; neither ever waits for the other, and nothing is dropped: a full buffer is refused and announced when there is room.
+ * bytes; neither ever waits for the other, and nothing is dropped: a full buffer is refused and announced when there is
+ * room.
  */
 #pragma once
 
@@ -14,7 +15,10 @@ typedef struct CharBackend CharBackend;
 
 /* The front end's callbacks: on the main thread, without locks. */
 typedef struct {
-  /* How many bytes the front end can take now. When it was 0, the front end calls char_backend_accept() once there is room. */
+  /*
+   * How many bytes the front end can take now. When it was 0, the front end calls char_backend_accept() once there is
+   * room.
+   */
   size_t (*room)(void *opaque);
   /* Bytes for the guest, never more than room() said. */
   void (*receive)(void *opaque, const uint8_t *bytes, size_t size);

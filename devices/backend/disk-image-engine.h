@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What disk-image.c asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or threads (disk-image-threads.c).
- * Everything here runs on the I/O thread, except disk_request_perform, which is what a worker thread does.
+ * What disk-image.c asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or threads
+ * (disk-image-threads.c). Everything here runs on the I/O thread, except disk_request_perform, which is what a worker
+ * thread does.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One disk request from beginning to end with plain system calls, and with something to fall back on wherever a file system
- * or device lacks an operation. See preadv(2), fallocate(2), fdatasync(2), and <linux/fs.h> for the block device's ioctls.
+ * One disk request from beginning to end with plain system calls, and with something to fall back on wherever a file
+ * system or device lacks an operation. See preadv(2), fallocate(2), fdatasync(2), and <linux/fs.h> for the block
+ * device's ioctls.
  *
  * Locks: none; a request belongs to the thread that performs it.
  */
@@ -61,7 +62,9 @@ static int flush(int fd) {
   return 0;
 }
 
-/* Whether an operation that gave this negative errno is one that the host does not have, for this file or these bounds. */
+/*
+ * Whether an operation that gave this negative errno is one that the host does not have, for this file or these bounds.
+ */
 static bool is_unsupported(int result) {
   return result == -EOPNOTSUPP || result == -ENOSYS || result == -ENOTTY || result == -EINVAL;
 }
@@ -112,7 +115,10 @@ static int write_zeroes_plainly(int fd, const DiskImageRequest *request) {
   return 0;
 }
 
-/* From the cheapest way that keeps the promise (zeros are read; deallocated only if the guest allows it) to the dearest. */
+/*
+ * From the cheapest way that keeps the promise (zeros are read; deallocated only if the guest allows it) to the
+ * dearest.
+ */
 static int write_zeroes(int fd, bool block_device, const DiskImageRequest *request) {
   int result = -EOPNOTSUPP;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine that works everywhere: up to MAX_WORKERS threads, made when there is work for them, each performing one request at a time with
- * plain system calls. Also the helper of the io_uring engine for the operations that need a fallback.
+ * The engine that works everywhere: up to MAX_WORKERS threads, made when there is work for them, each performing one
+ * request at a time with plain system calls. Also the helper of the io_uring engine for the operations that need a
+ * fallback.
  *
  * A flush is an fdatasync that begins after it was submitted, so it covers every write whose completion came before.
  *
- * Locks: `lock` guards the two lists between I/O thread and workers, and the counts of workers. `staged` is the I/O thread's own.
+ * Locks: `lock` guards the two lists between I/O thread and workers, and the counts of workers. `staged` is the I/O
+ * thread's own.
  */
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -59,7 +61,10 @@ static void *worker(void *data) {
   return NULL;
 }
 
-/* As many workers as there are requests that no idle one will take. Holds the lock. They inherit the I/O thread's signal mask. */
+/*
+ * As many workers as there are requests that no idle one will take. Holds the lock. They inherit the I/O thread's
+ * signal mask.
+ */
 static void add_workers(ThreadsEngine *self) {
   for (unsigned wanted = self->n_pending; wanted > self->n_idle && self->n_workers < MAX_WORKERS; wanted--) {
     GThread *thread = g_thread_try_new("disk", worker, self, NULL);

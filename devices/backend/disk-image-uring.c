@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The engine on io_uring: reads, writes and flushes go to the kernel many at a time with one system call. What the kernel could do at once
- * (data in its page cache) is over when that call returns, and is delivered then; for the rest the I/O thread waits on the ring's own
- * descriptor, which is readable while there are completions. Discards, zeroing, and whatever the ring turns down go to a helper
- * of threads, which knows what to fall back on; it is made when first needed. See io_uring(7), io_uring_enter(2).
+ * The engine on io_uring: reads, writes and flushes go to the kernel many at a time with one system call. What the
+ * kernel could do at once (data in its page cache) is over when that call returns, and is delivered then; for the rest
+ * the I/O thread waits on the ring's own descriptor, which is readable while there are completions. Discards, zeroing,
+ * and whatever the ring turns down go to a helper of threads, which knows what to fall back on; it is made when first
+ * needed. See io_uring(7), io_uring_enter(2).
  *
- * At most DEPTH requests are in the ring, so the completion ring (twice as long) cannot overflow; others wait in `queued`. A flush is an
- * fdatasync that begins after it was submitted, so it covers every write whose completion came before.
+ * At most DEPTH requests are in the ring, so the completion ring (twice as long) cannot overflow; others wait in
+ * `queued`. A flush is an fdatasync that begins after it was submitted, so it covers every write whose completion came
+ * before.
  *
  * Locks: none; all of it belongs to the I/O thread.
  */
@@ -48,8 +50,8 @@ static void prepare(UringEngine *self, struct io_uring_sqe *sqe, DiskImageReques
 static void try_again(void *opaque);
 
 /*
- * What the kernel does not take (it has no memory just now) stays in the submission ring. Completions submit again, but there may be none to
- * come, so the I/O thread calls itself.
+ * What the kernel does not take (it has no memory just now) stays in the submission ring. Completions submit again, but
+ * there may be none to come, so the I/O thread calls itself.
  */
 static void submit_prepared(UringEngine *self) {
   int submitted;
@@ -148,7 +150,9 @@ static bool reap(UringEngine *self) {
   return any;
 }
 
-/* Submits what is queued and delivers what is over, until one or the other is nothing. Whether anything was delivered. */
+/*
+ * Submits what is queued and delivers what is over, until one or the other is nothing. Whether anything was delivered.
+ */
 static bool advance(UringEngine *self) {
   bool any = false, reaped;
 

@@ -2,8 +2,8 @@
 /*
  * Opening a raw disk image: what it is, how large, whether somebody else has it, and which engine serves it.
  *
- * The lock on the file is an open file description lock (fcntl(2), F_OFD_SETLK) on the whole of it: advisory, ours as long as the descriptor
- * is open, and gone with the process however that ends.
+ * The lock on the file is an open file description lock (fcntl(2), F_OFD_SETLK) on the whole of it: advisory, ours as
+ * long as the descriptor is open, and gone with the process however that ends.
  *
  * Locks: none; a running image belongs to the I/O thread it was started on.
  */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk image on the host: a raw file or a block device. Requests are asynchronous, served by io_uring where the
- * host has it, else by a small pool of threads; completions arrive on the I/O thread that the image was started on.
- * A request's error is reported with its completion (negative errno) and never lost; a short transfer is continued, not reported as success.
+ * A disk image on the host: a raw file or a block device. Requests are asynchronous, served by io_uring where the host
+ * has it, else by a small pool of threads; completions arrive on the I/O thread that the image was started on. A
+ * request's error is reported with its completion (negative errno) and never lost; a short transfer is continued, not
+ * reported as success.
  */
 #pragma once
 
@@ -20,7 +21,10 @@ typedef enum { DISK_IMAGE_READ, DISK_IMAGE_WRITE, DISK_IMAGE_FLUSH, DISK_IMAGE_D
 typedef enum { DISK_IMAGE_ENGINE_AUTO, DISK_IMAGE_ENGINE_IO_URING, DISK_IMAGE_ENGINE_THREADS } DiskImageEngine;
 
 typedef struct DiskImageRequest DiskImageRequest;
-/* The caller's until it is submitted; then the engine's, which may change all of it, until DONE. Offset and size lie inside the image. */
+/*
+ * The caller's until it is submitted; then the engine's, which may change all of it, until DONE. Offset and size lie
+ * inside the image.
+ */
 struct DiskImageRequest {
   DiskImageOperation operation;
   uint64_t offset;   /* bytes */
@@ -45,10 +49,10 @@ typedef enum {
 GQuark disk_image_error_quark(void);
 
 /*
- * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error that says so).
- * One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest would read the
- * format's bytes for the disk's, and by its first write destroy them.
- * Takes an advisory lock (OFD): exclusive for writing, shared for READ_ONLY; a busy image is an error that says so.
+ * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error
+ * that says so). One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
+ * would read the format's bytes for the disk's, and by its first write destroy them. Takes an advisory lock (OFD):
+ * exclusive for writing, shared for READ_ONLY; a busy image is an error that says so.
  */
 DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat format, DiskImageEngine engine, GError **error);
 void disk_image_free(DiskImage *image); /* stopped; takes NULL; flushes */
@@ -59,8 +63,8 @@ bool disk_image_read_only(const DiskImage *image);
 const char *disk_image_engine(const DiskImage *image); /* "io_uring" or "threads" */
 
 /*
- * FUNCTION is called on the I/O thread after the last of each batch of completions, so that one interrupt can serve them all; not after those
- * that disk_image_kick delivers, whose caller knows. Set before the first start.
+ * FUNCTION is called on the I/O thread after the last of each batch of completions, so that one interrupt can serve
+ * them all; not after those that disk_image_kick delivers, whose caller knows. Set before the first start.
  */
 void disk_image_set_batch_end(DiskImage *image, void (*function)(void *opaque), void *opaque);
 
@@ -68,8 +72,8 @@ void disk_image_set_batch_end(DiskImage *image, void (*function)(void *opaque), 
 bool disk_image_start(DiskImage *image, IoThread *thread, GError **error);
 void disk_image_stop(DiskImage *image);
 /*
- * Queues a request; disk_image_kick submits what is queued (one system call for many), and calls DONE for what is over by then. On the I/O
- * thread, DONE included; what DONE queues is submitted at the end of its batch.
+ * Queues a request; disk_image_kick submits what is queued (one system call for many), and calls DONE for what is over
+ * by then. On the I/O thread, DONE included; what DONE queues is submitted at the end of its batch.
  */
 void disk_image_submit(DiskImage *image, DiskImageRequest *request);
 void disk_image_kick(DiskImage *image);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The state machine of the escape key. Ctrl-A is held back until the key after it: x and h are for us, Ctrl-A and a release
- * one Ctrl-A, and any other key is no command, so that both go to the guest. The key is the one that users of other monitors know.
+ * The state machine of the escape key. Ctrl-A is held back until the key after it: x and h are for us, Ctrl-A and a
+ * release one Ctrl-A, and any other key is no command, so that both go to the guest. The key is the one that users of
+ * other monitors know.
  *
  * Locks: none; the state is its owner's.
  */

@@ -24,7 +24,10 @@ static void on_ending(int number, siginfo_t *info, void *context);
 static void on_stop(int number, siginfo_t *info, void *context);
 static void on_continue(int number, siginfo_t *info, void *context);
 
-/* The signals that end or stop a process by default. Faults are taken over even from another handler, which then gets its turn. */
+/*
+ * The signals that end or stop a process by default. Faults are taken over even from another handler, which then gets
+ * its turn.
+ */
 static const struct {
   int number;
   bool fault;
@@ -46,7 +49,10 @@ static struct {
   bool ours[G_N_ELEMENTS(watched)];
 } guard;
 
-/* From the background it would stop us (SIGTTOU), and take the terminal from whoever has it. A terminal that controls nobody is ours. */
+/*
+ * From the background it would stop us (SIGTTOU), and take the terminal from whoever has it. A terminal that controls
+ * nobody is ours.
+ */
 static bool in_foreground(void) {
   pid_t group = tcgetpgrp(guard.fd);
 

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 
 /*
- * Puts the terminal on FD into raw mode: every key is a byte for us, Ctrl-C included; output processing stays as it is. One terminal
- * at a time: false, with an error of G_FILE_ERROR, for a second one. Main thread.
+ * Puts the terminal on FD into raw mode: every key is a byte for us, Ctrl-C included; output processing stays as it is.
+ * One terminal at a time: false, with an error of G_FILE_ERROR, for a second one. Main thread.
  */
 bool raw_mode_enter(int fd, GError **error);
 /* Puts it back. Nothing happens unless FD is the one in raw mode. Main thread. */

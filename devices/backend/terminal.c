@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The user's terminal, a pipe or a file as a character backend: one GSource on the default main context that watches the input while there
- * is somewhere to put it, and the output while there is something to write.
+ * The user's terminal, a pipe or a file as a character backend: one GSource on the default main context that watches
+ * the input while there is somewhere to put it, and the output while there is something to write.
  *
- * Output goes through a ring, written by any thread and emptied by the main loop, which is woken only when the ring was empty before. The
- * user's descriptors keep their flags, as others share them (O_NONBLOCK would outlive us); so that a reader who stalls cannot stall the
- * main loop, a terminal or pipe is opened a second time for writing without blocking, and where that fails writes are small and wait for
- * poll(2). What cannot block is written without asking poll first.
+ * Output goes through a ring, written by any thread and emptied by the main loop, which is woken only when the ring was
+ * empty before. The user's descriptors keep their flags, as others share them (O_NONBLOCK would outlive us); so that a
+ * reader who stalls cannot stall the main loop, a terminal or pipe is opened a second time for writing without
+ * blocking, and where that fails writes are small and wait for poll(2). What cannot block is written without asking
+ * poll first.
  *
- * Input from a terminal is read ahead, so that Ctrl-A x works even when the guest takes nothing; from a pipe or file no more is read than the
- * front end takes.
+ * Input from a terminal is read ahead, so that Ctrl-A x works even when the guest takes nothing; from a pipe or file no
+ * more is read than the front end takes.
  *
- * Locks: `lock` guards the ring's counters and `refused`; it is held neither in system calls nor in callbacks. `front_full` is atomic.
+ * Locks: `lock` guards the ring's counters and `refused`; it is held neither in system calls nor in callbacks.
+ * `front_full` is atomic.
  */
 #include "devices/backend/terminal.h"
 
@@ -260,8 +262,8 @@ static void take_keys(Terminal *self, const uint8_t *bytes, size_t size) {
 }
 
 /*
- * How much the front end takes. `front_full` is set before it is asked: an accept that comes between question and answer then clears it
- * again, and is not lost.
+ * How much the front end takes. `front_full` is set before it is asked: an accept that comes between question and
+ * answer then clears it again, and is not lost.
  */
 static size_t front_room(Terminal *self) {
   size_t room;
@@ -437,8 +439,8 @@ static bool is_pty_master(int fd) {
 }
 
 /*
- * A description of the output's file of our own can be non-blocking without anybody noticing. Not for regular files: they never block, and
- * their offset is part of the description.
+ * A description of the output's file of our own can be non-blocking without anybody noticing. Not for regular files:
+ * they never block, and their offset is part of the description.
  */
 static void open_for_writing(Terminal *self) {
   g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", self->out_fd);
@@ -513,7 +515,10 @@ static Terminal *new_terminal(int in_fd, int out_fd, size_t input_size, void (*e
 static CharBackend *start(Terminal *self) {
   self->source = (TerminalSource *)g_source_new(&source_funcs, sizeof *self->source);
   self->source->terminal = self;
-  /* It is never dispatched within itself. GLib, which does not know, would take its descriptors away meanwhile, and wake itself up for that. */
+  /*
+   * It is never dispatched within itself. GLib, which does not know, would take its descriptors away meanwhile, and
+   * wake itself up for that.
+   */
   g_source_set_can_recurse(&self->source->source, TRUE);
   g_source_attach(&self->source->source, NULL);
   return &self->base;

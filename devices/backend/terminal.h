@@ -33,8 +33,8 @@ CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEv
 void terminal_leave(CharBackend *backend);
 void terminal_return(CharBackend *backend);
 /*
- * Why output was lost: the errno of the write that failed (EPIPE: nobody reads; ENOSPC: the disk is full ...); 0: none was
- * lost. Main thread.
+ * Why output was lost: the errno of the write that failed (EPIPE: nobody reads; ENOSPC: the disk is full ...); 0: none
+ * was lost. Main thread.
  */
 int terminal_lost(CharBackend *backend);
 /* How many bytes the front end has written so far. Any thread. */

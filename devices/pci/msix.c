@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MSI-X; see msix.h for the specification and the lock. The table is kept as the guest sees it, an array of 32-bit words; a route to the MSI controller
- * is made when a vector is first able to fire and follows the entry from then on.
+ * MSI-X; see msix.h for the specification and the lock. The table is kept as the guest sees it, an array of 32-bit
+ * words; a route to the MSI controller is made when a vector is first able to fire and follows the entry from then on.
  */
 #include "devices/pci/msix.h"
 

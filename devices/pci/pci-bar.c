@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Base address registers: PCI Express Base Specification 5.0, 7.5.1.2.1. The registers themselves are plain configuration bytes of which
- * the address bits above the size are writable: that alone answers the sizing write of all ones. A BAR is decoded while Command.Memory
- * Space is set and all of it lies in one of the host's windows; elsewhere the bridge would not forward it.
+ * Base address registers: PCI Express Base Specification 5.0, 7.5.1.2.1. The registers themselves are plain
+ * configuration bytes of which the address bits above the size are writable: that alone answers the sizing write of all
+ * ones. A BAR is decoded while Command.Memory Space is set and all of it lies in one of the host's windows; elsewhere
+ * the bridge would not forward it.
  *
  * Locks: the host's.
  */

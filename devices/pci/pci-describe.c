@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device tree node of the host bridge: PCI Bus Binding to Open Firmware (IEEE 1275) 2.1, 2.2.1 for addresses; Linux bindings
- * pci/host-generic-pci.yaml, pci/pci-msi.txt (msi-map). Read-only, no lock: it is written before the guest runs.
+ * The device tree node of the host bridge: PCI Bus Binding to Open Firmware (IEEE 1275) 2.1, 2.2.1 for addresses; Linux
+ * bindings pci/host-generic-pci.yaml, pci/pci-msi.txt (msi-map). Read-only, no lock: it is written before the guest
+ * runs.
  */
 #include "devices/pci/pci-internal.h"
 
@@ -12,7 +13,10 @@
 #define PHYS_HI_DEVICE_SHIFT 11
 
 #define RANGE_CELLS 7 /* phys.hi, mid, lo; parent's address: 2; size: 2 */
-/* phys.hi, mid, lo; pin; controller; its unit address: 2, as the GIC node has children with addresses; type, number, flags */
+/*
+ * phys.hi, mid, lo; pin; controller; its unit address: 2, as the GIC node has children with addresses; type, number,
+ * flags
+ */
 #define MAP_CELLS     10
 #define MAP_DEVICES   PCI_N_PINS /* the swizzle repeats */
 #define REQUESTER_IDS 0x100      /* of bus 0 */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ECAM window as memory (PCI Express Base Specification 5.0, 7.2.2): the configuration space of the functions there are, and all ones where none
- * is, which a read there has to return (2.3.2, Unsupported Request). No read has a side effect, so that the guest may load from it by itself.
+ * The ECAM window as memory (PCI Express Base Specification 5.0, 7.2.2): the configuration space of the functions there
+ * are, and all ones where none is, which a read there has to return (2.3.2, Unsupported Request). No read has a side
+ * effect, so that the guest may load from it by itself.
  *
  * Of the ones there is but one piece of memory, mapped again and again; a page with a function in it becomes a copy.
  */

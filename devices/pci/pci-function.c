@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Configuration space of a function: a type 0 header (PCI Express Base Specification 5.0, 7.5.1), its capability list, and the wire of its
- * INTA (PCI Local Bus Specification 3.0, 2.2.6). What the guest sees is a flat array; beside it lie the bits that it may write.
+ * Configuration space of a function: a type 0 header (PCI Express Base Specification 5.0, 7.5.1), its capability list,
+ * and the wire of its INTA (PCI Local Bus Specification 3.0, 2.2.6). What the guest sees is a flat array; beside it lie
+ * the bits that it may write.
  *
- * Locks: accesses hold the host's. Status.Interrupt Status is the one byte that other threads change: under the host's INTx lock.
+ * Locks: accesses hold the host's. Status.Interrupt Status is the one byte that other threads change: under the host's
+ * INTx lock.
  */
 #include <string.h>
 

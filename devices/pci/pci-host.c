@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host bridge: an ECAM window over bus 0 (PCI Express Base Specification 5.0, 7.2.2) and two memory windows that lead to the BARs which the
- * guest has placed in them. There is no bridge function on the bus itself: the generic driver needs none.
+ * The host bridge: an ECAM window over bus 0 (PCI Express Base Specification 5.0, 7.2.2) and two memory windows that
+ * lead to the BARs which the guest has placed in them. There is no bridge function on the bus itself: the generic
+ * driver needs none.
  *
- * Locks: the ECAM device's own lock is the host's, shared by the windows. INTx wires have one of their own: see pci-function.c.
+ * Locks: the ECAM device's own lock is the host's, shared by the windows. INTx wires have one of their own: see
+ * pci-function.c.
  */
 #include "devices/pci/pci-internal.h"
 

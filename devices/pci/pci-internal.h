@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of devices/pci/ share and nobody else sees: the host bridge itself, and its view of a function. Everything here is under the
- * host's lock, unless it says otherwise.
+ * What the files of devices/pci/ share and nobody else sees: the host bridge itself, and its view of a function.
+ * Everything here is under the host's lock, unless it says otherwise.
  */
 #pragma once
 
 #include "devices/pci/pci.h"
 #include "devices/register-page.h"
 
-/* Registers of a type 0 header: PCI Local Bus Specification 3.0, 6.1, in the names of PCI Express Base Specification 5.0, 7.5.1. */
+/*
+ * Registers of a type 0 header: PCI Local Bus Specification 3.0, 6.1, in the names of PCI Express Base Specification
+ * 5.0, 7.5.1.
+ */
 enum {
   PCI_VENDOR_ID = 0x00,
   PCI_DEVICE_ID = 0x02,
@@ -89,7 +92,9 @@ unsigned pci_function_intx_pin(const PciFunction *function);
 /* Re-evaluates the wire after what it depends on has changed. Any lock. */
 void pci_function_update_intx(PciFunction *function);
 
-/* Follows the BAR registers and Command.Memory Space: unmaps what is no longer decoded where it was, maps what is now. */
+/*
+ * Follows the BAR registers and Command.Memory Space: unmaps what is no longer decoded where it was, maps what is now.
+ */
 void pci_bars_update(PciFunction *function);
 void pci_bars_unmap(PciFunction *function);
 /* The BAR decoded at ADDRESS, or NULL. */

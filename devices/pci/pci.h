@@ -3,9 +3,9 @@
  * PCI: a generic ECAM host bridge with one bus (PCI Express Base Specification 5.0, chapter 7.2.2; Linux binding
  * pci-host-ecam-generic), its functions, their configuration space, base address registers and MSI-X.
  *
- * The bridge is three devices on the bus (the ECAM window and two memory windows) that share one lock: every configuration and BAR
- * access of every function holds it. Interrupts are sent without it, from any thread: MSI-X and the INTx wires have locks of their own,
- * innermost.
+ * The bridge is three devices on the bus (the ECAM window and two memory windows) that share one lock: every
+ * configuration and BAR access of every function holds it. Interrupts are sent without it, from any thread: MSI-X and
+ * the INTx wires have locks of their own, innermost.
  */
 #pragma once
 
@@ -38,18 +38,26 @@ PciHost *pci_host_new(const PciHostConfig *config);
 Device *pci_host_ecam(PciHost *host);
 Device *pci_host_window32(PciHost *host);
 Device *pci_host_window64(PciHost *host); /* NULL without one */
-/* Plugs FUNCTION (takes it, also on failure) as function 0 of device SLOT (0..31). False when there is no such place or it is taken. */
+/*
+ * Plugs FUNCTION (takes it, also on failure) as function 0 of device SLOT (0..31). False when there is no such place or
+ * it is taken.
+ */
 bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function);
 PciFunction *pci_host_function(PciHost *host, unsigned slot);
 
 typedef struct {
   uint64_t (*bar_read)(PciFunction *function, unsigned bar, uint64_t offset, unsigned size);
   void (*bar_write)(PciFunction *function, unsigned bar, uint64_t offset, unsigned size, uint64_t value);
-  /* BAR is now decoded at ADDRESS (a guest physical address), or no longer (before it moves or memory decoding ends). Optional. */
+  /*
+   * BAR is now decoded at ADDRESS (a guest physical address), or no longer (before it moves or memory decoding ends).
+   * Optional.
+   */
   void (*bar_mapped)(PciFunction *function, unsigned bar, uint64_t address);
   void (*bar_unmapped)(PciFunction *function, unsigned bar, uint64_t address);
   void (*config_written)(PciFunction *function, unsigned offset, unsigned size); /* after an ordinary write; optional */
-  /* Before a read: may refresh config bytes. Only called between pci_function_watch_reads(true) and (false). Optional. */
+  /*
+   * Before a read: may refresh config bytes. Only called between pci_function_watch_reads(true) and (false). Optional.
+   */
   void (*config_read)(PciFunction *function, unsigned offset, unsigned size);
   const char *(*bar_register_name)(const PciFunction *function, unsigned bar, uint64_t offset); /* optional */
   void (*plugged)(PciFunction *function); /* function->host, device number and MSI controller are known; optional */
@@ -82,7 +90,10 @@ struct PciFunction {
   bool intx_level, intx_asserted; /* what the function wants; what its wire shows. The host's INTx lock */
 };
 
-/* For functions: the base part. CLASS_CODE is 24 bits: base class, subclass, programming interface. INTERRUPT_PIN 0 (none) or 1 (INTA). */
+/*
+ * For functions: the base part. CLASS_CODE is 24 bits: base class, subclass, programming interface. INTERRUPT_PIN 0
+ * (none) or 1 (INTA).
+ */
 void pci_function_init(PciFunction *function, const PciFunctionOps *ops, const char *name, uint16_t vendor, uint16_t device,
                        uint8_t revision, uint32_t class_code, uint16_t subsystem_vendor, uint16_t subsystem, uint8_t interrupt_pin);
 void pci_function_clear(PciFunction *function);
@@ -91,13 +102,13 @@ void pci_function_watch_reads(PciFunction *function, bool watch);
 /* The host's, for shortcuts into BARs; NULL: it has none. */
 Shortcuts *pci_function_shortcuts(const PciFunction *function);
 /*
- * SIZE is a power of two of at least 64 KiB, so that a BAR never shares a host page with another function's: a doorbell or a table
- * may then be mapped or trapped on its own.
+ * SIZE is a power of two of at least 64 KiB, so that a BAR never shares a host page with another function's: a doorbell
+ * or a table may then be mapped or trapped on its own.
  */
 void pci_function_add_bar(PciFunction *function, unsigned bar, uint64_t size, bool is_64bit, bool prefetchable);
 /*
- * Appends a capability with ID and SIZE bytes (header included) and returns its offset; its bytes are zero and read-only. At the latest in
- * `plugged`, where it is known whether the host takes messages.
+ * Appends a capability with ID and SIZE bytes (header included) and returns its offset; its bytes are zero and
+ * read-only. At the latest in `plugged`, where it is known whether the host takes messages.
  */
 unsigned pci_function_add_capability(PciFunction *function, uint8_t id, unsigned size);
 
@@ -112,7 +123,7 @@ MsiController *pci_function_msi(const PciFunction *function);
 /* The requester ID of a plugged function: bus << 8 | devfn. */
 uint32_t pci_function_id(const PciFunction *function);
 /*
- * Drives INTx, unless Command.Interrupt Disable or MSI-X is on; Status.Interrupt Status follows. Any thread, with or without the
- * host's lock.
+ * Drives INTx, unless Command.Interrupt Disable or MSI-X is on; Status.Interrupt Status follows. Any thread, with or
+ * without the host's lock.
  */
 void pci_function_set_intx(PciFunction *function, bool level);

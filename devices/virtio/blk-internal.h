@@ -46,7 +46,10 @@ struct VirtioBlk {
 /* Whether writes may stay in the host's cache until a flush. */
 bool blk_is_writeback(const VirtioBlk *blk);
 
-/* Begins the request in CHAIN; it may be over at once. False: it was none, and the device has failed. On the I/O thread. */
+/*
+ * Begins the request in CHAIN; it may be over at once. False: it was none, and the device has failed. On the I/O
+ * thread.
+ */
 bool blk_begin(VirtioBlk *blk, const VirtChain *chain);
 /* Releases the requests kept for later; none is in flight. */
 void blk_free_requests(VirtioBlk *blk);

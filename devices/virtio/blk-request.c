@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The requests of the virtio block device (virtio 1.2, 5.2.6): from a chain to the disk image, and from its answer to the used ring.
+ * The requests of the virtio block device (virtio 1.2, 5.2.6): from a chain to the disk image, and from its answer to
+ * the used ring.
  *
- * How a driver cuts a request into descriptors means nothing (2.7.4): header, data and status are found by counting bytes, the header from
- * the front of what we may read, the status as the last byte of what we may write. A request that has no place for a status cannot be
- * answered, so the device then needs a reset; everything else that is wrong with it becomes its status.
+ * How a driver cuts a request into descriptors means nothing (2.7.4): header, data and status are found by counting
+ * bytes, the header from the front of what we may read, the status as the last byte of what we may write. A request
+ * that has no place for a status cannot be answered, so the device then needs a reset; everything else that is wrong
+ * with it becomes its status.
  *
- * A write is on the disk when it completes, unless the driver took on flushing: without VIRTIO_BLK_F_FLUSH, or with the cache mode set to
- * writethrough (VIRTIO_BLK_F_CONFIG_WCE), each is followed by a flush of ours (5.2.6.2).
+ * A write is on the disk when it completes, unless the driver took on flushing: without VIRTIO_BLK_F_FLUSH, or with the
+ * cache mode set to writethrough (VIRTIO_BLK_F_CONFIG_WCE), each is followed by a flush of ours (5.2.6.2).
  *
  * Locks: none; requests belong to the I/O thread.
  */

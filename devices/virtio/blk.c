@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio block device (virtio 1.2, 5.2) on a disk image: one queue, the features, and the configuration space. What a request does is in
- * blk-request.c.
+ * The virtio block device (virtio 1.2, 5.2) on a disk image: one queue, the features, and the configuration space. What
+ * a request does is in blk-request.c.
  *
- * At most BLK_QUEUE_SIZE requests are in flight, made when needed and kept. A guest with more than its queue holds waits for itself.
+ * At most BLK_QUEUE_SIZE requests are in flight, made when needed and kept. A guest with more than its queue holds
+ * waits for itself.
  *
  * Locks: none. The queue is the I/O thread's; `cache_mode` is atomic, as the driver writes it from a vCPU thread.
  */
@@ -74,7 +75,10 @@ static void serve(VirtioBlk *blk) {
   if (!blk->running || (virtio_get_status(&blk->base) & VIRTIO_STATUS_NEEDS_RESET))
     return;
   virtqueue_disable_doorbell(queue);
-  /* What the host can do at once is over after the kick. The guest has asked for more meanwhile: that goes into the same interrupt. */
+  /*
+   * What the host can do at once is over after the kick. The guest has asked for more meanwhile: that goes into the
+   * same interrupt.
+   */
   do {
     more = begin_some(blk, room, &begun);
     room -= begun;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio console device with VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, 5.3): each port is a stream (console-stream.c), and a pair of control queues tells
- * which ports there are, their names, and who has opened them.
+ * The virtio console device with VIRTIO_CONSOLE_F_MULTIPORT (virtio 1.2, 5.3): each port is a stream
+ * (console-stream.c), and a pair of control queues tells which ports there are, their names, and who has opened them.
  *
- * What is still to be said to the guest is a set of bits a port and not a list of messages: a guest that asks again and again takes no memory.
+ * What is still to be said to the guest is a set of bits a port and not a list of messages: a guest that asks again and
+ * again takes no memory.
  *
  * Threads: queues and port state are the I/O thread's. `lock` guards the news for the main thread.
  */

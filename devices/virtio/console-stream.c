@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Nothing is lost in either direction, and nobody waits. Output: what the back end does not take stays in its chain, and the device goes
- * on with it when there is room again. Input: it stays in the back end until the guest has given buffers; `stash` carries it from the main
- * thread to the I/O thread, which alone may touch the queues, and keeps it over a reset.
+ * Nothing is lost in either direction, and nobody waits. Output: what the back end does not take stays in its chain,
+ * and the device goes on with it when there is room again. Input: it stays in the back end until the guest has given
+ * buffers; `stash` carries it from the main thread to the I/O thread, which alone may touch the queues, and keeps it
+ * over a reset.
  *
- * Locks: `lock` guards the stash and what the two threads tell each other about it; no callback runs under it. The queues and the output
- * state are the I/O thread's.
+ * Locks: `lock` guards the stash and what the two threads tell each other about it; no callback runs under it. The
+ * queues and the output state are the I/O thread's.
  */
 #include "devices/virtio/console-stream.h"
 
@@ -13,7 +14,10 @@
 
 #define BATCH 64 /* chains served before anything else has its turn */
 
-/* A guest that never stops asking must not keep the thread from anything else: the rest comes with another round of the thread. */
+/*
+ * A guest that never stops asking must not keep the thread from anything else: the rest comes with another round of the
+ * thread.
+ */
 static void yield(ConsoleStream *stream, unsigned queue) {
   virtio_notify_again(stream->device, queue);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One port of a virtio console (virtio 1.2, 5.3): a queue that takes bytes to the guest and one that brings its bytes, on a character back end. Part of a
- * device type: console.c has one, console-ports.c one a port.
+ * One port of a virtio console (virtio 1.2, 5.3): a queue that takes bytes to the guest and one that brings its bytes,
+ * on a character back end. Part of a device type: console.c has one, console-ports.c one a port.
  *
  * Calls are on the device's I/O thread unless said otherwise.
  */
@@ -16,7 +16,10 @@ struct ConsoleStream {
   VirtioDevice *device;
   unsigned receiveq, transmitq;
   CharBackend *backend; /* or NULL */
-  /* Optional. After console_stream_end_input: the guest has all of the input. After console_stream_drain_output: the back end has all of the output. */
+  /*
+   * Optional. After console_stream_end_input: the guest has all of the input. After console_stream_drain_output: the
+   * back end has all of the output.
+   */
   void (*input_ended)(ConsoleStream *stream);
   void (*output_drained)(ConsoleStream *stream);
 
@@ -38,7 +41,10 @@ struct ConsoleStream {
 /* STASH_MAX: bytes between the back end and the guest. BACKEND may be NULL, and stays the caller's. Main thread. */
 void console_stream_init(ConsoleStream *stream, VirtioDevice *device, unsigned receiveq, unsigned transmitq, CharBackend *backend,
                          size_t stash_max);
-/* First disconnect, while the device still has its thread; then clear, when it has none. Both take a zeroed stream. Main thread. */
+/*
+ * First disconnect, while the device still has its thread; then clear, when it has none. Both take a zeroed stream.
+ * Main thread.
+ */
 void console_stream_disconnect(ConsoleStream *stream);
 void console_stream_clear(ConsoleStream *stream);
 

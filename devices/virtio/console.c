@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio console device (virtio 1.2, 5.3) with one port, whose stream is console-stream.c's: queue 0 takes input to the guest, queue 1 brings its output.
+ * The virtio console device (virtio 1.2, 5.3) with one port, whose stream is console-stream.c's: queue 0 takes input to
+ * the guest, queue 1 brings its output.
  *
- * VIRTIO_CONSOLE_F_EMERG_WRITE: a write to emerg_wr is a character of output before there are queues, straight from the vCPU thread.
+ * VIRTIO_CONSOLE_F_EMERG_WRITE: a write to emerg_wr is a character of output before there are queues, straight from the
+ * vCPU thread.
  *
  * No lock of its own: the size is atomic.
  */

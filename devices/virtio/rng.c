@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio entropy device (virtio 1.2, 5.4): one queue of buffers to be filled with random bytes, from getrandom(2) straight into
- * the guest's memory. The host's generator blocks only until it is seeded, long before anybody starts a machine.
+ * The virtio entropy device (virtio 1.2, 5.4): one queue of buffers to be filled with random bytes, from getrandom(2)
+ * straight into the guest's memory. The host's generator blocks only until it is seeded, long before anybody starts a
+ * machine.
  *
- * A buffer gets at most MAX_BYTES, however long it is: the driver must cope with less than it asked for (5.4.6.2), and so no guest keeps the
- * thread for long.
+ * A buffer gets at most MAX_BYTES, however long it is: the driver must cope with less than it asked for (5.4.6.2), and
+ * so no guest keeps the thread for long.
  *
  * Locks: none; everything is the I/O thread's.
  */

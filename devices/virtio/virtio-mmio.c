@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio over MMIO, version 2: virtio 1.2, 4.2. Registers are read and written as 32-bit words; the device's configuration from 0x100 on
- * in any width.
+ * virtio over MMIO, version 2: virtio 1.2, 4.2. Registers are read and written as 32-bit words; the device's
+ * configuration from 0x100 on in any width.
  *
- * Locks: accesses hold the device's. Interrupts come from the I/O thread without it: irq_lock keeps InterruptStatus and the line in step.
+ * Locks: accesses hold the device's. Interrupts come from the I/O thread without it: irq_lock keeps InterruptStatus and
+ * the line in step.
  */
 #include "devices/virtio/virtio.h"
 
@@ -68,7 +69,10 @@ typedef struct {
 static void raise_interrupt(VirtioMmio *mmio, uint32_t reason) {
   g_mutex_lock(&mmio->irq_lock);
   mmio->interrupt_status |= reason;
-  /* On an edge line one more edge, even if the last reason was not acknowledged yet: a driver may do so after it has looked at the ring. */
+  /*
+   * On an edge line one more edge, even if the last reason was not acknowledged yet: a driver may do so after it has
+   * looked at the ring.
+   */
   irq_line_set(mmio->irq, true);
   g_mutex_unlock(&mmio->irq_lock);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The common configuration structure of virtio-pci: virtio 1.2, 4.1.4.3. One const table of fields; an access is of a whole field
- * (4.1.3.1: a 64-bit field is two of 32 bits, here also written at once). Other accesses read as zeros and change nothing.
+ * The common configuration structure of virtio-pci: virtio 1.2, 4.1.4.3. One const table of fields; an access is of a
+ * whole field (4.1.3.1: a 64-bit field is two of 32 bits, here also written at once). Other accesses read as zeros and
+ * change nothing.
  *
  * Locks: the PCI host's. Vectors are atomic, as the I/O thread reads them.
  */
@@ -195,7 +196,10 @@ static const CommonField fields[] = {
     {0x3a, 2, "queue_reset", zero_read, NULL},
 };
 
-/* All but status: it alone starts something, once DRIVER_OK is set and all others are read. What is read comes after what was written late. */
+/*
+ * All but status: it alone starts something, once DRIVER_OK is set and all others are read. What is read comes after
+ * what was written late.
+ */
 const VirtioPciPassive virtio_pci_passive[2] = {{0x00, 0x14}, {0x16, 0x22}};
 
 static const CommonField *field_at(uint64_t offset) {

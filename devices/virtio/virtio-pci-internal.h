@@ -33,7 +33,10 @@ typedef struct {
 uint64_t virtio_pci_common_read(VirtioPci *pci, uint64_t offset, unsigned size);
 void virtio_pci_common_write(VirtioPci *pci, uint64_t offset, unsigned size, uint64_t value);
 const char *virtio_pci_common_name(uint64_t offset);
-/* Fields that a driver writes to prepare something, and what then makes it happen is another: two runs of bytes of the structure. */
+/*
+ * Fields that a driver writes to prepare something, and what then makes it happen is another: two runs of bytes of the
+ * structure.
+ */
 typedef struct {
   uint8_t offset, size;
 } VirtioPciPassive;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * virtio over PCI, modern only: virtio 1.2, 4.1. One 32-bit memory BAR holds all structures and the MSI-X table; capabilities (4.1.4) say where:
+ * virtio over PCI, modern only: virtio 1.2, 4.1. One 32-bit memory BAR holds all structures and the MSI-X table;
+ * capabilities (4.1.4) say where:
  *
  *   0x0000  device configuration      0x8000  MSI-X table, 0x9000 its pending bits
  *   0x4000  common configuration      0xc000  doorbells, 4 bytes a queue
  *   0x5000  ISR status
  *
- * What reads without a side effect and seldom changes, what does not, what is only written: each has 16 KiB of its own, a host page of the two usual sizes.
- * The first is a page that the guest reads by itself once it has shown an interest. Most of the common configuration and of the MSI-X table may
- * be written late: it has no effect before the status is written, or the entry unmasked. Doorbells are handed to Doorbells while the BAR is mapped.
+ * What reads without a side effect and seldom changes, what does not, what is only written: each has 16 KiB of its own,
+ * a host page of the two usual sizes. The first is a page that the guest reads by itself once it has shown an interest.
+ * Most of the common configuration and of the MSI-X table may be written late: it has no effect before the status is
+ * written, or the entry unmasked. Doorbells are handed to Doorbells while the BAR is mapped.
  *
- * Locks: accesses hold the PCI host's. Interrupts come from the I/O thread without it: isr_lock keeps ISR status and the INTx level in step,
- * MSI-X has its own. page_lock is
- * for the thread of an access and the main thread, while either stores the device's configuration.
+ * Locks: accesses hold the PCI host's. Interrupts come from the I/O thread without it: isr_lock keeps ISR status and
+ * the INTx level in step, MSI-X has its own. page_lock is for the thread of an access and the main thread, while either
+ * stores the device's configuration.
  */
 #include "devices/pci/msix.h"
 #include "devices/virtio/virtio-pci-internal.h"

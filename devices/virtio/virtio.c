@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio core: virtio 1.2, 2.1 (device status), 2.2 (features), 2.3 (notifications), 2.5 (configuration space), 3.1 (initialisation).
+ * The virtio core: virtio 1.2, 2.1 (device status), 2.2 (features), 2.3 (notifications), 2.5 (configuration space), 3.1
+ * (initialisation).
  *
- * A device is served between DRIVER_OK and reset: its queues run on its I/O thread, which the first DRIVER_OK makes, woken by one event descriptor a queue. Changes
- * of state come from the transport's thread, which hands serve and unserve over by io_thread_call and waits; after unserve nothing is in
- * flight. A guest that breaks a rule makes the device NEEDS_RESET: served no further, but answering register accesses.
+ * A device is served between DRIVER_OK and reset: its queues run on its I/O thread, which the first DRIVER_OK makes,
+ * woken by one event descriptor a queue. Changes of state come from the transport's thread, which hands serve and
+ * unserve over by io_thread_call and waits; after unserve nothing is in flight. A guest that breaks a rule makes the
+ * device NEEDS_RESET: served no further, but answering register accesses.
  *
- * Locks: none. `status` and `config_generation` are atomic; what else both threads use changes only while the other waits.
+ * Locks: none. `status` and `config_generation` are atomic; what else both threads use changes only while the other
+ * waits.
  */
 #include "devices/virtio/virtio.h"
 
@@ -55,7 +58,10 @@ static uint64_t drain_doorbell(int fd) {
 
 /* On the I/O thread. */
 
-/* The one way to a type's notify, so that a device that failed is not served, though its doorbells still wake the thread. */
+/*
+ * The one way to a type's notify, so that a device that failed is not served, though its doorbells still wake the
+ * thread.
+ */
 static void notify(VirtioDevice *device, unsigned queue) {
   if (device->serving && device->queues[queue].running && !needs_reset(device))
     device->ops->notify(device, queue);
@@ -104,7 +110,10 @@ static void unserve(void *opaque) {
     virtqueue_stop(&device->queues[i]);
 }
 
-/* What the driver has made available is still served: a guest that powers off behind its last line expects to see that line. */
+/*
+ * What the driver has made available is still served: a guest that powers off behind its last line expects to see that
+ * line.
+ */
 static void finish(void *opaque) {
   VirtioDevice *device = opaque;
 
@@ -163,7 +172,9 @@ static void add_status(VirtioDevice *device, uint8_t bits) {
   __atomic_fetch_or(&device->status, bits, __ATOMIC_SEQ_CST);
 }
 
-/* 2.2.2, 6.2: what the driver accepts was offered, and includes VERSION_1, without which it would be a legacy driver. */
+/*
+ * 2.2.2, 6.2: what the driver accepts was offered, and includes VERSION_1, without which it would be a legacy driver.
+ */
 static bool accept_features(VirtioDevice *device) {
   if ((device->driver_features & ~device->offered_features) || !(device->driver_features & VIRTIO_F_VERSION_1))
     return false;
@@ -240,7 +251,10 @@ void virtio_config_write(VirtioDevice *device, uint64_t offset, const void *from
 }
 
 void virtio_config_changed(VirtioDevice *device) {
-  /* Once before and once after a transport that keeps a copy takes it: a driver that reads meanwhile sees a generation go by, and reads again (2.5.3). */
+  /*
+   * Once before and once after a transport that keeps a copy takes it: a driver that reads meanwhile sees a generation
+   * go by, and reads again (2.5.3).
+   */
   __atomic_fetch_add(&device->config_generation, 1, __ATOMIC_SEQ_CST);
   if (device->transport_ops->config_changed)
     device->transport_ops->config_changed(device->transport);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio core (virtio 1.2, chapters 2 and 3): one VirtioDevice is a device type (block, console ...) with its queues,
- * features, status and configuration, the same behind each transport (virtio-pci, virtio-mmio).
+ * The virtio core (virtio 1.2, chapters 2 and 3): one VirtioDevice is a device type (block, console ...) with its
+ * queues, features, status and configuration, the same behind each transport (virtio-pci, virtio-mmio).
  *
- * Threads. The transport calls from a vCPU thread with its device's lock held; a device type's start, notify, and stop run
- * on the device's I/O thread. Queues belong to the I/O thread from DRIVER_OK until reset. `status` and interrupt state are
- * atomics. A transport's notify callbacks come from the I/O thread and take no device lock.
+ * Threads. The transport calls from a vCPU thread with its device's lock held; a device type's start, notify, and stop
+ * run on the device's I/O thread. Queues belong to the I/O thread from DRIVER_OK until reset. `status` and interrupt
+ * state are atomics. A transport's notify callbacks come from the I/O thread and take no device lock.
  */
 #pragma once
 
@@ -44,12 +44,17 @@ typedef struct {
   const char *name;   /* "virtio-blk" */
   bool shared_vector; /* one interrupt vector is enough for all queues: each costs set-up, and none of them is busy */
 
-  /* The device-specific configuration space. Reads beyond config_size give zeros. write is optional. Transport's thread and lock. */
+  /*
+   * The device-specific configuration space. Reads beyond config_size give zeros. write is optional. Transport's thread
+   * and lock.
+   */
   unsigned config_size;
   void (*config_read)(VirtioDevice *device, unsigned offset, void *to, unsigned size);
   void (*config_write)(VirtioDevice *device, unsigned offset, const void *from, unsigned size);
 
-  /* On the I/O thread. start: DRIVER_OK, device->features negotiated, queues running. stop: leave no request in flight. */
+  /*
+   * On the I/O thread. start: DRIVER_OK, device->features negotiated, queues running. stop: leave no request in flight.
+   */
   void (*start)(VirtioDevice *device);
   void (*notify)(VirtioDevice *device, unsigned queue); /* there may be new chains in QUEUE */
   void (*stop)(VirtioDevice *device);
@@ -67,7 +72,10 @@ typedef struct {
 typedef struct {
   void (*queue_interrupt)(void *transport, unsigned queue);
   void (*config_interrupt)(void *transport);
-  /* The configuration space is another than it was, and not by a write of the driver's; before the interrupt that says so. Optional. */
+  /*
+   * The configuration space is another than it was, and not by a write of the driver's; before the interrupt that says
+   * so. Optional.
+   */
   void (*config_changed)(void *transport);
 } VirtioTransportOps;
 
@@ -93,9 +101,9 @@ struct VirtioDevice {
 };
 
 /*
- * For device types: the base part, with its I/O thread. FEATURES are the type's own. Queue sizes are each at most VIRTQUEUE_MAX_SIZE, powers of two.
- * After a failure there is nothing to clear, but virtio_device_clear may be called. After start and after resume each running queue
- * gets one notify, whether its doorbell rang or not.
+ * For device types: the base part, with its I/O thread. FEATURES are the type's own. Queue sizes are each at most
+ * VIRTQUEUE_MAX_SIZE, powers of two. After a failure there is nothing to clear, but virtio_device_clear may be called.
+ * After start and after resume each running queue gets one notify, whether its doorbell rang or not.
  */
 bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
                         unsigned n_queues, const uint16_t *queue_sizes, GError **error);
@@ -109,7 +117,10 @@ void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t w
 void virtio_interrupt(VirtioDevice *device, unsigned queue); /* after pushes; only if the driver wants one */
 /* Has the queue's notify called once more, after what else the thread has to do. */
 void virtio_notify_again(VirtioDevice *device, unsigned queue);
-/* The guest broke a rule of the device type: NEEDS_RESET, and its queues are not served until reset. WHY is logged once. */
+/*
+ * The guest broke a rule of the device type: NEEDS_RESET, and its queues are not served until reset. WHY is logged
+ * once.
+ */
 void virtio_fail(VirtioDevice *device, const char *why);
 /* The configuration space changed: new generation, configuration interrupt. Any thread. */
 void virtio_config_changed(VirtioDevice *device);
@@ -124,10 +135,16 @@ uint32_t virtio_get_device_features(const VirtioDevice *device, unsigned word);
 uint32_t virtio_get_driver_features(const VirtioDevice *device, unsigned word);
 /* A doorbell that did not go through Doorbells: signals doorbell_fds[queue]; out of range is ignored. */
 void virtio_ring_doorbell(VirtioDevice *device, unsigned queue);
-/* SIZE bytes of the configuration space from OFFSET on: zeros beyond its end; a write that is not wholly inside is ignored. */
+/*
+ * SIZE bytes of the configuration space from OFFSET on: zeros beyond its end; a write that is not wholly inside is
+ * ignored.
+ */
 void virtio_config_read(VirtioDevice *device, uint64_t offset, void *to, unsigned size);
 void virtio_config_write(VirtioDevice *device, uint64_t offset, const void *from, unsigned size);
-/* The queue at the driver's INDEX, or NULL; the second only while its configuration may still be written: not ready, before DRIVER_OK. */
+/*
+ * The queue at the driver's INDEX, or NULL; the second only while its configuration may still be written: not ready,
+ * before DRIVER_OK.
+ */
 const VirtQueue *virtio_queue(const VirtioDevice *device, unsigned index);
 VirtQueue *virtio_queue_to_configure(VirtioDevice *device, unsigned index);
 /* Takes one queue out of service, its requests done, and back to power-on; the others go on. */
@@ -145,7 +162,12 @@ void virtio_device_resume(VirtioDevice *device);
 /* virtio-mmio version 2 (virtio 1.2, 4.2): a device of 0x200 bytes. IRQ is an edge or level line. */
 #define VIRTIO_MMIO_SIZE 0x200
 Device *virtio_mmio_new(VirtioDevice *device, IrqLine *irq, Doorbells *doorbells);
-/* Tells the transport its address, once, so that it attaches its doorbells. Without it they ring by way of its write handler. */
+/*
+ * Tells the transport its address, once, so that it attaches its doorbells. Without it they ring by way of its write
+ * handler.
+ */
 void virtio_mmio_attach_doorbells(Device *mmio, uint64_t base);
-/* virtio-pci, modern only (virtio 1.2, 4.1): one memory BAR with all structures and the MSI-X table, INTx as fallback. */
+/*
+ * virtio-pci, modern only (virtio 1.2, 4.1): one memory BAR with all structures and the MSI-X table, INTx as fallback.
+ */
 PciFunction *virtio_pci_new(VirtioDevice *device, Doorbells *doorbells);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device's side of a split virtqueue: virtio 1.2, section 2.7, with indirect descriptors (2.7.5.3) and EVENT_IDX (2.7.7.2, 2.7.10).
+ * The device's side of a split virtqueue: virtio 1.2, section 2.7, with indirect descriptors (2.7.5.3) and EVENT_IDX
+ * (2.7.7.2, 2.7.10).
  *
- * The three areas are sliced once, when the queue starts: guest memory never moves. What they hold is the guest's and may change
- * under us, so each index, flag and descriptor is loaded once and only the copy is looked at. Ordering against the driver on another
- * CPU: avail.idx is an acquire load, used.idx a release store, and between our index and the driver's notification wish
- * (and the other way round) lies a full fence. No lock: see the header.
+ * The three areas are sliced once, when the queue starts: guest memory never moves. What they hold is the guest's and
+ * may change under us, so each index, flag and descriptor is loaded once and only the copy is looked at. Ordering
+ * against the driver on another CPU: avail.idx is an acquire load, used.idx a release store, and between our index and
+ * the driver's notification wish (and the other way round) lies a full fence. No lock: see the header.
  */
 #include "devices/virtio/virtqueue.h"
 
@@ -154,14 +155,20 @@ static const char *open_indirect(const VirtQueue *queue, const Descriptor *descr
   return *table ? NULL : "indirect table outside guest memory";
 }
 
-/* Follows the chain from chain->head: normal descriptors, of which the last may name an indirect table. NULL, or what is wrong. */
+/*
+ * Follows the chain from chain->head: normal descriptors, of which the last may name an indirect table. NULL, or what
+ * is wrong.
+ */
 static const char *walk(const VirtQueue *queue, VirtChain *chain) {
   const uint8_t *table = queue->descriptors_host;
   unsigned n_entries = queue->config.size;
   unsigned index = chain->head;
   bool in_indirect = false;
 
-  /* Each table has bounds of its own; add_buffer bounds them together, so that a loop ends at the latest with the iovec. */
+  /*
+   * Each table has bounds of its own; add_buffer bounds them together, so that a loop ends at the latest with the
+   * iovec.
+   */
   for (unsigned visited = 0;; visited++) {
     if (index >= n_entries)
       return "descriptor index out of range";
@@ -242,7 +249,9 @@ bool virtqueue_needs_interrupt(VirtQueue *queue) {
 
   uint16_t before = queue->signalled_used;
   queue->signalled_used = queue->next_used;
-  /* Our used.idx is out before the driver's wish is read; the driver does the reverse. One of the two sees the other. */
+  /*
+   * Our used.idx is out before the driver's wish is read; the driver does the reverse. One of the two sees the other.
+   */
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
   if (!queue->event_idx)
     return !(load16(queue->driver_host + AVAIL_FLAGS) & VIRTQ_AVAIL_F_NO_INTERRUPT);

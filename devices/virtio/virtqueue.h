@@ -2,9 +2,10 @@
 /*
  * A split virtqueue (virtio 1.2, section 2.7), the device's side, with indirect descriptors and EVENT_IDX.
  *
- * The guest owns the rings and may write anything into them at any time: every index is checked, each descriptor is copied
- * once before it is looked at, a chain has at most max_size buffers and a queue at most its size of chains in flight, and
- * a queue found broken stays broken until it is reset. No lock: from start to stop a queue belongs to its device's I/O thread.
+ * The guest owns the rings and may write anything into them at any time: every index is checked, each descriptor is
+ * copied once before it is looked at, a chain has at most max_size buffers and a queue at most its size of chains in
+ * flight, and a queue found broken stays broken until it is reset. No lock: from start to stop a queue belongs to its
+ * device's I/O thread.
  */
 #pragma once
 
@@ -40,7 +41,10 @@ typedef struct {
   uint8_t *driver_host, *device_host;
 } VirtQueue;
 
-/* A chain of buffers taken from a queue. The driver-readable buffers come first: iov[0 .. n_out), then n_in device-writable ones. */
+/*
+ * A chain of buffers taken from a queue. The driver-readable buffers come first: iov[0 .. n_out), then n_in
+ * device-writable ones.
+ */
 typedef struct {
   uint16_t head;
   unsigned n_out, n_in;
@@ -51,7 +55,10 @@ typedef struct {
 void virtqueue_init(VirtQueue *queue, const GuestMemory *memory, uint16_t max_size);
 /* Power-on state: not ready, size max_size, addresses 0. */
 void virtqueue_reset(VirtQueue *queue);
-/* Checks the configured size, alignment and addresses, and starts where it was stopped. False, and broken, where they are wrong. */
+/*
+ * Checks the configured size, alignment and addresses, and starts where it was stopped. False, and broken, where they
+ * are wrong.
+ */
 bool virtqueue_start(VirtQueue *queue);
 void virtqueue_stop(VirtQueue *queue);
 
@@ -59,14 +66,23 @@ void virtqueue_stop(VirtQueue *queue);
 int virtqueue_pop(VirtQueue *queue, VirtChain *chain);
 /* Puts a chain taken with virtqueue_pop back as the next one (only the latest may be put back). */
 void virtqueue_unpop(VirtQueue *queue);
-/* Returns a chain to the driver with WRITTEN bytes written into its device-writable part. Nothing happens on a broken queue. */
+/*
+ * Returns a chain to the driver with WRITTEN bytes written into its device-writable part. Nothing happens on a broken
+ * queue.
+ */
 void virtqueue_push(VirtQueue *queue, uint16_t head, uint32_t written);
 /* After pushes: whether the driver wants an interrupt for them (NO_INTERRUPT, used_event). */
 bool virtqueue_needs_interrupt(VirtQueue *queue);
-/* Asks the driver (not) to ring the doorbell for new chains. enable returns true when chains are waiting already: go on popping. */
+/*
+ * Asks the driver (not) to ring the doorbell for new chains. enable returns true when chains are waiting already: go on
+ * popping.
+ */
 void virtqueue_disable_doorbell(VirtQueue *queue);
 bool virtqueue_enable_doorbell(VirtQueue *queue);
 
-/* Copies between a chain and a flat buffer from byte OFFSET on; returns the bytes copied (short at the end of the chain). */
+/*
+ * Copies between a chain and a flat buffer from byte OFFSET on; returns the bytes copied (short at the end of the
+ * chain).
+ */
 size_t virt_chain_read(const VirtChain *chain, uint64_t offset, void *to, size_t size);
 size_t virt_chain_write(const VirtChain *chain, uint64_t offset, const void *from, size_t size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every form of load and store, on a device. A trap to EL2 tells the hypervisor what a plain LDR or STR wanted (ESR_EL2.ISV is 1). Of all others, pairs, write-back, SIMD, exclusives, atomics, it has
- * to fetch the instruction and carry it out itself. Here each form runs twice, with the same registers and the same bytes: on RAM, where the CPU does it, and on eret's scratch page
- * (`--scratch`), where eret does. All registers and all bytes must be the same.
+ * Every form of load and store, on a device. A trap to EL2 tells the hypervisor what a plain LDR or STR wanted
+ * (ESR_EL2.ISV is 1). Of all others, pairs, write-back, SIMD, exclusives, atomics, it has to fetch the instruction and
+ * carry it out itself. Here each form runs twice, with the same registers and the same bytes: on RAM, where the CPU
+ * does it, and on eret's scratch page (`--scratch`), where eret does. All registers and all bytes must be the same.
  *
  * The page is looked at through a mapping as normal memory as well, for those forms that device memory does not allow.
  */
@@ -120,7 +121,9 @@ asm(".irp mode, \"[x1, #8]!\", \"[x1], #-8\"\n"
     ".endr\n"
     "form 0, \"ldr xzr, [x1], #8\"\n"
     "form 0, \"str xzr, [x1, #8]!\"\n"
-    /* Some of those with a syndrome, for company. They are KVM's; of LDURSW and LDAPURSH, QEMU's CPU tells a wrong one. */
+    /*
+     * Some of those with a syndrome, for company. They are KVM's; of LDURSW and LDAPURSH, QEMU's CPU tells a wrong one.
+     */
     "form 0, \"ldr x2, [x1, #8]\"\n"
     "form 0, \"ldrsh x2, [x1, #6]\"\n"
     "form 0, \"ldrsb w2, [x1, x7]\"\n"
@@ -179,8 +182,8 @@ asm(".irp kind, ld, st\n"
     "form 0, \"ld3r {v0.4s, v1.4s, v2.4s}, [x1], #12\"\n");
 
 /*
- * Exclusives. A load that was carried out for the CPU leaves its monitor open, so the store behind it fails, on many CPUs without a look at memory: a loop of the two never ends on a
- * device. Each is tried alone.
+ * Exclusives. A load that was carried out for the CPU leaves its monitor open, so the store behind it fails, on many
+ * CPUs without a look at memory: a loop of the two never ends on a device. Each is tried alone.
  */
 asm(".irp s, b, h\n"
     "  form NORMAL, \"ldxr\\s w2, [x1]; clrex\"\n"

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guided tour of the exceptions a program at EL1 meets, printed as it happens: which instruction goes where, what the CPU writes down about
- * it, and how ERET leads back. Arm ARM, D1.3 "Exceptions"; the numbers are in runtime/exception.h.
+ * A guided tour of the exceptions a program at EL1 meets, printed as it happens: which instruction goes where, what the
+ * CPU writes down about it, and how ERET leads back. Arm ARM, D1.3 "Exceptions"; the numbers are in
+ * runtime/exception.h.
  *
- * The levels: EL0 programs, EL1 this guest (where an operating system would be), EL2 the hypervisor, EL3 firmware. An exception goes to the same level or
- * a higher one, ERET to the same or a lower one.
+ * The levels: EL0 programs, EL1 this guest (where an operating system would be), EL2 the hypervisor, EL3 firmware. An
+ * exception goes to the same level or a higher one, ERET to the same or a lower one.
  */
 #include "cpus.h"
 #include "exception.h"
@@ -22,8 +23,9 @@ static unsigned last_vector, n_taken;
 static uint64_t resume_at;
 
 /*
- * ELR_EL1 is where ERET goes on. For SVC it is already the next instruction, as the call is done; for everything that went wrong it is the instruction
- * itself, so that a handler could repair the cause and have it tried again. The tour repairs nothing and steps over.
+ * ELR_EL1 is where ERET goes on. For SVC it is already the next instruction, as the call is done; for everything that
+ * went wrong it is the instruction itself, so that a handler could repair the cause and have it tried again. The tour
+ * repairs nothing and steps over.
  */
 static bool note_exception(ExceptionFrame *frame, unsigned vector) {
   last = *frame;
@@ -81,7 +83,7 @@ static void expect(const char *what, unsigned before, unsigned ec, VectorOrigin 
     guest_fail("%s: not the exception that belongs here", what);
 }
 
-/* --- at EL1 ---------------------------------------------------------------------------------------------------------------------- */
+/* --- at EL1 ------------------------------------------------------------------------------------------------------- */
 
 static void tour_where_we_are(void) {
   print("\nWe are at EL%lu (CurrentEL). The machine was entered at EL%u.\n", read_sysreg(CurrentEL) >> 2, machine.entry_el);
@@ -184,7 +186,7 @@ static void tour_instruction_abort(void) {
     guest_fail("BLR: ELR is not where it went");
 }
 
-/* --- ERET ------------------------------------------------------------------------------------------------------------------------- */
+/* --- ERET --------------------------------------------------------------------------------------------------------- */
 
 static void tour_eret_to_el1(void) {
   uint64_t arrived;

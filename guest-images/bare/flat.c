@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program that needs more memory than its file has bytes, as a flat binary cannot tell its loader: `eret run --kernel flat.Image
- * --kernel-format raw --initrd FILE`, where FILE holds the line "eret" over and over. It zeroes 16 MiB before it looks at anything, fills all
- * memory from there to where the device tree lies, as stacks and heaps would, and then finds tree and initial RAM disk whole.
+ * A program that needs more memory than its file has bytes, as a flat binary cannot tell its loader: `eret run --kernel
+ * flat.Image --kernel-format raw --initrd FILE`, where FILE holds the line "eret" over and over. It zeroes 16 MiB
+ * before it looks at anything, fills all memory from there to where the device tree lies, as stacks and heaps would,
+ * and then finds tree and initial RAM disk whole.
  */
 #include "fdt.h"
 #include "guest.h"

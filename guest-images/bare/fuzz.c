@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A hostile caller: random function IDs with random registers, the same ones each time. Whatever comes back, x4 to x17 must be as they were (SMC Calling
- * Convention, Arm DEN 0028, 2.6); and a function nobody has must be answered with -1. At the end the machine still lives.
+ * A hostile caller: random function IDs with random registers, the same ones each time. Whatever comes back, x4 to x17
+ * must be as they were (SMC Calling Convention, Arm DEN 0028, 2.6); and a function nobody has must be answered with -1.
+ * At the end the machine still lives.
  *
  * Not called is what ends or suspends the machine or this CPU, starts others anywhere, or prints.
  *
@@ -30,7 +31,10 @@ static const Range known[] = {
     {0xc6000000, 0xc600007f}, {0xc600ff00, 0xc600ffff}, {0xc6004500, 0xc6004506}, /* eret's */
 };
 
-/* PSCI's CPU_SUSPEND to CPU_ON, SYSTEM_OFF and SYSTEM_RESET, CPU_FREEZE and all later ones of its range; KVM's PSCI 0.1; eret_write, eret_exit. */
+/*
+ * PSCI's CPU_SUSPEND to CPU_ON, SYSTEM_OFF and SYSTEM_RESET, CPU_FREEZE and all later ones of its range; KVM's PSCI
+ * 0.1; eret_write, eret_exit.
+ */
 static const Range dangerous[] = {
     {0x84000001, 0x84000003}, {0xc4000001, 0xc4000003}, {0x84000008, 0x84000009}, {0xc4000008, 0xc4000009}, {0x8400000b, 0x8400001f},
     {0xc400000b, 0xc400001f}, {0x95c1ba5e, 0x95c1ba61}, {0xc6004501, 0xc6004501}, {0xc6004504, 0xc6004504},
@@ -54,7 +58,10 @@ static uint64_t random(void) {
   return state * 0x2545f4914f6cdd1dull;
 }
 
-/* Truly random IDs seldom hit anything; three in four are near something that is there, or have the shape of what could be. */
+/*
+ * Truly random IDs seldom hit anything; three in four are near something that is there, or have the shape of what could
+ * be.
+ */
 static uint32_t random_function(void) {
   uint32_t random32 = (uint32_t)(random() >> 32);
 
@@ -99,7 +106,10 @@ static void judge(uint64_t number, uint32_t function, const uint64_t *before, co
   counts->answered += !refused;
 }
 
-/* HVC and SMC in turn. The doorbell page, where all registers go by one at a time, costs many calls' time: only now and then. */
+/*
+ * HVC and SMC in turn. The doorbell page, where all registers go by one at a time, costs many calls' time: only now and
+ * then.
+ */
 typedef struct {
   struct eret_door instructions[2], page;
   unsigned n_instructions;

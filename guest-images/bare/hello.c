@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hello by hypercall. No device is involved: the text travels in registers x2 to x17; HVC traps to EL2, KVM hands the call to eret, eret prints, and
- * ERET returns to the instruction behind the HVC. Where the host cannot forward HVC, the doorbell page is the door.
+ * Hello by hypercall. No device is involved: the text travels in registers x2 to x17; HVC traps to EL2, KVM hands the
+ * call to eret, eret prints, and ERET returns to the instruction behind the HVC. Where the host cannot forward HVC, the
+ * doorbell page is the door.
  */
 #include "guest.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every PSCI function with every kind of argument, right and wrong, and what comes back: a line each, of all registers that a call may change. It
- * judges nothing. The same program under `--psci kernel` and `--psci user` has to print the same lines: a guest cannot tell who answers.
+ * Every PSCI function with every kind of argument, right and wrong, and what comes back: a line each, of all registers
+ * that a call may change. It judges nothing. The same program under `--psci kernel` and `--psci user` has to print the
+ * same lines: a guest cannot tell who answers.
  *
  * What does not return is left out, and comes in `psci`: power-off, resets, suspending the system, CPU_OFF.
  */

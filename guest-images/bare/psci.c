@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PSCI, call by call: Arm Power State Coordination Interface (DEN 0022), chapter 5. What has to work works, and everything wrong gets the error that is
- * meant for it. Prints TAP.
+ * PSCI, call by call: Arm Power State Coordination Interface (DEN 0022), chapter 5. What has to work works, and
+ * everything wrong gets the error that is meant for it. Prints TAP.
  *
- * Who answers matters little: KVM and, with boot argument psci=user, eret do the same (psci-answers compares to the letter). psci=qemu: QEMU's
- * emulation, which looks at fewer arguments.
+ * Who answers matters little: KVM and, with boot argument psci=user, eret do the same (psci-answers compares to the
+ * letter). psci=qemu: QEMU's emulation, which looks at fewer arguments.
  */
 #include "cpus.h"
 #include "exception.h"
@@ -49,7 +49,7 @@ static int32_t turn_on(uint64_t mpidr, uint64_t entry) {
   return psci_call(PSCI_CPU_ON | PSCI_64BIT, mpidr, entry, 0);
 }
 
-/* --- what is there -------------------------------------------------------------------------------------------------------------- */
+/* --- what is there ------------------------------------------------------------------------------------------------ */
 
 static void check_version(void) {
   int32_t version = psci_call(PSCI_VERSION, 0, 0, 0);
@@ -100,7 +100,7 @@ static void check_not_supported(void) {
             PSCI_INVALID_PARAMETERS);
 }
 
-/* --- wrong arguments ------------------------------------------------------------------------------------------------------------- */
+/* --- wrong arguments ---------------------------------------------------------------------------------------------- */
 
 static void check_affinity_info(void) {
   check(affinity_info(0) == PSCI_AFFINITY_ON, "AFFINITY_INFO of this CPU: on");
@@ -123,7 +123,7 @@ static void check_cpu_on_errors(void) {
   expect("CPU_ON of a name with other bits than affinities", turn_on(machine.mpidr[0] | 1ull << 31, entry), PSCI_INVALID_PARAMETERS);
 }
 
-/* --- suspending ------------------------------------------------------------------------------------------------------------------ */
+/* --- suspending --------------------------------------------------------------------------------------------------- */
 
 /* Interrupts stay masked: a pending one wakes the CPU all the same, and nobody takes it. */
 static void check_suspend(void) {
@@ -137,7 +137,7 @@ static void check_suspend(void) {
   timer_stop();
 }
 
-/* --- on and off ------------------------------------------------------------------------------------------------------------------ */
+/* --- on and off --------------------------------------------------------------------------------------------------- */
 
 static volatile uint64_t runs, release, seen_argument;
 
@@ -194,7 +194,7 @@ static void check_on_32bit(void) {
   check(send_off(1, run), "and goes off");
 }
 
-/* --- the race -------------------------------------------------------------------------------------------------------------------- */
+/* --- the race ----------------------------------------------------------------------------------------------------- */
 
 enum { RACER_A = 1, RACER_B = 2, PRIZE = 3 };
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is written to a device's registers is what they read, at once and always. It sounds like little, but a hypervisor that wants few exits lets reads be loads from
- * memory, and writes wait until the guest comes out for something else: this looks for the moment at which that shows.
+ * What is written to a device's registers is what they read, at once and always. It sounds like little, but a
+ * hypervisor that wants few exits lets reads be loads from memory, and writes wait until the guest comes out for
+ * something else: this looks for the moment at which that shows.
  *
- * PL011, PL031 and PL061 where QEMU's `virt` has them, and the configuration space of PCI. With the boot argument `linger` it only prints a line, character by character, and then
- * neither ends nor does anything that leaves the guest: the line has to appear all the same. With `listen` it polls for what is typed, three lines of it.
+ * PL011, PL031 and PL061 where QEMU's `virt` has them, and the configuration space of PCI. With the boot argument
+ * `linger` it only prints a line, character by character, and then neither ends nor does anything that leaves the
+ * guest: the line has to appear all the same. With `listen` it polls for what is typed, three lines of it.
  */
 #include "guest.h"
 #include "mmu.h"
@@ -71,7 +73,9 @@ static void gpio_data(void) {
   check(wrong == 0, "GPIODATA shows each line through each mask (%u wrong)", wrong);
 }
 
-/* The last 32 bytes of every PrimeCell (DDI 0183, 3.3.16), a byte in each word: read by any width, they are the same. */
+/*
+ * The last 32 bytes of every PrimeCell (DDI 0183, 3.3.16), a byte in each word: read by any width, they are the same.
+ */
 static void identity(const char *name, uint64_t device, uint32_t wanted) {
   uint32_t periph_id = 0, cell_id = 0;
   unsigned wrong = 0;

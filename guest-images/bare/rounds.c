@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How long is the way to EL2 and back? Each line is one kind of round trip: eret's no-op by HVC, by SMC and by the doorbell page, and a read of a device register. All
- * of them: trap to EL2, KVM, return from KVM_RUN, eret, KVM_RUN, ERET. The no-ops differ in what eret has to fetch and put back.
+ * How long is the way to EL2 and back? Each line is one kind of round trip: eret's no-op by HVC, by SMC and by the
+ * doorbell page, and a read of a device register. All of them: trap to EL2, KVM, return from KVM_RUN, eret, KVM_RUN,
+ * ERET. The no-ops differ in what eret has to fetch and put back.
  *
  * Boot arguments: rounds=N (1000).
  */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * All of eret's own services through each of its doors: HVC, SMC and the doorbell page. Results, limits, refusals, and that no other register
- * changes. docs/hypercalls.md is what is checked. Prints TAP, and between its lines what eret_write writes.
+ * All of eret's own services through each of its doors: HVC, SMC and the doorbell page. Results, limits, refusals, and
+ * that no other register changes. docs/hypercalls.md is what is checked. Prints TAP, and between its lines what
+ * eret_write writes.
  *
- * Boot arguments: need=hvc, smc, doorbell or all: has that door's absence fail instead of being skipped. exit=N: ends by eret_exit(N) through the last
- * door that works, instead of powering off.
+ * Boot arguments: need=hvc, smc, doorbell or all: has that door's absence fail instead of being skipped. exit=N: ends
+ * by eret_exit(N) through the last door that works, instead of powering off.
  */
 #include "guest.h"
 #include "text.h"

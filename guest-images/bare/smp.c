@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Many CPUs. PSCI's CPU_ON brings each one up; together they count to a number that only comes out right if no increment is lost; then each turns itself
- * off, and AFFINITY_INFO says so. Twice, because a CPU that has been off once must be able to come back.
+ * Many CPUs. PSCI's CPU_ON brings each one up; together they count to a number that only comes out right if no
+ * increment is lost; then each turns itself off, and AFFINITY_INFO says so. Twice, because a CPU that has been off once
+ * must be able to come back.
  *
  * Boot arguments: count=N, increments of each CPU (10000).
  */

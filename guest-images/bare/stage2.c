@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Outside the map. Our own translation (stage 1) maps these addresses; the hypervisor's (stage 2), which turns our physical addresses into
- * memory, does not. The access traps to EL2, KVM hands it to eret, no device claims it, and eret lets reads give zeros and writes do nothing. On other
- * machines it may be an external abort instead.
+ * Outside the map. Our own translation (stage 1) maps these addresses; the hypervisor's (stage 2), which turns our
+ * physical addresses into memory, does not. The access traps to EL2, KVM hands it to eret, no device claims it, and
+ * eret lets reads give zeros and writes do nothing. On other machines it may be an external abort instead.
  *
- * That needs the CPU to say which register and how many bytes (ESR_EL2.ISV). For a pair of registers it does not, and eret fetches the instruction to see. Many a hypervisor ends the
- * machine there: the boot argument `no-pairs` leaves them out.
+ * That needs the CPU to say which register and how many bytes (ESR_EL2.ISV). For a pair of registers it does not, and
+ * eret fetches the instruction to see. Many a hypervisor ends the machine there: the boot argument `no-pairs` leaves
+ * them out.
  */
 #include "exception.h"
 #include "guest.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupts, on every CPU. Its timer raises a private interrupt (PPI) ten times; and every CPU sends every other one a software-generated
- * interrupt (SGI). Each is delivered, acknowledged, handled and ended; at the end there is none left over.
+ * Interrupts, on every CPU. Its timer raises a private interrupt (PPI) ten times; and every CPU sends every other one a
+ * software-generated interrupt (SGI). Each is delivered, acknowledged, handled and ended; at the end there is none left
+ * over.
  */
 #include "timer.h"
 #include "cpus.h"
@@ -30,7 +31,10 @@ static void start_tick(PerCpu *self) {
   timer_start(ticks);
 }
 
-/* The timer's line stays high until the timer is set anew or stopped: to end the interrupt before that would be to get it again at once. */
+/*
+ * The timer's line stays high until the timer is set anew or stopped: to end the interrupt before that would be to get
+ * it again at once.
+ */
 static void on_tick(PerCpu *self) {
   if (counter() < self->due)
     self->early++;
@@ -52,8 +56,9 @@ static void on_irq(unsigned intid) {
 }
 
 /*
- * Sleeping until something an interrupt changes: with interrupts open, it could come between the look and the WFI, which would then wait for
- * another one. So it is looked with interrupts masked; WFI wakes up for a masked interrupt as well, and unmasking takes it.
+ * Sleeping until something an interrupt changes: with interrupts open, it could come between the look and the WFI,
+ * which would then wait for another one. So it is looked with interrupts masked; WFI wakes up for a masked interrupt as
+ * well, and unmasking takes it.
  */
 static void sleep_until(const volatile uint64_t *value, uint64_t wanted) {
   while (*value < wanted) {
@@ -84,7 +89,10 @@ static void take_part(uint64_t unused) {
       gic_send_sgi(SGI, cpu);
 }
 
-/* GICv3 may deliver two SGIs of one number from two senders as one: pending is a bit. GICv2 has a bit for each sender. At least one comes. */
+/*
+ * GICv3 may deliver two SGIs of one number from two senders as one: pending is a bit. GICv2 has a bit for each sender.
+ * At least one comes.
+ */
 static void take_sgis(void) {
   PerCpu *self = &per_cpu[cpu_index()];
   if (machine.n_cpus > 1)

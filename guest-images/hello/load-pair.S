@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads a device with LDP. Such an access traps to EL2 without the syndrome that says which register and size (ESR_EL2.ISV is 0), so KVM
- * cannot emulate it: eret fetches the instruction and carries it out. The flag register says that the transmitter is empty. */
+/*
+ * Reads a device with LDP. Such an access traps to EL2 without the syndrome that says which register and size
+ * (ESR_EL2.ISV is 0), so KVM cannot emulate it: eret fetches the instruction and carries it out. The flag register says
+ * that the transmitter is empty.
+ */
 #include "bare.inc"
 
 /* Arm DDI 0183, 3.3.3 */

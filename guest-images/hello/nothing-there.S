@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Touches an address at which there is no device: reads give zeros of every width, writes do nothing, the guest lives on. */
+/*
+ * Touches an address at which there is no device: reads give zeros of every width, writes do nothing, the guest lives
+ * on.
+ */
 #include "bare.inc"
 
 #define NOTHING_THERE 0x0b000000

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Calls a service outside eret (docs/hypercall-server.c at 0xc2000000: adds x1 and x2), twice, and says how that went. */
+/*
+ * Calls a service outside eret (docs/hypercall-server.c at 0xc2000000: adds x1 and x2), twice, and says how that went.
+ */
 #include "bare.inc"
 
 #define ADD 0xc2000000

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A first process for guests of `eret exec` that lies to its host: it finds the ports as the real one does
- * (guest-images/init/), and then speaks the protocol (docs/exec-protocol.md) falsely, in the way that the command's first
- * word names. For tests: tests/boot/hostile-init.sh starts it with rdinit=, and says what must not come of it.
+ * (guest-images/init/), and then speaks the protocol (docs/exec-protocol.md) falsely, in the way that the command's
+ * first word names. For tests: tests/boot/hostile-init.sh starts it with rdinit=, and says what must not come of it.
  *
  * What it sends is harmless where it is believed to be: it names files that a host would miss, and none that it has.
  */

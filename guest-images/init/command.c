@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The command: its three streams are pipes, as everywhere else, so that /dev/stderr can be opened again and a reader's end shows; the bytes go on from there
- * to the ports and come from them. A full port or pipe stops its own stream and none of the others.
+ * The command: its three streams are pipes, as everywhere else, so that /dev/stderr can be opened again and a reader's
+ * end shows; the bytes go on from there to the ports and come from them. A full port or pipe stops its own stream and
+ * none of the others.
  */
 #include <errno.h>
 #include <fcntl.h>

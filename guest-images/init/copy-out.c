@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files that come out: an archive in cpio's "newc" format (Linux,
- * Documentation/driver-api/early-userspace/buffer-format.rst), in which the N-th path asked for is "N", or "N/..." where it
- * is a directory. Files, directories, and symbolic links; of anything else it is said that it was left out. A link that was
- * asked for itself is followed: the host takes none there.
+ * Documentation/driver-api/early-userspace/buffer-format.rst), in which the N-th path asked for is "N", or "N/..."
+ * where it is a directory. Files, directories, and symbolic links; of anything else it is said that it was left out. A
+ * link that was asked for itself is followed: the host takes none there.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The first process in a guest of `eret exec`: it makes the kernel fit to work in, runs one command with its streams led to the host, says how it ended, and
- * powers off. docs/exec-protocol.md describes what host and init say to each other.
+ * The first process in a guest of `eret exec`: it makes the kernel fit to work in, runs one command with its streams
+ * led to the host, says how it ended, and powers off. docs/exec-protocol.md describes what host and init say to each
+ * other.
  */
 #pragma once
 
@@ -28,7 +29,9 @@ extern int control_fd;
 void control_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* On the kernel's console, in case nobody can be reached otherwise. */
 void console_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Next whole line from the host in LINE, without its end; false when there is none yet (WAIT: when there will be none). */
+/*
+ * Next whole line from the host in LINE, without its end; false when there is none yet (WAIT: when there will be none).
+ */
 bool control_read(char *line, size_t size, bool wait);
 _Noreturn void power_off(void);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The root that the command sees. Where the host gave one, it takes the place of the initramfs for good, as in a system that has booted: with a chroot alone
- * the kernel would refuse a new user namespace, and pivot_root would find no mount to exchange (user_namespaces(7), pivot_root(2)).
+ * The root that the command sees. Where the host gave one, it takes the place of the initramfs for good, as in a system
+ * that has booted: with a chroot alone the kernel would refuse a new user namespace, and pivot_root would find no mount
+ * to exchange (user_namespaces(7), pivot_root(2)).
  */
 #include <errno.h>
 #include <stdio.h>

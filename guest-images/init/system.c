@@ -207,7 +207,9 @@ static char *attribute(const char *directory, const char *device, const char *na
   return read_file(path, &size);
 }
 
-/* Whether each virtio device of this type (virtio 1.2, section 5) has a driver; false too when there is no such device. */
+/*
+ * Whether each virtio device of this type (virtio 1.2, section 5) has a driver; false too when there is no such device.
+ */
 static bool all_driven(unsigned long type) {
   static const char bus[] = "/sys/bus/virtio/devices";
   DIR *directory = opendir(bus);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Waits for the power button: a rising edge on line 3 of the PL061, through the GPIO character device; with -i,
+/*
+ * Waits for the power button: a rising edge on line 3 of the PL061, through the GPIO character device; with -i,
  * KEY_POWER from an input device.
  *
- * Linux has a driver that makes a key of it (gpio-keys), but Debian's cloud kernels are built without. Prints its argument, if any,
- * once it listens; exits with 0 when the button was pressed, with 1 when there is no such line.
+ * Linux has a driver that makes a key of it (gpio-keys), but Debian's cloud kernels are built without. Prints its
+ * argument, if any, once it listens; exits with 0 when the button was pressed, with 1 when there is no such line.
  *
- * Sources: Linux, include/uapi/linux/gpio.h, version 2 of the interface; include/uapi/linux/input.h. */
+ * Sources: Linux, include/uapi/linux/gpio.h, version 2 of the interface; include/uapi/linux/input.h.
+ */
 #include <fcntl.h>
 #include <linux/gpio.h>
 #include <linux/input.h>

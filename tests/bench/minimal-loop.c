@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The least that runs a guest: one vCPU, one memory slot, the kernel's interrupt controller (without one KVM takes a slower way through its timers), and a loop that does nothing on an exit but what the call itself needs. What a round trip costs here is what
- * it costs at all, on this machine and this kernel; a monitor can only add to it.
+ * The least that runs a guest: one vCPU, one memory slot, the kernel's interrupt controller (without one KVM takes a
+ * slower way through its timers), and a loop that does nothing on an exit but what the call itself needs. What a round
+ * trip costs here is what it costs at all, on this machine and this kernel; a monitor can only add to it.
  *
  *   minimal-loop IMAGE      IMAGE: a flat program, loaded where its header wants it (512 KiB above the start of memory)
  *
- * Writes to the UART's data register go to standard output, which is outside of what is measured. Linux: Documentation/virt/kvm/api.rst.
+ * Writes to the UART's data register go to standard output, which is outside of what is measured. Linux:
+ * Documentation/virt/kvm/api.rst.
  */
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs a command and writes what it took, a word and a number a line: the wall clock from just before its exec to its end, processor time, the peak of its resident
- * memory, and how it ended. CLOCK_MONOTONIC, which is also the clock that the tracing is set to.
+ * Runs a command and writes what it took, a word and a number a line: the wall clock from just before its exec to its
+ * end, processor time, the peak of its resident memory, and how it ended. CLOCK_MONOTONIC, which is also the clock that
+ * the tracing is set to.
  *
  *   timed [-t SECONDS] FILE COMMAND...      -t: killed after so many seconds
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A whole machine without KVM: what the board tests build, from the arguments of `eret run`. Interrupts are counted, output is kept. */
+/*
+ * A whole machine without KVM: what the board tests build, from the arguments of `eret run`. Interrupts are counted,
+ * output is kept.
+ */
 #pragma once
 
 #include <glib.h>

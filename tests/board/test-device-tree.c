@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The device tree of whole machines against golden text, through dtc: which also has to find nothing to warn of. A change that is
- * meant is taken over by running the test with UPDATE_GOLDEN=1 and reading the difference.
+ * The device tree of whole machines against golden text, through dtc: which also has to find nothing to warn of. A
+ * change that is meant is taken over by running the test with UPDATE_GOLDEN=1 and reading the difference.
  */
 #include "tests/board/board-fixture.h"
 

@@ -101,7 +101,10 @@ static inline void boot_disk(SyntheticBoot *boot, uint64_t pc) {
   boot_interrupt(boot, pc);
 }
 
-/* One switch, of a kind that fits to how far the boot is (0 to 1): early mostly memory and the console, later the disk and sleep. */
+/*
+ * One switch, of a kind that fits to how far the boot is (0 to 1): early mostly memory and the console, later the disk
+ * and sleep.
+ */
 static inline void boot_switch(SyntheticBoot *boot, double progress) {
   static const struct {
     void (*make)(SyntheticBoot *boot, uint64_t pc);

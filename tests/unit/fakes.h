@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a device model is handed at creation, played by the test: an interrupt line that remembers, a clock that stands still until told, a
- * character back end with as much room as the test gives it. Tests only; one thread.
+ * What a device model is handed at creation, played by the test: an interrupt line that remembers, a clock that stands
+ * still until told, a character back end with as much room as the test gives it. Tests only; one thread.
  */
 #pragma once
 

@@ -13,7 +13,10 @@
 #include "vmm/a64/load-store.h"
 #include "vmm/a64/permission.h"
 
-/* What a load-exclusive has claimed. A store-exclusive to the same place succeeds, once. Other CPUs are not looked at: what a device holds is its own matter. */
+/*
+ * What a load-exclusive has claimed. A store-exclusive to the same place succeeds, once. Other CPUs are not looked at:
+ * what a device holds is its own matter.
+ */
 typedef struct {
   bool armed;
   uint64_t address;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The loads and stores of AArch64: from an instruction to what it moves, whereto, in how many pieces. Arm ARM (DDI 0487), C4.1.94 "Loads and Stores". KVM leaves those to us whose syndrome does
- * not say what they do (ESR_EL2.ISV is 0): pairs, write-back, SIMD, exclusives, atomics, DC ZVA. SVE, SME, memory tags, pointer-authenticated loads, memory copies and
- * 64-byte accesses are not decoded. Pure, no lock.
+ * The loads and stores of AArch64: from an instruction to what it moves, whereto, in how many pieces. Arm ARM (DDI
+ * 0487), C4.1.94 "Loads and Stores". KVM leaves those to us whose syndrome does not say what they do (ESR_EL2.ISV is
+ * 0): pairs, write-back, SIMD, exclusives, atomics, DC ZVA. SVE, SME, memory tags, pointer-authenticated loads, memory
+ * copies and 64-byte accesses are not decoded. Pure, no lock.
  */
 #pragma once
 
@@ -31,7 +32,10 @@ typedef struct {
   A64Kind kind;
   A64Atomic atomic;
   unsigned size; /* bytes of an element: 1, 2, 4, 8, 16 */
-  /* Registers: general ones (31 is zero), or SIMD and floating-point ones. Elements of structures lie in `lane` and those after it. */
+  /*
+   * Registers: general ones (31 is zero), or SIMD and floating-point ones. Elements of structures lie in `lane` and
+   * those after it.
+   */
   bool vector;
   unsigned n_registers;
   uint8_t registers[A64_REGISTERS_MAX];

@@ -10,7 +10,10 @@
 
 #include "vmm/a64/permission.h"
 
-/* TCR_EL2 of a CPU without FEAT_VHE, whose fields lie elsewhere, as TCR_EL1 says the same: one half of the address space, and no other. */
+/*
+ * TCR_EL2 of a CPU without FEAT_VHE, whose fields lie elsewhere, as TCR_EL1 says the same: one half of the address
+ * space, and no other.
+ */
 uint64_t a64_tcr_of_el2(uint64_t tcr_el2);
 
 /* Reads a descriptor of 8 bytes; false: it does not lie in RAM. */

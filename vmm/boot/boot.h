@@ -18,13 +18,17 @@ typedef struct {
   const KernelSegment *copied;
 } BootFiles;
 
-/* Opens and checks what CONFIG names; INITRD, unless NULL, takes the place of what it says. On failure nothing stays open. */
+/*
+ * Opens and checks what CONFIG names; INITRD, unless NULL, takes the place of what it says. On failure nothing stays
+ * open.
+ */
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error);
 void boot_files_close(BootFiles *files);
 
 /*
- * What can be done before all is known: the kernel, unpacked again where another boot has had it, begins to be copied to its place in memory, which is zero, while the caller
- * goes on. Until boot_load or boot_files_close nobody else touches that. Once begun, it does nothing.
+ * What can be done before all is known: the kernel, unpacked again where another boot has had it, begins to be copied
+ * to its place in memory, which is zero, while the caller goes on. Until boot_load or boot_files_close nobody else
+ * touches that. Once begun, it does nothing.
  */
 bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *memory, GError **error);
 

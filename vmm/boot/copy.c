@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Copying what is large by several threads at once: on a machine with more than one CPU most of the time from the start of the process to the guest's first instruction
- * goes into the kernel image, so it is copied while the rest is made. It is copied, and not mapped from its file, because memory that is not a file's comes in huge pages: a
- * boot of Debian's kernel takes a sixth of the exits, and two thirds of the time, that it takes on a kernel mapped copy-on-write, page by page.
+ * Copying what is large by several threads at once: on a machine with more than one CPU most of the time from the start
+ * of the process to the guest's first instruction goes into the kernel image, so it is copied while the rest is made.
+ * It is copied, and not mapped from its file, because memory that is not a file's comes in huge pages: a boot of
+ * Debian's kernel takes a sixth of the exits, and two thirds of the time, that it takes on a kernel mapped
+ * copy-on-write, page by page.
  */
 #include "vmm/boot/copy.h"
 

@@ -7,7 +7,8 @@
 typedef struct Copy Copy;
 
 /*
- * memcpy, begun by as many threads as there are CPUs beside this one, three at most, where SIZE is worth it. TO is best aligned to 2 MiB. Nobody else touches either meanwhile.
+ * memcpy, begun by as many threads as there are CPUs beside this one, three at most, where SIZE is worth it. TO is best
+ * aligned to 2 MiB. Nobody else touches either meanwhile.
  */
 Copy *copy_begin(void *to, const void *from, size_t size);
 /* Does what is left together with the others; then all of it is there. */

@@ -2,8 +2,9 @@
 /*
  * Decompression of kernel images: one loop a library, all writing to one bounded, growing buffer.
  *
- * Formats: gzip RFC 1952 (zlib), zstd RFC 8878 (libzstd), lz4 frame and legacy (lz4's doc/lz4_Frame_format.md, liblz4). A file may hold
- * several streams one after the other (cat a.gz b.gz); that is part of each of these formats, so the loops go on where another magic follows.
+ * Formats: gzip RFC 1952 (zlib), zstd RFC 8878 (libzstd), lz4 frame and legacy (lz4's doc/lz4_Frame_format.md, liblz4).
+ * A file may hold several streams one after the other (cat a.gz b.gz); that is part of each of these formats, so the
+ * loops go on where another magic follows.
  */
 #include "vmm/boot/decompress.h"
 
@@ -164,9 +165,9 @@ static bool unpack_lz4(const uint8_t *data, gsize size, Output *output, GError *
 }
 
 /*
- * The legacy format has no end mark: a block that unpacks to less than 8 MiB is the last, and so is one at the end of the file. What may
- * follow: another magic and more blocks, zeros, the unpacked size in four bytes (the kernel's build appends it), or anything at all after a
- * short block.
+ * The legacy format has no end mark: a block that unpacks to less than 8 MiB is the last, and so is one at the end of
+ * the file. What may follow: another magic and more blocks, zeros, the unpacked size in four bytes (the kernel's build
+ * appends it), or anything at all after a short block.
  */
 static bool unpack_lz4_legacy(const uint8_t *data, gsize size, Output *output, GError **error) {
   gsize position = 4, last = LZ4_LEGACY_BLOCK;
@@ -238,7 +239,10 @@ Compression decompress_detect(const uint8_t *data, gsize size) {
 GBytes *decompress_bytes(Compression compression, const uint8_t *data, gsize size, gsize max, GError **error) {
   g_return_val_if_fail(compression != COMPRESSION_NONE && max <= DECOMPRESS_MAX, NULL);
   g_auto(Output) output = {.max = max};
-  /* zlib counts in 32 bits. Compressed data grow by a few bytes at worst, so nothing beyond twice the limit can belong to the stream. */
+  /*
+   * zlib counts in 32 bits. Compressed data grow by a few bytes at worst, so nothing beyond twice the limit can belong
+   * to the stream.
+   */
   size = MIN(size, 2 * (gsize)DECOMPRESS_MAX);
   if (!compressions[compression].unpack(data, size, &output, error))
     return NULL;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bare-metal programs: ELF64 little-endian executables for AArch64, loaded by physical address (System V ABI, "Object Files" and "Program
- * Header"; ELF for the Arm 64-bit Architecture). Linux's own vmlinux is refused by name: it is linked to virtual addresses.
+ * Bare-metal programs: ELF64 little-endian executables for AArch64, loaded by physical address (System V ABI, "Object
+ * Files" and "Program Header"; ELF for the Arm 64-bit Architecture). Linux's own vmlinux is refused by name: it is
+ * linked to virtual addresses.
  */
 #include <elf.h>
 
@@ -113,7 +114,9 @@ static bool overlaps(const KernelImage *image, uint64_t address, uint64_t memory
   return false;
 }
 
-/* e_entry is a virtual address: it counts where its segment lies physically. Zero-filled memory holds no instructions. */
+/*
+ * e_entry is a virtual address: it counts where its segment lies physically. Zero-filled memory holds no instructions.
+ */
 static void find_entry(KernelImage *image, const Elf64_Phdr *header, uint64_t entry, bool *found) {
   if (*found || entry < header->p_vaddr || entry - header->p_vaddr >= header->p_filesz)
     return;

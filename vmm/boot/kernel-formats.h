@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of this folder that know one kernel format each share with kernel.c, and nobody else needs. Error messages made here name no
- * file: kernel_image_load puts the name in front.
+ * What the files of this folder that know one kernel format each share with kernel.c, and nobody else needs. Error
+ * messages made here name no file: kernel_image_load puts the name in front.
  */
 #pragma once
 
@@ -35,7 +35,10 @@ static inline uint64_t le64(const uint8_t *data) {
 #define PE_MAGIC         0x00004550 /* "PE\0\0": PE/COFF specification, "Signature" */
 #define PE_MACHINE_ARM64 0xaa64     /* the same, "Machine Types" */
 
-/* What kernel_image_load does once the file's contents are there. Keeps a reference to CONTENTS where the image points into them. */
+/*
+ * What kernel_image_load does once the file's contents are there. Keeps a reference to CONTENTS where the image points
+ * into them.
+ */
 KernelImage *kernel_image_parse(GBytes *contents, KernelFormat format, GError **error);
 /* An image without segments, for a format to fill. DESCRIPTION is static. */
 KernelImage *kernel_image_new(const char *description, GBytes *contents);
@@ -58,5 +61,8 @@ GBytes *kernel_unpack_zboot(GBytes *contents, const char **packing, GError **err
 /* The machine field of the PE header that an MZ header points to; 0: there is none. */
 unsigned kernel_pe_machine(const uint8_t *data, gsize size);
 
-/* What a file is that is none of the above, with an article: "an x86 Linux kernel (bzImage)". Never NULL; static text or interned. */
+/*
+ * What a file is that is none of the above, with an article: "an x86 Linux kernel (bzImage)". Never NULL; static text
+ * or interned.
+ */
 const char *kernel_identify(const uint8_t *data, gsize size);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names what a file is that is no kernel for eret, so that the error can say it: people hand over the kernel of another machine, an
- * initramfs, a package, a disk image. By magic numbers, most from the formats' own specifications as file(1) knows them.
+ * Names what a file is that is no kernel for eret, so that the error can say it: people hand over the kernel of another
+ * machine, an initramfs, a package, a disk image. By magic numbers, most from the formats' own specifications as
+ * file(1) knows them.
  */
 #include "vmm/boot/kernel-formats.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The arm64 kernel's Image: its 64-byte header (Linux: Documentation/arch/arm64/booting.rst, "Call the kernel image"), and the PE/COFF header
- * behind it that kernels with an EFI stub carry (Microsoft PE format), used for one thing: it says how long the file must be. The Image header
- * only knows how much memory the kernel needs, which is more than the file holds (BSS), so a truncated file would go unnoticed by it.
+ * The arm64 kernel's Image: its 64-byte header (Linux: Documentation/arch/arm64/booting.rst, "Call the kernel image"),
+ * and the PE/COFF header behind it that kernels with an EFI stub carry (Microsoft PE format), used for one thing: it
+ * says how long the file must be. The Image header only knows how much memory the kernel needs, which is more than the
+ * file holds (BSS), so a truncated file would go unnoticed by it.
  */
 #include "vmm/boot/kernel-formats.h"
 
@@ -20,8 +21,8 @@
 #define IMAGE_SIZE_MAX        (1ull << 32) /* the reach of ADRP, by which the kernel finds its own symbols */
 
 /*
- * Kernels before 3.17 do not say how much memory they need (image_size is 0): the protocol asks to keep as much as possible free behind
- * them. Their BSS was well below 1 MiB, page tables included.
+ * Kernels before 3.17 do not say how much memory they need (image_size is 0): the protocol asks to keep as much as
+ * possible free behind them. Their BSS was well below 1 MiB, page tables included.
  */
 #define OLD_KERNEL_BSS (16u << 20)
 
@@ -48,7 +49,10 @@ unsigned kernel_pe_machine(const uint8_t *data, gsize size) {
   return le16(data + pe + PE_MACHINE);
 }
 
-/* The end of the last section in the file; 0 where the kernel has no EFI stub. G_MAXUINT64: even the section table is cut off. */
+/*
+ * The end of the last section in the file; 0 where the kernel has no EFI stub. G_MAXUINT64: even the section table is
+ * cut off.
+ */
 static uint64_t pe_file_size(const uint8_t *data, gsize size) {
   if (memcmp(data, "MZ", 2) != 0)
     return 0;
@@ -83,7 +87,10 @@ static bool check_length(const uint8_t *data, gsize size, GError **error) {
   return false;
 }
 
-/* Fills in where the kernel wants to be. An old kernel (image_size 0) has its text_offset in its own endianness, and no flags. */
+/*
+ * Fills in where the kernel wants to be. An old kernel (image_size 0) has its text_offset in its own endianness, and no
+ * flags.
+ */
 static bool read_placement(KernelImage *image, const uint8_t *data, gsize size, GError **error) {
   uint64_t text_offset = le64(data + IMAGE_TEXT_OFFSET), image_size = le64(data + IMAGE_IMAGE_SIZE), flags = le64(data + IMAGE_FLAGS);
   bool old = image_size == 0;

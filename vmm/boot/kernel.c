@@ -2,9 +2,9 @@
 /*
  * Kernel files: opens one, finds out what it is, unpacks it where it is packed, and has the format's own file parse it.
  *
- * The order of recognition: what wraps a kernel first (compressions, EFI zboot), once and not nested; then what is one (Image, ELF). The
- * file is mapped, not read: an Image that is not compressed is copied once, into the guest (copy.c). Whoever uses what was made of the file asks
- * the mapping then whether it is still the same (mapped-file.h).
+ * The order of recognition: what wraps a kernel first (compressions, EFI zboot), once and not nested; then what is one
+ * (Image, ELF). The file is mapped, not read: an Image that is not compressed is copied once, into the guest (copy.c).
+ * Whoever uses what was made of the file asks the mapping then whether it is still the same (mapped-file.h).
  */
 #define _GNU_SOURCE /* memmem */
 #include "vmm/boot/kernel.h"

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernel files: recognised, unpacked, checked, and made ready for placement. No KVM: a KernelImage is bytes and numbers.
+ * Kernel files: recognised, unpacked, checked, and made ready for placement. No KVM: a KernelImage is bytes and
+ * numbers.
  *
- * Accepted: arm64 Image (Linux: Documentation/arch/arm64/booting.rst), the same compressed with gzip, zstd or lz4 (frame and legacy), EFI zboot
- * (gzip or zstd payload; Linux: drivers/firmware/efi/libstub/zboot-header.S), ELF64 executables for AArch64, and, when asked for, flat binaries.
+ * Accepted: arm64 Image (Linux: Documentation/arch/arm64/booting.rst), the same compressed with gzip, zstd or lz4
+ * (frame and legacy), EFI zboot (gzip or zstd payload; Linux: drivers/firmware/efi/libstub/zboot-header.S), ELF64
+ * executables for AArch64, and, when asked for, flat binaries.
  */
 #pragma once
 
@@ -55,8 +57,8 @@ void kernel_image_free(KernelImage *image); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelImage, kernel_image_free)
 
 /*
- * The release that a Linux kernel states in its banner (Linux: init/version-timestamp.c, "Linux version 6.12.95-cloud (..."): at
- * most 64 letters, digits and signs. Reads the whole image. NULL: it states none. Free with g_free.
+ * The release that a Linux kernel states in its banner (Linux: init/version-timestamp.c, "Linux version 6.12.95-cloud
+ * (..."): at most 64 letters, digits and signs. Reads the whole image. NULL: it states none. Free with g_free.
  */
 char *kernel_image_release(const KernelImage *image);
 
@@ -70,15 +72,19 @@ typedef struct {
   uint64_t entry;
 } BootPlacement;
 
-/* Where the kernel goes, whatever else there is: fills in its members of PLACEMENT. Whether there is room for it is not looked at. */
+/*
+ * Where the kernel goes, whatever else there is: fills in its members of PLACEMENT. Whether there is room for it is not
+ * looked at.
+ */
 bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacement *placement, GError **error);
 
 #define BOOT_FDT_MAX 0x200000 /* the boot protocol's limit: 2 MiB, must not cross a 2 MiB boundary */
 /*
- * Places kernel, initrd (INITRD_SIZE may be 0) and device tree (FDT_SIZE bytes, at most BOOT_FDT_MAX) in RAM_BASE .. RAM_BASE + RAM_SIZE
- * without overlap. Linux: by the arm64 boot protocol, initrd within the same 32 GiB-aligned window as the kernel, device tree 8-byte aligned in
- * one 2 MiB block. A bare-metal program: tree and initrd half of RAM or 128 MiB above RAM_BASE, or as far from the program as there is room.
- * Too little memory: an error with the number needed.
+ * Places kernel, initrd (INITRD_SIZE may be 0) and device tree (FDT_SIZE bytes, at most BOOT_FDT_MAX) in RAM_BASE ..
+ * RAM_BASE + RAM_SIZE without overlap. Linux: by the arm64 boot protocol, initrd within the same 32 GiB-aligned window
+ * as the kernel, device tree 8-byte aligned in one 2 MiB block. A bare-metal program: tree and initrd half of RAM or
+ * 128 MiB above RAM_BASE, or as far from the program as there is room. Too little memory: an error with the number
+ * needed.
  */
 bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size,
                 BootPlacement *placement, GError **error);

@@ -2,13 +2,15 @@
 /*
  * Where kernel, device tree and initial RAM disk go.
  *
- * Linux says in its header all the memory that it needs. Everything lies from the start of RAM upwards, so that the least memory is enough
- * and what is left is one piece: Documentation/arch/arm64/booting.rst, "Setup the device tree" and "Call the kernel image".
+ * Linux says in its header all the memory that it needs. Everything lies from the start of RAM upwards, so that the
+ * least memory is enough and what is left is one piece: Documentation/arch/arm64/booting.rst, "Setup the device tree"
+ * and "Call the kernel image".
  *
- * Bare-metal programs follow no protocol, and a flat binary does not even say how much memory it zeroes for itself. Behind the program lie its
- * stack and heap, or the stack grows downwards from its first byte. So tree and initial RAM disk go far away from it, half of RAM or 128 MiB
- * above the start of RAM; register x0 points there. Firmware looks for the tree at the start of RAM without asking x0, the convention of QEMU's
- * `virt` machine, and finds a copy there, where the program leaves room for it.
+ * Bare-metal programs follow no protocol, and a flat binary does not even say how much memory it zeroes for itself.
+ * Behind the program lie its stack and heap, or the stack grows downwards from its first byte. So tree and initial RAM
+ * disk go far away from it, half of RAM or 128 MiB above the start of RAM; register x0 points there. Firmware looks for
+ * the tree at the start of RAM without asking x0, the convention of QEMU's `virt` machine, and finds a copy there,
+ * where the program leaves room for it.
  */
 #include "vmm/boot/kernel-formats.h"
 
@@ -99,8 +101,9 @@ typedef struct {
 } Gap;
 
 /*
- * A place for SIZE bytes, aligned as the tree has to be, in the memory that the program's file leaves free: the first one from WANTED upwards,
- * and where none is large enough the last one below it, which is the farthest from the program's end. False: there is none.
+ * A place for SIZE bytes, aligned as the tree has to be, in the memory that the program's file leaves free: the first
+ * one from WANTED upwards, and where none is large enough the last one below it, which is the farthest from the
+ * program's end. False: there is none.
  */
 static bool find_room(const Gap *gaps, unsigned n_gaps, uint64_t wanted, uint64_t size, uint64_t *start) {
   for (unsigned i = 0; i < n_gaps; i++) {
@@ -120,8 +123,8 @@ static bool find_room(const Gap *gaps, unsigned n_gaps, uint64_t wanted, uint64_
 }
 
 /*
- * Tree and initrd for a bare-metal program, which ends at TOP; TOP becomes the end of the memory that all of it needs at least. Where that is
- * more than there is, the caller says so. False: beyond 64 bits.
+ * Tree and initrd for a bare-metal program, which ends at TOP; TOP becomes the end of the memory that all of it needs
+ * at least. Where that is more than there is, the caller says so. False: beyond 64 bits.
  */
 static bool place_apart(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, uint64_t *top) {
   const uint64_t program_end = *top;

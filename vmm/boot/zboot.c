@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * EFI zboot: the PE/COFF program that unpacks a kernel when firmware starts it (vmlinuz.efi). eret starts no firmware, so it takes the
- * compressed payload out itself. Header: Linux, drivers/firmware/efi/libstub/zboot-header.S; types of compression: Makefile.zboot beside it.
+ * EFI zboot: the PE/COFF program that unpacks a kernel when firmware starts it (vmlinuz.efi). eret starts no firmware,
+ * so it takes the compressed payload out itself. Header: Linux, drivers/firmware/efi/libstub/zboot-header.S; types of
+ * compression: Makefile.zboot beside it.
  */
 #include "vmm/boot/decompress.h"
 #include "vmm/boot/kernel-formats.h"

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `eret cpu`: what the host's CPU offers to guests, as a template for --cpu-template, and how two such templates differ. */
+/*
+ * `eret cpu`: what the host's CPU offers to guests, as a template for --cpu-template, and how two such templates
+ * differ.
+ */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The decision about each feature, as a table: what it is called, where the choice, the host's and the result are, and what is missing where the host has it not. */
+/*
+ * The decision about each feature, as a table: what it is called, where the choice, the host's and the result are, and
+ * what is missing where the host has it not.
+ */
 #include "vmm/cpu/features.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which of the CPU's optional features the guest gets: what was asked for (CpuConfig), held against what the host has (CpuHost) and what the template takes away.
- * Pure logic; vmm/kvm/cpu.c asks the host and carries the decision out.
+ * Which of the CPU's optional features the guest gets: what was asked for (CpuConfig), held against what the host has
+ * (CpuHost) and what the template takes away. Pure logic; vmm/kvm/cpu.c asks the host and carries the decision out.
  */
 #pragma once
 
@@ -30,8 +30,8 @@ bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, c
 /* "128:256". False with a reason in *WHY (free with g_free). */
 bool cpu_sve_parse(const char *text, CpuSveLengths *lengths, char **why);
 /*
- * What WANTED comes to on a host with the lengths HOST. One alone is the longest: all of the host's up to it. Several are exactly these; KVM then wants each that
- * the host has up to the longest.
+ * What WANTED comes to on a host with the lengths HOST. One alone is the longest: all of the host's up to it. Several
+ * are exactly these; KVM then wants each that the host has up to the longest.
  */
 bool cpu_sve_choose(CpuSveLengths wanted, CpuSveLengths host, CpuSveLengths *chosen, GError **error);
 /* "128:256"; free with g_free. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The table of ID register fields and what can be said of it. Arm ARM (DDI 0487), D24.2; D24.1.3 has the exceptions to "unsigned, more is more". Where no
- * exception is listed, a field is unsigned. Constants and pure functions; no locks.
+ * The table of ID register fields and what can be said of it. Arm ARM (DDI 0487), D24.2; D24.1.3 has the exceptions to
+ * "unsigned, more is more". Where no exception is listed, a field is unsigned. Constants and pure functions; no locks.
  */
 #include "vmm/cpu/id-fields.h"
 

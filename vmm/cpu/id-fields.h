@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fields of the identification registers by which a CPU says what it can do: ID_AA64PFR0/1, DFR0, ISAR0-2 and MMFR0-3_EL1. Each is four bits.
- * Arm ARM (DDI 0487): D24.2 for names and positions, D24.1.3 for how values compare.
+ * The fields of the identification registers by which a CPU says what it can do: ID_AA64PFR0/1, DFR0, ISAR0-2 and
+ * MMFR0-3_EL1. Each is four bits. Arm ARM (DDI 0487): D24.2 for names and positions, D24.1.3 for how values compare.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Templates of ID register fields: comparing them, and holding them against what a vCPU has. template-json.c reads and writes them. Pure functions; no locks.
+ * Templates of ID register fields: comparing them, and holding them against what a vCPU has. template-json.c reads and
+ * writes them. Pure functions; no locks.
  */
 #include "vmm/cpu/template.h"
 

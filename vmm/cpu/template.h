@@ -52,7 +52,7 @@ typedef struct {
 } CpuRegister;
 
 /*
- * Whether the template can be applied to REGISTERS (parallel to id_fields): only fields that are written and do not grow. Returns NULL, or why not, a line for
- * each refused field. CAN_WRITE: KVM lets ID registers be written at all.
+ * Whether the template can be applied to REGISTERS (parallel to id_fields): only fields that are written and do not
+ * grow. Returns NULL, or why not, a line for each refused field. CAN_WRITE: KVM lets ID registers be written at all.
  */
 char *cpu_template_refused(const CpuTemplate *template, const CpuRegister registers[ID_FIELDS], bool can_write);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KVM's facts, a line each: how it runs, what machines it allows, and what their CPUs and a monitor could have of it. */
+/*
+ * KVM's facts, a line each: how it runs, what machines it allows, and what their CPUs and a monitor could have of it.
+ */
 #include <string.h>
 
 #include "vmm/doctor/verdict.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The host's CPUs by kind: MIDR_EL1 of each (Arm ARM, D19.2), as the kernel shows it in sysfs. Names of parts: each vendor's manuals, as collected in Linux,
- * arch/arm64/include/asm/cputype.h.
+ * The host's CPUs by kind: MIDR_EL1 of each (Arm ARM, D19.2), as the kernel shows it in sysfs. Names of parts: each
+ * vendor's manuals, as collected in Linux, arch/arm64/include/asm/cputype.h.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of a host say about it, without privileges where possible: /proc, /sys, /dev, /boot. Facts only; what they mean is verdict.h's.
- * Everything is looked for below a root directory, so that a test can hand in a tree of its own. No lock: read once.
+ * What the files of a host say about it, without privileges where possible: /proc, /sys, /dev, /boot. Facts only; what
+ * they mean is verdict.h's. Everything is looked for below a root directory, so that a test can hand in a tree of its
+ * own. No lock: read once.
  */
 #pragma once
 

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How Linux runs on this machine, and what there is of KVM: /dev/kvm, /proc/misc, the command line, the kernel's configuration, its log where it may be read, and
- * the interrupts, which anybody may read and which tell the exception level: a host at EL2 (VHE) uses a timer of EL2's, physical or, in newer kernels, virtual, one at EL1 with KVM's code at EL2 (nVHE)
- * EL1's physical timer, and one under a hypervisor the virtual timer (Linux: drivers/clocksource/arm_arch_timer.c, arch_timer_select_ppi).
+ * How Linux runs on this machine, and what there is of KVM: /dev/kvm, /proc/misc, the command line, the kernel's
+ * configuration, its log where it may be read, and the interrupts, which anybody may read and which tell the exception
+ * level: a host at EL2 (VHE) uses a timer of EL2's, physical or, in newer kernels, virtual, one at EL1 with KVM's code
+ * at EL2 (nVHE) EL1's physical timer, and one under a hypervisor the virtual timer (Linux:
+ * drivers/clocksource/arm_arch_timer.c, arch_timer_select_ppi).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +19,9 @@
 #define LOG_MAX    (4u << 20) /* bytes */
 #define RECORD_MAX 8192       /* of /dev/kmsg: CONSOLE_EXT_LOG_MAX */
 
-/* "...; GICv3  26 Level     arch_timer": the controller and its number of the interrupt, behind the counts of each CPU. */
+/*
+ * "...; GICv3  26 Level     arch_timer": the controller and its number of the interrupt, behind the counts of each CPU.
+ */
 static void read_interrupts(HostFacts *facts, const char *root) {
   g_autofree char *text = host_read_text(root, "proc/interrupts");
   g_autoptr(GRegex) pattern = g_regex_new("^ *\\d+: +(?:\\d+ +)+(\\S+) +(\\d+) +(.*)$", 0, 0, NULL);
@@ -47,7 +51,10 @@ static void read_command_line(HostFacts *facts, const char *root) {
     }
 }
 
-/* Each read of /dev/kmsg is one record of the log; a file in its place comes in larger pieces. Without waiting for more. */
+/*
+ * Each read of /dev/kmsg is one record of the log; a file in its place comes in larger pieces. Without waiting for
+ * more.
+ */
 static char *read_log(const char *root) {
   g_autofree char *path = g_build_filename(root, "dev/kmsg", NULL);
   char piece[RECORD_MAX];

@@ -26,7 +26,10 @@ static bool may_use_userfaultfd(void) {
   return true;
 }
 
-/* NULL: this user has no name here, as in a container without a passwd file. GLib would complain about that on standard error. */
+/*
+ * NULL: this user has no name here, as in a container without a passwd file. GLib would complain about that on standard
+ * error.
+ */
 static char *user_name(void) {
   const struct passwd *entry = getpwuid(geteuid());
 

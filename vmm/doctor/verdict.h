@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the facts mean: whether guests run here and, if not, why and what to do; what each fact means for guests; what is missing and could be had. Pure: the same facts
- * give the same verdict. No lock.
+ * What the facts mean: whether guests run here and, if not, why and what to do; what each fact means for guests; what
+ * is missing and could be had. Pure: the same facts give the same verdict. No lock.
  *
  * doctor.c       the whole, and what its parts ask of the facts
  * verdict.c      the sentence on top, its cause and cure

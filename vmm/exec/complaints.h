@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines about things that went wrong, in an order and a number that a hostile guest has a say in: each is kept once, so many
- * of them, and the others are counted. No lock: one thread.
+ * Lines about things that went wrong, in an order and a number that a hostile guest has a say in: each is kept once, so
+ * many of them, and the others are counted. No lock: one thread.
  */
 #pragma once
 

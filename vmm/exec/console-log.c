@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A line is written to the file when it is complete, so that its time is that of its beginning and the file has whole lines for who follows it. */
+/*
+ * A line is written to the file when it is complete, so that its time is that of its beginning and the file has whole
+ * lines for who follows it.
+ */
 #include "vmm/exec/console-log.h"
 
 #include <errno.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The kernel's console, kept: the last lines in memory, all of it in a file where one is wanted, each line with the time of its first byte. No lock: one thread. */
+/*
+ * The kernel's console, kept: the last lines in memory, all of it in a file where one is wanted, each line with the
+ * time of its first byte. No lock: one thread.
+ */
 #pragma once
 
 #include <glib.h>

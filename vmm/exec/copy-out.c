@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The stream is kept in a file until it is complete, and then read twice: once to see what comes for which destination, all of
- * which are opened then, and once to put it there.
+ * The stream is kept in a file until it is complete, and then read twice: once to see what comes for which destination,
+ * all of which are opened then, and once to put it there.
  */
 #include "vmm/exec/copy-out.h"
 
@@ -284,7 +284,10 @@ static NewcResult each_entry(CopyOut *copy, void (*function)(CopyOut *copy, cons
   return result;
 }
 
-/* What comes first decides what a destination is. Init follows a link that was asked for, so none can come from it there. */
+/*
+ * What comes first decides what a destination is. Init follows a link that was asked for, so none can come from it
+ * there.
+ */
 static void open_for_entry(CopyOut *copy, const NewcEntry *entry) {
   unsigned index = 0;
   g_auto(GStrv) parts = split_name(copy, entry->name, &index);

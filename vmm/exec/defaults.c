@@ -46,8 +46,8 @@ static char *only_tree_beside(const char *directory) {
 }
 
 /*
- * Where the modules of a kernel belong: beside it, as /usr/lib/modules/VERSION/vmlinuz has them and as `make modules_install` with INSTALL_MOD_PATH puts them; or
- * where distributions have those of /boot/vmlinuz-VERSION.
+ * Where the modules of a kernel belong: beside it, as /usr/lib/modules/VERSION/vmlinuz has them and as `make
+ * modules_install` with INSTALL_MOD_PATH puts them; or where distributions have those of /boot/vmlinuz-VERSION.
  */
 char *default_modules(const char *kernel) {
   g_autofree char *name = g_path_get_basename(kernel);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `eret exec` takes for granted where its user says nothing: the kernel, its modules, its command line. No lock: nothing shared. */
+/*
+ * What `eret exec` takes for granted where its user says nothing: the kernel, its modules, its command line. No lock:
+ * nothing shared.
+ */
 #pragma once
 
 #include "vmm/exec/options.h"

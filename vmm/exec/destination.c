@@ -147,8 +147,8 @@ int destination_parent(const Destination *destination, char **parts, unsigned *m
 }
 
 /*
- * ".." is harmless only at the beginning: there it goes up the directories that the link itself is in, which are no links.
- * Behind a name it goes up from wherever that name leads.
+ * ".." is harmless only at the beginning: there it goes up the directories that the link itself is in, which are no
+ * links. Behind a name it goes up from wherever that name leads.
  */
 bool destination_link_stays_inside(char **parts, const char *target) {
   g_auto(GStrv) steps = g_strsplit(target, "/", -1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where something of --copy-out goes. Two kinds of names meet here: the user's path, which may have links in it, and the
- * guest's names below it, which are taken apart and followed step by step, never through a link: whatever the guest calls its
- * files, and whatever links it has sent before, they end up below the destination. No lock: one thread.
+ * Where something of --copy-out goes. Two kinds of names meet here: the user's path, which may have links in it, and
+ * the guest's names below it, which are taken apart and followed step by step, never through a link: whatever the guest
+ * calls its files, and whatever links it has sent before, they end up below the destination. No lock: one thread.
  */
 #pragma once
 
@@ -24,22 +24,26 @@ typedef struct {
   char *name;
 } Destination;
 
-/* Whether something could be written to the user's path, as far as that can be told without doing it; the error names what is in the way. */
+/*
+ * Whether something could be written to the user's path, as far as that can be told without doing it; the error names
+ * what is in the way.
+ */
 bool destination_check(const char *path, GError **error);
 
 void destination_init(Destination *destination, const char *path);
 void destination_clear(Destination *destination);
 
 /*
- * Makes the user's path as far as it is missing, and opens it, for a directory or for a file. All of a run's are opened before
- * the first thing of the guest's is written, so that none leads through it. A file that is there is to be replaced, a link to
- * it followed, a device or a pipe written to.
+ * Makes the user's path as far as it is missing, and opens it, for a directory or for a file. All of a run's are opened
+ * before the first thing of the guest's is written, so that none leads through it. A file that is there is to be
+ * replaced, a link to it followed, a device or a pipe written to.
  */
 bool destination_open(Destination *destination, bool directory, GError **error);
 
 /*
- * The directory that the last of PARTS (NULL-ended, at least one) belongs in, below a DESTINATION_DIRECTORY; close it. Missing
- * ones are made as long as *MAY_MAKE, which counts down, allows. -1 and an error that names the step that failed.
+ * The directory that the last of PARTS (NULL-ended, at least one) belongs in, below a DESTINATION_DIRECTORY; close it.
+ * Missing ones are made as long as *MAY_MAKE, which counts down, allows. -1 and an error that names the step that
+ * failed.
  */
 int destination_parent(const Destination *destination, char **parts, unsigned *may_make, GError **error);
 /* One step down, made if it is missing; NAME has no slash. As openat, with errno. */

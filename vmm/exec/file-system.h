@@ -4,5 +4,8 @@
 
 #include <glib.h>
 
-/* The name under which Linux mounts it ("ext4"). NULL, and an error that names the file: none that is known, or it cannot be read. */
+/*
+ * The name under which Linux mounts it ("ext4"). NULL, and an error that names the file: none that is known, or it
+ * cannot be read.
+ */
 const char *file_system_type(const char *path, GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sorted tree of paths; libarchive writes it down. Contents are mapped files or bytes: nothing is copied before the archive is made.
+ * A sorted tree of paths; libarchive writes it down. Contents are mapped files or bytes: nothing is copied before the
+ * archive is made.
  */
 #include "vmm/exec/initramfs.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A header is thirteen numbers of eight hexadecimal digits behind the magic; name and contents follow, each padded to four bytes. */
+/*
+ * A header is thirteen numbers of eight hexadecimal digits behind the magic; name and contents follow, each padded to
+ * four bytes.
+ */
 #include "vmm/exec/newc.h"
 
 #include <errno.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads the subset of cpio's "newc" format that guest-images/init/copy-out.c writes (Linux,
- * Documentation/driver-api/early-userspace/buffer-format.rst), from a file. The archive is a hostile guest's: every number is
- * checked against what is there, and reading takes time linear in the archive and memory for one name. No lock: one thread.
+ * Documentation/driver-api/early-userspace/buffer-format.rst), from a file. The archive is a hostile guest's: every
+ * number is checked against what is there, and reading takes time linear in the archive and memory for one name. No
+ * lock: one thread.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of `eret exec`. Its own are taken out of the arguments by a table; what remains is for config.c, so that a machine is described in the same words
- * everywhere. The command follows behind "--". No lock: pure data.
+ * The options of `eret exec`. Its own are taken out of the arguments by a table; what remains is for config.c, so that
+ * a machine is described in the same words everywhere. The command follows behind "--". No lock: pure data.
  */
 #include "vmm/exec/options.h"
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `eret exec` is asked to do: the machine's options (those of `eret run`), its own, and the command. Every mistake is reported at once.
+ * What `eret exec` is asked to do: the machine's options (those of `eret run`), its own, and the command. Every mistake
+ * is reported at once.
  */
 #pragma once
 

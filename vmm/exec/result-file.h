@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of a run, for programs: `eret exec --result FILE`. docs/exec-protocol.md describes the fields. No lock: pure data. */
+/*
+ * What became of a run, for programs: `eret exec --result FILE`. docs/exec-protocol.md describes the fields. No lock:
+ * pure data.
+ */
 #pragma once
 
 #include <glib.h>

@@ -91,7 +91,9 @@ static void report_strange_lines(ExecSession *session) {
     say("eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n, first);
 }
 
-/* Of a stream of the command's, to what needs no reader; 0: nothing was lost. Where nobody reads, the command was told. */
+/*
+ * Of a stream of the command's, to what needs no reader; 0: nothing was lost. Where nobody reads, the command was told.
+ */
 static int lost_output(const ExecSession *session, unsigned port) {
   CharBackend *stream = session->ports[port].backend;
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dispatcher: function ID to service, for every door. Arm SMC Calling Convention (DEN 0028): function identifiers, arguments and
- * results, and the answer to an unknown function.
+ * The dispatcher: function ID to service, for every door. Arm SMC Calling Convention (DEN 0028): function identifiers,
+ * arguments and results, and the answer to an unknown function.
  *
- * The services are sorted by function ID and do not change once the guest runs, so a look-up takes no lock. Counters are atomic. A service
- * locks what is its own.
+ * The services are sorted by function ID and do not change once the guest runs, so a look-up takes no lock. Counters
+ * are atomic. A service locks what is its own.
  */
 #include "vmm/hypercall/hypercall.h"
 

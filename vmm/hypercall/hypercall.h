@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls answered by eret: one dispatcher behind two doors. A call comes by HVC or SMC (KVM_EXIT_HYPERCALL), or through the doorbell
- * page (devices/hypercall-doorbell.h). Each door finds the service, reads the registers that the service declares, has it
- * called, and writes the results it declares: no others are touched. SMC Calling Convention (Arm DEN 0028) 1.1 and later.
+ * Hypercalls answered by eret: one dispatcher behind two doors. A call comes by HVC or SMC (KVM_EXIT_HYPERCALL), or
+ * through the doorbell page (devices/hypercall-doorbell.h). Each door finds the service, reads the registers that the
+ * service declares, has it called, and writes the results it declares: no others are touched. SMC Calling Convention
+ * (Arm DEN 0028) 1.1 and later.
  *
  * docs/hypercalls.md specifies eret's own functions. No KVM here: all of it runs in native tests.
  */
@@ -18,8 +19,8 @@
 #define HYPERCALL_FUNCTION_64BIT (1u << 30)
 
 /*
- * Standard answers: DEN 0028, 7.1 "Unknown function identifier", and eret's own errors. All in x0, sign-extended to 64 bits, also for a 32-bit
- * call: the upper half of its result means nothing, and callers exist that look at all of it.
+ * Standard answers: DEN 0028, 7.1 "Unknown function identifier", and eret's own errors. All in x0, sign-extended to 64
+ * bits, also for a 32-bit call: the upper half of its result means nothing, and callers exist that look at all of it.
  */
 #define HYPERCALL_SUCCESS           INT64_C(0)
 #define HYPERCALL_NOT_SUPPORTED     INT64_C(-1)
@@ -27,7 +28,10 @@
 #define HYPERCALL_TIMED_OUT         INT64_C(-4) /* a service outside the process did not answer in time */
 #define HYPERCALL_NO_PEER           INT64_C(-5) /* a service outside the process is gone, or answered nonsense */
 
-/* eret's own range within Vendor Specific Hypervisor Service, SMC64/HVC64, fast calls (owner 6). KVM uses 0x0000 .. 0x007f and 0xff00 .. 0xffff of it. */
+/*
+ * eret's own range within Vendor Specific Hypervisor Service, SMC64/HVC64, fast calls (owner 6). KVM uses 0x0000 ..
+ * 0x007f and 0xff00 .. 0xffff of it.
+ */
 #define ERET_FUNCTION_FIRST 0xc6004500u
 #define ERET_FUNCTION_LAST  0xc60045ffu
 
@@ -74,7 +78,10 @@ struct HypercallService {
   void *opaque; /* the service's own object: Psci, HypercallPeer */
 };
 
-/* What eret's own services lead to; all three are needed. Called on the thread of the call, from several at once: they post, and never wait. */
+/*
+ * What eret's own services lead to; all three are needed. Called on the thread of the call, from several at once: they
+ * post, and never wait.
+ */
 typedef struct {
   void (*write)(void *opaque, const char *text, size_t size); /* any bytes */
   void (*mark)(void *opaque, uint64_t number, const char *name, size_t size, int64_t monotonic_ns);
@@ -86,18 +93,24 @@ Hypercalls *hypercalls_new(const HypercallSink *sink, void *opaque);
 void hypercalls_free(Hypercalls *hypercalls); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Hypercalls, hypercalls_free)
 /*
- * Adds a service (psci_add, hypercall_peer_add); SERVICE is copied, its name is not. False when its range overlaps one that is there. Before the
- * first call: look-ups take no lock.
+ * Adds a service (psci_add, hypercall_peer_add); SERVICE is copied, its name is not. False when its range overlaps one
+ * that is there. Before the first call: look-ups take no lock.
  */
 bool hypercalls_add(Hypercalls *hypercalls, const HypercallService *service);
 
-/* The service for FUNCTION by DOOR; never NULL: an unknown one gets the service that answers NOT_SUPPORTED and counts. Any thread. */
+/*
+ * The service for FUNCTION by DOOR; never NULL: an unknown one gets the service that answers NOT_SUPPORTED and counts.
+ * Any thread.
+ */
 const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t function, HypercallDoor door);
-/* Counts and calls. SERVICE comes from hypercalls_find; call->x holds at least the arguments it declares, zeros elsewhere. Any thread. */
+/*
+ * Counts and calls. SERVICE comes from hypercalls_find; call->x holds at least the arguments it declares, zeros
+ * elsewhere. Any thread.
+ */
 HypercallOutcome hypercalls_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
 /*
- * Both at once, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the service declares, and, with
- * HYPERCALL_RETURN, writes the results it declares.
+ * Both at once, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the
+ * service declares, and, with HYPERCALL_RETURN, writes the results it declares.
  */
 HypercallOutcome hypercalls_call_registers(Hypercalls *hypercalls, HypercallDoor door, unsigned vcpu, uint32_t function,
                                            uint64_t x[HYPERCALL_N_REGISTERS]);

@@ -176,8 +176,9 @@ static Exchange transfer(const HypercallPeer *peer, bool sending, void *data, si
 }
 
 /*
- * A connection on which nothing is under way has nothing to read. One that has was closed by the peer, or carries what nobody asked for: either
- * way it is of no use. Noticed before the call, so that a restart of the peer between two calls costs no failed one.
+ * A connection on which nothing is under way has nothing to read. One that has was closed by the peer, or carries what
+ * nobody asked for: either way it is of no use. Noticed before the call, so that a restart of the peer between two
+ * calls costs no failed one.
  */
 static bool stale(int fd) {
   char byte;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A service outside the process: calls in a range go to a local stream socket in messages of fixed size, and the answers come back the same
- * way. docs/hypercalls.md, "Services outside the process", specifies the messages.
+ * A service outside the process: calls in a range go to a local stream socket in messages of fixed size, and the
+ * answers come back the same way. docs/hypercalls.md, "Services outside the process", specifies the messages.
  */
 #pragma once
 
@@ -33,8 +33,8 @@ typedef enum { HYPERCALL_PEER_ERROR_PATH, HYPERCALL_PEER_ERROR_TIMEOUT, HYPERCAL
 GQuark hypercall_peer_error_quark(void);
 
 /*
- * Connects at once, so that a wrong path is an error before the guest runs; later it reconnects when the peer comes back. TIMEOUT_MS a call:
- * 1 .. HYPERCALL_PEER_TIMEOUT_MAX.
+ * Connects at once, so that a wrong path is an error before the guest runs; later it reconnects when the peer comes
+ * back. TIMEOUT_MS a call: 1 .. HYPERCALL_PEER_TIMEOUT_MAX.
  */
 HypercallPeer *hypercall_peer_new(uint32_t first, uint32_t last, const char *path, unsigned timeout_ms, GError **error);
 void hypercall_peer_free(HypercallPeer *peer); /* takes NULL */

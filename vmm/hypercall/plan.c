@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From configuration to policy: everything that must reach eret is forwarded, what the user says comes beside it, and policy_plan finds the
- * contradictions. Pure; no lock.
+ * From configuration to policy: everything that must reach eret is forwarded, what the user says comes beside it, and
+ * policy_plan finds the contradictions. Pure; no lock.
  */
 #include "vmm/hypercall/plan.h"
 

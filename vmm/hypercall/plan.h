@@ -6,8 +6,8 @@
 #include "vmm/hypercall/policy.h"
 
 /*
- * The plan (of SmcccRange) for eret's own services, PSCI where eret answers it, --hypercall, and --smccc, checked against each other. On failure one
- * error with a line for each mistake.
+ * The plan (of SmcccRange) for eret's own services, PSCI where eret answers it, --hypercall, and --smccc, checked
+ * against each other. On failure one error with a line for each mistake.
  */
 GArray *hypercall_plan(const Config *config, GError **error);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The policy of --smccc: which function IDs KVM answers, denies or forwards. Linux: Documentation/virt/kvm/devices/vm.rst,
- * KVM_ARM_VM_SMCCC_CTRL. The filter takes ranges that may not overlap, cannot be changed afterwards, and reports a mistake as EEXIST
- * without saying which; so everything is checked here first, where the user's words are still known. No state, hence nothing to lock.
+ * The policy of --smccc: which function IDs KVM answers, denies or forwards. Linux:
+ * Documentation/virt/kvm/devices/vm.rst, KVM_ARM_VM_SMCCC_CTRL. The filter takes ranges that may not overlap, cannot be
+ * changed afterwards, and reports a mistake as EEXIST without saying which; so everything is checked here first, where
+ * the user's words are still known. No state, hence nothing to lock.
  */
 #include "vmm/hypercall/policy.h"
 
@@ -14,7 +15,10 @@ G_DEFINE_QUARK(eret_policy_error, policy_error)
 
 static const char *const action_names[] = {[SMCCC_KERNEL] = "kernel", [SMCCC_DENY] = "deny", [SMCCC_FORWARD] = "forward"};
 
-/* What KVM itself answers (Linux: arch/arm64/kvm/hypercalls.c, include/linux/arm-smccc.h, uapi/linux/psci.h), by the documents that define it. */
+/*
+ * What KVM itself answers (Linux: arch/arm64/kvm/hypercalls.c, include/linux/arm-smccc.h, uapi/linux/psci.h), by the
+ * documents that define it.
+ */
 static const struct {
   const char *name;
   uint32_t first, last;
@@ -62,7 +66,10 @@ bool policy_append_set(GArray *ranges, const char *name, SmcccAction action) {
   return append_set(ranges, name, action, origin);
 }
 
-/* A number at *TEXT, which moves behind it. No sign and no space, which strtoull would take; decimal only where it is a count. */
+/*
+ * A number at *TEXT, which moves behind it. No sign and no space, which strtoull would take; decimal only where it is a
+ * count.
+ */
 static bool parse_number(const char **text, bool hex_only, uint64_t *value) {
   bool hex = g_str_has_prefix(*text, "0x");
   const char *digits = hex ? *text + 2 : *text;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who answers which hypercall: the plan for KVM's SMCCC filter (KVM_ARM_VM_SMCCC_FILTER; Linux: Documentation/virt/kvm/devices/vm.rst). Ranges
- * as the user gives them, checked against each other and against what KVM reserves, in the order in which they are handed to KVM.
+ * Who answers which hypercall: the plan for KVM's SMCCC filter (KVM_ARM_VM_SMCCC_FILTER; Linux:
+ * Documentation/virt/kvm/devices/vm.rst). Ranges as the user gives them, checked against each other and against what
+ * KVM reserves, in the order in which they are handed to KVM.
  */
 #pragma once
 
@@ -37,8 +38,9 @@ bool policy_parse(GArray *ranges, const char *text, GError **error);
 bool policy_parse_range(const char *text, uint32_t *first, uint32_t *last, GError **error);
 
 /*
- * Sorts RANGES (of SmcccRange), joins neighbours of the same action, leaves out SMCCC_KERNEL ones (the kernel's default), and
- * refuses overlaps of different actions, SMCCC_KERNEL included, and the ranges that KVM reserves (unless they are left to it), with the reason.
- * Overlaps with the same action are merged. Every mistake in one message, a line each; the error's code is the first one's.
+ * Sorts RANGES (of SmcccRange), joins neighbours of the same action, leaves out SMCCC_KERNEL ones (the kernel's
+ * default), and refuses overlaps of different actions, SMCCC_KERNEL included, and the ranges that KVM reserves (unless
+ * they are left to it), with the reason. Overlaps with the same action are merged. Every mistake in one message, a line
+ * each; the error's code is the first one's.
  */
 GArray *policy_plan(const GArray *ranges, GError **error);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PSCI in userspace: Arm Power State Coordination Interface (DEN 0022), 1.1 or what KVM has on this host, up to 1.3; its chapter 5 has the functions
- * and their errors.
+ * PSCI in userspace: Arm Power State Coordination Interface (DEN 0022), 1.1 or what KVM has on this host, up to 1.3;
+ * its chapter 5 has the functions and their errors.
  *
- * A guest is not to see who answers, so every answer is the one that KVM gives (Linux: arch/arm64/kvm/psci.c), also where DEN 0022 has more to
- * say: a CPU is on from the moment of its CPU_ON, and never ON_PENDING; nobody looks at entry points, power states, and other CPUs before
- * a suspend; x1 to x3 are zero after every call. guest-images/bare/psci-answers.c compares. There is no Trusted OS, so any CPU may go off, the last one
- * included, and nothing migrates. Every reset is a full one. CPU_SUSPEND returns at once, as if a wake-up event was pending.
+ * A guest is not to see who answers, so every answer is the one that KVM gives (Linux: arch/arm64/kvm/psci.c), also
+ * where DEN 0022 has more to say: a CPU is on from the moment of its CPU_ON, and never ON_PENDING; nobody looks at
+ * entry points, power states, and other CPUs before a suspend; x1 to x3 are zero after every call.
+ * guest-images/bare/psci-answers.c compares. There is no Trusted OS, so any CPU may go off, the last one included, and
+ * nothing migrates. Every reset is a full one. CPU_SUSPEND returns at once, as if a wake-up event was pending.
  *
  * One lock over the states of all CPUs; each CPU's thread waits on its own condition. The rest is const after psci_new.
  */
@@ -105,7 +106,10 @@ static HypercallOutcome answer(Hypercall *call, int64_t result) {
   return HYPERCALL_RETURN;
 }
 
-/* Argument N as wide as the call's convention makes it. Arguments that are uint32_t in both are cast where they are used. */
+/*
+ * Argument N as wide as the call's convention makes it. Arguments that are uint32_t in both are cast where they are
+ * used.
+ */
 static uint64_t argument(const Hypercall *call, unsigned n) {
   return call->function & HYPERCALL_FUNCTION_64BIT ? call->x[n] : (uint32_t)call->x[n];
 }
@@ -246,7 +250,9 @@ static int64_t feature(const Psci *psci, unsigned index) {
   return functions[index].handle == psci_not_supported ? PSCI_NOT_SUPPORTED : PSCI_SUCCESS;
 }
 
-/* 0 for what is implemented; as flags of CPU_SUSPEND 0 says: original format of power_state, platform-coordinated only. */
+/*
+ * 0 for what is implemented; as flags of CPU_SUSPEND 0 says: original format of power_state, platform-coordinated only.
+ */
 static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
   uint32_t asked = (uint32_t)call->x[1];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * PSCI in userspace (Arm DEN 0022, Power State Coordination Interface): the state of every CPU and the calls that change it. Pure: the machine
- * starts and resets vCPUs as psci_wait says. One lock inside; any thread.
+ * PSCI in userspace (Arm DEN 0022, Power State Coordination Interface): the state of every CPU and the calls that
+ * change it. Pure: the machine starts and resets vCPUs as psci_wait says. One lock inside; any thread.
  */
 #pragma once
 
@@ -13,7 +13,9 @@
 
 #define PSCI_N_RESULTS 4 /* x0 to x3 are written */
 
-/* Function IDs, DEN 0022, chapter 5. Those that take addresses or affinities also exist with HYPERCALL_FUNCTION_64BIT. */
+/*
+ * Function IDs, DEN 0022, chapter 5. Those that take addresses or affinities also exist with HYPERCALL_FUNCTION_64BIT.
+ */
 typedef enum {
   PSCI_FUNCTION_VERSION = 0x84000000u,
   PSCI_FUNCTION_CPU_SUSPEND,
@@ -66,13 +68,16 @@ void psci_set_version(Psci *psci, uint32_t version);
 void psci_free(Psci *psci); /* takes NULL; nobody waits any more */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Psci, psci_free)
 
-/* Adds the PSCI functions (SMC32 and SMC64, HVC and SMC doors) to HYPERCALLS, which must not be called after PSCI is freed. */
+/*
+ * Adds the PSCI functions (SMC32 and SMC64, HVC and SMC doors) to HYPERCALLS, which must not be called after PSCI is
+ * freed.
+ */
 bool psci_add(Psci *psci, Hypercalls *hypercalls);
 
 /*
- * For the thread of a CPU, before its first instruction and after each HYPERCALL_OFF: waits until the CPU is turned on (true, with its
- * entry point and context argument) or psci_stop was called (false). Returns at once for a CPU that is on at the start
- * (entry and context 0: the boot protocol's registers hold).
+ * For the thread of a CPU, before its first instruction and after each HYPERCALL_OFF: waits until the CPU is turned on
+ * (true, with its entry point and context argument) or psci_stop was called (false). Returns at once for a CPU that is
+ * on at the start (entry and context 0: the boot protocol's registers hold).
  */
 bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context);
 /* On from CPU_ON to CPU_OFF, whatever its thread has come to. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * eret's own services: version, debug text, boot marks, ready, exit, host time, and a call that does nothing. docs/hypercalls.md, "eret's own
- * functions", specifies them. Registers are all they touch: no guest memory. No lock: the table and the sink are const, the exit code is atomic.
+ * eret's own services: version, debug text, boot marks, ready, exit, host time, and a call that does nothing.
+ * docs/hypercalls.md, "eret's own functions", specifies them. Registers are all they touch: no guest memory. No lock:
+ * the table and the sink are const, the exit code is atomic.
  */
 #include "vmm/hypercall/services.h"
 

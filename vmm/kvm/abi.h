@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * <linux/kvm.h>, with what Debian 12's headers (Linux 6.1) do not have yet. The interface is the kernel's and fixed: each piece is defined only where the
- * header does not define it, and whether the running kernel has it is asked at run time.
+ * <linux/kvm.h>, with what Debian 12's headers (Linux 6.1) do not have yet. The interface is the kernel's and fixed:
+ * each piece is defined only where the header does not define it, and whether the running kernel has it is asked at run
+ * time.
  */
 #pragma once
 

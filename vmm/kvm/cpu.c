@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * CPU features through KVM. Linux: Documentation/virt/kvm/api.rst, 4.82 (KVM_ARM_VCPU_INIT), 4.68 (KVM_SET_ONE_REG, SVE), 4.119 (KVM_ARM_VCPU_FINALIZE), 4.139
- * (KVM_ARM_GET_REG_WRITABLE_MASKS), 7.27 (MTE); devices/vcpu.rst, 1 (PMU). ID registers are the VM's, whichever vCPU they are written through, from Linux 6.7
- * on, the first that lets them be written.
+ * CPU features through KVM. Linux: Documentation/virt/kvm/api.rst, 4.82 (KVM_ARM_VCPU_INIT), 4.68 (KVM_SET_ONE_REG,
+ * SVE), 4.119 (KVM_ARM_VCPU_FINALIZE), 4.139 (KVM_ARM_GET_REG_WRITABLE_MASKS), 7.27 (MTE); devices/vcpu.rst, 1 (PMU).
+ * ID registers are the VM's, whichever vCPU they are written through, from Linux 6.7 on, the first that lets them be
+ * written.
  */
 #include "vmm/kvm/cpu.h"
 
@@ -13,7 +14,10 @@
 #include "vmm/kvm/regs.h"
 #include "vmm/layout.h"
 
-/* Where registers with op1 0, 1 and 3 are in the array of masks: three spaces of 8 CRm by 8 op2 (asm/kvm.h, KVM_ARM_FEATURE_ID_RANGE_IDX). op1 is 0 here. */
+/*
+ * Where registers with op1 0, 1 and 3 are in the array of masks: three spaces of 8 CRm by 8 op2 (asm/kvm.h,
+ * KVM_ARM_FEATURE_ID_RANGE_IDX). op1 is 0 here.
+ */
 #define MASK_INDEX(encoding) ((encoding)&0x3f)
 
 static bool extension(int fd, int capability) {

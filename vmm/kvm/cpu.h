@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's CPUs as they were decided on (vmm/cpu/), brought into KVM. The steps have an order: cpu_prepare_vm before vCPUs are created; the vCPUs' features
- * with KVM_ARM_VCPU_INIT (vcpu.c); cpu_configure behind it; cpu_start_pmu once the GIC is up. Main thread, before any vCPU runs.
+ * The guest's CPUs as they were decided on (vmm/cpu/), brought into KVM. The steps have an order: cpu_prepare_vm before
+ * vCPUs are created; the vCPUs' features with KVM_ARM_VCPU_INIT (vcpu.c); cpu_configure behind it; cpu_start_pmu once
+ * the GIC is up. Main thread, before any vCPU runs.
  */
 #pragma once
 
@@ -14,7 +15,10 @@ void cpu_probe(CpuHost *host, int kvm_fd);
 bool cpu_prepare_vm(int vm_fd, const CpuFeatures *features, GError **error);
 /* The bits of KVM_ARM_VCPU_INIT. */
 uint32_t cpu_init_bits(const CpuFeatures *features);
-/* Vector lengths, KVM_ARM_VCPU_FINALIZE, ID registers. TEMPLATE may be NULL. All vCPUs are initialised, none has been configured. */
+/*
+ * Vector lengths, KVM_ARM_VCPU_FINALIZE, ID registers. TEMPLATE may be NULL. All vCPUs are initialised, none has been
+ * configured.
+ */
 bool cpu_configure(const Vcpu *vcpus, unsigned n, int vm_fd, const CpuFeatures *features, const CpuTemplate *template, GError **error);
 bool cpu_start_pmu(const Vcpu *vcpus, unsigned n, GError **error);
 

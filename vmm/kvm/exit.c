@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The exit table: why KVM_RUN returned, and what to do. Linux: Documentation/virt/kvm/api.rst, 5 (kvm_run). Runs on the vCPU's thread.
+ * The exit table: why KVM_RUN returned, and what to do. Linux: Documentation/virt/kvm/api.rst, 5 (kvm_run). Runs on the
+ * vCPU's thread.
  */
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The gate in front of KVM_RUN: closed, no vCPU runs guest code; its thread waits here. vCPUs pass it on their own threads, the main thread closes and opens it.
+ * The gate in front of KVM_RUN: closed, no vCPU runs guest code; its thread waits here. vCPUs pass it on their own
+ * threads, the main thread closes and opens it.
  */
 #pragma once
 
@@ -17,7 +18,10 @@ typedef struct {
 void gate_init(Gate *gate);
 void gate_clear(Gate *gate);
 
-/* A vCPU begins, and ends, to run guest code. Entering waits while the gate is closed, unless *STOP (atomic) is set: false. */
+/*
+ * A vCPU begins, and ends, to run guest code. Entering waits while the gate is closed, unless *STOP (atomic) is set:
+ * false.
+ */
 bool gate_enter(Gate *gate, const int *stop);
 void gate_leave(Gate *gate);
 /* Whether those inside are to leave. */
@@ -25,7 +29,10 @@ static inline bool gate_is_closed(const Gate *gate) {
   return g_atomic_int_get(&gate->closed);
 }
 
-/* Closes the gate for those who come. Those inside have to be made to leave (vcpu_interrupt); gate_wait returns when all have. */
+/*
+ * Closes the gate for those who come. Those inside have to be made to leave (vcpu_interrupt); gate_wait returns when
+ * all have.
+ */
 void gate_close(Gate *gate);
 void gate_wait(Gate *gate);
 void gate_open(Gate *gate);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The in-kernel GIC: GICv3 with an ITS, or GICv2. Linux: Documentation/virt/kvm/devices/arm-vgic-v3.rst, arm-vgic-its.rst and arm-vgic.rst.
- * Order matters to KVM: vCPUs first, then addresses and number of interrupts, then CTRL_INIT. No lock: main thread.
+ * The in-kernel GIC: GICv3 with an ITS, or GICv2. Linux: Documentation/virt/kvm/devices/arm-vgic-v3.rst,
+ * arm-vgic-its.rst and arm-vgic.rst. Order matters to KVM: vCPUs first, then addresses and number of interrupts, then
+ * CTRL_INIT. No lock: main thread.
  */
 #include "vmm/kvm/gic.h"
 

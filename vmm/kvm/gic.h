@@ -9,8 +9,8 @@ typedef struct {
 } Gic;
 
 /*
- * Creates the controller that BOARD plans; to be called when all vCPUs exist. EL2: the guest has it, and the GIC the interrupt by which a hypervisor maintains
- * its guests' interrupts. Nothing is left open on failure.
+ * Creates the controller that BOARD plans; to be called when all vCPUs exist. EL2: the guest has it, and the GIC the
+ * interrupt by which a hypervisor maintains its guests' interrupts. Nothing is left open on failure.
  */
 bool gic_create(Gic *gic, int vm_fd, const Board *board, bool el2, GError **error);
 void gic_destroy(Gic *gic);

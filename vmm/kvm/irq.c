@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines, messages and doorbells on KVM. Linux: Documentation/virt/kvm/api.rst, KVM_IRQ_LINE, KVM_IRQFD, KVM_SET_GSI_ROUTING, KVM_IOEVENTFD.
+ * Lines, messages and doorbells on KVM. Linux: Documentation/virt/kvm/api.rst, KVM_IRQ_LINE, KVM_IRQFD,
+ * KVM_SET_GSI_ROUTING, KVM_IOEVENTFD.
  *
- * A level line is KVM_IRQ_LINE, which names an SPI by its INTID. An edge line and a message are irqfds: an event descriptor bound to
- * a GSI, of which a routing table says where it goes: an SPI by its number (INTID - 32), or a message. GSI n below MSI_GSI_BASE is SPI n.
+ * A level line is KVM_IRQ_LINE, which names an SPI by its INTID. An edge line and a message are irqfds: an event
+ * descriptor bound to a GSI, of which a routing table says where it goes: an SPI by its number (INTID - 32), or a
+ * message. GSI n below MSI_GSI_BASE is SPI n.
  *
- * Locks: `lock` guards the tables and vm_fd; signalling an irqfd takes none. A level line has a lock of its own so that two threads
- * cannot swap the order of their changes.
+ * Locks: `lock` guards the tables and vm_fd; signalling an irqfd takes none. A level line has a lock of its own so that
+ * two threads cannot swap the order of their changes.
  */
 #include "vmm/kvm/irq.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Interrupts into, and doorbells out of, one machine: what devices/interrupt.h asks for, on KVM. Outlives the VM: a reboot makes a new VM and
- * connects it again.
+ * Interrupts into, and doorbells out of, one machine: what devices/interrupt.h asks for, on KVM. Outlives the VM: a
+ * reboot makes a new VM and connects it again.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A statistics descriptor is a file with a header, descriptors and data. What the descriptors say is the kernel's, read once; the numbers are read anew each
- * time. No lock: the object does not change after it is made.
+ * A statistics descriptor is a file with a header, descriptors and data. What the descriptors say is the kernel's, read
+ * once; the numbers are read anew each time. No lock: the object does not change after it is made.
  */
 #include "vmm/kvm/kvm-stats.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * KVM as an object: /dev/kvm, what it can do, and one VM. Every failure is a GError of MACHINE_ERROR that names the step and the reason.
- * Linux: Documentation/virt/kvm/api.rst.
+ * KVM as an object: /dev/kvm, what it can do, and one VM. Every failure is a GError of MACHINE_ERROR that names the
+ * step and the reason. Linux: Documentation/virt/kvm/api.rst.
  */
 #pragma once
 
@@ -36,7 +36,10 @@ bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GErro
 int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error);
 /* How many bits of guest physical address a VM can have. */
 unsigned kvm_ipa_bits_max(const Kvm *kvm);
-/* Accesses outside RAM that KVM cannot emulate become KVM_EXIT_ARM_NISV. Where KVM has no such thing (before Linux 5.5, protected VMs), KVM_RUN fails with ENOSYS. */
+/*
+ * Accesses outside RAM that KVM cannot emulate become KVM_EXIT_ARM_NISV. Where KVM has no such thing (before Linux 5.5,
+ * protected VMs), KVM_RUN fails with ENOSYS.
+ */
 void kvm_take_accesses_without_syndrome(int vm_fd);
 /* PSCI SYSTEM_SUSPEND is offered to the guest, and becomes a system event (Linux 5.19 and later). */
 void kvm_offer_suspend(int vm_fd);

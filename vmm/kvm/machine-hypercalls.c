@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Puts together what answers hypercalls: eret's services, PSCI if it is eret's, servers behind sockets; and says where text, marks and the ready
- * signal go: text to the console, the rest to the log. The services are called on vCPU threads; what they share with others is atomic or has its own lock.
+ * Puts together what answers hypercalls: eret's services, PSCI if it is eret's, servers behind sockets; and says where
+ * text, marks and the ready signal go: text to the console, the rest to the log. The services are called on vCPU
+ * threads; what they share with others is atomic or has its own lock.
  */
 #include "vmm/kvm/machine-hypercalls.h"
 

@@ -23,7 +23,10 @@ typedef struct {
   Psci *psci; /* NULL: PSCI is the kernel's */
 } MachineHypercalls;
 
-/* Connects to the services outside the process. FILTER: whether the kernel can forward; where it cannot and the user asked for it, an error. */
+/*
+ * Connects to the services outside the process. FILTER: whether the kernel can forward; where it cannot and the user
+ * asked for it, an error.
+ */
 bool machine_hypercalls_init(MachineHypercalls *calls, const Config *config, bool filter, CharBackend *console, Timeline *timeline,
                              GError **error);
 void machine_hypercalls_clear(MachineHypercalls *calls);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gathers what is counted in several places: exits by the vCPUs' watches, devices' work, KVM's own counters. Those of KVM end with the VM, so at a reboot of the
- * guest they are added up.
+ * Gathers what is counted in several places: exits by the vCPUs' watches, devices' work, KVM's own counters. Those of
+ * KVM end with the VM, so at a reboot of the guest they are added up.
  *
  * No lock of its own: the main thread's, but for what the vCPUs' watches write, which is atomic.
  */

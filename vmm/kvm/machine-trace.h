@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the machine's user sees of its work: --stats, --record, the timeline. Part of machine.c's object; see there for its life. Without either flag only the
- * timeline is kept.
+ * What the machine's user sees of its work: --stats, --record, the timeline. Part of machine.c's object; see there for
+ * its life. Without either flag only the timeline is kept.
  */
 #pragma once
 

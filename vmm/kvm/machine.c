@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine on KVM. What outlives a reboot of the guest (board, memory, devices, terminal) is made once, in machine_new; what
- * does not (the VM, its GIC and vCPUs) is made anew for each boot, so that nothing of the kernel's state survives one.
+ * The machine on KVM. What outlives a reboot of the guest (board, memory, devices, terminal) is made once, in
+ * machine_new; what does not (the VM, its GIC and vCPUs) is made anew for each boot, so that nothing of the kernel's
+ * state survives one.
  *
  * Threads: everything here runs on the main thread, but for vcpu_ended, which posts.
  */
@@ -259,7 +260,10 @@ static void vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque) {
   post(opaque, verdict, vcpu->failure);
 }
 
-/* A call by the doorbell page, on the thread of the vCPU that wrote to it. PSCI is not served there, so that only eret_exit ends anything. */
+/*
+ * A call by the doorbell page, on the thread of the vCPU that wrote to it. PSCI is not served there, so that only
+ * eret_exit ends anything.
+ */
 static void doorbell_call(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]) {
   Machine *machine = opaque;
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The offset between the host's counter and the guest's is the whole VM's, and can be set while no vCPU is looked at. */
+/*
+ * The offset between the host's counter and the guest's is the whole VM's, and can be set while no vCPU is looked at.
+ */
 #include "vmm/kvm/pause.h"
 
 #include <sys/ioctl.h>
@@ -28,7 +30,10 @@ static bool set_offset(int vm_fd, uint64_t offset) {
   return ioctl(vm_fd, KVM_ARM_SET_COUNTER_OFFSET, &request) == 0;
 }
 
-/* Where the host is itself a guest, its counter as we read it may have an offset that KVM's has not: what comes of the first try shows it. */
+/*
+ * Where the host is itself a guest, its counter as we read it may have an offset that KVM's has not: what comes of the
+ * first try shows it.
+ */
 static void set_count(int vm_fd, int vcpu_fd, uint64_t wanted) {
   uint64_t offset = host_count() - wanted, count;
 

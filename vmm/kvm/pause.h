@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A machine that stands still: no vCPU runs, no request is in flight, and the guest's counter does not go on, so that it notices nothing but the clock on the host's wall. Linux: KVM_ARM_SET_COUNTER_OFFSET
- * (6.4 and later; before it, the guest sees its counter jump). Main thread.
+ * A machine that stands still: no vCPU runs, no request is in flight, and the guest's counter does not go on, so that
+ * it notices nothing but the clock on the host's wall. Linux: KVM_ARM_SET_COUNTER_OFFSET (6.4 and later; before it, the
+ * guest sees its counter jump). Main thread.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Asks KVM what it can do: capabilities, device types, attributes, and what only a vCPU knows. The VM and its vCPUs never run.
- * Linux: Documentation/virt/kvm/api.rst. Capabilities newer than Debian 12's headers (Linux 6.1) are numbers of the kernel's fixed interface.
+ * Asks KVM what it can do: capabilities, device types, attributes, and what only a vCPU knows. The VM and its vCPUs
+ * never run. Linux: Documentation/virt/kvm/api.rst. Capabilities newer than Debian 12's headers (Linux 6.1) are numbers
+ * of the kernel's fixed interface.
  */
 #include "vmm/doctor/probe.h"
 

@@ -45,5 +45,8 @@
 bool reg_get(int vcpu_fd, uint64_t id, uint64_t *value);
 bool reg_set(int vcpu_fd, uint64_t id, uint64_t value);
 
-/* All that helps to see what a stopped vCPU was doing: general registers, PC, PSTATE and the decoded EL1 syndrome; several lines. */
+/*
+ * All that helps to see what a stopped vCPU was doing: general registers, PC, PSTATE and the decoded EL1 syndrome;
+ * several lines.
+ */
 char *regs_describe(int vcpu_fd);

@@ -2,11 +2,13 @@
 /*
  * The two kinds of shortcut; see the header.
  *
- * Late writes: the ring is one for the VM, and lies in memory that every vCPU's descriptor maps. Nothing tells that there is something in it, so whoever comes out
- * of KVM_RUN looks, before it does anything else: that keeps all accesses in order. A zone that is deferred briefly is looked after by a timer on the main loop while
- * it is in use, and taken away when it no longer is, so that an idle machine has no timer.
+ * Late writes: the ring is one for the VM, and lies in memory that every vCPU's descriptor maps. Nothing tells that
+ * there is something in it, so whoever comes out of KVM_RUN looks, before it does anything else: that keeps all
+ * accesses in order. A zone that is deferred briefly is looked after by a timer on the main loop while it is in use,
+ * and taken away when it no longer is, so that an idle machine has no timer.
  *
- * Locks: `catching_up` is held while late writes are carried out, and by nobody who holds a device's lock; `lock` guards the tables, innermost.
+ * Locks: `catching_up` is held while late writes are carried out, and by nobody who holds a device's lock; `lock`
+ * guards the tables, innermost.
  */
 #include "vmm/kvm/shortcuts.h"
 

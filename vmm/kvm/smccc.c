@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Installing the plan for hypercalls in KVM. A range is added once and for good, so a VM gets its whole plan before it runs. */
+/*
+ * Installing the plan for hypercalls in KVM. A range is added once and for good, so a VM gets its whole plan before it
+ * runs.
+ */
 #include "vmm/kvm/smccc.h"
 
 #include <sys/ioctl.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* KVM's SMCCC filter: which hypercalls leave the kernel. Linux: Documentation/virt/kvm/devices/vm.rst, 6. KVM_ARM_VM_SMCCC_CTRL. */
+/*
+ * KVM's SMCCC filter: which hypercalls leave the kernel. Linux: Documentation/virt/kvm/devices/vm.rst, 6.
+ * KVM_ARM_VM_SMCCC_CTRL.
+ */
 #pragma once
 
 #include <glib.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A structure of 64 bytes for each vCPU (DEN 0057, 4.1), in its own page of memory: 64 KiB, which is a page for every guest and every host. */
+/*
+ * A structure of 64 bytes for each vCPU (DEN 0057, 4.1), in its own page of memory: 64 KiB, which is a page for every
+ * guest and every host.
+ */
 #include "vmm/kvm/steal-time.h"
 
 #include <sys/ioctl.h>

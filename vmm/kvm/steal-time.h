@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Stolen time: what a vCPU wanted to run and could not, because the host ran something else. KVM writes it to a page that the guest finds by hypercall; `st` in its top(1). Arm DEN 0057
- * (Paravirtualized Time for Arm-based Systems); Linux: Documentation/virt/kvm/devices/vcpu.rst, 3. No lock: main thread, before vCPUs run.
+ * Stolen time: what a vCPU wanted to run and could not, because the host ran something else. KVM writes it to a page
+ * that the guest finds by hypercall; `st` in its top(1). Arm DEN 0057 (Paravirtualized Time for Arm-based Systems);
+ * Linux: Documentation/virt/kvm/devices/vcpu.rst, 3. No lock: main thread, before vCPUs run.
  */
 #pragma once
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A vCPU and its thread: KVM_RUN, the exit's handler, KVM_RUN again. Linux: Documentation/virt/kvm/api.rst, KVM_CREATE_VCPU, KVM_ARM_VCPU_INIT, KVM_RUN.
+ * A vCPU and its thread: KVM_RUN, the exit's handler, KVM_RUN again. Linux: Documentation/virt/kvm/api.rst,
+ * KVM_CREATE_VCPU, KVM_ARM_VCPU_INIT, KVM_RUN.
  *
- * To stop it, another thread sets `stop` and run->immediate_exit and then sends the kick signal: wherever the vCPU thread is, either KVM_RUN
- * is interrupted or the next one returns at once.
+ * To stop it, another thread sets `stop` and run->immediate_exit and then sends the kick signal: wherever the vCPU
+ * thread is, either KVM_RUN is interrupted or the next one returns at once.
  */
 #include "vmm/kvm/vcpu.h"
 
@@ -162,7 +163,10 @@ bool vcpu_wake_up(Vcpu *vcpu, GError **error) {
   return turn_on(vcpu, vcpu->suspended.entry, vcpu->suspended.context, error);
 }
 
-/* With PSCI in userspace: an off vCPU's thread waits here, and not in KVM_RUN. False: the machine stops, or the vCPU cannot be turned on. */
+/*
+ * With PSCI in userspace: an off vCPU's thread waits here, and not in KVM_RUN. False: the machine stops, or the vCPU
+ * cannot be turned on.
+ */
 static bool wait_until_on(Vcpu *vcpu, Verdict *verdict) {
   g_autoptr(GError) error = NULL;
   uint64_t entry, context;

@@ -81,7 +81,10 @@ void vcpu_interrupt(Vcpu *vcpu);
 void vcpu_join(Vcpu *vcpu);
 void vcpu_destroy(Vcpu *vcpu); /* joined */
 
-/* PSCI SYSTEM_SUSPEND: the vCPU waits in KVM_RUN for an interrupt; then it begins, out of reset, where the guest has said. */
+/*
+ * PSCI SYSTEM_SUSPEND: the vCPU waits in KVM_RUN for an interrupt; then it begins, out of reset, where the guest has
+ * said.
+ */
 bool vcpu_suspend(Vcpu *vcpu, GError **error);
 bool vcpu_wake_up(Vcpu *vcpu, GError **error);
 /* Whoever suspended the machine on this vCPU wakes up, interrupt or not: its power button was pressed. Any thread. */

@@ -41,7 +41,9 @@ bool vm_create(Vm *vm, const VmPlan *plan, GError **error) {
 }
 
 bool vm_check_page_size(const Vm *vm, unsigned page_size, const char *kernel, GError **error) {
-  /* ID_AA64MMFR0_EL1: TGran16 is bits 23:20 (0: no), TGran64 bits 27:24 and TGran4 bits 31:28 (0xf: no). Arm ARM D24.2. */
+  /*
+   * ID_AA64MMFR0_EL1: TGran16 is bits 23:20 (0: no), TGran64 bits 27:24 and TGran4 bits 31:28 (0xf: no). Arm ARM D24.2.
+   */
   uint64_t mmfr0;
 
   if (page_size == 0 || !reg_get(vm->vcpus[0].fd, REG_ID_AA64MMFR0_EL1, &mmfr0))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Libraries that a machine without frills never calls are loaded by the first call into them, and not by the dynamic linker before main: those for JSON, compressed
- * kernels, archives, tracing and symbols bring forty more with them, and cost more time and memory than the rest of the start.
+ * Libraries that a machine without frills never calls are loaded by the first call into them, and not by the dynamic
+ * linker before main: those for JSON, compressed kernels, archives, tracing and symbols bring forty more with them, and
+ * cost more time and memory than the rest of the start.
  *
  * stubs.sh writes, for each function of such a library that eret calls, a stub of the same name and an entry of the
  * tables below; the first call of a stub comes here by way of trampoline.S. What a stub has found is in its slot; to

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a stub to the function that it stands for, at the first call: w17 is the stub's number. The arguments are kept over lazy_resolve.
- * Procedure Call Standard for the Arm 64-bit Architecture (IHI 0055), 6.1: x0-x7, x8 and v0-v7 are the caller's, x16 and x17 are for veneers like this.
+ * From a stub to the function that it stands for, at the first call: w17 is the stub's number. The arguments are kept
+ * over lazy_resolve. Procedure Call Standard for the Arm 64-bit Architecture (IHI 0055), 6.1: x0-x7, x8 and v0-v7 are
+ * the caller's, x16 and x17 are for veneers like this.
  */
 
 	.text

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine where there cannot be one: this build is not for ARM64. Planning, device trees and traces work all the same. */
+/*
+ * The machine where there cannot be one: this build is not for ARM64. Planning, device trees and traces work all the
+ * same.
+ */
 #include "vmm/machine.h"
 
 #include <sys/utsname.h>

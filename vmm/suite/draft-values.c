@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is written in a key: variables, keys and the environment by their names, escapes, lists, paths. eret-suite(5) describes it. */
+/*
+ * What is written in a key: variables, keys and the environment by their names, escapes, lists, paths. eret-suite(5)
+ * describes it.
+ */
 #include <string.h>
 
 #include "vmm/suite/draft.h"
@@ -25,7 +28,10 @@ static const char *value_of_key(const Draft *draft, const char *name) {
 
 static char *expand(Draft *draft, const char *text, unsigned depth);
 
-/* What ${NAME} stands for: what was defined, a variable or a key of this test, the environment. In keys there may be more of them. Free with g_free. */
+/*
+ * What ${NAME} stands for: what was defined, a variable or a key of this test, the environment. In keys there may be
+ * more of them. Free with g_free.
+ */
 static char *value_of(Draft *draft, const char *name, unsigned depth) {
   const char *value = g_hash_table_lookup(draft->defines, name);
 
@@ -100,7 +106,10 @@ static bool begins_outside(const Draft *draft, const char *text, unsigned depth)
   return value ? begins_outside(draft, value, depth + 1) : true;
 }
 
-/* As expand(). Paths in a suite are relative to its file; one that begins with what the user gave is relative to where the user is. */
+/*
+ * As expand(). Paths in a suite are relative to its file; one that begins with what the user gave is relative to where
+ * the user is.
+ */
 static char *expand_path(Draft *draft, const char *text) {
   g_autofree char *path = expand(draft, text, 0);
   g_autofree char *here = g_get_current_dir();

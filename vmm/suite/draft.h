@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A case in the making: one test's keys and one cell of its matrix. draft-values.c says what is written in a key, draft.c what becomes of it. For suite.c.
+ * A case in the making: one test's keys and one cell of its matrix. draft-values.c says what is written in a key,
+ * draft.c what becomes of it. For suite.c.
  */
 #pragma once
 
@@ -37,7 +38,10 @@ typedef struct {
 /* The case, as far as it is right; its mistakes are in draft->mistakes. SUITE is the suite's name. */
 SuiteCase *draft_make_case(Draft *draft, const char *suite);
 
-/* VALUE of a key with RULE, with what stands for something else replaced: as text, as the items of a list (of char *), as yes or no. Paths are as they have been written. */
+/*
+ * VALUE of a key with RULE, with what stands for something else replaced: as text, as the items of a list (of char *),
+ * as yes or no. Paths are as they have been written.
+ */
 char *draft_text(Draft *draft, const SuiteKeyRule *rule, const char *value);
 GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value);
 bool draft_is_boolean(const char *value);

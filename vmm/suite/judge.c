@@ -2,7 +2,8 @@
 /*
  * First how it ended, then what it wrote. A host that could not do its part is no failure of the guest's.
  *
- * Regular expressions run over what a guest has written, in which PCRE's own limits of backtracking bound them; one that reaches them is told to be too much.
+ * Regular expressions run over what a guest has written, in which PCRE's own limits of backtracking bound them; one
+ * that reaches them is told to be too much.
  */
 #include "vmm/suite/judge.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether a case ended as it was expected to. Pure: no files, no processes. The output is the guest's: any bytes, any amount. */
+/*
+ * Whether a case ended as it was expected to. Pure: no files, no processes. The output is the guest's: any bytes, any
+ * amount.
+ */
 #pragma once
 
 #include <glib.h>

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A line of TAP or KTAP: what stands before it (timestamp, indentation, "# "), its kind, its parts. Pure functions, no lock. */
+/*
+ * A line of TAP or KTAP: what stands before it (timestamp, indentation, "# "), its kind, its parts. Pure functions, no
+ * lock.
+ */
 #include "vmm/suite/ktap-line.h"
 
 #include <string.h>
@@ -25,8 +28,10 @@ static const char *skip_digits(const char *text) {
   return text;
 }
 
-/* "[    1.234567] ", with CONFIG_PRINTK_CALLER "[    1.234567][    T1] "; before it perhaps the level, "<6>". One space: what follows is
- * indentation. */
+/*
+ * "[    1.234567] ", with CONFIG_PRINTK_CALLER "[    1.234567][    T1] "; before it perhaps the level, "<6>". One
+ * space: what follows is indentation.
+ */
 static const char *skip_timestamp(const char *text) {
   const char *c = text;
 

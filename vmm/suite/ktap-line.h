@@ -33,8 +33,10 @@ typedef struct {
   char *reason; /* what follows the directive, or NULL */
 } KtapLine;
 
-/* SIZE bytes at TEXT, without the line's end. PREFIXED: "# " may stand before nested lines, as kselftest's runner prints them; a version
- * line is recognised there always. */
+/*
+ * SIZE bytes at TEXT, without the line's end. PREFIXED: "# " may stand before nested lines, as kselftest's runner
+ * prints them; a version line is recognised there always.
+ */
 void ktap_line_parse(KtapLine *line, const char *text, size_t size, bool prefixed);
 void ktap_line_clear(KtapLine *line);
 
@@ -42,7 +44,10 @@ void ktap_line_clear(KtapLine *line);
 ResultKind ktap_line_result(const KtapLine *line);
 /* Of a KTAP_RESULT: what its directive says about it, or NULL. Free with g_free. */
 char *ktap_line_explain(const KtapLine *line);
-/* Of a KTAP_RESULT or a KTAP_SECTION: the name, never empty; ORDINAL is used where it has neither name nor number. Free with g_free. */
+/*
+ * Of a KTAP_RESULT or a KTAP_SECTION: the name, never empty; ORDINAL is used where it has neither name nor number. Free
+ * with g_free.
+ */
 char *ktap_line_name(const KtapLine *line, guint64 ordinal);
 /* Of a KTAP_TEXT in a YAML block: the scalar of "message: ...", without quotes; or NULL. Free with g_free. */
 char *ktap_line_yaml_message(const KtapLine *line);

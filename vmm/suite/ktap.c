@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines into a tree: a level is an indentation, and the result at a lesser one adopts all that came at deeper ones before it. The results
- * lie in one array, so a level's children are its end; adoption puts the parent's name before theirs. Nothing is trusted: levels, results,
- * names and the sum of all text are bounded. No lock.
+ * Lines into a tree: a level is an indentation, and the result at a lesser one adopts all that came at deeper ones
+ * before it. The results lie in one array, so a level's children are its end; adoption puts the parent's name before
+ * theirs. Nothing is trusted: levels, results, names and the sum of all text are bounded. No lock.
  */
 #include "vmm/suite/ktap.h"
 

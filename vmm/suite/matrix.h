@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The combinations of a test's matrix: for each list one choice, under a label that makes it readable. No lock: one thread.
+ * The combinations of a test's matrix: for each list one choice, under a label that makes it readable. No lock: one
+ * thread.
  */
 #pragma once
 

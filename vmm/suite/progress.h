@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `eret test` shows while it runs: on a terminal a line that lives (what runs, what has passed and failed, the time), and for each case that ends a line that stays; in a
- * pipe only the latter. Main thread; a timer of the default main context.
+ * What `eret test` shows while it runs: on a terminal a line that lives (what runs, what has passed and failed, the
+ * time), and for each case that ends a line that stays; in a pipe only the latter. Main thread; a timer of the default
+ * main context.
  */
 #pragma once
 
@@ -10,7 +11,10 @@
 
 typedef struct Progress Progress;
 
-/* TOTAL: how many results there will be. LINES: whether ended cases get a line of their own, on standard output; a TAP stream has its own. */
+/*
+ * TOTAL: how many results there will be. LINES: whether ended cases get a line of their own, on standard output; a TAP
+ * stream has its own.
+ */
 Progress *progress_new(unsigned total, bool lines);
 void progress_free(Progress *progress); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Progress, progress_free)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Results as JSON, and back: what a CaseResult has is in two tables, by which it is both written and read. What is not known is left out.
- * The reader believes nothing: a file may have been written by hand, or cut off. No lock.
+ * Results as JSON, and back: what a CaseResult has is in two tables, by which it is both written and read. What is not
+ * known is left out. The reader believes nothing: a file may have been written by hand, or cut off. No lock.
  */
 #include <json-glib/json-glib.h>
 #include <math.h>

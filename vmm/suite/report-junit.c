@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JUnit XML as CI servers read it: the form that Ant began and Jenkins wrote down; tests/suites-schema/junit.xsd. It has no word for flaky:
- * that is a property of the suite, and a line in the system-out of each attempt. Pure functions, no lock.
+ * JUnit XML as CI servers read it: the form that Ant began and Jenkins wrote down; tests/suites-schema/junit.xsd. It
+ * has no word for flaky: that is a property of the suite, and a line in the system-out of each attempt. Pure functions,
+ * no lock.
  */
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The end of a run for people: counts, then what needs a look, then where the time went. What the guest has written is shown behind a bar,
- * and without control characters. Pure functions, no lock.
+ * The end of a run for people: counts, then what needs a look, then where the time went. What the guest has written is
+ * shown behind a bar, and without control characters. Pure functions, no lock.
  */
 #include <string.h>
 
@@ -15,7 +15,10 @@
 
 /* Counts. */
 
-/* From the first start to the last end, where that is known of all: cases may have run side by side. Else, and at most, the sum of all. */
+/*
+ * From the first start to the last end, where that is known of all: cases may have run side by side. Else, and at most,
+ * the sum of all.
+ */
 static double seconds_taken(GPtrArray *results) {
   double sum = 0, first = G_MAXDOUBLE, last = 0;
   bool known = true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TAP version 13 (testanything.org): its YAML blocks keep to the part of YAML that Perl's TAP::Parser reads. GitHub's annotations are here
- * too: the other report of one line a case. Pure functions, no lock.
+ * TAP version 13 (testanything.org): its YAML blocks keep to the part of YAML that Perl's TAP::Parser reads. GitHub's
+ * annotations are here too: the other report of one line a case. Pure functions, no lock.
  */
 #include <string.h>
 
@@ -115,7 +115,10 @@ void report_tap(GString *out, GPtrArray *results) {
     report_tap_case(out, i + 1, g_ptr_array_index(results, i));
 }
 
-/* GitHub: docs, "Workflow commands"; a command is one line, so its line ends are escaped, and what ends a property in that. */
+/*
+ * GitHub: docs, "Workflow commands"; a command is one line, so its line ends are escaped, and what ends a property in
+ * that.
+ */
 
 static void append_escaped(GString *out, const char *text, bool property) {
   g_autofree char *clean = report_lines(text);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What printable.h lets through are also characters that XML 1.0 allows (section 2.2, Char). Pure functions, no lock. */
+/*
+ * What printable.h lets through are also characters that XML 1.0 allows (section 2.2, Char). Pure functions, no lock.
+ */
 #include "vmm/suite/report-text.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Results of cases: what became of each attempt, and what all attempts of one case say together. Pure data: no processes, no files. No
- * lock: one thread. Their reports are in report.h.
+ * Results of cases: what became of each attempt, and what all attempts of one case say together. Pure data: no
+ * processes, no files. No lock: one thread. Their reports are in report.h.
  */
 #pragma once
 
@@ -39,7 +39,10 @@ typedef struct {
   GPtrArray *sub;                                   /* of SubResult */
 } CaseResult;
 
-/* Passed at attempt 1 until told otherwise; times of the boot not known; no tags and no sub-results, but arrays for them. */
+/*
+ * Passed at attempt 1 until told otherwise; times of the boot not known; no tags and no sub-results, but arrays for
+ * them.
+ */
 CaseResult *case_result_new(const char *suite, const char *name);
 void case_result_free(gpointer result); /* takes NULL */
 SubResult *sub_result_new(const char *name, ResultKind kind, const char *detail);
@@ -53,8 +56,10 @@ const char *result_kind_name(ResultKind kind);
 /* False, and KIND untouched: there is no such name. NULL is no name. */
 bool result_kind_from_name(const char *name, ResultKind *kind);
 
-/* What all attempts of one case say together. Flaky: some passed, some did not. Skipped: all were; attempts that were skipped say nothing
- * beside others that ran. */
+/*
+ * What all attempts of one case say together. Flaky: some passed, some did not. Skipped: all were; attempts that were
+ * skipped say nothing beside others that ran.
+ */
 typedef enum { VERDICT_PASSED, VERDICT_FAILED, VERDICT_ERROR, VERDICT_SKIPPED, VERDICT_FLAKY, N_VERDICTS } Verdict;
 
 typedef struct {
@@ -64,8 +69,10 @@ typedef struct {
   const CaseResult *shown; /* the first failed attempt, or else the first one */
 } CaseGroup;
 
-/* RESULTS: of CaseResult, which must outlive what is returned. Of CaseGroup, in the order of their first attempts. Free with
- * g_ptr_array_unref. */
+/*
+ * RESULTS: of CaseResult, which must outlive what is returned. Of CaseGroup, in the order of their first attempts. Free
+ * with g_ptr_array_unref.
+ */
 GPtrArray *results_group(GPtrArray *results);
 /* Of GROUP's attempts those that ran. */
 unsigned case_group_ran(const CaseGroup *group);

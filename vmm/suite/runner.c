@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A queue of jobs, a case and attempt each, and those that run. A job starts when there is room for its processors and its memory; a large one at the head of the queue is
- * overtaken by smaller ones only for a while.
+ * A queue of jobs, a case and attempt each, and those that run. A job starts when there is room for its processors and
+ * its memory; a large one at the head of the queue is overtaken by smaller ones only for a while.
  *
- * A job's process leads a group of its own: Ctrl-C on the terminal is the runner's to answer. When the runner dies, the kernel kills its children.
+ * A job's process leads a group of its own: Ctrl-C on the terminal is the runner's to answer. When the runner dies, the
+ * kernel kills its children.
  */
 #include "vmm/suite/runner.h"
 

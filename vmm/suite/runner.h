@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs cases, each as a process `eret exec` of its own, as many at a time as the machine has processors and memory for. Main thread; runs the default main context.
+ * Runs cases, each as a process `eret exec` of its own, as many at a time as the machine has processors and memory for.
+ * Main thread; runs the default main context.
  */
 #pragma once
 
@@ -20,7 +21,7 @@ typedef struct {
 } RunnerOptions;
 
 /*
- * Of CaseResult, in the order of CASES, attempt after attempt: one for each, also for those that were not run, which say why. *INTERRUPTED: a signal ended it. NULL: nothing
- * could be run at all; nothing was started.
+ * Of CaseResult, in the order of CASES, attempt after attempt: one for each, also for those that were not run, which
+ * say why. *INTERRUPTED: a signal ended it. NULL: nothing could be run at all; nothing was started.
  */
 GPtrArray *runner_run(GPtrArray *cases, const RunnerOptions *options, bool *interrupted, GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The library reads the values. Before it does, lines are looked at one by one: where each section and key stands, what is there twice, and what is none of them, so that one mistake
- * does not hide the next.
+ * The library reads the values. Before it does, lines are looked at one by one: where each section and key stands, what
+ * is there twice, and what is none of them, so that one mistake does not hide the next.
  */
 #include "vmm/suite/suite-file.h"
 

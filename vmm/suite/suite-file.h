@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A suite's file: sections with keys, and where they stand. The syntax is GLib's key file (GKeyFile), which neither tells lines nor minds what is there twice; both are found
- * here. No lock: one thread.
+ * A suite's file: sections with keys, and where they stand. The syntax is GLib's key file (GKeyFile), which neither
+ * tells lines nor minds what is there twice; both are found here. No lock: one thread.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A test is its section over [defaults]; a case is a test with one cell of its matrix. Each key becomes words for eret exec, or a field of the case. The words are then read by
- * eret exec's own parser, so that nothing about machines is known here, and no mistake waits until the case runs.
+ * A test is its section over [defaults]; a case is a test with one cell of its matrix. Each key becomes words for eret
+ * exec, or a field of the case. The words are then read by eret exec's own parser, so that nothing about machines is
+ * known here, and no mistake waits until the case runs.
  */
 #include "vmm/suite/suite.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Suites of tests (eret-suite(5)): key files with a section a test, of which a matrix of lists makes several cases. Everything is checked before anything starts, and every
- * mistake is reported at once, with file and line. No lock: one thread.
+ * Suites of tests (eret-suite(5)): key files with a section a test, of which a matrix of lists makes several cases.
+ * Everything is checked before anything starts, and every mistake is reported at once, with file and line. No lock: one
+ * thread.
  */
 #pragma once
 
@@ -59,8 +60,9 @@ typedef enum { SUITE_ERROR_INVALID } SuiteError;
 GQuark suite_error_quark(void);
 
 /*
- * Reads FILES, ended by NULL: of SuiteCase, in their order. DEFINES: what ${NAME} stands for, char * to char *; other names are keys of the test, or the environment's.
- * NULL: the error's message has a line "FILE:LINE: ..." for each mistake.
+ * Reads FILES, ended by NULL: of SuiteCase, in their order. DEFINES: what ${NAME} stands for, char * to char *; other
+ * names are keys of the test, or the environment's. NULL: the error's message has a line "FILE:LINE: ..." for each
+ * mistake.
  */
 GPtrArray *suite_load(const char *const *files, GHashTable *defines, GError **error);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `eret trace --chrome`: the Trace Event Format that Perfetto and chrome://tracing read: {"traceEvents": [...]}, times in microseconds with nanoseconds as
- * fraction, counted from the first record. A "process" for the vCPUs with a "thread" each, one for the machine's phases and marks, and one for each device,
- * because requests of a device overlap and asynchronous events are grouped by process.
+ * `eret trace --chrome`: the Trace Event Format that Perfetto and chrome://tracing read: {"traceEvents": [...]}, times
+ * in microseconds with nanoseconds as fraction, counted from the first record. A "process" for the vCPUs with a
+ * "thread" each, one for the machine's phases and marks, and one for each device, because requests of a device overlap
+ * and asynchronous events are grouped by process.
  *
- * Written by hand rather than as a tree of json-glib's: a recording has millions of events. All texts may be a guest's. No locks: pure function.
+ * Written by hand rather than as a tree of json-glib's: a recording has millions of events. All texts may be a guest's.
+ * No locks: pure function.
  */
 #include <errno.h>
 #include <string.h>

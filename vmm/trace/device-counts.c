@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One entry a device, found by its name's address first. There are as many as a board has devices, so a list is searched.
+ * One entry a device, found by its name's address first. There are as many as a board has devices, so a list is
+ * searched.
  *
  * Locks: `lock` guards everything.
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Counts what devices tell of their work (devices/device-watch.h): doorbells, interrupts, requests with bytes and time. Any thread. */
+/*
+ * Counts what devices tell of their work (devices/device-watch.h): doorbells, interrupts, requests with bytes and time.
+ * Any thread.
+ */
 #pragma once
 
 #include "devices/device-watch.h"

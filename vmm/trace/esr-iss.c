@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The instruction specific syndrome of an exception (ESR_ELx.ISS, and ISS2 above it) in words. Arm Architecture Reference Manual (DDI 0487), D24.2, ESR_EL1 and
- * ESR_EL2: one "ISS encoding for ..." a function, found by the exception class. What is always the same is not said. Pure functions; no locks.
+ * The instruction specific syndrome of an exception (ESR_ELx.ISS, and ISS2 above it) in words. Arm Architecture
+ * Reference Manual (DDI 0487), D24.2, ESR_EL1 and ESR_EL2: one "ISS encoding for ..." a function, found by the
+ * exception class. What is always the same is not said. Pure functions; no locks.
  */
 #include <glib.h>
 
@@ -36,7 +37,10 @@ static void append_register(GString *out, char width, unsigned number) {
 
 /* Aborts. */
 
-/* How the error of an external abort leaves the state of the machine: RAS, bits 12:11. 0, recoverable, is also what there is without RAS. */
+/*
+ * How the error of an external abort leaves the state of the machine: RAS, bits 12:11. 0, recoverable, is also what
+ * there is without RAS.
+ */
 static void append_error_state(GString *out, uint64_t esr) {
   static const char *const states[] = {NULL, NULL, ", uncontainable", ", restartable"};
   const char *state = states[BITS(esr, 12, 11)];

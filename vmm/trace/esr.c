@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exception syndromes in words. Arm Architecture Reference Manual (DDI 0487), D24.2, ESR_EL1 and ESR_EL2: exception classes and the
- * fault status codes of instruction and data aborts; the rest of the syndrome is in esr-iss.c. Pure tables; no state, no locks.
+ * Exception syndromes in words. Arm Architecture Reference Manual (DDI 0487), D24.2, ESR_EL1 and ESR_EL2: exception
+ * classes and the fault status codes of instruction and data aborts; the rest of the syndrome is in esr-iss.c. Pure
+ * tables; no state, no locks.
  */
 #include "vmm/trace/esr.h"
 

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A table of sites that only grows, found by a small hash with open addressing. Sites are as many as devices have registers; should a guest find a way
- * to more, the rest is counted together.
+ * A table of sites that only grows, found by a small hash with open addressing. Sites are as many as devices have
+ * registers; should a guest find a way to more, the rest is counted together.
  *
- * Locks: none. The numbers are atomic and have one writer; a reader sees the sites up to `n`, which is published after the site is complete.
+ * Locks: none. The numbers are atomic and have one writer; a reader sees the sites up to `n`, which is published after
+ * the site is complete.
  */
 #include "vmm/trace/exit-counts.h"
 

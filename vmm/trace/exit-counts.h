@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How often one vCPU left for userspace, by what caused it, and how long userspace then had it. One thread counts; any thread may look meanwhile.
+ * How often one vCPU left for userspace, by what caused it, and how long userspace then had it. One thread counts; any
+ * thread may look meanwhile.
  */
 #pragma once
 
@@ -25,7 +26,10 @@ typedef struct ExitCounts ExitCounts;
 ExitCounts *exit_counts_new(void);
 void exit_counts_free(ExitCounts *counts); /* takes NULL */
 
-/* Counts one exit that is over: KVM_RUN was entered RUN_NS before it returned, and userspace took USER_NS. SITE's own numbers do not matter. */
+/*
+ * Counts one exit that is over: KVM_RUN was entered RUN_NS before it returned, and userspace took USER_NS. SITE's own
+ * numbers do not matter.
+ */
 void exit_counts_add(ExitCounts *counts, const ExitSite *site, uint64_t run_ns, uint64_t user_ns);
 
 /* What there is, most frequent first. Free with g_array_unref. */

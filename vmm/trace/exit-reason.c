@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of KVM's exit reasons and system events. Linux: include/uapi/linux/kvm.h. The numbers are the kernel's and never change; those that only other
- * architectures use are left out, those that Debian 12's header does not know yet stand as numbers. Pure tables.
+ * Names of KVM's exit reasons and system events. Linux: include/uapi/linux/kvm.h. The numbers are the kernel's and
+ * never change; those that only other architectures use are left out, those that Debian 12's header does not know yet
+ * stand as numbers. Pure tables.
  */
 #include "vmm/trace/exit-reason.h"
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `eret trace --explain`: each world switch as a sentence, for people who learn what EL2 does. The order of words is fixed:
+ * `eret trace --explain`: each world switch as a sentence, for people who learn what EL2 does. The order of words is
+ * fixed:
  *
  *     vcpu0 #12 WHAT at ADDRESS (symbol): what it wanted -> EL2 (why) -> who did what -> ERET to EL1, time
  *
- * and the time is the last part, so that what remains can be compared. What happened beside the switches has lines that begin with "  * ".
- * Addresses and numbers come from the guest; texts are shown as harmless ones. No locks: pure functions.
+ * and the time is the last part, so that what remains can be compared. What happened beside the switches has lines that
+ * begin with "  * ". Addresses and numbers come from the guest; texts are shown as harmless ones. No locks: pure
+ * functions.
  */
 #include <errno.h>
 
@@ -26,8 +28,9 @@
 #define SYSREG_OP0(encoding) ((encoding) >> 14 & 3)
 
 /*
- * Whose code an address is can only be guessed: the upper half of the address space is the kernel's; from 1 TiB on the lower half is what Linux gives
- * its processes; below 1 TiB, but not in the first GiB, a program runs where it lies in memory, and without an operating system that is EL1.
+ * Whose code an address is can only be guessed: the upper half of the address space is the kernel's; from 1 TiB on the
+ * lower half is what Linux gives its processes; below 1 TiB, but not in the first GiB, a program runs where it lies in
+ * memory, and without an operating system that is EL1.
  */
 #define UPPER_HALF(pc)     ((pc) >> 55 & 1)
 #define PROCESS_BASE       (UINT64_C(1) << 40)
@@ -77,7 +80,10 @@ static void append_device(GString *out, const TraceSwitches *switches, const Tra
   g_string_append_c(out, ')');
 }
 
-/* The parts of the sentence: its subject, what the instruction wanted, who did what. Each says nothing where nothing is known. */
+/*
+ * The parts of the sentence: its subject, what the instruction wanted, who did what. Each says nothing where nothing is
+ * known.
+ */
 
 static void append_hypercall_subject(GString *out, const TraceSwitch *one) {
   if (one->cause == SWITCH_UNKNOWN)

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest that is stuck in faults: it takes an exception to where there is no memory, takes the same one there, and never comes out of it. No locks: pure
- * function of the recording.
+ * A guest that is stuck in faults: it takes an exception to where there is no memory, takes the same one there, and
+ * never comes out of it. No locks: pure function of the recording.
  */
 #include "vmm/trace/human.h"
 #include "vmm/trace/report.h"
 
 #define FAULTS_FOR_EVER 16 /* in a row at one place: nobody comes back for a page so often */
 
-/* A vCPU's faults at one place, one after the other, up to the last of its switches. The host's interrupts come between them, and do not count. */
+/*
+ * A vCPU's faults at one place, one after the other, up to the last of its switches. The host's interrupts come between
+ * them, and do not count.
+ */
 typedef struct {
   const TraceSwitch *first;
   uint64_t count;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Columns of numbers, in the form that page/data.js reads. A recording has hundreds of thousands of switches, and most of what is to be said of one is the
- * same as of another: neither text nor JSON would keep the page small. No locks: pure functions.
+ * Columns of numbers, in the form that page/data.js reads. A recording has hundreds of thousands of switches, and most
+ * of what is to be said of one is the same as of another: neither text nor JSON would keep the page small. No locks:
+ * pure functions.
  */
 #include "vmm/trace/html-columns.h"
 
@@ -49,7 +50,9 @@ char *column_encode(const GByteArray *blob) {
   uLongf size = compressBound(blob->len);
   g_autofree uint8_t *compressed = g_malloc(size);
 
-  /* The buffer is large enough for any input, and g_malloc does not fail: what remains is a lack of memory within zlib. */
+  /*
+   * The buffer is large enough for any input, and g_malloc does not fail: what remains is a lack of memory within zlib.
+   */
   if (compress2(compressed, &size, blob->data ? blob->data : (const uint8_t *)"", blob->len, Z_DEFAULT_COMPRESSION) != Z_OK)
     g_error("zlib has no memory for %u bytes", blob->len);
   return g_base64_encode(compressed, size);

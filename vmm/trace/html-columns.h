@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers for the page: columns of unsigned integers one behind the other, each as narrow as its largest number allows, little-endian, aligned to its own
- * width, so that the page can lay a typed array over it. As a whole they go into the page compressed (RFC 1950) and in base64.
+ * Numbers for the page: columns of unsigned integers one behind the other, each as narrow as its largest number allows,
+ * little-endian, aligned to its own width, so that the page can lay a typed array over it. As a whole they go into the
+ * page compressed (RFC 1950) and in base64.
  */
 #pragma once
 

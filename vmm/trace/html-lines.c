@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Lines taken apart into templates and numbers. A number is "0x" with hexadecimal digits in lower case, or decimal digits; both as printf writes them, so that
- * value and number of digits give the text back. A number that is the same in all lines of a template becomes part of its text.
+ * Lines taken apart into templates and numbers. A number is "0x" with hexadecimal digits in lower case, or decimal
+ * digits; both as printf writes them, so that value and number of digits give the text back. A number that is the same
+ * in all lines of a template becomes part of its text.
  *
- * Texts in a line may be a guest's: they are made harmless as everywhere in reports (human.h), and a guest that makes many templates makes a larger page.
- * No locks: an object of its user.
+ * Texts in a line may be a guest's: they are made harmless as everywhere in reports (human.h), and a guest that makes
+ * many templates makes a larger page. No locks: an object of its user.
  */
 #include "vmm/trace/html-lines.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page's own files become data of the program. The script's parts run in the order in which they stand here. The Makefile knows that page/ is read. */
+/*
+ * The page's own files become data of the program. The script's parts run in the order in which they stand here. The
+ * Makefile knows that page/ is read.
+ */
 
 .macro begin name
         .balign 8

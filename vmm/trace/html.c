@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `eret trace --html`: one page that needs nothing but itself. page/ has what is the same for all recordings; this file adds what is known of one, in two
- * parts: a directory as JSON (texts, facts, where each column lies) and the columns, compressed. All drawing and counting is the page's.
+ * `eret trace --html`: one page that needs nothing but itself. page/ has what is the same for all recordings; this file
+ * adds what is known of one, in two parts: a directory as JSON (texts, facts, where each column lies) and the columns,
+ * compressed. All drawing and counting is the page's.
  *
- * The guest chooses texts of a recording, and a recording may come from anywhere. In the page no text can end its element, since JSON has no '<' here, and
- * the page's policy (CSP level 3) runs one script, known by its hash, and allows no connection to anywhere.
+ * The guest chooses texts of a recording, and a recording may come from anywhere. In the page no text can end its
+ * element, since JSON has no '<' here, and the page's policy (CSP level 3) runs one script, known by its hash, and
+ * allows no connection to anywhere.
  *
  * No locks: pure function of the recording.
  */
@@ -157,7 +159,9 @@ static void add_moments(Page *page) {
   add_member(page, "momentsLeftOut", left_out);
 }
 
-/* By TraceSource. The records of losses and the file's end say the same; a file that was cut off has the records alone. */
+/*
+ * By TraceSource. The records of losses and the file's end say the same; a file that was cut off has the records alone.
+ */
 static void add_losses(Page *page) {
   const Recording *recording = page->switches->recording;
   uint64_t lost[TRACE_N_SOURCES] = {0};
@@ -177,8 +181,8 @@ static void add_losses(Page *page) {
 /* Switches. */
 
 /*
- * The columns of a switch. Times are distances, and those that may be unknown have 1 added, so that 0 says so: `left` from the `left` before, `guest` from
- * the entry to `left`; the others as their names say.
+ * The columns of a switch. Times are distances, and those that may be unknown have 1 added, so that 0 says so: `left`
+ * from the `left` before, `guest` from the entry to `left`; the others as their names say.
  */
 enum {
   SWITCH_VCPU,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers and foreign texts in reports for people. Locale has no say: a report looks the same everywhere and tests can compare it. Pure functions.
+ * Numbers and foreign texts in reports for people. Locale has no say: a report looks the same everywhere and tests can
+ * compare it. Pure functions.
  */
 #include "vmm/trace/human.h"
 

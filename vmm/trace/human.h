@@ -16,5 +16,8 @@ HumanText human_count(uint64_t count); /* "1,234,567" */
 /* PART of WHOLE, "12.3 %"; "-" of nothing. */
 HumanText human_share(uint64_t part, uint64_t whole);
 
-/* TEXT as one line that a terminal can be shown: it may be the guest's. Control characters become '?', what is no UTF-8 is marked. NULL is "". */
+/*
+ * TEXT as one line that a terminal can be shown: it may be the guest's. Control characters become '?', what is no UTF-8
+ * is marked. NULL is "".
+ */
 void human_append_text(GString *out, const char *text);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One table: a kind of record, its tracepoint, and the tracepoint's fields that become a, b, c and d. Field names are the kernel's (arch/arm64/kvm/trace_arm.h,
- * trace_handle_exit.h, vgic/trace.h; include/trace/events/kvm.h) and may be missing in some version: the value is then 0.
+ * One table: a kind of record, its tracepoint, and the tracepoint's fields that become a, b, c and d. Field names are
+ * the kernel's (arch/arm64/kvm/trace_arm.h, trace_handle_exit.h, vgic/trace.h; include/trace/events/kvm.h) and may be
+ * missing in some version: the value is then 0.
  *
  * No locks: used by the recorder's thread alone.
  */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From the kernel's raw trace data to TraceRecord. The layout of an event is not fixed: the kernel describes it (tracefs `format`), libtraceevent reads that. */
+/*
+ * From the kernel's raw trace data to TraceRecord. The layout of an event is not fixed: the kernel describes it
+ * (tracefs `format`), libtraceevent reads that.
+ */
 #pragma once
 
 #include <event-parse.h>

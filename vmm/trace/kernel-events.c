@@ -122,7 +122,9 @@ void kernel_events_stop(KernelEvents *events) {
   tracefs_trace_off(events->own.instance);
 }
 
-/* The gap lies before this event. The kernel may not know how many there were (-1): then it is a gap of unknown size. */
+/*
+ * The gap lies before this event. The kernel may not know how many there were (-1): then it is a gap of unknown size.
+ */
 static void take_loss(KernelEvents *events, const struct tep_record *raw) {
   uint64_t n = raw->missed_events > 0 ? (uint64_t)raw->missed_events : 0;
   const TraceRecord loss = {.time = raw->ts, .kind = TRACE_LOST, .vcpu = TRACE_NO_VCPU, .a = n, .b = TRACE_SOURCE_KERNEL};

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * KVM's tracepoints, through an instance of the kernel's trace facilities of our own (tracefs: Linux Documentation/trace/ftrace.rst), so that nobody else's tracing is
- * disturbed. Only threads of this process are traced: the machine's vCPUs, and whoever injects interrupts into it.
+ * KVM's tracepoints, through an instance of the kernel's trace facilities of our own (tracefs: Linux
+ * Documentation/trace/ftrace.rst), so that nobody else's tracing is disturbed. Only threads of this process are traced:
+ * the machine's vCPUs, and whoever injects interrupts into it.
  */
 #pragma once
 
@@ -11,7 +12,10 @@
 
 typedef struct KernelEvents KernelEvents;
 
-/* From now on, for this thread and all that it makes. NULL: not possible; the error says what is missing and what to do. */
+/*
+ * From now on, for this thread and all that it makes. NULL: not possible; the error says what is missing and what to
+ * do.
+ */
 KernelEvents *kernel_events_open(GError **error);
 void kernel_events_free(KernelEvents *events); /* takes NULL */
 /* On the thread itself: it runs vCPU INDEX. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One event of a recording: what KVM's tracepoints and eret itself say about a machine, in one form and on one clock (CLOCK_MONOTONIC). The numbers are
- * those of the file format (docs/recording.md): a kind is never renumbered, a new one goes to the end of its group.
+ * One event of a recording: what KVM's tracepoints and eret itself say about a machine, in one form and on one clock
+ * (CLOCK_MONOTONIC). The numbers are those of the file format (docs/recording.md): a kind is never renumbered, a new
+ * one goes to the end of its group.
  */
 #pragma once
 
@@ -15,7 +16,8 @@ typedef uint32_t TraceString;
 /*
  * What the fields of a kind hold; those not named are 0.
  *
- * KVM's tracepoints (Linux: arch/arm64/kvm/trace_arm.h, trace_handle_exit.h, vgic/trace.h; include/trace/events/kvm.h). `vcpu`: whose thread it was on.
+ * KVM's tracepoints (Linux: arch/arm64/kvm/trace_arm.h, trace_handle_exit.h, vgic/trace.h; include/trace/events/kvm.h).
+ * `vcpu`: whose thread it was on.
  *
  *   KVM_ENTRY            a pc
  *   KVM_EXIT             a pc, b ARM_EXCEPTION code (0 IRQ, 1 SError, 2 trap, 3 illegal), c ESR_EL2.EC
@@ -80,7 +82,10 @@ typedef enum { TRACE_MMIO_READ, TRACE_MMIO_WRITE, TRACE_MMIO_READ_UNSATISFIED } 
 /* Where a loss happened: KVM's buffer, ours, the file's limit. */
 typedef enum { TRACE_SOURCE_KERNEL, TRACE_SOURCE_ERET, TRACE_SOURCE_FILE, TRACE_N_SOURCES } TraceSource;
 
-/* A system register by its encoding: op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2. The 16 bits of MRS and MSR; also KVM's ARM64_SYS_REG. */
+/*
+ * A system register by its encoding: op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2. The 16 bits of MRS and MSR;
+ * also KVM's ARM64_SYS_REG.
+ */
 #define TRACE_SYSREG(op0, op1, crn, crm, op2) ((uint32_t)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
 
 /* Host order in memory, little-endian in the file; no padding. */

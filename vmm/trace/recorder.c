@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The recorder. Producers append to `records` under `lock` and leave; the recorder's thread swaps that array for an empty one every few hundredths of a second
- * and writes it out, then what the kernel has. Texts get their numbers under the same lock, and are written before the records that came with them.
+ * The recorder. Producers append to `records` under `lock` and leave; the recorder's thread swaps that array for an
+ * empty one every few hundredths of a second and writes it out, then what the kernel has. Texts get their numbers under
+ * the same lock, and are written before the records that came with them.
  *
- * Locks: `lock` guards the buffers and the table of texts. The file is the recorder thread's, and, when that has ended, recorder_finish's.
+ * Locks: `lock` guards the buffers and the table of texts. The file is the recorder thread's, and, when that has ended,
+ * recorder_finish's.
  */
 #include "vmm/trace/recorder.h"
 
@@ -146,7 +148,10 @@ static void take_kernel_record(void *opaque, const TraceRecord *record) {
     write_records(recorder, recorder->kernel_records);
 }
 
-/* A loss is an event of its own, so that a reader sees where nothing may be concluded from what is missing. Those that the kernel told where they are have been. */
+/*
+ * A loss is an event of its own, so that a reader sees where nothing may be concluded from what is missing. Those that
+ * the kernel told where they are have been.
+ */
 static void tell_losses(Recorder *recorder) {
   for (unsigned source = 0; source < TRACE_N_SOURCES; source++) {
     uint64_t fresh = recorder->lost[source] > recorder->lost_told[source] ? recorder->lost[source] - recorder->lost_told[source] : 0;

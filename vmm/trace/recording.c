@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Recordings in memory, and their reading from a file. A file may come from anywhere: each number in it is checked before it is used, and a file
- * that was cut off (the recorder was killed, the disk was full) is read as far as it goes.
+ * Recordings in memory, and their reading from a file. A file may come from anywhere: each number in it is checked
+ * before it is used, and a file that was cut off (the recorder was killed, the disk was full) is read as far as it
+ * goes.
  *
  * No locks: a recording belongs to who made it.
  */
@@ -84,7 +85,10 @@ const TraceRegion *recording_region(const Recording *recording, uint64_t address
   return NULL;
 }
 
-/* Sorting. The buffers of a recording are each in order already; qsort keeps no order of equals, so the place where one came from decides. */
+/*
+ * Sorting. The buffers of a recording are each in order already; qsort keeps no order of equals, so the place where one
+ * came from decides.
+ */
 
 typedef struct {
   uint64_t time;
@@ -138,7 +142,9 @@ static const uint8_t *take(const uint8_t *data, size_t size, size_t *at, size_t 
   return taken;
 }
 
-/* Texts are numbered in the order they were met, but a hostile file may say anything. Returns what is wrong, or NULL. */
+/*
+ * Texts are numbered in the order they were met, but a hostile file may say anything. Returns what is wrong, or NULL.
+ */
 static const char *load_texts(Recording *recording, const uint8_t *data, size_t size) {
   size_t at = 0;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A recording in memory: its records in the order of their times, its texts, and what is known about the machine. Read from a file that
- * `eret run --record` wrote (docs/recording.md), or filled by a test.
+ * A recording in memory: its records in the order of their times, its texts, and what is known about the machine. Read
+ * from a file that `eret run --record` wrote (docs/recording.md), or filled by a test.
  */
 #pragma once
 

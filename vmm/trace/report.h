@@ -5,7 +5,10 @@
 #include "vmm/trace/switches.h"
 #include "vmm/trace/symbols.h"
 
-/* --summary: switches by class with count, total, median, 99th percentile; shares of time; the ten places that trap most; losses. SYMBOLS may be NULL. */
+/*
+ * --summary: switches by class with count, total, median, 99th percentile; shares of time; the ten places that trap
+ * most; losses. SYMBOLS may be NULL.
+ */
 void trace_summary(GString *out, const TraceSwitches *switches, const Symbols *symbols);
 
 /* The part of the summary that says which vCPUs are stuck in faults at the end; nothing where none is. */
@@ -16,7 +19,10 @@ void trace_explain(GString *out, const TraceSwitches *switches, const Symbols *s
 /* The line of one, without its end of line: also what the page shows. Times only in the last part: ", 3.1 us". */
 void trace_explain_switch(GString *out, const TraceSwitches *switches, const TraceSwitch *one, const Symbols *symbols);
 
-/* --chrome: Trace Event Format (JSON) for Perfetto and chrome://tracing. A track a vCPU with slices guest, kernel, userspace; devices' requests; marks. */
+/*
+ * --chrome: Trace Event Format (JSON) for Perfetto and chrome://tracing. A track a vCPU with slices guest, kernel,
+ * userspace; devices' requests; marks.
+ */
 void trace_chrome(GString *out, const TraceSwitches *switches, const Symbols *symbols);
 
 /* --html: one self-contained page. */

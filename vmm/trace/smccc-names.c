@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SMCCC functions and their return codes in words. Arm DEN 0028 (SMCCC: calls by owner, general queries, architecture calls), DEN 0022 (PSCI), DEN 0054 (SDEI),
- * DEN 0057 (PV time), DEN 0077 (FF-A), DEN 0098 (TRNG), DEN 0115 (PCI configuration), DEN 0060 (MM), DEN 0137 (RMM); KVM's own: Linux,
- * Documentation/virt/kvm/arm/hypercalls.rst and uapi/asm/kvm.h; eret's own: docs/hypercalls.md. Constants and pure functions; no locks.
+ * SMCCC functions and their return codes in words. Arm DEN 0028 (SMCCC: calls by owner, general queries, architecture
+ * calls), DEN 0022 (PSCI), DEN 0054 (SDEI), DEN 0057 (PV time), DEN 0077 (FF-A), DEN 0098 (TRNG), DEN 0115 (PCI
+ * configuration), DEN 0060 (MM), DEN 0137 (RMM); KVM's own: Linux, Documentation/virt/kvm/arm/hypercalls.rst and
+ * uapi/asm/kvm.h; eret's own: docs/hypercalls.md. Constants and pure functions; no locks.
  */
 #include "vmm/trace/smccc-names.h"
 

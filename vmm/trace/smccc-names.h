@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of SMCCC functions, for traces and statistics. Arm DEN 0028 (SMCCC), 0022 (PSCI), 0057 (PV time), 0098 (TRNG); Linux: include/linux/arm-smccc.h. */
+/*
+ * Names of SMCCC functions, for traces and statistics. Arm DEN 0028 (SMCCC), 0022 (PSCI), 0057 (PV time), 0098 (TRNG);
+ * Linux: include/linux/arm-smccc.h.
+ */
 #pragma once
 
 #include <stdint.h>
 
-/* "PSCI CPU_ON", "SMCCC VERSION", "TRNG RND64", "PV_TIME ST", "KVM FEATURES", "eret_write"; NULL where nothing is known. Static. */
+/*
+ * "PSCI CPU_ON", "SMCCC VERSION", "TRNG RND64", "PV_TIME ST", "KVM FEATURES", "eret_write"; NULL where nothing is
+ * known. Static.
+ */
 const char *smccc_function_name(uint32_t function);
 /* Never NULL: else by owner and number, "vendor hypervisor service 0x4512 (fast, 64-bit)"; free with g_free. */
 char *smccc_describe(uint32_t function);

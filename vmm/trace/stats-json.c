@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Statistics for programs: one JSON object (docs/statistics.md). Names and numbers as they are counted, times in nanoseconds. */
+/*
+ * Statistics for programs: one JSON object (docs/statistics.md). Names and numbers as they are counted, times in
+ * nanoseconds.
+ */
 #include <json-glib/json-glib.h>
 
 #include "vmm/base/json-writer.h"

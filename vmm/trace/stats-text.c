@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statistics for people: a few tables, widest first. What is zero everywhere is left out; numbers are grouped by thousands so that they can be read aloud.
+ * Statistics for people: a few tables, widest first. What is zero everywhere is left out; numbers are grouped by
+ * thousands so that they can be read aloud.
  */
 #include "vmm/trace/human.h"
 #include "vmm/trace/stats.h"

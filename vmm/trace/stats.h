@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What --stats shows: counts of one machine at one moment, gathered by the machine (vmm/kvm/machine-stats.c), and their two forms: a text for people and
- * JSON for programs. docs/statistics.md has the JSON's members.
+ * What --stats shows: counts of one machine at one moment, gathered by the machine (vmm/kvm/machine-stats.c), and their
+ * two forms: a text for people and JSON for programs. docs/statistics.md has the JSON's members.
  */
 #pragma once
 

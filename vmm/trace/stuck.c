@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arm ARM (DDI 0487), D1.3.1: an exception taken to EL1 goes to one of 16 entries of 128 bytes from VBAR_EL1 on; ELR_EL1 then says where it was taken. A
- * guest whose ELR_EL1 lies in the entry in which it is took an exception in that entry's own first instructions: it goes there again, and cannot have
- * done otherwise since, as nothing else writes ELR_EL1 there.
+ * Arm ARM (DDI 0487), D1.3.1: an exception taken to EL1 goes to one of 16 entries of 128 bytes from VBAR_EL1 on;
+ * ELR_EL1 then says where it was taken. A guest whose ELR_EL1 lies in the entry in which it is took an exception in
+ * that entry's own first instructions: it goes there again, and cannot have done otherwise since, as nothing else
+ * writes ELR_EL1 there.
  */
 #include "vmm/trace/stuck.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whether a stopped vCPU was stuck in its own exception vectors: taking an exception, to take the same one at the place where it goes. Told from
- * registers alone, without a recording. Pure, no lock.
+ * Whether a stopped vCPU was stuck in its own exception vectors: taking an exception, to take the same one at the place
+ * where it goes. Told from registers alone, without a recording. Pure, no lock.
  */
 #pragma once
 
@@ -14,5 +14,8 @@ typedef struct {
 } StuckRegisters;
 
 bool stuck_in_vectors(const StuckRegisters *registers);
-/* "vCPU 0 faults for ever at 0x200, ...": one line; free with g_free. HAS_MEMORY: whether there is RAM where the vectors are, as far as that is known. */
+/*
+ * "vCPU 0 faults for ever at 0x200, ...": one line; free with g_free. HAS_MEMORY: whether there is RAM where the
+ * vectors are, as far as that is known.
+ */
 char *stuck_describe(unsigned vcpu, const StuckRegisters *registers, bool has_memory);

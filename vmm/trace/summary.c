@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `eret trace --summary`: what a recording says, on a page. Tables are aligned for people; the block of counts has one "name number" a line for programs,
- * and counts records, not switches, so that it can be held against the kernel's own counts.
+ * `eret trace --summary`: what a recording says, on a page. Tables are aligned for people; the block of counts has one
+ * "name number" a line for programs, and counts records, not switches, so that it can be held against the kernel's own
+ * counts.
  *
  * No locks: pure function of the recording.
  */
@@ -317,7 +318,10 @@ static void append_places(GString *out, const TraceSwitches *switches, const Sym
   }
 }
 
-/* Switches are the same call when W0 is the same: the upper half of X0 is no part of a function's number (SMCCC, DEN 0028, 2.5). */
+/*
+ * Switches are the same call when W0 is the same: the upper half of X0 is no part of a function's number (SMCCC, DEN
+ * 0028, 2.5).
+ */
 static guint hash_function(gconstpointer one) {
   return (uint32_t)((const TraceSwitch *)one)->function;
 }

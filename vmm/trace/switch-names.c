@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What can be said of one world switch: its cost, and the names of what it was about. The names are the Arm ARM's (exception classes, system registers),
- * KVM's and eret's own. No locks: pure functions.
+ * What can be said of one world switch: its cost, and the names of what it was about. The names are the Arm ARM's
+ * (exception classes, system registers), KVM's and eret's own. No locks: pure functions.
  */
 #include <errno.h>
 

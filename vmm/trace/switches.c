@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From records to world switches: one pass over the records in the order of time, with a small state a vCPU. The order of KVM's events on a vCPU's thread
- * (Linux: arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run; handle_exit.c; mmio.c; virt/kvm/kvm_main.c, kvm_vcpu_ioctl) is
+ * From records to world switches: one pass over the records in the order of time, with a small state a vCPU. The order
+ * of KVM's events on a vCPU's thread (Linux: arch/arm64/kvm/arm.c, kvm_arch_vcpu_ioctl_run; handle_exit.c; mmio.c;
+ * virt/kvm/kvm_main.c, kvm_vcpu_ioctl) is
  *
  *     kvm_entry   kvm_exit   what KVM does about it   [kvm_userspace_exit   ERET_RETURN   the value of an MMIO read]   kvm_entry
  *
- * A recording may begin and end anywhere, and have gaps. A loss in KVM's buffers or in the file is noticed later than it happened, so in a recording with
- * one no pair of exit and entry is believed that does not look like one; without a loss all are.
+ * A recording may begin and end anywhere, and have gaps. A loss in KVM's buffers or in the file is noticed later than
+ * it happened, so in a recording with one no pair of exit and entry is believed that does not look like one; without a
+ * loss all are.
  *
- * The records may come from a hostile file: each is held against the state before it is believed. No locks: pure function of the recording.
+ * The records may come from a hostile file: each is held against the state before it is believed. No locks: pure
+ * function of the recording.
  */
 #include "vmm/trace/switches.h"
 
@@ -45,8 +48,8 @@ enum {
 static const SwitchCause causes[] = {SWITCH_IRQ, SWITCH_SERROR, SWITCH_TRAP, SWITCH_ILLEGAL};
 
 /*
- * In a recording with losses: longer than this, and neither asleep nor in userspace, means that something is missing. The recorder empties KVM's buffers
- * every 40 ms, and the host's timer interrupts a guest at least every 10 ms.
+ * In a recording with losses: longer than this, and neither asleep nor in userspace, means that something is missing.
+ * The recorder empties KVM's buffers every 40 ms, and the host's timer interrupts a guest at least every 10 ms.
  */
 #define BELIEVABLE_NS (200 * UINT64_C(1000000))
 
@@ -100,7 +103,10 @@ static void settle_wait(TraceSwitch *one) {
   one->waited = MIN(one->waited, cost - one->user_ns);
 }
 
-/* The switch ends without an entry: the recording ends, or nothing is known any more. With eret's events alone its end is what eret says. */
+/*
+ * The switch ends without an entry: the recording ends, or nothing is known any more. With eret's events alone its end
+ * is what eret says.
+ */
 static void abandon(Builder *builder, Vcpu *vcpu) {
   vcpu->entered = 0;
   if (!vcpu->open)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * World switches, from the records of a recording: one TraceSwitch is one time that a vCPU left the guest, from the exit to the entry that ended
- * it. Everything that reads a recording (summary, explanation, Chrome's format, the page) works on this list.
+ * World switches, from the records of a recording: one TraceSwitch is one time that a vCPU left the guest, from the
+ * exit to the entry that ended it. Everything that reads a recording (summary, explanation, Chrome's format, the page)
+ * works on this list.
  *
  *     ERET (entry)   guest runs at EL1/EL0   exit to EL2   KVM   [KVM_RUN returns   eret   KVM_RUN]   KVM   ERET (next entry)
  *     entered ............................... left ............. user_from ....... user_to ............... returned
@@ -10,7 +11,10 @@
 
 #include "vmm/trace/recording.h"
 
-/* Why the guest was left. With KVM's events: the exception. With eret's events alone: SWITCH_UNKNOWN, and what is known is what eret did. */
+/*
+ * Why the guest was left. With KVM's events: the exception. With eret's events alone: SWITCH_UNKNOWN, and what is known
+ * is what eret did.
+ */
 typedef enum {
   SWITCH_TRAP, /* a synchronous exception to EL2: ec says which */
   SWITCH_IRQ,  /* a physical interrupt of the host */
@@ -87,14 +91,15 @@ uint64_t trace_switch_pc(const TraceSwitch *one);
 /* MMIO: who answers at this address: the device that eret named, else the region of the machine's map, else "". */
 const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch *one);
 /*
- * A fault at an address where the machine's map has no memory, which no device answers: a fetch, or a walk of the guest's tables. KVM maps nothing there, and
- * injects an abort.
+ * A fault at an address where the machine's map has no memory, which no device answers: a fetch, or a walk of the
+ * guest's tables. KVM maps nothing there, and injects an abort.
  */
 bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one);
 /* System register: its name by the Arm ARM, else KVM's, else "S3_0_C12_C11_5"; free with g_free. NULL: not known. */
 char *trace_switch_sysreg(const TraceSwitch *one);
 /*
- * The class it is counted under, short and stable: "HVC64", "SMC64", "DABT_LOW uart@9000000 UARTDR write", "DABT_LOW memory", "IABT_LOW memory", "IABT_LOW no memory", "SYS64 ICC_SGI1R_EL1 write", "WFI",
- * "WFE", "IRQ", "SError", "EC 0x07 FP_ASIMD" ...; with eret's events alone "MMIO ...", "hypercall ...", "signal". Free with g_free.
+ * The class it is counted under, short and stable: "HVC64", "SMC64", "DABT_LOW uart@9000000 UARTDR write", "DABT_LOW
+ * memory", "IABT_LOW memory", "IABT_LOW no memory", "SYS64 ICC_SGI1R_EL1 write", "WFI", "WFE", "IRQ", "SError", "EC
+ * 0x07 FP_ASIMD" ...; with eret's events alone "MMIO ...", "hypercall ...", "signal". Free with g_free.
  */
 char *trace_switch_class(const TraceSwitches *switches, const TraceSwitch *one);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads symbol files: System.map and what nm and /proc/kallsyms print (nm(1): "address type name"), and ELF64 for AArch64 through libelf (gABI, AAELF64 IHI 0056). A
- * kernel with all its debugging information has some hundred megabytes: files are mapped, and of an ELF file only the symbol table is read. No locks.
+ * Reads symbol files: System.map and what nm and /proc/kallsyms print (nm(1): "address type name"), and ELF64 for
+ * AArch64 through libelf (gABI, AAELF64 IHI 0056). A kernel with all its debugging information has some hundred
+ * megabytes: files are mapped, and of an ELF file only the symbol table is read. No locks.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of guest code: a sorted table, looked up by bisection, and where the kernel really lies. Linux with KASLR moves itself by multiples of 2 MiB
- * (Documentation/arch/arm64/booting.rst and arch/arm64/kernel/pi/kaslr_early.c), but for the part below 2 MiB that the loader chose: multiples of 64 KiB
- * with EFI. ELF and AAELF64 (IHI 0056, 5.5.4 "mapping symbols") say which symbols are no names. No locks: once loaded only the slide changes.
+ * The names of guest code: a sorted table, looked up by bisection, and where the kernel really lies. Linux with KASLR
+ * moves itself by multiples of 2 MiB (Documentation/arch/arm64/booting.rst and arch/arm64/kernel/pi/kaslr_early.c), but
+ * for the part below 2 MiB that the loader chose: multiples of 64 KiB with EFI. ELF and AAELF64 (IHI 0056, 5.5.4
+ * "mapping symbols") say which symbols are no names. No locks: once loaded only the slide changes.
  */
 #include "vmm/trace/symbols.h"
 
@@ -254,8 +255,9 @@ static Fit fit_of(const Symbols *symbols, const GArray *places, int64_t slide) {
 }
 
 /*
- * Kernels call by functions whose names say so, but the compiler also puts the instruction itself where it is needed. If most are in the former it is that slide;
- * if only some are, all others must at least be in functions, and the slide must be one that is likely by itself.
+ * Kernels call by functions whose names say so, but the compiler also puts the instruction itself where it is needed.
+ * If most are in the former it is that slide; if only some are, all others must at least be in functions, and the slide
+ * must be one that is likely by itself.
  */
 static bool is_good(const Fit *fit, uint64_t total) {
   if (fit->in_smccc == 0)
@@ -288,7 +290,10 @@ static bool slide_of(const Symbols *symbols, guint i, const Place *place, int64_
   return (distance & (PAGE_SIZE - 1)) < reach(symbols, i);
 }
 
-/* Other kernels than Linux do not move: where nothing is called so, the addresses are those linked if they are in functions at all. */
+/*
+ * Other kernels than Linux do not move: where nothing is called so, the addresses are those linked if they are in
+ * functions at all.
+ */
 static bool fits_as_linked(const Symbols *symbols, const GArray *places) {
   for (guint i = 0; i < places->len; i++)
     if (!find(symbols, g_array_index(places, Place, i).address))

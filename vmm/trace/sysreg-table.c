@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The names of system registers and system instructions by their encoding, in its order: Arm Architecture Reference Manual (DDI 0487), D24.1 and C5.3; the CPU
- * interfaces of the GIC by IHI 0069 and ARM-AES-0070. Indexed families are written out. Constants; no locks.
+ * The names of system registers and system instructions by their encoding, in its order: Arm Architecture Reference
+ * Manual (DDI 0487), D24.1 and C5.3; the CPU interfaces of the GIC by IHI 0069 and ARM-AES-0070. Indexed families are
+ * written out. Constants; no locks.
  */
 #include "vmm/trace/sysreg-table.h"
 

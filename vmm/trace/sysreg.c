@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System registers and system instructions by name and by encoding. Arm Architecture Reference Manual (DDI 0487): C5.1.1 and C5.3 for names and encodings, D24.2
- * for the fields of a syndrome. The table is in sysreg-table.c; what is here looks things up in it. No locks: pure functions.
+ * System registers and system instructions by name and by encoding. Arm Architecture Reference Manual (DDI 0487):
+ * C5.1.1 and C5.3 for names and encodings, D24.2 for the fields of a syndrome. The table is in sysreg-table.c; what is
+ * here looks things up in it. No locks: pure functions.
  */
 #include "vmm/trace/sysreg.h"
 
@@ -18,7 +19,10 @@
 
 #define ENCODING_MAX 0xffff
 
-/* MSR (immediate) writes a field of PSTATE; CRm is the immediate, and for op1 1 in part the field. C5.1.2, C6.2 "MSR (immediate)". */
+/*
+ * MSR (immediate) writes a field of PSTATE; CRm is the immediate, and for op1 1 in part the field. C5.1.2, C6.2 "MSR
+ * (immediate)".
+ */
 #define PSTATE_CRN 4
 
 static const struct {

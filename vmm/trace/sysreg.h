@@ -8,13 +8,17 @@
 #include "vmm/trace/record.h"
 
 /*
- * The name of what ENCODING (TRACE_SYSREG: op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2) is: "ICC_SGI1R_EL1"; of system instructions (op0 1) "DC CISW",
- * "TLBI VMALLE1". NULL where the manual has none, or the name differs by direction and the one for WRITE is not there.
+ * The name of what ENCODING (TRACE_SYSREG: op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2) is: "ICC_SGI1R_EL1"; of
+ * system instructions (op0 1) "DC CISW", "TLBI VMALLE1". NULL where the manual has none, or the name differs by
+ * direction and the one for WRITE is not there.
  */
 const char *sysreg_name(uint32_t encoding, bool write);
 /* The same, with "S3_0_C12_C11_5" for what has no name (Arm ARM C5.1.1); free with g_free. */
 char *sysreg_describe(uint32_t encoding, bool write);
 /* The encoding of a name, or -1. */
 int sysreg_find(const char *name);
-/* The encoding in the ISS of an exception of class 0x18 (MSR, MRS, system instruction). D24.2.40, "ISS encoding for an exception from MSR, MRS ...". */
+/*
+ * The encoding in the ISS of an exception of class 0x18 (MSR, MRS, system instruction). D24.2.40, "ISS encoding for an
+ * exception from MSR, MRS ...".
+ */
 uint32_t sysreg_of_iss(uint64_t esr);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Entries in an array under a lock; what has happened in this boot is also a word of bits, so that a vCPU thread can ask without the lock.
+ * Entries in an array under a lock; what has happened in this boot is also a word of bits, so that a vCPU thread can
+ * ask without the lock.
  */
 #include "vmm/trace/timeline.h"
 
@@ -76,7 +77,10 @@ static void append(Timeline *timeline, TimelineEntry entry) {
     g_free(entry.text);
 }
 
-/* The kernel tells when a process began in hundredths of a second only, so its start is taken from the processor time that it has used. */
+/*
+ * The kernel tells when a process began in hundredths of a second only, so its start is taken from the processor time
+ * that it has used.
+ */
 static uint64_t process_start(void) {
   struct timespec used;
 

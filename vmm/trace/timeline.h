@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a machine as a list of moments: the steps of making it, the guest's first signs of life, its marks, its end. Every machine has one: a
- * few dozen entries. Printed as the boot's waterfall by --stats, and part of a recording.
+ * The life of a machine as a list of moments: the steps of making it, the guest's first signs of life, its marks, its
+ * end. Every machine has one: a few dozen entries. Printed as the boot's waterfall by --stats, and part of a recording.
  */
 #pragma once
 
@@ -47,7 +47,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Timeline, timeline_free)
 /* Hands what is there, and what comes, to the recorder. It must outlive the timeline, or be taken away with NULL. */
 void timeline_record(Timeline *timeline, Recorder *recorder);
 
-/* Any thread. The FIRST_... phases, INIT and READY count once a boot; the list is bounded: what is too much is dropped. */
+/*
+ * Any thread. The FIRST_... phases, INIT and READY count once a boot; the list is bounded: what is too much is dropped.
+ */
 void timeline_add(Timeline *timeline, Phase phase);
 /* Whether PHASE has already happened in this boot: a cheap question before a costly look. */
 bool timeline_has(const Timeline *timeline, Phase phase);

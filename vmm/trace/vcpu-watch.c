@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Between two KVM_RUNs. An exit is counted, and recorded, when the vCPU goes back into KVM_RUN: only then it is known how long userspace had it.
+ * Between two KVM_RUNs. An exit is counted, and recorded, when the vCPU goes back into KVM_RUN: only then it is known
+ * how long userspace had it.
  *
  * No lock: everything is the vCPU thread's own.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is seen of one vCPU's thread: when KVM_RUN is entered and left, and what the exit was about. It feeds the counts of --stats and the recording of
- * --record; without either a vCPU has none, and its loop only compares a pointer with NULL.
+ * What is seen of one vCPU's thread: when KVM_RUN is entered and left, and what the exit was about. It feeds the counts
+ * of --stats and the recording of --record; without either a vCPU has none, and its loop only compares a pointer with
+ * NULL.
  *
  * All calls on the vCPU's thread.
  */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The processor, as C sees it: system registers, barriers, plain device accesses, the counter. The registers and their fields are in the
- * Arm Architecture Reference Manual for A-profile (DDI 0487), chapter D23 "AArch64 System Register Descriptions" (D24 since issue K).
+ * The processor, as C sees it: system registers, barriers, plain device accesses, the counter. The registers and their
+ * fields are in the Arm Architecture Reference Manual for A-profile (DDI 0487), chapter D23 "AArch64 System Register
+ * Descriptions" (D24 since issue K).
  */
 #pragma once
 
@@ -44,8 +45,9 @@ static inline void irq_mask(void) {
 }
 
 /*
- * Device registers: one plain LDR or STR each, which a volatile pointer does not promise. For a pair of registers at once, or a pointer stepped
- * in the same instruction, the CPU leaves the hypervisor without a syndrome (ESR_EL2.ISV is 0), and few hypervisors go on from there.
+ * Device registers: one plain LDR or STR each, which a volatile pointer does not promise. For a pair of registers at
+ * once, or a pointer stepped in the same instruction, the CPU leaves the hypervisor without a syndrome (ESR_EL2.ISV is
+ * 0), and few hypervisors go on from there.
  */
 static inline uint8_t mmio_read8(uint64_t address) {
   uint32_t value;
@@ -107,9 +109,10 @@ static inline unsigned cpu_index(void) {
 #define MPIDR_AFFINITY 0xff00ffffffull
 
 /*
- * Counting with exclusives: LDAXR reads and watches the address; STLXR writes only if nobody else wrote there since, and says whether it did. A
- * and L (acquire, release) keep other accesses from moving across. The compiler's own __atomic functions, which the locks use, become
- * the same loop. Needs the MMU: exclusives are only promised for normal, cacheable memory (Arm ARM, B2.12 "Synchronization and semaphores").
+ * Counting with exclusives: LDAXR reads and watches the address; STLXR writes only if nobody else wrote there since,
+ * and says whether it did. A and L (acquire, release) keep other accesses from moving across. The compiler's own
+ * __atomic functions, which the locks use, become the same loop. Needs the MMU: exclusives are only promised for
+ * normal, cacheable memory (Arm ARM, B2.12 "Synchronization and semaphores").
  */
 static inline uint64_t atomic_add(volatile uint64_t *address, uint64_t addend) {
   uint64_t value;

@@ -39,8 +39,8 @@ int32_t psci_call(uint32_t function, uint64_t x1, uint64_t x2, uint64_t x3);
 const char *psci_error_name(int32_t result);
 
 /*
- * CPU number CPU turned on, to run FUNCTION with the MMU on, interrupts masked, its own stack. When FUNCTION returns, the CPU turns itself off. ARGUMENT: up
- * to 48 bits. Returns what PSCI answers.
+ * CPU number CPU turned on, to run FUNCTION with the MMU on, interrupts masked, its own stack. When FUNCTION returns,
+ * the CPU turns itself off. ARGUMENT: up to 48 bits. Returns what PSCI answers.
  */
 typedef void (*CpuFunction)(uint64_t argument);
 int32_t cpu_start(unsigned cpu, CpuFunction function, uint64_t argument);

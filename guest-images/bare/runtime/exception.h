@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the CPU says when it takes an exception to EL1: Arm ARM, D1.3 "Exceptions", and the registers ELR_EL1, SPSR_EL1, ESR_EL1, FAR_EL1.
+ * What the CPU says when it takes an exception to EL1: Arm ARM, D1.3 "Exceptions", and the registers ELR_EL1, SPSR_EL1,
+ * ESR_EL1, FAR_EL1.
  */
 #pragma once
 
@@ -52,8 +53,8 @@ typedef enum {
 #define INSTRUCTION_SIZE 4
 
 /*
- * Takes every synchronous exception. True: handled, and FRAME says where to go on (ELR of a fault is the instruction that caused it). NULL, or false: the
- * guest fails, with everything the frame says. All CPUs share it.
+ * Takes every synchronous exception. True: handled, and FRAME says where to go on (ELR of a fault is the instruction
+ * that caused it). NULL, or false: the guest fails, with everything the frame says. All CPUs share it.
  */
 typedef bool (*SyncHandler)(ExceptionFrame *frame, unsigned vector);
 SyncHandler exception_set_sync_handler(SyncHandler handler); /* returns the one before */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the flattened device tree: Devicetree Specification v0.4, chapter 5. Bytes only, so that it also works before the MMU is on, when
- * unaligned accesses fault. It trusts the tree: the loader wrote it.
+ * Reads the flattened device tree: Devicetree Specification v0.4, chapter 5. Bytes only, so that it also works before
+ * the MMU is on, when unaligned accesses fault. It trusts the tree: the loader wrote it.
  */
 #pragma once
 
@@ -22,7 +22,10 @@ const void *fdt_property(const void *fdt, FdtNode node, const char *name, uint32
 uint32_t fdt_cell(const void *fdt, FdtNode node, const char *name, unsigned index, uint32_t fallback);
 /* NULL: no such property. */
 const char *fdt_string(const void *fdt, FdtNode node, const char *name);
-/* Range INDEX of `reg`, two cells each for address and size, as QEMU's and eret's trees have them. False: no such range. */
+/*
+ * Range INDEX of `reg`, two cells each for address and size, as QEMU's and eret's trees have them. False: no such
+ * range.
+ */
 bool fdt_reg(const void *fdt, FdtNode node, unsigned index, uint64_t *base, uint64_t *size);
 
 /* The first node ... FDT_NONE: there is none. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The interrupt controller, either of the two that virtual machines have: GICv2 (Arm IHI 0048), with a CPU interface in memory, and GICv3 (IHI
- * 0069), with one in system registers and a redistributor for each CPU. Which one it is, the device tree says.
+ * The interrupt controller, either of the two that virtual machines have: GICv2 (Arm IHI 0048), with a CPU interface in
+ * memory, and GICv3 (IHI 0069), with one in system registers and a redistributor for each CPU. Which one it is, the
+ * device tree says.
  *
- * INTIDs: 0 to 15 are sent by software from CPU to CPU (SGI), 16 to 31 are each CPU's own (PPI: the timer), from 32 on they are devices' (SPI).
+ * INTIDs: 0 to 15 are sent by software from CPU to CPU (SGI), 16 to 31 are each CPU's own (PPI: the timer), from 32 on
+ * they are devices' (SPI).
  */
 #pragma once
 
@@ -19,7 +21,9 @@ typedef struct {
 
 /* Once, on the boot CPU. False: there is none. */
 bool gic_init(void);
-/* On every CPU, the boot CPU included: its SGIs and PPIs come to it as soon as they are enabled and PSTATE lets them. */
+/*
+ * On every CPU, the boot CPU included: its SGIs and PPIs come to it as soon as they are enabled and PSTATE lets them.
+ */
 void gic_init_cpu(void);
 const char *gic_name(void);
 

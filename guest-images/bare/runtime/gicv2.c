@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GICv2: Arm IHI 0048. Up to 8 CPUs; each one's interface lies at the same address and answers each CPU with its own state. */
+/*
+ * GICv2: Arm IHI 0048. Up to 8 CPUs; each one's interface lies at the same address and answers each CPU with its own
+ * state.
+ */
 #include "gic-ops.h"
 #include "machine.h"
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* GICv3: Arm IHI 0069. The distributor is for devices' interrupts; each CPU has a redistributor for its own, found by affinity. */
+/*
+ * GICv3: Arm IHI 0069. The distributor is for devices' interrupts; each CPU has a redistributor for its own, found by
+ * affinity.
+ */
 #include "gic-ops.h"
 #include "guest.h"
 #include "machine.h"
@@ -9,7 +12,10 @@
 #define GICD_CTLR_ARE           (1u << 4)  /* affinity routing, without which it would be a GICv2 */
 #define GICD_CTLR_RWP           (1u << 31) /* a write is still under way */
 
-/* Redistributor: two frames of 64 KiB, 12.10. The second has the registers of interrupts 0 to 31 where the distributor has the others. */
+/*
+ * Redistributor: two frames of 64 KiB, 12.10. The second has the registers of interrupts 0 to 31 where the distributor
+ * has the others.
+ */
 #define GICR_TYPER            0x0008
 #define GICR_WAKER            0x0014
 #define GICR_FRAMES           0x20000

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a guest is written with. It defines guest_name and guest_main; the runtime starts it on the boot CPU with the MMU on and interrupts
- * masked. Whatever happens, the last line is one of
+ * What a guest is written with. It defines guest_name and guest_main; the runtime starts it on the boot CPU with the
+ * MMU on and interrupts masked. Whatever happens, the last line is one of
  *
  *   PASS name          FAIL name: why          SKIP name: why
  *
@@ -25,9 +25,13 @@ void check_skipped(const char *text, const char *why);
 void guest_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 void guest_skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* A door that eret answers by: that of the hypercall node, else HVC or SMC, as PSCI's, else the doorbell page. False: there is none. */
+/*
+ * A door that eret answers by: that of the hypercall node, else HVC or SMC, as PSCI's, else the doorbell page. False:
+ * there is none.
+ */
 bool eret_find(struct eret_door *door);
 /*
- * Can HVC (SMC) be executed at all? Without an EL2 (EL3) they are undefined instructions. Tried out, by a call that everybody answers or refuses.
+ * Can HVC (SMC) be executed at all? Without an EL2 (EL3) they are undefined instructions. Tried out, by a call that
+ * everybody answers or refuses.
  */
 bool door_works(enum eret_door_kind kind);

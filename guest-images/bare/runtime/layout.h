@@ -8,8 +8,8 @@
 #define FRAME_SIZE 288 /* of an ExceptionFrame on the stack, a multiple of 16: the CPU insists for SP */
 
 /*
- * Memory attributes, MAIR_EL1: Attr0 Device-nGnRE, Attr1 normal memory, write-back, allocating. Blocks of the translation table refer to them by
- * number.
+ * Memory attributes, MAIR_EL1: Attr0 Device-nGnRE, Attr1 normal memory, write-back, allocating. Blocks of the
+ * translation table refer to them by number.
  */
 #define MAIR_VALUE  0xff04
 #define MAIR_DEVICE 0

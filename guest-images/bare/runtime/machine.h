@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machine the guest finds itself in, as the device tree and the processor tell it. Filled in once, then only read. */
+/*
+ * The machine the guest finds itself in, as the device tree and the processor tell it. Filled in once, then only read.
+ */
 #pragma once
 
 #include "../../eret-hypercall.h"

@@ -84,7 +84,10 @@ static void map(uint64_t start, uint64_t end, uint64_t limit, uint64_t offset, u
     mmu_tables.entries[(at + offset) >> mmu_tables.block_shift] = at | attributes;
 }
 
-/* Writes with the MMU off go past the cache. What the cache still holds of these lines, from the time of the loader, must not hide them. */
+/*
+ * Writes with the MMU off go past the cache. What the cache still holds of these lines, from the time of the loader,
+ * must not hide them.
+ */
 static void forget_cached(const void *start, size_t size) {
   uint64_t line = 4u << (read_sysreg(ctr_el0) >> 16 & 15); /* CTR_EL0.DminLine: log2 of words */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flat identity map, so that memory is memory: cached, with exclusives that work. Arm ARM, chapter D8 "The AArch64 Virtual Memory System
- * Architecture".
+ * A flat identity map, so that memory is memory: cached, with exclusives that work. Arm ARM, chapter D8 "The AArch64
+ * Virtual Memory System Architecture".
  */
 #pragma once
 
@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * All RAM once more, this much higher, open to EL0. What EL0 may write, EL1 cannot execute (D8.4.1, "Data accesses permissions"), so a program at EL0 needs its own view of
- * the same memory.
+ * All RAM once more, this much higher, open to EL0. What EL0 may write, EL1 cannot execute (D8.4.1, "Data accesses
+ * permissions"), so a program at EL0 needs its own view of the same memory.
  */
 #define USER_WINDOW (UINT64_C(32) << 30)
 

@@ -2,12 +2,13 @@
 /*
  * From power-on to C, and every exception's way to C and back.
  *
- * Entry follows the arm64 boot protocol (Linux: Documentation/arch/arm64/booting.rst): at EL1 or EL2, MMU off, interrupts masked, x0 the address
- * of the device tree. The flat binary begins with the protocol's header, so any loader of Linux kernels takes it.
+ * Entry follows the arm64 boot protocol (Linux: Documentation/arch/arm64/booting.rst): at EL1 or EL2, MMU off,
+ * interrupts masked, x0 the address of the device tree. The flat binary begins with the protocol's header, so any
+ * loader of Linux kernels takes it.
  *
- * Until the MMU is on, memory is device memory to the CPU: no caches, no exclusives, no unaligned accesses. What is written so is not
- * sure to be seen through the cache afterwards; so only two things cross that line, the translation table and its TCR, and they are
- * pushed out of the cache by hand.
+ * Until the MMU is on, memory is device memory to the CPU: no caches, no exclusives, no unaligned accesses. What is
+ * written so is not sure to be seen through the cache afterwards; so only two things cross that line, the translation
+ * table and its TCR, and they are pushed out of the cache by hand.
  */
 
 #include "layout.h"
@@ -27,7 +28,10 @@
 /* ICC_SRE_EL2: SRE, Enable: GICv3's system registers exist, and EL1 may use them. */
 #define ICC_SRE_EL2_ENABLE 9
 
-/* SCTLR_EL1: bits that are 1 by definition, or whose 1 means "as ever" (LSMAOE 29, nTLSMD 28, SPAN 23, EIS 22, TSCXT 20, nTWE 18, nTWI 16, EOS 11) */
+/*
+ * SCTLR_EL1: bits that are 1 by definition, or whose 1 means "as ever" (LSMAOE 29, nTLSMD 28, SPAN 23, EIS 22, TSCXT
+ * 20, nTWE 18, nTWI 16, EOS 11)
+ */
 #define SCTLR_ONES 0x30d50800
 #define SCTLR_M    (1 << 0)  /* MMU */
 #define SCTLR_C    (1 << 2)  /* data cache */
@@ -135,8 +139,8 @@ at_el1:
     ret
 
 /*
- * MMU on, with the table of mmu.c; the same for every CPU. Uses registers alone: a stack written so far would not be readable
- * through the cache. Changes x1, x2.
+ * MMU on, with the table of mmu.c; the same for every CPU. Uses registers alone: a stack written so far would not be
+ * readable through the cache. Changes x1, x2.
  */
 mmu_on:
     load_constant x1, SCTLR_ONES
@@ -165,9 +169,9 @@ mmu_on:
     ret
 
 /*
- * The vector table of EL1: 4 groups (from EL1 with SP_EL0; from EL1 with SP_EL1; from EL0, AArch64; from EL0, AArch32) of 4 kinds (synchronous,
- * IRQ, FIQ, SError), 128 bytes each: Arm ARM, D1.3.1 "Exception vectors". Each saves all registers as an ExceptionFrame (exception.h) on SP_EL1's
- * stack and goes on in common code with the entry's number.
+ * The vector table of EL1: 4 groups (from EL1 with SP_EL0; from EL1 with SP_EL1; from EL0, AArch64; from EL0, AArch32)
+ * of 4 kinds (synchronous, IRQ, FIQ, SError), 128 bytes each: Arm ARM, D1.3.1 "Exception vectors". Each saves all
+ * registers as an ExceptionFrame (exception.h) on SP_EL1's stack and goes on in common code with the entry's number.
  */
 .macro vector number
     .balign 128
@@ -232,8 +236,8 @@ exception_common:
     eret
 
 /*
- * For a guest that was started at EL2: its own EL2, the smallest there can be. It answers every HVC with NOT_SUPPORTED and ERET; nothing
- * else can come. The scratch register is TPIDR_EL2.
+ * For a guest that was started at EL2: its own EL2, the smallest there can be. It answers every HVC with NOT_SUPPORTED
+ * and ERET; nothing else can come. The scratch register is TPIDR_EL2.
  */
     .balign 2048
 el2_vectors:

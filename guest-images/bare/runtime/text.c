@@ -107,7 +107,9 @@ static const char *parse_spec(const char *format, Spec *spec) {
   return format;
 }
 
-/* A va_list that is a parameter is changed for the caller only by way of a struct around it (C11, 7.16, footnote 253). */
+/*
+ * A va_list that is a parameter is changed for the caller only by way of a struct around it (C11, 7.16, footnote 253).
+ */
 typedef struct {
   va_list list;
 } Arguments;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtual timer, one for each CPU: its interrupt line is high as long as it is enabled, not masked, and the counter has reached
- * CNTV_CVAL_EL0. Arm ARM, D12.2 "The AArch64 view of the Generic Timer".
+ * The virtual timer, one for each CPU: its interrupt line is high as long as it is enabled, not masked, and the counter
+ * has reached CNTV_CVAL_EL0. Arm ARM, D12.2 "The AArch64 view of the Generic Timer".
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Loads the disk from inside the guest: so many requests of 4 KiB, so many of them at a time, past the page cache (O_DIRECT, Linux AIO), and prints how long they took.
- * Runs of few requests are what an emulated host can afford, so one that begins at once and prints one line is better here than a large program.
+ * Loads the disk from inside the guest: so many requests of 4 KiB, so many of them at a time, past the page cache
+ * (O_DIRECT, Linux AIO), and prints how long they took. Runs of few requests are what an emulated host can afford, so
+ * one that begins at once and prints one line is better here than a large program.
  *
  *   block-load DEVICE read|write sequential|random DEPTH REQUESTS      write: each batch of DEPTH is followed by fdatasync
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fills the console from inside the guest: so many KiB in lines of 64 bytes, then waits until the last of them has left, and says how long it took.
+ * Fills the console from inside the guest: so many KiB in lines of 64 bytes, then waits until the last of them has
+ * left, and says how long it took.
  *
  *   flood KIB
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bare-metal program that has a device do something and waits for its interrupt, as a driver does: doorbell, the monitor's thread, interrupt, and back in the guest. The
- * device is a virtio entropy source behind virtio-mmio, wherever it sits among the 32 of the `virt` machine. Prints like trips.S.
+ * A bare-metal program that has a device do something and waits for its interrupt, as a driver does: doorbell, the
+ * monitor's thread, interrupt, and back in the guest. The device is a virtio entropy source behind virtio-mmio,
+ * wherever it sits among the 32 of the `virt` machine. Prints like trips.S.
  *
  * Virtual I/O Device (VIRTIO) Version 1.2: 4.2 "Virtio Over MMIO", 2.7 "Split Virtqueues", 5.4 "Entropy Device".
  *

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A bare-metal program for any monitor with the addresses of the `virt` machine: what a round trip costs, in ticks of the guest's counter. Every line that it prints on
- * the UART is a name and two hexadecimal numbers: how many rounds, how many ticks they took; several lines of each kind, a batch each.
+ * A bare-metal program for any monitor with the addresses of the `virt` machine: what a round trip costs, in ticks of
+ * the guest's counter. Every line that it prints on the UART is a name and two hexadecimal numbers: how many rounds,
+ * how many ticks they took; several lines of each kind, a batch each.
  *
  *   counter no round trip: the counter's ticks a second
  *   hvc     HVC that userspace answers: eret's no-op (docs/hypercalls.md). "none" where nobody does.

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The run as an SVG image: for each figure that has a ratio, a bar from 1 (the reference) to eret's, on a logarithmic scale, coloured by whether that is better or
- * worse, with the target as a tick. No script, no fonts but the viewer's own, and colours that both a white and a black page bear.
+ * The run as an SVG image: for each figure that has a ratio, a bar from 1 (the reference) to eret's, on a logarithmic
+ * scale, coloured by whether that is better or worse, with the target as a tick. No script, no fonts but the viewer's
+ * own, and colours that both a white and a black page bear.
  */
 #include <math.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table on standard output. A time of an emulated host is shown as a multiple of the reference's median, never in seconds. */
+/*
+ * The table on standard output. A time of an emulated host is shown as a multiple of the reference's median, never in
+ * seconds.
+ */
 #include "tests/bench/report/report.h"
 
 #define WIDE          100 /* from here on, a count is shown without decimals */

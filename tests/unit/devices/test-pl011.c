@@ -258,7 +258,10 @@ static void test_late_output(void) {
   fixture_clear(&f);
 }
 
-/* What has been sent to a FIFO that was empty is not lost when it comes late, however much it is and however slow the reader. */
+/*
+ * What has been sent to a FIFO that was empty is not lost when it comes late, however much it is and however slow the
+ * reader.
+ */
 static void test_late_output_waits(void) {
   g_autoptr(GString) sent = g_string_new(NULL);
   FakeShortcuts fake;
@@ -422,7 +425,10 @@ static void test_transmit_levels(void) {
   }
 }
 
-/* A driver that fills half a FIFO for each transmit interrupt and never reads UARTFR, with a reader that takes a few bytes at a time. */
+/*
+ * A driver that fills half a FIFO for each transmit interrupt and never reads UARTFR, with a reader that takes a few
+ * bytes at a time.
+ */
 static void test_transmit_blind_driver(void) {
   enum { TOTAL = 5000 };
   g_autoptr(GString) sent = g_string_new(NULL);

@@ -74,7 +74,10 @@ static void test_identification(void) {
   fixture_clear(&f);
 }
 
-/* For some seconds a guest loads the time from a page, which turns over with the clock; then nobody wakes up for it any more. */
+/*
+ * For some seconds a guest loads the time from a page, which turns over with the clock; then nobody wakes up for it any
+ * more.
+ */
 static void test_page(void) {
   const DeviceSlot slot = {.base = 0x9010000, .size = PL031_SIZE};
   FakeShortcuts fake;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The nodes that are not devices: fdt/fdt-nodes.c, read back with libfdt, and as a whole by the device-tree compiler. */
+/*
+ * The nodes that are not devices: fdt/fdt-nodes.c, read back with libfdt, and as a whole by the device-tree compiler.
+ */
 #include "fdt/fdt-nodes.h"
 
 #include <gio/gio.h>

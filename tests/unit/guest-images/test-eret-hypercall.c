@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The guest's header, guest-images/eret-hypercall.h: what it writes into a frame of the doorbell page and reads from it; and that its numbers are those
- * of the monitor. The frame is memory here: nobody answers, so a test puts the answer there first.
+ * The guest's header, guest-images/eret-hypercall.h: what it writes into a frame of the doorbell page and reads from
+ * it; and that its numbers are those of the monitor. The frame is memory here: nobody answers, so a test puts the
+ * answer there first.
  */
 #include "guest-images/eret-hypercall.h"
 

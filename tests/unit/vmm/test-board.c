@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The board plan: vmm/board.c. Addresses are spelled out here on purpose: they are an interface that guests are built for. */
+/*
+ * The board plan: vmm/board.c. Addresses are spelled out here on purpose: they are an interface that guests are built
+ * for.
+ */
 #include <glib.h>
 #include <string.h>
 

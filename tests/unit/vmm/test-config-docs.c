@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The option table against what is written about it: the help's form, and the manual page and the completion, which must know every option
- * that the help knows, and no other. Runs in the root of the source tree.
+ * The option table against what is written about it: the help's form, and the manual page and the completion, which
+ * must know every option that the help knows, and no other. Runs in the root of the source tree.
  */
 #include <locale.h>
 #include <string.h>
@@ -108,7 +108,10 @@ static void test_other_commands(void) {
   assert_documented("doctor", doctor_options_help());
 }
 
-/* Runs the completion in bash: WORDS are separated by a space, the last is being completed. Returns the candidates, a line each. */
+/*
+ * Runs the completion in bash: WORDS are separated by a space, the last is being completed. Returns the candidates, a
+ * line each.
+ */
 static char *complete(const char *words) {
   g_autofree char *script = g_build_filename("docs", "eret.bash-completion", NULL);
   const char *const arguments[] = {"bash",

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Description files: every key and both ways to write it, relative paths, which source wins, every mistake with its line, broken JSON.
+ * Description files: every key and both ways to write it, relative paths, which source wins, every mistake with its
+ * line, broken JSON.
  */
 #include <glib/gstdio.h>
 #include <locale.h>

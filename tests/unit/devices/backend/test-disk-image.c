@@ -333,7 +333,10 @@ static void make_marked(const char *path, off_t size, off_t offset, const char *
   close(fd);
 }
 
-/* What another format has in its head is no disk's; the answer names format and cure. A file that only resembles one is a disk. */
+/*
+ * What another format has in its head is no disk's; the answer names format and cure. A file that only resembles one is
+ * a disk.
+ */
 static void test_formats(void) {
   static const struct {
     const char *format, *mark;
@@ -375,7 +378,10 @@ static void test_formats(void) {
     g_assert_no_error(error);
     g_assert_cmpuint(disk_image_size(image), ==, 1536);
   }
-  /* Such files are seldom a whole number of sectors; what to do about that is not what helps. And one may end within its mark. */
+  /*
+   * Such files are seldom a whole number of sectors; what to do about that is not what helps. And one may end within
+   * its mark.
+   */
   make_marked(path, 197, 0, "QFI\xfb\0\0\0\3", 8);
   assert_refused(path, false, DISK_IMAGE_ERROR_FORMAT, "is a qcow2 image,");
   make_marked(path, 3, 0, "QFI", 3);
@@ -760,8 +766,8 @@ static void test_read_only(const void *engine) {
 }
 
 /*
- * A write across the file size limit of the process: the kernel first makes it short, then an error, and with it comes a signal that would
- * end the process if the thread did not block it.
+ * A write across the file size limit of the process: the kernel first makes it short, then an error, and with it comes
+ * a signal that would end the process if the thread did not block it.
  */
 static void test_file_size_limit(const void *engine) {
   Fixture *fixture = fixture_new(engine, NULL, false);

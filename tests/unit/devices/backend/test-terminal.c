@@ -215,7 +215,10 @@ static void live_and_end(int slave, int parent, End end, int number) {
   }
 }
 
-/* A process with a raw terminal ends one way or another; the terminal must be as it was, and the end the one that was meant. */
+/*
+ * A process with a raw terminal ends one way or another; the terminal must be as it was, and the end the one that was
+ * meant.
+ */
 static void check_end(End end, int number) {
   struct termios before, raw;
   int master, slave, status, pair[2];
@@ -493,7 +496,10 @@ static void test_output(void) {
   fixture_free(fixture);
 }
 
-/* Another thread writes as fast as it can, and waits for room; every byte arrives, in order, through each kind of output. */
+/*
+ * Another thread writes as fast as it can, and waits for room; every byte arrives, in order, through each kind of
+ * output.
+ */
 typedef struct {
   Fixture *fixture;
   size_t size;
@@ -585,7 +591,9 @@ static void test_stream_to_terminal(void) {
   close(slave);
 }
 
-/* Asleep in poll(2) with no timeout of its own, the main loop is woken by the first byte, and not by each one after it. */
+/*
+ * Asleep in poll(2) with no timeout of its own, the main loop is woken by the first byte, and not by each one after it.
+ */
 static int n_polls; /* the main thread's */
 
 static gint counting_poll(GPollFD *fds, guint n_fds, gint timeout) {
@@ -705,7 +713,10 @@ static void test_output_to_nobody(void) {
   close(null);
 }
 
-/* The buffer is bounded; a reader that stalls stops neither writers nor the main loop; when it reads, there is room again. */
+/*
+ * The buffer is bounded; a reader that stalls stops neither writers nor the main loop; when it reads, there is room
+ * again.
+ */
 static void check_stalled(int out_fd, int reader_fd) {
   Fixture *fixture = fixture_new_on(-1, out_fd);
   g_autofree uint8_t *bytes = g_malloc0(OUTPUT_SIZE);
@@ -853,7 +864,10 @@ static void test_stream_end(void) {
   close(pipe_fds[0]);
 }
 
-/* A reader that takes nothing while there is more for it is told of once, and so is that it goes on; one that is merely slow is not. */
+/*
+ * A reader that takes nothing while there is more for it is told of once, and so is that it goes on; one that is merely
+ * slow is not.
+ */
 static void test_stream_stall(void) {
   g_autofree uint8_t *bytes = g_malloc0(OUTPUT_SIZE);
   g_autoptr(GByteArray) screen = g_byte_array_new();

@@ -257,7 +257,10 @@ static void *signal_often(void *data) {
   return NULL;
 }
 
-/* One thread signals while a vCPU masks and unmasks: at the end a message is out for what was pending, and none is pending unmasked. */
+/*
+ * One thread signals while a vCPU masks and unmasks: at the end a message is out for what was pending, and none is
+ * pending unmasked.
+ */
 static void test_threads(Fixture *f, gconstpointer data) {
   control(f, ENABLE);
   program(f, 0, 0x1000, 1, 0);

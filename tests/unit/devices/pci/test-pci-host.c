@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The PCI host: configuration space, BARs, wires, its node: devices/pci/pci-host.c, pci-function.c, pci-bar.c, pci-describe.c. */
+/*
+ * The PCI host: configuration space, BARs, wires, its node: devices/pci/pci-host.c, pci-function.c, pci-bar.c,
+ * pci-describe.c.
+ */
 #include <libfdt.h>
 
 #include "tests/unit/devices/pci/fake-pci.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other side of virtio, for tests: a megabyte of guest memory, a driver that writes rings by hand (right or wrong), a device type that
- * copies what it reads back to the driver, and hosts that remember interrupts, messages and doorbells. Tests only.
+ * The other side of virtio, for tests: a megabyte of guest memory, a driver that writes rings by hand (right or wrong),
+ * a device type that copies what it reads back to the driver, and hosts that remember interrupts, messages and
+ * doorbells. Tests only.
  */
 #pragma once
 
@@ -331,7 +332,10 @@ static inline Loopback *loopback_new(const GuestMemory *memory) {
 static inline void fake_nothing(void *opaque) {
 }
 
-/* Returns when the device's thread has answered every doorbell that has rung so far: calls come after watches that are ready. */
+/*
+ * Returns when the device's thread has answered every doorbell that has rung so far: calls come after watches that are
+ * ready.
+ */
 static inline void fake_settle(VirtioDevice *device) {
   g_assert_true(io_thread_start(device->io, NULL));
   io_thread_call(device->io, fake_nothing, NULL);

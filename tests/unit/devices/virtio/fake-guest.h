@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's driver and its transport in one, for the tests of device types: memory, rings written by hand, and counters in place of
- * interrupts. It believes in well-behaved devices and lets the test misbehave: a test may write anything anywhere.
+ * A guest's driver and its transport in one, for the tests of device types: memory, rings written by hand, and counters
+ * in place of interrupts. It believes in well-behaved devices and lets the test misbehave: a test may write anything
+ * anywhere.
  */
 #pragma once
 
@@ -175,7 +176,10 @@ static inline void fake_kick(FakeGuest *guest, unsigned index) {
   virtio_ring_doorbell(guest->device, index);
 }
 
-/* The doorbell of a driver that rings only when the device wants it (2.7.7.1, 2.7.10): N chains were published since the last time. */
+/*
+ * The doorbell of a driver that rings only when the device wants it (2.7.7.1, 2.7.10): N chains were published since
+ * the last time.
+ */
 static inline void fake_kick_if_wanted(FakeGuest *guest, unsigned index, unsigned n) {
   const FakeQueue *queue = &guest->queues[index];
   const uint8_t *device = fake_at(guest, queue->device);
@@ -217,8 +221,8 @@ static inline uint16_t fake_take(FakeGuest *guest, unsigned index, uint32_t *len
 }
 
 /*
- * TOTAL times the same chain, as fast as the queue takes them, with a doorbell only when it is wanted: a device that forgets to ask, or to
- * look again after it asked, leaves some of them lying, and the test waits in vain.
+ * TOTAL times the same chain, as fast as the queue takes them, with a doorbell only when it is wanted: a device that
+ * forgets to ask, or to look again after it asked, leaves some of them lying, and the test waits in vain.
  */
 static inline void fake_stream(FakeGuest *guest, unsigned index, const FakeBuffer *buffers, unsigned n_buffers, unsigned total) {
   unsigned limit = guest->queues[index].size / n_buffers, sent = 0, taken = 0;
@@ -247,7 +251,10 @@ static inline void fake_stream(FakeGuest *guest, unsigned index, const FakeBuffe
 static inline void fake_do_nothing(void *opaque) {
 }
 
-/* Until the I/O thread has done all that it was asked before, twice over: a round that rings its own doorbell gets its second. */
+/*
+ * Until the I/O thread has done all that it was asked before, twice over: a round that rings its own doorbell gets its
+ * second.
+ */
 static inline void fake_settle(FakeGuest *guest) {
   g_assert_true(io_thread_start(guest->device->io, NULL));
   for (unsigned i = 0; i < 4; i++)

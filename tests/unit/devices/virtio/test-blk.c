@@ -93,7 +93,9 @@ static void assert_sectors(const Fixture *fixture, unsigned first, const void *e
   g_assert_cmpmem(bytes, size, expected, size);
 }
 
-/* A request: what the device reads (header and data) and what it writes (data and status), each in one run of memory. */
+/*
+ * A request: what the device reads (header and data) and what it writes (data and status), each in one run of memory.
+ */
 typedef struct {
   uint64_t out, in;
   uint32_t out_size, in_size;
@@ -247,7 +249,10 @@ static void test_cache_mode_register(void) {
   g_assert_cmpuint(fake_config(fixture->guest, 32, 1), ==, 1);
   g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, SECTORS);
   write_config(fixture, 32, 0);
-  /* A reset forgets; without the flush feature it begins as writethrough; without its own the register is not the driver's. */
+  /*
+   * A reset forgets; without the flush feature it begins as writethrough; without its own the register is not the
+   * driver's.
+   */
   start_again(fixture, F_FLUSH | F_WCE);
   g_assert_cmpuint(fake_config(fixture->guest, 32, 1), ==, 1);
   start_again(fixture, F_WCE);
@@ -744,7 +749,9 @@ static void test_free_in_flight(const void *engine) {
   }
 }
 
-/* One head offered more often than there are descriptors: refused or served, never more in flight than the queue holds. */
+/*
+ * One head offered more often than there are descriptors: refused or served, never more in flight than the queue holds.
+ */
 static void test_same_head_again_and_again(void) {
   Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO));
   Request request = make_request(fixture, T_IN, 0, NULL, 0, 512);
@@ -764,7 +771,9 @@ static void test_same_head_again_and_again(void) {
   fixture_free(fixture);
 }
 
-/* Random descriptors, half-plausible headers, random rings. The process must live, and the device work after a reset. */
+/*
+ * Random descriptors, half-plausible headers, random rings. The process must live, and the device work after a reset.
+ */
 static void fuzz_once(Fixture *fixture) {
   FakeGuest *guest = fixture->guest;
   uint64_t area = fake_alloc(guest, 1u << 20);

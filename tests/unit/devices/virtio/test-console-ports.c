@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The virtio console with ports: devices/virtio/console-ports.c, through the real virtio core, on back ends of the test's own. */
+/*
+ * The virtio console with ports: devices/virtio/console-ports.c, through the real virtio core, on back ends of the
+ * test's own.
+ */
 #include "devices/virtio/console-ports.h"
 
 #include "tests/unit/devices/virtio/fake-guest.h"

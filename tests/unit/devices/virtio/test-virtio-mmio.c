@@ -372,7 +372,10 @@ static void test_describe(Fixture *f, gconstpointer data) {
   g_assert_nonnull(fdt_getprop(fdt, node, "dma-coherent", &size));
 }
 
-/* A guest that writes anything anywhere, with any width: the sanitizers watch, and afterwards a reset makes it a device again. */
+/*
+ * A guest that writes anything anywhere, with any width: the sanitizers watch, and afterwards a reset makes it a device
+ * again.
+ */
 static void test_fuzz(Fixture *f, gconstpointer data) {
   GRand *rand = g_rand_new_with_seed(4711);
 

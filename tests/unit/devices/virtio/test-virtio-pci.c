@@ -658,7 +658,10 @@ static void test_page(Fixture *f, gconstpointer data) {
   g_rand_free(rand);
 }
 
-/* It moves with the BAR, and is gone with memory decoding. Registers that are only written may be written late; those that start something may not. */
+/*
+ * It moves with the BAR, and is gone with memory decoding. Registers that are only written may be written late; those
+ * that start something may not.
+ */
 static void test_shortcuts_follow_bar(Fixture *f, gconstpointer data) {
   static FakeShortcuts fake;
   uint64_t value;
@@ -689,7 +692,10 @@ static void test_shortcuts_follow_bar(Fixture *f, gconstpointer data) {
   g_assert_true(fake_shortcuts_read(&fake, f->device + 0x10000, 1, &value));
 }
 
-/* The window in configuration space reads registers: while it points to one, no function's configuration space is read without us. */
+/*
+ * The window in configuration space reads registers: while it points to one, no function's configuration space is read
+ * without us.
+ */
 static void test_window_ends_shortcut(Fixture *f, gconstpointer data) {
   static FakeShortcuts fake;
   uint64_t value;

@@ -570,7 +570,9 @@ static void fuzz_ring(Fixture *f, GRand *rand, unsigned *n_popped, unsigned *n_b
     g_assert_cmpuint(i, <=, f->driver.size + 6u); /* it ends */
     check_chain(f);
     virt_chain_read(&f->chain, random_size(rand), bytes, sizeof bytes);
-    /* Not over the rings, so that the checks above keep their meaning; over tables and data, like a guest that races. */
+    /*
+     * Not over the rings, so that the checks above keep their meaning; over tables and data, like a guest that races.
+     */
     if (f->chain.n_in && (uint8_t *)f->chain.iov[f->chain.n_out].iov_base >= f->guest.ram + 0x80000)
       virt_chain_write(&f->chain, 0, bytes, MIN(sizeof bytes, f->chain.iov[f->chain.n_out].iov_len));
     virtqueue_push(&f->queue, f->chain.head, random_size(rand));

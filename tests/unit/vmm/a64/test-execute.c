@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loads and stores carried out on registers and memory of the test's: vmm/a64/execute.c. That each form does what a CPU does, guest-images/bare/accesses.c shows; here is what a guest cannot show. */
+/*
+ * Loads and stores carried out on registers and memory of the test's: vmm/a64/execute.c. That each form does what a CPU
+ * does, guest-images/bare/accesses.c shows; here is what a guest cannot show.
+ */
 #include "vmm/a64/execute.h"
 
 #include <glib.h>

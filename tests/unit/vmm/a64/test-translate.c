@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Stage 1 in software: vmm/a64/translate.c, over tables that are made here, of every granule and several sizes of addresses. */
+/*
+ * Stage 1 in software: vmm/a64/translate.c, over tables that are made here, of every granule and several sizes of
+ * addresses.
+ */
 #include "vmm/a64/translate.h"
 
 #include <glib.h>

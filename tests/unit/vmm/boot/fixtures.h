@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernel files made in memory, for the tests of this folder: every format that eret takes, small, with contents that are easy to recognise.
+ * Kernel files made in memory, for the tests of this folder: every format that eret takes, small, with contents that
+ * are easy to recognise.
  */
 #pragma once
 
@@ -137,7 +138,10 @@ static inline GByteArray *fixture_zboot(const GByteArray *payload, const char *t
 
 #define FIXTURE_ELF_BASE 0x40080000u
 
-/* Two segments: code at FIXTURE_ELF_BASE, data with BSS 64 KiB above. The virtual addresses differ from the physical ones. */
+/*
+ * Two segments: code at FIXTURE_ELF_BASE, data with BSS 64 KiB above. The virtual addresses differ from the physical
+ * ones.
+ */
 static inline GByteArray *fixture_elf(void) {
   GByteArray *bytes = fixture_bytes(2048);
   Elf64_Ehdr header = {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Kernel files: every format that eret takes, every kind of file that it does not, each cut at every length, and headers with random damage.
- * All of it must end in a valid image or a clean error; reads outside of the file are the sanitizer's to find.
+ * Kernel files: every format that eret takes, every kind of file that it does not, each cut at every length, and
+ * headers with random damage. All of it must end in a valid image or a clean error; reads outside of the file are the
+ * sanitizer's to find.
  */
 #include "tests/unit/vmm/boot/fixtures.h"
 
@@ -182,7 +183,10 @@ static void test_image_bad(void) {
   assert_mutations(bytes, FIXTURE_HEADER, 400, 20000);
 }
 
-/* With an EFI stub every truncation is seen; without, the file may end anywhere behind its header: the rest could be BSS. */
+/*
+ * With an EFI stub every truncation is seen; without, the file may end anywhere behind its header: the rest could be
+ * BSS.
+ */
 static void test_image_truncated(void) {
   g_autoptr(GByteArray) efi = fixture_image(IMAGE_DEFAULT);
   assert_truncations(efi, efi->len);

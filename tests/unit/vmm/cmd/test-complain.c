@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What eret says on standard error, its log among it: vmm/cmd/complain.c. Standard error is the test's while it looks at it. */
+/*
+ * What eret says on standard error, its log among it: vmm/cmd/complain.c. Standard error is the test's while it looks
+ * at it.
+ */
 #include "vmm/cmd/complain.h"
 
 #include <locale.h>

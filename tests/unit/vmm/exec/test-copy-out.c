@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files that come out of a guest: vmm/exec/copy-out.c, fed with archives that init would send, and with ones that it would not. */
+/*
+ * Files that come out of a guest: vmm/exec/copy-out.c, fed with archives that init would send, and with ones that it
+ * would not.
+ */
 #include "vmm/exec/copy-out.h"
 
 #include <fcntl.h>
@@ -12,7 +15,10 @@
 
 static const CopyOutLimits plenty = {.bytes = UINT64_C(1) << 30, .entries = 1000};
 
-/* What failed, a line each; NULL: nothing. That a destination had nothing sent is left out: most tests send for one of two. */
+/*
+ * What failed, a line each; NULL: nothing. That a destination had nothing sent is left out: most tests send for one of
+ * two.
+ */
 static char *failures_of(const CopyOut *copy) {
   const GPtrArray *failures = copy_out_failures(copy);
   GString *text = g_string_new(NULL);

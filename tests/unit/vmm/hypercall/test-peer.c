@@ -123,7 +123,10 @@ static void test_misbehaviour(void) {
   }
 }
 
-/* What follows an answer unasked is noticed before the next call, which goes over a new connection; likewise a peer that left in between. */
+/*
+ * What follows an answer unasked is noticed before the next call, which goes over a new connection; likewise a peer
+ * that left in between.
+ */
 static void test_noticed_between_calls(void) {
   static const Behaviour behaviours[] = {TOO_LONG, ANSWER_AND_DIE};
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The gate in front of KVM_RUN: vmm/kvm/gate.c, with threads that go in and out of it. Native builds have no KVM, so its source is included. */
+/*
+ * The gate in front of KVM_RUN: vmm/kvm/gate.c, with threads that go in and out of it. Native builds have no KVM, so
+ * its source is included.
+ */
 #include "vmm/kvm/gate.c"
 
 #define THREADS 4

@@ -7,8 +7,10 @@
 #include "devices/printable.h"
 #include "vmm/suite/report.h"
 
-/* What no format takes as it is: markup, TAP and YAML syntax, GitHub's, an escape sequence, characters that XML has not, bytes that are no
- * UTF-8, control characters of two bytes, what turns the direction of writing, another line end. */
+/*
+ * What no format takes as it is: markup, TAP and YAML syntax, GitHub's, an escape sequence, characters that XML has
+ * not, bytes that are no UTF-8, control characters of two bytes, what turns the direction of writing, another line end.
+ */
 #define HOSTILE                                                                                                                            \
   "<a b=\"c\"> & ]]> # SKIP \\ % :: \x1b[2J \x01 \xff \xef\xbf\xbf \xed\xa0\x80 \xc2\x9b m \xe2\x80\xae tfel \xe2\x81\xa7 \xe2\x80\xa8 "   \
   "'x'"

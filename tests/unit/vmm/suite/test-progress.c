@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What `eret test` shows while it runs, on a terminal and in a pipe: vmm/suite/progress.c. Standard output and standard error are the test's while it looks at them. */
+/*
+ * What `eret test` shows while it runs, on a terminal and in a pipe: vmm/suite/progress.c. Standard output and standard
+ * error are the test's while it looks at them.
+ */
 #define _GNU_SOURCE
 #include "vmm/suite/progress.h"
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reports and the verdicts under them: vmm/suite/result.c, report-tap.c, report-junit.c, report-summary.c; also on texts that want to break
- * out of a format. */
+/*
+ * Reports and the verdicts under them: vmm/suite/result.c, report-tap.c, report-junit.c, report-summary.c; also on
+ * texts that want to break out of a format.
+ */
 #include <glib/gstdio.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Suites: from text to cases, mistakes, variables, matrices, selection (vmm/suite/{suite-file,suite-keys,matrix,suite,select}.c). */
+/*
+ * Suites: from text to cases, mistakes, variables, matrices, selection
+ * (vmm/suite/{suite-file,suite-keys,matrix,suite,select}.c).
+ */
 #include <locale.h>
 #include <string.h>
 

@@ -179,7 +179,10 @@ static inline void device_events(Fixture *fixture) {
   add_eret(fixture, &mark, MARK_TEXT, NULL);
 }
 
-/* An instruction fetch from where nothing is, as KVM tells it: it injects an abort, and the guest comes back to do the same. */
+/*
+ * An instruction fetch from where nothing is, as KVM tells it: it injects an abort, and the guest comes back to do the
+ * same.
+ */
 static inline void lost_fetch(Fixture *fixture, unsigned vcpu, uint64_t pc) {
   trap(fixture, vcpu, pc, 0x20);
   add(fixture, vcpu, TRACE_KVM_GUEST_FAULT, pc, ESR(0x20, 0x06), pc, pc);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page of a recording: vmm/trace/html.c and html-lines.c. What the page does in a browser, tests/board/trace-page.sh tests; with ERET_TRACE_PAGES=DIR
- * this program writes the pages for it into DIR: NAME.html, and NAME.lines with the line of each switch.
+ * The page of a recording: vmm/trace/html.c and html-lines.c. What the page does in a browser,
+ * tests/board/trace-page.sh tests; with ERET_TRACE_PAGES=DIR this program writes the pages for it into DIR: NAME.html,
+ * and NAME.lines with the line of each switch.
  */
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>

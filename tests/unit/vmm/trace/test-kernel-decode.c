@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From the kernel's raw trace data to records: vmm/trace/kernel-decode.c. The formats are what a kernel's tracefs shows (events/kvm/NAME/format), with other
- * offsets than any kernel has, so that nothing but the format can have told them.
+ * From the kernel's raw trace data to records: vmm/trace/kernel-decode.c. The formats are what a kernel's tracefs shows
+ * (events/kvm/NAME/format), with other offsets than any kernel has, so that nothing but the format can have told them.
  */
 #include <string.h>
 
@@ -127,7 +127,10 @@ static void test_sys_access(Fixture *fixture, gconstpointer data) {
   g_assert_cmpuint(record.c, ==, 1);
 }
 
-/* A field that this kernel does not have is 0; an event that is not ours is none; data that is too short is not read beyond its end. */
+/*
+ * A field that this kernel does not have is 0; an event that is not ours is none; data that is too short is not read
+ * beyond its end.
+ */
 static void test_odd(Fixture *fixture, gconstpointer data) {
   TraceRecord record;
 

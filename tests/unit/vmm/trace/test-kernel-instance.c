@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whom a trace instance belongs to: the lock of vmm/trace/kernel-instance.c, on directories of the test's. tests/boot/record.sh has the rest. */
+/*
+ * Whom a trace instance belongs to: the lock of vmm/trace/kernel-instance.c, on directories of the test's.
+ * tests/boot/record.sh has the rest.
+ */
 #include "vmm/trace/kernel-instance.h"
 
 #include <errno.h>

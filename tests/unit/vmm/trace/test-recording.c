@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The recorder and the reader: what goes in comes out; and files that are broken in every way. vmm/trace/recorder.c, recording.c. */
+/*
+ * The recorder and the reader: what goes in comes out; and files that are broken in every way. vmm/trace/recorder.c,
+ * recording.c.
+ */
 #include <glib/gstdio.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What --stats counts and shows: exits, devices, the timeline, and both forms of the whole. vmm/trace/exit-counts.c, device-counts.c, timeline.c, vcpu-watch.c, stats*.c. */
+/*
+ * What --stats counts and shows: exits, devices, the timeline, and both forms of the whole. vmm/trace/exit-counts.c,
+ * device-counts.c, timeline.c, vcpu-watch.c, stats*.c.
+ */
 #include <errno.h>
 #include <json-glib/json-glib.h>
 #include <string.h>

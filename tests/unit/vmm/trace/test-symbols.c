@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of guest code, and where the kernel really lies: vmm/trace/symbols.c and symbols-load.c. The files are made here. */
+/*
+ * Names of guest code, and where the kernel really lies: vmm/trace/symbols.c and symbols-load.c. The files are made
+ * here.
+ */
 #include <fcntl.h>
 #include <gelf.h>
 #include <glib.h>

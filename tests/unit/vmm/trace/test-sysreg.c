@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of system registers: vmm/trace/sysreg.c and its table. Beside what is written here by hand, the table is compared with what the disassembler of GNU
- * binutils calls each encoding, where it is installed.
+ * Names of system registers: vmm/trace/sysreg.c and its table. Beside what is written here by hand, the table is
+ * compared with what the disassembler of GNU binutils calls each encoding, where it is installed.
  */
 #include <glib.h>
 #include <glib/gstdio.h>
@@ -503,7 +503,10 @@ static bool is_withdrawn_name(const char *name) {
   return g_str_equal(name, "trcextinselr"); /* ETMv4's, of what ETE has four of */
 }
 
-/* Two instructions a row: the first with the direction that the row has, the last without an argument where that can be. */
+/*
+ * Two instructions a row: the first with the direction that the row has, the last without an argument where that can
+ * be.
+ */
 #define INSTRUCTIONS_A_ROW 3
 
 static void row_instructions(const SysregRow *row, uint32_t words[INSTRUCTIONS_A_ROW]) {
