@@ -43,10 +43,15 @@ static struct {
   struct sigaction before;
 } guard;
 
-static Range *range_of(uintptr_t address) {
+/*
+ * The range that ADDRESS lies in, and its END. An entry may become another range's between two looks at it: start and
+ * end belong together only if the start is still the same afterwards.
+ */
+static Range *range_of(uintptr_t address, uintptr_t *end) {
   for (Range *range = __atomic_load_n(&guard.ranges, __ATOMIC_ACQUIRE); range; range = range->next) {
     uintptr_t start = __atomic_load_n(&range->start, __ATOMIC_ACQUIRE);
-    if (start && address >= start && address < __atomic_load_n(&range->end, __ATOMIC_RELAXED))
+    *end = __atomic_load_n(&range->end, __ATOMIC_ACQUIRE);
+    if (start && address >= start && address < *end && __atomic_load_n(&range->start, __ATOMIC_ACQUIRE) == start)
       return range;
   }
   return NULL;
@@ -54,13 +59,13 @@ static Range *range_of(uintptr_t address) {
 
 /* All that follows is zeroed too: the file is of no use any more, and one fault is enough. */
 static bool substitute(uintptr_t address) {
-  Range *range = range_of(address);
-  uintptr_t page = address & ~(guard.page_size - 1);
+  uintptr_t end, page = address & ~(guard.page_size - 1);
+  Range *range = range_of(address, &end);
 
   if (!range)
     return false;
   __atomic_store_n(&range->damaged, 1, __ATOMIC_SEQ_CST);
-  return mmap((void *)page, range->end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
+  return mmap((void *)page, end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED;
 }
 
 static void on_bus_error(int number, siginfo_t *info, void *context) {
@@ -101,7 +106,7 @@ static Range *range_add(uintptr_t start, uintptr_t size) {
   install();
   Range *range = find_unused();
   range->damaged = 0;
-  __atomic_store_n(&range->end, start + size, __ATOMIC_RELAXED);
+  __atomic_store_n(&range->end, start + size, __ATOMIC_RELEASE);
   __atomic_store_n(&range->start, start, __ATOMIC_RELEASE);
   g_mutex_unlock(&guard.lock);
   return range;

@@ -5,6 +5,7 @@
  * threads; what they share with others is atomic or has its own lock.
  */
 #include "vmm/kvm/machine-hypercalls.h"
+#include "vmm/base/at-most.h"
 
 #include "devices/printable.h"
 #include "vmm/hypercall/peer.h"
@@ -36,7 +37,7 @@ static double seconds(const MachineHypercalls *calls, int64_t monotonic_ns) {
 }
 
 static bool may_tell(MachineHypercalls *calls) {
-  return g_atomic_int_add(&calls->n_marks_told, 1) < MARKS_TOLD_MAX;
+  return at_most(&calls->n_marks_told, MARKS_TOLD_MAX);
 }
 
 static void sink_mark(void *opaque, uint64_t number, const char *name, size_t size, int64_t monotonic_ns) {

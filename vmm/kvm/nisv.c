@@ -214,12 +214,12 @@ static void read_stage1(Access *access) {
   if (e2h0 && level_of(access) == 0)
     stage1->sctlr &= ~A64_SCTLR_M;
   if (stage1->tcr2 & A64_TCR2_PIE) {
-    stage1->pir[0] = get(access, REG_PIRE0(el2));
-    stage1->pir[1] = get(access, REG_PIR(el2));
+    stage1->pir[0] = get_if_there(access, REG_PIRE0(el2));
+    stage1->pir[1] = get_if_there(access, REG_PIR(el2));
   }
   if (stage1->tcr2 & (A64_TCR2_POE | A64_TCR2_E0POE)) {
-    stage1->por[0] = get(access, REG_POR_EL0);
-    stage1->por[1] = get(access, REG_POR(el2));
+    stage1->por[0] = get_if_there(access, REG_POR_EL0);
+    stage1->por[1] = get_if_there(access, REG_POR(el2));
   }
 }
 

@@ -55,6 +55,7 @@ typedef struct {
   Device device;
   GString *written;
   Shortcuts *defers; /* and has the next write deferred, as often as it is written to, if not NULL */
+  unsigned again;    /* this often another vCPU has written once more before a write is over */
 } FakeDevice;
 
 static uint64_t fake_read(Device *device, uint64_t offset, unsigned size) {
@@ -67,6 +68,8 @@ static void fake_write(Device *device, uint64_t offset, unsigned size, uint64_t 
   g_string_append_c(fake->written, (char)value);
   if (fake->defers)
     fake->defers->defer(fake->defers, ADDRESS, 1, DEFER_BRIEFLY);
+  if (fake->again && fake->again--)
+    g_assert_true(guest_writes('+'));
 }
 
 static void fake_nothing(Device *device) {
@@ -165,10 +168,23 @@ static void test_again_at_the_end(Fixture *fixture, gconstpointer data) {
   g_assert_false(kvm.zone);
 }
 
+/* Other vCPUs cannot keep a thread busy with what they write meanwhile. */
+static void test_others_go_on(Fixture *fixture, gconstpointer data) {
+  defer_briefly(fixture);
+  fixture->device.again = 5;
+  g_assert_true(guest_writes('a'));
+  g_assert_true(guest_writes('b'));
+  kvm_shortcuts_catch_up(fixture->shortcuts);
+  g_assert_cmpstr(fixture->device.written->str, ==, "ab");
+  run_until_idle(fixture);
+  g_assert_cmpstr(fixture->device.written->str, ==, "ab+++++");
+}
+
 int main(int argc, char *argv[]) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/shortcuts/brief", Fixture, NULL, set_up, test_brief, tear_down);
   g_test_add("/shortcuts/at-the-end", Fixture, NULL, set_up, test_at_the_end, tear_down);
   g_test_add("/shortcuts/again-at-the-end", Fixture, NULL, set_up, test_again_at_the_end, tear_down);
+  g_test_add("/shortcuts/others-go-on", Fixture, NULL, set_up, test_others_go_on, tear_down);
   return g_test_run();
 }
