@@ -4,11 +4,17 @@
 
 #include "devices/virtio/blk.h"
 
-#define BLK_SECTOR_SIZE  512
-#define BLK_QUEUE_SIZE   128
-#define BLK_MAX_SEGMENTS 16 /* ranges in one discard or write-zeroes */
-/* 1 GiB in one range: where the host has to write the zeros itself, that is a second, not minutes. */
-#define BLK_MAX_SEGMENT_SECTORS (1u << 21)
+#define BLK_SECTOR_SIZE         512
+#define BLK_QUEUE_SIZE          128
+#define BLK_MAX_SEGMENTS        16         /* ranges in one discard or write-zeroes */
+#define BLK_MAX_SEGMENT_SECTORS (1u << 21) /* 1 GiB in one range */
+
+/*
+ * A device that stops waits for what is with the image, and the machine waits for it: with a slow host, a queue full of
+ * the longest requests would be hours. So the image gets a request piece by piece, and no more where it has this much.
+ */
+#define BLK_PIECE_SIZE (UINT64_C(4) << 20)  /* bytes; no read or write of Linux is longer */
+#define BLK_MAX_BYTES  (UINT64_C(64) << 20) /* with the image: may be exceeded by one piece */
 
 /* Feature bits: 5.2.3. */
 enum {
@@ -39,6 +45,8 @@ struct VirtioBlk {
   bool stalled; /* the queue was left alone as too many are in flight */
   bool pushed;  /* and no interrupt since */
   unsigned in_flight;
+  uint64_t submitted; /* bytes, with the image */
+  GQueue waiting;     /* BlkRequest: in flight, with a piece still to be submitted; kept while stopped */
   BlkRequest *free_requests;
   VirtChain chain;
 };
@@ -51,5 +59,13 @@ bool blk_is_writeback(const VirtioBlk *blk);
  * thread.
  */
 bool blk_begin(VirtioBlk *blk, const VirtChain *chain);
+/* Whether the image may be given another piece. */
+static inline bool blk_has_room(const VirtioBlk *blk) {
+  return blk->submitted < BLK_MAX_BYTES;
+}
+/* Submits the next piece of each request that waits for it, as far as there is room. On the I/O thread. */
+void blk_continue(VirtioBlk *blk);
+/* Forgets the requests that wait, unanswered: their queue is no more. Stopped. */
+void blk_drop_waiting(VirtioBlk *blk);
 /* Releases the requests kept for later; none is in flight. */
 void blk_free_requests(VirtioBlk *blk);

@@ -8,6 +8,9 @@
  * that has no place for a status cannot be answered, so the device then needs a reset; everything else that is wrong
  * with it becomes its status.
  *
+ * The image gets a request in pieces, one at a time, so that the device can stop between them: an honest driver's read
+ * or write is one. Ranges are pieces of their own.
+ *
  * A write is on the disk when it completes, unless the driver took on flushing: without VIRTIO_BLK_F_FLUSH, or with the
  * cache mode set to writethrough (VIRTIO_BLK_F_CONFIG_WCE), each is followed by a flush of ours (5.2.6.2).
  *
@@ -41,12 +44,17 @@ struct BlkRequest {
   uint16_t head;
   const char *kind; /* for the device's watch */
   uint64_t started, bytes;
-  uint32_t written;                   /* what the used ring will say */
-  uint8_t *status;                    /* in guest memory */
-  bool changes;                       /* data, and the flush that writethrough needs is still to come */
-  DiskImageOperation range_operation; /* for each of the ranges */
+  uint32_t written;             /* what the used ring will say */
+  uint8_t *status;              /* in guest memory */
+  bool changes;                 /* data, and the flush that writethrough needs is still to come */
+  DiskImageOperation operation; /* of each piece */
+  uint64_t offset, left;        /* bytes: what of the transfer or range was not submitted */
+  uint64_t piece;               /* bytes that are with the image */
+  GList link;                   /* in `waiting` */
   unsigned segment, n_segments;
   BlkSegment segments[BLK_MAX_SEGMENTS];
+  struct iovec *iov_at;  /* a transfer's next piece starts in this element */
+  struct iovec iov_rest; /* with these bytes; none: with the element after it */
   struct iovec iov[BLK_QUEUE_SIZE];
 };
 
@@ -64,9 +72,19 @@ static BlkRequest *request_take(VirtioBlk *blk) {
   request->started = device_watch_now(blk->base.watch);
   request->bytes = 0;
   request->changes = false;
+  request->left = request->piece = 0;
+  request->link = (GList){.data = request};
   request->segment = request->n_segments = 0;
   blk->in_flight++;
   return request;
+}
+
+static void request_release(BlkRequest *request) {
+  VirtioBlk *blk = request->blk;
+
+  blk->in_flight--;
+  request->next_free = blk->free_requests;
+  blk->free_requests = request;
 }
 
 static void request_finish(BlkRequest *request, BlkStatus status) {
@@ -76,38 +94,76 @@ static void request_finish(BlkRequest *request, BlkStatus status) {
   device_watch_request(blk->base.watch, blk->base.name, request->kind, request->bytes, request->started, status != BLK_S_OK);
   virtio_push(&blk->base, 0, request->head, request->written);
   blk->pushed = true;
-  blk->in_flight--;
-  request->next_free = blk->free_requests;
-  blk->free_requests = request;
+  request_release(request);
 }
 
 static void request_done(DiskImageRequest *io, int result);
 
-static BlkStatus submit(BlkRequest *request, DiskImageOperation operation, uint64_t sector, uint64_t size) {
+static BlkStatus submit(BlkRequest *request, DiskImageOperation operation, uint64_t offset, uint64_t size) {
   request->io.operation = operation;
-  request->io.offset = sector * BLK_SECTOR_SIZE;
+  request->io.offset = offset;
   request->io.size = size;
   request->io.done = request_done;
   disk_image_submit(request->blk->image, &request->io);
   return BLK_PENDING;
 }
 
-static BlkStatus submit_segment(BlkRequest *request) {
+/*
+ * The next SIZE bytes of a transfer's vector. The image may change the elements it gets, so what it does not get of the
+ * last one is kept.
+ */
+static void take_vector(BlkRequest *request, uint64_t size) {
+  if (!request->iov_rest.iov_len)
+    request->iov_rest = *++request->iov_at;
+  *request->iov_at = request->iov_rest;
+  request->io.iov = request->iov_at;
+  while (size > request->iov_at->iov_len)
+    size -= (request->iov_at++)->iov_len;
+  request->io.n_iov = (unsigned)(request->iov_at - request->io.iov) + 1;
+  request->iov_rest = (struct iovec){
+      .iov_base = (uint8_t *)request->iov_at->iov_base + size,
+      .iov_len = request->iov_at->iov_len - size,
+  };
+  request->iov_at->iov_len = size;
+}
+
+/* Cuts where the disk has a multiple of the size, so that a discard leaves no part of a host's block at each cut. */
+static BlkStatus submit_piece(BlkRequest *request) {
+  uint64_t offset = request->offset;
+  uint64_t size = request->left <= BLK_PIECE_SIZE ? request->left : BLK_PIECE_SIZE - offset % BLK_PIECE_SIZE;
+
+  if (request->operation == DISK_IMAGE_READ || request->operation == DISK_IMAGE_WRITE)
+    take_vector(request, size);
+  request->offset += size;
+  request->left -= size;
+  request->piece = size;
+  request->blk->submitted += size;
+  return submit(request, request->operation, offset, size);
+}
+
+static void start_segment(BlkRequest *request) {
   const BlkSegment *segment = &request->segments[request->segment];
 
   request->io.may_unmap = segment->flags & BLK_SEGMENT_F_UNMAP;
-  return submit(request, request->range_operation, segment->sector, (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE);
+  request->offset = segment->sector * BLK_SECTOR_SIZE;
+  request->left = (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE;
 }
 
 static void request_done(DiskImageRequest *io, int result) {
   BlkRequest *request = (BlkRequest *)io;
+  VirtioBlk *blk = request->blk;
 
+  blk->submitted -= request->piece;
+  request->piece = 0;
   if (result < 0) {
     request_finish(request, BLK_S_IOERR);
+  } else if (request->left) {
+    g_queue_push_tail_link(&blk->waiting, &request->link);
   } else if (request->segment + 1 < request->n_segments) {
     request->segment++;
-    submit_segment(request);
-  } else if (request->changes && !blk_is_writeback(request->blk)) {
+    start_segment(request);
+    g_queue_push_tail_link(&blk->waiting, &request->link);
+  } else if (request->changes && !blk_is_writeback(blk)) {
     request->changes = false;
     submit(request, DISK_IMAGE_FLUSH, 0, 0);
   } else {
@@ -115,10 +171,19 @@ static void request_done(DiskImageRequest *io, int result) {
   }
 }
 
-/* The SIZE bytes from OFFSET on as a vector in TO, which has room for a whole chain. */
-static unsigned cut(struct iovec *to, const struct iovec *from, unsigned n, uint64_t offset, uint64_t size) {
-  unsigned n_to = 0;
+/* Once round: a piece may be over, and its request wait again, before submit returns. */
+void blk_continue(VirtioBlk *blk) {
+  for (unsigned n = blk->waiting.length; n && blk_has_room(blk); n--)
+    submit_piece(g_queue_pop_head_link(&blk->waiting)->data);
+}
 
+void blk_drop_waiting(VirtioBlk *blk) {
+  while (blk->waiting.length)
+    request_release(g_queue_pop_head_link(&blk->waiting)->data);
+}
+
+/* The SIZE bytes from OFFSET on as a vector in TO, which has room for a whole chain. */
+static void cut(struct iovec *to, const struct iovec *from, unsigned n, uint64_t offset, uint64_t size) {
   for (unsigned i = 0; i < n && size; i++) {
     uint64_t skip = MIN(offset, from[i].iov_len);
     uint64_t length = MIN(from[i].iov_len - skip, size);
@@ -126,9 +191,8 @@ static unsigned cut(struct iovec *to, const struct iovec *from, unsigned n, uint
     offset -= skip;
     size -= length;
     if (length)
-      to[n_to++] = (struct iovec){.iov_base = (uint8_t *)from[i].iov_base + skip, .iov_len = length};
+      *to++ = (struct iovec){.iov_base = (uint8_t *)from[i].iov_base + skip, .iov_len = length};
   }
-  return n_to;
 }
 
 static bool in_range(const VirtioBlk *blk, uint64_t sector, uint64_t n_sectors) {
@@ -148,10 +212,16 @@ static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const Vi
     return BLK_S_OK;
   request->bytes = size;
   request->changes = is_write;
-  request->io.iov = request->iov;
-  request->io.n_iov = is_write ? cut(request->iov, chain->iov, chain->n_out, sizeof *header, size)
-                               : cut(request->iov, chain->iov + chain->n_out, chain->n_in, 0, size);
-  return submit(request, is_write ? DISK_IMAGE_WRITE : DISK_IMAGE_READ, header->sector, size);
+  request->operation = is_write ? DISK_IMAGE_WRITE : DISK_IMAGE_READ;
+  request->offset = header->sector * BLK_SECTOR_SIZE;
+  request->left = size;
+  if (is_write)
+    cut(request->iov, chain->iov, chain->n_out, sizeof *header, size);
+  else
+    cut(request->iov, chain->iov + chain->n_out, chain->n_in, 0, size);
+  request->iov_at = request->iov;
+  request->iov_rest = request->iov[0];
+  return submit_piece(request);
 }
 
 static BlkStatus begin_read(BlkRequest *request, const BlkHeader *header, const VirtChain *chain) {
@@ -192,8 +262,9 @@ static BlkStatus begin_ranges(BlkRequest *request, const VirtChain *chain, DiskI
     request->bytes += (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE;
   }
   request->changes = true;
-  request->range_operation = operation;
-  return submit_segment(request);
+  request->operation = operation;
+  start_segment(request);
+  return submit_piece(request);
 }
 
 static BlkStatus begin_discard(BlkRequest *request, const BlkHeader *header, const VirtChain *chain) {

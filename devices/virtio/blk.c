@@ -4,7 +4,8 @@
  * a request does is in blk-request.c.
  *
  * At most BLK_QUEUE_SIZE requests are in flight, made when needed and kept. A guest with more than its queue holds
- * waits for itself.
+ * waits for itself. Of their bytes the image has BLK_MAX_BYTES or so, the rest waits: a stop is over when those are,
+ * and what then waits goes on after a resume, or is dropped by a reset.
  *
  * Locks: none. The queue is the I/O thread's; `cache_mode` is atomic, as the driver writes it from a vCPU thread.
  */
@@ -54,9 +55,13 @@ static void interrupt(VirtioBlk *blk) {
   blk->pushed = false;
 }
 
+static bool is_full(const VirtioBlk *blk) {
+  return blk->in_flight == BLK_QUEUE_SIZE || !blk_has_room(blk);
+}
+
 /* Begins MAX requests at most. 0 when the queue is empty, 1 when there may be more, -1 when it has failed. */
 static int begin_some(VirtioBlk *blk, unsigned max, unsigned *begun) {
-  for (*begun = 0; *begun < max && blk->in_flight < BLK_QUEUE_SIZE; (*begun)++) {
+  for (*begun = 0; *begun < max && !is_full(blk); (*begun)++) {
     int popped = virtio_pop(&blk->base, 0, &blk->chain);
 
     if (popped <= 0)
@@ -75,33 +80,33 @@ static void serve(VirtioBlk *blk) {
   if (!blk->running || (virtio_get_status(&blk->base) & VIRTIO_STATUS_NEEDS_RESET))
     return;
   virtqueue_disable_doorbell(queue);
+  blk_continue(blk);
   /*
    * What the host can do at once is over after the kick. The guest has asked for more meanwhile: that goes into the
-   * same interrupt.
+   * same interrupt. But where long requests are at work, others get the thread between their pieces.
    */
   do {
     more = begin_some(blk, room, &begun);
     room -= begun;
     disk_image_kick(blk->image);
-  } while (begun && room && more >= 0);
+  } while (begun && room && more >= 0 && !blk->waiting.length);
   if (more == 0 && virtqueue_enable_doorbell(queue)) {
     virtqueue_disable_doorbell(queue);
     more = 1;
   }
-  blk->stalled = more > 0 && blk->in_flight == BLK_QUEUE_SIZE;
+  blk->stalled = more > 0 && is_full(blk);
   interrupt(blk);
   /* A guest that never stops asking must not keep the thread from anything else. */
-  if (more > 0 && !blk->stalled)
+  if ((more > 0 && !blk->stalled) || (blk->waiting.length && blk_has_room(blk)))
     virtio_notify_again(&blk->base, 0);
 }
 
 static void batch_end(void *opaque) {
   VirtioBlk *blk = opaque;
 
-  if (blk->stalled)
-    serve(blk); /* interrupts, too */
-  else
-    interrupt(blk);
+  if (blk->stalled || blk->waiting.length)
+    serve(blk);
+  interrupt(blk);
 }
 
 static void blk_notify(VirtioDevice *device, unsigned queue) {
@@ -166,11 +171,16 @@ static void blk_reset(VirtioDevice *device) {
   g_atomic_int_set(&((VirtioBlk *)device)->cache_mode, CACHE_MODE_DEFAULT);
 }
 
+static void blk_queue_reset(VirtioDevice *device, unsigned queue) {
+  blk_drop_waiting((VirtioBlk *)device);
+}
+
 static void blk_free(VirtioDevice *device) {
   VirtioBlk *blk = (VirtioBlk *)device;
 
   virtio_device_clear(device);
   disk_image_free(blk->image);
+  blk_drop_waiting(blk);
   blk_free_requests(blk);
   g_free(blk);
 }
@@ -185,6 +195,7 @@ static const VirtioDeviceOps blk_ops = {
     .notify = blk_notify,
     .stop = blk_stop,
     .reset = blk_reset,
+    .queue_reset = blk_queue_reset,
     .free = blk_free,
 };
 

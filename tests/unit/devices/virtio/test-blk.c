@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio block device: devices/virtio/blk.c and blk-request.c, on real files, through the real virtio core. */
-#include "devices/virtio/blk.h"
+#define _GNU_SOURCE /* fallocate, preadv */
+#include "devices/virtio/blk-internal.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -35,6 +36,44 @@ static int n_fdatasync; /* atomic */
 int fdatasync(int fd) {
   g_atomic_int_inc(&n_fdatasync);
   return (int)syscall(SYS_fdatasync, fd);
+}
+
+/*
+ * A slow host, while there is one: what threads read, write, discard and zero is counted, not done, and over only when
+ * the device stops. io_uring has the kernel read and write.
+ */
+static VirtioBlk *slow_device; /* atomic, or NULL */
+static uint64_t slow_bytes;    /* begun; atomic */
+
+static bool is_slow(uint64_t size) {
+  VirtioBlk *blk = g_atomic_pointer_get(&slow_device);
+
+  if (!blk)
+    return false;
+  __atomic_fetch_add(&slow_bytes, size, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(&blk->running, __ATOMIC_SEQ_CST))
+    g_usleep(100);
+  return true;
+}
+
+static ssize_t sum(const struct iovec *iov, int n) {
+  ssize_t size = 0;
+
+  for (int i = 0; i < n; i++)
+    size += (ssize_t)iov[i].iov_len;
+  return size;
+}
+
+int fallocate64(int fd, int mode, off64_t offset, off64_t size) {
+  return is_slow((uint64_t)size) ? 0 : (int)syscall(SYS_fallocate, fd, mode, offset, size);
+}
+
+ssize_t preadv64(int fd, const struct iovec *iov, int n, off64_t offset) {
+  return is_slow((uint64_t)sum(iov, n)) ? sum(iov, n) : syscall(SYS_preadv, fd, iov, n, offset, 0);
+}
+
+ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t offset) {
+  return is_slow((uint64_t)sum(iov, n)) ? sum(iov, n) : syscall(SYS_pwritev, fd, iov, n, offset, 0);
 }
 
 typedef struct {
@@ -670,18 +709,27 @@ static void test_doorbell_on_demand(const void *engine) {
 }
 
 /* A disk larger than one range may be. It is sparse. */
-static void test_longest_range(void) {
-  Fixture *fixture = fixture_new_with(DISK_IMAGE_ENGINE_THREADS, false, USUAL_FEATURES, NULL);
+static Fixture *fixture_new_large(const void *data) {
+  DiskImageEngine engine = (DiskImageEngine)GPOINTER_TO_INT(data);
+  Fixture *fixture = fixture_new(data);
   g_autoptr(GError) error = NULL;
   DiskImage *image;
 
+  if (!fixture)
+    return NULL;
   virtio_device_free(fixture->guest->device);
   g_assert_cmpint(ftruncate(fixture->fd, (off_t)2 << 30), ==, 0);
-  image = disk_image_open(fixture->path, false, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_THREADS, &error);
+  image = disk_image_open(fixture->path, false, DISK_IMAGE_FORMAT_AUTO, engine, &error);
   g_assert_no_error(error);
   fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, NULL, &error));
   g_assert_no_error(error);
   fake_guest_start(fixture->guest, USUAL_FEATURES);
+  return fixture;
+}
+
+static void test_longest_range(void) {
+  Fixture *fixture = fixture_new_large(GINT_TO_POINTER(DISK_IMAGE_ENGINE_THREADS));
+
   g_assert_cmpuint(run_range(fixture, T_DISCARD, 0, (1u << 21) + 1, 0), ==, S_IOERR);
   g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 0, (1u << 21) + 1, 1), ==, S_IOERR);
   g_assert_cmpuint(run_range(fixture, T_DISCARD, 0, 1u << 21, 0), ==, S_OK);
@@ -726,6 +774,111 @@ static void test_pause_and_reset(const void *engine) {
     for (unsigned i = 0; i < 1u << 20; i++)
       g_assert_cmphex(fixture->guest->ram[i], ==, 0x77);
     fake_guest_start(fixture->guest, USUAL_FEATURES);
+  }
+  if (fixture)
+    fixture_free(fixture);
+}
+
+/* Transfers of more than one piece, whose descriptors end anywhere: 12 MiB in and out by way of 4 MiB of memory. */
+static void test_long_transfers(const void *engine) {
+  enum { PART = 4 << 20, PARTS = 3 };
+  static const uint32_t cuts[] = {0, 1, 1000003, 2097152, 3333333, PART};
+  Fixture *fixture = fixture_new_large(engine);
+  g_autofree uint8_t *there = g_malloc(PART);
+  uint64_t memory;
+
+  if (!fixture)
+    return;
+  memory = fake_alloc(fixture->guest, PART);
+  for (uint32_t i = 0; i < PART; i++)
+    ((uint8_t *)fake_at(fixture->guest, memory))[i] = (uint8_t)(i * 31 + i / 4093);
+  for (unsigned is_read = 0; is_read < 2; is_read++) {
+    Request request = make_request(fixture, is_read ? T_IN : T_OUT, 5, NULL, 0, 0);
+    FakeBuffer buffers[2 + PARTS * G_N_ELEMENTS(cuts)] = {{request.out, 16, false}};
+    unsigned n = 1;
+
+    for (unsigned i = 0; i < PARTS; i++)
+      for (unsigned j = 0; j + 1 < G_N_ELEMENTS(cuts); j++)
+        buffers[n++] = (FakeBuffer){memory + cuts[j], cuts[j + 1] - cuts[j], is_read};
+    buffers[n++] = (FakeBuffer){request.in, 1, true};
+    if (is_read)
+      memset(fake_at(fixture->guest, memory), 0, PART);
+    fake_add_indirect(fixture->guest, 0, buffers, n);
+    fake_kick(fixture->guest, 0);
+    fake_take(fixture->guest, 0, NULL);
+    g_assert_cmpuint(*(uint8_t *)fake_at(fixture->guest, request.in), ==, S_OK);
+    for (unsigned i = 0; i < PARTS; i++) {
+      g_assert_cmpint(pread(fixture->fd, there, PART, 5 * 512 + (off_t)i * PART), ==, PART);
+      g_assert_cmpmem(there, PART, fake_at(fixture->guest, memory), PART);
+    }
+  }
+  fixture_free(fixture);
+}
+
+/* Two ranges or 64 buffers: 128 MiB in either case. */
+#define LONG_SIZE (UINT64_C(128) << 20)
+
+static Request add_long(Fixture *fixture, uint32_t type) {
+  static const Range ranges[] = {{1, LONG_SIZE / 1024, 0}, {LONG_SIZE / 512, LONG_SIZE / 1024, 0}};
+  bool is_transfer = type <= T_OUT;
+  Request request = make_request(fixture, type, 1, ranges, is_transfer ? 0 : sizeof ranges, 0);
+  FakeBuffer buffers[66] = {{request.out, request.out_size, false}};
+  unsigned n = 1;
+
+  for (unsigned i = 0; is_transfer && i < 64; i++)
+    buffers[n++] = (FakeBuffer){FAKE_BASE + FAKE_SIZE - LONG_SIZE / 64, LONG_SIZE / 64, type == T_IN};
+  buffers[n++] = (FakeBuffer){request.in, request.in_size, true};
+  fake_add_indirect(fixture->guest, 0, buffers, n);
+  return request;
+}
+
+/* A queue full of long requests, and a host so slow that none ends by itself. */
+static void begin_long(Fixture *fixture, uint32_t type, Request *requests, unsigned n) {
+  __atomic_store_n(&slow_bytes, 0, __ATOMIC_SEQ_CST);
+  g_atomic_pointer_set(&slow_device, (VirtioBlk *)fixture->guest->device);
+  for (unsigned i = 0; i < n; i++)
+    requests[i] = add_long(fixture, type);
+  fake_kick(fixture->guest, 0);
+  fake_settle(fixture->guest);
+}
+
+static void assert_stopped_early(void) {
+  g_atomic_pointer_set(&slow_device, NULL);
+  g_assert_cmpuint(slow_bytes, >, 0);
+  g_assert_cmpuint(slow_bytes, <=, UINT64_C(68) << 20);
+}
+
+/*
+ * A stop waits for a bounded number of bytes, whatever was asked for: the rest of a request goes on after a pause, and
+ * never after a reset.
+ */
+static void test_stop_in_long_requests(const void *engine) {
+  static const uint32_t types[] = {T_DISCARD, T_WRITE_ZEROES, T_IN, T_OUT};
+  bool is_ring = GPOINTER_TO_INT(engine) == DISK_IMAGE_ENGINE_IO_URING;
+  Fixture *fixture = fixture_new_large(engine);
+  Request requests[128];
+
+  for (unsigned i = 0; fixture && i < (is_ring ? 2 : G_N_ELEMENTS(types)); i++) {
+    unsigned n = types[i] == T_DISCARD ? G_N_ELEMENTS(requests) : 2; /* done to the end: cheap, or few */
+
+    begin_long(fixture, types[i], requests, n);
+    virtio_device_pause(fixture->guest->device);
+    assert_stopped_early();
+    g_assert_cmpuint(fake_returned(fixture->guest, 0), <, n);
+    virtio_device_resume(fixture->guest->device);
+    for (unsigned j = 0; j < n; j++)
+      fake_take(fixture->guest, 0, NULL);
+    for (unsigned j = 0; j < n; j++)
+      g_assert_cmpuint(*(uint8_t *)fake_at(fixture->guest, requests[j].in), ==, S_OK);
+
+    begin_long(fixture, types[i], requests, G_N_ELEMENTS(requests));
+    fake_guest_reset(fixture->guest);
+    assert_stopped_early();
+    fake_guest_start(fixture->guest, USUAL_FEATURES);
+    for (unsigned j = 0; j < 2 * BLK_QUEUE_SIZE; j++)
+      g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 0, 1, 1), ==, S_OK);
+    g_assert_cmpuint(fake_returned(fixture->guest, 0), ==, 0);
+    start_again(fixture, USUAL_FEATURES);
   }
   if (fixture)
     fixture_free(fixture);
@@ -860,6 +1013,8 @@ int main(int argc, char **argv) {
   add("full-queue", test_full_queue);
   add("doorbell-on-demand", test_doorbell_on_demand);
   add("pause-and-reset", test_pause_and_reset);
+  add("long-transfers", test_long_transfers);
+  add("stop-in-long-requests", test_stop_in_long_requests);
   add("free-in-flight", test_free_in_flight);
   add("fuzz", test_fuzz);
   return g_test_run();
