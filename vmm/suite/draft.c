@@ -73,6 +73,9 @@ static void add_list(Draft *draft, const SuiteKeyRule *rule, const char *value) 
   }
 }
 
+/* "." that is also the end of a line: "(?s)" or "(?is:". */
+#define DOTALL "(?<!\\\\)\\(\\?[a-zJU^]*s[a-z]*[-:)]"
+
 static void add_regexes(Draft *draft, const SuiteKeyRule *rule, const char *value) {
   GPtrArray *items = draft_list(draft, rule, value), **field = (GPtrArray **)((char *)draft->made + rule->offset);
 
@@ -81,6 +84,9 @@ static void add_regexes(Draft *draft, const SuiteKeyRule *rule, const char *valu
     g_autoptr(GRegex) regex = g_regex_new(g_ptr_array_index(items, i), G_REGEX_RAW | G_REGEX_MULTILINE, 0, &error);
     if (!regex)
       draft_mistake(draft, "%s: %s", draft->key->name, error->message);
+    else if (g_regex_match_simple(DOTALL, g_ptr_array_index(items, i), G_REGEX_RAW, 0))
+      draft_mistake(draft, "%s: (?s) is for a whole text, and patterns are for lines; write two patterns, or '\\n' for the end of a line",
+                    draft->key->name);
   }
   g_ptr_array_unref(*field);
   *field = items;

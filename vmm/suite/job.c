@@ -299,7 +299,7 @@ static void judge(Job *job, GBytes *out, GBytes *err, GBytes *console) {
   run.out_size = sizes[0];
   run.err_size = sizes[1];
   run.console_size = sizes[2];
-  result->kind = judge_case(job->suite_case, &run, &why);
+  result->kind = judge_case(job->suite_case, &run, JUDGE_LIMIT, &why);
   g_free(result->message);
   result->message = why;
 }

@@ -2,17 +2,26 @@
 /*
  * First how it ended, then what it wrote. A host that could not do its part is no failure of the guest's.
  *
- * Regular expressions run over what a guest has written, in which PCRE's own limits of backtracking bound them; one
- * that reaches them is told to be too much.
+ * Regular expressions run over what a guest has written, on the thread that serves all other cases. PCRE bounds only the
+ * backtracking from one place where a match may begin, so a long line would make an ordinary pattern's work quadratic.
+ * Therefore a pattern sees a window of the text at a time, and all patterns of a case share one budget of time.
  */
+#define _GNU_SOURCE /* memrchr */
 #include "vmm/suite/judge.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "devices/printable.h"
 #include "vmm/suite/ktap.h"
 
 #define QUOTE_MAX 200
+
+/* In quarters of a window: one before the place where a match may begin, for what looks behind, two of such places, and
+ * what is seen behind them, which ends with a line where there is one. The manual has the sum. */
+#define QUARTER 1024u
+/* Backtracking from one place, far below PCRE's own limit: there are 2048 of them between two looks at the clock. */
+#define BACKTRACKING "(*LIMIT_MATCH=200000)"
 
 /* The line at POSITION, as far as a message has room for it. */
 static char *quote(const char *text, size_t size, size_t position) {
@@ -25,52 +34,102 @@ static char *quote(const char *text, size_t size, size_t position) {
   return printable_line(text + start, (gssize)(end - start));
 }
 
-/* 1: found, at *POSITION; 0: not; -1: too much. */
-static int find(const char *pattern, const char *text, size_t size, size_t *position) {
-  g_autoptr(GRegex) regex = g_regex_new(pattern, G_REGEX_RAW | G_REGEX_MULTILINE, 0, NULL);
-  g_autoptr(GMatchInfo) match = NULL;
-  g_autoptr(GError) error = NULL;
-  int start;
-
-  if (!text || !regex || !g_regex_match_full(regex, text, (gssize)MIN(size, G_MAXINT), 0, 0, &match, &error))
-    return error ? -1 : 0;
-  g_match_info_fetch_pos(match, 0, &start, NULL);
-  *position = (size_t)start;
-  return 1;
-}
-
 typedef struct {
   const char *name, *text;
   size_t size;
 } Stream;
 
-static bool is_expected(const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
+/* The work for all patterns of a case. */
+typedef struct {
+  gint64 start, limit; /* us of this thread's processor time, for which a busy host is no excuse */
+  bool spent;
+} Work;
+
+static gint64 processor_time(void) {
+  struct timespec now;
+
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return (gint64)now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
+/* A place at or a little before AT that is not within a character, should it be UTF-8: there are patterns for that. */
+static size_t cut(const char *text, size_t at) {
+  for (unsigned i = 0; i < 3 && at > 0 && ((unsigned char)text[at] & 0xc0) == 0x80; i++)
+    at--;
+  return at;
+}
+
+/* Where the window ends in which matches are looked for that begin at START and in the two quarters behind it. */
+static size_t window_end(const char *text, size_t size, size_t start) {
+  if (size - start <= 4 * QUARTER)
+    return size;
+  const char *last = text + start + 3 * QUARTER, *newline = memrchr(last, '\n', QUARTER);
+  return newline ? (size_t)(newline + 1 - text) : cut(text, start + 4 * QUARTER);
+}
+
+/* 1: found, at *POSITION; 0: not; -1: too much, for this pattern or for all of them. */
+static int find(Work *work, const char *pattern, const Stream *stream, size_t *position) {
+  g_autofree char *bounded = g_strconcat(BACKTRACKING, pattern, NULL);
+  g_autoptr(GRegex) regex = g_regex_new(bounded, G_REGEX_RAW | G_REGEX_MULTILINE, 0, NULL);
+  size_t start = 0, end = 0;
+
+  while (stream->text && regex && (start < stream->size || start == 0)) {
+    g_autoptr(GMatchInfo) match = NULL;
+    g_autoptr(GError) error = NULL;
+    size_t begin = start > QUARTER ? cut(stream->text, start - QUARTER) : 0;
+    int at;
+    end = window_end(stream->text, stream->size, start);
+    size_t next = end < stream->size ? cut(stream->text, start + 2 * QUARTER) : end;
+    if (g_regex_match_full(regex, stream->text + begin, (gssize)(end - begin), (int)(start - begin),
+                           end < stream->size ? G_REGEX_MATCH_NOTEOL : 0, &match, &error)) {
+      g_match_info_fetch_pos(match, 0, &at, NULL);
+      *position = begin + (size_t)at;
+      if (*position < next || end == stream->size)
+        return 1;
+    }
+    work->spent = processor_time() - work->start >= work->limit;
+    if (error || work->spent)
+      return -1;
+    if (end == stream->size)
+      break;
+    start = next;
+  }
+  return 0;
+}
+
+static char *too_much(const Work *work, const char *pattern) {
+  if (work->spent)
+    return g_strdup_printf("the patterns took more than %g s on this output; make them simpler, or the output shorter",
+                           (double)work->limit / G_USEC_PER_SEC);
+  return g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern);
+}
+
+static bool is_expected(Work *work, const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
   for (unsigned i = 0; i < patterns->len; i++) {
     const char *pattern = g_ptr_array_index(patterns, i);
     int found = 0;
     size_t position;
     for (unsigned j = 0; j < n && found == 0; j++)
-      found = find(pattern, streams[j].text, streams[j].size, &position);
+      found = find(work, pattern, &streams[j], &position);
     if (found > 0)
       continue;
-    *why = found < 0 ? g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern)
+    *why = found < 0 ? too_much(work, pattern)
                      : g_strdup_printf("nothing in %s is like '%s'", n > 1 ? "its output" : streams[0].name, pattern);
     return false;
   }
   return true;
 }
 
-static bool is_rejected(const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
+static bool is_rejected(Work *work, const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
   for (unsigned i = 0; i < patterns->len; i++)
     for (unsigned j = 0; j < n; j++) {
       const char *pattern = g_ptr_array_index(patterns, i);
       size_t position = 0;
-      int found = find(pattern, streams[j].text, streams[j].size, &position);
+      int found = find(work, pattern, &streams[j], &position);
       if (found == 0)
         continue;
       g_autofree char *line = found > 0 ? quote(streams[j].text, streams[j].size, position) : NULL;
-      *why = found < 0 ? g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern)
-                       : g_strdup_printf("%s has '%s', which '%s' rejects", streams[j].name, line, pattern);
+      *why = found < 0 ? too_much(work, pattern) : g_strdup_printf("%s has '%s', which '%s' rejects", streams[j].name, line, pattern);
       return true;
     }
   return false;
@@ -117,18 +176,19 @@ static bool ended_as_expected(const SuiteCase *suite_case, const CaseRun *run, c
   return false;
 }
 
-ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, char **why) {
+ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, gint64 limit, char **why) {
   const Stream output[] = {{"standard output", run->out, run->out_size}, {"standard error", run->err, run->err_size}};
   const Stream console = {"the kernel's console", run->console, run->console_size};
+  Work work = {.start = processor_time(), .limit = limit};
   ResultKind kind;
 
   *why = NULL;
   if (is_host_fault(run, &kind, why))
     return kind;
-  if (!ended_as_expected(suite_case, run, why) || !is_expected(suite_case->expect, output, G_N_ELEMENTS(output), why) ||
-      is_rejected(suite_case->reject, output, G_N_ELEMENTS(output), why) || !is_expected(suite_case->expect_console, &console, 1, why) ||
-      is_rejected(suite_case->reject_console, &console, 1, why))
-    return RESULT_FAILED;
+  if (!ended_as_expected(suite_case, run, why) || !is_expected(&work, suite_case->expect, output, G_N_ELEMENTS(output), why) ||
+      is_rejected(&work, suite_case->reject, output, G_N_ELEMENTS(output), why) ||
+      !is_expected(&work, suite_case->expect_console, &console, 1, why) || is_rejected(&work, suite_case->reject_console, &console, 1, why))
+    return work.spent ? RESULT_ERROR : RESULT_FAILED;
   return RESULT_PASSED;
 }
 

@@ -18,8 +18,12 @@ typedef struct {
   size_t out_size, err_size, console_size;
 } CaseRun;
 
-/* *WHY: NULL where it passed. Free with g_free. */
-ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, char **why);
+/* An ordinary pattern takes a fraction of a second for as much as a case may write by default. */
+#define JUDGE_LIMIT (10 * G_USEC_PER_SEC)
+
+/* LIMIT: what all patterns of a case may take together, in microseconds of the processor's time; where they take more
+ * the case is an error. *WHY: NULL where it passed. Free with g_free. */
+ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, gint64 limit, char **why);
 
 /* Takes RESULT's sub-results from OUT, which has TAP or KTAP in it, and changes what it says where they say
  * something else: a case that would have passed is failed or skipped with them. */

@@ -60,6 +60,8 @@ static const Sample samples[] = {
     {"streams-apart", .reject = "WARN", .reject_console = "two", .outcome = "command", .out = "two", .console = "WARN",
      .kind = RESULT_PASSED},
     {"not-utf-8", .expect = "\xff.\xfe", .reject = "\xfe\xff", .outcome = "command", .out = "\xff\x80\xfe", .kind = RESULT_PASSED},
+    {"two-lines", .expect = "^one\ntwo$", .reject = "one.*two", .outcome = "command", .out = "zero\none\ntwo\n", .kind = RESULT_PASSED},
+    {"empty-line", .expect = "^$", .outcome = "command", .out = "", .kind = RESULT_PASSED},
     {"too-much", .expect = "^(a+)+$", .outcome = "command", .out = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab",
      .kind = RESULT_FAILED, .why = "'^(a+)+$' takes too much work on this output; make it simpler"},
 };
@@ -95,7 +97,7 @@ static void test_sample(gconstpointer data) {
                        .console_size = sample->console ? strlen(sample->console) : 0};
   g_autofree char *why = NULL;
 
-  g_assert_cmpint(judge_case(&suite_case, &run, &why), ==, sample->kind);
+  g_assert_cmpint(judge_case(&suite_case, &run, JUDGE_LIMIT, &why), ==, sample->kind);
   g_assert_cmpstr(why, ==, sample->why);
 }
 
@@ -110,9 +112,70 @@ static void test_long_line(void) {
 
   memset(text, 'x', sizeof(text));
   memcpy(text + sizeof(text) / 2, "\0NEEDLE", 7);
-  g_assert_cmpint(judge_case(&suite_case, &run, &why), ==, RESULT_FAILED);
+  g_assert_cmpint(judge_case(&suite_case, &run, JUDGE_LIMIT, &why), ==, RESULT_FAILED);
   g_assert_nonnull(strstr(why, "NEEDLE"));
   g_assert_cmpuint(strlen(why), <, 400);
+}
+
+static ResultKind judge(const char *expected, const GString *out, gint64 limit, char **why) {
+  g_autoptr(GPtrArray) none = patterns(NULL);
+  g_autoptr(GPtrArray) expect = patterns(expected);
+  const SuiteCase suite_case = {.expect = expect, .reject = none, .expect_console = none, .reject_console = none};
+  const CaseRun run = {.outcome = "command", .out = out->str, .out_size = out->len};
+
+  return judge_case(&suite_case, &run, limit, why);
+}
+
+/* What is short is found wherever it is, with what is before and behind it, in one line without end and in short ones
+ * (in which "\xc3\xa9" is the UTF-8 of one character). */
+static void test_anywhere(void) {
+  static const char *const fillings[] = {"x", "xyz\n", "\xc3\xa9"};
+  static const char *const found[] = {"(?<=<<)A[^B]{1000}B(?!>>)", "(*UTF)(?<=<<)A.{1000}B(?!>>)", "A[^B]{1000}B>?[^>]"};
+  static const char *const absent[] = {"^A", "B$", "\\AA", "B(?!>)", "(?<!<)A"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(fillings); i++)
+    for (size_t before = 0; before < 9000; before += 251) {
+      g_autoptr(GString) text = g_string_new(NULL);
+      while (text->len < before)
+        g_string_append(text, fillings[i]);
+      g_string_append(text, "<<A");
+      for (unsigned j = 0; j < 1000; j++)
+        g_string_append_c(text, '-');
+      g_string_append(text, "B>-");
+      while (text->len < before + 9000)
+        g_string_append(text, fillings[i]);
+      for (unsigned j = 0; j < G_N_ELEMENTS(found); j++) {
+        g_autofree char *why = NULL;
+        g_assert_cmpint(judge(found[j], text, JUDGE_LIMIT, &why), ==, RESULT_PASSED);
+      }
+      for (unsigned j = 0; j < G_N_ELEMENTS(absent); j++) {
+        g_autofree char *why = NULL;
+        g_assert_cmpint(judge(absent[j], text, JUDGE_LIMIT, &why), ==, RESULT_FAILED);
+      }
+    }
+}
+
+/* No pattern sees more than a bounded part of a line, or its work would grow with the square of the line's length. */
+static void test_bounded_view(void) {
+  g_autoptr(GString) text = g_string_new("A");
+  g_autofree char *why = NULL;
+
+  while (text->len < 5000)
+    g_string_append(text, "ok ");
+  g_string_append(text, "B");
+  g_assert_cmpint(judge("A.*B", text, JUDGE_LIMIT, &why), ==, RESULT_FAILED);
+  g_assert_cmpstr(why, ==, "nothing in its output is like 'A.*B'");
+}
+
+/* The time is that of all patterns: lines, however many, do not evade it. It is no failure of the guest's. */
+static void test_limit(void) {
+  g_autoptr(GString) text = g_string_new(NULL);
+  g_autofree char *why = NULL;
+
+  while (text->len < 64 << 20)
+    g_string_append(text, "ok ok ok ok ok ok ok ok ok ok ok ok ok\n");
+  g_assert_cmpint(judge("ok.*(?=k).*k{2}", text, 20000, &why), ==, RESULT_ERROR);
+  g_assert_cmpstr(why, ==, "the patterns took more than 0.02 s on this output; make them simpler, or the output shorter");
 }
 
 int main(int argc, char *argv[]) {
@@ -123,5 +186,8 @@ int main(int argc, char *argv[]) {
     g_test_add_data_func(path, &samples[i], test_sample);
   }
   g_test_add_func("/judge/long-line", test_long_line);
+  g_test_add_func("/judge/anywhere", test_anywhere);
+  g_test_add_func("/judge/bounded-view", test_bounded_view);
+  g_test_add_func("/judge/limit", test_limit);
   return g_test_run();
 }

@@ -248,6 +248,8 @@ static const Mistakes mistakes[] = {
       ":12: output-limit: '1025M' is not between"}},
     {"quotes", "[a]\nkernel = Image\ncommand = sh -c 'x\n", {":3: command: "}},
     {"regex", "[a]\nkernel = Image\ncommand = x\nexpect = (\n", {":4: expect: "}},
+    {"regex-of-a-text", "[a]\nkernel = Image\ncommand = x\nreject = (?is)a.*b\n", {":4: reject: (?s) is for a whole text"}},
+    {"regex-part-of-a-text", "[a]\nkernel = Image\ncommand = x\nreject = ok (?s:a.*b)\n", {":4: reject: (?s) is for a whole text"}},
     {"unknown variable", "[a]\nkernel = ${NO_SUCH_THING}/Image\ncommand = x\n", {":2: kernel: there is no ${NO_SUCH_THING}"}},
     {"circle", "[a]\nkernel = Image\nvar.p = ${q}\nvar.q = ${p}\ncommand = x ${p}\n", {":5: command: ${"}},
     {"label without matrix", "[a]\nkernel = Image\ncommand = x\nlabel.cpus = one\n", {":4: label.cpus: there is no matrix.cpus"}},
