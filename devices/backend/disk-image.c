@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "devices/backend/disk-image-engine.h"
 
 #define SECTOR_SIZE 512
@@ -60,8 +61,8 @@ static bool fail_open(const DiskImage *image, GError **error) {
 
 /*
  * What it is, the descriptor says. The look before is for those whose opening alone has effects, such as a tape drive;
- * should another thing lie there when it is opened, O_NONBLOCK and O_NOCTTY keep those small. Neither is for us
- * afterwards: io_uring would take O_NONBLOCK for a wish not to wait for the disk.
+ * should another thing lie there when it is opened, descriptor_open keeps those small. The descriptor must be one that
+ * waits afterwards: io_uring would take O_NONBLOCK for a wish not to wait for the disk.
  */
 static bool open_file(DiskImage *image, GError **error) {
   struct stat status;
@@ -72,13 +73,10 @@ static bool open_file(DiskImage *image, GError **error) {
   }
   if (!check_type(image, &status, error))
     return false;
-  image->fd = open(image->path, (image->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  image->fd = descriptor_open(image->path, image->read_only ? O_RDONLY : O_RDWR);
   if (image->fd < 0 || fstat(image->fd, &status) < 0)
     return fail_open(image, error);
-  if (!check_type(image, &status, error))
-    return false;
-  int flags = fcntl(image->fd, F_GETFL);
-  return (flags >= 0 && fcntl(image->fd, F_SETFL, flags & ~O_NONBLOCK) == 0) || fail_open(image, error);
+  return check_type(image, &status, error);
 }
 
 static bool lock_file(DiskImage *image, GError **error) {

@@ -8,10 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "devices/backend/descriptor.h"
 
 #define LINKS_MAX      40 /* as the kernel follows */
 #define FIFO_WAIT_MS   3000
@@ -74,26 +75,11 @@ void output_guard_end(OutputGuard *guard) {
   errno = saved_errno;
 }
 
-static bool write_all(int fd, const char *bytes, size_t size) {
-  while (size) {
-    ssize_t written = write(fd, bytes, size);
-    if (written < 0 && errno == EAGAIN) {
-      struct pollfd ready = {.fd = fd, .events = POLLOUT}; /* another holder of the description has made it so */
-      poll(&ready, 1, -1);
-    } else if (written < 0 && errno != EINTR) {
-      return false;
-    }
-    bytes += MAX(written, 0);
-    size -= (size_t)MAX(written, 0);
-  }
-  return true;
-}
-
 static bool write_guarded(int fd, const char *bytes, size_t size) {
   OutputGuard guard;
 
   output_guard_begin(&guard);
-  bool written = write_all(fd, bytes, size);
+  bool written = descriptor_write(fd, bytes, size);
   output_guard_end(&guard);
   return written;
 }
@@ -149,22 +135,20 @@ static int open_descriptor(int fd) {
   return fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 }
 
-/* What is there, as it is. Without O_NONBLOCK the open of a FIFO would wait for ever, and in silence. */
+/* What is there, as it is. A reader of a FIFO is waited for, but not for ever. */
 static int open_in_place(const char *path, const char **reason) {
   struct stat status;
   int fd = -1;
 
   *reason = NULL;
   for (unsigned waited = 0; waited <= FIFO_WAIT_MS; waited += FIFO_POLL_MS) {
-    fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    fd = descriptor_open(path, O_WRONLY);
     if (fd >= 0 || errno != ENXIO || stat(path, &status) != 0 || !S_ISFIFO(status.st_mode))
       break;
     *reason = "nobody reads this FIFO";
     errno = ENXIO;
     g_usleep(FIFO_POLL_MS * 1000);
   }
-  if (fd >= 0)
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
   return fd;
 }
 

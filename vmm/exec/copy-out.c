@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "vmm/config-option.h"
 #include "vmm/exec/complaints.h"
 #include "vmm/exec/destination.h"
@@ -77,17 +78,6 @@ void copy_out_free(CopyOut *copy) {
   g_free(copy);
 }
 
-static bool write_all(int fd, const char *bytes, size_t size) {
-  while (size) {
-    ssize_t written = write(fd, bytes, size);
-    if (written < 0 && errno != EINTR)
-      return false;
-    bytes += MAX(written, 0);
-    size -= (size_t)MAX(written, 0);
-  }
-  return true;
-}
-
 void copy_out_feed(CopyOut *copy, const void *bytes, size_t size) {
   size_t taken = (size_t)MIN(size, copy->limits.bytes - copy->size);
 
@@ -98,7 +88,7 @@ void copy_out_feed(CopyOut *copy, const void *bytes, size_t size) {
     g_autofree char *limit = config_format_size(copy->limits.bytes);
     complaints_add(&copy->failures, "the guest sent more than the %s that --copy-out-limit allows", limit);
   }
-  if (write_all(copy->spool, bytes, taken)) {
+  if (descriptor_write(copy->spool, bytes, taken)) {
     copy->size += taken;
     return;
   }
@@ -148,7 +138,7 @@ static bool copy_contents(CopyOut *copy, int fd, const NewcEntry *entry) {
       continue;
     if (got == 0)
       errno = EIO; /* somebody has cut our file */
-    if (got <= 0 || !write_all(fd, copy->buffer, (size_t)got))
+    if (got <= 0 || !descriptor_write(fd, copy->buffer, (size_t)got))
       return false;
     done += (uint64_t)got;
   }

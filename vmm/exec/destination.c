@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "vmm/exec/copy-out.h"
 
 void destination_init(Destination *destination, const char *path) {
@@ -75,10 +76,9 @@ static bool open_directory(Destination *destination, const char *path, GError **
 /* A pipe that nobody reads is an error, and not waited for. */
 static bool open_in_place(Destination *destination, GError **error) {
   destination->kind = DESTINATION_IN_PLACE;
-  destination->fd = open(destination->path, O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+  destination->fd = descriptor_open(destination->path, O_WRONLY);
   if (destination->fd < 0)
     return fail(error, "%s: %s", destination->path, errno == ENXIO ? "nobody reads it" : g_strerror(errno));
-  fcntl(destination->fd, F_SETFL, fcntl(destination->fd, F_GETFL) & ~O_NONBLOCK);
   return true;
 }
 

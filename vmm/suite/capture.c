@@ -8,20 +8,9 @@
 #include <glib-unix.h>
 #include <unistd.h>
 
-#define CHUNK_SIZE (64 * 1024) /* a pipe's size */
+#include "devices/backend/descriptor.h"
 
-static bool write_all(int fd, const char *bytes, size_t size) {
-  while (size) {
-    ssize_t written = write(fd, bytes, size);
-    if (written < 0 && errno == EINTR)
-      continue;
-    if (written < 0)
-      return false;
-    bytes += written;
-    size -= (size_t)written;
-  }
-  return true;
-}
+#define CHUNK_SIZE (64 * 1024) /* a pipe's size */
 
 /* False: there is nothing more to take, now or ever. */
 static bool take_some(Capture *capture) {
@@ -32,7 +21,7 @@ static bool take_some(Capture *capture) {
     return got < 0 && errno == EINTR;
   uint64_t room = capture->limit - capture->size;
   size_t kept = (size_t)MIN((uint64_t)got, room);
-  if (!write_all(capture->file, chunk, kept)) {
+  if (!descriptor_write(capture->file, chunk, kept)) {
     capture->error = errno;
     return false;
   }

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "vmm/base/json-reader.h"
 #include "vmm/config-option.h"
 #include "vmm/mapped-file.h"
@@ -129,28 +130,22 @@ static GPtrArray *make_arguments(const Job *job, const char *eret, const char *c
   return arguments;
 }
 
-/* The suite has been read long ago: whatever lies at PATH by now, opening it must not wait. */
-static int open_input_file(const char *path) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-
-  if (fd >= 0)
-    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-  return fd;
-}
-
-/* A descriptor to read the command's standard input from; -1: errno says why. */
+/*
+ * A descriptor to read the command's standard input from; -1: errno says why. The suite has been read long ago:
+ * whatever lies at the path by now, opening it must not wait.
+ */
 static int open_input(const SuiteCase *suite_case) {
   if (!suite_case->stdin_text)
-    return open_input_file(suite_case->stdin_file ? suite_case->stdin_file : "/dev/null");
+    return descriptor_open(suite_case->stdin_file ? suite_case->stdin_file : "/dev/null", O_RDONLY);
   gsize size;
   const char *bytes = g_bytes_get_data(suite_case->stdin_text, &size);
   int fd = temporary_file_open(NULL);
-  if (fd < 0)
-    return -1;
-  for (ssize_t written; size && (written = write(fd, bytes, size)) > 0; bytes += written)
-    size -= (gsize)written;
-  lseek(fd, 0, SEEK_SET);
-  return fd;
+  if (fd < 0 || (descriptor_write(fd, bytes, size) && lseek(fd, 0, SEEK_SET) == 0))
+    return fd;
+  int saved_errno = errno;
+  close(fd);
+  errno = saved_errno;
+  return -1;
 }
 
 static void set_up_child(gpointer data) {
@@ -190,7 +185,7 @@ static bool spawn_with(Job *job, char **arguments, int in, const int ends[JOB_N_
   g_autoptr(GError) error = NULL;
 
   if (in < 0)
-    return fail_to_start(job, "%s: %s", "its standard input cannot be opened", g_strerror(errno));
+    return fail_to_start(job, "%s: %s", "its standard input cannot be provided", g_strerror(errno));
   if (g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, set_up_child, NULL, in,
                                        ends[JOB_OUT], ends[JOB_ERR], &ends[JOB_CONSOLE], &console_fd, 1, &job->pid, NULL, NULL, NULL,
                                        &error))

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -233,6 +234,21 @@ static void test_no_room(Fixture *fixture, gconstpointer data) {
   assert_result(fixture, 0, RESULT_ERROR, "its standard output cannot be kept: No space left on device");
 }
 
+/* Nor does a command get a part of its input for the whole. */
+static void test_no_room_for_input(Fixture *fixture, gconstpointer data) {
+  SuiteCase *fed = add_case(fixture, "fed", "wc -c");
+  const struct rlimit limit = {.rlim_cur = 64 * KIB, .rlim_max = RLIM_INFINITY};
+  struct rlimit before;
+
+  fed->stdin_text = g_bytes_new_take(g_strnfill(65 * KIB, 'x'), 65 * KIB);
+  g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
+  signal(SIGXFSZ, SIG_IGN);
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
+  run(fixture, true, 1);
+  g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &before), ==, 0);
+  assert_result(fixture, 0, RESULT_ERROR, "its standard input cannot be provided: File too large");
+}
+
 static void add(const char *path, void (*test)(Fixture *, gconstpointer)) {
   g_test_add(path, Fixture, NULL, set_up, test, tear_down);
 }
@@ -250,6 +266,7 @@ int main(int argc, char *argv[]) {
   add("/runner/details", test_details);
   add("/runner/left-over", test_left_over);
   add("/runner/no-room", test_no_room);
+  add("/runner/no-room-for-input", test_no_room_for_input);
   add("/runner/temporary-files", test_temporary_files);
   int status = g_test_run();
   rmdir(temporary);
