@@ -5,15 +5,6 @@
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
-kernel=$KERNELS/6.12/Image
-
-run_exec() {
-    new_guest "$@"
-    "$ERET" exec --kernel "$kernel" --append quiet "$@" > out 2> "$errors" 3>&- < /dev/null &
-    pid=$!
-    finish_eret 200
-}
-
 # A directory as root is more than a chroot: in one, the kernel refuses a new user namespace, and there is no mount to exchange.
 mkdir -p root/bin root/etc root/mnt
 cp "$KERNELS/../bin/busybox" root/bin/ 2> /dev/null || cp /bin/busybox root/bin/

@@ -6,16 +6,6 @@
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
-kernel=$KERNELS/6.12/Image
-
-# run_exec OPTION... -- COMMAND...: leaves $status, and the streams in out and $errors.
-run_exec() {
-    new_guest "$@"
-    "$ERET" exec --kernel "$kernel" --append quiet "$@" > out 2> "$errors" 3>&- < "${input:-/dev/null}" &
-    pid=$!
-    finish_eret "${limit_of_run:-200}"
-}
-
 run_exec -- sh -c 'echo out; echo err >&2; exit 7'
 is "$status" 7 "the command's exit status"
 is "$(cat out)" out "its standard output, and nothing else"
@@ -41,7 +31,7 @@ rm -r installed
 head -c 104857600 /dev/urandom > big
 input=big
 run_exec --memory 512M -- sh -c 'cat; echo done >&2'
-input=
+input=/dev/null
 is "$status" 0 "100 MiB through cat: status 0"
 check "100 MiB come back unchanged" cmp big out
 is "$(cat "$errors")" "done" "standard error beside it"
@@ -111,7 +101,7 @@ like "$errors" '1 lines .* not the protocol.s.*: exit 4294967299$' "what is no l
 mkfifo slow
 (dd bs=1 count=1; sleep 9; cat) < slow > slow.txt 2> dd.log &
 new_guest
-"$ERET" exec --kernel "$kernel" --append quiet --timeout 5 -- sh -c 'head -c 4000000 /dev/zero; echo end' > slow 2> "$errors" 3>&- < /dev/null
+"$ERET" exec --kernel "$image" --append quiet --timeout 5 -- sh -c 'head -c 4000000 /dev/zero; echo end' > slow 2> "$errors" 3>&- < /dev/null
 is "$?" 0 "a reader that stands still for longer than --timeout: the command's own status"
 wait $!
 is "$(wc -c < slow.txt)" 4000004 "and all of its output"
@@ -121,7 +111,7 @@ new_guest
 (i=0; until [ -s verbose.json ] || [ $i = 400 ]; do sleep 0.2; i=$((i + 1)); done; cp verbose.json verbose.copy; cat) < slow > verbose.txt &
 reader=$!
 head -c 61440 /dev/zero | tr '\000' x > slow
-"$ERET" exec --kernel "$kernel" --append loglevel=8 --verbose --timeout 3 --result verbose.json -- sh -c 'while :; do :; done' 2> slow > out 3>&- < /dev/null &
+"$ERET" exec --kernel "$image" --append loglevel=8 --verbose --timeout 3 --result verbose.json -- sh -c 'while :; do :; done' 2> slow > out 3>&- < /dev/null &
 pid=$!
 finish_eret 100
 wait "$reader"
@@ -134,7 +124,7 @@ run_exec --memory 128M -- sh -c 'x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done'
 is "$status" 246 "out of memory: 246"
 
 new_guest
-"$ERET" exec --kernel "$kernel" --append quiet -- \
+"$ERET" exec --kernel "$image" --append quiet -- \
     sh -c 'printf "half a line"; sleep 1; echo b > /proc/sysrq-trigger; sleep 60' > "$errors" 2>&1 3>&- < /dev/null
 is "$?" 243 "a reset: 243"
 like "$errors" '^half a line$' "2>&1: a message does not go on with the command's line"
@@ -181,7 +171,7 @@ is "$status" 0 "and its status, whatever its log says of a panic"
 start_exec() {
     new_guest "$@"
     : > out # of the guest before
-    "$ERET" exec --kernel "$kernel" --append quiet "$@" > out 2> "$errors" 3>&- < /dev/null &
+    "$ERET" exec --kernel "$image" --append quiet "$@" > out 2> "$errors" 3>&- < /dev/null &
     pid=$!
 }
 wait_out() {
@@ -230,37 +220,37 @@ run_exec --rootfs root.img --copy-in in.txt:/etc/in.txt -- \
     sh -c 'cat /etc/hostname /etc/in.txt; echo changed > /etc/hostname; touch /new; cat /etc/hostname'
 is "$(cat out)" "$(printf 'eret-test\nfrom the host\nchanged')" "an image as root, with files laid over it"
 check "the image is as it was" cmp "$FIXTURES/root.ext4" root.img
-mkdir bare && cp "$kernel" bare/Image
-kernel=bare/Image
+mkdir bare && cp "$image" bare/Image
+image=bare/Image
 run_exec --rootfs root.img -- true
 is "$status" 247 "an image, and no modules: a driver is missing, 247"
-kernel=$KERNELS/6.12/Image
+image=$KERNELS/6.12/Image
 head -c 4096 /dev/zero > nothing.img
 run_exec --rootfs nothing.img -- true
 is "$status" 240 "no file system: 240"
 like "$errors" "nothing.img' is neither a directory nor an image" "which is said"
 
 # A kernel with everything in modules, by either transport, on either console; and a new one.
-kernel=$KERNELS/6.1/Image
+image=$KERNELS/6.1/Image
 for machine in '--transport pci --console pl011' '--transport mmio --console virtio --rng'; do
     # shellcheck disable=SC2086  # several words
     run_exec $machine -- uname -r
     is "$status:$(cat out)" "0:$(basename "$KERNELS"/6.1/lib/modules/*)" "Linux 6.1, $machine"
 done
-cp "$kernel" bare/Image
-kernel=bare/Image
+cp "$image" bare/Image
+image=bare/Image
 run_exec -- true
 is "$status" 247 "without its modules: 247"
-kernel=$KERNELS/7.3/Image
+image=$KERNELS/7.3/Image
 run_exec --modules "$(echo "$KERNELS"/7.3/lib/modules/*)" --module overlay --result result.json -- grep overlay /proc/filesystems
 is "$status" 0 "Linux 7.3, with a module that was asked for"
 check "the result has the boot's steps" grep -q '"kernel" : [0-9]' result.json
-kernel=$KERNELS/6.12/Image
+image=$KERNELS/6.12/Image
 
 # A guest of the user's own: no command; good when it powers off.
 run_exec_with_initrd() {
     new_guest "$@"
-    "$ERET" exec --kernel "$kernel" --initrd "$KERNELS/6.12/initrd" "$@" > out 2> "$errors" 3>&- < /dev/null &
+    "$ERET" exec --kernel "$image" --initrd "$KERNELS/6.12/initrd" "$@" > out 2> "$errors" 3>&- < /dev/null &
     pid=$!
     finish_eret 200
 }
@@ -273,9 +263,9 @@ run_exec_with_initrd -- true
 is "$status" 2 "and a command for it: 2"
 
 head -c 104857600 /dev/zero > big
-"$ERET" exec --kernel "$kernel" --memory 192M --copy-in big -- true > out 2> "$errors" < /dev/null
+"$ERET" exec --kernel "$image" --memory 192M --copy-in big -- true > out 2> "$errors" < /dev/null
 is "$?" 240 "files that cannot fit into the guest's memory: 240"
 like "$errors" 'do not fit into its memory of 192 MiB; try --memory 512M' "which is known before the start"
-"$ERET" exec --kernel "$kernel" > out 2> "$errors" < /dev/null
+"$ERET" exec --kernel "$image" > out 2> "$errors" < /dev/null
 is "$?" 2 "no command: 2"
 like "$errors" 'no command given' "and it is said"

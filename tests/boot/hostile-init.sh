@@ -7,7 +7,6 @@
 . "$LIB"
 
 top=$PWD
-image=$KERNELS/6.12/Image
 memory_max=163840  # kB: the guest's 128 MiB, and what eret may take beside them
 blocks_max=8192    # of 512 bytes: no file of more than 4 MiB, whatever the guest sends
 

@@ -7,7 +7,6 @@
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
-image=$KERNELS/6.12/Image
 truncate -s 1M disk.img
 cp disk.img zeros.img
 

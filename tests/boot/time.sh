@@ -5,13 +5,6 @@
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
-# run_exec OPTION... -- COMMAND: leaves $status and out.
-run_exec() {
-    new_guest "$@"
-    "$ERET" exec --kernel "$KERNELS/6.12/Image" --boot-timeout 200 --timeout 120 "$@" > out 2> "$errors" 3>&- < /dev/null
-    status=$?
-}
-
 # PSCI SYSTEM_SUSPEND: the second CPU goes off, the first sleeps until the clock's alarm, and both come back.
 # shellcheck disable=SC2016  # for the guest
 run_exec --cpus 2 -- sh -c 'cat /sys/power/mem_sleep

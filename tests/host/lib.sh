@@ -23,6 +23,8 @@
 #   start_boot TEST[,ARGUMENT]... OPTION...
 #   wait_console REGEX SECONDS                 fails a test, and returns 1, when it does not come
 #   send TEXT                                  types it on the console (\n is Enter)
+#   run_exec OPTION... -- COMMAND...           eret exec with the kernel $image (6.12's), until it ends; killed after $exec_limit seconds (200).
+#                                              The command's streams are in out and $errors, its input is $input (nothing)
 #   finish_eret SECONDS                        waits for the end; killed after so many seconds
 #   guest KEY                                  the value of the guest's last line "GUEST KEY=value"
 #
@@ -31,6 +33,9 @@
 
 exec 3>&1 1>&2  # what the runner reads is 3; all else goes to the script's log
 kernel=6.12
+image=$KERNELS/6.12/Image
+input=/dev/null
+exec_limit=200
 started=0
 pid=
 console=/dev/null
@@ -124,6 +129,13 @@ linux() {
 }
 boot() { todo=$1; shift; linux "$todo" run_eret "$@"; }
 start_boot() { todo=$1; shift; linux "$todo" start_eret "$@"; }
+
+run_exec() {
+    new_guest "$@"
+    "$ERET" exec --kernel "$image" --append quiet "$@" > out 2> "$errors" 3>&- < "$input" &
+    pid=$!
+    finish_eret "$exec_limit"
+}
 
 finish_eret() {
     rm -f killed
