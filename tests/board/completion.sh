@@ -66,6 +66,11 @@ completes "--stats" run --dry-run --sta
 completes "e2h0" run --nested = e
 completes "--gic" run --nested --gi
 completes "$files" test tag ""
+completes "--allow-flaky --github --help --json --junit --tap" test merge --
+completes "--tag --tap" test mergers --ta
+completes "--tag --tap" test merge.ini --ta
+completes "file.ini" test merge fil
+completes "file.ini" test merge --json fil
 completes "file.ini" run --stats = fil
 completes "--gic" run --append --append --gi
 

@@ -14,6 +14,8 @@
 #include "vmm/suite/report.h"
 #include "vmm/suite/runner.h"
 
+static const char empty_shard[] = "this shard is empty: there are more shards than cases";
+
 static int print_lines(const char *text, int status) {
   complain(text);
   return status;
@@ -132,11 +134,19 @@ static GPtrArray *skip_all(GPtrArray *cases, Output *output, const char *why) {
     const SuiteCase *suite_case = g_ptr_array_index(cases, i);
     CaseResult *result = case_result_new(suite_case->suite, suite_case->name);
     result->kind = output->options->require_kvm ? RESULT_ERROR : RESULT_SKIPPED;
+    result->no_kvm = result->kind == RESULT_SKIPPED;
     result->message = g_strdup(why);
     g_ptr_array_add(results, result);
     on_finished(output, result);
   }
   return results;
+}
+
+/* Of a run, and of several that were merged. */
+static int exit_status(GPtrArray *results, const TestOptions *options, bool whole) {
+  if (results_failed(results, options->allow_flaky) || !whole)
+    return EXIT_FAILED;
+  return results_lack_kvm(results) ? EXIT_NO_KVM : EXIT_OK;
 }
 
 static int run_cases(GPtrArray *cases, Output *output) {
@@ -167,12 +177,12 @@ static int run_cases(GPtrArray *cases, Output *output) {
   bool reported = report(output, results);
   if (interrupted)
     return EXIT_STOPPED;
-  if (results_failed(results, options->allow_flaky) || !reported)
-    return EXIT_FAILED;
-  return no_kvm ? EXIT_NO_KVM : EXIT_OK;
+  return exit_status(results, options, reported);
 }
 
 static int list(GPtrArray *cases) {
+  if (cases->len == 0)
+    complain(empty_shard);
   for (unsigned i = 0; i < cases->len; i++) {
     const SuiteCase *suite_case = g_ptr_array_index(cases, i);
     g_autofree char *name = g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
@@ -194,7 +204,7 @@ static int test(const TestOptions *options) {
   if (options->list)
     return list(chosen);
   if (chosen->len == 0)
-    print_lines("this shard is empty: there are more shards than cases", EXIT_OK);
+    print_lines(empty_shard, EXIT_OK);
   if (!open_output(&output)) {
     close_output(&output);
     return EXIT_HOST;
@@ -235,7 +245,7 @@ static int merge(const TestOptions *options) {
   }
   bool reported = report(&output, results);
   close_output(&output);
-  return results_failed(results, options->allow_flaky) || !reported || !whole ? EXIT_FAILED : EXIT_OK;
+  return exit_status(results, options, reported && whole);
 }
 
 int cmd_test(int argc, char **argv) {

@@ -16,15 +16,17 @@ G_DEFINE_QUARK(eret_test_options_error, test_options_error)
 #define SHARDS_MAX 100000
 
 static const char help_text[] = "Usage: eret test [OPTION]... SUITE...\n"
-                                "       eret test merge [--tap] [--junit FILE] [--json FILE] RESULT.json...\n"
+                                "       eret test merge [OPTION]... RESULT.json...\n"
                                 "Run suites of tests, each a boot of a virtual machine. eret-suite(5) describes suites.\n"
-                                "The second form joins the results of shards into one report.\n\n"
+                                "The second form joins the results of shards into one report, and its status is that of\n"
+                                "the whole; it takes --allow-flaky, --tap, --junit, --json and --github.\n\n"
                                 "Which:\n"
                                 "  --list                Print the cases and run none.\n"
                                 "  --filter RE           Only the cases whose suite/name this regular expression finds.\n"
                                 "  --tag TAG             Only cases that have this tag; repeatable: any of them.\n"
                                 "  --skip-tag TAG        No cases that have this tag; repeatable.\n"
-                                "  --shard I/N           The I-th of N parts, for N machines to share the work.\n"
+                                "  --shard I/N           The I-th of N parts, for N machines to share the work; N is\n"
+                                "                        100000 at most.\n"
                                 "  --define NAME=VALUE   What ${NAME} is in suites; repeatable (default: the environment).\n"
                                 "How:\n"
                                 "  -j N                  Run N at a time (default: as many as there are processors for).\n"
@@ -54,38 +56,42 @@ static const struct {
   OptionType type;
   size_t offset;
   unsigned max;
+  bool merge; /* it means something to merge too */
 } table[] = {
-    {"list", FLAG, offsetof(TestOptions, list), 0},
-    {"filter", TEXT, offsetof(TestOptions, filter), 0},
-    {"tag", LIST, offsetof(TestOptions, tags), 0},
-    {"skip-tag", LIST, offsetof(TestOptions, skip_tags), 0},
-    {"shard", SHARD, 0, 0},
-    {"define", DEFINE, 0, 0},
-    {"jobs", NUMBER, offsetof(TestOptions, jobs), JOBS_MAX},
-    {"repeat", NUMBER, offsetof(TestOptions, repeat), REPEAT_MAX},
-    {"allow-flaky", FLAG, offsetof(TestOptions, allow_flaky), 0},
-    {"fail-fast", FLAG, offsetof(TestOptions, fail_fast), 0},
-    {"keep-going", FLAG, offsetof(TestOptions, keep_going), 0},
-    {"require-kvm", FLAG, offsetof(TestOptions, require_kvm), 0},
-    {"tap", FLAG, offsetof(TestOptions, tap), 0},
-    {"junit", TEXT, offsetof(TestOptions, junit), 0},
-    {"json", TEXT, offsetof(TestOptions, json), 0},
-    {"github", FLAG, offsetof(TestOptions, github), 0},
-    {"logs", TEXT, offsetof(TestOptions, logs), 0},
-    {"help", FLAG, offsetof(TestOptions, help), 0},
+    {"list", FLAG, offsetof(TestOptions, list), 0, false},
+    {"filter", TEXT, offsetof(TestOptions, filter), 0, false},
+    {"tag", LIST, offsetof(TestOptions, tags), 0, false},
+    {"skip-tag", LIST, offsetof(TestOptions, skip_tags), 0, false},
+    {"shard", SHARD, 0, 0, false},
+    {"define", DEFINE, 0, 0, false},
+    {"jobs", NUMBER, offsetof(TestOptions, jobs), JOBS_MAX, false},
+    {"repeat", NUMBER, offsetof(TestOptions, repeat), REPEAT_MAX, false},
+    {"allow-flaky", FLAG, offsetof(TestOptions, allow_flaky), 0, true},
+    {"fail-fast", FLAG, offsetof(TestOptions, fail_fast), 0, false},
+    {"keep-going", FLAG, offsetof(TestOptions, keep_going), 0, false},
+    {"require-kvm", FLAG, offsetof(TestOptions, require_kvm), 0, false},
+    {"tap", FLAG, offsetof(TestOptions, tap), 0, true},
+    {"junit", TEXT, offsetof(TestOptions, junit), 0, true},
+    {"json", TEXT, offsetof(TestOptions, json), 0, true},
+    {"github", FLAG, offsetof(TestOptions, github), 0, true},
+    {"logs", TEXT, offsetof(TestOptions, logs), 0, false},
+    {"help", FLAG, offsetof(TestOptions, help), 0, true},
 };
 
 /* "2/4" */
-static bool parse_shard(TestOptions *options, const char *text) {
+static void set_shard(TestOptions *options, const char *text, GString *mistakes) {
   g_auto(GStrv) parts = g_strsplit(text, "/", 2);
   guint64 index, n;
 
-  if (!parts[0] || !parts[1] || !g_ascii_string_to_unsigned(parts[1], 10, 1, SHARDS_MAX, &n, NULL) ||
-      !g_ascii_string_to_unsigned(parts[0], 10, 1, n, &index, NULL))
-    return false;
-  options->shard = (unsigned)index;
-  options->shards = (unsigned)n;
-  return true;
+  if (!parts[0] || !parts[1] || !g_ascii_string_to_unsigned(parts[1], 10, 1, G_MAXUINT64, &n, NULL) ||
+      !g_ascii_string_to_unsigned(parts[0], 10, 1, n, &index, NULL)) {
+    mistake(mistakes, "--shard: '%s' is not I/N with I from 1 to N, such as 2/4", text);
+  } else if (n > SHARDS_MAX) {
+    mistake(mistakes, "--shard: '%s': there can be %u parts at most", text, SHARDS_MAX);
+  } else {
+    options->shard = (unsigned)index;
+    options->shards = (unsigned)n;
+  }
 }
 
 static bool parse_define(TestOptions *options, const char *text) {
@@ -119,8 +125,7 @@ static void set(TestOptions *options, unsigned index, const char *value, GString
     g_ptr_array_add(*(GPtrArray **)field, g_strdup(value));
     break;
   case SHARD:
-    if (!parse_shard(options, value))
-      mistake(mistakes, "--shard: '%s' is not I/N with I from 1 to N, such as 2/4", value);
+    set_shard(options, value, mistakes);
     break;
   case DEFINE:
     if (!parse_define(options, value))
@@ -160,6 +165,8 @@ static void take_flag(TestOptions *options, int argc, char **argv, int *i, GStri
     unknown(flag, mistakes);
     return;
   }
+  if (options->merge && !table[index].merge)
+    mistake(mistakes, "--%s: it is for running tests, and merge runs none", table[index].name);
   if (table[index].type == FLAG && value) {
     mistake(mistakes, "--%s: takes no value", table[index].name);
     return;

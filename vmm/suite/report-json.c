@@ -43,6 +43,7 @@ static const Field texts[] = {
 };
 static const Field durations[] = {
     {FIELD(seconds)}, {FIELD(vmm_seconds)}, {FIELD(kernel_seconds)}, {FIELD(init_seconds)}, {FIELD(command_seconds)}};
+static const Field flags[] = {{FIELD(no_kvm)}}; /* left out where they are false */
 static const Field numbers[] = {{FIELD(attempt), .least = 1}, {FIELD(exit_status), .least = G_MININT32}, {FIELD(cpus), .least = 0}};
 
 #define MEMBER(type, result, field) ((type *)((char *)(result) + (field)->offset))
@@ -60,6 +61,13 @@ static void add_text(JsonBuilder *builder, const char *name, const char *text) {
 static void add_number(JsonBuilder *builder, const char *name, gint64 number) {
   json_builder_set_member_name(builder, name);
   json_builder_add_int_value(builder, number);
+}
+
+static void add_flag(JsonBuilder *builder, const char *name, bool flag) {
+  if (!flag)
+    return;
+  json_builder_set_member_name(builder, name);
+  json_builder_add_boolean_value(builder, flag);
 }
 
 static void add_sub_results(JsonBuilder *builder, const GPtrArray *subs) {
@@ -81,6 +89,8 @@ static void add_case(JsonBuilder *builder, CaseResult *result) {
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
     add_text(builder, texts[i].name, *MEMBER(char *, result, &texts[i]));
   add_text(builder, "kind", result_kind_name(result->kind));
+  for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++)
+    add_flag(builder, flags[i].name, *MEMBER(bool, result, &flags[i]));
   for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
     add_number(builder, numbers[i].name, *MEMBER(int, result, &numbers[i]));
   for (unsigned i = 0; i < G_N_ELEMENTS(durations); i++) {
@@ -200,6 +210,17 @@ static bool read_duration(JsonObject *object, const Field *field, const char *wh
   return (isfinite(*seconds) && *seconds >= 0) || invalid(error, where, field->name, "must be a number of seconds, not negative");
 }
 
+static bool read_flag(JsonObject *object, const Field *field, const char *where, bool *flag, GError **error) {
+  JsonNode *node;
+
+  if (!get_member(object, field->name, &node))
+    return true;
+  if (json_node_get_value_type(node) != G_TYPE_BOOLEAN)
+    return invalid(error, where, field->name, "must be true or false");
+  *flag = json_node_get_boolean(node);
+  return true;
+}
+
 static bool read_kind(JsonObject *object, const char *where, ResultKind *kind, GError **error) {
   static const Field field = {.name = "kind", .required = true};
   g_autofree char *name = NULL;
@@ -257,6 +278,9 @@ static bool read_case(JsonNode *node, const char *where, GPtrArray *results, GEr
       return false;
   for (unsigned i = 0; i < G_N_ELEMENTS(durations); i++)
     if (!read_duration(object, &durations[i], where, MEMBER(double, result, &durations[i]), error))
+      return false;
+  for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++)
+    if (!read_flag(object, &flags[i], where, MEMBER(bool, result, &flags[i]), error))
       return false;
   for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++) {
     gint64 number = *MEMBER(int, result, &numbers[i]);

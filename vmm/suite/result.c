@@ -144,3 +144,15 @@ bool results_failed(GPtrArray *results, bool allow_flaky) {
   }
   return false;
 }
+
+bool results_lack_kvm(GPtrArray *results) {
+  bool no_kvm = false;
+
+  for (unsigned i = 0; i < results->len; i++) {
+    const CaseResult *result = g_ptr_array_index(results, i);
+    if (result->kind != RESULT_SKIPPED)
+      return false;
+    no_kvm |= result->no_kvm;
+  }
+  return no_kvm;
+}

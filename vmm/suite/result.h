@@ -23,6 +23,7 @@ typedef struct {
   char *suite, *name; /* of the case */
   unsigned attempt;   /* from 1; --repeat */
   ResultKind kind;
+  bool no_kvm;     /* skipped: the host cannot run guests */
   char *message;   /* why not passed, one line; NULL */
   char *outcome;   /* "command", "panic", "timeout", ... as eret exec names it; NULL: not known */
   char *expected;  /* the outcome that was expected, when it is not "pass"; or NULL */
@@ -76,6 +77,9 @@ typedef struct {
 GPtrArray *results_group(GPtrArray *results);
 /* Of GROUP's attempts those that ran. */
 unsigned case_group_ran(const CaseGroup *group);
+
+/* Nothing ran, and for want of KVM: what there is was skipped, if not all of it for that reason. */
+bool results_lack_kvm(GPtrArray *results);
 
 /* Any case that failed, or that the host kept from running; a flaky one too, unless ALLOW_FLAKY. */
 bool results_failed(GPtrArray *results, bool allow_flaky);

@@ -91,6 +91,8 @@ static const struct {
     {"{\"version\":1,\"cases\":[{\"suite\":\"s\",\"name\":\"n\",\"attempt\":0}]}", ": cases[0]: attempt is 0, and must be between 1"},
     {"{\"version\":1,\"cases\":[{\"suite\":\"s\",\"name\":\"n\",\"kind\":\"passed\",\"tags\":[7]}]}",
      ": cases[0]: tags[0] must be a string"},
+    {"{\"version\":1,\"cases\":[{\"suite\":\"s\",\"name\":\"n\",\"kind\":\"skipped\",\"no_kvm\":1}]}",
+     ": cases[0]: no_kvm must be true or false"},
     {"{\"version\":1,\"cases\":[{\"suite\":\"s\",\"name\":\"n\",\"kind\":\"passed\",\"sub\":[{}]}]}",
      ": cases[0]: sub[0]: name is missing"},
     {"{\"version\":1,\"cases\":[],\"shard\":3}", ": shard must be an object"},
@@ -231,6 +233,37 @@ static void test_merge_shards(void) {
   g_unlink(whole);
 }
 
+/* Nothing ran, and for want of KVM: that is still known when the results come together again. */
+static void test_no_kvm(void) {
+  static const struct {
+    ResultKind kind;
+    bool no_kvm;
+    ResultKind other;
+    bool wanted;
+  } tries[] = {
+      {RESULT_SKIPPED, true, RESULT_SKIPPED, true},
+      {RESULT_SKIPPED, true, RESULT_PASSED, false},
+      {RESULT_SKIPPED, true, RESULT_FAILED, false},
+      {RESULT_SKIPPED, false, RESULT_SKIPPED, false},
+  };
+  g_autoptr(GPtrArray) none = new_results();
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(tries); i++) {
+    g_autoptr(GPtrArray) first = new_results(), second = new_results();
+    g_autofree char *warnings = NULL;
+    bool whole;
+    add(first, "s", "a", tries[i].kind, "cannot open /dev/kvm")->no_kvm = tries[i].no_kvm;
+    add(second, "s", "b", tries[i].other, "it requires a file");
+    g_autofree char *one = write_results(first, 1, 2);
+    g_autofree char *two = write_results(second, 2, 2);
+    g_autoptr(GPtrArray) merged = results_merge((const char *const[]){one, two, NULL}, &warnings, &whole, NULL);
+    g_assert_true(results_lack_kvm(merged) == tries[i].wanted);
+    g_unlink(one);
+    g_unlink(two);
+  }
+  g_assert_false(results_lack_kvm(none));
+}
+
 static void test_merge_bad(void) {
   g_autofree char *bad = write_file("{}");
   g_autofree char *warnings = NULL;
@@ -256,6 +289,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/results/merge/many-twice", test_merge_many_twice);
   g_test_add_func("/results/merge/alike", test_merge_alike);
   g_test_add_func("/report/merge/shards", test_merge_shards);
+  g_test_add_func("/report/merge/no-kvm", test_no_kvm);
   g_test_add_func("/report/merge/bad", test_merge_bad);
   return g_test_run();
 }
