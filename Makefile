@@ -5,8 +5,9 @@
 # with AddressSanitizer and UndefinedBehaviorSanitizer, in build/native. On ARM64 both are native. Everything generated lies under build/.
 
 MAKEFLAGS += --no-builtin-rules
-# Sub-makes run in parallel, unless the user has said how many jobs there are to be.
-SUBMAKE = $(MAKE) --no-print-directory -s $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
+# For a recipe's line to begin with. Sub-makes run in parallel, unless the user has said how many jobs there are to be;
+# + tells make that it is one, and shares these.
+SUBMAKE = +@$(MAKE) --no-print-directory -s $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 .DEFAULT_GOAL := all
 B := build
 VERSION := $(shell cat vmm/VERSION)
@@ -148,26 +149,26 @@ packages-build packages-run packages-check: packages-%:
 
 # The include paths below are only known once the packages are installed, hence the second make.
 all: packages-build ## build eret for ARM64 (cross-built elsewhere): build/arm64/eret
-	@$(SUBMAKE) $(B)/arm64/eret
+	$(SUBMAKE) $(B)/arm64/eret
 
 run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM64 host
-	@$(SUBMAKE) $(B)/arm64/eret
+	$(SUBMAKE) $(B)/arm64/eret
 	@guest-images/fetch.sh $(KERNEL)
 	@guest-images/build-initramfs.sh $(KERNEL)
 	@tests/host/run.sh
 
 check: packages-check ## all tests: native, and guests on real KVM
-	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units guests
+	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units guests
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
 
 check-hosts: packages-check ## guests on every kind of host that can be emulated
-	@$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret guests
+	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret guests
 	@tests/check.sh $(HOST_TESTS)
 
 units: $(UNIT_TESTS)
 
 check-units: packages-build ## the native tests alone
-	@$(SUBMAKE) units
+	$(SUBMAKE) units
 	@tests/check.sh $(UNIT_TESTS)
 
 check-format: ## clang-format 14: is every source formatted?
@@ -176,27 +177,33 @@ check-format: ## clang-format 14: is every source formatted?
 check-tidy: ## clang-tidy 14 over all sources
 	@tool=$$(tests/sources/clang.sh clang-tidy) || exit; printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c '"$$0" --quiet "$$1" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }' "$$tool"; status=$$?; rm -f $(B)/tidy.*; exit $$status
 
-# Where each installed file comes from: DIRECTORY|MODE|FILE. DIRECTORY ends in / and is below PREFIX.
-INSTALLED = bin/|755|$(INSTALL_ERET) lib/eret/|755|$(B)/arm64/eret-guest $(if $(BUSYBOX),lib/eret/|755|$(BUSYBOX)) include/|644|guest-images/eret-hypercall.h \
-  share/man/man1/|644|docs/eret.1 share/man/man5/|644|docs/eret-suite.5 share/bash-completion/completions/|644|docs/eret.bash-completion \
-  $(addprefix share/doc/eret/|644|,README.md LICENSE) $(addprefix share/doc/eret/docs/|644|,$(filter-out %.bash-completion,$(wildcard docs/*)))
-# The completion's file is found by the name of the command.
-installed_name = $(patsubst %.bash-completion,%,$(notdir $(lastword $(subst |, ,$(1)))))
+# Each installed file: NAME|MODE|FILE, where NAME is below PREFIX. That of busybox is the user's to name, as it may be
+# no word. Those below docs/ have the modes that they have here.
+INSTALLED = bin/eret|755|$(INSTALL_ERET) lib/eret/eret-guest|755|$(B)/arm64/eret-guest $(if $(BUSYBOX),lib/eret/busybox|755|) \
+  include/eret-hypercall.h|644|guest-images/eret-hypercall.h \
+  share/man/man1/eret.1|644|docs/eret.1 share/man/man5/eret-suite.5|644|docs/eret-suite.5 \
+  share/bash-completion/completions/eret|644|docs/eret.bash-completion \
+  $(foreach file,README.md LICENSE $(DOCS),share/doc/eret/$(file)|$(if $(filter $(PROGRAMS),$(file)),755,644)|$(file))
+DOCS = $(filter-out %.bash-completion,$(wildcard docs/*))
+PROGRAMS = $(shell find docs -type f -perm -100)
+# One word of a shell's, whatever is in it.
+quote = '$(subst ','\'',$(1))'
+# $(1): name, mode and file
+installed_at = $(call quote,$(DESTDIR)$(PREFIX)/$(firstword $(1)))
 
 install: packages-build ## into $(DESTDIR)$(PREFIX), for this machine; ARCH=arm64: for ARM64 hosts. STRIP= keeps symbols, BUSYBOX= leaves it out
-	@$(SUBMAKE) $(INSTALL_ERET) $(B)/arm64/eret-guest
+	$(SUBMAKE) $(INSTALL_ERET) $(B)/arm64/eret-guest
 	$(if $(filter $(B)/busybox/busybox,$(BUSYBOX)),@guest-images/fetch.sh busybox)
-	$(foreach file,$(INSTALLED),$(call install_one,$(subst |, ,$(file)),$(file)))
+	$(foreach file,$(INSTALLED),$(call install_one,$(subst |, ,$(file))))
 
-# $(1): directory, mode and file; $(2): the same as it is in INSTALLED
 define install_one
-install -D -m $(word 2,$(1)) $(if $(filter $(INSTALL_ERET),$(word 3,$(1))),$(if $(STRIP),-s --strip-program=$(STRIP))) $(word 3,$(1)) $(DESTDIR)$(PREFIX)/$(word 1,$(1))$(call installed_name,$(2))
+install -D -m $(word 2,$(1)) $(if $(filter $(INSTALL_ERET),$(word 3,$(1))),$(if $(STRIP),-s --strip-program=$(call quote,$(STRIP)))) $(call quote,$(or $(word 3,$(1)),$(BUSYBOX))) $(call installed_at,$(1))
 
 endef
 
 uninstall: ## remove what `make install` has put there, with the same PREFIX and DESTDIR
-	rm -f $(foreach file,$(INSTALLED),$(DESTDIR)$(PREFIX)/$(word 1,$(subst |, ,$(file)))$(call installed_name,$(file)))
-	-rmdir $(addprefix $(DESTDIR)$(PREFIX)/,share/doc/eret/docs share/doc/eret lib/eret) 2>/dev/null
+	rm -f $(foreach file,$(INSTALLED),$(call installed_at,$(subst |, ,$(file))))
+	-rmdir $(foreach directory,share/doc/eret/docs share/doc/eret lib/eret,$(call installed_at,$(directory))) 2>/dev/null
 
 clean: ## remove what was built, keep downloads
 	rm -rf $(B)/arm64 $(B)/native $(B)/tool $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap

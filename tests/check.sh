@@ -5,6 +5,8 @@
 # Usage: check.sh TEST...     programs and scripts that print TAP; see tests/tap.sh
 set -u
 cd "$(dirname "$0")/.." || exit 1
+# A make of a test is none of the jobs of the make around all of them.
+unset MAKEFLAGS MFLAGS MAKELEVEL
 rm -rf build/tap
 mkdir -p build/tap
 

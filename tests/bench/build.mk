@@ -24,5 +24,5 @@ $(B)/bench/ring: $(B)/bench/ring.elf
 
 .PHONY: bench
 bench: packages-run ## eret beside QEMU and a minimal loop: build/bench/bench.json
-	@$(SUBMAKE) $(B)/arm64/eret $(B)/native/bench-report $(B)/bench/ring
+	$(SUBMAKE) $(B)/arm64/eret $(B)/native/bench-report $(B)/bench/ring
 	@tests/bench/bench.sh

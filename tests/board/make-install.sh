@@ -14,8 +14,6 @@ like() { grep -qE -e "$2" "$1"; result $? "$3" "$1"; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-# The test's own make is none of the jobs of a make around it.
-unset MAKEFLAGS MFLAGS MAKELEVEL
 install() { make install "$@" > "$work/log" 2>&1; }
 
 install DESTDIR="$work/here" PREFIX=/usr
@@ -35,6 +33,11 @@ cat > "$work/wanted" << EOF
 EOF
 diff "$work/wanted" "$work/files" > "$work/differ"
 result $? "all that belongs to it is there" "$work/differ"
+
+find docs -type f -perm -100 | LC_ALL=C sort > "$work/wanted"
+(cd "$usr/share/doc/eret" && find docs -type f -perm -100 | LC_ALL=C sort) > "$work/files"
+[ -s "$work/wanted" ] && diff "$work/wanted" "$work/files" > "$work/differ"
+result $? "what can be run in the tree can be run where it is installed" "$work/differ"
 
 # The program is one for this machine, and runs.
 readelf -hW "$usr/bin/eret" > "$work/header"
@@ -115,4 +118,26 @@ like "$work/header" 'Machine:.*AArch64' "ARCH=arm64: the program for ARM64 hosts
 like "$work/header" ' \.symtab ' "STRIP=: with symbols"
 [ ! -e "$work/there/opt/eret/lib/eret/busybox" ]
 result $? "BUSYBOX=: without busybox"
+
+# Names of the user's, as no list of words can hold them.
+place="$work/it's a place"
+mkdir "$place"
+cp build/busybox/busybox "$place/busybox of mine"
+install DESTDIR="$place" PREFIX="/usr local" BUSYBOX="$place/busybox of mine"
+result $? "make install into a directory with spaces and a quote in its name" "$work/log"
+"$place/usr local/bin/eret" --version > "$work/version" 2>&1
+result $? "it is there" "$work/version"
+"$place/usr local/bin/eret" doctor --json > "$work/doctor.json" 2> "$work/doctor.log"
+like "$work/doctor.json" "\"busybox\" *: *\"$place/usr local/lib/eret/busybox\"" "a busybox of another name is found"
+make uninstall DESTDIR="$place" PREFIX="/usr local" > "$work/log" 2>&1
+result $? "make uninstall with such a name" "$work/log"
+find "$place" ! -type d ! -name 'busybox of mine' > "$work/left"
+! [ -s "$work/left" ]
+result $? "leaves no file either" "$work/left"
+
+# Jobs are shared with the make inside of a make.
+make -j2 all guests > "$work/log" 2>&1 && ! grep -q jobserver "$work/log"
+result $? "make -j2 all guests: without a warning" "$work/log"
+make -j1 -n all > "$work/log" 2>&1 && ! grep -qE -e '-j *[0-9]*[02-9]' "$work/log"
+result $? "make -j1: nor is there more than one inside" "$work/log"
 echo "1..$n"
