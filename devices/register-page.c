@@ -2,6 +2,7 @@
 /* Registers in memory; see the header. */
 #include "devices/register-page.h"
 
+#include <errno.h>
 #include <glib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ void register_page_init(RegisterPage *page, size_t size) {
   *page = (RegisterPage){.size = (size + page_size() - 1) & ~(page_size() - 1)};
   page->bytes = mmap(NULL, page->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page->bytes == MAP_FAILED)
-    g_error("out of memory for a page of registers"); /* as g_malloc ends */
+    g_error("cannot map %zu bytes for registers: %s", page->size, g_strerror(errno)); /* as g_malloc ends */
 }
 
 void register_page_clear(RegisterPage *page) {

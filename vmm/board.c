@@ -9,6 +9,7 @@
 
 #include "devices/gicv2m.h"
 #include "devices/pci/pci.h"
+#include "devices/virtio/console-ports.h"
 #include "devices/virtio/virtio.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -33,6 +34,20 @@ bool board_has(const Board *board, BoardDeviceKind kind) {
     if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind == kind)
       return true;
   return false;
+}
+
+unsigned board_descriptors(const Board *board) {
+  enum { OF_THE_VM = 16, OF_A_CPU = 2, OF_A_VIRTIO_DEVICE = 8 }; /* its back end, its thread, an event for each queue and message */
+  unsigned n = OF_THE_VM + OF_A_CPU * board->cpus;
+
+  for (unsigned i = 0; i < board->devices->len; i++) {
+    BoardDeviceKind kind = ((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind;
+    if (kind == BOARD_VIRTIO_CONSOLE_PORTS)
+      n += 2 * VIRTIO_CONSOLE_PORTS_MAX;
+    if (kind >= BOARD_VIRTIO_CONSOLE)
+      n += OF_A_VIRTIO_DEVICE;
+  }
+  return n;
 }
 
 uint64_t board_mpidr(unsigned index) {

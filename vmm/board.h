@@ -17,7 +17,7 @@ typedef enum {
   BOARD_HYPERCALL_DOORBELL,
   BOARD_SCRATCH,
   BOARD_PCI_HOST,
-  BOARD_VIRTIO_CONSOLE,
+  BOARD_VIRTIO_CONSOLE, /* from here on they are virtio devices */
   BOARD_VIRTIO_CONSOLE_PORTS,
   BOARD_VIRTIO_BLK,
   BOARD_VIRTIO_RNG,
@@ -54,6 +54,8 @@ void board_free(Board *board);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Board, board_free)
 
 bool board_has(const Board *board, BoardDeviceKind kind);
+/* The descriptors that a machine on this board has open at most, whatever its guest does. */
+unsigned board_descriptors(const Board *board);
 /* The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines. */
 char *board_print(const Board *board);
 

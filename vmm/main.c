@@ -6,24 +6,27 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/descriptors.h"
 #include "vmm/base/standard-fds.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/exec/outcome.h"
 
 static int cmd_help(int argc, char **argv);
 
 static const struct {
   const char *name, *summary;
   int (*function)(int argc, char **argv);
+  int unable; /* its status where the process may not open the files it needs; 0: it needs none */
 } commands[] = {
-    {"run", "boot a kernel in a virtual machine", cmd_run},
-    {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec},
-    {"test", "run suites of such commands", cmd_test},
-    {"trace", "show what a recording of 'run --record' says", cmd_trace},
-    {"doctor", "say what this host can do, and what is missing", cmd_doctor},
-    {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu},
-    {"help", "this text", cmd_help},
-    {"version", "the version", cmd_version},
+    {"run", "boot a kernel in a virtual machine", cmd_run, EXIT_HOST},
+    {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec, OUTCOME_STATUS_HOST_ERROR},
+    {"test", "run suites of such commands", cmd_test, EXIT_HOST},
+    {"trace", "show what a recording of 'run --record' says", cmd_trace, EXIT_HOST},
+    {"doctor", "say what this host can do, and what is missing", cmd_doctor, EXIT_HOST},
+    {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu, EXIT_HOST},
+    {"help", "this text", cmd_help, 0},
+    {"version", "the version", cmd_version, 0},
 };
 
 static int cmd_help(int argc, char **argv) {
@@ -55,6 +58,7 @@ static int finish_stdout(int status) {
 
 static int run_command(int argc, char **argv) {
   const char *name = argc > 1 ? argv[1] : NULL;
+  g_autoptr(GError) error = NULL;
 
   if (!name) {
     cmd_help(0, NULL);
@@ -64,9 +68,14 @@ static int run_command(int argc, char **argv) {
     name = "help";
   else if (strcmp(name, "--version") == 0)
     name = "version";
-  for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
-    if (strcmp(name, commands[i].name) == 0)
+  for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
+    if (strcmp(name, commands[i].name) != 0)
+      continue;
+    if (!commands[i].unable || descriptors_suffice(DESCRIPTORS_OF_A_COMMAND, &error))
       return commands[i].function(argc - 2, argv + 2);
+    complain(error->message);
+    return commands[i].unable;
+  }
   g_autofree char *mistake = g_strdup_printf("'%s' is no command of eret; 'eret help' lists them", name);
   complain(mistake);
   return EXIT_USAGE;

@@ -17,6 +17,7 @@
 #include "devices/virtio/input.h"
 #include "devices/virtio/rng.h"
 #include "fdt/fdt-nodes.h"
+#include "vmm/base/descriptors.h"
 
 #define SPI_TO_INTID 32
 
@@ -126,8 +127,8 @@ static bool make_pci_host(Assembly *assembly, const BoardDevice *device, GError 
     config.intx_spi[pin] = device->slot.spi + pin;
     config.intx[pin] = platform->host->irq_line(platform->host, config.intx_spi[pin], FDT_IRQ_LEVEL_HIGH);
   }
-  assembly->pci = pci_host_new(&config);
-  if (!place(platform, pci_host_ecam(assembly->pci), &device->slot, error))
+  assembly->pci = pci_host_new(&config, error);
+  if (!assembly->pci || !place(platform, pci_host_ecam(assembly->pci), &device->slot, error))
     return false;
 
   /* The windows are parts of the host: on the bus, but described, reset and freed with it. */
@@ -210,6 +211,8 @@ Platform *platform_new(const Board *board, PlatformHost *host, GError **error) {
   g_autoptr(Platform) platform = g_new0(Platform, 1);
   Assembly assembly = {.platform = platform};
 
+  if (!descriptors_suffice(board_descriptors(board), error))
+    return NULL;
   platform->board = board;
   platform->host = host;
   platform->bus = bus_new();

@@ -8,6 +8,7 @@
  */
 #define _GNU_SOURCE /* memfd_create */
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,26 +19,41 @@
 #define LATENCY_TIMER (PCI_CACHE_LINE_SIZE + 1)
 #define EXPANSION_ROM 0x30
 
-/* ONES_SIZE bytes of ones in a file without a name; -1: the host has no memory for it. */
-static int make_ones(void) {
-  int fd = memfd_create("no-function", MFD_CLOEXEC);
-  void *ones = fd < 0 || ftruncate(fd, ONES_SIZE) < 0 ? MAP_FAILED : mmap(NULL, ONES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+/* Of FD, a file without a name, ONES_SIZE bytes of ones. False with errno. */
+static bool make_ones(int fd) {
+  void *ones = ftruncate(fd, ONES_SIZE) < 0 ? MAP_FAILED : mmap(NULL, ONES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
   if (ones == MAP_FAILED)
-    g_error("out of memory for PCI configuration space"); /* as g_malloc ends */
+    return false;
   memset(ones, UINT8_MAX, ONES_SIZE);
   munmap(ones, ONES_SIZE);
-  return fd;
+  return true;
 }
 
-void pci_ecam_init(RegisterPage *page) {
-  int fd = make_ones();
-
-  register_page_init(page, PCI_ECAM_BUS_SIZE);
+static bool map_ones(RegisterPage *page, int fd) {
   for (size_t at = 0; at < PCI_ECAM_BUS_SIZE; at += ONES_SIZE)
     if (mmap(page->bytes + at, ONES_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd, 0) == MAP_FAILED)
-      g_error("out of memory for PCI configuration space");
-  close(fd);
+      return false;
+  return true;
+}
+
+bool pci_ecam_init(RegisterPage *page, GError **error) {
+  int fd = memfd_create("no-function", MFD_CLOEXEC);
+  bool made = fd >= 0 && make_ones(fd);
+
+  if (made) {
+    register_page_init(page, PCI_ECAM_BUS_SIZE);
+    made = map_ones(page, fd);
+  }
+  int reason = errno;
+  if (fd >= 0)
+    close(fd);
+  if (made)
+    return true;
+  register_page_clear(page);
+  g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(reason), "cannot make the PCI configuration space: %s%s", g_strerror(reason),
+              reason == EFBIG ? "; it is a file in memory of 64 KiB, and this process's files may not be as large (ulimit -f)" : "");
+  return false;
 }
 
 void pci_ecam_plug(RegisterPage *page, PciFunction *function) {

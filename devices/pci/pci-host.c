@@ -159,12 +159,15 @@ static const DeviceOps window_ops = {
     .part_name = window_part_name,
 };
 
-PciHost *pci_host_new(const PciHostConfig *config) {
+PciHost *pci_host_new(const PciHostConfig *config, GError **error) {
   PciHost *host = g_new0(PciHost, 1);
 
+  if (!pci_ecam_init(&host->page, error)) {
+    g_free(host);
+    return NULL;
+  }
   host->config = *config;
   g_mutex_init(&host->intx_lock);
-  pci_ecam_init(&host->page);
   device_init(&host->ecam, &ecam_ops, "pci", NULL);
   device_init(&host->window32.device, &window_ops, "pci-window32", host->ecam.lock);
   device_init(&host->window64.device, &window_ops, "pci-window64", host->ecam.lock);

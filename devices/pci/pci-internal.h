@@ -81,7 +81,7 @@ const char *pci_function_config_name(unsigned offset);
 void pci_function_reset(PciFunction *function);
 
 /* The ECAM window as memory, of PCI_ECAM_BUS_SIZE bytes: nothing is there. */
-void pci_ecam_init(RegisterPage *page);
+bool pci_ecam_init(RegisterPage *page, GError **error);
 /* Moves the function's configuration space there. */
 void pci_ecam_plug(RegisterPage *page, PciFunction *function);
 /* Opens it to the guest, and defers writes that change nothing, of the functions there are. */

@@ -33,8 +33,11 @@ typedef struct {
   MsiController *msi;                    /* NULL: no MSI-X is offered, and no msi-map written */
 } PciHostConfig;
 
-/* The host is a Device: its slot is the ECAM window. reset resets every function, free frees them. */
-PciHost *pci_host_new(const PciHostConfig *config);
+/*
+ * The host is a Device: its slot is the ECAM window. reset resets every function, free frees them. NULL: this host has
+ * no memory for the window, or does not let eret have it.
+ */
+PciHost *pci_host_new(const PciHostConfig *config, GError **error);
 Device *pci_host_ecam(PciHost *host);
 Device *pci_host_window32(PciHost *host);
 Device *pci_host_window64(PciHost *host); /* NULL without one */

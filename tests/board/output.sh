@@ -61,6 +61,42 @@ lost cpu diff t.json t.json --common -
 "$eret" run --dry-run 2> messages < /dev/null | true
 is "$(cat messages)" "" "a reader that has gone ends it without a word, as with other programs"
 
+# Few descriptors: GLib would end the process where a main loop finds none, so each command asks first.
+unable() { # STATUS FILES WORDS...
+    status=$1 files=$2
+    shift 2
+    prlimit --nofile="$files" "$eret" "$@" > out 2> messages < /dev/null
+    is "$?:$(cat out)" "$status:" "$*: with $files open files: status $status, and nothing printed"
+    says "more open files are needed" "$*: and it is said"
+    says "the limit (RLIMIT_NOFILE) is $files and has to be" "$*: with the limit"
+}
+for files in 5 8 12 34; do
+    unable 1 "$files" doctor
+    unable 1 "$files" run --dry-run
+    unable 240 "$files" exec --kernel s.ini -- true
+    unable 1 "$files" test s.ini
+    unable 1 "$files" trace summary --input t.json
+    unable 1 "$files" cpu diff t.json t.json
+done
+"$eret" run --dry-run > plan 2> messages
+prlimit --nofile=12: "$eret" run --dry-run > out 2> messages
+is "$?:$(cat out)" "0:$(cat plan)" "a soft limit is raised to the hard one"
+i=0
+set --
+while [ $i -lt 20 ]; do
+    i=$((i + 1))
+    truncate -s 1M many$i.img
+    set -- "$@" --disk many$i.img
+done
+unable 1 80 run --dry-run "$@"
+unable 1 80 run --dry-run --transport mmio "$@"
+unable 1 80 run --dry-run --cpus 512
+
+# A file in memory is one of those that may not grow.
+prlimit --fsize=1024 "$eret" run --dry-run > out 2> messages
+is "$?:$(cat out)" 1: "files may not be large: status 1"
+says 'eret: cannot make the PCI configuration space: File too large' "and it is said why"
+
 # A file of eret's own in the place of a closed stream: the plan would be written into the disk's image, and so would a message.
 truncate -s 1M disk.img
 cp disk.img zeros.img

@@ -2,6 +2,9 @@
 /* A whole machine driven over its bus, as a guest would, without KVM: what is where, and that it answers. */
 #include "tests/board/board-fixture.h"
 
+#include <glib/gstdio.h>
+#include <unistd.h>
+
 #define PL011 0x09000000u
 #define PL031 0x09010000u
 #define PL061 0x09030000u
@@ -105,6 +108,38 @@ static void test_hostile(void) {
   }
 }
 
+static unsigned open_descriptors(void) {
+  g_autoptr(GDir) directory = g_dir_open("/proc/self/fd", 0, NULL);
+  unsigned n = 0;
+
+  while (g_dir_read_name(directory))
+    n++;
+  return n;
+}
+
+/* What is opened with the devices; vCPUs, and the interrupts that a guest asks for, come to it. */
+static void test_descriptors(void) {
+  static const char *const machines[] = {"--no-defaults", "--rng", "--console virtio --rng --disk @ --disk @",
+                                         "--power-button both --rng --transport mmio --disk @"};
+  g_autofree char *image = NULL;
+  int fd = g_file_open_tmp("eret-disk-XXXXXX", &image, NULL);
+
+  g_assert_cmpint(ftruncate(fd, 4096), ==, 0);
+  close(fd);
+  g_autofree char *disk = g_strconcat(image, ",ro", NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS(machines); i++) {
+    g_auto(GStrv) parts = g_strsplit(machines[i], "@", -1);
+    g_autofree char *arguments = g_strjoinv(disk, parts);
+    BoardFixture fixture;
+    unsigned before = open_descriptors();
+    board_fixture_init(&fixture, arguments, GIC_V3);
+    g_assert_cmpuint(open_descriptors() - before, <=, board_descriptors(fixture.board));
+    board_fixture_clear(&fixture);
+    g_assert_cmpuint(open_descriptors(), ==, before);
+  }
+  g_assert_cmpint(g_unlink(image), ==, 0);
+}
+
 static void quiet(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
 }
 
@@ -117,5 +152,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/mmio/pci-bar", test_pci_bar);
   g_test_add_func("/mmio/virtio-mmio", test_virtio_mmio);
   g_test_add_func("/mmio/hostile", test_hostile);
+  g_test_add_func("/mmio/descriptors", test_descriptors);
   return g_test_run();
 }

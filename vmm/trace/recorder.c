@@ -263,7 +263,12 @@ Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **e
   write_bytes(recorder, &header, sizeof header);
   if (kernel)
     open_kernel(recorder);
-  recorder->thread = g_thread_new("recorder", recorder_thread, recorder);
+  recorder->thread = g_thread_try_new("recorder", recorder_thread, recorder, error);
+  if (!recorder->thread) {
+    g_prefix_error(error, "--record: ");
+    free_recorder(recorder);
+    return NULL;
+  }
   return recorder;
 }
 

@@ -45,7 +45,8 @@ static inline void fake_pci_init(FakePci *pci, bool with_msi, bool with_window64
     pci->config.intx_spi[i] = FIRST_SPI + i;
     pci->config.intx[i] = &pci->lines[i].line;
   }
-  pci->host = pci_host_new(&pci->config);
+  pci->host = pci_host_new(&pci->config, NULL);
+  g_assert_nonnull(pci->host);
   pci->bus = bus_new();
   g_assert_true(bus_add(pci->bus, &ecam, pci_host_ecam(pci->host), NULL));
   g_assert_true(bus_add(pci->bus, &window32, pci_host_window32(pci->host), NULL));
