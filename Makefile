@@ -175,7 +175,7 @@ check-format: ## clang-format 14: is every source formatted?
 	@tool=$$(tests/sources/clang.sh clang-format) && "$$tool" --dry-run --Werror $(FORMATTED)
 
 check-tidy: ## clang-tidy 14 over all sources
-	@tool=$$(tests/sources/clang.sh clang-tidy) || exit; printf '%s\n' $(TIDY_SOURCES) | xargs -n 1 -P 2 sh -c '"$$0" --quiet "$$1" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }' "$$tool"; status=$$?; rm -f $(B)/tidy.*; exit $$status
+	@tool=$$(tests/sources/clang.sh clang-tidy) || exit; printf '%s\n' $(strip $(TIDY_SOURCES)) | xargs -n 1 -P 2 sh -c '"$$0" --quiet "$$1" -- $(CFLAGS_common) --target=aarch64-linux-gnu $(if $(CROSS),-I/usr/aarch64-linux-gnu/include) $(shell $(PKG_CONFIG_arm64) --cflags $(PACKAGES) 2>/dev/null) 2>$(B)/tidy.$$$$ || { cat $(B)/tidy.$$$$; exit 1; }' "$$tool"; status=$$?; rm -f $(B)/tidy.*; exit $$status
 
 # Each installed file: NAME|MODE|FILE, where NAME is below PREFIX. That of busybox is the user's to name, as it may be
 # no word. Those below docs/ have the modes that they have here.
