@@ -114,8 +114,9 @@ static void check_sve(ConfigDraft *draft, const CpuConfig *cpu, unsigned index) 
 static void check_nested(ConfigDraft *draft, CpuConfig *cpu) {
   Config *config = draft->config;
 
-  if (config->nested && cpu->el2 == CPU_OFF)
-    config_mistake(draft, config_where(draft, "nested", -1), "contradicts --cpu host,el2=off");
+  if (config->nested ? cpu->el2 == CPU_OFF : cpu->el2 == CPU_ON && config_is_given(draft, "nested"))
+    config_mistake(draft, config_where(draft, "nested", -1), "%s contradicts --cpu host,el2=%s", config->nested ? "EL2" : "off",
+                   config->nested ? "off" : "on");
   else if (config->nested)
     cpu->el2 = CPU_ON;
   cpu->el2_e2h0 = config->nested == NESTED_E2H0;
@@ -141,9 +142,13 @@ static void check_cpu(ConfigDraft *draft) {
     add_lines(draft, config_where(draft, "cpu-template", -1), error->message);
 }
 
+static const char *option_where(const void *opaque, const char *option, int index) {
+  return config_where(opaque, option, index);
+}
+
 static void check_hypercalls(ConfigDraft *draft) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GArray) plan = hypercall_plan(draft->config, &error);
+  g_autoptr(GArray) plan = hypercall_plan(draft->config, option_where, draft, &error);
 
   if (plan)
     return;
@@ -154,7 +159,7 @@ static void check_pin(ConfigDraft *draft) {
   g_autoptr(GError) error = NULL;
 
   if (draft->config->pin && !pin_is_valid(draft->config->pin, &error))
-    config_mistake(draft, NULL, "%s", error->message);
+    config_mistake(draft, config_where(draft, "pin", -1), "%s", error->message);
 }
 
 /* A virtio console is not found through stdout-path: Linux must be told, unless the user names consoles. */

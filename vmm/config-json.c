@@ -9,6 +9,7 @@
  *
  */
 #include <json-glib/json-glib.h>
+#include <math.h>
 #include <string.h>
 
 #include "vmm/base/json-reader.h"
@@ -25,6 +26,7 @@ typedef struct {
   const char *path;
   char *directory;
   JsonDocument *document;
+  GHashTable *given; /* option -> the key it has been given by */
 } JsonSource;
 
 /* "vm.json:3: disk[1]": where NODE is. Free with g_free. */
@@ -44,7 +46,11 @@ static const char *kind_name(JsonNode *node) {
     break;
   }
   GType type = json_node_get_value_type(node);
-  return type == G_TYPE_STRING ? "a string" : type == G_TYPE_BOOLEAN ? "a boolean" : type == G_TYPE_INT64 ? "a number" : "a fraction";
+  if (type == G_TYPE_BOOLEAN)
+    return json_node_get_boolean(node) ? "true" : "false";
+  if (type == G_TYPE_DOUBLE)
+    return fpclassify(json_node_get_double(node)) == FP_ZERO && signbit(json_node_get_double(node)) ? "-0" : "a fraction";
+  return type == G_TYPE_STRING ? "a string" : "a number";
 }
 
 static bool is_value(JsonNode *node, GType type) {
@@ -58,27 +64,36 @@ static char *value_text(JsonNode *node) {
   return is_value(node, G_TYPE_INT64) ? g_strdup_printf("%" G_GINT64_FORMAT, json_node_get_int(node)) : NULL;
 }
 
+static bool is_text_only(const ConfigOption *option) {
+  return option->kind == OPTION_STRING || option->kind == OPTION_PATH;
+}
+
+/* What the key takes, for people. Free with g_free. */
+static char *wanted_kinds(const ConfigOption *option, bool negated) {
+  if (option->kind == OPTION_BOOLEAN || negated)
+    return g_strdup("true or false");
+  if (is_text_only(option))
+    return g_strdup(option->alone ? "true or a string" : "a string");
+  if (option->kind != OPTION_CHOICE)
+    return g_strdup("a whole number or a string");
+  g_autofree char *names = option_choice_names(option);
+  return g_strconcat(option->alone ? "true, false or " : "", "one of ", names, NULL);
+}
+
 /* Any kind but a list. NEGATED: the key began with "no-". */
 static bool apply_value(JsonSource *source, void *record, const ConfigOption *option, bool negated, const char *where, JsonNode *node) {
   ConfigDraft *draft = source->draft;
-  bool text_only = option->kind == OPTION_STRING || option->kind == OPTION_PATH;
-  if (option->kind == OPTION_BOOLEAN) {
-    if (!is_value(node, G_TYPE_BOOLEAN)) {
-      config_mistake(draft, where, "wants true or false, not %s", kind_name(node));
-      return false;
-    }
-    option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
-    return true;
-  }
   if (option_can_be_negated(option) && is_value(node, G_TYPE_BOOLEAN)) {
     option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
     return true;
   }
   if (option->alone && is_value(node, G_TYPE_BOOLEAN) && json_node_get_boolean(node))
     return option_set(draft, record, option, where, NULL, option->alone);
-  g_autofree char *text = text_only && !is_value(node, G_TYPE_STRING) ? NULL : value_text(node);
+  bool is_text = option->kind != OPTION_BOOLEAN && !negated && (!is_text_only(option) || is_value(node, G_TYPE_STRING));
+  g_autofree char *text = is_text ? value_text(node) : NULL;
   if (!text) {
-    config_mistake(draft, where, "wants %s, not %s", text_only ? "a string" : "a whole number or a string", kind_name(node));
+    g_autofree char *wanted = wanted_kinds(option, negated);
+    config_mistake(draft, where, "wants %s, not %s", wanted, kind_name(node));
     return false;
   }
   return option_set(draft, record, option, where, source->directory, text);
@@ -133,6 +148,17 @@ static void apply_list(JsonSource *source, const ConfigOption *option, const cha
   }
 }
 
+/* One option has two keys where it can be negated. */
+static bool is_given_again(JsonSource *source, JsonObject *object, const ConfigOption *option, const char *where, const char *key) {
+  const char *earlier = g_hash_table_lookup(source->given, option);
+  if (earlier)
+    config_mistake(source->draft, where, "given twice, first as %s in line %u", earlier,
+                   json_document_line(source->document, json_object_get_member(object, earlier)));
+  else
+    g_hash_table_insert(source->given, (void *)option, (void *)key);
+  return earlier != NULL;
+}
+
 static void apply_member(JsonSource *source, JsonObject *object, const char *key) {
   JsonNode *node = json_object_get_member(object, key);
   g_autofree char *where = where_of(source, node, key);
@@ -147,6 +173,8 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
     config_mistake(source->draft, where, "unknown key%s", nearest);
     return;
   }
+  if (is_given_again(source, object, option, where, key))
+    return;
   if (option->kind == OPTION_LIST) {
     apply_list(source, option, where, node);
     return;
@@ -182,11 +210,13 @@ void config_json_load(ConfigDraft *draft, const char *path) {
     return;
   }
   g_autofree char *directory = g_path_get_dirname(path);
+  g_autoptr(GHashTable) given = g_hash_table_new(NULL, NULL);
   JsonSource source = {
       .draft = draft,
       .path = path,
       .directory = strcmp(directory, ".") != 0 ? directory : NULL, /* "./a.img" for a.img in messages would only confuse */
       .document = document,
+      .given = given,
   };
   apply_root(&source, json_document_root(document));
 }

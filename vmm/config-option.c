@@ -29,6 +29,10 @@ const char *config_where(const ConfigDraft *draft, const char *name, int index) 
   return where ? where : name;
 }
 
+bool config_is_given(const ConfigDraft *draft, const char *name) {
+  return g_hash_table_contains(draft->origins, name);
+}
+
 void config_set_where(ConfigDraft *draft, const char *name, int index, const char *where) {
   g_hash_table_replace(draft->origins, origin_key(name, index), g_strdup(where));
 }
@@ -109,6 +113,13 @@ static bool set_size(ConfigDraft *draft, void *field, const ConfigOption *option
   return true;
 }
 
+char *option_choice_names(const ConfigOption *option) {
+  GString *names = g_string_new(NULL);
+  for (const OptionChoice *choice = option->choices; choice->name; choice++)
+    g_string_append_printf(names, "%s%s", names->len ? ", " : "", choice->name);
+  return g_string_free(names, false);
+}
+
 static bool set_choice(ConfigDraft *draft, void *field, const ConfigOption *option, const char *where, const char *text) {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
   for (const OptionChoice *choice = option->choices; choice->name; choice++) {
@@ -120,7 +131,7 @@ static bool set_choice(ConfigDraft *draft, void *field, const ConfigOption *opti
   }
   g_ptr_array_add(names, NULL);
   const char *nearest = nearest_name(text, (const char *const *)names->pdata);
-  g_autofree char *known = g_strjoinv(", ", (char **)names->pdata);
+  g_autofree char *known = option_choice_names(option);
   g_autofree char *meant = nearest ? g_strdup_printf("; did you mean %s?", nearest) : g_strdup("");
   config_mistake(draft, where, "'%s' is none of %s%s", text, known, meant);
   return false;

@@ -82,6 +82,7 @@ void config_mistake(ConfigDraft *draft, const char *where, const char *format, .
 void config_begin_source(ConfigDraft *draft);
 /* Where NAME ("kernel", "disk") was given; INDEX -1 but for elements of lists. Never NULL. */
 const char *config_where(const ConfigDraft *draft, const char *name, int index);
+bool config_is_given(const ConfigDraft *draft, const char *name);
 void config_set_where(ConfigDraft *draft, const char *name, int index, const char *where);
 
 /* Whether --no-NAME and JSON's false are something to say. */
@@ -102,6 +103,8 @@ void *option_add_element(ConfigDraft *draft, const ConfigOption *option, const c
 void option_add_text(ConfigDraft *draft, const ConfigOption *option, const char *where, const char *base, const char *text);
 /* "a, b, c", of the options' names. */
 char *option_known_names(const ConfigOption *options);
+/* The same, of the values that OPTION takes. */
+char *option_choice_names(const ConfigOption *option);
 
 /* Adds what the description file PATH says. */
 void config_json_load(ConfigDraft *draft, const char *path);

@@ -27,9 +27,8 @@ static Pin *new_pin(void) {
   return pin;
 }
 
-static bool mistake_in(const char *part, const char *text, GError **error) {
-  g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "--pin %s: '%s' is neither a CPU nor a range of them, such as 0-3; or say auto",
-              text, part);
+static bool mistake_in(const char *part, GError **error) {
+  g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "'%s' is neither a CPU nor a range of them, such as 0-3; or say auto", part);
   return false;
 }
 
@@ -41,17 +40,17 @@ static bool parse_list(Pin *pin, const char *text, GError **error) {
     g_auto(GStrv) ends = g_strsplit(parts[i], "-", 2);
     guint64 first, last;
     if (!ends[0] || !g_ascii_string_to_unsigned(ends[0], 10, 0, CPUS_MAX - 1, &first, NULL))
-      return mistake_in(parts[i], text, error);
+      return mistake_in(parts[i], error);
     last = first;
     if (ends[1] && !g_ascii_string_to_unsigned(ends[1], 10, first, CPUS_MAX - 1, &last, NULL))
-      return mistake_in(parts[i], text, error);
+      return mistake_in(parts[i], error);
     for (guint64 cpu = first; cpu <= last; cpu++) {
       unsigned number = (unsigned)cpu;
       g_array_append_val(pin->cpus, number);
     }
   }
   if (pin->cpus->len == 0)
-    return mistake_in("", text, error);
+    return mistake_in("", error);
   return true;
 }
 

@@ -6,7 +6,7 @@
 
 run_eret --kernel "$KERNELS/6.12/Image" --psci user --smccc deny=psci --smccc kernel=0x80000000 --hypercall 0xc6005000=udp:x
 is "$status" 2 "contradictions: status 2"
-like "$errors" 'deny=psci.*forward=psci|forward=psci.*deny=psci' "an overlap names both sides"
+like "$errors" '--smccc deny=psci and --psci both claim|--psci and --smccc deny=psci both claim' "an overlap names both sides"
 like "$errors" 'udp:x.*is not RANGE=unix:PATH' "and a service that is not one is named in the same breath"
 
 if [ "$KIND" = k61 ]; then

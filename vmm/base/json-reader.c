@@ -195,15 +195,18 @@ static gsize count_digits(const char *at) {
   return n;
 }
 
-/* Whether TEXT is a number as RFC 8259, section 6, has it. */
+/*
+ * Whether TEXT is a number as RFC 8259, section 6, has it. -0 is not WHOLE: no integer keeps its sign.
+ */
 static bool is_number(const char *text, bool *whole) {
-  text += *text == '-';
+  bool minus = *text == '-';
+  text += minus;
   gsize digits = count_digits(text);
 
   if (digits == 0 || (digits > 1 && *text == '0'))
     return false;
+  *whole = !text[digits] && !(minus && *text == '0');
   text += digits;
-  *whole = !*text;
   if (*text == '.') {
     digits = count_digits(++text);
     if (digits == 0)

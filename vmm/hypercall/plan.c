@@ -15,24 +15,31 @@ bool hypercall_parse_service(const char *text, uint32_t *first, uint32_t *last, 
   const char *equals = strchr(text, '=');
 
   if (!equals || !g_str_has_prefix(equals + 1, SOCKET_PREFIX) || !equals[1 + strlen(SOCKET_PREFIX)]) {
-    g_set_error(error, POLICY_ERROR, POLICY_ERROR_SYNTAX, "--hypercall: '%s' is not RANGE=unix:PATH", text);
+    g_set_error(error, POLICY_ERROR, POLICY_ERROR_SYNTAX, "'%s' is not RANGE=unix:PATH", text);
     return false;
   }
   g_autofree char *range = g_strndup(text, (gsize)(equals - text));
   *path = equals + 1 + strlen(SOCKET_PREFIX);
-  if (policy_parse_range(range, first, last, error))
-    return true;
-  g_prefix_error(error, "--hypercall: ");
-  return false;
+  return policy_parse_range(range, first, last, error);
 }
 
-/* Adds the message of *ERROR as a line, and clears it. */
-static void collect(GString *mistakes, GError **error) {
-  g_string_append_printf(mistakes, "%s%s", mistakes->len ? "\n" : "", (*error)->message);
+/* Adds the message of *ERROR as a line, and clears it. WHERE: NULL, it says so itself. */
+static void collect(GString *mistakes, const char *where, GError **error) {
+  g_string_append_printf(mistakes, "%s%s%s%s", mistakes->len ? "\n" : "", where ? where : "", where ? ": " : "", (*error)->message);
   g_clear_error(error);
 }
 
-static void append_services(GArray *ranges, const Config *config, GString *mistakes) {
+/* Of what eret forwards anyway no range of another service's may be a part: policy_plan knows actions alone. */
+static void check_shared(const GArray *ranges, const char *where, uint32_t first, uint32_t last, GString *mistakes) {
+  for (unsigned i = 0; i < ranges->len; i++) {
+    const SmcccRange *other = &g_array_index(ranges, SmcccRange, i);
+    if (other->first <= last && first <= other->last)
+      g_string_append_printf(mistakes, "%s%s and %s both serve 0x%08x-0x%08x; drop one of them", mistakes->len ? "\n" : "", where,
+                             other->origin, MAX(first, other->first), MIN(last, other->last));
+  }
+}
+
+static void append_services(GArray *ranges, const Config *config, HypercallWhere *where_of, const void *opaque, GString *mistakes) {
   g_autoptr(GError) mistake = NULL;
   uint32_t first, last;
   const char *path;
@@ -41,30 +48,34 @@ static void append_services(GArray *ranges, const Config *config, GString *mista
     const HypercallConfig *hypercall = g_ptr_array_index(config->hypercalls, i);
     if (!hypercall->service) /* its absence has been reported */
       continue;
-    if (hypercall_parse_service(hypercall->service, &first, &last, &path, &mistake))
-      policy_append(ranges, first, last, SMCCC_FORWARD, hypercall->service);
-    else
-      collect(mistakes, &mistake);
+    const char *where = where_of(opaque, "hypercall", (int)i);
+    if (!hypercall_parse_service(hypercall->service, &first, &last, &path, &mistake)) {
+      collect(mistakes, where, &mistake);
+      continue;
+    }
+    check_shared(ranges, where, first, last, mistakes);
+    policy_append(ranges, first, last, SMCCC_FORWARD, where);
   }
 }
 
-GArray *hypercall_plan(const Config *config, GError **error) {
+GArray *hypercall_plan(const Config *config, HypercallWhere *where_of, const void *opaque, GError **error) {
   g_autoptr(GArray) ranges = g_array_new(FALSE, TRUE, sizeof(SmcccRange));
   g_autoptr(GString) mistakes = g_string_new(NULL);
   g_autoptr(GError) mistake = NULL;
 
   policy_append(ranges, ERET_FUNCTION_FIRST, ERET_FUNCTION_LAST, SMCCC_FORWARD, "eret's own services");
   if (config->psci == PSCI_BY_ERET)
-    policy_append_set(ranges, "psci", SMCCC_FORWARD);
-  append_services(ranges, config, mistakes);
+    policy_append_set(ranges, "psci", SMCCC_FORWARD, where_of(opaque, "psci", -1));
+  append_services(ranges, config, where_of, opaque, mistakes);
   for (unsigned i = 0; i < config->smccc->len; i++) {
     const SmcccConfig *smccc = g_ptr_array_index(config->smccc, i);
-    if (smccc->rule && !policy_parse(ranges, smccc->rule, &mistake))
-      collect(mistakes, &mistake);
+    const char *where = where_of(opaque, "smccc", (int)i);
+    if (smccc->rule && !policy_parse(ranges, smccc->rule, where, &mistake))
+      collect(mistakes, where, &mistake);
   }
   g_autoptr(GArray) plan = policy_plan(ranges, &mistake);
   if (!plan)
-    collect(mistakes, &mistake);
+    collect(mistakes, NULL, &mistake);
   if (mistakes->len == 0)
     return g_steal_pointer(&plan);
   g_set_error_literal(error, POLICY_ERROR, POLICY_ERROR_SYNTAX, mistakes->str);

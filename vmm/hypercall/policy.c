@@ -49,7 +49,7 @@ void policy_append(GArray *ranges, uint32_t first, uint32_t last, SmcccAction ac
   g_array_append_val(ranges, range);
 }
 
-static bool append_set(GArray *ranges, const char *name, SmcccAction action, const char *origin) {
+bool policy_append_set(GArray *ranges, const char *name, SmcccAction action, const char *origin) {
   bool found = false;
 
   for (unsigned i = 0; i < G_N_ELEMENTS(sets); i++) {
@@ -59,11 +59,6 @@ static bool append_set(GArray *ranges, const char *name, SmcccAction action, con
     found = true;
   }
   return found;
-}
-
-bool policy_append_set(GArray *ranges, const char *name, SmcccAction action) {
-  g_autofree char *origin = g_strdup_printf("%s=%s", action_names[action], name);
-  return append_set(ranges, name, action, origin);
 }
 
 /*
@@ -131,7 +126,7 @@ static bool parse_action(const char *text, size_t size, SmcccAction *action) {
   return false;
 }
 
-bool policy_parse(GArray *ranges, const char *text, GError **error) {
+bool policy_parse(GArray *ranges, const char *text, const char *origin, GError **error) {
   const char *equals = strchr(text, '=');
   SmcccAction action;
   uint32_t first, last;
@@ -142,7 +137,7 @@ bool policy_parse(GArray *ranges, const char *text, GError **error) {
     return false;
   }
   const char *range = equals + 1;
-  if (append_set(ranges, range, action, text))
+  if (policy_append_set(ranges, range, action, origin))
     return true;
   if (!g_ascii_isdigit(*range)) {
     g_set_error(error, POLICY_ERROR, POLICY_ERROR_SYNTAX,
@@ -152,7 +147,7 @@ bool policy_parse(GArray *ranges, const char *text, GError **error) {
   }
   if (!policy_parse_range(range, &first, &last, error))
     return false;
-  policy_append(ranges, first, last, action, text);
+  policy_append(ranges, first, last, action, origin);
   return true;
 }
 

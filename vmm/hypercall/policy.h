@@ -15,7 +15,7 @@ typedef enum { SMCCC_KERNEL = 0, SMCCC_DENY = 1, SMCCC_FORWARD = 2 } SmcccAction
 typedef struct {
   uint32_t first, last; /* inclusive */
   SmcccAction action;
-  const char *origin; /* for messages: the user's text, or why eret itself needs it; interned */
+  const char *origin; /* for messages: where the user has said so, or why eret itself needs it; interned */
 } SmcccRange;
 
 typedef enum { POLICY_ERROR_SYNTAX, POLICY_ERROR_RESERVED, POLICY_ERROR_OVERLAP } PolicyError;
@@ -31,9 +31,9 @@ GQuark policy_error_quark(void);
 /* Appends one range; ORIGIN is interned. */
 void policy_append(GArray *ranges, uint32_t first, uint32_t last, SmcccAction action, const char *origin);
 /* Named sets: "trng", "psci", "pvtime", "vendor-hyp", "ptp": appends their ranges; false for an unknown name. */
-bool policy_append_set(GArray *ranges, const char *name, SmcccAction action);
+bool policy_append_set(GArray *ranges, const char *name, SmcccAction action, const char *origin);
 /* `ACTION=RANGE` of --smccc: deny|forward|kernel = a set's name, 0xFIRST, 0xFIRST-0xLAST or 0xFIRST+COUNT. Appends. */
-bool policy_parse(GArray *ranges, const char *text, GError **error);
+bool policy_parse(GArray *ranges, const char *text, const char *origin, GError **error);
 /* RANGE alone, in numbers, as in --hypercall RANGE=unix:PATH. */
 bool policy_parse_range(const char *text, uint32_t *first, uint32_t *last, GError **error);
 

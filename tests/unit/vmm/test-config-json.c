@@ -166,6 +166,9 @@ static void test_keys(void) {
   refuse("{ \"config\": \"x\" }", "--dry-run", "vm.json:1: config: is for the command line only");
   refuse("{ \"help\": true }", "--dry-run", "vm.json:1: help: is for the command line only");
   refuse("{ \"cpus\": 2,\n\"cpus\": 3 }", "--dry-run", "vm.json:2:1: cpus: given twice, first in line 1");
+  refuse("{ \"rng\": true,\n\"no-rng\": true }", "--dry-run", "vm.json:2: no-rng: given twice, first as rng in line 1");
+  refuse("{ \"no-reboot\": true,\n\n\"reboot\": false }", "--dry-run", "vm.json:3: reboot: given twice, first as no-reboot in line 1");
+  refuse("{ \"nested\": \"vhe\", \"no-nested\": false }", "--dry-run", "vm.json:1: no-nested: given twice, first as nested in line 1");
 }
 
 static void test_values(void) {
@@ -175,7 +178,26 @@ static void test_values(void) {
       {"{ \"cpus\": 0 }", "cpus: '0' is not a whole number from 1 to 512"},
       {"{ \"cpus\": -1 }", "cpus: '-1' is not a whole number from 1 to 512"},
       {"{ \"cpus\": 2.5 }", "cpus: wants a whole number or a string, not a fraction"},
-      {"{ \"cpus\": true }", "cpus: wants a whole number or a string, not a boolean"},
+      {"{ \"cpus\": true }", "cpus: wants a whole number or a string, not true"},
+      {"{ \"cpus\": -0 }", "cpus: wants a whole number or a string, not -0"},
+      {"{ \"grace\": -0 }", "grace: wants a whole number or a string, not -0"},
+      {"{ \"grace\": -0.0 }", "grace: wants a whole number or a string, not -0"},
+      {"{ \"grace\": \"-0\" }", "grace: '-0' is not a whole number from 0 to 86400"},
+      {"{ \"stats\": false }", "stats: wants true or a string, not false"},
+      {"{ \"stats\": 3 }", "stats: wants true or a string, not a number"},
+      {"{ \"nested\": null }", "nested: wants true, false or one of off, vhe, e2h0, not null"},
+      {"{ \"no-nested\": \"vhe\" }", "no-nested: wants true or false, not a string"},
+      {"{ \"console\": true }", "console: wants one of pl011, virtio, not true"},
+      {"{ \"cpu\": { \"model\": \"host\", \"sve\": true } }", "cpu.sve: wants one of auto, on, off, not true"},
+      {"{ \"pin\": \"x\" }", "pin: 'x' is neither a CPU nor a range of them, such as 0-3; or say auto"},
+      {"{ \"nested\": \"off\", \"cpu\": \"host,el2=on\" }", "nested: off contradicts --cpu host,el2=on"},
+      {"{ \"nested\": true, \"cpu\": \"host,el2=off\" }", "nested: EL2 contradicts --cpu host,el2=off"},
+      {"{ \"hypercall\": \"foo\" }", "hypercall: 'foo' is not RANGE=unix:PATH"},
+      {"{ \"hypercall\": { \"timeout\": 3 } }", "hypercall: lacks the key \"service\""},
+      {"{ \"smccc\": [ \"deny=trng\", { \"rule\": \"den=1\" } ] }",
+       "smccc[1]: \"den=1\" does not say what to do: write deny=RANGE, forward=RANGE or kernel=RANGE"},
+      {"{ \"smccc\": \"deny=0x80000000\" }", "smccc (0x80000000-0x80000000) touches 0x80000000-0x8000ffff, Arm Architecture Calls, "
+                                             "which KVM always answers itself; leave them out"},
       {"{ \"cpus\": null }", "cpus: wants a whole number or a string, not null"},
       {"{ \"cpus\": [2] }", "cpus: wants a whole number or a string, not an array"},
       {"{ \"cpus\": {} }", "cpus: wants a whole number or a string, not an object"},
@@ -212,6 +234,16 @@ static void test_values(void) {
     g_autofree char *wanted = g_strconcat("vm.json:1: ", cases[i].wanted, NULL);
     refuse(cases[i].json, "--dry-run", wanted);
   }
+}
+
+/* Who answers hypercalls: both sides of a contradiction are named. */
+static void test_hypercalls(void) {
+  refuse("{ \"smccc\": [ \"deny=trng\",\n\"forward=0x84000050\" ] }", "--dry-run",
+         "vm.json:2: smccc[1] and vm.json:1: smccc[0] both claim 0x84000050-0x84000050; drop one of them");
+  refuse("{ \"psci\": \"user\" }", "--dry-run --smccc deny=0x84000000",
+         "--smccc deny=0x84000000 and vm.json:1: psci both claim 0x84000000-0x84000000; drop one of them");
+  refuse("{ \"hypercall\": [ \"0xc6005000=unix:/a\",\n\"0xc6005000=unix:/b\" ] }", "--dry-run",
+         "vm.json:2: hypercall[1] and vm.json:1: hypercall[0] both serve 0xc6005000-0xc6005000; drop one of them");
 }
 
 /* Each with the line it is in, flags and their combination included. */
@@ -347,6 +379,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/two-files", test_two_files);
   g_test_add_func("/config-json/keys", test_keys);
   g_test_add_func("/config-json/values", test_values);
+  g_test_add_func("/config-json/hypercalls", test_hypercalls);
   g_test_add_func("/config-json/many-mistakes", test_many_mistakes);
   g_test_add_func("/config-json/broken", test_broken);
   g_assert_true(g_file_set_contents("t.json", "{\"registers\": {\"ID_AA64ISAR0_EL1\": {\"Atomic\": 0}}}", -1, NULL));

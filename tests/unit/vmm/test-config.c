@@ -183,7 +183,9 @@ static void test_nested(void) {
   g_assert_cmpint(config_cpu(by_cpu)->el2, ==, CPU_ON);
   g_assert_cmpint(config_cpu(without)->el2, ==, CPU_AUTO);
   g_assert_false(config_cpu(nested)->el2_e2h0);
-  refuse("--nested: contradicts --cpu host,el2=off", "--dry-run", "--nested", "--cpu", "host,el2=off", NULL);
+  refuse("--nested: EL2 contradicts --cpu host,el2=off", "--dry-run", "--nested", "--cpu", "host,el2=off", NULL);
+  refuse("--nested: off contradicts --cpu host,el2=on", "--dry-run", "--nested=off", "--cpu", "host,el2=on", NULL);
+  refuse("--nested: off contradicts --cpu host,el2=on", "--dry-run", "--cpu", "host,el2=on", "--no-nested", NULL);
   g_autoptr(Config) e2h0 = parse("--dry-run", "--nested=e2h0", NULL);
   g_assert_cmpint(config_cpu(e2h0)->el2, ==, CPU_ON);
   g_assert_true(config_cpu(e2h0)->el2_e2h0);
@@ -195,9 +197,9 @@ static void test_nested(void) {
   g_assert_false(config_cpu(undone)->el2_e2h0);
   refuse("--nested: 'e2h' is none of off, vhe, e2h0; did you mean e2h0?", "--dry-run", "--nested=e2h", NULL);
   refuse("--no-nested: takes no value: it is --no-nested or left out", "--dry-run", "--no-nested=vhe", NULL);
-  refuse("--nested: contradicts --cpu host,el2=off", "--dry-run", "--nested=e2h0", "--cpu", "host,el2=off", NULL);
+  refuse("--nested: EL2 contradicts --cpu host,el2=off", "--dry-run", "--nested=e2h0", "--cpu", "host,el2=off", NULL);
   refuse("--gic: a guest with EL2 needs GIC version 3", "--dry-run", "--nested", "--gic", "2", NULL);
-  refuse("--pin 3-1: '3-1' is neither a CPU nor a range of them, such as 0-3; or say auto", "--dry-run", "--pin", "3-1", NULL);
+  refuse("--pin: '3-1' is neither a CPU nor a range of them, such as 0-3; or say auto", "--dry-run", "--pin", "3-1", NULL);
 }
 
 static void test_unknown(void) {

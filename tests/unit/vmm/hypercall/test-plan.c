@@ -23,11 +23,15 @@ static SmcccAction action_of(const GArray *plan, uint32_t function) {
   return SMCCC_KERNEL;
 }
 
+static const char *option_name(const void *opaque, const char *option, int index) {
+  return option;
+}
+
 static GArray *plan_of(const char *arguments) {
   g_autoptr(GError) error = NULL;
   g_autoptr(Config) config = parse(arguments, &error);
   g_assert_no_error(error);
-  GArray *plan = hypercall_plan(config, &error);
+  GArray *plan = hypercall_plan(config, option_name, NULL, &error);
   g_assert_no_error(error);
   return plan;
 }
@@ -68,7 +72,11 @@ static void test_mistakes(void) {
       {"--hypercall 0xc6005000", "RANGE=unix:PATH"},
       {"--hypercall 0xc6005000=unix:", "RANGE=unix:PATH"},
       {"--hypercall 0xc6005000=tcp:1", "RANGE=unix:PATH"},
-      {"--hypercall 0xc6005010-0xc6005000=unix:/s", "--hypercall"},
+      {"--hypercall 0xc6005010-0xc6005000=unix:/s", "--hypercall 0xc6005010-0xc6005000=unix:/s: \"0xc6005010-0xc6005000\" is not"},
+      {"--hypercall 0xc6005000+9=unix:/a --hypercall 0xc6005008+9=unix:/b",
+       "--hypercall 0xc6005008+9=unix:/b and --hypercall 0xc6005000+9=unix:/a both serve 0xc6005008-0xc6005008"},
+      {"--hypercall 0xc6004500=unix:/a", "--hypercall 0xc6004500=unix:/a and eret's own services both serve"},
+      {"--psci user --hypercall 0xc4000000=unix:/a", "--hypercall 0xc4000000=unix:/a and --psci both serve"},
       {"--hypercall 0xc6005000=unix:/s,timeout=0", "timeout"},
       {"--hypercall 0xc6005000=unix:/s --smccc deny=0xc6005000", "both claim"},
   };

@@ -26,7 +26,7 @@ static char *plan(const char *const *arguments) {
   g_autoptr(GError) error = NULL;
 
   for (; *arguments; arguments++)
-    if (!policy_parse(ranges, *arguments, &error))
+    if (!policy_parse(ranges, *arguments, *arguments, &error))
       return g_strdup(error->message);
   g_autoptr(GArray) planned = policy_plan(ranges, &error);
   g_assert_true((planned != NULL) == (error == NULL));
@@ -64,11 +64,11 @@ static void test_sets(void) {
 static void test_append(void) {
   g_autoptr(GArray) ranges = ranges_new();
 
-  g_assert_true(policy_append_set(ranges, "trng", SMCCC_FORWARD));
+  g_assert_true(policy_append_set(ranges, "trng", SMCCC_FORWARD, "forward=trng"));
   g_assert_cmpuint(ranges->len, ==, 2);
   g_assert_cmpstr(g_array_index(ranges, SmcccRange, 0).origin, ==, "forward=trng");
-  g_assert_false(policy_append_set(ranges, "TRNG", SMCCC_DENY));
-  g_assert_false(policy_append_set(ranges, "", SMCCC_DENY));
+  g_assert_false(policy_append_set(ranges, "TRNG", SMCCC_DENY, ""));
+  g_assert_false(policy_append_set(ranges, "", SMCCC_DENY, ""));
   g_assert_cmpuint(ranges->len, ==, 2);
   policy_append(ranges, 0xc6004500, 0xc60045ff, SMCCC_FORWARD, "eret's own functions");
   g_autoptr(GArray) planned = policy_plan(ranges, NULL);
@@ -169,7 +169,7 @@ static void test_reserved(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(touching); i++) {
     g_autoptr(GArray) ranges = ranges_new();
     g_autoptr(GError) error = NULL;
-    g_assert_true(policy_parse(ranges, touching[i], NULL));
+    g_assert_true(policy_parse(ranges, touching[i], touching[i], NULL));
     g_assert_null(policy_plan(ranges, &error));
     g_assert_error(error, POLICY_ERROR, POLICY_ERROR_RESERVED);
     g_assert_nonnull(strstr(error->message, touching[i]));
@@ -195,7 +195,7 @@ static void test_every_mistake(void) {
   static const char *const arguments[] = {"deny=0xc0000001", "forward=0x84000000", "deny=psci", "kernel=0x84000000"};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(arguments); i++)
-    g_assert_true(policy_parse(ranges, arguments[i], NULL));
+    g_assert_true(policy_parse(ranges, arguments[i], arguments[i], NULL));
   g_assert_null(policy_plan(ranges, &error));
   g_assert_error(error, POLICY_ERROR, POLICY_ERROR_OVERLAP);
   g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
