@@ -194,8 +194,8 @@ static bool choose_ipa_bits(Board *board, GError **error) {
   unsigned wanted = board->config->ipa_bits;
 
   if (wanted && wanted < board->ipa_bits) {
-    g_set_error(error, BOARD_ERROR, BOARD_ERROR_TOO_MANY, "--ipa-bits %u: this machine needs %u bits of guest physical address", wanted,
-                board->ipa_bits);
+    g_set_error(error, BOARD_ERROR, BOARD_ERROR_ADDRESSES, "%u bits are too few: this machine needs %u bits of guest physical address",
+                wanted, board->ipa_bits);
     return false;
   }
   board->ipa_bits = wanted ? wanted : board->ipa_bits;

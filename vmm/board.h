@@ -44,7 +44,7 @@ typedef struct {
   GPtrArray *devices;             /* of BoardDevice, in the order of creation */
 } Board;
 
-typedef enum { BOARD_ERROR_TOO_MANY } BoardError;
+typedef enum { BOARD_ERROR_TOO_MANY, BOARD_ERROR_ADDRESSES } BoardError;
 #define BOARD_ERROR (board_error_quark())
 GQuark board_error_quark(void);
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/board.h"
 #include "vmm/command-line.h"
 #include "vmm/config-option.h"
 #include "vmm/cpu/features.h"
@@ -174,6 +175,22 @@ static void settle_command_line(ConfigDraft *draft) {
     config_mistake(draft, config_where(draft, "append", -1), "%s", why);
 }
 
+/* Whether there can be such a machine at all. Where the GIC is left open, the one that allows for more is taken. */
+static void check_board(ConfigDraft *draft) {
+  const Config *config = draft->config;
+  g_autoptr(GError) error = NULL;
+
+  if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX) {
+    config_mistake(draft, config_where(draft, "cpus", -1), "%u CPUs need GIC version 3: version 2 serves at most %d", config->cpus,
+                   GICV2_CPUS_MAX);
+    return;
+  }
+  g_autoptr(Board) board = board_new(config, config->gic == GIC_AUTO ? GIC_V3 : config->gic, &error);
+  if (!board)
+    config_mistake(draft, g_error_matches(error, BOARD_ERROR, BOARD_ERROR_ADDRESSES) ? config_where(draft, "ipa-bits", -1) : NULL, "%s",
+                   error->message);
+}
+
 void config_check(ConfigDraft *draft) {
   Config *config = draft->config;
   if (config->console == CONSOLE_AUTO)
@@ -184,7 +201,5 @@ void config_check(ConfigDraft *draft) {
   check_disks(draft);
   check_hypercalls(draft);
   check_pin(draft);
-  if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX)
-    config_mistake(draft, config_where(draft, "cpus", -1), "%u CPUs need GIC version 3: version 2 serves at most %d", config->cpus,
-                   GICV2_CPUS_MAX);
+  check_board(draft);
 }

@@ -125,7 +125,11 @@ static bool measure(DiskImage *image, GError **error) {
   }
   if (image->size && image->size % SECTOR_SIZE == 0)
     return true;
-  if (image->size)
+  if (image->block_device)
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
+                "disk image %s is a block device of %" G_GUINT64_FORMAT " bytes: there is no medium in it, or nothing is attached to it",
+                image->path, image->size);
+  else if (image->size)
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
                 "disk image %s has %" G_GUINT64_FORMAT
                 " bytes, which is no whole number of %d-byte sectors: 'truncate -s %%%d' rounds it up",

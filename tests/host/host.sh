@@ -55,6 +55,7 @@ EOF
 }
 
 fail() { echo "host.sh: $*" >&2; exit "$host_failed"; }
+usage() { sed -n 's/^# \(Usage: \|       \)host.sh/host.sh/p' "$0"; }
 
 set_kind() {
     kind=$1
@@ -296,24 +297,29 @@ kinds)
     kinds | cut -d'|' -f1
     exit 0
     ;;
+--help | -h)
+    usage
+    exit 0
+    ;;
 build)
     kind=${1:-gicv3}
     ;;
 run)
     while [ $# -gt 0 ]; do
         case $1 in
-        --kind) kind=$2; shift 2 ;;
-        --timeout) timeout=$2; shift 2 ;;
-        --share) shares+=("$2"); shift 2 ;;
+        --kind) kind=${2-}; shift 2 || fail "$1 needs a value" ;;
+        --timeout) timeout=${2-}; shift 2 || fail "$1 needs a value" ;;
+        --share) shares+=("${2-}"); shift 2 || fail "$1 needs a value" ;;
         --interactive) interactive=1; shift ;;
+        --help | -h) usage; exit 0 ;;
         --) shift; command=("$@"); break ;;
-        *) fail "unknown option $1" ;;
+        *) fail "unknown option $1 (--help lists them); a command follows behind --" ;;
         esac
     done
     [ ${#command[@]} -gt 0 ] || fail "no command to run"
     ;;
 *)
-    sed -n 's/^# \(Usage: \|       \)host.sh/host.sh/p' "$0" >&2
+    usage >&2
     exit "$host_failed"
     ;;
 esac

@@ -21,15 +21,24 @@ void doctor_options_parse(DoctorOptions *options, int argc, char **argv, GString
   static const char *const names[] = {"json", "help", NULL};
 
   *options = (DoctorOptions){0};
+  bool ended = false;
   for (int i = 0; i < argc; i++) {
+    if (!ended && strcmp(argv[i], "--") == 0) {
+      ended = true;
+      continue;
+    }
+    if (ended || argv[i][0] != '-') {
+      mistake(mistakes, "unexpected argument '%s'", argv[i]);
+      continue;
+    }
     const char *nearest = nearest_name(argv[i] + strspn(argv[i], "-"), names);
     if (strcmp(argv[i], "--json") == 0)
       options->json = true;
     else if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
       options->help = true;
-    else if (argv[i][0] == '-' && nearest)
+    else if (nearest)
       mistake(mistakes, "unknown option %s; did you mean --%s?", argv[i], nearest);
     else
-      mistake(mistakes, argv[i][0] == '-' ? "unknown option %s" : "unexpected argument '%s'", argv[i]);
+      mistake(mistakes, "unknown option %s", argv[i]);
   }
 }

@@ -285,17 +285,27 @@ static void check(ExecOptions *options, GString *mistakes) {
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
 }
 
-/* An image is the machine's last disk. Here it is decided, once, that it is one. */
-static void add_root_disk(ExecOptions *options, GPtrArray *arguments) {
+/*
+ * An image is the machine's last disk. Here it is decided, once, that it is one. Returns --disk's value; free with
+ * g_free. NULL: it is none.
+ */
+static char *root_disk(ExecOptions *options) {
   struct stat status;
 
   if (!options->rootfs || stat(options->rootfs, &status) < 0 || S_ISDIR(status.st_mode))
-    return;
+    return NULL;
   g_auto(GStrv) parts = g_strsplit(options->rootfs, ",", -1);
   g_autofree char *path = g_strjoinv(",,", parts);
-  g_ptr_array_add(arguments, g_strdup("--disk"));
-  g_ptr_array_add(arguments, g_strconcat(path, ",ro", NULL));
   options->rootfs_is_image = true;
+  return g_strconcat(path, ",ro", NULL);
+}
+
+/* What is wrong with the machine, in the user's words: the root's disk is not his. */
+static void machine_mistakes(GString *mistakes, const char *text, const char *root_disk) {
+  g_autofree char *disk = g_strdup_printf("--disk %s: ", root_disk ? root_disk : "");
+  g_auto(GStrv) parts = g_strsplit(text, disk, -1);
+  g_autofree char *told = g_strjoinv("--rootfs: ", parts);
+  mistake(mistakes, "%s", told);
 }
 
 /* The machine: what eret exec needs is set, what the user has said about the rest stays. */
@@ -307,10 +317,14 @@ static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help
     g_ptr_array_add(arguments, g_strdup("--kernel"));
     g_ptr_array_add(arguments, kernel);
   }
-  add_root_disk(options, arguments);
+  g_autofree char *disk = root_disk(options);
+  if (disk) {
+    g_ptr_array_add(arguments, g_strdup("--disk"));
+    g_ptr_array_add(arguments, g_strdup(disk));
+  }
   options->config = config_parse((int)arguments->len, (char **)arguments->pdata, help, &error);
   if (error)
-    mistake(mistakes, "%s", error->message);
+    machine_mistakes(mistakes, error->message, disk);
   if (!options->config)
     return;
   options->boot_only = options->config->initrd != NULL;

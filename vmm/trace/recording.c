@@ -241,10 +241,14 @@ static bool check_header(Source *source, GError **error) {
     return false;
   }
   memcpy(&header, bytes, sizeof header);
-  if (header.version == RECORDING_VERSION && header.record_size == sizeof(TraceRecord))
+  if (header.version != RECORDING_VERSION)
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is a recording of version %u, and this eret reads version %u",
+                source->path, header.version, RECORDING_VERSION);
+  else if (header.record_size != sizeof(TraceRecord))
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is damaged: records of %u bytes, and those of version %u have %zu",
+                source->path, header.record_size, RECORDING_VERSION, sizeof(TraceRecord));
+  else
     return true;
-  g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_FORMAT, "%s is a recording of version %u, and this eret reads version %u",
-              source->path, header.version, RECORDING_VERSION);
   return false;
 }
 

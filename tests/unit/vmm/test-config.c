@@ -184,6 +184,7 @@ static void test_nested(void) {
   g_assert_cmpint(config_cpu(without)->el2, ==, CPU_AUTO);
   g_assert_false(config_cpu(nested)->el2_e2h0);
   refuse("--nested: EL2 contradicts --cpu host,el2=off", "--dry-run", "--nested", "--cpu", "host,el2=off", NULL);
+  refuse("--ipa-bits: 32 bits are too few: this machine needs 36 bits of guest physical address", "--dry-run", "--ipa-bits", "32", NULL);
   refuse("--nested: off contradicts --cpu host,el2=on", "--dry-run", "--nested=off", "--cpu", "host,el2=on", NULL);
   refuse("--nested: off contradicts --cpu host,el2=on", "--dry-run", "--cpu", "host,el2=on", "--no-nested", NULL);
   g_autoptr(Config) e2h0 = parse("--dry-run", "--nested=e2h0", NULL);

@@ -737,6 +737,22 @@ static void test_block_device(const void *engine) {
   g_rmdir(directory);
 }
 
+/* A drive without a medium: truncate(1) would not help. */
+static void test_empty_block_device(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "backing", NULL);
+
+  make_file(path, 0);
+  g_autofree char *made = make_loop_device(path);
+  if (made) {
+    g_auto(GStrv) parts = g_strsplit(made, " ", 2);
+    assert_refused(parts[0], false, DISK_IMAGE_ERROR_TYPE, "is a block device of 0 bytes: there is no medium in it");
+    close(atoi(parts[1]));
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
 /* Errors. */
 
 static void test_shrunken_file(const void *engine) {
@@ -870,6 +886,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/disk-image/open", test_open);
   g_test_add_func("/disk-image/open-errors", test_open_errors);
+  g_test_add_func("/disk-image/empty-block-device", test_empty_block_device);
   g_test_add_func("/disk-image/open-exchanged", test_open_exchanged);
   g_test_add_func("/disk-image/formats", test_formats);
   g_test_add_func("/disk-image/locks", test_locks);

@@ -125,6 +125,13 @@ static void test_options(void) {
     g_assert_cmpstr(mistakes->str, ==, cases[i].mistake);
     g_assert_true(options.json && !options.help);
   }
+  g_autoptr(GString) mistakes = g_string_new(NULL);
+  char *ended[] = {(char *)"--json", (char *)"--", (char *)"--help"};
+  doctor_options_parse(&options, 2, ended, mistakes);
+  g_assert_cmpstr(mistakes->str, ==, "");
+  doctor_options_parse(&options, 3, ended, mistakes);
+  g_assert_cmpstr(mistakes->str, ==, "unexpected argument '--help'");
+  g_assert_true(options.json && !options.help);
 }
 
 int main(int argc, char **argv) {

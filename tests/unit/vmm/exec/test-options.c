@@ -144,6 +144,10 @@ static void test_rootfs(void) {
   const DiskConfig *disk = g_ptr_array_index(image->config->disks, 1);
   g_assert_cmpstr(disk->path, ==, "README.md");
   g_assert_true(disk->read_only);
+  assert_mistakes("--kernel LICENSE --rootfs /dev/null -- true", "--rootfs: '/dev/null' is not a regular file or block device");
+  assert_mistakes("--kernel LICENSE --disk README.md --rootfs README.md --cpus 0 -- true",
+                  "--cpus: '0' is not a whole number from 1 to 512\n"
+                  "--rootfs: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro to both");
 }
 
 static void test_modules(void) {

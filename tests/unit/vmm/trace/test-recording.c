@@ -246,6 +246,10 @@ static void test_foreign_files(Fixture *fixture, gconstpointer data) {
   g_assert_null(load_bytes(fixture, &newer, sizeof newer, &error));
   g_assert_nonnull(strstr(error->message, "version 99"));
   g_clear_error(&error);
+  RecordingHeader damaged = {.magic = RECORDING_MAGIC, .version = RECORDING_VERSION, .record_size = 0};
+  g_assert_null(load_bytes(fixture, &damaged, sizeof damaged, &error));
+  g_assert_nonnull(strstr(error->message, "is damaged: records of 0 bytes, and those of version 1 have "));
+  g_clear_error(&error);
   g_assert_null(recording_load("/does/not/exist", &error));
   g_assert_error(error, RECORDING_ERROR, RECORDING_ERROR_IO);
 }
