@@ -13,6 +13,7 @@
 /* What the host asks for: /eret/spec. Lists end with NULL. */
 typedef struct {
   char **arguments, **environment, **copy_out;
+  char **copy_in; /* where what lies in /eret/in/N belongs in the root */
   char **drivers; /* "2 virtio_blk": each virtio device of this type has to have a driver, this one */
   const char *directory;
   const char *root;      /* "/newroot", a directory; or /dev/vda; NULL: the initramfs */
@@ -52,6 +53,12 @@ bool write_all(int fd, const void *bytes, size_t size);
 
 /* root.c: false, and the host is told, when the root cannot be had. */
 bool enter_root(const Spec *spec);
+
+/*
+ * copy-in.c: moves what is to go into the root ROOT there, or into the layer INTO above it. False, and the host is
+ * told, when something does not fit there. INTO may be ROOT, the same string.
+ */
+bool lay_files(const Spec *spec, const char *root, const char *into);
 
 /* command.c: runs it, unless it cannot be, says how it ended, and closes its ports. */
 void run_command(const Spec *spec, const Ports *ports, bool can_run);

@@ -70,7 +70,7 @@ static char *value_of(char *record, const char *key) {
 bool read_spec(Spec *spec, const char *path) {
   size_t size;
   char *text = read_file(path, &size), *value;
-  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_drivers = 0;
+  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_copy_in = 0, n_drivers = 0;
 
   memset(spec, 0, sizeof *spec);
   spec->directory = "/";
@@ -81,6 +81,8 @@ bool read_spec(Spec *spec, const char *path) {
       append(&spec->environment, &n_environment, value);
     else if ((value = value_of(record, "copy-out")))
       append(&spec->copy_out, &n_copy_out, value);
+    else if ((value = value_of(record, "copy-in")))
+      append(&spec->copy_in, &n_copy_in, value);
     else if ((value = value_of(record, "driver")))
       append(&spec->drivers, &n_drivers, value);
     else if ((value = value_of(record, "cwd")))

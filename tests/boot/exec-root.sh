@@ -32,6 +32,27 @@ is "$(cat out)" "$(printf 'owned %s 640 1000000\na user namespace\npivoted\n1\nf
 run_exec --copy-in in.txt:/tmp/in.txt -- sh -c 'cat /tmp/in.txt; ls /eret/modules | wc -l'
 is "$(cat out)" "$(printf 'from the host\n0')" "without another root too; and loaded modules take up no memory"
 
+# A root whose directories are links, as in Debian: what is copied in goes to where its path leads in the root, in a directory and in an image
+# alike; and directories that are there stay as they are.
+mkdir merged
+tar -xf "$FIXTURES/merged.tar" -C merged
+cp "$FIXTURES/merged.ext4" merged.img
+printf '#!/bin/sh\necho "the tool ran"\n' > tool
+chmod 755 tool
+mkdir -p tree/sub
+echo deep > tree/sub/file
+for kind in merged merged.img; do
+    run_exec --rootfs $kind --copy-in tool:/bin/tool --copy-in tree:/lib --copy-in tool:/usr/tmp/tool --copy-in in.txt:/root/in.txt \
+        --copy-in in.txt:/etc/link --copy-in tree --copy-in in.txt:/tree/sub/in.txt -- sh -c 'tool
+            busybox readlink /bin; busybox readlink /lib; busybox cat /usr/lib/sub/file
+            busybox ls /var/tmp; busybox stat -c "%a" /root /bin/tool; busybox cat /etc/link; busybox ls /tree/sub'
+    is "$(cat out "$errors")" "$(printf '%s\n' 'the tool ran' usr/bin /usr/lib deep tool 700 755 'from the host' file in.txt)" \
+        "$kind: what is copied in follows the links of the root"
+    run_exec --rootfs $kind --copy-in tree:/bin/busybox -- true
+    is "$status" 126 "$kind: a directory in the place of a file: 126"
+    like "$errors" "--copy-in /bin/busybox: it is a directory, and not so in the root" "$kind: which is said"
+done
+
 # The twenty-eighth disk is not called vd{.
 disks=
 for n in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27; do

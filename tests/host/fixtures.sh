@@ -5,6 +5,8 @@
 #   Image.gz vmlinuz.efi   Debian's kernel, packed: gzip, and EFI zboot with a zstd payload
 #   ext4.img               a file system of 32 MiB with a file `hello`
 #   root.ext4              a root file system: busybox, as /bin/sh and more
+#   merged.tar, merged.ext4
+#                          a root whose /bin and /lib are links, as in Debian
 #   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first own act is a store to address 0
 #   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
@@ -65,6 +67,20 @@ if stale root.ext4; then
     truncate -s 16M "$work/root.ext4"
     mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$work/root" "$work/root.ext4"
     mv "$work/root.ext4" "$out/"
+fi
+if stale merged.ext4 || stale merged.tar; then
+    mkdir -p "$work/merged/usr/bin" "$work/merged/usr/lib" "$work/merged/var/tmp" "$work/merged/etc" "$work/merged/root"
+    cp "$build/busybox/busybox" "$work/merged/usr/bin/"
+    ln -s busybox "$work/merged/usr/bin/sh"
+    ln -s usr/bin "$work/merged/bin"
+    ln -s /usr/lib "$work/merged/lib"
+    ln -s ../var/tmp "$work/merged/usr/tmp"
+    ln -s elsewhere "$work/merged/etc/link"
+    chmod 700 "$work/merged/root"
+    tar -C "$work/merged" -cf "$work/merged.tar" .
+    truncate -s 16M "$work/merged.ext4"
+    mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$work/merged" "$work/merged.ext4"
+    mv "$work/merged.tar" "$work/merged.ext4" "$out/"
 fi
 # In init_module, in place of `stp x29, x30, [sp, #-N]!; mov x29, sp`, which no relocation changes: mov x0, #0; str x0, [x0].
 if stale oops.ko; then

@@ -14,7 +14,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define NEW_ROOT     "/newroot"
-#define IMAGE_INPUT  "/eret/in"
+#define ROOT_INPUT   "/eret/in"
 
 #define COPY_OUT_ENTRIES_MAX (1u << 20)
 
@@ -85,11 +85,11 @@ static bool add_small_system(Initramfs *initramfs, const ExecOptions *options, G
   return true;
 }
 
-/* Where the files of the user go: they end up in the root that the command sees. */
-static const char *input_prefix(const ExecOptions *options) {
-  if (!options->rootfs)
-    return "";
-  return options->rootfs_is_image ? IMAGE_INPUT : NEW_ROOT;
+/* Where the N-th of the user's files goes; into a root of the user's init takes it: a path may have links there. */
+static char *input_path(const ExecOptions *options, unsigned n) {
+  const ExecCopy *copy = g_ptr_array_index(options->copy_in, n);
+
+  return options->rootfs ? g_strdup_printf(ROOT_INPUT "/%u", n) : g_strdup(copy->destination);
 }
 
 static bool add_files(Initramfs *initramfs, const ExecOptions *options, GError **error) {
@@ -99,7 +99,7 @@ static bool add_files(Initramfs *initramfs, const ExecOptions *options, GError *
   }
   for (unsigned i = 0; i < options->copy_in->len; i++) {
     const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
-    g_autofree char *path = g_strconcat(input_prefix(options), copy->destination, NULL);
+    g_autofree char *path = input_path(options, i);
     if (!initramfs_add_tree(initramfs, copy->source, path, INITRAMFS_FILES, error)) {
       g_prefix_error(error, "--copy-in: ");
       return false;
@@ -201,6 +201,8 @@ static void add_spec(Initramfs *initramfs, const ExecOptions *options, const cha
     add_record(spec, "cwd", options->cwd);
   for (unsigned i = 0; i < options->copy_out->len; i++)
     add_record(spec, "copy-out", ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->source);
+  for (unsigned i = 0; options->rootfs && i < options->copy_in->len; i++)
+    add_record(spec, "copy-in", ((const ExecCopy *)g_ptr_array_index(options->copy_in, i))->destination);
   add_drivers(spec, options->config);
   if (options->rootfs)
     add_record(spec, "root", options->rootfs_is_image ? root_disk : NEW_ROOT);
