@@ -9,6 +9,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -227,12 +228,30 @@ static la_ssize_t append(struct archive *archive, void *opaque, const void *byte
   return (la_ssize_t)size;
 }
 
+/* What Linux leaves out of an initramfs without a word (init/initramfs.c): no file of it can have such a name. */
+static bool check_length(const char *path, GError **error) {
+  bool fits = strlen(path) < PATH_MAX;
+
+  for (const char *part = path; fits && *part; part += strspn(part, "/")) {
+    size_t length = strcspn(part, "/");
+    fits = length <= NAME_MAX;
+    part += length;
+  }
+  if (!fits)
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
+                "'/%s' is too long a path for the guest: %d bytes are the most, and %d a name", path, PATH_MAX - 1, NAME_MAX);
+  return fits;
+}
+
 static gboolean write_node(gpointer key, gpointer value, gpointer data) {
   const Node *node = value;
   Writer *writer = data;
   gsize size = 0;
   const void *bytes = node->bytes ? g_bytes_get_data(node->bytes, &size) : NULL;
 
+  writer->failed = !check_length(key, &writer->error);
+  if (writer->failed)
+    return true;
   archive_entry_clear(writer->entry);
   archive_entry_set_pathname(writer->entry, key);
   archive_entry_set_mode(writer->entry, (mode_t)node->mode);

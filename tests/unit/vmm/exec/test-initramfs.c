@@ -7,6 +7,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -71,6 +72,37 @@ static void test_parents(void) {
   initramfs_add_directory(initramfs, "/tmp/", 01777);
   initramfs_add_directory(initramfs, "/", 0700);
   assert_list(initramfs, "a/ 755; a-b 644 beside; a/b/ 755; a/b/c 644 deep; a/z -> b/c; tmp/ 1777");
+}
+
+/* Linux would leave them out, and say nothing. */
+static void test_too_long(void) {
+  g_autofree char *longest = g_strnfill(NAME_MAX, 'n');
+  g_autofree char *part = g_strconcat(longest, "/", NULL);
+  GString *path = g_string_new(NULL);
+  g_autoptr(GError) error = NULL;
+
+  for (unsigned i = 0; i < 15; i++)
+    g_string_append(path, part);
+  g_string_append(path, longest);
+  for (int more = 0; more < 2; more++) {
+    g_autoptr(Initramfs) deep = initramfs_new();
+    g_autoptr(Initramfs) wide = initramfs_new();
+    add_text(deep, path->str, "x");
+    add_text(wide, longest, "x");
+    g_autoptr(GBytes) of_deep = initramfs_build(deep, &error);
+    g_assert_cmpint(of_deep != NULL, ==, !more);
+    g_assert_cmpint(error != NULL, ==, more);
+    g_clear_error(&error);
+    g_autoptr(GBytes) of_wide = initramfs_build(wide, &error);
+    g_assert_cmpint(of_wide != NULL, ==, !more);
+    if (more)
+      g_assert_nonnull(strstr(error->message, "is too long a path for the guest: 4095 bytes are the most, and 255 a name"));
+    g_clear_error(&error);
+    g_string_append(path, "/n");
+    g_free(longest);
+    longest = g_strnfill(NAME_MAX + 1, 'n');
+  }
+  g_string_free(path, TRUE);
 }
 
 static void test_later_wins(void) {
@@ -249,6 +281,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/initramfs/parents", test_parents);
   g_test_add_func("/initramfs/later-wins", test_later_wins);
+  g_test_add_func("/initramfs/too-long", test_too_long);
   g_test_add_func("/initramfs/same-bytes", test_same_bytes);
   g_test_add_func("/initramfs/files", test_files);
   g_test_add_func("/initramfs/system", test_system);
