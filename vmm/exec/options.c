@@ -264,6 +264,30 @@ static void check_copy_out(const ExecCopy *copy, GString *mistakes) {
     mistake(mistakes, "--copy-out: %s", error->message);
 }
 
+static bool is_same_file(const char *a, const char *b) {
+  g_autofree char *first = g_canonicalize_filename(a, NULL);
+  g_autofree char *second = g_canonicalize_filename(b, NULL);
+
+  return strcmp(first, second) == 0;
+}
+
+/* One would replace the other, or be mixed with it, without a word. A device or a pipe takes one after the other. */
+static void check_copied_apart(const ExecOptions *options, unsigned index, GString *mistakes) {
+  const ExecCopy *copy = g_ptr_array_index(options->copy_out, index);
+  struct stat status;
+
+  if (stat(copy->destination, &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+    return;
+  for (unsigned i = 0; i < index; i++) {
+    const ExecCopy *before = g_ptr_array_index(options->copy_out, i);
+    if (!is_same_file(before->destination, copy->destination))
+      continue;
+    mistake(mistakes, "--copy-out: '%s' and '%s' would both be '%s'; '%s:PATH' names another", before->source, copy->source,
+            copy->destination, copy->source);
+    return;
+  }
+}
+
 static void check(ExecOptions *options, GString *mistakes) {
   struct stat status;
 
@@ -276,8 +300,10 @@ static void check(ExecOptions *options, GString *mistakes) {
     else if (is_covered(copy->destination))
       mistake(mistakes, "--copy-in: '%s' would be hidden: the guest's kernel has a file system of its own there", copy->destination);
   }
-  for (unsigned i = 0; i < options->copy_out->len; i++)
+  for (unsigned i = 0; i < options->copy_out->len; i++) {
     check_copy_out(g_ptr_array_index(options->copy_out, i), mistakes);
+    check_copied_apart(options, i, mistakes);
+  }
   if (options->rootfs && stat(options->rootfs, &status) < 0)
     mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
   check_modules(options, mistakes);

@@ -197,6 +197,12 @@ static void test_mistakes(void) {
                   "--copy-out: 'x' in the guest must be an absolute path\n"
                   "--rootfs: '/nonexistent' is not there\n"
                   "--cwd: 'here' must be an absolute path in the guest");
+  assert_mistakes("--kernel LICENSE --copy-out /a/x --copy-out /b/x --copy-out /c:./vmm/../x -- true",
+                  "--copy-out: '/a/x' and '/b/x' would both be './x'; '/b/x:PATH' names another\n"
+                  "--copy-out: '/a/x' and '/c' would both be './vmm/../x'; '/c:PATH' names another");
+  g_autoptr(ExecOptions) apart =
+      parse_well("--kernel LICENSE --copy-out /a/x:/dev/null --copy-out /b/x:/dev/null --copy-out /b/x:y/ -- true");
+  g_assert_cmpuint(apart->copy_out->len, ==, 3);
   assert_mistakes("--kernel LICENSE --verbose=1 --cwd -- true", "--verbose: takes no value\n--cwd: needs a value");
   assert_mistakes("--kernel LICENSE --modules vmm -- true",
                   "--modules: 'vmm' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod");
