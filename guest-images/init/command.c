@@ -157,13 +157,15 @@ static void reap(Command *command) {
     }
 }
 
-static void listen_to_host(const Command *command) {
+static void listen_to_host(Command *command) {
   char line[64];
   int number;
 
   while (control_read(line, sizeof line, false))
     if (strcmp(line, "ping") == 0)
       control_say("pong");
+    else if (sscanf(line, "closed %d", &number) == 1)
+      finish(number == STDOUT_FILENO ? &command->out : &command->err);
     else if (sscanf(line, "signal %d", &number) == 1 && number > 0 && !command->ended)
       kill(-command->pid, number);
 }
@@ -178,7 +180,7 @@ static void say_how_it_ended(const Command *command, bool oom) {
 }
 
 /* What the command had written is still in the pipes; what its orphans may write later is not waited for. */
-static void drain(const Command *command, Flow *flow) {
+static void drain(Command *command, Flow *flow) {
   for (;;) {
     if (step(flow))
       continue;

@@ -61,6 +61,18 @@ is "$(grep -c . "$errors")" 4 "once"
 is "$(cat rest/out.txt)" made "the rest comes"
 check "and no part of a file" test ! -e big
 
+# Whoever reads our output has gone: the command learns it by SIGPIPE or, where it ignores that, by an error.
+for ignored in '' 'trap "" PIPE; '; do
+    new_guest
+    {
+        timeout 100 "$ERET" exec --kernel "$image" --append quiet -- \
+            sh -c "${ignored}"'while echo line; do :; done 2> /dev/null; echo "nobody reads" >&2; exit 9' 2> "$errors" 3>&- < /dev/null
+        echo "$?" > left
+    } | head -n 1 > out
+    is "$(cat out)" line "head -n 1 has its line"
+    is "$(cat left):$(cat "$errors")" "$([ -z "$ignored" ] && echo 141: || echo '9:nobody reads')" "and the command its end${ignored:+, without SIGPIPE}"
+done
+
 # What only looks like a panic, and one behind somebody's unfinished line.
 run_exec -- sh -c 'echo "<0>Kernel panic - not syncing: says a log" > /dev/kmsg; sleep 2; echo before; printf "half a line" > /dev/console
     echo c > /proc/sysrq-trigger; sleep 60'

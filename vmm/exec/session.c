@@ -225,12 +225,17 @@ static void reader_stalls(ExecSession *session, unsigned port, bool stalls) {
     session->reader_timer = g_timeout_add_seconds(READER_SECONDS, on_reader_late, session);
 }
 
-/* When nobody reads any more, the command learns it as it would without a machine in between. */
+/*
+ * When nobody reads any more, the command learns it as it would without a machine in between: by the signal, and by an
+ * error of what it writes next, where it ignores that.
+ */
 static void output_event(ExecSession *session, unsigned port, TerminalEvent event) {
-  if (event == TERMINAL_GONE)
+  if (event == TERMINAL_GONE) {
+    send_line(session, port == PORT_STDOUT ? "closed 1\n" : "closed 2\n");
     send_signal(session, SIGPIPE);
-  else if (event == TERMINAL_STALLED || event == TERMINAL_FLOWS)
+  } else if (event == TERMINAL_STALLED || event == TERMINAL_FLOWS) {
     reader_stalls(session, port, event == TERMINAL_STALLED);
+  }
 }
 
 static void stdout_event(TerminalEvent event, void *opaque) {
