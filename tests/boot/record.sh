@@ -123,6 +123,11 @@ run_eret --kernel "$GUESTS/hello.elf" --record inner.rec
 as=
 is "$status" 0 "in another PID namespace: the guest runs"
 is "$(ls $tracing/instances)" "$instance" "and the trace instance of who lives outside stays"
+# Nor is it there by the number that the kernel's tracepoints have for it.
+"$ERET" trace inner.rec > summary
+isnt "$(recorded kvm_exit)" 0 "and its own exits are recorded"
+"$ERET" trace inner.rec --explain > explained
+like explained '^vcpu0 #.*HVC #0' "as those of its vCPU"
 kill -KILL "$idle"
 pid=$idle
 finish_eret 20

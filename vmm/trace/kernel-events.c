@@ -3,19 +3,19 @@
  * The trace instance (kernel-instance.h). Its clock is CLOCK_MONOTONIC ("mono"), its filter is a list of threads: this
  * one, and by the option event-fork whatever it makes.
  *
- * Locks: `lock` guards the table of vCPU threads; the rest is the recorder thread's.
+ * Locks: `lock` guards the table of vCPU threads and what tells threads; the rest is the recorder thread's.
  */
 #include "vmm/trace/kernel-events.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <tracefs.h>
 #include <unistd.h>
 
 #include "vmm/trace/kernel-decode.h"
 #include "vmm/trace/kernel-instance.h"
+#include "vmm/trace/kernel-thread.h"
 #include "vmm/trace/recording.h"
 
 /* KiB of the kernel's buffer: for each CPU, as long as there are not very many. */
@@ -28,7 +28,8 @@ struct KernelEvents {
   struct tep_handle *tep;
   KernelDecoder *decoder;
   GMutex lock;
-  GHashTable *vcpus; /* thread ID -> index + 1 */
+  KernelThreads *threads;
+  GHashTable *vcpus; /* thread, as the kernel numbers it -> index + 1 */
   uint64_t missed;   /* what the reader was told of losses */
   void (*take)(void *opaque, const TraceRecord *record);
   void *opaque;
@@ -52,9 +53,14 @@ static bool write_file(KernelEvents *events, const char *file, const char *text,
 static bool set_up(KernelEvents *events, GError **error) {
   long cpus = MAX(1, sysconf(_SC_NPROCESSORS_CONF));
   long kib = CLAMP(BUFFER_KIB_ALL / cpus, BUFFER_KIB_MIN, BUFFER_KIB_CPU);
-  g_autofree char *thread = g_strdup_printf("%ld", (long)syscall(SYS_gettid));
+  int number = kernel_threads_this(events->threads);
+  g_autofree char *thread = g_strdup_printf("%d", number);
   unsigned enabled = 0;
 
+  if (!number) {
+    errno = ESRCH;
+    return fail(error, "cannot find this thread in the kernel's trace");
+  }
   errno = 0;
   if (tracefs_instance_set_buffer_size(events->own.instance, (size_t)kib, -1) < 0)
     return fail(error, "cannot size the kernel's trace buffer");
@@ -86,7 +92,8 @@ static bool open_instance(KernelEvents *events, GError **error) {
   if (!events->tep)
     return fail(error, "cannot read what KVM's tracepoints look like (tracefs events/kvm)");
   events->decoder = kernel_decoder_new(events->tep);
-  return set_up(events, error);
+  events->threads = kernel_threads_new(error);
+  return events->threads && set_up(events, error);
 }
 
 KernelEvents *kernel_events_open(GError **error) {
@@ -105,6 +112,7 @@ void kernel_events_free(KernelEvents *events) {
   if (!events)
     return;
   kernel_instance_close(&events->own);
+  kernel_threads_free(events->threads);
   kernel_decoder_free(events->decoder);
   tep_free(events->tep);
   g_hash_table_unref(events->vcpus);
@@ -114,7 +122,7 @@ void kernel_events_free(KernelEvents *events) {
 
 void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
   g_mutex_lock(&events->lock);
-  g_hash_table_insert(events->vcpus, GINT_TO_POINTER((int)syscall(SYS_gettid)), GUINT_TO_POINTER(index + 1));
+  g_hash_table_insert(events->vcpus, GINT_TO_POINTER(kernel_threads_this(events->threads)), GUINT_TO_POINTER(index + 1));
   g_mutex_unlock(&events->lock);
 }
 
