@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "vmm/base/whole-file.h"
 #include "vmm/machine.h"
 
 #define CPUS_MAX CPU_SETSIZE
@@ -57,9 +58,9 @@ static bool parse_list(Pin *pin, const char *text, GError **error) {
 /* 0: not known. */
 static guint64 midr_of(const char *root, unsigned cpu) {
   g_autofree char *path = g_strdup_printf("%s/sys/devices/system/cpu/cpu%u/regs/identification/midr_el1", root, cpu);
-  g_autofree char *text = NULL;
+  g_autofree char *text = whole_file_read(path, 1 << 20, "number", NULL, NULL);
 
-  return g_file_get_contents(path, &text, NULL, NULL) ? g_ascii_strtoull(text, NULL, 16) : 0;
+  return text ? g_ascii_strtoull(text, NULL, 16) : 0;
 }
 
 static unsigned count_kind(const cpu_set_t *allowed, const guint64 *kinds, guint64 kind) {

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "devices/printable.h"
+#include "vmm/base/whole-file.h"
 
-#define READ_SIZE     65536
 #define TOKEN_MAX     40 /* of a word or number in a message */
 #define KEY_SHOWN_MAX 60
 
@@ -428,30 +428,14 @@ JsonDocument *json_document_parse(const char *text, size_t size, const JsonLimit
   return document->root ? g_steal_pointer(&document) : NULL;
 }
 
-static JsonDocument *cannot_read(const char *why, GError **error) {
-  g_set_error_literal(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE, why);
-  return NULL;
-}
-
-/* Not g_file_get_contents: it would read /dev/zero for ever. */
 JsonDocument *json_document_read(const char *path, const JsonLimits *limits, GError **error) {
-  g_autoptr(GByteArray) text = g_byte_array_new();
-  g_autofree guint8 *piece = g_malloc(READ_SIZE);
-  FILE *file = fopen(path, "re");
+  g_autoptr(GError) why = NULL;
+  gsize size;
+  g_autofree char *text = whole_file_read(path, limits->size_max, limits->what, &size, &why);
 
-  if (!file)
-    return cannot_read(g_strerror(errno), error);
-  errno = 0;
-  for (size_t got; text->len <= limits->size_max && (got = fread(piece, 1, READ_SIZE, file)) > 0;)
-    g_byte_array_append(text, piece, (guint)got);
-  const char *why = ferror(file) ? g_strerror(errno) : NULL;
-  fclose(file);
-  if (why)
-    return cannot_read(why, error);
-  if (text->len <= limits->size_max)
-    return json_document_parse(text->len ? (const char *)text->data : "", text->len, limits, error);
-  g_set_error(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE, "larger than %zu MiB: this is no %s", limits->size_max >> 20,
-              limits->what);
+  if (text)
+    return json_document_parse(text, size, limits, error);
+  g_set_error_literal(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE, why->message);
   return NULL;
 }
 

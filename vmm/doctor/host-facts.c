@@ -7,20 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TEXT_MAX (1u << 20) /* bytes of a file that are looked at: none of these is larger in earnest */
+#include "vmm/base/whole-file.h"
+
+#define TEXT_MAX ((gsize)64 << 20) /* /proc/interrupts has some, with hundreds of CPUs */
 
 const char *const host_programs[] = {"passt", "virtiofsd", "qemu-storage-daemon", "busybox", NULL};
 
 char *host_read_text(const char *root, const char *path) {
   g_autofree char *file = g_build_filename(root, path, NULL);
-  char *text = NULL;
-  gsize length;
+  char *text = whole_file_read(file, TEXT_MAX, "fact", NULL, NULL);
 
-  if (!g_file_get_contents(file, &text, &length, NULL))
-    return NULL;
-  if (length > TEXT_MAX)
-    text[TEXT_MAX] = 0;
-  return g_strchomp(text);
+  return text ? g_strchomp(text) : NULL;
 }
 
 uint64_t host_read_number(const char *root, const char *path, uint64_t fallback) {

@@ -6,9 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "vmm/base/whole-file.h"
 #include "vmm/exec/archive-error.h"
 
 #define MODULE_SIZE_MAX (UINT64_C(256) << 20)
+#define LIST_SIZE_MAX   ((gsize)64 << 20) /* Debian's modules.dep has less than one MiB */
 
 typedef struct {
   const char *directory;
@@ -31,9 +33,11 @@ static char *module_name(const char *path) {
 
 static char **read_lines(const char *directory, const char *file, GError **error) {
   g_autofree char *path = g_build_filename(directory, file, NULL);
-  g_autofree char *text = NULL;
+  g_autofree char *text = whole_file_read(path, LIST_SIZE_MAX, "list of modules", NULL, error);
 
-  return g_file_get_contents(path, &text, NULL, error) ? g_strsplit(text, "\n", -1) : NULL;
+  if (!text)
+    g_prefix_error(error, "'%s' cannot be read: ", path);
+  return text ? g_strsplit(text, "\n", -1) : NULL;
 }
 
 static bool read_lists(Modules *modules, GError **error) {

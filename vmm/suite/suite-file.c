@@ -7,6 +7,10 @@
 
 #include <string.h>
 
+#include "vmm/base/whole-file.h"
+
+#define FILE_MAX ((gsize)16 << 20)
+
 static void free_key(gpointer data) {
   SuiteKey *key = data;
   g_free(key->name);
@@ -148,7 +152,7 @@ SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {
   SuiteSection *section = NULL;
   gsize size;
 
-  if (!g_file_get_contents(path, &text, &size, &error)) {
+  if (!(text = whole_file_read(path, FILE_MAX, "suite", &size, &error))) {
     suite_mistake(mistakes, path, 0, "it cannot be read: %s", error->message);
     return NULL;
   }

@@ -12,8 +12,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/whole-file.h"
 #include "vmm/mapped-file.h"
 #include "vmm/trace/symbols-table.h"
+
+#define STREAM_MAX    ((gsize)512 << 20) /* a vmlinux with all that debuggers want; one that is a file is mapped, and has no limit */
+#define TEXT_LINE_MAX 65536
 
 G_DEFINE_QUARK(eret - symbols - error - quark, symbols_error)
 
@@ -105,8 +109,9 @@ static bool load_text(Symbols *symbols, Bytes file, GError **error) {
     return false;
 
   for (const char *text = file.data; text < end; number++) {
-    const char *line_end = memchr(text, '\n', (size_t)(end - text));
-    line_end = line_end ? line_end : end;
+    size_t at_most = MIN((size_t)(end - text), TEXT_LINE_MAX);
+    const char *line_end = memchr(text, '\n', at_most);
+    line_end = line_end ? line_end : text + at_most;
     /* nm leaves the address of what is undefined blank. */
     bool blank = text == line_end || *text == ' ' || *text == '\r';
     Line line;
@@ -238,20 +243,14 @@ static bool load_bytes(Symbols *symbols, Bytes file, GError **error) {
 
 /* What has no size, as pipes and files of /proc, is read to its end. */
 static GBytes *read_stream(int fd, GError **error) {
-  g_autoptr(GByteArray) bytes = g_byte_array_new();
-  g_autofree guint8 *buffer = g_malloc(1 << 16);
+  g_autoptr(GError) why = NULL;
+  gsize size;
+  char *text = whole_file_read_fd(fd, STREAM_MAX, "list of symbols", &size, &why);
 
-  for (;;) {
-    ssize_t n = read(fd, buffer, 1 << 16);
-    if (n == 0)
-      return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
-    if (n > 0)
-      g_byte_array_append(bytes, buffer, (guint)n);
-    else if (errno != EINTR) {
-      fail(error, SYMBOLS_ERROR_IO, "%s", g_strerror(errno));
-      return NULL;
-    }
-  }
+  if (text)
+    return g_bytes_new_take(text, size);
+  fail(error, SYMBOLS_ERROR_IO, "%s", why->message);
+  return NULL;
 }
 
 /* Takes FD. MAPPED is left alone where the bytes are in no file. */

@@ -290,7 +290,16 @@ static void test_no_file(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) error = NULL;
 
   g_assert_null(suite_load(files, fixture->defines, &error));
-  g_assert_true(g_str_has_prefix(error->message, "/no/such/suite.ini: it cannot be read"));
+  g_assert_cmpstr(error->message, ==, "/no/such/suite.ini: it cannot be read: No such file or directory");
+}
+
+/* It has no end. */
+static void test_endless_file(Fixture *fixture, gconstpointer data) {
+  static const char *const files[] = {"/dev/zero", NULL};
+  g_autoptr(GError) error = NULL;
+
+  g_assert_null(suite_load(files, fixture->defines, &error));
+  g_assert_cmpstr(error->message, ==, "/dev/zero: it cannot be read: larger than 16 MiB: this is no suite");
 }
 
 static void test_same_names(Fixture *fixture, gconstpointer data) {
@@ -532,6 +541,7 @@ int main(int argc, char *argv[]) {
     add(name, &mistakes[i], test_mistakes);
   }
   add("no-file", NULL, test_no_file);
+  add("endless-file", NULL, test_endless_file);
   add("same-names", NULL, test_same_names);
   add("bound", NULL, test_bound);
   add("expansion", NULL, test_expansion);

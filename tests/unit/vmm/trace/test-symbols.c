@@ -188,6 +188,20 @@ static void test_unreadable(Fixture *fixture, gconstpointer data) {
   g_assert_error(directory, SYMBOLS_ERROR, SYMBOLS_ERROR_IO);
 }
 
+/* Neither what has no end nor a hole as large as a disk is read to its end. */
+static void test_endless(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) endless = NULL, hole = NULL;
+  gint64 start = g_get_monotonic_time();
+
+  g_assert_null(symbols_load("/dev/zero", &endless));
+  g_assert_cmpstr(endless->message, ==, "cannot read symbols from /dev/zero: larger than 512 MiB: this is no list of symbols");
+  g_assert_true(g_file_set_contents(fixture->path, "x", 1, NULL));
+  g_assert_cmpint(truncate(fixture->path, INT64_C(1) << 40), ==, 0);
+  g_assert_null(symbols_load(fixture->path, &hole));
+  g_assert_nonnull(strstr(hole->message, "line 1 is not"));
+  g_assert_cmpint(g_get_monotonic_time() - start, <, 60 * G_USEC_PER_SEC);
+}
+
 /* A pipe has no size: shells make them of <(command). */
 static gpointer write_fifo(gpointer path) {
   int fd = g_open(path, O_WRONLY, 0);
@@ -549,6 +563,7 @@ int main(int argc, char **argv) {
       {"/symbols/bad-text", test_bad_text},
       {"/symbols/kernel-image", test_kernel_image},
       {"/symbols/unreadable", test_unreadable},
+      {"/symbols/endless", test_endless},
       {"/symbols/pipe", test_pipe},
       {"/symbols/large", test_large},
       {"/symbols/elf", test_elf},

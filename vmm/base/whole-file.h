@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A file that somebody names, read whole. It may be of any kind, as a pipe is what shells make of <(command); so it has
+ * no size that could be known before, and there is a bound: /dev/zero has no end.
+ */
+#pragma once
+
+#include <glib.h>
+
+/*
+ * What is in the file, ended by a NUL that *SIZE (where it is not NULL) does not count. Free with g_free. NULL: it
+ * cannot be read, or has more than MAX bytes. Errors: G_FILE_ERROR; the reason without the path, such as "larger than
+ * 16 MiB: this is no suite", where WHAT is "suite". MAX: whole MiB.
+ */
+char *whole_file_read(const char *path, gsize max, const char *what, gsize *size, GError **error);
+/* The same of FD from where it stands; it stays the caller's. */
+char *whole_file_read_fd(int fd, gsize max, const char *what, gsize *size, GError **error);
