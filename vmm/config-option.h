@@ -63,6 +63,7 @@ struct ConfigOption {
   uint64_t min, max, step;
   const OptionChoice *choices;
   const OptionElement *element;
+  const char *not_in_suite; /* why a case of eret test cannot have it, and what there is instead; NULL: it can */
 };
 
 extern const ConfigOption config_options[]; /* ended by a NULL name */

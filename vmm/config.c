@@ -323,12 +323,14 @@ const ConfigOption config_options[] = {
      .kind = OPTION_PATH,
      .offset = offsetof(Config, dump_fdt),
      .argument = "FILE",
-     .help = "Write the guest's device tree to FILE."},
+     .help = "Write the guest's device tree to FILE.",
+     .not_in_suite = "nothing would run; eret run --dump-fdt writes it"},
     {.name = "dry-run",
      .kind = OPTION_BOOLEAN,
      .offset = offsetof(Config, dry_run),
-     .help = "Check everything, print the machine's addresses, interrupts and devices, and end. Needs no KVM."},
-    {.name = "help", .kind = OPTION_HELP, .help = "This text."},
+     .help = "Check everything, print the machine's addresses, interrupts and devices, and end. Needs no KVM.",
+     .not_in_suite = "nothing would run; eret test --list tells the mistakes of a suite"},
+    {.name = "help", .kind = OPTION_HELP, .help = "This text.", .not_in_suite = "nothing would run"},
     {.name = NULL},
 };
 
@@ -512,6 +514,33 @@ static void apply_flags(ConfigDraft *draft, const GArray *flags) {
   config_begin_source(draft);
   for (unsigned i = 0; i < flags->len; i++)
     apply_flag(draft, &g_array_index(flags, Flag, i));
+}
+
+void config_each_flag(int argc, char **argv, ConfigFlagFound found, void *opaque) {
+  g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
+  ConfigDraft draft = {.mistakes = mistakes};
+  bool help = false;
+  g_autoptr(GArray) flags = read_flags(&draft, argc, argv, &help);
+  const ConfigOption *help_option = option_find(config_options, "help");
+
+  for (unsigned i = 0; i < flags->len; i++) {
+    const ConfigOption *option = g_array_index(flags, Flag, i).option;
+    found(opaque, option->name, option->not_in_suite);
+  }
+  if (help)
+    found(opaque, help_option->name, help_option->not_in_suite);
+}
+
+const char *config_not_in_suite(const Config *config, const char **why) {
+  for (const ConfigOption *option = config_options; option->name; option++) {
+    const void *field = (const char *)config + option->offset;
+    bool is_set = option->kind == OPTION_BOOLEAN ? *(const bool *)field : option->kind == OPTION_PATH && *(char *const *)field;
+    if (!option->not_in_suite || !is_set)
+      continue;
+    *why = option->not_in_suite;
+    return option->name;
+  }
+  return NULL;
 }
 
 Config *config_parse(int argc, char **argv, bool *help, GError **error) {

@@ -117,6 +117,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
  * values). --help sets *HELP and returns NULL without an error.
  */
 Config *config_parse(int argc, char **argv, bool *help, GError **error);
+/*
+ * Calls FOUND for each flag in ARGV, well-formed or not, with its option's name, and why a case of eret test cannot
+ * have it (NULL: it can).
+ */
+typedef void (*ConfigFlagFound)(void *opaque, const char *name, const char *not_in_suite);
+void config_each_flag(int argc, char **argv, ConfigFlagFound found, void *opaque);
+/* An option that is set, by a flag or a description file, and that no case can have; NULL: none. */
+const char *config_not_in_suite(const Config *config, const char **why);
 /* The option part of `eret run --help`, made from the table; wrapped for 80 columns. */
 char *config_help(void);
 

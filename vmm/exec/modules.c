@@ -109,6 +109,25 @@ static bool add_with_dependencies(Modules *modules, const char *name, GError **e
   return add_module(modules, path, error);
 }
 
+static bool has_module(const Modules *modules, const char *name) {
+  return g_hash_table_contains(modules->dependencies, name) || g_hash_table_contains(modules->builtin, name);
+}
+
+bool modules_find_missing(const char *directory, const char *const *names, GPtrArray *missing, GError **error) {
+  g_autoptr(GHashTable) dependencies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr(GHashTable) builtin = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  Modules modules = {.directory = directory, .dependencies = dependencies, .builtin = builtin};
+
+  if (!read_lists(&modules, error))
+    return false;
+  for (unsigned i = 0; names[i]; i++) {
+    g_autofree char *name = module_name(names[i]);
+    if (!has_module(&modules, name))
+      g_ptr_array_add(missing, g_strdup(names[i]));
+  }
+  return true;
+}
+
 bool initramfs_add_modules(Initramfs *initramfs, const char *directory, const char *const *names, GPtrArray *missing, GError **error) {
   g_autoptr(GHashTable) dependencies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   g_autoptr(GHashTable) builtin = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -121,7 +140,7 @@ bool initramfs_add_modules(Initramfs *initramfs, const char *directory, const ch
   }
   for (unsigned i = 0; names[i]; i++) {
     g_autofree char *name = module_name(names[i]);
-    if (!g_hash_table_contains(dependencies, name) && !g_hash_table_contains(builtin, name))
+    if (!has_module(&modules, name))
       g_ptr_array_add(missing, g_strdup(names[i]));
     if (!add_with_dependencies(&modules, name, error))
       return false;

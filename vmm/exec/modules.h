@@ -14,3 +14,5 @@
  * have them without saying so.
  */
 bool initramfs_add_modules(Initramfs *initramfs, const char *directory, const char *const *names, GPtrArray *missing, GError **error);
+/* The MISSING ones (of char *) of NAMES, as above, without looking at any module. */
+bool modules_find_missing(const char *directory, const char *const *names, GPtrArray *missing, GError **error);

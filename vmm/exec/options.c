@@ -11,6 +11,8 @@
 
 #include "vmm/exec/defaults.h"
 #include "vmm/exec/destination.h"
+#include "vmm/exec/modules.h"
+#include "vmm/exec/parts.h"
 #include "vmm/mistakes.h"
 
 #define BOOT_TIMEOUT_DEFAULT   120
@@ -25,23 +27,25 @@ static const struct {
   const char *name;
   OptionType type;
   size_t offset;
+  const char *not_in_suite; /* as in ConfigOption */
 } own_options[] = {
-    {"modules", TEXT, offsetof(ExecOptions, modules)},
-    {"module", LIST, offsetof(ExecOptions, module)},
-    {"busybox", TEXT, offsetof(ExecOptions, busybox)},
-    {"rootfs", TEXT, offsetof(ExecOptions, rootfs)},
-    {"copy-in", COPY, offsetof(ExecOptions, copy_in)},
-    {"copy-out", COPY, offsetof(ExecOptions, copy_out)},
-    {"copy-out-limit", SIZE, offsetof(ExecOptions, copy_out_limit)},
-    {"env", VARIABLE, offsetof(ExecOptions, env)},
-    {"cwd", TEXT, offsetof(ExecOptions, cwd)},
-    {"timeout", SECONDS, offsetof(ExecOptions, timeout)},
-    {"boot-timeout", SECONDS, offsetof(ExecOptions, boot_timeout)},
-    {"console-log", TEXT, offsetof(ExecOptions, console_log)},
-    {"result", TEXT, offsetof(ExecOptions, result)},
-    {"verbose", FLAG, offsetof(ExecOptions, verbose)},
-    {"quiet", FLAG, offsetof(ExecOptions, quiet)},
-    {"fail-on-oops", FLAG, offsetof(ExecOptions, fail_on_oops)},
+    {"modules", TEXT, offsetof(ExecOptions, modules), NULL},
+    {"module", LIST, offsetof(ExecOptions, module), NULL},
+    {"busybox", TEXT, offsetof(ExecOptions, busybox), NULL},
+    {"rootfs", TEXT, offsetof(ExecOptions, rootfs), NULL},
+    {"copy-in", COPY, offsetof(ExecOptions, copy_in), NULL},
+    {"copy-out", COPY, offsetof(ExecOptions, copy_out), NULL},
+    {"copy-out-limit", SIZE, offsetof(ExecOptions, copy_out_limit), NULL},
+    {"env", VARIABLE, offsetof(ExecOptions, env), NULL},
+    {"cwd", TEXT, offsetof(ExecOptions, cwd), NULL},
+    {"timeout", SECONDS, offsetof(ExecOptions, timeout), NULL},
+    {"boot-timeout", SECONDS, offsetof(ExecOptions, boot_timeout), NULL},
+    {"console-log", TEXT, offsetof(ExecOptions, console_log), "eret test has the console: expect-console looks at it, and --logs keeps it"},
+    {"result", TEXT, offsetof(ExecOptions, result), "eret test reads it: --json and --logs keep what is in it"},
+    {"verbose", FLAG, offsetof(ExecOptions, verbose),
+     "it would be among the command's errors: expect-console looks at it, and --logs keeps it"},
+    {"quiet", FLAG, offsetof(ExecOptions, quiet), "a case is quiet by itself, unless it has expect-console or reject-console"},
+    {"fail-on-oops", FLAG, offsetof(ExecOptions, fail_on_oops), NULL},
 };
 
 static const char help_text[] = "Command:\n"
@@ -200,28 +204,51 @@ static int find_option(const char *argument) {
   return -1;
 }
 
+/*
+ * The option of ours at ARGV[*I], with its VALUE, or NULL; moves *I to the last word of it. Negative: it is the
+ * machine's.
+ */
+static int read_option(int argc, char **argv, int *i, const char **value) {
+  int index = find_option(argv[*i]);
+  const char *equals = strchr(argv[*i], '=');
+
+  *value = equals ? equals + 1 : NULL;
+  if (index >= 0 && !equals && own_options[index].type != FLAG && *i + 1 < argc && strcmp(argv[*i + 1], "--") != 0)
+    *value = argv[++*i];
+  return index;
+}
+
 /* Takes our own options; appends the others to MACHINE. Returns where the command begins. */
 static int take_options(ExecOptions *options, int argc, char **argv, GPtrArray *machine, GString *mistakes) {
   int i = 0;
 
   for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
-    int index = find_option(argv[i]);
-    const char *equals = strchr(argv[i], '=');
-    if (index < 0) {
+    const char *value;
+    int index = read_option(argc, argv, &i, &value);
+    if (index < 0)
       g_ptr_array_add(machine, g_strdup(argv[i]));
-      continue;
-    }
-    bool flag = own_options[index].type == FLAG;
-    if (flag && equals)
+    else if (own_options[index].type == FLAG && value)
       mistake(mistakes, "--%s: takes no value", own_options[index].name);
-    else if (flag || equals)
-      set_option(options, (unsigned)index, equals ? equals + 1 : NULL, mistakes);
-    else if (i + 1 < argc && strcmp(argv[i + 1], "--") != 0)
-      set_option(options, (unsigned)index, argv[++i], mistakes);
+    else if (own_options[index].type == FLAG || value)
+      set_option(options, (unsigned)index, value, mistakes);
     else
       mistake(mistakes, "--%s: needs a value", own_options[index].name);
   }
   return i + 1;
+}
+
+void exec_options_each(int argc, char **argv, ConfigFlagFound found, void *opaque) {
+  g_autoptr(GPtrArray) machine = g_ptr_array_new();
+
+  for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    const char *value;
+    int index = read_option(argc, argv, &i, &value);
+    if (index < 0)
+      g_ptr_array_add(machine, argv[i]);
+    else
+      found(opaque, own_options[index].name, own_options[index].not_in_suite);
+  }
+  config_each_flag((int)machine->len, (char **)machine->pdata, found, opaque);
 }
 
 static bool has_option(const GPtrArray *arguments, const char *name) {
@@ -246,12 +273,29 @@ static bool is_covered(const char *path) {
   return false;
 }
 
+static void check_module_names(const ExecOptions *options, GString *mistakes) {
+  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
+  g_autoptr(GError) error = NULL;
+
+  for (unsigned i = 0; i < options->module->len; i++)
+    g_ptr_array_add(names, g_ptr_array_index(options->module, i));
+  g_ptr_array_add(names, NULL);
+  if (!modules_find_missing(options->modules, (const char *const *)names->pdata, missing, &error))
+    mistake(mistakes, "--modules: %s", error->message);
+  for (unsigned i = 0; i < missing->len; i++)
+    mistake(mistakes, "--module %s: '%s' has no such module, and the kernel has not built it in",
+            (const char *)g_ptr_array_index(missing, i), options->modules);
+}
+
 static void check_modules(const ExecOptions *options, GString *mistakes) {
   if (options->modules && !is_module_tree(options->modules))
     mistake(mistakes, "--modules: '%s' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod", options->modules);
   else if (!options->modules && options->config && options->module->len)
     mistake(mistakes, "--module %s: the modules of '%s' are neither beside it nor in /lib/modules; --modules names their directory",
             (const char *)g_ptr_array_index(options->module, 0), options->config->kernel ? options->config->kernel : "(no kernel)");
+  else if (options->modules && options->module->len)
+    check_module_names(options, mistakes);
 }
 
 /* Told before the run, as what it made would be lost with it. */
@@ -289,6 +333,7 @@ static void check_copied_apart(const ExecOptions *options, unsigned index, GStri
 }
 
 static void check(ExecOptions *options, GString *mistakes) {
+  g_autoptr(GError) error = NULL;
   struct stat status;
 
   for (unsigned i = 0; i < options->copy_in->len; i++) {
@@ -307,6 +352,8 @@ static void check(ExecOptions *options, GString *mistakes) {
   if (options->rootfs && stat(options->rootfs, &status) < 0)
     mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
   check_modules(options, mistakes);
+  if (options->busybox && !exec_busybox_check(options->busybox, &error))
+    mistake(mistakes, "--busybox: %s", error->message);
   if (options->cwd && options->cwd[0] != '/')
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
 }
@@ -363,9 +410,12 @@ static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help
     options->modules = default_modules(options->config->kernel);
 }
 
-static void check_command(const ExecOptions *options, GString *mistakes) {
+static void check_command(const ExecOptions *options, bool in_suite, GString *mistakes) {
+  const char *how =
+      in_suite ? "a test has the key command, unless it has initrd" : "it follows behind --, as in eret exec --kernel Image -- uname -a";
+
   if (!options->boot_only && options->command->len == 0)
-    mistake(mistakes, "no command given: it follows behind --, as in eret exec --kernel Image -- uname -a");
+    mistake(mistakes, "no command given: %s", how);
   if (options->boot_only && options->command->len > 0)
     mistake(mistakes, "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
   if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->rootfs || options->env->len || options->cwd ||
@@ -373,7 +423,15 @@ static void check_command(const ExecOptions *options, GString *mistakes) {
     mistake(mistakes, "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
 }
 
-ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {
+/* A flag that is not for suites has been refused where it stands; a description file may have the same. */
+static void check_in_suite(const ExecOptions *options, GString *mistakes) {
+  const char *why, *name = options->config ? config_not_in_suite(options->config, &why) : NULL;
+
+  if (name)
+    mistake(mistakes, "--config: its file has %s: %s", name, why);
+}
+
+static ExecOptions *parse(int argc, char **argv, bool in_suite, bool *help, GError **error) {
   g_autoptr(ExecOptions) options = new_options();
   g_autoptr(GPtrArray) machine = g_ptr_array_new_with_free_func(g_free);
   GString *mistakes = g_string_new(NULL);
@@ -384,7 +442,9 @@ ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **erro
     g_ptr_array_add(options->command, g_strdup(argv[i]));
   parse_machine(options, machine, help, mistakes);
   if (!*help)
-    check_command(options, mistakes);
+    check_command(options, in_suite, mistakes);
+  if (in_suite)
+    check_in_suite(options, mistakes);
   g_ptr_array_add(options->command, NULL);
   check(options, mistakes);
   g_autofree char *text = g_string_free(mistakes, FALSE);
@@ -394,4 +454,14 @@ ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **erro
     return g_steal_pointer(&options);
   g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, text);
   return NULL;
+}
+
+ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {
+  return parse(argc, argv, false, help, error);
+}
+
+ExecOptions *exec_options_parse_case(int argc, char **argv, GError **error) {
+  bool help;
+
+  return parse(argc, argv, true, &help, error);
 }

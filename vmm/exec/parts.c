@@ -32,17 +32,47 @@ static bool is_arm64_elf(GBytes *bytes) {
   return size > 64 && memcmp(data, "\177ELF\002\001", 6) == 0 && data[18] == 183 && data[19] == 0;
 }
 
+static uint64_t little_endian(const uint8_t *bytes, unsigned n) {
+  uint64_t value = 0;
+
+  while (n)
+    value = value << 8 | bytes[--n];
+  return value;
+}
+
+/* gABI: a PT_INTERP (3) among the program headers names the dynamic linker, which the guest does not have. */
+static bool is_static(GBytes *bytes) {
+  gsize size;
+  const uint8_t *data = g_bytes_get_data(bytes, &size);
+  uint64_t at = little_endian(data + 32, 8), entry_size = little_endian(data + 54, 2), n = little_endian(data + 56, 2);
+
+  if (at > size || n * entry_size > size - at)
+    return false;
+  for (; n && entry_size >= 4; n--, at += entry_size)
+    if (little_endian(data + at, 4) == 3)
+      return false;
+  return true;
+}
+
 static MappedFile *load_busybox(const char *path, GError **error) {
   g_autoptr(MappedFile) file = mapped_file_open(path, MAPPED_FILE_READ_ONCE, error);
   g_autoptr(GBytes) bytes = file ? mapped_file_bytes(file) : NULL;
 
-  if (bytes && is_arm64_elf(bytes))
+  bool is_program = bytes && is_arm64_elf(bytes);
+  if (is_program && is_static(bytes))
     return g_steal_pointer(&file);
   if (bytes)
-    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is not a program for ARM64", path);
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
+                is_program ? "'%s' is not linked statically: it would not start in the guest" : "'%s' is not a program for ARM64", path);
   else
     g_prefix_error(error, "'%s' cannot be read: ", path);
   return NULL;
+}
+
+bool exec_busybox_check(const char *path, GError **error) {
+  g_autoptr(MappedFile) file = load_busybox(path, error);
+
+  return file != NULL;
 }
 
 /* What was asked for, what came with eret, what Debian's busybox-static installs. */

@@ -155,14 +155,12 @@ GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value)
   return items;
 }
 
-static const char *const yes[] = {"true", "yes", "1", NULL}, *const no[] = {"false", "no", "0", NULL};
-
 bool draft_is_boolean(const char *value) {
-  return g_strv_contains(yes, value) || g_strv_contains(no, value);
+  return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
 }
 
 bool draft_is_true(const Draft *draft, const char *value) {
   if (!draft_is_boolean(value))
     draft_mistake(draft, "%s: '%s' is neither true nor false", draft->key->name, value);
-  return g_strv_contains(yes, value);
+  return strcmp(value, "true") == 0;
 }

@@ -45,9 +45,33 @@ static char *copy_value(const Draft *draft, const char *value) {
   return g_strconcat(absolute, colon, NULL);
 }
 
+/* For suite_key_rule_of_option and the options' own tables to decide: what is left is for `options`. */
+static void on_option(void *opaque, const char *name, const char *not_in_suite) {
+  Draft *draft = opaque;
+  const SuiteKeyRule *rule = suite_key_rule_of_option(name);
+
+  draft->has_gaps |= rule || not_in_suite;
+  if (rule)
+    draft_mistake(draft, "[%s] options: --%s is a key of its own; write %s = ...", draft->section->name, name, rule->name);
+  else if (not_in_suite)
+    draft_mistake(draft, "[%s] options: --%s: %s", draft->section->name, name, not_in_suite);
+}
+
+static void check_words(Draft *draft, const GPtrArray *words) {
+  for (unsigned i = 0; i < words->len; i++) {
+    if (strcmp(g_ptr_array_index(words, i), "--") != 0)
+      continue;
+    draft_mistake(draft, "[%s] options: what is behind -- is the key command", draft->section->name);
+    draft->has_gaps = true;
+  }
+  exec_options_each((int)words->len, (char **)words->pdata, on_option, draft);
+}
+
 static void add_list(Draft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autoptr(GPtrArray) items = draft_list(draft, rule, value);
 
+  if (rule->kind == KEY_WORDS)
+    check_words(draft, items);
   for (unsigned i = 0; i < items->len; i++) {
     const char *item = g_ptr_array_index(items, i);
     switch (rule->kind) {
@@ -230,12 +254,46 @@ static void pass_on(Draft *draft, const char *text) {
   suite_mistake(draft->mistakes, draft->file->path, found ? found->line : draft->section->line, "[%s] %s", draft->section->name, text);
 }
 
+/* Keys that say nothing beside others. */
+
+/* Whether what KEY says is more than what is so without it. */
+static bool says_something(const Draft *draft, const SuiteKeyRule *rule) {
+  if (rule->kind == KEY_BOOLEAN)
+    return *(const bool *)((const char *)draft->made + rule->offset);
+  return rule->kind == KEY_STATUS ? draft->made->exit_status != 0 : *draft->key->value != 0;
+}
+
+static void check_keys(Draft *draft, const ExecOptions *options) {
+  const SuiteCase *made = draft->made;
+
+  for (unsigned i = 0; options->boot_only && i < draft->section->keys->len; i++) {
+    draft->key = g_ptr_array_index(draft->section->keys, i);
+    const SuiteKeyRule *rule = suite_key_rule(draft->key->name);
+    if (rule && rule->needs_command && says_something(draft, rule))
+      draft_mistake(draft,
+                    "[%s] %s: a guest of the user's own (initrd) has no command that this is about; expect-console looks at its console",
+                    draft->section->name, draft->key->name);
+  }
+  if ((draft->key = suite_section_find(draft->section, "outcome")) && made->outcome == EXPECT_OOPS && !options->fail_on_oops)
+    draft_mistake(draft, "[%s] outcome: an oops does not end a guest but with fail-on-oops = true", draft->section->name);
+  if (suite_section_find(draft->section, "outcome") && made->outcome != EXPECT_PASS &&
+      (draft->key = suite_section_find(draft->own, "exit-status")))
+    draft_mistake(draft, "[%s] exit-status: it is looked at with outcome = pass only", draft->section->name);
+}
+
+static void check_input(Draft *draft) {
+  if (!draft->made->stdin_text || !draft->made->stdin_file)
+    return;
+  draft->key = suite_section_find(draft->section, "stdin-file");
+  draft->key = draft->key ? draft->key : suite_section_find(draft->section, "matrix.stdin-file");
+  draft_mistake(draft, "[%s] %s: there is also stdin; a command reads one of them", draft->section->name, draft->key->name);
+}
+
 /* What would eret exec say? It also tells what the machine needs of this one. */
 static void check_options(Draft *draft) {
   g_autoptr(GPtrArray) words = g_ptr_array_new();
   g_autoptr(GError) error = NULL;
   SuiteCase *made = draft->made;
-  bool help;
 
   for (unsigned i = 0; i < made->options->len; i++)
     g_ptr_array_add(words, g_ptr_array_index(made->options, i));
@@ -243,7 +301,7 @@ static void check_options(Draft *draft) {
     g_ptr_array_add(words, (char *)"--");
   for (unsigned i = 0; i < made->command->len; i++)
     g_ptr_array_add(words, g_ptr_array_index(made->command, i));
-  g_autoptr(ExecOptions) options = exec_options_parse((int)words->len, (char **)words->pdata, &help, &error);
+  g_autoptr(ExecOptions) options = exec_options_parse_case((int)words->len, (char **)words->pdata, &error);
   g_auto(GStrv) lines = g_strsplit(error ? error->message : "", "\n", -1);
   for (unsigned i = 0; lines[i]; i++)
     pass_on(draft, lines[i]);
@@ -253,6 +311,7 @@ static void check_options(Draft *draft) {
   made->memory = options->config->memory;
   made->timeout = options->timeout;
   made->boot_timeout = options->boot_timeout;
+  check_keys(draft, options);
 }
 
 SuiteCase *draft_make_case(Draft *draft, const char *suite) {
@@ -267,6 +326,7 @@ SuiteCase *draft_make_case(Draft *draft, const char *suite) {
     const MatrixChoice *choice = &g_array_index(draft->cell->choices, MatrixChoice, i);
     apply(draft, choice->key, choice->key_name, choice->value);
   }
+  check_input(draft);
   if (!draft->has_gaps)
     check_options(draft);
   return made;

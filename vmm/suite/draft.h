@@ -21,13 +21,14 @@
 
 typedef struct {
   const SuiteFile *file;
+  const SuiteSection *own;     /* the test's */
   const SuiteSection *section; /* with what it has of [defaults] */
   const MatrixCell *cell;
   GHashTable *defines;
   SuiteMistakes *mistakes;
   const SuiteKey *key; /* that is looked at */
   SuiteCase *made;
-  bool has_gaps;                   /* something in it stands for nothing: what else would be said of it makes no sense */
+  bool has_gaps;                   /* something in it makes no sense: nor would what else could be said of it */
   uint64_t key_left, section_left; /* of what names may make */
   bool too_much;                   /* they made more */
 } Draft;

@@ -5,52 +5,52 @@
 #include <string.h>
 
 const SuiteKeyRule suite_key_rules[] = {
-    {"description", KEY_COMMENT, NULL, 0},
+    {"description", KEY_COMMENT, NULL, 0, false},
     /* The machine. */
-    {"kernel", KEY_FILE_OPTION, NULL, 0},
-    {"modules", KEY_FILE_OPTION, NULL, 0},
-    {"module", KEY_LIST, "module", 0},
-    {"initrd", KEY_FILE_OPTION, NULL, 0},
-    {"rootfs", KEY_FILE_OPTION, NULL, 0},
-    {"busybox", KEY_FILE_OPTION, NULL, 0},
-    {"append", KEY_OPTION, NULL, 0},
-    {"cpus", KEY_OPTION, NULL, 0},
-    {"cpu", KEY_OPTION, NULL, 0},
-    {"cpu-template", KEY_FILE_OPTION, NULL, 0},
-    {"memory", KEY_OPTION, NULL, 0},
-    {"disks", KEY_DISKS, "disk", 0},
-    {"console", KEY_OPTION, NULL, 0},
-    {"transport", KEY_OPTION, NULL, 0},
-    {"gic", KEY_OPTION, NULL, 0},
-    {"psci", KEY_OPTION, NULL, 0},
-    {"rng", KEY_FLAG, NULL, 0},
-    {"nested", KEY_FLAG_VALUE, NULL, 0},
-    {"options", KEY_WORDS, NULL, 0},
+    {"kernel", KEY_FILE_OPTION, NULL, 0, false},
+    {"modules", KEY_FILE_OPTION, NULL, 0, false},
+    {"module", KEY_LIST, "module", 0, false},
+    {"initrd", KEY_FILE_OPTION, NULL, 0, false},
+    {"rootfs", KEY_FILE_OPTION, NULL, 0, false},
+    {"busybox", KEY_FILE_OPTION, NULL, 0, false},
+    {"append", KEY_OPTION, NULL, 0, false},
+    {"cpus", KEY_OPTION, NULL, 0, false},
+    {"cpu", KEY_OPTION, NULL, 0, false},
+    {"cpu-template", KEY_FILE_OPTION, NULL, 0, false},
+    {"memory", KEY_OPTION, NULL, 0, false},
+    {"disks", KEY_DISKS, "disk", 0, false},
+    {"console", KEY_OPTION, NULL, 0, false},
+    {"transport", KEY_OPTION, NULL, 0, false},
+    {"gic", KEY_OPTION, NULL, 0, false},
+    {"psci", KEY_OPTION, NULL, 0, false},
+    {"rng", KEY_FLAG, NULL, 0, false},
+    {"nested", KEY_FLAG_VALUE, NULL, 0, false},
+    {"options", KEY_WORDS, NULL, 0, false},
     /* What runs in it. */
-    {"command", KEY_COMMAND, NULL, 0},
-    {"stdin", KEY_STDIN, NULL, 0},
-    {"stdin-file", KEY_STDIN_FILE, NULL, 0},
-    {"copy-in", KEY_COPY_IN, NULL, 0},
-    {"copy-out", KEY_LIST, "copy-out", 0},
-    {"copy-out-limit", KEY_OPTION, NULL, 0},
-    {"env", KEY_LIST, "env", 0},
-    {"cwd", KEY_OPTION, NULL, 0},
-    {"timeout", KEY_OPTION, NULL, 0},
-    {"boot-timeout", KEY_OPTION, NULL, 0},
-    {"output-limit", KEY_OUTPUT_LIMIT, NULL, 0},
+    {"command", KEY_COMMAND, NULL, 0, false},
+    {"stdin", KEY_STDIN, NULL, 0, true},
+    {"stdin-file", KEY_STDIN_FILE, NULL, 0, true},
+    {"copy-in", KEY_COPY_IN, NULL, 0, false},
+    {"copy-out", KEY_LIST, "copy-out", 0, false},
+    {"copy-out-limit", KEY_OPTION, NULL, 0, false},
+    {"env", KEY_LIST, "env", 0, false},
+    {"cwd", KEY_OPTION, NULL, 0, false},
+    {"timeout", KEY_OPTION, NULL, 0, false},
+    {"boot-timeout", KEY_OPTION, NULL, 0, false},
+    {"output-limit", KEY_OUTPUT_LIMIT, NULL, 0, false},
     /* What is expected of it. */
-    {"outcome", KEY_OUTCOME, NULL, 0},
-    {"exit-status", KEY_STATUS, NULL, 0},
-    {"expect", KEY_REGEXES, NULL, offsetof(SuiteCase, expect)},
-    {"reject", KEY_REGEXES, NULL, offsetof(SuiteCase, reject)},
-    {"expect-console", KEY_REGEXES, NULL, offsetof(SuiteCase, expect_console)},
-    {"reject-console", KEY_REGEXES, NULL, offsetof(SuiteCase, reject_console)},
-    {"fail-on-oops", KEY_FLAG, NULL, 0},
-    {"ktap", KEY_BOOLEAN, NULL, offsetof(SuiteCase, ktap)},
-    {"requires", KEY_FILES, NULL, offsetof(SuiteCase, requires)},
-    {"tags", KEY_TAGS, NULL, offsetof(SuiteCase, tags)},
-    {"exclude", KEY_EXCLUDE, NULL, 0},
-    {NULL, KEY_COMMENT, NULL, 0},
+    {"outcome", KEY_OUTCOME, NULL, 0, false},
+    {"exit-status", KEY_STATUS, NULL, 0, true},
+    {"expect", KEY_REGEXES, NULL, offsetof(SuiteCase, expect), true},
+    {"reject", KEY_REGEXES, NULL, offsetof(SuiteCase, reject), true},
+    {"expect-console", KEY_REGEXES, NULL, offsetof(SuiteCase, expect_console), false},
+    {"reject-console", KEY_REGEXES, NULL, offsetof(SuiteCase, reject_console), false},
+    {"fail-on-oops", KEY_FLAG, NULL, 0, false},
+    {"ktap", KEY_BOOLEAN, NULL, offsetof(SuiteCase, ktap), true},
+    {"requires", KEY_FILES, NULL, offsetof(SuiteCase, requires), false},
+    {"tags", KEY_TAGS, NULL, offsetof(SuiteCase, tags), false},
+    {"exclude", KEY_EXCLUDE, NULL, 0, false},
+    {NULL, KEY_COMMENT, NULL, 0, false},
 };
 
 const char *suite_key_of(const char *name, const char *prefix) {
@@ -58,7 +58,7 @@ const char *suite_key_of(const char *name, const char *prefix) {
 }
 
 const SuiteKeyRule *suite_key_rule(const char *name) {
-  static const SuiteKeyRule variable = {SUITE_VARIABLE, KEY_VARIABLE, NULL, 0};
+  static const SuiteKeyRule variable = {SUITE_VARIABLE, KEY_VARIABLE, NULL, 0, false};
   const char *matrix = suite_key_of(name, "matrix."), *label = suite_key_of(name, "label.");
   const char *key = matrix ? matrix : label ? label : name;
   const char *own = suite_key_of(key, SUITE_VARIABLE);
@@ -87,4 +87,27 @@ bool suite_key_is_single(const SuiteKeyRule *rule) {
   default:
     return false;
   }
+}
+
+/* The option of eret exec that the key becomes; NULL: none. */
+static const char *option_of(const SuiteKeyRule *rule) {
+  switch (rule->kind) {
+  case KEY_OPTION:
+  case KEY_FILE_OPTION:
+  case KEY_FLAG:
+  case KEY_FLAG_VALUE:
+  case KEY_LIST:
+  case KEY_DISKS:
+  case KEY_COPY_IN:
+    return rule->option ? rule->option : rule->name;
+  default:
+    return NULL;
+  }
+}
+
+const SuiteKeyRule *suite_key_rule_of_option(const char *option) {
+  for (const SuiteKeyRule *rule = suite_key_rules; rule->name; rule++)
+    if (g_strcmp0(option_of(rule), option) == 0)
+      return rule;
+  return NULL;
 }

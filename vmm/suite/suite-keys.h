@@ -37,12 +37,15 @@ typedef struct {
   SuiteKeyKind kind;
   const char *option; /* KEY_LIST, KEY_DISKS: its name, where that is not the key's */
   size_t offset;      /* of the field in SuiteCase */
+  bool needs_command; /* it is about what the command reads, writes and ends with */
 } SuiteKeyRule;
 
 /* Ends with a rule without name. */
 extern const SuiteKeyRule suite_key_rules[];
 /* NULL: there is none. NAME may be of the matrix: "matrix.cpus", "label.cpus" are of "cpus". */
 const SuiteKeyRule *suite_key_rule(const char *name);
+/* The key that is an option of eret exec; NULL: none is. */
+const SuiteKeyRule *suite_key_rule_of_option(const char *option);
 /* "cpus" of "matrix.cpus" or, with PREFIX "label.", of "label.cpus"; NULL: it is none of these. */
 const char *suite_key_of(const char *name, const char *prefix);
 /* Whether a key takes one value, and can be crossed with others in a matrix. */

@@ -69,12 +69,26 @@ static void check_keys(const SuiteFile *file, const SuiteSection *section, Suite
   }
 }
 
+static bool has_key(const SuiteSection *section, const char *name) {
+  g_autofree char *matrix = g_strconcat("matrix.", name, NULL);
+
+  return suite_section_find(section, name) || suite_section_find(section, matrix);
+}
+
+/* The other form of what the command reads; NULL: NAME is none. */
+static const char *other_form(const char *name) {
+  if (strcmp(name, "stdin") == 0)
+    return "stdin-file";
+  return strcmp(name, "stdin-file") == 0 ? "stdin" : NULL;
+}
+
 static bool overrides(const SuiteSection *section, const char *name) {
   const char *of = suite_key_of(name, "matrix.");
   of = of ? of : suite_key_of(name, "label.");
-  g_autofree char *matrix = g_strconcat("matrix.", of ? of : name, NULL);
+  of = of ? of : name;
+  const char *other = other_form(of);
 
-  return suite_section_find(section, name) || suite_section_find(section, of ? of : name) || suite_section_find(section, matrix);
+  return suite_section_find(section, name) || has_key(section, of) || (other && has_key(section, other));
 }
 
 /* SECTION with the keys of DEFAULTS that it does not have, in front. The keys stay theirs. */
@@ -102,6 +116,7 @@ static void load_section(const SuiteFile *file, const SuiteSection *section, con
   bool too_much = false;
   for (unsigned i = 0; i < matrix->cells->len && !too_much; i++) {
     Draft draft = {.file = file,
+                   .own = section,
                    .section = merged,
                    .cell = g_ptr_array_index(matrix->cells, i),
                    .defines = defines,

@@ -153,12 +153,16 @@ static void test_rootfs(void) {
 static void test_modules(void) {
   g_autofree char *tree = directory_new();
   directory_write(tree, "vmlinuz", "a kernel");
-  directory_write(tree, "modules.dep", "");
-  g_autofree char *line = g_strdup_printf("--kernel %s/vmlinuz --module a --module b -- true", tree);
+  directory_write(tree, "modules.dep", "kernel/a.ko:\n");
+  directory_write(tree, "modules.builtin", "kernel/b-c.ko\n");
+  g_autofree char *line = g_strdup_printf("--kernel %s/vmlinuz --module a --module b_c -- true", tree);
   g_autoptr(ExecOptions) options = parse_well(line);
 
   g_assert_cmpstr(options->modules, ==, tree);
   g_assert_cmpuint(options->module->len, ==, 2);
+  g_autofree char *unknown = g_strdup_printf("--kernel %s/vmlinuz --module a --module d -- true", tree);
+  g_autofree char *told = g_strdup_printf("--module d: '%s' has no such module, and the kernel has not built it in", tree);
+  assert_mistakes(unknown, told);
   directory_free(tree);
 
   g_autofree char *beside = directory_new();
@@ -216,6 +220,38 @@ static void test_mistakes(void) {
   g_assert_cmpuint(beside->copy_in->len, ==, 2);
 }
 
+/* The head of a program of 64-bit ARM, with one program header of TYPE at AT. */
+static void write_program(const char *path, unsigned type, uint64_t at) {
+  char program[128] = "\177ELF\2\1";
+
+  program[18] = (char)183;
+  memcpy(program + 32, &at, sizeof at);
+  program[54] = 56;
+  program[56] = 1;
+  program[64] = (char)type;
+  g_assert_true(g_file_set_contents(path, program, sizeof program, NULL));
+}
+
+static void test_busybox(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *path = g_build_filename(directory, "busybox", NULL);
+  g_autofree char *line = g_strdup_printf("--kernel LICENSE --busybox %s -- true", path);
+  g_autofree char *dynamic = g_strdup_printf("--busybox: '%s' is not linked statically: it would not start in the guest", path);
+
+  write_program(path, 1, 64);
+  g_autoptr(ExecOptions) good = parse_well(line);
+  g_assert_cmpstr(good->busybox, ==, path);
+  write_program(path, 3, 64);
+  assert_mistakes(line, dynamic);
+  write_program(path, 1, 100);
+  assert_mistakes(line, dynamic);
+  write_program(path, 1, G_MAXUINT64);
+  assert_mistakes(line, dynamic);
+  assert_mistakes("--kernel LICENSE --busybox README.md -- true", "--busybox: 'README.md' is not a program for ARM64");
+  assert_mistakes("--kernel LICENSE --busybox /nonexistent -- true", "--busybox: '/nonexistent' cannot be read: No such file or directory");
+  directory_free(directory);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/exec-options/command", test_command);
@@ -226,6 +262,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/exec-options/command-line", test_command_line);
   g_test_add_func("/exec-options/rootfs", test_rootfs);
   g_test_add_func("/exec-options/modules", test_modules);
+  g_test_add_func("/exec-options/busybox", test_busybox);
   g_test_add_func("/exec-options/boot-only", test_boot_only);
   g_test_add_func("/exec-options/mistakes", test_mistakes);
   return g_test_run();

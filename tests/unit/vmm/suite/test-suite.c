@@ -22,6 +22,10 @@ static void set_up(Fixture *fixture, gconstpointer data) {
   directory_write(fixture->directory, "k/6.12/Image", "");
   directory_write(fixture->directory, "tool", "");
   directory_write(fixture->directory, "data,img", "");
+  directory_write(fixture->directory, "lib/modules.dep", "kernel/here.ko:\n");
+  directory_write(fixture->directory, "initrd", "x");
+  directory_write(fixture->directory, "dry.json", "{\"dry-run\": true}");
+  g_hash_table_insert(fixture->defines, g_strdup("dir"), g_strdup(fixture->directory));
 }
 
 static void tear_down(Fixture *fixture, gconstpointer data) {
@@ -92,9 +96,9 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "memory = 256M\n"
                                                   "disks = data,,img,ro; tool\n"
                                                   "console = virtio\n"
-                                                  "rng = yes\n"
+                                                  "rng = true\n"
                                                   "nested = e2h0\n"
-                                                  "options = --gic; 3\n"
+                                                  "options = --exits; all\n"
                                                   "command = sh -c 'echo \"$HOME\" $1' \\\\n two\n"
                                                   "stdin = one\\ntwo\\n\n"
                                                   "copy-in = tool:/bin/; tool\n"
@@ -105,7 +109,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "timeout = 7\n"
                                                   "boot-timeout = 8\n"
                                                   "output-limit = 2M\n"
-                                                  "outcome = panic\n"
+                                                  "outcome = pass\n"
                                                   "exit-status = 255\n"
                                                   "expect = ^one$; t.o\n"
                                                   "reject = three\n"
@@ -114,15 +118,19 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "fail-on-oops = false\n"
                                                   "ktap = true\n"
                                                   "requires = tool; nothing\n"
-                                                  "tags = quick; net\n");
+                                                  "tags = quick; net\n"
+                                                  "[other]\n"
+                                                  "kernel = Image\n"
+                                                  "command = x\n"
+                                                  "outcome = panic\n");
   const SuiteCase *all = g_ptr_array_index(cases, 0);
 
-  g_assert_cmpuint(cases->len, ==, 1);
+  g_assert_cmpuint(cases->len, ==, 2);
   g_assert_cmpstr(all->suite, ==, "suite");
   g_assert_cmpstr(all->name, ==, "all");
   assert_options(fixture, all,
                  "--kernel|DIR/Image|--append|a=1 "
-                 "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--nested=e2h0|--gic|3|"
+                 "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--nested=e2h0|--exits|all|"
                  "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/"
                  "tmp|--timeout|7|--boot-timeout|8");
   assert_joined(all->command, "sh|-c|echo \"$HOME\" $1|n|two"); /* the file's backslash, then the shell's */
@@ -133,7 +141,8 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
   assert_joined(all->reject_console, "WARN|BUG");
   assert_joined(all->tags, "quick|net");
   g_assert_cmpuint(all->requires->len, ==, 2);
-  g_assert_cmpint(all->outcome, ==, EXPECT_PANIC);
+  g_assert_cmpint(all->outcome, ==, EXPECT_PASS);
+  g_assert_cmpint(((const SuiteCase *)g_ptr_array_index(cases, 1))->outcome, ==, EXPECT_PANIC);
   g_assert_cmpint(all->exit_status, ==, 255);
   g_assert_true(all->ktap);
   g_assert_cmpuint(all->cpus, ==, 3);
@@ -165,6 +174,33 @@ static void test_defaults(Fixture *fixture, gconstpointer data) {
     g_assert_cmpuint(((const SuiteCase *)g_ptr_array_index(cases, i))->cpus, ==, cpus[i]);
   g_assert_cmpuint(((const SuiteCase *)g_ptr_array_index(cases, 0))->expect->len, ==, 1);
   g_assert_cmpuint(((const SuiteCase *)g_ptr_array_index(cases, 1))->expect->len, ==, 0);
+}
+
+/* What a test has takes the place of what says the same in another way, or says nothing beside it, in the defaults. */
+static void test_defaults_that_give_way(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GPtrArray) cases = load_good(fixture, "[defaults]\n"
+                                                  "kernel = Image\n"
+                                                  "stdin-file = tool\n"
+                                                  "exit-status = 3\n"
+                                                  "[text]\n"
+                                                  "command = a\n"
+                                                  "stdin = text\n"
+                                                  "[panics]\n"
+                                                  "command = a\n"
+                                                  "outcome = panic\n"
+                                                  "[own]\n"
+                                                  "initrd = initrd\n"
+                                                  "stdin =\n"
+                                                  "ktap = false\n"
+                                                  "exit-status = 0\n"
+                                                  "expect =\n");
+  const SuiteCase *text = g_ptr_array_index(cases, 0), *panics = g_ptr_array_index(cases, 1);
+
+  g_assert_nonnull(text->stdin_text);
+  g_assert_null(text->stdin_file);
+  g_assert_null(panics->stdin_text);
+  g_assert_nonnull(panics->stdin_file);
+  g_assert_cmpint(panics->outcome, ==, EXPECT_PANIC);
 }
 
 static void test_matrix(Fixture *fixture, gconstpointer data) {
@@ -216,7 +252,7 @@ static void test_variables(Fixture *fixture, gconstpointer data) {
 
 /* Mistakes: each line of what is said contains one of these, in this order, and there are no more. */
 typedef struct {
-  const char *name, *text, *said[6];
+  const char *name, *text, *said[8];
 } Mistakes;
 
 static const Mistakes mistakes[] = {
@@ -266,6 +302,40 @@ static const Mistakes mistakes[] = {
     {"exclude all",
      "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 2\nexclude = cpus=1; cpus=2\n",
      {":5: exclude: it leaves no case of [a]"}},
+    {"options",
+     "[a]\nkernel = Image\ncommand = x\noptions = --timeout; 5; --result=x; --verbose; --no-rng; --disk=tool; --dump-fdt; f; --help\n",
+     {":4: [a] options: --timeout is a key of its own; write timeout = ...", ":4: [a] options: --result: eret test reads it",
+      ":4: [a] options: --verbose: ", ":4: [a] options: --rng is a key of its own; write rng = ...",
+      ":4: [a] options: --disk is a key of its own; write disks = ...", ":4: [a] options: --dump-fdt: nothing would run; eret run",
+      ":4: [a] options: --help: nothing would run"}},
+    {"options of a matrix",
+     "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = 1; 2\noptions = --dry-run; --console-log; x; --quiet\n",
+     {":5: [a] options: --console-log: eret test has the console", ":5: [a] options: --quiet: a case is quiet by itself",
+      ":5: [a] options: --dry-run: nothing would run; eret test --list"}},
+    {"options of a description",
+     "[a]\nkernel = Image\ncommand = x\noptions = --config; ${dir}/dry.json\n",
+     {":1: [a] --config: its file has dry-run: nothing would run"}},
+    {"end of options",
+     "[a]\nkernel = Image\ncommand = x\noptions = --scratch; --; y\n",
+     {":4: [a] options: what is behind -- is the key command"}},
+    {"no command", "[a]\nkernel = Image\n", {":1: [a] no command given: a test has the key command, unless it has initrd"}},
+    {"two inputs",
+     "[a]\nkernel = Image\ncommand = x\nstdin = y\nstdin-file = tool\n",
+     {":5: [a] stdin-file: there is also stdin; a command reads one of them"}},
+    {"oops",
+     "[a]\nkernel = Image\ncommand = x\noutcome = oops\n",
+     {":4: [a] outcome: an oops does not end a guest but with fail-on-oops = true"}},
+    {"status of a panic",
+     "[a]\nkernel = Image\ncommand = x\nexit-status = 1\noutcome = panic\n",
+     {":4: [a] exit-status: it is looked at with outcome = pass only"}},
+    {"initrd",
+     "[a]\nkernel = Image\ninitrd = initrd\nstdin = x\nexpect = y\nktap = true\nexit-status = 1\n",
+     {":4: [a] stdin: a guest of the user's own (initrd) has no command", ":5: [a] expect: ", ":6: [a] ktap: ", ":7: [a] exit-status: "}},
+    {"module", "[a]\nkernel = Image\nmodules = lib\ncommand = x\nmodule = here; nosuch\n", {":5: [a] --module nosuch: "}},
+    {"busybox", "[a]\nkernel = Image\ncommand = x\nbusybox = tool\n", {":4: [a] --busybox: "}},
+    {"booleans",
+     "[a]\nkernel = Image\ncommand = x\nrng = 1\nktap = yes\nfail-on-oops = TRUE\n",
+     {":4: rng: '1' is neither true nor false", ":5: ktap: 'yes' is neither true nor false", ":6: fail-on-oops: 'TRUE' is neither"}},
     {"not UTF-8", "[a]\nkernel = \xff\n", {"it is not a text in UTF-8"}},
 };
 
@@ -534,6 +604,7 @@ int main(int argc, char *argv[]) {
   g_test_init(&argc, &argv, NULL);
   add("keys", NULL, test_keys);
   add("defaults", NULL, test_defaults);
+  add("defaults-that-give-way", NULL, test_defaults_that_give_way);
   add("matrix", NULL, test_matrix);
   add("variables", NULL, test_variables);
   for (unsigned i = 0; i < G_N_ELEMENTS(mistakes); i++) {
