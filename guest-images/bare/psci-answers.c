@@ -5,6 +5,8 @@
  * same lines: a guest cannot tell who answers.
  *
  * What does not return is left out, and comes in `psci`: power-off, resets, suspending the system, CPU_OFF.
+ *
+ * With boot argument `sleep` it does nothing but wait in CPU_SUSPEND, for five seconds.
  */
 #include "cpus.h"
 #include "gic.h"
@@ -15,6 +17,8 @@ const char *const guest_name = "psci-answers";
 
 #define FUNCTIONS      0x20
 #define WAIT_SECONDS   10
+#define SLEEP_MS       5000
+#define CALLS_MAX      20 /* a host may cut a sleep short, for signals and the like */
 #define SYSTEM_SUSPEND 0x8400000eu
 #define SYSTEM_OFF2    0x84000015u
 #define SMCCC_VERSION  0x80000000u
@@ -135,6 +139,20 @@ static void suspending(void) {
   timer_stop();
 }
 
+/* The CPU stands by until the timer's interrupt is pending, which nobody takes. */
+static void sleep_until_interrupt(uint64_t milliseconds) {
+  unsigned calls = 0;
+
+  if (!gic_init())
+    return;
+  gic_enable(machine.timer_intid);
+  timer_start(timer_ticks_of_ms(milliseconds));
+  for (uint64_t due = read_sysreg(cntv_cval_el0); counter() < due && calls < CALLS_MAX; calls++)
+    psci_call(PSCI_CPU_SUSPEND | PSCI_64BIT, 0, 0, 0);
+  timer_stop();
+  check(calls < CALLS_MAX, "CPU_SUSPEND waits for an interrupt");
+}
+
 static void system_refused(void) {
   static const uint64_t types[] = {1, 2, 0x7fffffff, GARBAGE | 1};
 
@@ -185,6 +203,11 @@ static void nowhere(void) {
 }
 
 void guest_main(void) {
+  if (argument_present("sleep")) {
+    print("sleeping\n");
+    sleep_until_interrupt(SLEEP_MS);
+    return;
+  }
   if (machine.n_cpus < 4)
     guest_skip("it wants --cpus 4");
   if (cpu_start(1, stay, 0) != PSCI_SUCCESS || !wait_until(&runs, 1, WAIT_SECONDS))
@@ -194,6 +217,7 @@ void guest_main(void) {
   affinities();
   cpu_on_refused();
   suspending();
+  sleep_until_interrupt(20);
   system_refused();
   atomic_store(&released, 1);
   check(cpu_wait_off(1), "CPU 1 goes off");

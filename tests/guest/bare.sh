@@ -66,5 +66,15 @@ if [ "$KIND" != k61 ]; then
         answers "user-$conduit" --psci user --append "conduit=$conduit"
         is "$(diff answers.kernel "answers.user-$conduit" | head -n 20)" '' "PSCI by $conduit in userspace answers as KVM does"
     done
+    # CPU_SUSPEND: a machine that stands still meanwhile, and one that ends.
+    start_eret --kernel "$GUESTS/psci-answers" --psci user --append sleep
+    wait_console sleeping 30 && kill -TSTP "$pid" && sleep 2 && kill -CONT "$pid"
+    finish_eret 60
+    is "$status" 0 "a CPU that stands by is paused, goes on and wakes up"
+    like "$console" '^PASS psci-answers' "by its interrupt and no earlier"
+    start_eret --kernel "$GUESTS/psci-answers" --psci user --append sleep --no-defaults --console pl011 --grace 1
+    wait_console sleeping 30 && kill -TERM "$pid"
+    finish_eret 30
+    is "$status" 4 "one that stands by is ended"
     passes rounds
 fi

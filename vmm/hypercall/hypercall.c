@@ -111,7 +111,7 @@ HypercallOutcome hypercalls_call_registers(Hypercalls *hypercalls, HypercallDoor
 
   memcpy(&call.x[1], &x[1], service->n_args * sizeof *x);
   HypercallOutcome outcome = hypercalls_call(hypercalls, service, &call);
-  if (outcome == HYPERCALL_RETURN)
+  if (hypercall_returns(outcome))
     memcpy(x, call.x, service->n_results * sizeof *x);
   return outcome;
 }

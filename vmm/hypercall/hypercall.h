@@ -60,12 +60,18 @@ typedef struct {
 /* What the door does after the call. */
 typedef enum {
   HYPERCALL_RETURN,    /* write the results, go on */
+  HYPERCALL_STAND_BY,  /* PSCI: write the results, go on when an interrupt is pending for this vCPU */
   HYPERCALL_OFF,       /* PSCI: this vCPU is off; nothing to write; go to psci_wait */
   HYPERCALL_SUSPEND,   /* PSCI: the machine, of which this vCPU alone is on; nothing to write; x1 and x2 say where it wakes up */
   HYPERCALL_POWER_OFF, /* the machine */
   HYPERCALL_RESET,     /* the machine */
   HYPERCALL_EXIT,      /* end the machine with hypercalls_exit_code */
 } HypercallOutcome;
+
+/* Whether the caller goes on behind its call, and finds the results. */
+static inline bool hypercall_returns(HypercallOutcome outcome) {
+  return outcome == HYPERCALL_RETURN || outcome == HYPERCALL_STAND_BY;
+}
 
 typedef struct Hypercalls Hypercalls;
 typedef struct HypercallService HypercallService;
@@ -110,7 +116,7 @@ const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t f
 HypercallOutcome hypercalls_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
 /*
  * Both at once, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the
- * service declares, and, with HYPERCALL_RETURN, writes the results it declares.
+ * service declares, and, where the call returns, writes the results it declares.
  */
 HypercallOutcome hypercalls_call_registers(Hypercalls *hypercalls, HypercallDoor door, unsigned vcpu, uint32_t function,
                                            uint64_t x[HYPERCALL_N_REGISTERS]);

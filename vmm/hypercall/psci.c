@@ -7,7 +7,8 @@
  * where DEN 0022 has more to say: a CPU is on from the moment of its CPU_ON, and never ON_PENDING; nobody looks at
  * entry points, power states, and other CPUs before a suspend; x1 to x3 are zero after every call.
  * guest-images/bare/psci-answers.c compares. There is no Trusted OS, so any CPU may go off, the last one included, and
- * nothing migrates. Every reset is a full one. CPU_SUSPEND returns at once, as if a wake-up event was pending.
+ * nothing migrates. Every reset is a full one. Whatever power state CPU_SUSPEND asks for, the CPU stands by and keeps
+ * its registers.
  *
  * One lock over the states of all CPUs; each CPU's thread waits on its own condition. The rest is const after psci_new.
  */
@@ -127,7 +128,8 @@ static HypercallOutcome psci_version(Hypercalls *hypercalls, const HypercallServ
 }
 
 static HypercallOutcome psci_cpu_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
-  return answer(call, PSCI_SUCCESS);
+  answer(call, PSCI_SUCCESS);
+  return HYPERCALL_STAND_BY;
 }
 
 static HypercallOutcome psci_cpu_off(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {

@@ -85,9 +85,11 @@ ON_EXIT_PATH static Verdict exit_hypercall(Vcpu *vcpu) {
   HypercallOutcome outcome = hypercalls_call(vcpu->hypercalls, service, &call);
   if (vcpu->watch)
     vcpu_watch_hypercall(vcpu->watch, service->name, call.function, call.door == HYPERCALL_BY_SMC, call.x[0]);
-  for (unsigned n = 0; outcome == HYPERCALL_RETURN && n < service->n_results; n++)
+  for (unsigned n = 0; hypercall_returns(outcome) && n < service->n_results; n++)
     if (!reg_set(vcpu->fd, REG_X(n), call.x[n]))
       return exit_fail(vcpu, "cannot write x%u of hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
+  if (outcome == HYPERCALL_STAND_BY)
+    return carry_out(vcpu, vcpu_stand_by);
   return outcome == HYPERCALL_SUSPEND ? carry_out(vcpu, vcpu_suspend) : verdicts[outcome];
 }
 
@@ -104,7 +106,7 @@ static Verdict exit_system_event(Vcpu *vcpu) {
   case KVM_SYSTEM_EVENT_SUSPEND:
     return carry_out(vcpu, vcpu_suspend);
   case KVM_SYSTEM_EVENT_WAKEUP:
-    return carry_out(vcpu, vcpu_wake_up);
+    return carry_out(vcpu, g_atomic_int_get(&vcpu->suspended.asleep) ? vcpu_wake_up : vcpu_go_on);
   default:
     return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", type);
   }

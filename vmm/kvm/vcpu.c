@@ -62,7 +62,7 @@ static bool set_mp_state(Vcpu *vcpu, uint32_t state, GError **error) {
 
   if (ioctl(vcpu->fd, KVM_SET_MP_STATE, &request) == 0)
     return true;
-  kvm_set_error(error, "cannot turn a vCPU on or off (KVM_SET_MP_STATE)");
+  kvm_set_error(error, "cannot turn a vCPU on or off, or have it wait (KVM_SET_MP_STATE)");
   return false;
 }
 
@@ -137,6 +137,18 @@ ON_EXIT_PATH static Verdict run(Vcpu *vcpu) {
 /* Out of reset, where CPU_ON said. DEN 0022, 6.4: x0 is the context argument; KVM's reset state is the rest. */
 static bool turn_on(Vcpu *vcpu, uint64_t entry, uint64_t context, GError **error) {
   return vcpu_init(vcpu, error) && vcpu_set_entry(vcpu, entry, context, error) && set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE, error);
+}
+
+/*
+ * Who makes it leave KVM_RUN meanwhile (a pause, the machine's end) changes nothing: the state stays until it is
+ * changed here.
+ */
+bool vcpu_stand_by(Vcpu *vcpu, GError **error) {
+  return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
+}
+
+bool vcpu_go_on(Vcpu *vcpu, GError **error) {
+  return set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE, error);
 }
 
 /* DEN 0022, 5.20 (SYSTEM_SUSPEND): x1 is the entry point, x2 the context argument. */

@@ -82,6 +82,13 @@ void vcpu_join(Vcpu *vcpu);
 void vcpu_destroy(Vcpu *vcpu); /* joined */
 
 /*
+ * PSCI CPU_SUSPEND: the vCPU waits in KVM_RUN until an interrupt is pending for it, masked or not, as with KVM's own;
+ * then it goes on behind the call.
+ */
+bool vcpu_stand_by(Vcpu *vcpu, GError **error);
+bool vcpu_go_on(Vcpu *vcpu, GError **error);
+
+/*
  * PSCI SYSTEM_SUSPEND: the vCPU waits in KVM_RUN for an interrupt; then it begins, out of reset, where the guest has
  * said.
  */

@@ -201,7 +201,7 @@ static void test_random_calls(void) {
     g_assert_true(found->first <= function && function <= found->last);
     if (g_str_equal(found->name, "unknown"))
       g_assert_true(outcome == HYPERCALL_RETURN && x[0] == (uint64_t)HYPERCALL_NOT_SUPPORTED);
-    unsigned written = outcome == HYPERCALL_RETURN ? found->n_results : 0;
+    unsigned written = hypercall_returns(outcome) ? found->n_results : 0;
     g_assert_cmpmem(x + written, (HYPERCALL_N_REGISTERS - written) * sizeof *x, before + written,
                     (HYPERCALL_N_REGISTERS - written) * sizeof *x);
   }
