@@ -5,6 +5,7 @@
  */
 #include "vmm/exec/options.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -339,7 +340,7 @@ static void check(ExecOptions *options, GString *mistakes) {
   for (unsigned i = 0; i < options->copy_in->len; i++) {
     const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
     if (lstat(copy->source, &status) < 0)
-      mistake(mistakes, "--copy-in: '%s' is not there", copy->source);
+      mistake(mistakes, "--copy-in: cannot open '%s': %s", copy->source, g_strerror(errno));
     if (copy->destination[0] != '/')
       mistake(mistakes, "--copy-in: '%s' in the guest must be an absolute path", copy->destination);
     else if (is_covered(copy->destination))
@@ -350,7 +351,7 @@ static void check(ExecOptions *options, GString *mistakes) {
     check_copied_apart(options, i, mistakes);
   }
   if (options->rootfs && stat(options->rootfs, &status) < 0)
-    mistake(mistakes, "--rootfs: '%s' is not there", options->rootfs);
+    mistake(mistakes, "--rootfs: cannot open '%s': %s", options->rootfs, g_strerror(errno));
   check_modules(options, mistakes);
   if (options->busybox && !exec_busybox_check(options->busybox, &error))
     mistake(mistakes, "--busybox: %s", error->message);

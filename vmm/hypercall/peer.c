@@ -102,8 +102,9 @@ HypercallPeer *hypercall_peer_new(uint32_t first, uint32_t last, const char *pat
     return NULL;
   }
   if (!connect_peer(peer)) {
-    g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_CONNECT,
-                "cannot connect to hypercall service %s: %s; start the server first", path, g_strerror(errno));
+    bool nobody = errno == ENOENT || errno == ECONNREFUSED;
+    g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_CONNECT, "cannot connect to hypercall service %s: %s%s", path,
+                g_strerror(errno), nobody ? "; start the server first" : "");
     return NULL;
   }
   return g_steal_pointer(&peer);

@@ -2,6 +2,7 @@
 /* What becomes of a key: words for eret exec, which are then read by its own parser, or a field of the case. */
 #include "vmm/suite/draft.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -164,7 +165,7 @@ static void set_stdin_file(Draft *draft, const char *text) {
   struct stat status;
 
   if (stat(path, &status) < 0)
-    draft_mistake(draft, "%s: '%s' is not there", draft->key->name, path);
+    draft_mistake(draft, "%s: cannot open '%s': %s", draft->key->name, path, g_strerror(errno));
   else if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) /* a pipe would be read once, by one of many */
     draft_mistake(draft, "%s: '%s' is neither a file nor a character device", draft->key->name, path);
   g_free(draft->made->stdin_file);

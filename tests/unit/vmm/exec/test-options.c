@@ -144,6 +144,8 @@ static void test_rootfs(void) {
   const DiskConfig *disk = g_ptr_array_index(image->config->disks, 1);
   g_assert_cmpstr(disk->path, ==, "README.md");
   g_assert_true(disk->read_only);
+  assert_mistakes("--kernel LICENSE --rootfs LICENSE/x --copy-in LICENSE/y -- true",
+                  "--copy-in: cannot open 'LICENSE/y': Not a directory\n--rootfs: cannot open 'LICENSE/x': Not a directory");
   assert_mistakes("--kernel LICENSE --rootfs /dev/null -- true", "--rootfs: '/dev/null' is not a regular file or block device");
   assert_mistakes("--kernel LICENSE --disk README.md --rootfs README.md --cpus 0 -- true",
                   "--cpus: '0' is not a whole number from 1 to 512\n"
@@ -197,9 +199,9 @@ static void test_mistakes(void) {
   assert_mistakes("--kernel LICENSE --timeout soon --cwd here --env =x --copy-in /nonexistent --copy-out x --rootfs /nonexistent -- true",
                   "--timeout: 'soon' is not a whole number of seconds from 0 to 604800\n"
                   "--env =x: wants NAME=VALUE\n"
-                  "--copy-in: '/nonexistent' is not there\n"
+                  "--copy-in: cannot open '/nonexistent': No such file or directory\n"
                   "--copy-out: 'x' in the guest must be an absolute path\n"
-                  "--rootfs: '/nonexistent' is not there\n"
+                  "--rootfs: cannot open '/nonexistent': No such file or directory\n"
                   "--cwd: 'here' must be an absolute path in the guest");
   assert_mistakes("--kernel LICENSE --copy-out /a/x --copy-out /b/x --copy-out /c:./vmm/../x -- true",
                   "--copy-out: '/a/x' and '/b/x' would both be './x'; '/b/x:PATH' names another\n"
