@@ -170,6 +170,25 @@ static void endless_output(void) {
   send_for_ever(ports.out, 'o');
 }
 
+/* Results (KTAP) as no test writes them: numbers, depth and a line without measure, and what terminals act on. */
+static void false_results(void) {
+  static const char head[] = "KTAP version 1\n1..99999999999999999999\nok 18446744073709551616 - \033[2J\302\233 ]]> ::error::\nok -1\n";
+  static char line[32768];
+
+  say("hello 1\nstarted 1\n");
+  write_all(ports.out, head, sizeof head - 1);
+  memset(line, ' ', sizeof line);
+  for (unsigned depth = 1; depth <= HUNDREDS; depth++) {
+    write_all(ports.out, line, 4 * depth);
+    write_all(ports.out, "KTAP version 1\n", strlen("KTAP version 1\n"));
+  }
+  memset(line, 'x', sizeof line);
+  write_all(ports.out, "not ok 1 - ", strlen("not ok 1 - "));
+  write_all(ports.out, line, sizeof line); /* no line feed ends it */
+  say("exit 0\n");
+  end_well();
+}
+
 /* It sends what is no line, and never reads: not its input, nor what the host has to say. */
 static void endless_control(void) {
   say("hello 1\nstarted 1\n");
@@ -262,6 +281,7 @@ static const struct {
     {"huge-file", huge_file},
     {"endless-files", endless_files},
     {"endless-output", endless_output},
+    {"false-results", false_results},
     {"endless-control", endless_control},
     {"endless-lines", endless_lines},
     {"silly-words", silly_words},

@@ -117,3 +117,17 @@ is "$(found)" "./outside " "a guest that sends for ever delivers nothing"
 end exit-and-stay 245 100
 end done-and-stay 6 100
 end done-with-open-ports 245 100
+
+# The same under eret test, which believes no more of it.
+cd "$top" || exit
+new_guest test hostile.ini
+"$ERET" test -j 2 --define "KERNELS=$(realpath "$KERNELS")" --define "GUESTS=$(realpath "$GUESTS")" --logs logs --junit report.xml --json report.json \
+    "$SUITES/hostile.ini" > out 2> "$errors" 3>&- < /dev/null
+is "$?" 1 "a suite of hostile guests: status 1"
+like out '^FAILED +hostile/floods .*it wrote more than 256K on its standard (output|error)' "a flood ends its guest"
+for stream in stdout stderr; do
+    check "and no more of its $stream is kept" test "$(wc -c < logs/hostile.floods.$stream)" -le 262144
+done
+like out '^FAILED +hostile/results ' "results as no test writes them are no success"
+check "and the report is not long for them" test "$(wc -c < report.json)" -le 1048576
+is "$(cat out "$errors" report.xml report.json | tr -dc '\033' | wc -c)" 0 "nor is there in any report what a terminal acts on"
