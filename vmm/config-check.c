@@ -191,6 +191,41 @@ static void check_board(ConfigDraft *draft) {
                    error->message);
 }
 
+/* Of RECORD, the Config or an element of a list, the file that OPTION names. */
+static void name_file(ConfigDraft *draft, const void *record, const ConfigOption *option, const char *where, GString *mistakes) {
+  const char *path = *(char *const *)((const char *)record + option->offset);
+
+  if (!option->written)
+    named_files_read(draft->config->named, where, path, mistakes);
+  else if (!option->alone || g_strcmp0(path, option->alone) != 0) /* which is a standard stream */
+    named_files_write(draft->config->named, where, path, mistakes);
+}
+
+static void name_files_of_list(ConfigDraft *draft, const ConfigOption *list, GString *mistakes) {
+  const GPtrArray *elements = *(GPtrArray *const *)((const char *)draft->config + list->offset);
+
+  for (unsigned i = 0; i < elements->len; i++)
+    for (const ConfigOption *option = list->element->options; option->name; option++)
+      if (option->kind == OPTION_PATH)
+        name_file(draft, elements->pdata[i], option, config_where(draft, list->name, (int)i), mistakes);
+}
+
+/* Nothing that one option names is to be overwritten for another. */
+static void check_named_files(ConfigDraft *draft) {
+  g_autoptr(GString) mistakes = g_string_new(NULL);
+
+  for (unsigned i = 0; i < draft->descriptions->len; i++)
+    named_files_read(draft->config->named, "--config", draft->descriptions->pdata[i], mistakes);
+  for (const ConfigOption *option = config_options; option->name; option++) {
+    if (option->kind == OPTION_PATH)
+      name_file(draft, draft->config, option, config_where(draft, option->name, -1), mistakes);
+    else if (option->kind == OPTION_LIST)
+      name_files_of_list(draft, option, mistakes);
+  }
+  if (mistakes->len)
+    add_lines(draft, NULL, mistakes->str);
+}
+
 void config_check(ConfigDraft *draft) {
   Config *config = draft->config;
   if (config->console == CONSOLE_AUTO)
@@ -199,6 +234,7 @@ void config_check(ConfigDraft *draft) {
   check_boot_files(draft);
   check_cpu(draft);
   check_disks(draft);
+  check_named_files(draft);
   check_hypercalls(draft);
   check_pin(draft);
   check_board(draft);

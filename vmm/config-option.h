@@ -55,6 +55,7 @@ struct ConfigOption {
   const char *help;
   bool on_by_default; /* boolean: help shows --no-NAME */
   bool may_be_empty;  /* string */
+  bool written;       /* path: the machine writes this file; else it reads it */
   /*
    * String, path, choice: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs
    * one. A choice can then be undone as a boolean can, which makes it the first of its choices.
@@ -71,10 +72,11 @@ extern const ConfigOption config_options[]; /* ended by a NULL name */
 /* A Config being made. */
 typedef struct {
   Config *config;
-  GPtrArray *mistakes; /* of char *: one line each */
-  GHashTable *origins; /* "disk[1]" -> where it was given: "--disk", "vm.json:3: disk[1]" */
-  GHashTable *listed;  /* names of the lists that the current source has begun; a source's list replaces the one before */
-  bool incomplete;     /* a source could not be read: what is missing may be in there */
+  GPtrArray *mistakes;     /* of char *: one line each */
+  GHashTable *origins;     /* "disk[1]" -> where it was given: "--disk", "vm.json:3: disk[1]" */
+  GHashTable *listed;      /* names of the lists that the current source has begun; a source's list replaces the one before */
+  GPtrArray *descriptions; /* of const char *: the files of --config */
+  bool incomplete;         /* a source could not be read: what is missing may be in there */
 } ConfigDraft;
 
 /* Records a mistake: WHERE, a colon, the text. WHERE may be NULL. */

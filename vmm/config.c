@@ -296,6 +296,7 @@ const ConfigOption config_options[] = {
      .group = "World switches",
      .argument = "FILE",
      .alone = CONFIG_STATS_STDERR,
+     .written = true,
      .help = "At the end, and on SIGUSR1, print what the machine needed of eret and of KVM: exits by cause, devices, the boot's steps. "
              "Into FILE; as "
              "JSON when it ends in .json (default: standard error)."},
@@ -303,6 +304,7 @@ const ConfigOption config_options[] = {
      .kind = OPTION_PATH,
      .offset = offsetof(Config, record),
      .argument = "FILE",
+     .written = true,
      .help = "Write every world switch to FILE, for 'eret trace': KVM's tracepoints (these need root) and eret's own events."},
     {.name = "record-limit",
      .kind = OPTION_SIZE,
@@ -323,6 +325,7 @@ const ConfigOption config_options[] = {
      .kind = OPTION_PATH,
      .offset = offsetof(Config, dump_fdt),
      .argument = "FILE",
+     .written = true,
      .help = "Write the guest's device tree to FILE.",
      .not_in_suite = "nothing would run; eret run --dump-fdt writes it"},
     {.name = "dry-run",
@@ -356,6 +359,7 @@ static Config *config_new(void) {
   config->reboot = true;
   config->record_limit = RECORD_LIMIT_DEFAULT;
   config->grace = GRACE_DEFAULT;
+  config->named = named_files_new();
   return config;
 }
 
@@ -379,6 +383,7 @@ void config_free(Config *config) {
   g_free(config->stats);
   g_free(config->record);
   g_free(config->dump_fdt);
+  named_files_free(config->named);
   g_free(config);
 }
 
@@ -509,6 +514,7 @@ static void apply_flags(ConfigDraft *draft, const GArray *flags) {
     if (flag->option->kind != OPTION_CONFIG)
       continue;
     config_begin_source(draft);
+    g_ptr_array_add(draft->descriptions, (char *)flag->value);
     config_json_load(draft, flag->value);
   }
   config_begin_source(draft);
@@ -548,7 +554,8 @@ Config *config_parse(int argc, char **argv, bool *help, GError **error) {
   g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GHashTable) origins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   g_autoptr(GHashTable) listed = g_hash_table_new(g_str_hash, g_str_equal);
-  ConfigDraft draft = {.config = config, .mistakes = mistakes, .origins = origins, .listed = listed};
+  g_autoptr(GPtrArray) descriptions = g_ptr_array_new();
+  ConfigDraft draft = {.config = config, .mistakes = mistakes, .origins = origins, .listed = listed, .descriptions = descriptions};
   *help = false;
   g_autoptr(GArray) flags = read_flags(&draft, argc, argv, help);
   if (*help)

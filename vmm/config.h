@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "devices/backend/disk-image-format.h"
+#include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/cpu/template.h"
 
@@ -98,6 +99,7 @@ typedef struct {
   uint64_t record_limit; /* bytes */
   char *dump_fdt;        /* NULL: no */
   bool dry_run;
+  NamedFiles *named; /* what the options name, for who has options of his own */
 } Config;
 
 typedef enum { CONFIG_ERROR_INVALID } ConfigError;

@@ -173,6 +173,77 @@ is "$(cat plan)" "$("$eret" run --dry-run)" "the plan is on standard error"
 is $? 2 "two reports for standard output: status 2"
 says 'only one of them can go to standard output' "and it is said"
 
+# An output that is an input of the same run: nothing starts, and nothing is written.
+mkdir inputs
+cd inputs || exit 1
+{ echo "{}"; head -c 4096 /dev/zero; } > disk.img
+cp disk.img image
+cp disk.img initrd
+cp ../t.json ../r.json .
+echo '{}' > vm.json
+echo input > word
+printf '[a]\nkernel = image\nstdin-file = word\ncommand = true\n' > one.ini
+sed 's/\[a\]/# which one\n\n[b]/' one.ini > two.ini
+ln image hard
+ln -s image symbolic
+mkdir directory
+kept() { # OPTION OTHER WORDS...: OPTION's file is that of OTHER
+    option=$1 other=$2
+    shift 2
+    sums=$(md5sum -- *.* image initrd word)
+    "$eret" "$@" > out 2> messages < /dev/null
+    is $? 2 "$*: status 2"
+    is "$(md5sum -- *.* image initrd word)" "$sums" "$*: every file is as it was"
+    grep -q "^eret: $option: .* is also the file of $other\( (.*)\)\?, which would be overwritten: name another file\$" messages
+    result $? "$*: it is said of which options"
+}
+kept --dump-fdt "--disk disk.img" run --dry-run --disk disk.img --dump-fdt disk.img
+kept --dump-fdt --kernel run --dry-run --kernel image --dump-fdt image
+kept --dump-fdt --kernel run --dry-run --kernel image --dump-fdt hard
+kept --stats --kernel run --kernel symbolic --stats=image
+kept --record --initrd run --kernel image --initrd initrd --record ./initrd
+kept --dump-fdt --config run --dry-run --config vm.json --dump-fdt ../inputs/vm.json
+kept --dump-fdt --cpu-template run --dry-run --cpu-template t.json --dump-fdt t.json
+kept --result --kernel exec --kernel image --result image -- true
+kept --console-log --kernel exec --kernel image --console-log image -- true
+kept --console-log --copy-in exec --kernel image --copy-in word --console-log word -- true
+kept --common 'the first template' cpu diff t.json vm.json --common t.json
+kept --output --cpu-template cpu dump --cpu-template t.json -o t.json
+kept --json 'a suite' test --json one.ini one.ini
+kept --junit 'a suite' test --junit=two.ini one.ini two.ini
+kept --json "one.ini: \\[a\\] --kernel" test --json image one.ini
+kept --junit "one.ini: \\[a\\] stdin-file" test --junit word one.ini
+kept --json 'a result to merge' test merge --json r.json r.json
+kept --chrome 'the recording' trace word --chrome word
+kept --html 'the recording' trace word --html ./word
+kept --html --symbols trace r.json --symbols word --html word
+# shellcheck disable=SC2094  # which is what must not be
+"$eret" exec --kernel image --result word -- true 2> messages < word
+says "'word' is also the file of standard input" "standard input is an input"
+is "$(cat word)" input "and stays"
+"$eret" test --junit ./*.ini 2> messages
+is $? 2 "--junit *.ini: status 2"
+says "eret: --junit: './one.ini' is a suite, which would be overwritten" "--junit *.ini: the first suite is not the file of the report"
+[ "$(head -n 1 one.ini)" = '[a]' ]
+result $? "--junit *.ini: it is as it was"
+
+twice() { # OPTION OTHER WORDS...: two outputs to one file, that is not there
+    option=$1 other=$2
+    shift 2
+    "$eret" "$@" > out 2> messages < /dev/null
+    is $? 2 "$*: status 2"
+    grep -q "^eret: $option: .* is also the file of $other\( (.*)\)\?: name another file\$" messages
+    result $? "$*: it is said of which options"
+    [ ! -e both ]
+    result $? "$*: nothing is written"
+}
+twice --json --junit test --junit both --json both one.ini
+twice --json --junit test merge --junit both --json ./both r.json
+twice --record --stats run --kernel image --stats=both --record both
+twice --result --console-log exec --kernel image --console-log both --result ../inputs/both -- true
+twice --html --chrome trace r.json --chrome both --html both
+cd .. || exit 1
+
 # Where there is no KVM every case is skipped, and no command runs: the reports are written all the same.
 if [ "$(uname -m)" != aarch64 ]; then
     full=1

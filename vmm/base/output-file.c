@@ -101,8 +101,7 @@ static int descriptor_named(const char *path) {
   return -1;
 }
 
-/* The path behind the links at the end of PATH, or the descriptor that they lead to. NULL: there are too many. */
-static char *follow(const char *path, int *fd) {
+char *output_file_target(const char *path, int *fd) {
   g_autofree char *here = g_strdup(path);
 
   for (unsigned i = 0; i < LINKS_MAX; i++) {
@@ -119,7 +118,7 @@ static char *follow(const char *path, int *fd) {
 
 bool output_file_is_stdout(const char *path) {
   int fd = -1;
-  g_autofree char *target = path ? follow(path, &fd) : NULL;
+  g_autofree char *target = path ? output_file_target(path, &fd) : NULL;
 
   return fd == STDOUT_FILENO;
 }
@@ -267,7 +266,7 @@ static bool open_existing(OutputFile *file, const char *target, GError **error) 
 
 static bool open_target(OutputFile *file, GError **error) {
   int fd = -1;
-  g_autofree char *target = follow(file->path, &fd);
+  g_autofree char *target = output_file_target(file->path, &fd);
   struct stat status;
 
   if (fd >= 0) {
@@ -290,7 +289,7 @@ OutputFile *output_file_open(const char *path, GError **error) {
 
 FILE *output_file_stream(const char *path, GError **error) {
   int named = -1, fd;
-  g_autofree char *target = follow(path, &named);
+  g_autofree char *target = output_file_target(path, &named);
   const char *reason = NULL;
   struct stat status;
 

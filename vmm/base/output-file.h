@@ -38,6 +38,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(OutputFile, output_file_free)
  */
 FILE *output_file_stream(const char *path, GError **error);
 
+/*
+ * The path behind the links at the end of PATH, where there may be nothing yet; or the descriptor, in *FD, that they
+ * lead to, which is otherwise -1. NULL: there are too many links. Free with g_free.
+ */
+char *output_file_target(const char *path, int *fd);
 /* Whether PATH leads to standard output by one of its names. */
 bool output_file_is_stdout(const char *path);
 

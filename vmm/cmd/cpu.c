@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/printable.h"
+#include "vmm/base/named-files.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/config-option.h"
 #include "vmm/cpu/host.h"
 #include "vmm/machine.h"
+#include "vmm/mistakes.h"
 
 static const char usage[] = "Usage: eret cpu dump [--cpu host[,FEATURE=on|off|auto]...] [-o FILE]\n"
                             "       eret cpu diff A.json B.json [--common OUT.json]\n"
@@ -52,10 +53,10 @@ static void read_flag(Arguments *arguments, bool dump, int argc, char **argv, in
     const char *value = equals ? equals + 1 : *i + 1 < argc ? argv[++*i] : "";
     *(const char **)((char *)arguments + options[n].offset) = value;
     if (!*value)
-      g_string_append_printf(arguments->mistakes, "eret: %s: needs a value\n", flag);
+      mistake(arguments->mistakes, "%s: needs a value", flag);
     return;
   }
-  g_string_append_printf(arguments->mistakes, "eret: unknown option %s of 'eret cpu %s'\n", flag, dump ? "dump" : "diff");
+  mistake(arguments->mistakes, "unknown option %s of 'eret cpu %s'", flag, dump ? "dump" : "diff");
 }
 
 static void read_arguments(Arguments *arguments, bool dump, int argc, char **argv) {
@@ -72,10 +73,20 @@ static void read_arguments(Arguments *arguments, bool dump, int argc, char **arg
       g_ptr_array_add(arguments->names, argv[i]);
   }
   if (!arguments->help && dump && arguments->names->len)
-    g_string_append_printf(arguments->mistakes, "eret: unexpected argument '%s'; a file to write is -o FILE\n",
-                           (const char *)arguments->names->pdata[0]);
+    mistake(arguments->mistakes, "unexpected argument '%s'; a file to write is -o FILE", (const char *)arguments->names->pdata[0]);
   if (!arguments->help && !dump && arguments->names->len != 2)
-    g_string_append(arguments->mistakes, "eret: which two templates? eret cpu diff A.json B.json\n");
+    mistake(arguments->mistakes, "which two templates? eret cpu diff A.json B.json");
+}
+
+/* Neither template is overwritten with what is made of it. */
+static void check_named_files(Arguments *arguments) {
+  g_autoptr(NamedFiles) named = named_files_new();
+
+  for (unsigned i = 0; i < arguments->names->len; i++)
+    named_files_read(named, i == 0 ? "the first template" : "the second template", arguments->names->pdata[i], arguments->mistakes);
+  named_files_read(named, "--cpu-template", arguments->template, arguments->mistakes);
+  named_files_write(named, "--output", arguments->output, arguments->mistakes);
+  named_files_write(named, "--common", arguments->common, arguments->mistakes);
 }
 
 static int print_error(const GError *error, int status) {
@@ -153,14 +164,16 @@ int cmd_cpu(int argc, char **argv) {
   else if (is_dump || strcmp(verb, "diff") == 0)
     read_arguments(&arguments, is_dump, argc - 1, argv + 1);
   else
-    g_string_append(mistakes, "eret: eret cpu is followed by dump or diff\n");
+    mistake(mistakes, "eret cpu is followed by dump or diff");
   if (arguments.help) {
     fputs(usage, stdout);
     return EXIT_OK;
   }
+  if (mistakes->len == 0)
+    check_named_files(&arguments);
   if (mistakes->len) {
-    g_autofree char *text = printable_escaped(mistakes->str, -1);
-    fprintf(stderr, "%sTry 'eret cpu --help'.\n", text);
+    complain(mistakes->str);
+    fputs("Try 'eret cpu --help'.\n", stderr);
     return EXIT_USAGE;
   }
   return is_dump ? dump(&arguments) : diff(&arguments);

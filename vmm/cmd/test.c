@@ -5,14 +5,17 @@
 #include <unistd.h>
 
 #include "devices/printable.h"
+#include "vmm/base/named-files.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/machine.h"
+#include "vmm/mistakes.h"
 #include "vmm/suite/options.h"
 #include "vmm/suite/progress.h"
 #include "vmm/suite/report.h"
 #include "vmm/suite/runner.h"
+#include "vmm/suite/suite-file.h"
 
 static const char empty_shard[] = "this shard is empty: there are more shards than cases";
 
@@ -53,6 +56,24 @@ static OutputFile *open_file(const char *path, const char *option, bool *ok) {
     fprintf(stderr, "eret: %s: %s\n", option, error->message);
   *ok &= !error;
   return file;
+}
+
+/* No report is written over what is read, NAMED or ours, nor over a suite that *.ini has put behind an option. */
+static bool check_files(const TestOptions *options, NamedFiles *named) {
+  const char *const outputs[][2] = {{"--junit", options->junit}, {"--json", options->json}};
+  g_autoptr(GString) mistakes = g_string_new(NULL);
+
+  for (unsigned i = 0; i + 1 < options->files->len; i++)
+    named_files_read(named, options->merge ? "a result to merge" : "a suite", g_ptr_array_index(options->files, i), mistakes);
+  for (unsigned i = 0; i < G_N_ELEMENTS(outputs); i++) {
+    gsize before = mistakes->len;
+    named_files_write(named, outputs[i][0], outputs[i][1], mistakes);
+    if (mistakes->len == before && outputs[i][1] && suite_file_is_one(outputs[i][1]))
+      mistake(mistakes, "%s: '%s' is a suite, which would be overwritten: name the file of the report first", outputs[i][0], outputs[i][1]);
+  }
+  if (mistakes->len)
+    print_lines(mistakes->str, EXIT_USAGE);
+  return mistakes->len == 0;
 }
 
 /* Before anything runs. */
@@ -194,7 +215,8 @@ static int list(GPtrArray *cases) {
 
 static int test(const TestOptions *options) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GPtrArray) cases = suite_load((const char *const *)options->files->pdata, options->defines, &error);
+  g_autoptr(NamedFiles) named = named_files_new();
+  g_autoptr(GPtrArray) cases = suite_load((const char *const *)options->files->pdata, options->defines, named, &error);
   g_autoptr(GPtrArray) chosen =
       cases ? suite_select(cases, options->filter, options->tags, options->skip_tags, options->shard, options->shards, &error) : NULL;
   Output output = {.options = options};
@@ -203,6 +225,8 @@ static int test(const TestOptions *options) {
     return print_lines(error->message, EXIT_USAGE);
   if (options->list)
     return list(chosen);
+  if (!check_files(options, named))
+    return EXIT_USAGE;
   if (chosen->len == 0)
     print_lines(empty_shard, EXIT_OK);
   if (!open_output(&output)) {
@@ -224,12 +248,15 @@ static int merge(const TestOptions *options) {
   g_autoptr(GError) error = NULL;
   g_autofree char *warnings = NULL;
   bool whole;
+  g_autoptr(NamedFiles) named = named_files_new();
   g_autoptr(GPtrArray) results = results_merge((const char *const *)options->files->pdata, &warnings, &whole, &error);
 
   Output output = {.options = options};
 
   if (!results)
     return print_lines(error->message, EXIT_USAGE);
+  if (!check_files(options, named))
+    return EXIT_USAGE;
   if (results->len == 0)
     return print_lines("there is no result in what is to be merged", EXIT_USAGE);
   if (!open_output(&output)) {

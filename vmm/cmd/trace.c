@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "devices/printable.h"
+#include "vmm/base/named-files.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/config-option.h"
+#include "vmm/mistakes.h"
 #include "vmm/trace/report.h"
 
 static const char usage[] = "Usage: eret trace FILE [OPTION]...\n"
@@ -41,16 +42,6 @@ typedef struct {
   GString *mistakes; /* a line each */
 } Arguments;
 
-static void G_GNUC_PRINTF(2, 3) mistake(Arguments *arguments, const char *format, ...) {
-  va_list list;
-
-  va_start(list, format);
-  g_string_append(arguments->mistakes, "eret: ");
-  g_string_append_vprintf(arguments->mistakes, format, list);
-  g_string_append_c(arguments->mistakes, '\n');
-  va_end(list);
-}
-
 static int find_option(const char *name) {
   for (int i = 0; i < N_OPTIONS; i++)
     if (strcmp(options[i].name, name) == 0)
@@ -65,9 +56,9 @@ static void unknown_option(Arguments *arguments, const char *flag) {
     names[i] = options[i].name;
   const char *nearest = nearest_name(flag + strspn(flag, "-"), names);
   if (nearest)
-    mistake(arguments, "unknown option %s; did you mean --%s?", flag, nearest);
+    mistake(arguments->mistakes, "unknown option %s; did you mean --%s?", flag, nearest);
   else
-    mistake(arguments, "unknown option %s", flag);
+    mistake(arguments->mistakes, "unknown option %s", flag);
 }
 
 /* The flag at ARGV[*I]; moves *I to its value. */
@@ -83,7 +74,7 @@ static void read_flag(Arguments *arguments, int argc, char **argv, int *i) {
   arguments->given[option] = true;
   if (!options[option].argument) {
     if (equals)
-      mistake(arguments, "%s: takes no value", flag);
+      mistake(arguments->mistakes, "%s: takes no value", flag);
     return;
   }
   if (equals)
@@ -91,7 +82,7 @@ static void read_flag(Arguments *arguments, int argc, char **argv, int *i) {
   else if (*i + 1 < argc && !g_str_has_prefix(argv[*i + 1], "--"))
     arguments->values[option] = argv[++*i];
   if (!arguments->values[option] || !*arguments->values[option])
-    mistake(arguments, "%s: needs a value: %s %s", flag, flag, options[option].argument);
+    mistake(arguments->mistakes, "%s: needs a value: %s %s", flag, flag, options[option].argument);
 }
 
 static void read_arguments(Arguments *arguments, int argc, char **argv) {
@@ -105,7 +96,7 @@ static void read_arguments(Arguments *arguments, int argc, char **argv) {
     else if (!ended && argv[i][0] == '-')
       read_flag(arguments, argc, argv, &i);
     else if (arguments->recording)
-      mistake(arguments, "unexpected argument '%s': one recording at a time", argv[i]);
+      mistake(arguments->mistakes, "unexpected argument '%s': one recording at a time", argv[i]);
     else
       arguments->recording = argv[i];
   }
@@ -130,9 +121,23 @@ static void check_outputs(Arguments *arguments) {
   if (!any)
     arguments->given[OPTION_SUMMARY] = true;
   if (files > 1 || (files && texts))
-    mistake(arguments, "only one report can go to standard output when it is to be a file: give the other a name");
+    mistake(arguments->mistakes, "only one report can go to standard output when it is to be a file: give the other a name");
   if (!arguments->recording)
-    mistake(arguments, "which recording? eret trace FILE, a file that 'eret run --record FILE' made");
+    mistake(arguments->mistakes, "which recording? eret trace FILE, a file that 'eret run --record FILE' made");
+}
+
+/* Reports of one run do not overwrite what they are made of, nor each other. */
+static void check_named_files(Arguments *arguments) {
+  g_autoptr(NamedFiles) named = named_files_new();
+
+  named_files_read(named, "the recording", arguments->recording, arguments->mistakes);
+  for (int i = 0; i < N_OPTIONS; i++) {
+    g_autofree char *option = g_strconcat("--", options[i].name, NULL);
+    if (options[i].report)
+      named_files_write(named, option, arguments->values[i], arguments->mistakes);
+    else
+      named_files_read(named, option, arguments->values[i], arguments->mistakes);
+  }
 }
 
 /* A kernel with KASLR runs elsewhere than it was linked: its HVC instructions tell where. */
@@ -216,9 +221,11 @@ int cmd_trace(int argc, char **argv) {
     return EXIT_OK;
   }
   check_outputs(&arguments);
+  if (mistakes->len == 0)
+    check_named_files(&arguments);
   if (mistakes->len) {
-    g_autofree char *text = printable_escaped(mistakes->str, -1);
-    fprintf(stderr, "%sTry 'eret trace --help'.\n", text);
+    complain(mistakes->str);
+    fputs("Try 'eret trace --help'.\n", stderr);
     return EXIT_USAGE;
   }
   return trace(&arguments);

@@ -333,6 +333,18 @@ static void check_copied_apart(const ExecOptions *options, unsigned index, GStri
   }
 }
 
+/* Beside those that the machine's options name, and have been held against each other. A root disk is one of those. */
+static void check_named_files(const ExecOptions *options, GString *mistakes) {
+  NamedFiles *named = options->config->named;
+
+  named_files_read(named, "standard input", "/dev/stdin", mistakes);
+  named_files_read(named, "--busybox", options->busybox, mistakes);
+  for (unsigned i = 0; i < options->copy_in->len; i++)
+    named_files_read(named, "--copy-in", ((const ExecCopy *)g_ptr_array_index(options->copy_in, i))->source, mistakes);
+  named_files_write(named, "--console-log", options->console_log, mistakes);
+  named_files_write(named, "--result", options->result, mistakes);
+}
+
 static void check(ExecOptions *options, GString *mistakes) {
   g_autoptr(GError) error = NULL;
   struct stat status;
@@ -357,6 +369,8 @@ static void check(ExecOptions *options, GString *mistakes) {
     mistake(mistakes, "--busybox: %s", error->message);
   if (options->cwd && options->cwd[0] != '/')
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
+  if (options->config)
+    check_named_files(options, mistakes);
 }
 
 /*

@@ -290,6 +290,17 @@ static void check_input(Draft *draft) {
   draft_mistake(draft, "[%s] %s: there is also stdin; a command reads one of them", draft->section->name, draft->key->name);
 }
 
+/* What the case reads, for who writes something while it runs. */
+static void name_files(Draft *draft, const NamedFiles *of_exec) {
+  g_autofree char *where = g_strdup_printf("%s: [%s]", draft->file->path, draft->section->name);
+  g_autofree char *stdin_file = g_strconcat(where, " stdin-file", NULL), *requires = g_strconcat(where, " requires", NULL);
+
+  named_files_read_all(draft->named, where, of_exec, draft->mistakes->text);
+  named_files_read(draft->named, stdin_file, draft->made->stdin_file, draft->mistakes->text);
+  for (unsigned i = 0; i < draft->made->requires->len; i++)
+    named_files_read(draft->named, requires, g_ptr_array_index(draft->made->requires, i), draft->mistakes->text);
+}
+
 /* What would eret exec say? It also tells what the machine needs of this one. */
 static void check_options(Draft *draft) {
   g_autoptr(GPtrArray) words = g_ptr_array_new();
@@ -313,6 +324,7 @@ static void check_options(Draft *draft) {
   made->timeout = options->timeout;
   made->boot_timeout = options->boot_timeout;
   check_keys(draft, options);
+  name_files(draft, options->config->named);
 }
 
 SuiteCase *draft_make_case(Draft *draft, const char *suite) {

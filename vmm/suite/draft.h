@@ -28,6 +28,7 @@ typedef struct {
   SuiteMistakes *mistakes;
   const SuiteKey *key; /* that is looked at */
   SuiteCase *made;
+  NamedFiles *named;               /* by the cases */
   bool has_gaps;                   /* something in it makes no sense: nor would what else could be said of it */
   uint64_t key_left, section_left; /* of what names may make */
   bool too_much;                   /* they made more */

@@ -5,7 +5,11 @@
  */
 #include "vmm/suite/suite-file.h"
 
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+
+#define START_MAX 4096 /* bytes that tell a suite from other files, with its first comments */
 
 #include "vmm/base/whole-file.h"
 
@@ -144,6 +148,23 @@ static void read_values(SuiteFile *file, const char *text, SuiteMistakes *mistak
       key->value = value;
     }
   }
+}
+
+bool suite_file_is_one(const char *path) {
+  char start[START_MAX + 1] = "";
+  struct stat status;
+  FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "re") : NULL;
+
+  if (!file)
+    return false;
+  start[fread(start, 1, START_MAX, file)] = 0;
+  fclose(file);
+  const char *c = start + strspn(start, " \t\r\n");
+  while (*c == '#') {
+    c += strcspn(c, "\n");
+    c += strspn(c, " \t\r\n");
+  }
+  return *c == '[';
 }
 
 SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {

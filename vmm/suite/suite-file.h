@@ -35,6 +35,8 @@ typedef struct {
 
 void suite_mistake(SuiteMistakes *mistakes, const char *file, unsigned line, const char *format, ...) G_GNUC_PRINTF(4, 5);
 
+/* Whether PATH is a regular file that begins as suites do: with a section, behind comments. */
+bool suite_file_is_one(const char *path);
 /* NULL: it cannot be read. Other mistakes leave a file with what could be read. */
 SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes);
 void suite_file_free(SuiteFile *file); /* takes NULL */

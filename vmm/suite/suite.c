@@ -104,7 +104,7 @@ static SuiteSection *merge(const SuiteSection *section, const SuiteSection *defa
 }
 
 static void load_section(const SuiteFile *file, const SuiteSection *section, const SuiteSection *defaults, GHashTable *defines,
-                         GPtrArray *cases, SuiteMistakes *mistakes) {
+                         NamedFiles *named, GPtrArray *cases, SuiteMistakes *mistakes) {
   SuiteSection *merged = merge(section, defaults);
   g_autoptr(Matrix) matrix = matrix_new(file, merged, mistakes);
   g_autofree char *base = g_path_get_basename(file->path);
@@ -121,6 +121,7 @@ static void load_section(const SuiteFile *file, const SuiteSection *section, con
                    .cell = g_ptr_array_index(matrix->cells, i),
                    .defines = defines,
                    .mistakes = mistakes,
+                   .named = named,
                    .section_left = section_left};
     g_ptr_array_add(cases, draft_make_case(&draft, base));
     section_left = draft.section_left;
@@ -129,7 +130,7 @@ static void load_section(const SuiteFile *file, const SuiteSection *section, con
   suite_section_free(merged);
 }
 
-static void load_file(const char *path, GHashTable *defines, GPtrArray *cases, SuiteMistakes *mistakes) {
+static void load_file(const char *path, GHashTable *defines, NamedFiles *named, GPtrArray *cases, SuiteMistakes *mistakes) {
   gsize mistakes_before = mistakes->text->len;
   g_autoptr(SuiteFile) file = suite_file_read(path, mistakes);
   bool is_well_formed = mistakes->text->len == mistakes_before;
@@ -148,7 +149,7 @@ static void load_file(const char *path, GHashTable *defines, GPtrArray *cases, S
   for (unsigned i = 0; i < file->sections->len; i++) {
     const SuiteSection *section = g_ptr_array_index(file->sections, i);
     if (section != defaults)
-      load_section(file, section, defaults, defines, cases, mistakes);
+      load_section(file, section, defaults, defines, named, cases, mistakes);
   }
   if (file->sections->len == (defaults != NULL))
     suite_mistake(mistakes, path, 0, "there is no test in it");
@@ -167,13 +168,13 @@ static void check_names(const GPtrArray *cases, SuiteMistakes *mistakes) {
   }
 }
 
-GPtrArray *suite_load(const char *const *files, GHashTable *defines, GError **error) {
+GPtrArray *suite_load(const char *const *files, GHashTable *defines, NamedFiles *named, GError **error) {
   g_autoptr(GPtrArray) cases = g_ptr_array_new_with_free_func(suite_case_free);
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   SuiteMistakes mistakes = {g_string_new(NULL), seen};
 
   for (unsigned i = 0; files[i]; i++)
-    load_file(files[i], defines, cases, &mistakes);
+    load_file(files[i], defines, named, cases, &mistakes);
   if (mistakes.text->len == 0)
     check_names(cases, &mistakes);
   g_autofree char *text = g_string_free(mistakes.text, FALSE);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/base/named-files.h"
+
 /* How a case is expected to end. */
 typedef enum {
   EXPECT_PASS, /* the command ends with the status that is expected of it */
@@ -61,10 +63,10 @@ GQuark suite_error_quark(void);
 
 /*
  * Reads FILES, ended by NULL: of SuiteCase, in their order. DEFINES: what ${NAME} stands for, char * to char *; other
- * names are keys of the test, or the environment's. NULL: the error's message has a line "FILE:LINE: ..." for each
- * mistake.
+ * names are keys of the test, or the environment's. NAMED gets to know what the cases read. NULL: the error's message
+ * has a line "FILE:LINE: ..." for each mistake.
  */
-GPtrArray *suite_load(const char *const *files, GHashTable *defines, GError **error);
+GPtrArray *suite_load(const char *const *files, GHashTable *defines, NamedFiles *named, GError **error);
 
 /*
  * Those of CASES, which keep them, that are to run: whose suite/name FILTER finds (NULL: all), that have one of TAGS

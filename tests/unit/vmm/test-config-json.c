@@ -127,6 +127,13 @@ static void test_stats(void) {
   g_assert_cmpstr(file->record, ==, "dir/r.rec");
 }
 
+static void test_named_files(void) {
+  refuse("{ \"kernel\": \"Image\",\n\"record\": \"Image\" }", NULL,
+         "vm.json:2: record: 'Image' is also the file of vm.json:1: kernel, which would be overwritten: name another file");
+  refuse("{ \"dry-run\": true }", "--dump-fdt vm.json",
+         "--dump-fdt: 'vm.json' is also the file of --config, which would be overwritten: name another file");
+}
+
 static void test_precedence(void) {
   const char *json =
       "{ \"cpus\": 2, \"memory\": \"64M\", \"reboot\": false, \"rng\": true, \"disk\": [\"a.img\", \"b.img\"], \"dry-run\": true }";
@@ -375,6 +382,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/equal-forms", test_equal_forms);
   g_test_add_func("/config-json/relative-paths", test_relative_paths);
   g_test_add_func("/config-json/stats", test_stats);
+  g_test_add_func("/config-json/named-files", test_named_files);
   g_test_add_func("/config-json/precedence", test_precedence);
   g_test_add_func("/config-json/two-files", test_two_files);
   g_test_add_func("/config-json/keys", test_keys);

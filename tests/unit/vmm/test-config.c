@@ -402,6 +402,29 @@ static void test_same_disk(void) {
          "--disk", "b.img", "--disk", "link.img", "--disk", "a.img,ro", NULL);
 }
 
+static void test_named_files(void) {
+  static const char *const inputs[][2] = {
+      {"--kernel", "Image"}, {"--initrd", "initrd"}, {"--config", "empty.json"}, {"--cpu-template", "t.json"}};
+
+  g_assert_true(g_file_set_contents("empty.json", "{}", -1, NULL));
+  g_assert_true(g_file_set_contents("t.json", "{\"registers\": {}}", -1, NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS(inputs); i++) {
+    const char *option = inputs[i][0], *path = inputs[i][1];
+    g_autofree char *wanted =
+        g_strdup_printf("--dump-fdt: '%s' is also the file of %s, which would be overwritten: name another file", path, option);
+    if (strcmp(option, "--kernel") == 0)
+      refuse(wanted, "--dump-fdt", path, option, path, NULL);
+    else
+      refuse(wanted, "--kernel", "Image", "--dump-fdt", path, option, path, NULL);
+  }
+  refuse("--record: 'link.img' is also the file of --disk a.img,ro ('a.img'), which would be overwritten: name another file", "--dry-run",
+         "--disk", "a.img,ro", "--record", "link.img", NULL);
+  refuse("--record: 'new' is also the file of --stats: name another file", "--dry-run", "--stats=new", "--record", "new", NULL);
+  g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img", "--stats", "--dump-fdt", "/dev/null", "--record", "/dev/null", NULL);
+  g_unlink("t.json");
+  g_unlink("empty.json");
+}
+
 static void test_files(void) {
   refuse("--kernel: cannot open 'missing': No such file or directory", "--kernel", "missing", NULL);
   refuse("--kernel: cannot open '~/Image': No such file or directory (the shell left the ~ as it is)", "--kernel=~/Image", NULL);
@@ -537,6 +560,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/sizes", test_sizes);
   g_test_add_func("/config/disks", test_disks);
   g_test_add_func("/config/same-disk", test_same_disk);
+  g_test_add_func("/config/named-files", test_named_files);
   g_test_add_func("/config/files", test_files);
   g_test_add_func("/config/permissions", test_permissions);
   g_test_add_func("/config/combinations", test_combinations);

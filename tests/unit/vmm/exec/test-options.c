@@ -62,6 +62,35 @@ static void test_copies(void) {
   assert_copy(options->copy_out, 2, "/a/b", "c/b");
 }
 
+/* Nothing that goes into the run is overwritten with what comes out of it. */
+static void test_named_files(void) {
+  g_autofree char *directory = directory_new();
+  static const struct {
+    const char *words, *wanted; /* "@" stands for the directory */
+  } cases[] = {
+      {"--kernel @/k --result @/k", "--result: '@/k' is also the file of --kernel, which would be overwritten: name another file"},
+      {"--kernel @/k --copy-in @/in --console-log @/in",
+       "--console-log: '@/in' is also the file of --copy-in, which would be overwritten: name another file"},
+      {"--kernel @/k --rootfs @/in --stats=@/in",
+       "--stats: '@/in' is also the file of --disk @/in,ro, which would be overwritten: name another file"},
+      {"--kernel @/k --console-log @/new --result @/new", "--result: '@/new' is also the file of --console-log: name another file"},
+      {"--kernel @/k --stats=@/new --result @/new", "--result: '@/new' is also the file of --stats: name another file"},
+  };
+
+  directory_write(directory, "k", "");
+  directory_write(directory, "in", "");
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_auto(GStrv) words = g_strsplit(cases[i].words, "@", -1), wanted = g_strsplit(cases[i].wanted, "@", -1);
+    g_autofree char *line = g_strjoinv(directory, words), *line_and_command = g_strconcat(line, " -- true", NULL);
+    g_autofree char *message = g_strjoinv(directory, wanted);
+    assert_mistakes(line_and_command, message);
+  }
+  g_autofree char *good = g_strdup_printf("--kernel %s/k --copy-in %s --console-log %s/in --result /dev/null --stats=/dev/null -- true",
+                                          directory, directory, directory);
+  g_autoptr(ExecOptions) options = parse_well(good); /* a file in a directory that is copied is no name of it */
+  directory_free(directory);
+}
+
 static void test_copy_out_limit(void) {
   g_autoptr(ExecOptions) given = parse_well("--kernel LICENSE --copy-out-limit 5M -- true");
   g_autoptr(ExecOptions) unsaid = parse_well("--kernel LICENSE -- true");
@@ -258,6 +287,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/exec-options/command", test_command);
   g_test_add_func("/exec-options/copies", test_copies);
+  g_test_add_func("/exec-options/named-files", test_named_files);
   g_test_add_func("/exec-options/copy-out-limit", test_copy_out_limit);
   g_test_add_func("/exec-options/copy-out-place", test_copy_out_place);
   g_test_add_func("/exec-options/environment", test_environment);

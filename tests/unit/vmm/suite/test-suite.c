@@ -12,11 +12,13 @@
 typedef struct {
   char *directory;
   GHashTable *defines;
+  NamedFiles *named;
 } Fixture;
 
 static void set_up(Fixture *fixture, gconstpointer data) {
   fixture->directory = directory_new();
   fixture->defines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  fixture->named = named_files_new();
   directory_write(fixture->directory, "Image", "");
   directory_write(fixture->directory, "k/6.1/Image", "");
   directory_write(fixture->directory, "k/6.12/Image", "");
@@ -30,6 +32,7 @@ static void set_up(Fixture *fixture, gconstpointer data) {
 
 static void tear_down(Fixture *fixture, gconstpointer data) {
   g_hash_table_unref(fixture->defines);
+  named_files_free(fixture->named);
   directory_free(fixture->directory);
   g_free(fixture->directory);
 }
@@ -39,7 +42,7 @@ static GPtrArray *load(Fixture *fixture, const char *text, GError **error) {
   const char *const files[] = {path, NULL};
 
   directory_write(fixture->directory, "suite.ini", text);
-  return suite_load(files, fixture->defines, error);
+  return suite_load(files, fixture->defines, fixture->named, error);
 }
 
 static GPtrArray *load_good(Fixture *fixture, const char *text) {
@@ -359,7 +362,7 @@ static void test_no_file(Fixture *fixture, gconstpointer data) {
   static const char *const files[] = {"/no/such/suite.ini", NULL};
   g_autoptr(GError) error = NULL;
 
-  g_assert_null(suite_load(files, fixture->defines, &error));
+  g_assert_null(suite_load(files, fixture->defines, fixture->named, &error));
   g_assert_cmpstr(error->message, ==, "/no/such/suite.ini: it cannot be read: No such file or directory");
 }
 
@@ -368,7 +371,7 @@ static void test_endless_file(Fixture *fixture, gconstpointer data) {
   static const char *const files[] = {"/dev/zero", NULL};
   g_autoptr(GError) error = NULL;
 
-  g_assert_null(suite_load(files, fixture->defines, &error));
+  g_assert_null(suite_load(files, fixture->defines, fixture->named, &error));
   g_assert_cmpstr(error->message, ==, "/dev/zero: it cannot be read: larger than 16 MiB: this is no suite");
 }
 
@@ -380,7 +383,7 @@ static void test_same_names(Fixture *fixture, gconstpointer data) {
 
   directory_write(fixture->directory, "a/suite.ini", "[t]\nkernel = ../Image\ncommand = x\n");
   directory_write(fixture->directory, "b/suite.ini", "[t]\nkernel = ../Image\ncommand = x\n");
-  g_assert_null(suite_load(files, fixture->defines, &error));
+  g_assert_null(suite_load(files, fixture->defines, fixture->named, &error));
   g_assert_nonnull(strstr(error->message, "there are two cases suite/t"));
 }
 
