@@ -173,6 +173,34 @@ is "$(cat plan)" "$("$eret" run --dry-run)" "the plan is on standard error"
 is $? 2 "two reports for standard output: status 2"
 says 'only one of them can go to standard output' "and it is said"
 
+# A plan of what eret exec would run. Any file is a kernel if it is a flat binary.
+mkdir root
+cp s.ini flat
+echo '{"rng": true}' > vm-without-kernel.json
+exec_plan() {
+    "$eret" exec --kernel flat --kernel-format raw --rootfs root "$@" -- true > out 2> messages < /dev/null
+    got=$?
+}
+exec_plan --dry-run --dump-fdt exec.dtb
+is $got 0 "exec --dry-run: status 0"
+grep -q '^  PCI 00:01.0 *virtio-ports' out
+result $? "exec --dry-run: the device of the command's streams is in the plan"
+grep -q '^bootargs .*panic=-1' out
+result $? "exec --dry-run: so is the kernel's command line that exec makes"
+grep -q 'initrd, [1-9]' out
+result $? "exec --dry-run: and the initramfs"
+is "$(head -c 4 exec.dtb | od -An -tx1 | tr -d ' ')" d00dfeed "exec --dump-fdt: a device tree"
+exec_plan --dry-run --result result.json --console-log console.log
+is "$got:$(ls result.json console.log 2> /dev/null)" 0: "exec --dry-run: nothing was run, and there is no result of it"
+exec_plan --dry-run --dump-fdt gone/file
+is $got 240 "exec --dump-fdt: where there is no directory: status 240"
+says "eret: --dump-fdt: cannot write 'gone/file': No such file or directory" "exec --dump-fdt: and it is said"
+"$eret" exec --kernel flat --kernel-format raw --initrd s.ini --dry-run > out 2> messages
+is "$?:$(grep -c ports out)" 0:0 "exec --dry-run of a guest of the user's own"
+"$eret" exec --config vm-without-kernel.json --dry-run -- true > out 2> messages
+is $? 2 "exec --dry-run without a kernel: status 2"
+says 'eret: no kernel given: add --kernel FILE' "exec --dry-run without a kernel: it is said"
+
 # An output that is an input of the same run: nothing starts, and nothing is written.
 mkdir inputs
 cd inputs || exit 1

@@ -6,6 +6,7 @@
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/cmd/plan.h"
 #include "vmm/exec/memory-check.h"
 #include "vmm/exec/outcome.h"
 #include "vmm/exec/parts.h"
@@ -69,6 +70,11 @@ int cmd_exec(int argc, char **argv) {
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &error);
   if (error || !fits(options, initrd, &error))
     return could_not_run(result, error);
+  const Config *config = options->config;
+  if ((config->dry_run || config->dump_fdt) && !plan(config, initrd, &error))
+    return could_not_run(result, error);
+  if (config->dry_run)
+    return EXIT_OK;
   g_autoptr(ExecSession) session = exec_session_new(options, initrd, result, &error);
   g_clear_pointer(&initrd, g_bytes_unref); /* it is as large as the guest's root, and in the guest's memory soon */
   return session ? exec_session_run(session) : could_not_run(result, error);

@@ -415,6 +415,8 @@ static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help
     machine_mistakes(mistakes, error->message, disk);
   if (!options->config)
     return;
+  if (!options->config->kernel) /* a plan does without one, but not what goes into the guest beside it */
+    mistake(mistakes, "no kernel given: add --kernel FILE");
   options->boot_only = options->config->initrd != NULL;
   options->config->ports = !options->boot_only;
   options->config->reboot = false;

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The plan of a machine: its board, where the boot's files go, its device tree. */
+#include "vmm/cmd/plan.h"
+
+#include <stdio.h>
+
+#include "vmm/base/output-file.h"
+#include "vmm/boot/boot.h"
+#include "vmm/platform-null.h"
+#include "vmm/platform.h"
+
+static bool write_fdt(const char *path, GBytes *fdt, GError **error) {
+  gsize size;
+  const char *data = g_bytes_get_data(fdt, &size);
+  g_autoptr(OutputFile) file = output_file_open(path, error);
+  if (file && output_file_write(file, data, size, error))
+    return true;
+  g_prefix_error(error, "--dump-fdt: ");
+  return false;
+}
+
+static void print_placement(FILE *out, const BootFiles *files, const BootPlacement *placement) {
+  fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
+          placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
+  fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
+  if (placement->fdt_copy_start)
+    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  the same once more\n", placement->fdt_copy_start);
+  if (placement->initrd_size)
+    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start,
+            placement->initrd_size / 1024);
+}
+
+/* What `auto` leaves open is taken as the best case. */
+bool plan(const Config *config, GBytes *initrd, GError **error) {
+  g_autoptr(Board) board = board_new(config, config->gic == GIC_AUTO ? GIC_V3 : config->gic, error);
+  g_auto(NullHost) host = NULL_HOST_INIT;
+  g_autoptr(Platform) platform = NULL;
+  g_autoptr(GBytes) fdt = NULL;
+  BootPlacement placement;
+  BootFiles files;
+  BootSeed seed;
+
+  if (!board || !boot_files_open(&files, config, initrd, error))
+    return false;
+  null_host_init(&host);
+  null_host_set_cpu(&host, config_cpu(config));
+  boot_seed_init(&seed);
+  platform = platform_new(board, &host.host, error);
+  if (platform)
+    fdt = boot_plan(&files, platform, &seed, &placement, error);
+  if (fdt && config->dry_run) {
+    g_autofree char *text = board_print(board);
+    FILE *out = output_file_is_stdout(config->dump_fdt) ? stderr : stdout;
+    fputs(text, out);
+    if (files.kernel)
+      print_placement(out, &files, &placement);
+  }
+  boot_files_close(&files);
+  return fdt && (!config->dump_fdt || write_fdt(config->dump_fdt, fdt, error));
+}
