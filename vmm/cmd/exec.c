@@ -33,10 +33,13 @@ static int could_not_run(OutputFile *file, const GError *error) {
       .message = error->message,
   };
   g_autoptr(GError) write_error = NULL;
+  int status = result.exit_status;
 
-  if (file && !exec_result_write(&result, file, &write_error))
-    fprintf(stderr, "eret: --result: %s\n", write_error->message);
-  return print_error(error, result.exit_status);
+  if (file && !exec_result_write(&result, file, &write_error)) {
+    g_prefix_error(&write_error, "--result: ");
+    status = print_error(write_error, OUTCOME_STATUS_HOST_ERROR);
+  }
+  return print_error(error, status);
 }
 
 /* What the machine will see to is left to it: a kernel that is not there, an initrd of the user's own. */
