@@ -9,6 +9,7 @@
 
 #include "devices/gicv2m.h"
 #include "devices/pci/pci.h"
+#include "devices/printable.h"
 #include "devices/virtio/console-ports.h"
 #include "devices/virtio/virtio.h"
 
@@ -224,8 +225,8 @@ static void print_range(GString *text, const char *name, const AddressRange *ran
 }
 
 static void print_device(GString *text, const Board *board, const BoardDevice *device) {
-  g_autofree char *disk =
-      device->disk ? g_strdup_printf("%s%s", device->disk->path, device->disk->read_only ? " (read-only)" : "") : g_strdup("");
+  g_autofree char *path = device->disk ? printable_line_escaped(device->disk->path, -1) : g_strdup("");
+  g_autofree char *disk = g_strconcat(path, device->disk && device->disk->read_only ? " (read-only)" : "", NULL);
 
   if (device->pci_slot >= 0) {
     g_autofree char *place = g_strdup_printf("PCI 00:%02x.0", (unsigned)device->pci_slot);
@@ -273,7 +274,8 @@ char *board_print(const Board *board) {
                          cpu->el2_e2h0 ? ", EL2 without VHE" : "");
   g_string_append_printf(text, "memory    %" G_GUINT64_FORMAT " MiB\n", board->ram.size / MIB);
   g_string_append_printf(text, "addresses %u bits\n", board->ipa_bits);
-  g_string_append_printf(text, "bootargs  %s\n", *board->config->append ? board->config->append : "(none)");
+  g_autofree char *append = printable_line_escaped(board->config->append, -1);
+  g_string_append_printf(text, "bootargs  %s\n", *append ? append : "(none)");
   g_string_append(text, "map\n");
   print_gic(text, board);
   for (unsigned i = 0; i < board->devices->len; i++)

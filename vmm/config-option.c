@@ -7,12 +7,15 @@
 
 #include <string.h>
 
+#include "vmm/mistakes.h"
+
 void config_mistake(ConfigDraft *draft, const char *where, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  g_autofree char *text = g_strdup_vprintf(format, arguments);
+  g_autofree char *text = mistake_line(format, arguments);
   va_end(arguments);
-  g_ptr_array_add(draft->mistakes, where ? g_strdup_printf("%s: %s", where, text) : g_steal_pointer(&text));
+  g_autofree char *place = where ? printable_line_escaped(where, -1) : NULL;
+  g_ptr_array_add(draft->mistakes, place ? g_strdup_printf("%s: %s", place, text) : g_steal_pointer(&text));
 }
 
 void config_begin_source(ConfigDraft *draft) {

@@ -51,8 +51,7 @@ static int finish_stdout(int status) {
   errno = 0;
   if (fclose(stdout) == 0 && !lost)
     return status;
-  g_autofree char *what = g_strconcat("cannot write standard output", errno ? ": " : NULL, g_strerror(errno), NULL);
-  complain(what);
+  complain_format("cannot write standard output%s%s", errno ? ": " : "", errno ? g_strerror(errno) : "");
   return status == EXIT_OK || status == EXIT_NO_KVM ? EXIT_HOST : status;
 }
 
@@ -76,8 +75,7 @@ static int run_command(int argc, char **argv) {
     complain(error->message);
     return commands[i].unable;
   }
-  g_autofree char *mistake = g_strdup_printf("'%s' is no command of eret; 'eret help' lists them", name);
-  complain(mistake);
+  complain_format("'%s' is no command of eret; 'eret help' lists them", name);
   return EXIT_USAGE;
 }
 

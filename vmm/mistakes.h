@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is wrong with what the user gave: all of it, a line each, for one message. No lock: one thread. */
+/*
+ * What is wrong with what the user gave: all of it, a line each, for one message. What a mistake is about may be
+ * anybody's, with line feeds in it: in a line they are escaped, so that none can pass itself off as another mistake. No
+ * lock: one thread.
+ */
 #pragma once
 
 #include <glib.h>
+
+#include "devices/printable.h"
+
+/* One line. Free with g_free. */
+static inline char *G_GNUC_PRINTF(1, 0) mistake_line(const char *format, va_list arguments) {
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
+
+  return printable_line_escaped(text, -1);
+}
+
+/* Adds LINES, which are of another list, to MISTAKES. */
+static inline void mistakes_add(GString *mistakes, const char *lines) {
+  if (mistakes->len)
+    g_string_append_c(mistakes, '\n');
+  g_string_append(mistakes, lines);
+}
 
 /* Adds a line to MISTAKES. */
 static inline void G_GNUC_PRINTF(2, 3) mistake(GString *mistakes, const char *format, ...) {
   va_list arguments;
 
-  if (mistakes->len)
-    g_string_append_c(mistakes, '\n');
   va_start(arguments, format);
-  g_string_append_vprintf(mistakes, format, arguments);
+  g_autofree char *line = mistake_line(format, arguments);
   va_end(arguments);
+  mistakes_add(mistakes, line);
 }

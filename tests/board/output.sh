@@ -173,6 +173,48 @@ is "$(cat plan)" "$("$eret" run --dry-run)" "the plan is on standard error"
 is $? 2 "two reports for standard output: status 2"
 says 'only one of them can go to standard output' "and it is said"
 
+# Names and texts that would move a terminal's cursor, or pass for a message of eret's: they are shown escaped, in one line.
+nasty=$(printf 'a\neret \033[2Jb')
+shown='a\u000aeret \u001b[2Jb'
+escaped() { # NAME WORDS...
+    name=$1
+    shift
+    "$eret" "$@" > out 2> messages < /dev/null
+    cat out >> messages
+    says "$shown" "$name: the name is shown escaped"
+    ! grep -q "^eret \|$(printf '\033')" messages
+    result $? "$name: and makes no line"
+}
+cp disk.img "$nasty"
+
+printf '{"disk": ["%s"]}' 'x\neret \u001b[2Jb' > nasty.json
+escaped 'a disk in a plan' run --dry-run --disk "$nasty"
+escaped 'a command line in a plan' run --dry-run --append "$nasty"
+escaped 'a kernel' run --kernel "$nasty/x"
+escaped 'a disk' run --dry-run --disk "$nasty/x"
+escaped 'an output' run --dry-run --dump-fdt "$nasty/x"
+escaped 'a number' run --dry-run --cpus "$nasty"
+escaped 'a flag' run --dry-run "--$nasty"
+escaped 'a rule' run --dry-run --smccc "$nasty"
+escaped 'a service' run --dry-run --hypercall "$nasty"
+escaped 'a description' run --dry-run --config "$nasty"
+escaped 'a CPU template' run --dry-run --cpu-template "$nasty"
+escaped 'a CPU template that is not there' cpu diff "$nasty/x" t.json
+escaped 'a command of eret' "$nasty"
+escaped 'a root' exec --kernel s.ini --rootfs "$nasty/x" -- true
+escaped 'a result' exec --kernel s.ini --rootfs "$nasty" --result "$nasty/x" -- true
+escaped 'a file that goes in' exec --kernel s.ini --rootfs . --copy-in "$nasty/x" -- true
+escaped 'a suite' test "$nasty"
+escaped 'a suite that is not there' test "$nasty/x"
+escaped 'a report' test s.ini --junit "$nasty/x"
+escaped 'a filter' test s.ini --filter "$nasty"
+escaped 'results' test merge "$nasty"
+escaped 'a recording' trace "$nasty"
+escaped 'a picture' trace r.json --html "$nasty/x"
+"$eret" run --dry-run --config nasty.json 2> messages
+says "'x\\u000aeret \\u001b[2Jb'" "a name in a description: escaped"
+rm "$nasty"
+
 # A plan of what eret exec would run. Any file is a kernel if it is a flat binary.
 mkdir root
 cp s.ini flat

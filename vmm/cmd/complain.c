@@ -4,24 +4,60 @@
 
 #include "devices/backend/message.h"
 #include "devices/printable.h"
+#include "vmm/config.h"
+#include "vmm/cpu/template.h"
+#include "vmm/machine.h"
+#include "vmm/suite/options.h"
+#include "vmm/suite/suite.h"
 
 #define LOG_WAIT_MS 1000 /* for a reader of standard error that takes nothing, while a machine may be running */
 
-static void say(const char *message, int timeout_ms) {
-  g_autofree char *text = printable_escaped(message, -1);
-  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-  g_autoptr(GString) out = g_string_new(NULL);
+static void say_line(const char *message, int timeout_ms) {
+  g_autofree char *line = printable_line_escaped(message, -1);
+  g_autofree char *text = g_strdup_printf("eret: %s\n", line);
 
-  for (unsigned i = 0; lines[i]; i++)
-    g_string_append_printf(out, "eret: %s\n", lines[i]);
-  message_say(out->str, timeout_ms);
+  message_say(text, timeout_ms);
 }
 
 void complain(const char *message) {
-  say(message, -1);
+  say_line(message, -1);
+}
+
+void complain_format(const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *message = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  complain(message);
+}
+
+void complain_lines(const char *message) {
+  g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
+  g_autoptr(GString) out = g_string_new(NULL);
+
+  for (unsigned i = 0; lines[i]; i++) {
+    g_autofree char *line = printable_line_escaped(lines[i], -1);
+    g_string_append_printf(out, "eret: %s\n", line);
+  }
+  message_say(out->str, -1);
+}
+
+/* Lists of mistakes (vmm/mistakes.h), and the registers of a guest that went wrong. */
+static bool has_lines(const GError *error) {
+  return error->domain == CONFIG_ERROR || error->domain == CPU_ERROR || error->domain == SUITE_ERROR ||
+         error->domain == TEST_OPTIONS_ERROR || g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST);
+}
+
+int complain_of(const GError *error, int status) {
+  if (has_lines(error))
+    complain_lines(error->message);
+  else
+    complain(error->message);
+  return status;
 }
 
 void complain_of_log(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
   if (!(level & G_LOG_LEVEL_DEBUG))
-    say(message, LOG_WAIT_MS);
+    say_line(message, LOG_WAIT_MS);
 }

@@ -5,11 +5,16 @@
 #include <glib.h>
 
 /*
- * MESSAGE in lines, each behind "eret: ", so that all can tell whose they are. Names in it may be anybody's: they come
- * escaped (devices/printable.h). Each begins on a line of its own, whatever a guest has written before it
+ * MESSAGE, a line, behind "eret: ", so that all can tell whose it is. Names in it may be anybody's: they come escaped
+ * (devices/printable.h), with their line feeds. It begins on a line of its own, whatever a guest has written before it
  * (devices/backend/message.h).
  */
 void complain(const char *message);
+void complain_format(const char *format, ...) G_GNUC_PRINTF(1, 2);
+/* The same of each line of MESSAGE. Names in it have no line feeds any more (vmm/mistakes.h). */
+void complain_lines(const char *message);
+/* The one or the other, as is due to ERROR. Returns STATUS. */
+int complain_of(const GError *error, int status);
 
 /*
  * The default handler of GLib's log (g_log_set_default_handler): complains of all but what is for debugging. Any

@@ -89,16 +89,11 @@ static void check_named_files(Arguments *arguments) {
   named_files_write(named, "--common", arguments->common, arguments->mistakes);
 }
 
-static int print_error(const GError *error, int status) {
-  complain(error->message);
-  return status;
-}
-
 static int write_template(const CpuTemplate *template, OutputFile *file) {
   g_autofree char *text = cpu_template_print(template);
   g_autoptr(GError) error = NULL;
 
-  return output_file_write(file, text, strlen(text), &error) ? EXIT_OK : print_error(error, EXIT_HOST);
+  return output_file_write(file, text, strlen(text), &error) ? EXIT_OK : complain_of(error, EXIT_HOST);
 }
 
 /* What --cpu means is said in one place: the options of `eret run`, of a run that stays dry. */
@@ -119,13 +114,13 @@ static int dump(const Arguments *arguments) {
   g_autoptr(Config) config = parse_cpu(arguments, &error);
 
   if (!config)
-    return print_error(error, EXIT_USAGE);
+    return complain_of(error, EXIT_USAGE);
   g_autoptr(OutputFile) file = output_file_open(arguments->output ? arguments->output : "-", &error);
   if (!file)
-    return print_error(error, EXIT_HOST);
+    return complain_of(error, EXIT_HOST);
   g_autoptr(CpuTemplate) template = cpu_host_read(config, &error);
   if (!template)
-    return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
+    return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
   return write_template(template, file);
 }
 
@@ -137,11 +132,11 @@ static int diff(const Arguments *arguments) {
   g_autoptr(CpuTemplate) b = cpu_template_load(b_path, &b_error);
 
   if (error)
-    print_error(error, EXIT_HOST);
+    complain_of(error, EXIT_HOST);
   if (a_error)
-    print_error(a_error, EXIT_HOST);
+    complain_of(a_error, EXIT_HOST);
   if (b_error)
-    print_error(b_error, EXIT_HOST);
+    complain_of(b_error, EXIT_HOST);
   if (error || !a || !b)
     return EXIT_HOST;
   g_autofree char *text = cpu_template_diff(a, b);
@@ -172,7 +167,7 @@ int cmd_cpu(int argc, char **argv) {
   if (mistakes->len == 0)
     check_named_files(&arguments);
   if (mistakes->len) {
-    complain(mistakes->str);
+    complain_lines(mistakes->str);
     fputs("Try 'eret cpu --help'.\n", stderr);
     return EXIT_USAGE;
   }

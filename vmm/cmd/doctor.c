@@ -36,7 +36,7 @@ int cmd_doctor(int argc, char **argv) {
     return EXIT_OK;
   }
   if (mistakes->len) {
-    complain(mistakes->str);
+    complain_lines(mistakes->str);
     fprintf(stderr, "Try 'eret doctor --help'.\n");
     return EXIT_USAGE;
   }

@@ -19,11 +19,6 @@ static const char usage[] = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT].
                             "Needs no root, no disk image, no network and no terminal. The options are those of\n"
                             "'eret run', and:\n\n";
 
-static int print_error(const GError *error, int status) {
-  complain(error->message);
-  return status;
-}
-
 /* There was no guest, and this is why. */
 static int could_not_run(OutputFile *file, const GError *error) {
   bool no_kvm = g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM);
@@ -37,9 +32,9 @@ static int could_not_run(OutputFile *file, const GError *error) {
 
   if (file && !exec_result_write(&result, file, &write_error)) {
     g_prefix_error(&write_error, "--result: ");
-    status = print_error(write_error, OUTCOME_STATUS_HOST_ERROR);
+    status = complain_of(write_error, OUTCOME_STATUS_HOST_ERROR);
   }
-  return print_error(error, status);
+  return complain_of(error, status);
 }
 
 /* What the machine will see to is left to it: a kernel that is not there, an initrd of the user's own. */
@@ -61,7 +56,7 @@ int cmd_exec(int argc, char **argv) {
     return EXIT_OK;
   }
   if (!options) {
-    print_error(error, EXIT_USAGE);
+    complain_of(error, EXIT_USAGE);
     fputs("Try 'eret exec --help'.\n", stderr);
     return EXIT_USAGE;
   }

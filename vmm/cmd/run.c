@@ -13,17 +13,12 @@ static const char usage[] = "Usage: eret run --kernel FILE [OPTION]...\n"
                             "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console;\n"
                             "Ctrl-A x ends the machine, Ctrl-A h lists the keys.\n\n";
 
-static int print_error(const GError *error, int status) {
-  complain(error->message);
-  return status;
-}
-
 static int run(const Config *config) {
   g_autoptr(GError) error = NULL;
   g_autoptr(Machine) machine = machine_new(config, NULL, &error);
 
   if (!machine)
-    return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
+    return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
   MachineEnd end = machine_run(machine, &error);
   int code = machine_exit_code(machine), good = machine_lost_reports(machine) ? EXIT_HOST : EXIT_OK;
   g_clear_pointer(&machine, machine_free); /* the terminal is the user's again before anything is printed */
@@ -39,7 +34,7 @@ static int run(const Config *config) {
   case MACHINE_FAILED:
     break;
   }
-  return print_error(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST) ? EXIT_GUEST_ERROR : EXIT_HOST);
+  return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST) ? EXIT_GUEST_ERROR : EXIT_HOST);
 }
 
 int cmd_run(int argc, char **argv) {
@@ -57,12 +52,12 @@ int cmd_run(int argc, char **argv) {
     return EXIT_OK;
   }
   if (!config) {
-    print_error(error, EXIT_USAGE);
+    complain_of(error, EXIT_USAGE);
     fputs("Try 'eret run --help'.\n", stderr);
     return EXIT_USAGE;
   }
   if ((config->dry_run || config->dump_fdt) && !plan(config, NULL, &error))
-    return print_error(error, EXIT_HOST);
+    return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config->kernel)
     return EXIT_OK;
   return run(config);

@@ -19,11 +19,6 @@
 
 static const char empty_shard[] = "this shard is empty: there are more shards than cases";
 
-static int print_lines(const char *text, int status) {
-  complain(text);
-  return status;
-}
-
 /* Reports. */
 
 typedef struct {
@@ -53,7 +48,7 @@ static OutputFile *open_file(const char *path, const char *option, bool *ok) {
   OutputFile *file = path ? output_file_open(path, &error) : NULL;
 
   if (error)
-    fprintf(stderr, "eret: %s: %s\n", option, error->message);
+    complain_format("%s: %s", option, error->message);
   *ok &= !error;
   return file;
 }
@@ -72,7 +67,7 @@ static bool check_files(const TestOptions *options, NamedFiles *named) {
       mistake(mistakes, "%s: '%s' is a suite, which would be overwritten: name the file of the report first", outputs[i][0], outputs[i][1]);
   }
   if (mistakes->len)
-    print_lines(mistakes->str, EXIT_USAGE);
+    complain_lines(mistakes->str);
   return mistakes->len == 0;
 }
 
@@ -102,7 +97,7 @@ static bool write_file(OutputFile *file, GString *text, const char *option) {
   bool ok = output_file_write(file, text->str, text->len, &error);
 
   if (!ok)
-    fprintf(stderr, "eret: %s: %s\n", option, error->message);
+    complain_format("%s: %s", option, error->message);
   g_string_free(text, TRUE);
   return ok;
 }
@@ -194,7 +189,7 @@ static int run_cases(GPtrArray *cases, Output *output) {
     results = skip_all(cases, output, no_kvm->message);
   g_clear_pointer(&output->progress, progress_free);
   if (error)
-    return print_lines(error->message, EXIT_HOST);
+    return complain_of(error, EXIT_HOST);
   bool reported = report(output, results);
   if (interrupted)
     return EXIT_STOPPED;
@@ -222,13 +217,13 @@ static int test(const TestOptions *options) {
   Output output = {.options = options};
 
   if (!chosen)
-    return print_lines(error->message, EXIT_USAGE);
+    return complain_of(error, EXIT_USAGE);
   if (options->list)
     return list(chosen);
   if (!check_files(options, named))
     return EXIT_USAGE;
   if (chosen->len == 0)
-    print_lines(empty_shard, EXIT_OK);
+    complain(empty_shard);
   if (!open_output(&output)) {
     close_output(&output);
     return EXIT_HOST;
@@ -253,18 +248,22 @@ static int merge(const TestOptions *options) {
 
   Output output = {.options = options};
 
-  if (!results)
-    return print_lines(error->message, EXIT_USAGE);
+  if (!results) {
+    complain_lines(error->message);
+    return EXIT_USAGE;
+  }
   if (!check_files(options, named))
     return EXIT_USAGE;
-  if (results->len == 0)
-    return print_lines("there is no result in what is to be merged", EXIT_USAGE);
+  if (results->len == 0) {
+    complain("there is no result in what is to be merged");
+    return EXIT_USAGE;
+  }
   if (!open_output(&output)) {
     close_output(&output);
     return EXIT_HOST;
   }
   if (warnings)
-    print_lines(warnings, EXIT_OK);
+    complain_lines(warnings);
   if (options->tap) {
     GString *text = g_string_new(NULL);
     report_tap(text, results);
@@ -280,7 +279,7 @@ int cmd_test(int argc, char **argv) {
   g_autoptr(TestOptions) options = test_options_parse(argc, argv, &error);
 
   if (!options) {
-    print_lines(error->message, EXIT_USAGE);
+    complain_of(error, EXIT_USAGE);
     fputs("Try 'eret test --help'.\n", stderr);
     return EXIT_USAGE;
   }

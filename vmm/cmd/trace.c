@@ -150,9 +150,8 @@ static void place_symbols(Symbols *symbols, const TraceSwitches *switches, const
       g_array_append_val(pcs, one->pc);
   }
   if (pcs->len && !symbols_find_slide(symbols, (const uint64_t *)(void *)pcs->data, pcs->len))
-    fprintf(stderr,
-            "eret: %s: the guest's HVC instructions do not say where its kernel lies; names are those of the addresses it was linked to\n",
-            path);
+    complain_format("%s: the guest's HVC instructions do not say where its kernel lies; names are those of the addresses it was linked to",
+                    path);
 }
 
 static bool open_outputs(const Arguments *arguments, OutputFile *outputs[N_OPTIONS], GError **error) {
@@ -182,11 +181,6 @@ static bool write_reports(const Arguments *arguments, OutputFile *outputs[N_OPTI
   return true;
 }
 
-static int fail(const GError *error) {
-  complain(error->message);
-  return EXIT_HOST;
-}
-
 static int show(const Arguments *arguments, OutputFile *outputs[N_OPTIONS]) {
   const char *symbols_path = arguments->values[find_option("symbols")];
   g_autoptr(GError) error = NULL;
@@ -195,16 +189,16 @@ static int show(const Arguments *arguments, OutputFile *outputs[N_OPTIONS]) {
   g_autoptr(Symbols) symbols = recording && symbols_path ? symbols_load(symbols_path, &error) : NULL;
 
   if (error)
-    return fail(error);
+    return complain_of(error, EXIT_HOST);
   if (symbols)
     place_symbols(symbols, switches, symbols_path);
-  return write_reports(arguments, outputs, switches, symbols, &error) ? EXIT_OK : fail(error);
+  return write_reports(arguments, outputs, switches, symbols, &error) ? EXIT_OK : complain_of(error, EXIT_HOST);
 }
 
 static int trace(const Arguments *arguments) {
   OutputFile *outputs[N_OPTIONS] = {NULL};
   g_autoptr(GError) error = NULL;
-  int status = open_outputs(arguments, outputs, &error) ? show(arguments, outputs) : fail(error);
+  int status = open_outputs(arguments, outputs, &error) ? show(arguments, outputs) : complain_of(error, EXIT_HOST);
 
   for (int i = 0; i < N_OPTIONS; i++)
     output_file_free(outputs[i]);
@@ -224,7 +218,7 @@ int cmd_trace(int argc, char **argv) {
   if (mistakes->len == 0)
     check_named_files(&arguments);
   if (mistakes->len) {
-    complain(mistakes->str);
+    complain_lines(mistakes->str);
     fputs("Try 'eret trace --help'.\n", stderr);
     return EXIT_USAGE;
   }

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "vmm/mistakes.h"
+
 typedef struct {
   const char *name, *what;
   size_t choice, host, result; /* offsets */
@@ -53,25 +55,15 @@ static const Feature features_table[] = {
      "nested virtualisation needs a CPU with FEAT_NV2, a GICv3, and Linux 6.16 or later, booted with kvm-arm.mode=nested", never_masked},
 };
 
-static void add_line(GString *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void add_line(GString *text, const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  if (text->len)
-    g_string_append_c(text, '\n');
-  g_string_append_vprintf(text, format, arguments);
-  va_end(arguments);
-}
-
 static bool decide(const Feature *feature, CpuChoice choice, bool available, const CpuTemplate *template, GString *mistakes) {
   bool masked = template && feature->masked(template);
 
   if (choice != CPU_ON)
     return choice == CPU_AUTO && feature->automatic && available && !masked;
   if (!available)
-    add_line(mistakes, "--cpu %s=on: KVM on this host gives guests no %s; %s", feature->name, feature->what, feature->needed);
+    mistake(mistakes, "--cpu %s=on: KVM on this host gives guests no %s; %s", feature->name, feature->what, feature->needed);
   else if (masked)
-    add_line(mistakes, "--cpu %s=on: the CPU template '%s' takes %s away", feature->name, template->name, feature->what);
+    mistake(mistakes, "--cpu %s=on: the CPU template '%s' takes %s away", feature->name, template->name, feature->what);
   return available && !masked;
 }
 
@@ -88,14 +80,13 @@ bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, c
   }
   features->el2_e2h0 = features->el2 && config->el2_e2h0;
   if (features->el2_e2h0 && !host->el2_e2h0)
-    add_line(
-        mistakes,
-        "--nested=e2h0: KVM on this host gives guests no EL2 without FEAT_VHE (KVM_CAP_ARM_EL2_E2H0); a guest that knows VHE runs with "
-        "--nested alone");
+    mistake(mistakes,
+            "--nested=e2h0: KVM on this host gives guests no EL2 without FEAT_VHE (KVM_CAP_ARM_EL2_E2H0); a guest that knows VHE runs with "
+            "--nested alone");
   if (config->sve_lengths && !cpu_sve_parse(config->sve_lengths, &features->sve_lengths, &why))
-    add_line(mistakes, "--cpu sve-vl: %s", why);
+    mistake(mistakes, "--cpu sve-vl: %s", why);
   else if (config->sve_lengths && config->sve == CPU_AUTO && !features->sve)
-    add_line(mistakes, "--cpu sve-vl: KVM on this host gives guests no %s; %s", features_table[0].what, features_table[0].needed);
+    mistake(mistakes, "--cpu sve-vl: KVM on this host gives guests no %s; %s", features_table[0].what, features_table[0].needed);
   if (mistakes->len)
     g_set_error_literal(error, CPU_ERROR, CPU_ERROR_HOST, mistakes->str);
   return mistakes->len == 0;
@@ -109,8 +100,9 @@ bool cpu_sve_parse(const char *text, CpuSveLengths *lengths, char **why) {
     guint64 bits;
     bool number = g_ascii_string_to_unsigned(parts[i], 10, CPU_SVE_LENGTH_STEP, CPU_SVE_LENGTH_MAX, &bits, NULL);
     if (!number || bits % CPU_SVE_LENGTH_STEP) {
-      *why = g_strdup_printf("'%s' is no vector length: a multiple of %d from %d to %d bits, several separated by colons", parts[i],
-                             CPU_SVE_LENGTH_STEP, CPU_SVE_LENGTH_STEP, CPU_SVE_LENGTH_MAX);
+      *why = g_strdup_printf("'%s' is no vector length: a multiple of %d from %d to %d bits, several separated "
+                             "by colons",
+                             parts[i], CPU_SVE_LENGTH_STEP, CPU_SVE_LENGTH_STEP, CPU_SVE_LENGTH_MAX);
       return false;
     }
     *lengths |= 1u << (bits / CPU_SVE_LENGTH_STEP - 1);

@@ -8,6 +8,7 @@
 #include "vmm/base/json-reader.h"
 #include "vmm/base/json-writer.h"
 #include "vmm/cpu/template.h"
+#include "vmm/mistakes.h"
 
 static const JsonLimits limits = {
     .what = "CPU template",
@@ -21,12 +22,12 @@ typedef struct {
   CpuTemplate *template;
 } Reader;
 
-static void G_GNUC_PRINTF(2, 3) mistake(Reader *reader, const char *format, ...) {
+static void G_GNUC_PRINTF(2, 3) add_mistake(Reader *reader, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
-  g_string_append_printf(reader->mistakes, "%s%s: ", reader->mistakes->len ? "\n" : "", reader->path);
-  g_string_append_vprintf(reader->mistakes, format, arguments);
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
   va_end(arguments);
+  mistake(reader->mistakes, "%s: %s", reader->path, text);
 }
 
 static void read_field(Reader *reader, const char *reg, const char *name, JsonNode *node) {
@@ -35,15 +36,17 @@ static void read_field(Reader *reader, const char *reg, const char *name, JsonNo
 
   if (field < 0) {
     const char *nearest = id_field_nearest(reg, name);
-    mistake(reader, "%s has no field %s%s%s%s", reg, name, nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
+    add_mistake(reader, "%s has no field %s%s%s%s", reg, name, nearest ? "; did you mean " : "", nearest ? nearest : "",
+                nearest ? "?" : "");
     return;
   }
   if (!number) {
-    mistake(reader, "%s.%s: wants a whole number from 0 to %u", reg, name, ID_FIELD_MAX);
+    add_mistake(reader, "%s.%s: wants a whole number from 0 to %u", reg, name, ID_FIELD_MAX);
     return;
   }
   if (json_node_get_int(node) < 0 || json_node_get_int(node) > ID_FIELD_MAX) {
-    mistake(reader, "%s.%s: wants a whole number from 0 to %u, not %" G_GINT64_FORMAT, reg, name, ID_FIELD_MAX, json_node_get_int(node));
+    add_mistake(reader, "%s.%s: wants a whole number from 0 to %u, not %" G_GINT64_FORMAT, reg, name, ID_FIELD_MAX,
+                json_node_get_int(node));
     return;
   }
   reader->template->fields[field] = json_node_get_int(node);
@@ -52,12 +55,12 @@ static void read_field(Reader *reader, const char *reg, const char *name, JsonNo
 static void read_register(Reader *reader, const char *reg, JsonNode *node) {
   if (!id_register_known(reg)) {
     const char *nearest = id_register_nearest(reg);
-    mistake(reader, "%s is no register of templates%s%s%s", reg, nearest ? "; did you mean " : "", nearest ? nearest : "",
-            nearest ? "?" : "");
+    add_mistake(reader, "%s is no register of templates%s%s%s", reg, nearest ? "; did you mean " : "", nearest ? nearest : "",
+                nearest ? "?" : "");
     return;
   }
   if (!JSON_NODE_HOLDS_OBJECT(node)) {
-    mistake(reader, "%s: wants an object of fields: {\"FIELD\": NUMBER}", reg);
+    add_mistake(reader, "%s: wants an object of fields: {\"FIELD\": NUMBER}", reg);
     return;
   }
   JsonObject *object = json_node_get_object(node);
@@ -72,16 +75,16 @@ static void read_member(Reader *reader, const char *key, JsonNode *node) {
       g_free(reader->template->name);
       reader->template->name = g_strdup(json_node_get_string(node));
     } else {
-      mistake(reader, "name: wants a string");
+      add_mistake(reader, "name: wants a string");
     }
     return;
   }
   if (strcmp(key, "registers") != 0) {
-    mistake(reader, "unknown key '%s' (known: name, registers)", key);
+    add_mistake(reader, "unknown key '%s' (known: name, registers)", key);
     return;
   }
   if (!JSON_NODE_HOLDS_OBJECT(node)) {
-    mistake(reader, "registers: wants an object of registers: {\"ID_AA64ISAR0_EL1\": {\"Atomic\": 0}}");
+    add_mistake(reader, "registers: wants an object of registers: {\"ID_AA64ISAR0_EL1\": {\"Atomic\": 0}}");
     return;
   }
   JsonObject *object = json_node_get_object(node);
@@ -94,7 +97,7 @@ static const char no_template_text[] = "this is no CPU template: {\"name\": \"TE
 
 static void read_root(Reader *reader, JsonNode *root) {
   if (!JSON_NODE_HOLDS_OBJECT(root) || !json_object_has_member(json_node_get_object(root), "registers")) {
-    mistake(reader, "%s", no_template_text);
+    add_mistake(reader, "%s", no_template_text);
     return;
   }
   JsonObject *object = json_node_get_object(root);
@@ -117,12 +120,15 @@ static CpuTemplate *make_template(const char *path, const JsonDocument *document
 }
 
 static CpuTemplate *no_template(const char *path, const GError *why, GError **error) {
+  g_autoptr(GString) text = g_string_new(NULL);
+
   if (g_error_matches(why, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE))
-    g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "cannot read '%s': %s", path, why->message);
+    mistake(text, "cannot read '%s': %s", path, why->message);
   else if (g_error_matches(why, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_INVALID))
-    g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "%s:%s", path, why->message);
+    mistake(text, "%s:%s", path, why->message);
   else
-    g_set_error(error, CPU_ERROR, CPU_ERROR_TEMPLATE, "%s: %s", path, no_template_text);
+    mistake(text, "%s: %s", path, no_template_text);
+  g_set_error_literal(error, CPU_ERROR, CPU_ERROR_TEMPLATE, text->str);
   return NULL;
 }
 

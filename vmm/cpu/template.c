@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "vmm/mistakes.h"
+
 G_DEFINE_QUARK(eret_cpu_error, cpu_error)
 
 CpuTemplate *cpu_template_new(const char *name) {
@@ -100,8 +102,7 @@ char *cpu_template_refused(const CpuTemplate *template, const CpuRegister regist
     int wanted = template->fields[i];
     g_autofree char *why = wanted < 0 ? NULL : refuse(&id_fields[i], (unsigned)wanted, &registers[i], can_write);
     if (why)
-      g_string_append_printf(text, "%sCPU template '%s': %s.%s cannot be %d: %s", text->len ? "\n" : "", template->name, id_fields[i].reg,
-                             id_fields[i].name, wanted, why);
+      mistake(text, "CPU template '%s': %s.%s cannot be %d: %s", template->name, id_fields[i].reg, id_fields[i].name, wanted, why);
   }
   return g_string_free(text, text->len == 0);
 }

@@ -390,10 +390,11 @@ static char *root_disk(ExecOptions *options) {
 
 /* What is wrong with the machine, in the user's words: the root's disk is not his. */
 static void machine_mistakes(GString *mistakes, const char *text, const char *root_disk) {
-  g_autofree char *disk = g_strdup_printf("--disk %s: ", root_disk ? root_disk : "");
+  g_autofree char *shown = printable_line_escaped(root_disk ? root_disk : "", -1);
+  g_autofree char *disk = g_strdup_printf("--disk %s: ", shown);
   g_auto(GStrv) parts = g_strsplit(text, disk, -1);
   g_autofree char *told = g_strjoinv("--rootfs: ", parts);
-  mistake(mistakes, "%s", told);
+  mistakes_add(mistakes, told);
 }
 
 /* The machine: what eret exec needs is set, what the user has said about the rest stays. */

@@ -12,6 +12,7 @@
 #include "devices/backend/channel.h"
 #include "devices/backend/message.h"
 #include "devices/backend/terminal.h"
+#include "devices/printable.h"
 #include "vmm/exec/session-state.h"
 
 #define TAIL_AFTER_TRACE 6 /* lines that a kernel may write behind a trace; a longer one is shown by itself */
@@ -215,6 +216,7 @@ int exec_session_end(ExecSession *session, MachineEnd end, const GError *error) 
     report_failure(session, registers);
   if (!result_error)
     return status;
-  say("eret: --result: %s\n", result_error->message);
+  g_autofree char *why = printable_line_escaped(result_error->message, -1);
+  say("eret: --result: %s\n", why);
   return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
 }

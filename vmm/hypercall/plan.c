@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vmm/hypercall/hypercall.h"
+#include "vmm/mistakes.h"
 
 #define SOCKET_PREFIX "unix:"
 
@@ -23,9 +24,9 @@ bool hypercall_parse_service(const char *text, uint32_t *first, uint32_t *last, 
   return policy_parse_range(range, first, last, error);
 }
 
-/* Adds the message of *ERROR as a line, and clears it. WHERE: NULL, it says so itself. */
+/* Adds the message of *ERROR as a line, and clears it. */
 static void collect(GString *mistakes, const char *where, GError **error) {
-  g_string_append_printf(mistakes, "%s%s%s%s", mistakes->len ? "\n" : "", where ? where : "", where ? ": " : "", (*error)->message);
+  mistake(mistakes, "%s: %s", where, (*error)->message);
   g_clear_error(error);
 }
 
@@ -34,13 +35,13 @@ static void check_shared(const GArray *ranges, const char *where, uint32_t first
   for (unsigned i = 0; i < ranges->len; i++) {
     const SmcccRange *other = &g_array_index(ranges, SmcccRange, i);
     if (other->first <= last && first <= other->last)
-      g_string_append_printf(mistakes, "%s%s and %s both serve 0x%08x-0x%08x; drop one of them", mistakes->len ? "\n" : "", where,
-                             other->origin, MAX(first, other->first), MIN(last, other->last));
+      mistake(mistakes, "%s and %s both serve 0x%08x-0x%08x; drop one of them", where, other->origin, MAX(first, other->first),
+              MIN(last, other->last));
   }
 }
 
 static void append_services(GArray *ranges, const Config *config, HypercallWhere *where_of, const void *opaque, GString *mistakes) {
-  g_autoptr(GError) mistake = NULL;
+  g_autoptr(GError) why = NULL;
   uint32_t first, last;
   const char *path;
 
@@ -49,8 +50,8 @@ static void append_services(GArray *ranges, const Config *config, HypercallWhere
     if (!hypercall->service) /* its absence has been reported */
       continue;
     const char *where = where_of(opaque, "hypercall", (int)i);
-    if (!hypercall_parse_service(hypercall->service, &first, &last, &path, &mistake)) {
-      collect(mistakes, where, &mistake);
+    if (!hypercall_parse_service(hypercall->service, &first, &last, &path, &why)) {
+      collect(mistakes, where, &why);
       continue;
     }
     check_shared(ranges, where, first, last, mistakes);
@@ -61,7 +62,7 @@ static void append_services(GArray *ranges, const Config *config, HypercallWhere
 GArray *hypercall_plan(const Config *config, HypercallWhere *where_of, const void *opaque, GError **error) {
   g_autoptr(GArray) ranges = g_array_new(FALSE, TRUE, sizeof(SmcccRange));
   g_autoptr(GString) mistakes = g_string_new(NULL);
-  g_autoptr(GError) mistake = NULL;
+  g_autoptr(GError) why = NULL;
 
   policy_append(ranges, ERET_FUNCTION_FIRST, ERET_FUNCTION_LAST, SMCCC_FORWARD, "eret's own services");
   if (config->psci == PSCI_BY_ERET)
@@ -70,12 +71,12 @@ GArray *hypercall_plan(const Config *config, HypercallWhere *where_of, const voi
   for (unsigned i = 0; i < config->smccc->len; i++) {
     const SmcccConfig *smccc = g_ptr_array_index(config->smccc, i);
     const char *where = where_of(opaque, "smccc", (int)i);
-    if (smccc->rule && !policy_parse(ranges, smccc->rule, where, &mistake))
-      collect(mistakes, where, &mistake);
+    if (smccc->rule && !policy_parse(ranges, smccc->rule, where, &why))
+      collect(mistakes, where, &why);
   }
-  g_autoptr(GArray) plan = policy_plan(ranges, &mistake);
+  g_autoptr(GArray) plan = policy_plan(ranges, &why);
   if (!plan)
-    collect(mistakes, NULL, &mistake);
+    mistakes_add(mistakes, why->message);
   if (mistakes->len == 0)
     return g_steal_pointer(&plan);
   g_set_error_literal(error, POLICY_ERROR, POLICY_ERROR_SYNTAX, mistakes->str);

@@ -11,6 +11,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "vmm/mistakes.h"
+
 G_DEFINE_QUARK(eret_policy_error, policy_error)
 
 static const char *const action_names[] = {[SMCCC_KERNEL] = "kernel", [SMCCC_DENY] = "deny", [SMCCC_FORWARD] = "forward"};
@@ -157,16 +159,15 @@ typedef struct {
   PolicyError code;
 } Mistakes;
 
-static void __attribute__((format(printf, 3, 4))) mistake(Mistakes *mistakes, PolicyError code, const char *format, ...) {
+static void __attribute__((format(printf, 3, 4))) add_mistake(Mistakes *mistakes, PolicyError code, const char *format, ...) {
   va_list arguments;
 
   if (mistakes->text->len == 0)
     mistakes->code = code;
-  else
-    g_string_append_c(mistakes->text, '\n');
   va_start(arguments, format);
-  g_string_append_vprintf(mistakes->text, format, arguments);
+  g_autofree char *line = mistake_line(format, arguments);
   va_end(arguments);
+  mistakes_add(mistakes->text, line);
 }
 
 static void check_reserved(const SmcccRange *range, Mistakes *mistakes) {
@@ -174,10 +175,10 @@ static void check_reserved(const SmcccRange *range, Mistakes *mistakes) {
     return;
   for (unsigned i = 0; i < G_N_ELEMENTS(reserved); i++)
     if (range->first <= reserved[i].last && reserved[i].first <= range->last)
-      mistake(mistakes, POLICY_ERROR_RESERVED,
-              "%s (0x%08" PRIx32 "-0x%08" PRIx32 ") touches 0x%08" PRIx32 "-0x%08" PRIx32
-              ", Arm Architecture Calls, which KVM always answers itself; leave them out",
-              range->origin, range->first, range->last, reserved[i].first, reserved[i].last);
+      add_mistake(mistakes, POLICY_ERROR_RESERVED,
+                  "%s (0x%08" PRIx32 "-0x%08" PRIx32 ") touches 0x%08" PRIx32 "-0x%08" PRIx32
+                  ", Arm Architecture Calls, which KVM always answers itself; leave them out",
+                  range->origin, range->first, range->last, reserved[i].first, reserved[i].last);
 }
 
 static void check_overlaps(const GArray *sorted, unsigned index, Mistakes *mistakes) {
@@ -188,8 +189,8 @@ static void check_overlaps(const GArray *sorted, unsigned index, Mistakes *mista
     if (other->first > range->last)
       break;
     if (other->action != range->action)
-      mistake(mistakes, POLICY_ERROR_OVERLAP, "%s and %s both claim 0x%08" PRIx32 "-0x%08" PRIx32 "; drop one of them", range->origin,
-              other->origin, other->first, MIN(range->last, other->last));
+      add_mistake(mistakes, POLICY_ERROR_OVERLAP, "%s and %s both claim 0x%08" PRIx32 "-0x%08" PRIx32 "; drop one of them", range->origin,
+                  other->origin, other->first, MIN(range->last, other->last));
   }
 }
 

@@ -13,6 +13,7 @@
 #include "vmm/kvm/kvm.h"
 #include "vmm/kvm/regs.h"
 #include "vmm/layout.h"
+#include "vmm/mistakes.h"
 
 /*
  * Where registers with op1 0, 1 and 3 are in the array of masks: three spaces of 8 CRm by 8 op2 (asm/kvm.h,
@@ -115,8 +116,8 @@ static bool write_fields(int vcpu_fd, const CpuTemplate *template, GError **erro
     if (wanted < 0 || !reg_get(vcpu_fd, register_id(field), &value) || (int)id_field_get(field, value) == wanted)
       continue;
     if (!reg_set(vcpu_fd, register_id(field), id_field_set(field, value, (unsigned)wanted)))
-      g_string_append_printf(refused, "%sCPU template '%s': KVM refuses %d as %s.%s: %s", refused->len ? "\n" : "", template->name, wanted,
-                             field->reg, field->name, g_strerror(errno));
+      mistake(refused, "CPU template '%s': KVM refuses %d as %s.%s: %s", template->name, wanted, field->reg, field->name,
+              g_strerror(errno));
   }
   if (refused->len)
     g_set_error_literal(error, CPU_ERROR, CPU_ERROR_HOST, refused->str);

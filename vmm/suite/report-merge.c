@@ -2,6 +2,7 @@
 /* Results of several files become those of one run: the shards of a CI job, mostly. No lock. */
 #include <string.h>
 
+#include "vmm/mistakes.h"
 #include "vmm/suite/report.h"
 
 #define MISSING_NAMED 8  /* shards that a warning names */
@@ -12,18 +13,6 @@ typedef struct {
   const char *path;
   unsigned place, shard, file; /* of its case in its suite, from 1; of its file */
 } Entry;
-
-static void warn(GString *warnings, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void warn(GString *warnings, const char *format, ...) {
-  va_list arguments;
-
-  if (warnings->len)
-    g_string_append_c(warnings, '\n');
-  va_start(arguments, format);
-  g_string_append_vprintf(warnings, format, arguments);
-  va_end(arguments);
-}
 
 /* Files. */
 
@@ -39,7 +28,7 @@ static GPtrArray *load_all(const char *const *files, GError **error) {
       g_ptr_array_add(all, loaded);
       continue;
     }
-    warn(messages, "%s", why->message);
+    mistake(messages, "%s", why->message);
     if (!first)
       first = g_steal_pointer(&why);
   }
@@ -62,8 +51,8 @@ static bool warn_of_missing(GString *warnings, GHashTable *seen, unsigned shards
   for (unsigned i = 1; i <= shards && named < MIN(missing, MISSING_NAMED); i++)
     if (!g_hash_table_contains(seen, GUINT_TO_POINTER(i)))
       g_string_append_printf(names, "%s%u", named++ ? ", " : "", i);
-  warn(warnings, "%u of %u shards are missing: %s%s; their cases are in no report", missing, shards, names->str,
-       missing > named ? ", ..." : "");
+  mistake(warnings, "%u of %u shards are missing: %s%s; their cases are in no report", missing, shards, names->str,
+          missing > named ? ", ..." : "");
   return false;
 }
 
@@ -76,13 +65,13 @@ static bool check_shards(GString *warnings, const char *const *files, GPtrArray 
   for (unsigned i = 0; i < all->len; i++) {
     const LoadedResults *loaded = g_ptr_array_index(all, i);
     if (loaded->shards != first->shards) {
-      warn(warnings, "%s is of %u shards, %s is of %u: they are not of the same run", files[i], loaded->shards, files[0], first->shards);
+      mistake(warnings, "%s is of %u shards, %s is of %u: they are not of the same run", files[i], loaded->shards, files[0], first->shards);
       alike = false;
       continue;
     }
     const char *other = g_hash_table_lookup(seen, GUINT_TO_POINTER(loaded->shard));
     if (other && loaded->shards > 1)
-      warn(warnings, "%s and %s are both shard %u of %u", other, files[i], loaded->shard, loaded->shards);
+      mistake(warnings, "%s and %s are both shard %u of %u", other, files[i], loaded->shard, loaded->shards);
     g_hash_table_insert(seen, GUINT_TO_POINTER(loaded->shard), (gpointer)files[i]);
   }
   return alike && first && warn_of_missing(warnings, seen, first->shards);
@@ -103,11 +92,11 @@ static void check_twice(GString *warnings, GArray *entries) {
     if (!other)
       g_hash_table_insert(seen, g_steal_pointer(&key), (gpointer)entry->path);
     else if (twice++ < TWICE_NAMED)
-      warn(warnings, "%s/%s, attempt %u: it is in %s and in %s; both results count", result->suite, result->name, result->attempt, other,
-           entry->path);
+      mistake(warnings, "%s/%s, attempt %u: it is in %s and in %s; both results count", result->suite, result->name, result->attempt, other,
+              entry->path);
   }
   if (twice > TWICE_NAMED)
-    warn(warnings, "and %u more are there twice", twice - TWICE_NAMED);
+    mistake(warnings, "and %u more are there twice", twice - TWICE_NAMED);
 }
 
 /* Attempts of a case share its place. */

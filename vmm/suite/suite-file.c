@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vmm/mistakes.h"
+
 #define START_MAX 4096 /* bytes that tell a suite from other files, with its first comments */
 
 #include "vmm/base/whole-file.h"
@@ -61,14 +63,13 @@ void suite_mistake(SuiteMistakes *mistakes, const char *file, unsigned line, con
   va_list arguments;
 
   va_start(arguments, format);
-  g_autofree char *what = g_strdup_vprintf(format, arguments);
+  g_autofree char *what = mistake_line(format, arguments);
   va_end(arguments);
-  g_autofree char *text = line ? g_strdup_printf("%s:%u: %s", file, line, what) : g_strdup_printf("%s: %s", file, what);
+  g_autofree char *place = printable_line_escaped(file, -1);
+  g_autofree char *text = line ? g_strdup_printf("%s:%u: %s", place, line, what) : g_strdup_printf("%s: %s", place, what);
   if (!g_hash_table_add(mistakes->seen, g_strdup(text)))
     return;
-  if (mistakes->text->len)
-    g_string_append_c(mistakes->text, '\n');
-  g_string_append(mistakes->text, text);
+  mistakes_add(mistakes->text, text);
 }
 
 const SuiteKey *suite_section_find(const SuiteSection *section, const char *name) {

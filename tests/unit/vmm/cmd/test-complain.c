@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "vmm/config.h"
+
 /* What SPEAK writes on standard error. */
 static char *listen(void (*speak)(void)) {
   int old = dup(STDERR_FILENO), ends[2];
@@ -28,13 +30,37 @@ static char *listen(void (*speak)(void)) {
 }
 
 static void complain_of_name(void) {
-  complain("no file a\x1b]0;b\x07\xc2\x9b\x9b\xe2\x80\xae.c\nno second");
+  complain("no file a\x1b]0;b\x07\xc2\x9b\x9b\xe2\x80\xae.c\neret: all is well");
 }
 
 static void test_complain(void) {
   g_autofree char *text = listen(complain_of_name);
 
-  g_assert_cmpstr(text, ==, "eret: no file a\\u001b]0;b\\u0007\\u009b\\x9b\\u202e.c\neret: no second\n");
+  g_assert_cmpstr(text, ==, "eret: no file a\\u001b]0;b\\u0007\\u009b\\x9b\\u202e.c\\u000aeret: all is well\n");
+}
+
+static void complain_of_names(void) {
+  complain_lines("no file \x1b\nno second");
+}
+
+static void test_lines(void) {
+  g_autofree char *text = listen(complain_of_names);
+
+  g_assert_cmpstr(text, ==, "eret: no file \\u001b\neret: no second\n");
+}
+
+static void complain_of_errors(void) {
+  g_autoptr(GError) file = g_error_new(G_FILE_ERROR, G_FILE_ERROR_NOENT, "cannot write '%s'", "a\nb");
+  g_autoptr(GError) list = g_error_new(CONFIG_ERROR, CONFIG_ERROR_INVALID, "one\ntwo");
+
+  g_assert_cmpint(complain_of(file, 1) + complain_of(list, 2), ==, 3);
+}
+
+/* A list of mistakes has a line for each; a name in another error has none of its own. */
+static void test_errors(void) {
+  g_autofree char *text = listen(complain_of_errors);
+
+  g_assert_cmpstr(text, ==, "eret: cannot write 'a\\u000ab'\neret: one\neret: two\n");
 }
 
 static void log_name(void) {
@@ -54,7 +80,9 @@ static void test_log(void) {
 int main(int argc, char *argv[]) {
   setlocale(LC_ALL, "C.UTF-8");
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/complain/lines", test_complain);
+  g_test_add_func("/complain/line", test_complain);
+  g_test_add_func("/complain/lines", test_lines);
+  g_test_add_func("/complain/errors", test_errors);
   g_test_add_func("/complain/log", test_log);
   return g_test_run();
 }
