@@ -7,6 +7,7 @@
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/cmd/plan.h"
+#include "vmm/exec/initramfs.h"
 #include "vmm/exec/memory-check.h"
 #include "vmm/exec/outcome.h"
 #include "vmm/exec/parts.h"
@@ -66,6 +67,8 @@ int cmd_exec(int argc, char **argv) {
     return could_not_run(NULL, error);
   }
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &error);
+  if (error && g_error_matches(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN))
+    return complain_of(error, EXIT_USAGE);
   if (error || !fits(options, initrd, &error))
     return could_not_run(result, error);
   const Config *config = options->config;

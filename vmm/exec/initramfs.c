@@ -21,7 +21,18 @@ G_DEFINE_QUARK(eret_initramfs_error, initramfs_error)
 /* A newc header has 32 bits for a size. */
 #define FILE_SIZE_MAX UINT32_MAX
 
+/* Where something comes from, and is put. */
 typedef struct {
+  InitramfsKind kind;
+  char *source; /* of the host; NULL: eret's own */
+  char *path;   /* in the archive, as a key */
+} Origin;
+
+static const Origin own[] = {[INITRAMFS_OWN] = {.kind = INITRAMFS_OWN}, [INITRAMFS_SYSTEM] = {.kind = INITRAMFS_SYSTEM}};
+
+typedef struct {
+  const Origin *origin;
+  bool implied;  /* a directory that only something below it has made */
   unsigned mode; /* with its type */
   unsigned uid, gid;
   int64_t time;     /* of the last change, in seconds of Unix time */
@@ -32,8 +43,16 @@ typedef struct {
 } Node;
 
 struct Initramfs {
-  GTree *nodes; /* path without the first slash -> Node */
+  GTree *nodes;       /* path without the first slash -> Node */
+  GPtrArray *origins; /* Origin, of trees */
 };
+
+static void free_origin(gpointer data) {
+  Origin *origin = data;
+  g_free(origin->source);
+  g_free(origin->path);
+  g_free(origin);
+}
 
 static void free_node(gpointer data) {
   Node *node = data;
@@ -51,6 +70,7 @@ Initramfs *initramfs_new(void) {
   Initramfs *initramfs = g_new0(Initramfs, 1);
 
   initramfs->nodes = g_tree_new_full(compare_paths, NULL, g_free, free_node);
+  initramfs->origins = g_ptr_array_new_with_free_func(free_origin);
   return initramfs;
 }
 
@@ -58,6 +78,7 @@ void initramfs_free(Initramfs *initramfs) {
   if (!initramfs)
     return;
   g_tree_unref(initramfs->nodes);
+  g_ptr_array_unref(initramfs->origins);
   g_free(initramfs);
 }
 
@@ -67,59 +88,103 @@ static char *normalise(const char *path) {
   return g_strdup(absolute + strspn(absolute, "/"));
 }
 
-static void add_parents(Initramfs *initramfs, const char *path) {
-  for (const char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
-    g_autofree char *parent = g_strndup(path, (gsize)(slash - path));
-    if (g_tree_lookup(initramfs->nodes, parent))
-      continue;
-    Node *node = g_new0(Node, 1);
-    node->mode = S_IFDIR | 0755;
-    g_tree_insert(initramfs->nodes, g_steal_pointer(&parent), node);
-  }
+/* What is in the way of what. */
+
+static char *describe_source(const Origin *origin, const char *key) {
+  if (!origin->source)
+    return g_strdup("eret's own");
+  const char *below = g_str_has_prefix(key, origin->path) ? key + strlen(origin->path) : "";
+  g_autofree char *source = g_build_filename(origin->source, *below == '/' || !*origin->path ? below : NULL, NULL);
+  return g_strdup_printf("'%s'", source);
 }
 
-/* Takes bytes, file and link. */
-static void add_node(Initramfs *initramfs, const char *path, const Node *what) {
-  g_autofree char *key = normalise(path);
-  const Node *old = g_tree_lookup(initramfs->nodes, key);
-  Node *node = g_memdup2(what, sizeof *what);
+static const char *describe_mode(unsigned mode) {
+  return S_ISDIR(mode)    ? "a directory"
+         : S_ISREG(mode)  ? "a file"
+         : S_ISLNK(mode)  ? "a link"
+         : S_ISFIFO(mode) ? "a pipe"
+         : S_ISSOCK(mode) ? "a socket"
+                          : "a device";
+}
 
-  if (!*key || (S_ISDIR(node->mode) && old && S_ISDIR(old->mode))) {
-    free_node(node);
-    return;
+static bool fail_taken(const char *key, const Node *what, const char *taken_key, const Node *taken, GError **error) {
+  g_autofree char *source = describe_source(what->origin, key), *other = describe_source(taken->origin, taken_key);
+
+  g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN, "%s cannot be put at '/%s' in the guest: '/%s' is there already, %s of %s",
+              source, key, taken_key, describe_mode(taken->mode), other);
+  return false;
+}
+
+/* Directories above KEY; false: one of them is something else. */
+static bool add_parents(Initramfs *initramfs, const char *key, const Node *what, GError **error) {
+  for (const char *slash = strchr(key, '/'); slash; slash = strchr(slash + 1, '/')) {
+    g_autofree char *parent = g_strndup(key, (gsize)(slash - key));
+    const Node *old = g_tree_lookup(initramfs->nodes, parent);
+    if (old && !S_ISDIR(old->mode) && what->origin->kind == INITRAMFS_FILES)
+      return fail_taken(key, what, parent, old, error);
+    if (old)
+      continue;
+    Node *node = g_new0(Node, 1);
+    *node = (Node){.origin = what->origin, .implied = true, .mode = S_IFDIR | 0755};
+    g_tree_insert(initramfs->nodes, g_steal_pointer(&parent), node);
   }
-  add_parents(initramfs, key);
-  g_tree_replace(initramfs->nodes, g_steal_pointer(&key), node);
+  return true;
+}
+
+static bool may_replace(const Node *old, const Node *what) {
+  return what->origin->kind != INITRAMFS_FILES || (S_ISDIR(old->mode) && S_ISDIR(what->mode)) ||
+         (!S_ISDIR(old->mode) && !S_ISDIR(what->mode) && old->origin->kind == INITRAMFS_SYSTEM);
+}
+
+/* Takes bytes, file and link, also if it fails. */
+static bool add_node(Initramfs *initramfs, const char *key, const Node *what, GError **error) {
+  static const Node root = {.origin = &own[INITRAMFS_OWN], .mode = S_IFDIR | 0755};
+  const Node *old = *key ? g_tree_lookup(initramfs->nodes, key) : &root;
+  Node *node = g_memdup2(what, sizeof *what);
+  bool possible = add_parents(initramfs, key, what, error) && (!old || may_replace(old, what) || fail_taken(key, what, key, old, error));
+
+  if (!possible || (old && !old->implied && S_ISDIR(old->mode) && S_ISDIR(what->mode)))
+    free_node(node);
+  else
+    g_tree_replace(initramfs->nodes, g_strdup(key), node);
+  return possible;
+}
+
+/* Of eret's own, nothing of which is in the way of another. */
+static void add_own(Initramfs *initramfs, const char *path, const Node *what) {
+  g_autofree char *key = normalise(path);
+  add_node(initramfs, key, what, NULL);
 }
 
 void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mode) {
-  add_node(initramfs, path, &(Node){.mode = S_IFDIR | (mode & 07777)});
+  add_own(initramfs, path, &(Node){.origin = &own[INITRAMFS_OWN], .mode = S_IFDIR | (mode & 07777)});
 }
 
-void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes) {
-  add_node(initramfs, path, &(Node){.mode = S_IFREG | (mode & 07777), .bytes = bytes ? g_bytes_ref(bytes) : NULL});
+void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, InitramfsKind kind, GBytes *bytes) {
+  add_own(initramfs, path, &(Node){.origin = &own[kind], .mode = S_IFREG | (mode & 07777), .bytes = bytes ? g_bytes_ref(bytes) : NULL});
 }
 
-void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, MappedFile *file) {
-  add_node(initramfs, path, &(Node){.mode = S_IFREG | (mode & 07777), .bytes = mapped_file_bytes(file), .file = mapped_file_ref(file)});
+void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, InitramfsKind kind, MappedFile *file) {
+  add_own(initramfs, path,
+          &(Node){.origin = &own[kind], .mode = S_IFREG | (mode & 07777), .bytes = mapped_file_bytes(file), .file = mapped_file_ref(file)});
 }
 
 void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target) {
-  add_node(initramfs, path, &(Node){.mode = S_IFLNK | 0777, .link = g_strdup(target)});
+  add_own(initramfs, path, &(Node){.origin = &own[INITRAMFS_OWN], .mode = S_IFLNK | 0777, .link = g_strdup(target)});
 }
 
 /* From the host. */
 
 typedef struct {
   Initramfs *initramfs;
-  InitramfsKind kind;
+  const Origin *origin;
 } Tree;
 
 /* Who is not root cannot make files of others: what he has unpacked as his own is meant to be root's. */
 static Node node_of(const Tree *tree, const struct stat *status) {
-  Node node = {.mode = status->st_mode, .time = status->st_mtime, .device = status->st_rdev};
+  Node node = {.origin = tree->origin, .mode = status->st_mode, .time = status->st_mtime, .device = status->st_rdev};
 
-  if (tree->kind == INITRAMFS_SYSTEM) {
+  if (tree->origin->kind == INITRAMFS_SYSTEM) {
     node.uid = status->st_uid == geteuid() ? 0 : status->st_uid;
     node.gid = status->st_gid == getegid() ? 0 : status->st_gid;
   }
@@ -154,8 +219,7 @@ static bool add_file(const Tree *tree, const char *source, const char *path, boo
   Node node = node_of(tree, &status);
   node.bytes = g_steal_pointer(&bytes);
   node.file = g_steal_pointer(&file);
-  add_node(tree->initramfs, path, &node);
-  return true;
+  return add_node(tree->initramfs, path, &node, error);
 }
 
 static bool add_path(const Tree *tree, const char *source, const char *path, bool follow, GError **error);
@@ -166,18 +230,15 @@ static bool add_directory(const Tree *tree, const char *source, const char *path
 
   if (!directory)
     return false;
-  add_node(tree->initramfs, path, &node);
+  if (!add_node(tree->initramfs, path, &node, error))
+    return false;
   for (const char *name; (name = g_dir_read_name(directory));) {
     g_autofree char *below = g_build_filename(source, name, NULL);
-    g_autofree char *below_path = g_build_filename(path, name, NULL);
+    g_autofree char *below_path = *path ? g_build_filename(path, name, NULL) : g_strdup(name);
     if (!add_path(tree, below, below_path, false, error))
       return false;
   }
   return true;
-}
-
-static const char *kind_of_file(unsigned mode) {
-  return S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
 static bool add_path(const Tree *tree, const char *source, const char *path, bool follow, GError **error) {
@@ -191,9 +252,9 @@ static bool add_path(const Tree *tree, const char *source, const char *path, boo
     return add_directory(tree, source, path, &status, error);
   if (S_ISREG(status.st_mode))
     return add_file(tree, source, path, follow, error);
-  if (!S_ISLNK(status.st_mode) && tree->kind == INITRAMFS_FILES) {
+  if (!S_ISLNK(status.st_mode) && tree->origin->kind == INITRAMFS_FILES) {
     g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "'%s' is %s, and only files, directories and links can be copied", source,
-                kind_of_file(status.st_mode));
+                describe_mode(status.st_mode));
     return false;
   }
   if (S_ISSOCK(status.st_mode)) {
@@ -203,14 +264,16 @@ static bool add_path(const Tree *tree, const char *source, const char *path, boo
   Node node = node_of(tree, &status);
   if (S_ISLNK(status.st_mode) && !(node.link = g_file_read_link(source, error)))
     return false;
-  add_node(tree->initramfs, path, &node);
-  return true;
+  return add_node(tree->initramfs, path, &node, error);
 }
 
 bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, InitramfsKind kind, GError **error) {
-  const Tree tree = {initramfs, kind};
+  Origin *origin = g_new0(Origin, 1);
+  const Tree tree = {initramfs, origin};
 
-  return add_path(&tree, source, path, true, error);
+  *origin = (Origin){.kind = kind, .source = g_strdup(source), .path = normalise(path)};
+  g_ptr_array_add(initramfs->origins, origin);
+  return add_path(&tree, source, origin->path, true, error);
 }
 
 /* The archive. */

@@ -11,7 +11,7 @@
 
 #include "vmm/mapped-file.h"
 
-typedef enum { INITRAMFS_ERROR_FILE, INITRAMFS_ERROR_MODULE } InitramfsError;
+typedef enum { INITRAMFS_ERROR_FILE, INITRAMFS_ERROR_MODULE, INITRAMFS_ERROR_TAKEN } InitramfsError;
 #define INITRAMFS_ERROR (initramfs_error_quark())
 GQuark initramfs_error_quark(void);
 
@@ -22,21 +22,28 @@ void initramfs_free(Initramfs *initramfs); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Initramfs, initramfs_free)
 
 /*
- * PATH is absolute in the guest; directories that are missing above it are made (mode 0755). A path added twice: the
- * later one wins.
+ * What eret needs comes before the system, and that before the user's files. These take the place of a file of the
+ * system's and of nothing else.
+ */
+typedef enum {
+  INITRAMFS_OWN,
+  INITRAMFS_SYSTEM, /* of a root file system: owners are kept, but what is the caller's own is root's; sockets are left out */
+  INITRAMFS_FILES,  /* of the user: belong to root; pipes, sockets and devices are an error */
+} InitramfsKind;
+
+/*
+ * PATH is absolute in the guest; directories that are missing above it are made (mode 0755). A path added twice: of
+ * directories the first one stays, else the later one wins.
  */
 void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mode);
-void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, GBytes *bytes);
-void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, MappedFile *file);
+void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, InitramfsKind kind, GBytes *bytes);
+void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, InitramfsKind kind, MappedFile *file);
 void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target);
 
-typedef enum {
-  INITRAMFS_FILES,  /* belong to root; pipes, sockets and devices are an error */
-  INITRAMFS_SYSTEM, /* of a root file system: owners are kept, but what is the caller's own is root's; sockets are left out */
-} InitramfsKind;
 /*
  * SOURCE, of the host, with its mode and time: a file, or a directory with all that is in it. A link at SOURCE itself
- * is followed, those below it stay links. What cannot be read is an error that names it.
+ * is followed, those below it stay links. What cannot be read is an error that names it; so is, for the user's files,
+ * what is there already (INITRAMFS_ERROR_TAKEN): directories are merged, and nothing else is.
  */
 bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, InitramfsKind kind, GError **error);
 

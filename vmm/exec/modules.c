@@ -88,7 +88,7 @@ static bool add_module(Modules *modules, const char *path, GError **error) {
   if (!bytes)
     return false;
   modules->n++;
-  initramfs_add_bytes(modules->initramfs, in_guest, 0644, bytes);
+  initramfs_add_bytes(modules->initramfs, in_guest, 0644, INITRAMFS_OWN, bytes);
   return true;
 }
 

@@ -96,7 +96,7 @@ static MappedFile *find_busybox(const ExecOptions *options, GError **error) {
 
 static void add_text(Initramfs *initramfs, const char *path, const char *text) {
   g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
-  initramfs_add_bytes(initramfs, path, 0644, bytes);
+  initramfs_add_bytes(initramfs, path, 0644, INITRAMFS_SYSTEM, bytes);
 }
 
 /* The least that programs look for. */
@@ -108,7 +108,7 @@ static bool add_small_system(Initramfs *initramfs, const ExecOptions *options, G
     return false;
   for (unsigned i = 0; i < G_N_ELEMENTS(directories); i++)
     initramfs_add_directory(initramfs, directories[i], 0755);
-  initramfs_add_mapped(initramfs, "/bin/busybox", 0755, busybox);
+  initramfs_add_mapped(initramfs, "/bin/busybox", 0755, INITRAMFS_SYSTEM, busybox);
   add_text(initramfs, "/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n");
   add_text(initramfs, "/etc/group", "root:x:0:\nnogroup:x:65534:\n");
   add_text(initramfs, "/etc/hosts", "127.0.0.1 localhost\n");
@@ -122,18 +122,36 @@ static char *input_path(const ExecOptions *options, unsigned n) {
   return options->rootfs ? g_strdup_printf(ROOT_INPUT "/%u", n) : g_strdup(copy->destination);
 }
 
+static bool add_copy(Initramfs *initramfs, const ExecCopy *copy, const char *path, GError **error) {
+  if (initramfs_add_tree(initramfs, copy->source, path, INITRAMFS_FILES, error))
+    return true;
+  g_prefix_error(error, "--copy-in: ");
+  return false;
+}
+
+/* Whether one of the user's files is in the way of another: in an initramfs of nothing else. */
+static bool check_copies(const ExecOptions *options, GError **error) {
+  g_autoptr(Initramfs) alone = initramfs_new();
+
+  for (unsigned i = 0; i < options->copy_in->len; i++) {
+    const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
+    if (!add_copy(alone, copy, copy->destination, error))
+      return false;
+  }
+  return true;
+}
+
 static bool add_files(Initramfs *initramfs, const ExecOptions *options, GError **error) {
+  if (options->rootfs && !check_copies(options, error))
+    return false; /* each has a place of its own below */
   if (options->rootfs && !options->rootfs_is_image && !initramfs_add_tree(initramfs, options->rootfs, NEW_ROOT, INITRAMFS_SYSTEM, error)) {
     g_prefix_error(error, "--rootfs: ");
     return false;
   }
   for (unsigned i = 0; i < options->copy_in->len; i++) {
-    const ExecCopy *copy = g_ptr_array_index(options->copy_in, i);
     g_autofree char *path = input_path(options, i);
-    if (!initramfs_add_tree(initramfs, copy->source, path, INITRAMFS_FILES, error)) {
-      g_prefix_error(error, "--copy-in: ");
+    if (!add_copy(initramfs, g_ptr_array_index(options->copy_in, i), path, error))
       return false;
-    }
   }
   return true;
 }
@@ -239,7 +257,7 @@ static void add_spec(Initramfs *initramfs, const ExecOptions *options, const cha
   if (root_type)
     add_record(spec, "root-type", root_type);
   g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(g_steal_pointer(&spec));
-  initramfs_add_bytes(initramfs, "/eret/spec", 0600, bytes);
+  initramfs_add_bytes(initramfs, "/eret/spec", 0600, INITRAMFS_OWN, bytes);
 }
 
 GBytes *exec_make_initramfs(const ExecOptions *options, GError **error) {
@@ -252,13 +270,12 @@ GBytes *exec_make_initramfs(const ExecOptions *options, GError **error) {
     if (!root_type)
       return NULL;
   }
-  if (!options->rootfs && !add_small_system(initramfs, options, error))
-    return NULL;
-  initramfs_add_directory(initramfs, "/eret/modules", 0755);
-  if (!add_files(initramfs, options, error) || !add_modules(initramfs, options, root_type, error))
-    return NULL;
+  initramfs_add_bytes(initramfs, "/init", 0755, INITRAMFS_OWN, init);
   add_spec(initramfs, options, root_type);
-  initramfs_add_bytes(initramfs, "/init", 0755, init);
+  initramfs_add_directory(initramfs, "/eret/modules", 0755);
+  if (!add_modules(initramfs, options, root_type, error) || (!options->rootfs && !add_small_system(initramfs, options, error)) ||
+      !add_files(initramfs, options, error))
+    return NULL;
   return initramfs_build(initramfs, error);
 }
 

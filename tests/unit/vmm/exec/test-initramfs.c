@@ -60,7 +60,7 @@ static void assert_list(Initramfs *initramfs, const char *expected) {
 
 static void add_text(Initramfs *initramfs, const char *path, const char *text) {
   g_autoptr(GBytes) bytes = g_bytes_new(text, strlen(text));
-  initramfs_add_bytes(initramfs, path, 0644, bytes);
+  initramfs_add_bytes(initramfs, path, 0644, INITRAMFS_SYSTEM, bytes);
 }
 
 static void test_parents(void) {
@@ -110,8 +110,9 @@ static void test_later_wins(void) {
 
   add_text(initramfs, "/a/f", "old");
   add_text(initramfs, "//a/./f", "new");
-  initramfs_add_directory(initramfs, "/a", 0700); /* is there already */
-  assert_list(initramfs, "a/ 755; a/f 644 new");
+  initramfs_add_directory(initramfs, "/a", 0700); /* so far it had only come with the file */
+  initramfs_add_directory(initramfs, "/a", 0711); /* is there already */
+  assert_list(initramfs, "a/ 700; a/f 644 new");
 }
 
 static void test_same_bytes(void) {
@@ -186,6 +187,53 @@ static void test_system(void) {
   assert_list_at(initramfs, 1000000,
                  root ? "empty 644; file 644 text of 7:8; link -> nowhere; sub/ 755; sub/fifo | 600; sub/program 755 #!"
                       : "empty 644; file 644 text; link -> nowhere; sub/ 755; sub/fifo | 600; sub/program 755 #!");
+  directory_free(directory);
+}
+
+static void assert_taken(Initramfs *initramfs, const char *source, const char *path, const char *wanted) {
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false(initramfs_add_tree(initramfs, source, path, INITRAMFS_FILES, &error));
+  g_assert_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN);
+  g_assert_cmpstr(error->message, ==, wanted);
+}
+
+/* What the user's files meet: merged, replaced, or told. */
+static void test_taken(void) {
+  g_autofree char *directory = directory_new(), *cwd = g_get_current_dir();
+  g_autoptr(Initramfs) initramfs = initramfs_new();
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint(chdir(directory), ==, 0);
+  directory_write(".", "system/etc/passwd", "of the system");
+  directory_write(".", "one/etc/passwd", "of one");
+  directory_write(".", "two/etc/group", "of two");
+  directory_write(".", "three/etc/group/none", "of three");
+  directory_write(".", "file", "text");
+  g_assert_cmpint(symlink("file", "three/link"), ==, 0);
+  g_assert_cmpint(system("chmod 711 system; chmod 701 system/etc; chmod 755 one; chmod 700 two two/etc; find . -exec touch -hd @0 {} +"),
+                  ==, 0);
+  initramfs_add_bytes(initramfs, "/own", 0644, INITRAMFS_OWN, NULL);
+  g_assert_true(initramfs_add_tree(initramfs, "system", "/", INITRAMFS_SYSTEM, &error));
+  g_assert_true(initramfs_add_tree(initramfs, "one", "/../.", INITRAMFS_FILES, &error));
+  g_assert_true(initramfs_add_tree(initramfs, "two/etc/group", "/new/a/b", INITRAMFS_FILES, &error));
+  g_assert_true(initramfs_add_tree(initramfs, "two", "/new", INITRAMFS_FILES, &error));
+  g_assert_no_error(error);
+  assert_list(initramfs, "etc/ 701; etc/passwd 644 of one; new/ 700; new/a/ 755; new/a/b 644 of two; new/etc/ 700; "
+                         "new/etc/group 644 of two; own 644");
+
+  assert_taken(initramfs, "file", "/own", "'file' cannot be put at '/own' in the guest: '/own' is there already, a file of eret's own");
+  assert_taken(initramfs, "file", "/etc/passwd",
+               "'file' cannot be put at '/etc/passwd' in the guest: '/etc/passwd' is there already, a file of 'one/etc/passwd'");
+  assert_taken(
+      initramfs, "three/", "/new",
+      "'three/etc/group' cannot be put at '/new/etc/group' in the guest: '/new/etc/group' is there already, a file of 'two/etc/group'");
+  assert_taken(initramfs, "file", "/new/a/b/c/d",
+               "'file' cannot be put at '/new/a/b/c/d' in the guest: '/new/a/b' is there already, a file of 'two/etc/group'");
+  assert_taken(initramfs, "file", "/etc",
+               "'file' cannot be put at '/etc' in the guest: '/etc' is there already, a directory of 'system/etc'");
+  assert_taken(initramfs, "file", "..", "'file' cannot be put at '/' in the guest: '/' is there already, a directory of eret's own");
+  g_assert_cmpint(chdir(cwd), ==, 0);
   directory_free(directory);
 }
 
@@ -285,6 +333,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/initramfs/same-bytes", test_same_bytes);
   g_test_add_func("/initramfs/files", test_files);
   g_test_add_func("/initramfs/system", test_system);
+  g_test_add_func("/initramfs/taken", test_taken);
   g_test_add_func("/initramfs/exchanged", test_exchanged);
   g_test_add_func("/initramfs/modules", test_modules);
   g_test_add_func("/initramfs/bad-modules", test_bad_modules);
