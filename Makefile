@@ -44,12 +44,12 @@ PKG_CONFIG_tool := $(PKG_CONFIG_native)
 CFLAGS_tool := -O2 -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIE
 LDFLAGS_tool := -pie -Wl,-z,relro,-z,now,-z,separate-code,-z,noexecstack -Wl,--as-needed
 
-# Sources that need the kernel's ARM64 KVM interface; elsewhere vmm/machine-unsupported.c takes their place.
-KVM_SOURCES := $(wildcard vmm/kvm/*.c)
-NO_KVM_SOURCES := $(wildcard vmm/no-kvm/*.c)
+# Sources that need the kernel's ARM64 KVM interface; elsewhere vmm/machine/none/ takes their place.
+KVM_SOURCES := $(wildcard vmm/machine/kvm/*.c)
+NO_KVM_SOURCES := $(wildcard vmm/machine/none/*.c)
 LAZY_SOURCES := $(wildcard vmm/lazy/*.c)
 MAIN := vmm/main.c
-SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(MAIN),$(wildcard vmm/*.c vmm/*/*.c fdt/*.c devices/*.c devices/*/*.c))
+SOURCES := $(filter-out $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(MAIN),$(wildcard vmm/*.c vmm/*/*.c vmm/*/*/*.c fdt/*.c devices/*.c devices/*/*.c))
 SOURCES_arm64 := $(SOURCES) $(KVM_SOURCES)
 SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
 SOURCES_tool := $(SOURCES_native)
@@ -77,7 +77,7 @@ $$(B)/$(1)/%.o: %.c Makefile
 	$$(Q)$$(CC_$(1)) $$(CFLAGS_$(1)_all) -c -o $$@ $$<
 
 $$(EMBEDDING:%=$$(B)/$(1)/%.o): $$(EMBEDDED)
-$$(B)/$(1)/%.o: %.S vmm/notes.inc Makefile
+$$(B)/$(1)/%.o: %.S vmm/lazy/notes.inc Makefile
 	@mkdir -p $$(@D)$$(call say,AS,$$<)
 	$$(Q)$$(CC_$(1)) -I. -DERET_INIT=\"$(B)/init/eret-init\" -c -o $$@ $$<
 

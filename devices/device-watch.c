@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#define NS_PER_SECOND UINT64_C(1000000000)
+#include "devices/units.h"
 
 uint64_t device_watch_now(const DeviceWatch *watch) {
   struct timespec now;

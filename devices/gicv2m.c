@@ -10,11 +10,12 @@
  */
 #include "devices/gicv2m.h"
 
+#include "devices/interrupt.h"
+
 #define MSI_TYPER 0x008
 #define MSI_IIDR  0xfcc
 
 #define MSI_TYPER_BASE_SHIFT 16
-#define SPI_TO_INTID         32
 
 typedef struct {
   Device device;

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define SPI_TO_INTID 32 /* SPI n is INTID n + 32: Arm IHI 0069, 2.2 */
+
 /* A wire into the interrupt controller. */
 typedef struct IrqLine IrqLine;
 struct IrqLine {

@@ -2,7 +2,7 @@
 /* PL011 UART. Model, reference and locks: see pl011.c. */
 #pragma once
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 #include "devices/device.h"
 #include "devices/interrupt.h"
 

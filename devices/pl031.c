@@ -14,10 +14,10 @@
 
 #include "devices/exit-path.h"
 #include "devices/primecell.h"
+#include "devices/units.h"
 
-#define PERIPH_ID     0x00141031 /* revision 1: what QEMU's `virt` machine has and test programs look for */
-#define NS_PER_SECOND INT64_C(1000000000)
-#define OPEN_SECONDS  60 /* the slowest of boots */
+#define PERIPH_ID    0x00141031 /* revision 1: what QEMU's `virt` machine has and test programs look for */
+#define OPEN_SECONDS 60         /* the slowest of boots */
 
 /* Register offsets: DDI 0224, 3.2. */
 #define RTCCR_START 1 /* the counter always runs: the bit can only be set, and is */

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 
 typedef struct {
   /* Bytes from the guest, in order, on the main thread. */

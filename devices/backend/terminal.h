@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 
 typedef enum {
   TERMINAL_QUIT,    /* Ctrl-A x */

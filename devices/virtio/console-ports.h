@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 #include "devices/virtio/virtio.h"
 
 #define VIRTIO_CONSOLE_PORTS_MAX 16

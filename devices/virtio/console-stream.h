@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 #include "devices/virtio/virtio.h"
 
 typedef struct ConsoleStream ConsoleStream;

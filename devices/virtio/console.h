@@ -2,7 +2,7 @@
 /* virtio console (virtio 1.2, 5.3): one port, so far. */
 #pragma once
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 #include "devices/virtio/virtio.h"
 
 /* BACKEND stays the caller's, must outlive the device, and may be NULL. */

@@ -6,6 +6,7 @@
  * Locks: accesses hold the device's. Interrupts come from the I/O thread without it: irq_lock keeps InterruptStatus and
  * the line in step.
  */
+#include "devices/virtio/transport.h"
 #include "devices/virtio/virtio.h"
 
 /* 4.2.2, table of registers. */

@@ -17,6 +17,7 @@
  * stores the device's configuration.
  */
 #include "devices/pci/msix.h"
+#include "devices/virtio/transport.h"
 #include "devices/virtio/virtio-pci-internal.h"
 
 #define VIRTIO_PCI_VENDOR      0x1af4 /* 4.1.2 */

@@ -153,21 +153,3 @@ void virtio_device_reset(VirtioDevice *device);
 /* Serves what is available, then stops; resume goes on from there. No vCPU runs. */
 void virtio_device_pause(VirtioDevice *device);
 void virtio_device_resume(VirtioDevice *device);
-
-/* The two transports. Each takes over the virtio device, and frees it with itself. */
-#include "devices/device.h"
-#include "devices/interrupt.h"
-#include "devices/pci/pci.h"
-
-/* virtio-mmio version 2 (virtio 1.2, 4.2): a device of 0x200 bytes. IRQ is an edge or level line. */
-#define VIRTIO_MMIO_SIZE 0x200
-Device *virtio_mmio_new(VirtioDevice *device, IrqLine *irq, Doorbells *doorbells);
-/*
- * Tells the transport its address, once, so that it attaches its doorbells. Without it they ring by way of its write
- * handler.
- */
-void virtio_mmio_attach_doorbells(Device *mmio, uint64_t base);
-/*
- * virtio-pci, modern only (virtio 1.2, 4.1): one memory BAR with all structures and the MSI-X table, INTx as fallback.
- */
-PciFunction *virtio_pci_new(VirtioDevice *device, Doorbells *doorbells);

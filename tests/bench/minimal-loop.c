@@ -23,7 +23,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "vmm/kvm/abi.h"
+#include "vmm/arm/kvm-abi.h"
 
 #define RAM_BASE    0x40000000ull
 #define RAM_SIZE    (4ull << 20)

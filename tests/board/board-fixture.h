@@ -8,7 +8,7 @@
 #include <glib.h>
 #include <string.h>
 
-#include "vmm/platform-null.h"
+#include "vmm/machine/platform-null.h"
 
 typedef struct {
   CharBackend backend;

@@ -101,6 +101,6 @@ if stale oops.ko; then
     mv "$work/oops.ko" "$out/"
 fi
 bench=$root/tests/bench
-if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/kvm/abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then
+if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/arm/kvm-abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then
     "$bench/build-trips.sh" "$out" 250
 fi

@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "vmm/kvm/abi.h"
+#include "vmm/arm/kvm-abi.h"
 #include "vmm/trace/recording.h"
 
 #define BOOT_BEGINS   UINT64_C(5000000000)

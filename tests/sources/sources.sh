@@ -36,8 +36,19 @@ nothing() {
     return 1
 }
 
-layers() {
-    nothing '#include *[<"](linux/kvm\.h|asm/kvm\.h|vmm/)' -- devices fdt && nothing '#include *"devices/' -- fdt
+# What is not as it has to be is noticed: one of each kind, in a tree of its own.
+layers_noticed() {
+    tree=$(mktemp -d) || return
+    mkdir -p "$tree/vmm/trace" "$tree/vmm/new" "$tree/devices" "$tree/fdt"
+    echo '#include "vmm/exec/session.h"' > "$tree/vmm/trace/upwards.c"
+    echo '#include <linux/kvm.h>' > "$tree/devices/kernel.c"
+    echo '  fprintf(stderr, "oops");' > "$tree/vmm/trace/prints.c"
+    echo '#include <glib.h>' | tee "$tree/vmm/loose.c" > "$tree/vmm/new/folder.c"
+    found=$(tests/sources/layers.sh "$tree")
+    rm -r "$tree"
+    for file in vmm/trace/upwards.c:1 devices/kernel.c:1 vmm/trace/prints.c:1 vmm/loose.c vmm/new/folder.c; do
+        echo "$found" | grep -q "^$file: " || { echo "nothing about $file in:" && echo "$found" && return 1; }
+    done
 }
 
 # Programs of ours that start others, or may come to, hand them nothing but what they mean to: each descriptor is opened
@@ -70,7 +81,8 @@ bounded() {
 }
 
 check_clang clang-format "clang-format changes nothing" make -s check-format
-check "devices/ and fdt/ know neither KVM nor the monitor" layers
+check "each folder includes only what stands below it, and only commands print" tests/sources/layers.sh
+check "what does not is noticed" layers_noticed
 check "each descriptor is close-on-exec" descriptors -- vmm devices fdt guest-images 'docs/*.c'
 check "no file is read whole without a bound" bounded -- vmm devices fdt
 check "each file names its licence" licences

@@ -7,7 +7,7 @@
 
 #include <glib.h>
 
-#include "devices/backend/char-backend.h"
+#include "devices/char-backend.h"
 #include "devices/clock.h"
 #include "devices/device.h"
 #include "devices/interrupt.h"

@@ -121,3 +121,11 @@ char *json_print(JsonNode *root) {
   g_string_append_c(out, '\n');
   return printable_json(out->str);
 }
+
+void json_add_text(JsonBuilder *builder, const char *name, const char *text) {
+  if (!text)
+    return;
+  g_autofree char *valid = g_utf8_make_valid(text, -1);
+  json_builder_set_member_name(builder, name);
+  json_builder_add_string_value(builder, valid);
+}

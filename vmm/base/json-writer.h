@@ -11,3 +11,6 @@
 
 /* ROOT as a text of lines, indented. Infinities, and what is no number, become null. Free with g_free. */
 char *json_print(JsonNode *root);
+
+/* A member of the object that is open: TEXT, made valid UTF-8. NULL: nothing. */
+void json_add_text(JsonBuilder *builder, const char *name, const char *text);

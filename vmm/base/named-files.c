@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "vmm/base/mistakes.h"
 #include "vmm/base/output-file.h"
-#include "vmm/mistakes.h"
 
 typedef struct {
   char *option, *path;

@@ -10,11 +10,13 @@
 
 #include <lz4.h>
 #include <lz4frame.h>
+#include <stdbool.h>
 #include <string.h>
 #include <zlib.h>
 #include <zstd.h>
 
-#include "vmm/boot/kernel-formats.h"
+#include "vmm/base/little-endian.h"
+#include "vmm/boot/kernel-error.h"
 
 #define GZIP_MAGIC             0x8b1f     /* RFC 1952, 2.3.1, ID1 and ID2 */
 #define ZSTD_FRAME_MAGIC       0xfd2fb528 /* RFC 8878, 3.1.1 */

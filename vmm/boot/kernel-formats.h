@@ -5,29 +5,9 @@
  */
 #pragma once
 
-#include <glib.h>
-#include <string.h>
-
+#include "vmm/base/little-endian.h"
 #include "vmm/boot/kernel.h"
-
-/* Every format here is little-endian; fields may lie unaligned. */
-static inline uint16_t le16(const uint8_t *data) {
-  uint16_t value;
-  memcpy(&value, data, sizeof value);
-  return GUINT16_FROM_LE(value);
-}
-
-static inline uint32_t le32(const uint8_t *data) {
-  uint32_t value;
-  memcpy(&value, data, sizeof value);
-  return GUINT32_FROM_LE(value);
-}
-
-static inline uint64_t le64(const uint8_t *data) {
-  uint64_t value;
-  memcpy(&value, data, sizeof value);
-  return GUINT64_FROM_LE(value);
-}
+#include <glib.h>
 
 #define KERNEL_BASE_ALIGNMENT 0x200000 /* 2 MiB: Documentation/arch/arm64/booting.rst, "Call the kernel image" */
 #define KERNEL_TEXT_OFFSET    0x80000  /* 512 KiB: the same, where image_size is 0; and where flat binaries are loaded */

@@ -13,19 +13,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "vmm/mapped-file.h"
+#include "vmm/base/mapped-file.h"
+#include "vmm/boot/kernel-error.h"
 
 typedef enum { KERNEL_FORMAT_AUTO, KERNEL_FORMAT_RAW } KernelFormat;
-
-typedef enum {
-  KERNEL_ERROR_READ,        /* cannot be opened or read */
-  KERNEL_ERROR_FORMAT,      /* is something else: the message says what */
-  KERNEL_ERROR_CORRUPT,     /* truncated or inconsistent */
-  KERNEL_ERROR_UNSUPPORTED, /* right kind, but not for this machine (big-endian, page size, AArch32) */
-  KERNEL_ERROR_PLACEMENT,   /* does not fit */
-} KernelError;
-#define KERNEL_ERROR (kernel_error_quark())
-GQuark kernel_error_quark(void);
 
 /* A piece of memory to fill: SIZE bytes from DATA, then zeros up to MEMORY_SIZE. */
 typedef struct {

@@ -4,9 +4,9 @@
 
 #include "devices/backend/message.h"
 #include "devices/printable.h"
-#include "vmm/config.h"
+#include "vmm/config/config.h"
 #include "vmm/cpu/template.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 #include "vmm/suite/options.h"
 #include "vmm/suite/suite.h"
 

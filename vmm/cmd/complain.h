@@ -11,7 +11,7 @@
  */
 void complain(const char *message);
 void complain_format(const char *format, ...) G_GNUC_PRINTF(1, 2);
-/* The same of each line of MESSAGE. Names in it have no line feeds any more (vmm/mistakes.h). */
+/* The same of each line of MESSAGE. Names in it have no line feeds any more (vmm/base/mistakes.h). */
 void complain_lines(const char *message);
 /* The one or the other, as is due to ERROR. Returns STATUS. */
 int complain_of(const GError *error, int status);

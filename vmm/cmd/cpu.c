@@ -6,14 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/mistakes.h"
 #include "vmm/base/named-files.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
-#include "vmm/config-option.h"
-#include "vmm/cpu/host.h"
-#include "vmm/machine.h"
-#include "vmm/mistakes.h"
+#include "vmm/config/config-option.h"
+#include "vmm/machine/cpu-host.h"
+#include "vmm/machine/machine.h"
 
 static const char usage[] = "Usage: eret cpu dump [--cpu host[,FEATURE=on|off|auto]...] [-o FILE]\n"
                             "       eret cpu diff A.json B.json [--common OUT.json]\n"

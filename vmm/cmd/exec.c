@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "devices/backend/message.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
@@ -13,7 +14,7 @@
 #include "vmm/exec/parts.h"
 #include "vmm/exec/result-file.h"
 #include "vmm/exec/session.h"
-#include "vmm/machine.h"
+#include "vmm/machine/machine.h"
 
 static const char usage[] = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
                             "Boot a kernel in a virtual machine, run a command in it, and end with its exit status.\n"
@@ -76,7 +77,7 @@ int cmd_exec(int argc, char **argv) {
     return could_not_run(result, error);
   if (config->dry_run)
     return EXIT_OK;
-  g_autoptr(ExecSession) session = exec_session_new(options, initrd, result, &error);
+  g_autoptr(ExecSession) session = exec_session_new(options, initrd, result, message_say, &error);
   g_clear_pointer(&initrd, g_bytes_unref); /* it is as large as the guest's root, and in the guest's memory soon */
   return session ? exec_session_run(session) : could_not_run(result, error);
 }

@@ -5,9 +5,9 @@
 #include <stdio.h>
 
 #include "vmm/base/output-file.h"
-#include "vmm/boot/boot.h"
-#include "vmm/platform-null.h"
-#include "vmm/platform.h"
+#include "vmm/machine/boot.h"
+#include "vmm/machine/platform-null.h"
+#include "vmm/machine/platform.h"
 
 static bool write_fdt(const char *path, GBytes *fdt, GError **error) {
   gsize size;

@@ -2,7 +2,7 @@
 /* --dry-run and --dump-fdt, of the commands that make a machine. Main thread. */
 #pragma once
 
-#include "vmm/config.h"
+#include "vmm/config/config.h"
 
 /*
  * Plans the machine without KVM: prints its board if CONFIG says dry_run, and writes its device tree to dump_fdt if

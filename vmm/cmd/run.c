@@ -3,11 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "devices/backend/message.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/cmd/plan.h"
-#include "vmm/config.h"
-#include "vmm/machine.h"
+#include "vmm/config/config.h"
+#include "vmm/machine/machine.h"
 
 static const char usage[] = "Usage: eret run --kernel FILE [OPTION]...\n"
                             "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console;\n"
@@ -15,7 +16,7 @@ static const char usage[] = "Usage: eret run --kernel FILE [OPTION]...\n"
 
 static int run(const Config *config) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(Machine) machine = machine_new(config, NULL, &error);
+  g_autoptr(Machine) machine = machine_new(config, NULL, message_say, &error);
 
   if (!machine)
     return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);

@@ -5,14 +5,14 @@
 #include <unistd.h>
 
 #include "devices/printable.h"
+#include "vmm/base/mistakes.h"
 #include "vmm/base/named-files.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
-#include "vmm/machine.h"
-#include "vmm/mistakes.h"
+#include "vmm/cmd/test-progress.h"
+#include "vmm/machine/machine.h"
 #include "vmm/suite/options.h"
-#include "vmm/suite/progress.h"
 #include "vmm/suite/report.h"
 #include "vmm/suite/runner.h"
 #include "vmm/suite/suite-file.h"

@@ -3,12 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/mistakes.h"
 #include "vmm/base/named-files.h"
+#include "vmm/base/nearest.h"
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
-#include "vmm/config-option.h"
-#include "vmm/mistakes.h"
+#include "vmm/config/config-option.h"
 #include "vmm/trace/report.h"
 
 static const char usage[] = "Usage: eret trace FILE [OPTION]...\n"

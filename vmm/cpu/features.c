@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
 
 typedef struct {
   const char *name, *what;

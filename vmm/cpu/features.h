@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which of the CPU's optional features the guest gets: what was asked for (CpuConfig), held against what the host has
- * (CpuHost) and what the template takes away. Pure logic; vmm/kvm/cpu.c asks the host and carries the decision out.
+ * (CpuHost) and what the template takes away. Pure logic; vmm/machine/kvm/cpu.c asks the host and carries the decision
+ * out.
  */
 #pragma once
 
-#include "vmm/config.h"
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "vmm/cpu/template.h"
 
 #define CPU_SVE_LENGTH_STEP 128  /* bits: SVE vectors are a multiple of it long (Arm ARM B1.2.2) */
@@ -14,6 +18,19 @@
 /* Vector lengths: bit n is (n + 1) * 128 bits. */
 typedef uint32_t CpuSveLengths;
 
+/* Of a CPU feature. AUTO: on where the host has it and it is safe. */
+typedef enum { CPU_AUTO, CPU_ON, CPU_OFF } CpuChoice;
+typedef enum { CPU_HOST } CpuModel;
+
+/* --cpu: host[,FEATURE=CHOICE]... */
+typedef struct {
+  CpuModel model;
+  bool el2_e2h0; /* no part of the text: --nested=e2h0 sets it, beside el2 */
+  CpuChoice sve, pauth, pmu, steal_time, mte, el2;
+  char *sve_lengths; /* "128:256", or NULL: what the host has */
+} CpuConfig;
+
+/* What the host has. */
 typedef struct {
   bool sve, pauth, pmu, steal_time, mte, el2, el2_e2h0;
 } CpuHost;

@@ -7,8 +7,8 @@
 
 #include "vmm/base/json-reader.h"
 #include "vmm/base/json-writer.h"
+#include "vmm/base/mistakes.h"
 #include "vmm/cpu/template.h"
-#include "vmm/mistakes.h"
 
 static const JsonLimits limits = {
     .what = "CPU template",

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
 
 G_DEFINE_QUARK(eret_cpu_error, cpu_error)
 

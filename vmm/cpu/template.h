@@ -4,14 +4,14 @@
  *
  *   {"name": "TEXT", "registers": {"ID_AA64PFR0_EL1": {"SVE": 0, ...}, ...}}
  *
- * Fields that it does not have stay as they are. Pure data: vmm/kvm/cpu.c brings it into a vCPU.
+ * Fields that it does not have stay as they are. Pure data: vmm/machine/kvm/cpu.c brings it into a vCPU.
  */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 
-#include "vmm/cpu/id-fields.h"
+#include "vmm/arm/id-fields.h"
 
 #define CPU_TEMPLATE_ABSENT (-1)
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "devices/printable.h"
-#include "vmm/board.h"
+#include "vmm/config/board.h"
 #include "vmm/doctor/verdict.h"
 
 #define MAX_CPUS 512 /* of --cpus */

@@ -4,8 +4,9 @@
 
 #include <string.h>
 
-#include "vmm/config-option.h"
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
+#include "vmm/base/nearest.h"
+#include "vmm/config/config-option.h"
 
 static const char help_text[] = "Usage: eret doctor [OPTION]...\n"
                                 "Say what this host can do, what that means for guests, and what is missing.\n\n"

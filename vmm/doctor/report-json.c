@@ -10,11 +10,11 @@
 #define FORMAT_VERSION 1
 
 static void add_text(JsonBuilder *builder, const char *name, const char *text) {
-  json_builder_set_member_name(builder, name);
+  json_add_text(builder, name, text);
   if (text)
-    json_builder_add_string_value(builder, text);
-  else
-    json_builder_add_null_value(builder);
+    return;
+  json_builder_set_member_name(builder, name);
+  json_builder_add_null_value(builder);
 }
 
 static void add_verdict(JsonBuilder *builder, const Doctor *doctor) {

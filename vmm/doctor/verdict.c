@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "vmm/board.h"
+#include "vmm/config/board.h"
 
 #define KVM_GROUP "kvm"
 

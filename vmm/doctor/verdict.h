@@ -15,7 +15,7 @@
 #include <stdbool.h>
 
 #include "vmm/doctor/host-facts.h"
-#include "vmm/doctor/probe.h"
+#include "vmm/machine/probe.h"
 
 typedef enum { VALUE_UNKNOWN, VALUE_BOOL, VALUE_NUMBER, VALUE_TEXT, VALUE_NUMBERS, VALUE_CLUSTERS } ValueKind;
 

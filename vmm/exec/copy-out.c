@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "devices/backend/descriptor.h"
-#include "vmm/config-option.h"
+#include "vmm/base/temporary-file.h"
+#include "vmm/config/config-option.h"
 #include "vmm/exec/complaints.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/newc.h"
-#include "vmm/temporary-file.h"
 
 G_DEFINE_QUARK(eret_copy_out_error, copy_out_error)
 

@@ -17,7 +17,7 @@ typedef struct {
   unsigned entries; /* files, directories and links: each takes an inode of the host's */
 } CopyOutLimits;
 
-typedef enum { COPY_OUT_ERROR_SPOOL, COPY_OUT_ERROR_DESTINATION } CopyOutError;
+typedef enum { COPY_OUT_ERROR_SPOOL } CopyOutError;
 #define COPY_OUT_ERROR (copy_out_error_quark())
 GQuark copy_out_error_quark(void);
 

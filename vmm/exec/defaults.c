@@ -6,7 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "vmm/command-line.h"
+#include "vmm/boot/command-line.h"
 
 /* The kernel this machine runs itself, where it is an ARM64 one and may be read. */
 char *default_kernel(void) {
@@ -67,11 +67,10 @@ char *default_modules(const char *kernel) {
  * A panic ends the guest; and it is quiet unless somebody reads it, or has said how much is to be said. In a panic or
  * an oops Linux says everything all the same. The console's word is there already, as for every machine.
  */
-bool add_default_arguments(ExecOptions *options, char **why) {
+bool add_default_arguments(Config *config, bool quiet, char **why) {
   static const char *const volumes[] = {"loglevel", "debug", "ignore_loglevel"};
-  char **line = &options->config->append;
+  char **line = &config->append;
   size_t user_length = strlen(*line);
-  bool quiet = options->quiet || !(options->verbose || options->console_log);
 
   for (unsigned i = 0; i < G_N_ELEMENTS(volumes); i++)
     quiet = quiet && !command_line_has(*line, volumes[i]);

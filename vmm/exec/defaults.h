@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "vmm/exec/options.h"
+#include "vmm/config/config.h"
 
 /* The kernel that this machine runs itself, where it is an ARM64 one and may be read; NULL: none. Free with g_free. */
 char *default_kernel(void);
@@ -13,5 +13,8 @@ char *default_kernel(void);
 char *default_modules(const char *kernel);
 /* Whether depmod(8) has been at work in DIRECTORY. */
 bool is_module_tree(const char *directory);
-/* Completes the kernel's command line in the configuration; false, and *WHY, when it is too long then. */
-bool add_default_arguments(ExecOptions *options, char **why);
+/*
+ * Completes the kernel's command line in CONFIG; QUIET: nobody reads its console, or it is not to say much. False, and
+ * *WHY, when it is too long then.
+ */
+bool add_default_arguments(Config *config, bool quiet, char **why);

@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "devices/backend/descriptor.h"
-#include "vmm/exec/copy-out.h"
+
+G_DEFINE_QUARK(eret_destination_error, destination_error)
 
 void destination_init(Destination *destination, const char *path) {
   *destination = (Destination){.path = g_strdup(path), .fd = -1};
@@ -30,7 +31,7 @@ static bool G_GNUC_PRINTF(2, 3) fail(GError **error, const char *format, ...) {
   va_start(arguments, format);
   g_autofree char *text = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  g_set_error_literal(error, COPY_OUT_ERROR, COPY_OUT_ERROR_DESTINATION, text);
+  g_set_error_literal(error, DESTINATION_ERROR, DESTINATION_ERROR_IN_THE_WAY, text);
   return false;
 }
 

@@ -9,6 +9,10 @@
 #include <glib.h>
 #include <stdbool.h>
 
+typedef enum { DESTINATION_ERROR_IN_THE_WAY } DestinationError;
+#define DESTINATION_ERROR (destination_error_quark())
+GQuark destination_error_quark(void);
+
 typedef enum {
   DESTINATION_UNUSED,    /* nothing came for it */
   DESTINATION_DIRECTORY, /* it is a directory, and `fd` that directory */

@@ -16,4 +16,4 @@ init_image:
 init_image_size:
         .quad .Lend - init_image
 
-#include "vmm/notes.inc"
+#include "vmm/lazy/notes.inc"

@@ -9,7 +9,7 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "vmm/mapped-file.h"
+#include "vmm/base/mapped-file.h"
 
 typedef enum { INITRAMFS_ERROR_FILE, INITRAMFS_ERROR_MODULE, INITRAMFS_ERROR_TAKEN } InitramfsError;
 #define INITRAMFS_ERROR (initramfs_error_quark())

@@ -10,11 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/mistakes.h"
+#include "vmm/exec/busybox.h"
 #include "vmm/exec/defaults.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/modules.h"
-#include "vmm/exec/parts.h"
-#include "vmm/mistakes.h"
 
 #define BOOT_TIMEOUT_DEFAULT   120
 #define TIMEOUT_MAX            (7u * 86400)
@@ -365,7 +365,8 @@ static void check(ExecOptions *options, GString *mistakes) {
   if (options->rootfs && stat(options->rootfs, &status) < 0)
     mistake(mistakes, "--rootfs: cannot open '%s': %s", options->rootfs, g_strerror(errno));
   check_modules(options, mistakes);
-  if (options->busybox && !exec_busybox_check(options->busybox, &error))
+  g_autoptr(MappedFile) busybox = options->busybox ? busybox_open(options->busybox, &error) : NULL;
+  if (error)
     mistake(mistakes, "--busybox: %s", error->message);
   if (options->cwd && options->cwd[0] != '/')
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
@@ -422,7 +423,8 @@ static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help
   options->config->ports = !options->boot_only;
   options->config->reboot = false;
   g_autofree char *why = NULL;
-  if (!add_default_arguments(options, &why))
+  bool quiet = options->quiet || !(options->verbose || options->console_log);
+  if (!add_default_arguments(options->config, quiet, &why))
     mistake(mistakes, "--append: %s", why);
   if (!options->modules && options->config->kernel)
     options->modules = default_modules(options->config->kernel);

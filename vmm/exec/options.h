@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "vmm/config.h"
+#include "vmm/config/config.h"
 
 /* One --copy-in or --copy-out. */
 typedef struct {

@@ -3,10 +3,10 @@
  * The limits of a run: each state that a guest can stay in has one, unless the user wants none (docs/exec-protocol.md,
  * "Limits"). Where it matters whether a guest that is late lives, it is asked first.
  */
+#include "devices/units.h"
 #include "vmm/exec/outcome-state.h"
 
-#define NS_PER_SECOND UINT64_C(1000000000)
-#define TRACE_MAX_NS  (30 * NS_PER_SECOND) /* that a kernel may take for it */
+#define TRACE_MAX_NS (30 * NS_PER_SECOND) /* that a kernel may take for it */
 
 /* A moment that the guest's clocks count from, after they have stood still from FROM to TO. */
 static void move(uint64_t *moment, uint64_t from, uint64_t to) {

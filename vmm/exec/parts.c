@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/base/own-files.h"
+#include "vmm/exec/busybox.h"
 #include "vmm/exec/file-system.h"
 #include "vmm/exec/initramfs.h"
 #include "vmm/exec/modules.h"
@@ -22,78 +22,6 @@
 extern const char init_image[];
 extern const gsize init_image_size;
 
-/* busybox: a static program for ARM64. */
-
-static bool is_arm64_elf(GBytes *bytes) {
-  gsize size;
-  const uint8_t *data = g_bytes_get_data(bytes, &size);
-
-  /* gABI: e_ident, ELFCLASS64, e_machine EM_AARCH64 (183). */
-  return size > 64 && memcmp(data, "\177ELF\002\001", 6) == 0 && data[18] == 183 && data[19] == 0;
-}
-
-static uint64_t little_endian(const uint8_t *bytes, unsigned n) {
-  uint64_t value = 0;
-
-  while (n)
-    value = value << 8 | bytes[--n];
-  return value;
-}
-
-/* gABI: a PT_INTERP (3) among the program headers names the dynamic linker, which the guest does not have. */
-static bool is_static(GBytes *bytes) {
-  gsize size;
-  const uint8_t *data = g_bytes_get_data(bytes, &size);
-  uint64_t at = little_endian(data + 32, 8), entry_size = little_endian(data + 54, 2), n = little_endian(data + 56, 2);
-
-  if (at > size || n * entry_size > size - at)
-    return false;
-  for (; n && entry_size >= 4; n--, at += entry_size)
-    if (little_endian(data + at, 4) == 3)
-      return false;
-  return true;
-}
-
-static MappedFile *load_busybox(const char *path, GError **error) {
-  g_autoptr(MappedFile) file = mapped_file_open(path, MAPPED_FILE_READ_ONCE, error);
-  g_autoptr(GBytes) bytes = file ? mapped_file_bytes(file) : NULL;
-
-  bool is_program = bytes && is_arm64_elf(bytes);
-  if (is_program && is_static(bytes))
-    return g_steal_pointer(&file);
-  if (bytes)
-    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
-                is_program ? "'%s' is not linked statically: it would not start in the guest" : "'%s' is not a program for ARM64", path);
-  else
-    g_prefix_error(error, "'%s' cannot be read: ", path);
-  return NULL;
-}
-
-bool exec_busybox_check(const char *path, GError **error) {
-  g_autoptr(MappedFile) file = load_busybox(path, error);
-
-  return file != NULL;
-}
-
-/* What was asked for, what came with eret, what Debian's busybox-static installs. */
-static MappedFile *find_busybox(const ExecOptions *options, GError **error) {
-  g_auto(GStrv) own = own_directories();
-  static const char *const systems[] = {"/bin", "/usr/bin"};
-  unsigned n_own = g_strv_length(own);
-
-  if (options->busybox)
-    return load_busybox(options->busybox, error);
-  for (unsigned i = 0; i < n_own + G_N_ELEMENTS(systems); i++) {
-    g_autofree char *path = g_build_filename(i < n_own ? own[i] : systems[i - n_own], "busybox", NULL);
-    MappedFile *file = load_busybox(path, NULL);
-    if (file)
-      return file;
-  }
-  g_set_error_literal(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
-                      "there is no busybox for ARM64: install busybox-static, name one with --busybox, or give the guest a --rootfs");
-  return NULL;
-}
-
 static void add_text(Initramfs *initramfs, const char *path, const char *text) {
   g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
   initramfs_add_bytes(initramfs, path, 0644, INITRAMFS_SYSTEM, bytes);
@@ -102,7 +30,7 @@ static void add_text(Initramfs *initramfs, const char *path, const char *text) {
 /* The least that programs look for. */
 static bool add_small_system(Initramfs *initramfs, const ExecOptions *options, GError **error) {
   static const char *const directories[] = {"/etc", "/root", "/var", "/mnt", "/usr/bin", "/sbin", "/lib"};
-  g_autoptr(MappedFile) busybox = find_busybox(options, error);
+  g_autoptr(MappedFile) busybox = busybox_open(options->busybox, error);
 
   if (!busybox)
     return false;

@@ -13,7 +13,5 @@
  * for the guest to find out.
  */
 GBytes *exec_make_initramfs(const ExecOptions *options, GError **error);
-/* Whether PATH is a program that can be the guest's busybox. */
-bool exec_busybox_check(const char *path, GError **error);
 /* For the files that come out; only if some were asked for. */
 CopyOut *exec_copy_out_new(const ExecOptions *options, GError **error);

@@ -5,18 +5,9 @@
 #include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "devices/units.h"
 #include "vmm/base/json-writer.h"
 #include "vmm/exec/outcome.h"
-
-#define NS_PER_SECOND 1e9
-
-static void add_text(JsonBuilder *builder, const char *name, const char *text) {
-  if (!text)
-    return;
-  g_autofree char *valid = g_utf8_make_valid(text, -1);
-  json_builder_set_member_name(builder, name);
-  json_builder_add_string_value(builder, valid);
-}
 
 static void add_duration(JsonBuilder *builder, const char *name, uint64_t from, uint64_t to) {
   if (!from || to < from)
@@ -53,13 +44,13 @@ bool exec_result_write(const ExecResult *result, OutputFile *file, GError **erro
   json_builder_begin_object(builder);
   json_builder_set_member_name(builder, "version");
   json_builder_add_int_value(builder, 1);
-  add_text(builder, "outcome", result->outcome);
+  json_add_text(builder, "outcome", result->outcome);
   json_builder_set_member_name(builder, "exit-status");
   json_builder_add_int_value(builder, result->exit_status);
-  add_text(builder, "message", result->message);
-  add_text(builder, "fingerprint", result->fingerprint);
-  add_text(builder, "progress", result->progress);
-  add_text(builder, "trace", result->trace);
+  json_add_text(builder, "message", result->message);
+  json_add_text(builder, "fingerprint", result->fingerprint);
+  json_add_text(builder, "progress", result->progress);
+  json_add_text(builder, "trace", result->trace);
   add_times(builder, &result->times);
   add_reports(builder, result->reports);
   json_builder_end_object(builder);

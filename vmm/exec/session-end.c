@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "devices/backend/channel.h"
-#include "devices/backend/message.h"
 #include "devices/backend/terminal.h"
 #include "devices/printable.h"
 #include "vmm/exec/session-state.h"
@@ -18,13 +17,13 @@
 #define TAIL_AFTER_TRACE 6 /* lines that a kernel may write behind a trace; a longer one is shown by itself */
 
 /* At the end of a run: whole lines on standard error, behind what the guest has written there. */
-static void G_GNUC_PRINTF(1, 2) say(const char *format, ...) {
+static void G_GNUC_PRINTF(2, 3) say(const ExecSession *session, const char *format, ...) {
   va_list arguments;
 
   va_start(arguments, format);
   g_autofree char *text = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  message_say(text, -1);
+  session->tell(text, -1);
 }
 
 /* A message must not wait for anybody. */
@@ -81,7 +80,7 @@ static void report_files(ExecSession *session) {
   const GPtrArray *failures = session->files_finished ? copy_out_failures(session->files) : NULL;
 
   for (unsigned i = 0; failures && i < failures->len; i++)
-    say("eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
+    say(session, "eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
 }
 
 static void report_strange_lines(ExecSession *session) {
@@ -89,7 +88,8 @@ static void report_strange_lines(ExecSession *session) {
   unsigned n = guest_outcome_strange_lines(session->outcome, &first);
 
   if (n)
-    say("eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n, first);
+    say(session, "eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n,
+        first);
 }
 
 /*
@@ -105,7 +105,7 @@ static int lost_output(const ExecSession *session, unsigned port) {
 static void report_lost_output(const ExecSession *session) {
   for (unsigned port = PORT_STDOUT; port <= PORT_STDERR; port++)
     if (lost_output(session, port))
-      say("eret: cannot write the command's standard %s: %s\n", port == PORT_STDOUT ? "output" : "error",
+      say(session, "eret: cannot write the command's standard %s: %s\n", port == PORT_STDOUT ? "output" : "error",
           g_strerror(lost_output(session, port)));
 }
 
@@ -135,15 +135,15 @@ static void report_failure(ExecSession *session, const char *registers) {
   const char *trace = guest_outcome_trace(session->outcome);
   g_autofree char *tail = console_log_tail(session->log);
 
-  say("eret: it came so far: %s\n", progress);
+  say(session, "eret: it came so far: %s\n", progress);
   if (fingerprint)
-    say("eret: fingerprint: %s\n", fingerprint);
+    say(session, "eret: fingerprint: %s\n", fingerprint);
   if (registers && *registers)
-    say("eret: registers at the end:\n%s", registers);
+    say(session, "eret: registers at the end:\n%s", registers);
   if (!session->options->verbose && trace && count_lines(trace) > TAIL_LINES - TAIL_AFTER_TRACE)
-    say("eret: the kernel's trace:\n%s\n", trace);
+    say(session, "eret: the kernel's trace:\n%s\n", trace);
   if (!session->options->verbose && *tail)
-    say("eret: the last lines of the kernel's console:\n%s", tail);
+    say(session, "eret: the last lines of the kernel's console:\n%s", tail);
 }
 
 static uint64_t first_instruction(const ExecSession *session) {
@@ -210,13 +210,13 @@ int exec_session_end(ExecSession *session, MachineEnd end, const GError *error) 
   report_files(session);
   const char *message = guest_outcome_message(session->outcome);
   if (message)
-    say("eret: %s\n", message);
+    say(session, "eret: %s\n", message);
   report_strange_lines(session);
   if (wants_report(guest_outcome_kind(session->outcome)))
     report_failure(session, registers);
   if (!result_error)
     return status;
   g_autofree char *why = printable_line_escaped(result_error->message, -1);
-  say("eret: --result: %s\n", why);
+  say(session, "eret: --result: %s\n", why);
   return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
 }

@@ -11,8 +11,8 @@
 #include "vmm/exec/copy-out.h"
 #include "vmm/exec/result-file.h"
 #include "vmm/exec/session.h"
-#include "vmm/machine.h"
-#include "vmm/trace/recorder.h"
+#include "vmm/machine/machine.h"
+#include "vmm/observe/recorder.h"
 
 #define TAIL_LINES     40
 #define READER_SECONDS 5 /* that our output's reader may stand still before it is said what is waited for */
@@ -24,6 +24,7 @@ enum { PORT_CONTROL, PORT_STDIN, PORT_STDOUT, PORT_STDERR, PORT_FILES, N_PORTS }
 struct ExecSession {
   const ExecOptions *options;
   OutputFile *result; /* or NULL */
+  Tell tell;
   Machine *machine;
   MachineClient client;
   VirtioConsolePort ports[N_PORTS];

@@ -17,14 +17,12 @@
 
 #include "devices/backend/channel.h"
 #include "devices/backend/terminal.h"
-#include "vmm/cmd/command.h"
+#include "devices/units.h"
 #include "vmm/exec/control-line.h"
 #include "vmm/exec/kernel-log.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/session-state.h"
 
-#define NS_PER_SECOND     UINT64_C(1000000000)
-#define NS_PER_MS         UINT64_C(1000000)
 #define PANIC_SILENCE_NS  NS_PER_SECOND
 #define ANSWER_NS         (5 * NS_PER_SECOND)
 #define ENDING_NS         (15 * NS_PER_SECOND) /* see GuestOutcomeConfig */
@@ -323,7 +321,7 @@ static bool init_is_seen(const ExecOptions *options) {
   return !options->boot_only || kernel_tells_news(options->config->append);
 }
 
-ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, GError **error) {
+ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, Tell tell, GError **error) {
   g_autoptr(ExecSession) session = g_new0(ExecSession, 1);
   const GuestOutcomeConfig config = {
       .fail_on_oops = options->fail_on_oops,
@@ -337,6 +335,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
 
   session->options = options;
   session->result = result;
+  session->tell = tell;
   session->times.start = exec_now();
   session->line = g_string_new(NULL);
   session->log = console_log_new(options->console_log, CONSOLE_LOG_MAX, TAIL_LINES, exec_now(), error);
@@ -350,7 +349,7 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
   make_client(session, initrd);
   if (options->copy_out->len && !(session->files = exec_copy_out_new(options, error)))
     return NULL;
-  session->machine = machine_new(options->config, &session->client, error);
+  session->machine = machine_new(options->config, &session->client, tell, error);
   session->client.initrd = NULL; /* the machine has a reference for as long as it needs it */
   return session->machine ? g_steal_pointer(&session) : NULL;
 }

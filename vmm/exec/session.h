@@ -6,15 +6,19 @@
 #pragma once
 
 #include "vmm/base/output-file.h"
+#include "vmm/base/tell.h"
 #include "vmm/exec/options.h"
 #include "vmm/exec/outcome.h"
 
 typedef struct ExecSession ExecSession;
 
-/* INITRD is what exec_initramfs made. RESULT: of --result, or NULL. OPTIONS and RESULT must outlive the session. */
-ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, GError **error);
+/*
+ * INITRD is what exec_initramfs made. RESULT: of --result, or NULL. OPTIONS and RESULT must outlive the session. TELL
+ * says to the user what became of the run.
+ */
+ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, Tell tell, GError **error);
 void exec_session_free(ExecSession *session); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecSession, exec_session_free)
 
-/* Runs the machine to its end; returns the exit status. What is to be said to the user is said on standard error. */
+/* Runs the machine to its end; returns the exit status. */
 int exec_session_run(ExecSession *session);

@@ -7,8 +7,8 @@
 
 #include <string.h>
 
+#include "vmm/base/mistakes.h"
 #include "vmm/hypercall/hypercall.h"
-#include "vmm/mistakes.h"
 
 #define SOCKET_PREFIX "unix:"
 
@@ -40,16 +40,16 @@ static void check_shared(const GArray *ranges, const char *where, uint32_t first
   }
 }
 
-static void append_services(GArray *ranges, const Config *config, HypercallWhere *where_of, const void *opaque, GString *mistakes) {
+static void append_services(GArray *ranges, const HypercallRequest *request, GString *mistakes) {
   g_autoptr(GError) why = NULL;
   uint32_t first, last;
   const char *path;
 
-  for (unsigned i = 0; i < config->hypercalls->len; i++) {
-    const HypercallConfig *hypercall = g_ptr_array_index(config->hypercalls, i);
+  for (unsigned i = 0; i < request->services->len; i++) {
+    const HypercallConfig *hypercall = g_ptr_array_index(request->services, i);
     if (!hypercall->service) /* its absence has been reported */
       continue;
-    const char *where = where_of(opaque, "hypercall", (int)i);
+    const char *where = request->where(request->opaque, "hypercall", (int)i);
     if (!hypercall_parse_service(hypercall->service, &first, &last, &path, &why)) {
       collect(mistakes, where, &why);
       continue;
@@ -59,18 +59,18 @@ static void append_services(GArray *ranges, const Config *config, HypercallWhere
   }
 }
 
-GArray *hypercall_plan(const Config *config, HypercallWhere *where_of, const void *opaque, GError **error) {
+GArray *hypercall_plan(const HypercallRequest *request, GError **error) {
   g_autoptr(GArray) ranges = g_array_new(FALSE, TRUE, sizeof(SmcccRange));
   g_autoptr(GString) mistakes = g_string_new(NULL);
   g_autoptr(GError) why = NULL;
 
   policy_append(ranges, ERET_FUNCTION_FIRST, ERET_FUNCTION_LAST, SMCCC_FORWARD, "eret's own services");
-  if (config->psci == PSCI_BY_ERET)
-    policy_append_set(ranges, "psci", SMCCC_FORWARD, where_of(opaque, "psci", -1));
-  append_services(ranges, config, where_of, opaque, mistakes);
-  for (unsigned i = 0; i < config->smccc->len; i++) {
-    const SmcccConfig *smccc = g_ptr_array_index(config->smccc, i);
-    const char *where = where_of(opaque, "smccc", (int)i);
+  if (request->psci == PSCI_BY_ERET)
+    policy_append_set(ranges, "psci", SMCCC_FORWARD, request->where(request->opaque, "psci", -1));
+  append_services(ranges, request, mistakes);
+  for (unsigned i = 0; i < request->rules->len; i++) {
+    const SmcccConfig *smccc = g_ptr_array_index(request->rules, i);
+    const char *where = request->where(request->opaque, "smccc", (int)i);
     if (smccc->rule && !policy_parse(ranges, smccc->rule, where, &why))
       collect(mistakes, where, &why);
   }

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
 
 G_DEFINE_QUARK(eret_policy_error, policy_error)
 

@@ -12,8 +12,8 @@
  * `filling` is at file scope because a stub is given nothing that it could hang off.
  */
 #include <dlfcn.h>
+#include <glib.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -43,8 +43,7 @@ void *lazy_resolve(unsigned number) {
   void *function = library ? dlsym(library, symbol->name) : NULL;
 
   if (!function) {
-    fprintf(stderr, "eret: what you asked for needs %s, which cannot be used: %s; install or update the package that it is in\n", name,
-            dlerror());
+    g_message("what you asked for needs %s, which cannot be used: %s; install or update the package that it is in", name, dlerror());
     exit(EXIT_FAILURE);
   }
   fill(number, function);

@@ -38,4 +38,4 @@ lazy_trampoline:
 	br	x16
 	.size	lazy_trampoline, . - lazy_trampoline
 
-#include "vmm/notes.inc"
+#include "vmm/lazy/notes.inc"

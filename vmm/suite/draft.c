@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "vmm/config-option.h"
+#include "vmm/config/config-option.h"
 #include "vmm/exec/options.h"
 
 static SuiteCase *new_case(const char *suite, const char *test, const MatrixCell *cell) {

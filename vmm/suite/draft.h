@@ -5,10 +5,11 @@
  */
 #pragma once
 
+#include "vmm/base/named-files.h"
 #include "vmm/suite/matrix.h"
+#include "vmm/suite/suite-case.h"
 #include "vmm/suite/suite-file.h"
 #include "vmm/suite/suite-keys.h"
-#include "vmm/suite/suite.h"
 
 /*
  * ${NAME} stands for what may stand for more, so that some lines could make more text than there is memory. What is put

@@ -18,12 +18,12 @@
 
 #include "devices/backend/descriptor.h"
 #include "vmm/base/json-reader.h"
-#include "vmm/config-option.h"
-#include "vmm/mapped-file.h"
+#include "vmm/base/mapped-file.h"
+#include "vmm/base/temporary-file.h"
+#include "vmm/config/config-option.h"
 #include "vmm/suite/case-file.h"
 #include "vmm/suite/case-log.h"
 #include "vmm/suite/judge.h"
-#include "vmm/temporary-file.h"
 
 #define TIMEOUT_DEFAULT      300 /* seconds, of a command */
 #define BOOT_TIMEOUT_DEFAULT 120

@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "vmm/base/mistakes.h"
+#include "vmm/base/nearest.h"
 #include "vmm/base/output-file.h"
-#include "vmm/config-option.h"
-#include "vmm/mistakes.h"
+#include "vmm/config/config-option.h"
 
 G_DEFINE_QUARK(eret_test_options_error, test_options_error)
 

@@ -50,14 +50,6 @@ static const Field numbers[] = {{FIELD(attempt), .least = 1}, {FIELD(exit_status
 
 /* Writing. */
 
-static void add_text(JsonBuilder *builder, const char *name, const char *text) {
-  if (!text)
-    return;
-  g_autofree char *valid = g_utf8_make_valid(text, -1);
-  json_builder_set_member_name(builder, name);
-  json_builder_add_string_value(builder, valid);
-}
-
 static void add_number(JsonBuilder *builder, const char *name, gint64 number) {
   json_builder_set_member_name(builder, name);
   json_builder_add_int_value(builder, number);
@@ -76,9 +68,9 @@ static void add_sub_results(JsonBuilder *builder, const GPtrArray *subs) {
   for (unsigned i = 0; i < subs->len; i++) {
     const SubResult *sub = g_ptr_array_index(subs, i);
     json_builder_begin_object(builder);
-    add_text(builder, "name", sub->name);
-    add_text(builder, "kind", result_kind_name(sub->kind));
-    add_text(builder, "detail", sub->detail);
+    json_add_text(builder, "name", sub->name);
+    json_add_text(builder, "kind", result_kind_name(sub->kind));
+    json_add_text(builder, "detail", sub->detail);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -87,8 +79,8 @@ static void add_sub_results(JsonBuilder *builder, const GPtrArray *subs) {
 static void add_case(JsonBuilder *builder, CaseResult *result) {
   json_builder_begin_object(builder);
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
-    add_text(builder, texts[i].name, *MEMBER(char *, result, &texts[i]));
-  add_text(builder, "kind", result_kind_name(result->kind));
+    json_add_text(builder, texts[i].name, *MEMBER(char *, result, &texts[i]));
+  json_add_text(builder, "kind", result_kind_name(result->kind));
   for (unsigned i = 0; i < G_N_ELEMENTS(flags); i++)
     add_flag(builder, flags[i].name, *MEMBER(bool, result, &flags[i]));
   for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
@@ -112,20 +104,17 @@ static void add_case(JsonBuilder *builder, CaseResult *result) {
 }
 
 static void add_totals(JsonBuilder *builder, GPtrArray *results) {
-  static const char *const names[N_VERDICTS] = {[VERDICT_PASSED] = "passed",
-                                                [VERDICT_FAILED] = "failed",
-                                                [VERDICT_ERROR] = "errors",
-                                                [VERDICT_SKIPPED] = "skipped",
-                                                [VERDICT_FLAKY] = "flaky"};
+  static const char *const names[N_GROUP_VERDICTS] = {
+      [GROUP_PASSED] = "passed", [GROUP_FAILED] = "failed", [GROUP_ERROR] = "errors", [GROUP_SKIPPED] = "skipped", [GROUP_FLAKY] = "flaky"};
   g_autoptr(GPtrArray) groups = results_group(results);
-  unsigned counts[N_VERDICTS] = {0};
+  unsigned counts[N_GROUP_VERDICTS] = {0};
 
   for (unsigned i = 0; i < groups->len; i++)
     counts[((const CaseGroup *)g_ptr_array_index(groups, i))->verdict]++;
   json_builder_set_member_name(builder, "totals");
   json_builder_begin_object(builder);
   add_number(builder, "cases", groups->len);
-  for (unsigned i = 0; i < N_VERDICTS; i++)
+  for (unsigned i = 0; i < N_GROUP_VERDICTS; i++)
     add_number(builder, names[i], counts[i]);
   json_builder_end_object(builder);
 }
@@ -135,7 +124,7 @@ void report_json(GString *out, GPtrArray *results, unsigned shard, unsigned shar
 
   json_builder_begin_object(builder);
   add_number(builder, "version", FORMAT_VERSION);
-  add_text(builder, "eret", ERET_VERSION);
+  json_add_text(builder, "eret", ERET_VERSION);
   if (shards > 1) {
     json_builder_set_member_name(builder, "shard");
     json_builder_begin_object(builder);

@@ -124,7 +124,7 @@ static void append_system_out(const Report *report, const CaseResult *result) {
   const CaseGroup *group = g_hash_table_lookup(report->group_of, result);
   GString *text = g_string_new(NULL);
 
-  if (group->verdict == VERDICT_FLAKY)
+  if (group->verdict == GROUP_FLAKY)
     g_string_append_printf(text, "flaky: passed %u of %u\n", group->count[RESULT_PASSED], case_group_ran(group));
   append_line(text, "outcome", result->outcome);
   append_line(text, "expected", result->expected);
@@ -178,7 +178,7 @@ static void append_properties(const Report *report, const GPtrArray *results) {
   for (unsigned i = 0; i < results->len; i++) {
     const CaseResult *result = g_ptr_array_index(results, i);
     const CaseGroup *group = g_hash_table_lookup(report->group_of, result);
-    if (group->verdict != VERDICT_FLAKY || g_ptr_array_index(group->attempts, 0) != result)
+    if (group->verdict != GROUP_FLAKY || g_ptr_array_index(group->attempts, 0) != result)
       continue;
     g_autofree char *name = g_strconcat("flaky:", result->name, NULL);
     g_string_append_printf(report->out, "%s      <property", any ? "" : "    <properties>\n");

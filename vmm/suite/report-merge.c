@@ -2,7 +2,7 @@
 /* Results of several files become those of one run: the shards of a CI job, mostly. No lock. */
 #include <string.h>
 
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
 #include "vmm/suite/report.h"
 
 #define MISSING_NAMED 8  /* shards that a warning names */

@@ -40,14 +40,11 @@ static double seconds_taken(GPtrArray *results) {
 
 static void append_counts(GString *out, GPtrArray *groups, GPtrArray *results) {
   static const struct {
-    Verdict verdict;
+    GroupVerdict verdict;
     const char *word;
-  } words[] = {{VERDICT_PASSED, "passed"},
-               {VERDICT_FAILED, "failed"},
-               {VERDICT_ERROR, "in error"},
-               {VERDICT_FLAKY, "flaky"},
-               {VERDICT_SKIPPED, "skipped"}};
-  unsigned counts[N_VERDICTS] = {0};
+  } words[] = {
+      {GROUP_PASSED, "passed"}, {GROUP_FAILED, "failed"}, {GROUP_ERROR, "in error"}, {GROUP_FLAKY, "flaky"}, {GROUP_SKIPPED, "skipped"}};
+  unsigned counts[N_GROUP_VERDICTS] = {0};
   const char *before = "";
 
   for (unsigned i = 0; i < groups->len; i++)
@@ -97,7 +94,7 @@ static void append_failed_subs(GString *out, const CaseResult *result) {
 
 /* "failed: boot/panic: message (log: path)". */
 static void append_head(GString *out, const CaseGroup *group) {
-  static const char *const words[N_VERDICTS] = {[VERDICT_FAILED] = "failed", [VERDICT_ERROR] = "error", [VERDICT_FLAKY] = "flaky"};
+  static const char *const words[N_GROUP_VERDICTS] = {[GROUP_FAILED] = "failed", [GROUP_ERROR] = "error", [GROUP_FLAKY] = "flaky"};
   const CaseResult *shown = group->shown;
   g_autofree char *name = full_name(shown);
   g_autofree char *message = report_line(shown->message);
@@ -155,7 +152,7 @@ static void append_equal_traces(GString *out, GPtrArray *failures) {
 }
 
 static void append_failures(GString *out, GPtrArray *groups) {
-  static const Verdict order[] = {VERDICT_FAILED, VERDICT_ERROR, VERDICT_FLAKY};
+  static const GroupVerdict order[] = {GROUP_FAILED, GROUP_ERROR, GROUP_FLAKY};
   g_autoptr(GHashTable) traces = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   g_autoptr(GPtrArray) failures = g_ptr_array_new();
 
@@ -179,7 +176,7 @@ static void append_skipped(GString *out, GPtrArray *groups) {
       const CaseGroup *group = g_ptr_array_index(groups, i);
       const char *reason = group->shown->message ? group->shown->message : "no reason is known";
       unsigned count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, reason));
-      if (group->verdict != VERDICT_SKIPPED)
+      if (group->verdict != GROUP_SKIPPED)
         continue;
       if (pass == 0) {
         g_hash_table_insert(counts, (gpointer)reason, GUINT_TO_POINTER(count + 1));

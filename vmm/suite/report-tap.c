@@ -132,7 +132,7 @@ static void append_escaped(GString *out, const char *text, bool property) {
 
 static void append_annotation(GString *out, const CaseGroup *group) {
   const CaseResult *shown = group->shown;
-  bool flaky = group->verdict == VERDICT_FLAKY;
+  bool flaky = group->verdict == GROUP_FLAKY;
   g_autofree char *title = g_strconcat(shown->suite, "/", shown->name, NULL);
 
   g_string_append(out, flaky ? "::warning title=" : "::error title=");
@@ -159,7 +159,7 @@ void report_github(GString *out, GPtrArray *results) {
 
   for (unsigned i = 0; i < groups->len; i++) {
     const CaseGroup *group = g_ptr_array_index(groups, i);
-    if (group->verdict != VERDICT_PASSED && group->verdict != VERDICT_SKIPPED)
+    if (group->verdict != GROUP_PASSED && group->verdict != GROUP_SKIPPED)
       append_annotation(out, group);
   }
 }

@@ -94,12 +94,12 @@ static void add_attempt(CaseGroup *group, CaseResult *result) {
 }
 
 /* A guest that failed says more than a host that kept another attempt from running. */
-static Verdict judge(const CaseGroup *group) {
+static GroupVerdict judge(const CaseGroup *group) {
   if (group->count[RESULT_FAILED] + group->count[RESULT_ERROR] == 0)
-    return group->count[RESULT_PASSED] ? VERDICT_PASSED : VERDICT_SKIPPED;
+    return group->count[RESULT_PASSED] ? GROUP_PASSED : GROUP_SKIPPED;
   if (group->count[RESULT_PASSED])
-    return VERDICT_FLAKY;
-  return group->count[RESULT_FAILED] ? VERDICT_FAILED : VERDICT_ERROR;
+    return GROUP_FLAKY;
+  return group->count[RESULT_FAILED] ? GROUP_FAILED : GROUP_ERROR;
 }
 
 /* A file to be merged may have a '/' in either of them. */
@@ -138,8 +138,8 @@ bool results_failed(GPtrArray *results, bool allow_flaky) {
   g_autoptr(GPtrArray) groups = results_group(results);
 
   for (unsigned i = 0; i < groups->len; i++) {
-    Verdict verdict = ((const CaseGroup *)g_ptr_array_index(groups, i))->verdict;
-    if (verdict == VERDICT_FAILED || verdict == VERDICT_ERROR || (verdict == VERDICT_FLAKY && !allow_flaky))
+    GroupVerdict verdict = ((const CaseGroup *)g_ptr_array_index(groups, i))->verdict;
+    if (verdict == GROUP_FAILED || verdict == GROUP_ERROR || (verdict == GROUP_FLAKY && !allow_flaky))
       return true;
   }
   return false;

@@ -61,12 +61,12 @@ bool result_kind_from_name(const char *name, ResultKind *kind);
  * What all attempts of one case say together. Flaky: some passed, some did not. Skipped: all were; attempts that were
  * skipped say nothing beside others that ran.
  */
-typedef enum { VERDICT_PASSED, VERDICT_FAILED, VERDICT_ERROR, VERDICT_SKIPPED, VERDICT_FLAKY, N_VERDICTS } Verdict;
+typedef enum { GROUP_PASSED, GROUP_FAILED, GROUP_ERROR, GROUP_SKIPPED, GROUP_FLAKY, N_GROUP_VERDICTS } GroupVerdict;
 
 typedef struct {
   GPtrArray *attempts; /* of CaseResult, not owned; at least one */
   unsigned count[N_RESULTS];
-  Verdict verdict;
+  GroupVerdict verdict;
   const CaseResult *shown; /* the first failed attempt, or else the first one */
 } CaseGroup;
 

@@ -6,8 +6,9 @@
  */
 #include <string.h>
 
-#include "vmm/config-option.h"
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
+#include "vmm/base/nearest.h"
+#include "vmm/config/config-option.h"
 #include "vmm/suite/suite.h"
 
 #define NAMES_TOLD 8

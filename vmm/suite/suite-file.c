@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "vmm/mistakes.h"
+#include "vmm/base/mistakes.h"
 
 #define START_MAX 4096 /* bytes that tell a suite from other files, with its first comments */
 

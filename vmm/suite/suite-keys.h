@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "vmm/suite/suite.h"
+#include "vmm/suite/suite-case.h"
 
 typedef enum {
   KEY_OPTION,      /* --NAME VALUE */

@@ -12,9 +12,9 @@
 #include <string.h>
 
 #include "devices/printable.h"
-#include "vmm/trace/exit-reason.h"
+#include "vmm/arm/exit-reason.h"
+#include "vmm/arm/smccc-names.h"
 #include "vmm/trace/report.h"
-#include "vmm/trace/smccc-names.h"
 
 #define X64 "0x%" G_GINT64_MODIFIER "x"
 #define U64 "%" G_GUINT64_FORMAT

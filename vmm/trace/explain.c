@@ -11,12 +11,12 @@
  */
 #include <errno.h>
 
-#include "vmm/kvm/abi.h"
-#include "vmm/trace/esr.h"
-#include "vmm/trace/exit-reason.h"
-#include "vmm/trace/human.h"
+#include "vmm/arm/esr.h"
+#include "vmm/arm/exit-reason.h"
+#include "vmm/arm/kvm-abi.h"
+#include "vmm/arm/smccc-names.h"
+#include "vmm/base/human.h"
 #include "vmm/trace/report.h"
-#include "vmm/trace/smccc-names.h"
 
 #define X64 "0x%" G_GINT64_MODIFIER "x"
 #define U64 "%" G_GUINT64_FORMAT

@@ -3,7 +3,7 @@
  * A guest that is stuck in faults: it takes an exception to where there is no memory, takes the same one there, and
  * never comes out of it. No locks: pure function of the recording.
  */
-#include "vmm/trace/human.h"
+#include "vmm/base/human.h"
 #include "vmm/trace/report.h"
 
 #define FAULTS_FOR_EVER 16 /* in a row at one place: nobody comes back for a page so often */

@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "vmm/base/human.h"
 #include "vmm/trace/html-columns.h"
-#include "vmm/trace/human.h"
 
 #define HEX_DIGITS_MAX     16 /* of 64 bits */
 #define DECIMAL_DIGITS_MAX 19 /* all such fit into 64 bits */

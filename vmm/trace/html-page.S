@@ -46,4 +46,4 @@ begin html_page_script
         .incbin "vmm/trace/page/main.js"
 end html_page_script
 
-#include "vmm/notes.inc"
+#include "vmm/lazy/notes.inc"

@@ -12,10 +12,10 @@
  */
 #include <string.h>
 
+#include "vmm/base/human.h"
 #include "vmm/trace/html-columns.h"
 #include "vmm/trace/html-lines.h"
 #include "vmm/trace/html-page.h"
-#include "vmm/trace/human.h"
 #include "vmm/trace/report.h"
 
 /* What a browser can still hold. What is beyond is left out, and the page says so. */

@@ -11,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/mapped-file.h"
-#include "vmm/trace/recording-file.h"
-
-G_DEFINE_QUARK(eret_recording_error, recording_error)
+#include "vmm/base/mapped-file.h"
+#include "vmm/observe/recording-file.h"
 
 Recording *recording_new(void) {
   Recording *recording = g_new0(Recording, 1);

@@ -8,7 +8,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
-#include "vmm/trace/record.h"
+#include "vmm/observe/record.h"
+#include "vmm/observe/recording-file.h"
 
 /* One device's registers, for naming addresses that KVM alone has seen. */
 typedef struct {
@@ -27,10 +28,6 @@ typedef struct {
   bool truncated;                 /* the file ends without its end mark: the recorder was killed, or the disk was full */
 } Recording;
 
-typedef enum { RECORDING_ERROR_FORMAT, RECORDING_ERROR_IO } RecordingError;
-#define RECORDING_ERROR (recording_error_quark())
-GQuark recording_error_quark(void);
-
 Recording *recording_new(void);
 /* An error says what is wrong with the file and where. A file that was cut off is read as far as it goes. */
 Recording *recording_load(const char *path, GError **error);
@@ -48,7 +45,6 @@ void recording_finish(Recording *recording);
 /* Never NULL; "" for 0 and for a number that is not in the table. */
 const char *recording_get_text(const Recording *recording, TraceString text);
 const char *recording_fact(const Recording *recording, const char *key); /* or NULL */
-#define TRACE_REGION_RAM "RAM"                                           /* the guest's memory, among the regions */
 bool recording_has_region(const Recording *recording, const char *name);
 /* The region at ADDRESS, or NULL. */
 const TraceRegion *recording_region(const Recording *recording, uint64_t address);

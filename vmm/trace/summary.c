@@ -10,11 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "vmm/trace/esr.h"
-#include "vmm/trace/exit-reason.h"
-#include "vmm/trace/human.h"
+#include "vmm/arm/esr.h"
+#include "vmm/arm/exit-reason.h"
+#include "vmm/arm/smccc-names.h"
+#include "vmm/base/human.h"
 #include "vmm/trace/report.h"
-#include "vmm/trace/smccc-names.h"
 
 #define PLACES_MAX    10
 #define FUNCTIONS_MAX 10

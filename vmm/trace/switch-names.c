@@ -5,10 +5,10 @@
  */
 #include <errno.h>
 
-#include "vmm/trace/esr.h"
-#include "vmm/trace/exit-reason.h"
+#include "vmm/arm/esr.h"
+#include "vmm/arm/exit-reason.h"
+#include "vmm/arm/sysreg.h"
 #include "vmm/trace/switches.h"
-#include "vmm/trace/sysreg.h"
 
 #define EC_IABT_LOW      0x20 /* ESR_ELx.EC, D24.2 */
 #define ISS_S1PTW        (UINT64_C(1) << 7)

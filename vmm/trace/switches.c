@@ -17,9 +17,9 @@
 
 #include <errno.h>
 
-#include "vmm/kvm/abi.h"
-#include "vmm/trace/esr.h"
-#include "vmm/trace/sysreg.h"
+#include "vmm/arm/esr.h"
+#include "vmm/arm/kvm-abi.h"
+#include "vmm/arm/sysreg.h"
 
 #define VCPUS_MAX 4096 /* more than any kernel's KVM has; records of others are not a machine's */
 

@@ -59,7 +59,7 @@ typedef struct {
   uint64_t function;        /* hypercall: x0 of the call */
   unsigned size;            /* MMIO: bytes */
   unsigned immediate;       /* HVC */
-  uint32_t sysreg;          /* TRACE_SYSREG; 0: not known */
+  uint32_t sysreg;          /* SYSREG; 0: not known */
   uint32_t exit_reason;     /* KVM_EXIT_..., when userspace had it */
   int run_error;            /* KVM_RUN failed with it (EINTR: a signal); 0 */
   const char *device, *reg; /* MMIO answered by eret, "" where not known; owned by the recording */

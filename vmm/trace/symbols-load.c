@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/mapped-file.h"
 #include "vmm/base/whole-file.h"
-#include "vmm/mapped-file.h"
 #include "vmm/trace/symbols-table.h"
 
 #define STREAM_MAX    ((gsize)512 << 20) /* a vmlinux with all that debuggers want; one that is a file is mapped, and has no limit */

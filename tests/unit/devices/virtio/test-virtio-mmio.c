@@ -3,6 +3,7 @@
 #include <libfdt.h>
 
 #include "devices/bus.h"
+#include "devices/virtio/transport.h"
 #include "tests/unit/devices/virtio/fake-driver.h"
 
 #define BASE UINT64_C(0x0a000200)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio-pci transport, field by field and from end to end: devices/virtio/virtio-pci.c, virtio-pci-common.c. */
+#include "devices/virtio/transport.h"
 #include "tests/unit/devices/pci/fake-pci.h"
 
 #define SLOT      2

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "vmm/config.h"
+#include "vmm/config/config.h"
 
 /* What SPEAK writes on standard error. */
 static char *listen(void (*speak)(void)) {

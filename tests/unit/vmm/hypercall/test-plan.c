@@ -3,6 +3,7 @@
 #include <glib.h>
 #include <string.h>
 
+#include "vmm/config/config.h"
 #include "vmm/hypercall/hypercall.h"
 #include "vmm/hypercall/plan.h"
 
@@ -31,7 +32,8 @@ static GArray *plan_of(const char *arguments) {
   g_autoptr(GError) error = NULL;
   g_autoptr(Config) config = parse(arguments, &error);
   g_assert_no_error(error);
-  GArray *plan = hypercall_plan(config, option_name, NULL, &error);
+  const HypercallRequest request = {config->psci, config->hypercalls, config->smccc, option_name, NULL};
+  GArray *plan = hypercall_plan(&request, &error);
   g_assert_no_error(error);
   return plan;
 }

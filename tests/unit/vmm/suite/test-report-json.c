@@ -208,8 +208,8 @@ static void test_merge_alike(void) {
   g_autoptr(GPtrArray) groups = results_group(merged);
   g_assert_null(warnings);
   g_assert_cmpuint(groups->len, ==, 2);
-  g_assert_cmpint(((CaseGroup *)g_ptr_array_index(groups, 0))->verdict, ==, VERDICT_FAILED);
-  g_assert_cmpint(((CaseGroup *)g_ptr_array_index(groups, 1))->verdict, ==, VERDICT_PASSED);
+  g_assert_cmpint(((CaseGroup *)g_ptr_array_index(groups, 0))->verdict, ==, GROUP_FAILED);
+  g_assert_cmpint(((CaseGroup *)g_ptr_array_index(groups, 1))->verdict, ==, GROUP_PASSED);
   g_assert_true(results_failed(merged, true));
   g_unlink(path);
 }

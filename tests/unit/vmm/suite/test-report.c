@@ -40,7 +40,7 @@ static void test_groups(void) {
   const CaseGroup *flaky = g_ptr_array_index(groups, 2);
 
   g_assert_cmpuint(groups->len, ==, 6);
-  g_assert_cmpint(flaky->verdict, ==, VERDICT_FLAKY);
+  g_assert_cmpint(flaky->verdict, ==, GROUP_FLAKY);
   g_assert_cmpuint(case_group_ran(flaky), ==, 2);
   g_assert_cmpuint(flaky->count[RESULT_PASSED], ==, 1);
   g_assert_cmpstr(flaky->shown->message, ==, "exit status 1");

@@ -5,7 +5,8 @@
 #include <errno.h>
 #include <glib.h>
 
-#include "vmm/kvm/abi.h"
+#include "vmm/arm/kvm-abi.h"
+#include "vmm/arm/sysreg.h"
 #include "vmm/trace/report.h"
 
 #define ESR(ec, iss)  ((uint64_t)(ec) << 26 | 1u << 25 | (iss))
@@ -119,7 +120,7 @@ static inline void memory_fault(Fixture *fixture, unsigned vcpu) {
 static inline void sgi(Fixture *fixture, unsigned vcpu) {
   trap(fixture, vcpu, PC, 0x18);
   add(fixture, vcpu, TRACE_KVM_HANDLE_SYS_REG, ESR_SGI1R, 0, 0, 0);
-  add(fixture, vcpu, TRACE_KVM_SYS_ACCESS, PC, TRACE_SYSREG(3, 0, 12, 11, 5), 1, 0);
+  add(fixture, vcpu, TRACE_KVM_SYS_ACCESS, PC, SYSREG(3, 0, 12, 11, 5), 1, 0);
   enter(fixture, vcpu, PC + 4);
 }
 

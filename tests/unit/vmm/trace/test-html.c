@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "tests/page/synthetic-boot.h"
+#include "vmm/base/human.h"
 #include "vmm/trace/html-lines.h"
 #include "vmm/trace/html-page.h"
-#include "vmm/trace/human.h"
 #include "vmm/trace/report.h"
 
 #define PAGE_SIZE_MAX (15u << 20)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The recorder and the reader: what goes in comes out; and files that are broken in every way. vmm/trace/recorder.c,
+ * The recorder and the reader: what goes in comes out; and files that are broken in every way. vmm/observe/recorder.c,
  * recording.c.
  */
 #include <glib/gstdio.h>
 #include <string.h>
 
-#include "vmm/trace/recorder.h"
-#include "vmm/trace/recording-file.h"
+#include "vmm/observe/recorder.h"
+#include "vmm/observe/recording-file.h"
 #include "vmm/trace/recording.h"
 
 #define LIMIT (UINT64_C(1) << 30)

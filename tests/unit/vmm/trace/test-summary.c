@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The page about a recording: vmm/trace/summary.c; numbers for people: vmm/trace/human.c. */
+/* The page about a recording: vmm/trace/summary.c; numbers for people: vmm/base/human.c. */
 #include <string.h>
 
 #include "tests/unit/vmm/trace/switches-fixture.h"
-#include "vmm/trace/exit-reason.h"
-#include "vmm/trace/human.h"
+#include "vmm/arm/exit-reason.h"
+#include "vmm/base/human.h"
 
 static char *summarize(Fixture *fixture) {
   GString *text = g_string_new(NULL);

@@ -137,7 +137,7 @@ static void test_faults_and_registers(void) {
 
   g_assert_cmphex(nth(switches, 0)->ipa, ==, 0x41234568); /* page and offset of the virtual address */
   g_assert_cmphex(nth(switches, 0)->far, ==, UINT64_C(0xffff000001234568));
-  g_assert_cmphex(nth(switches, 1)->sysreg, ==, TRACE_SYSREG(3, 0, 12, 11, 5));
+  g_assert_cmphex(nth(switches, 1)->sysreg, ==, SYSREG(3, 0, 12, 11, 5));
   g_assert_true(nth(switches, 1)->write);
   g_assert_cmphex(nth(switches, 2)->far, ==, 0); /* FnV */
   g_assert_cmphex(nth(switches, 2)->ipa, ==, 0x41000000);

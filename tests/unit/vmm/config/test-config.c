@@ -1,0 +1,578 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The options: every flag, every mistake, several at once, the checks of the whole, sizes, nearest names.
+ */
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "vmm/base/nearest.h"
+#include "vmm/config/config-option.h"
+
+#define ARGUMENTS_MAX 32
+
+static Config *parse_list(GError **error, bool *help, va_list list, const char *first) {
+  char *arguments[ARGUMENTS_MAX];
+  int count = 0;
+  for (const char *argument = first; argument; argument = va_arg(list, const char *)) {
+    g_assert_cmpint(count, <, ARGUMENTS_MAX);
+    arguments[count++] = (char *)argument;
+  }
+  return config_parse(count, arguments, help, error);
+}
+
+static G_GNUC_NULL_TERMINATED Config *parse(const char *first, ...) {
+  va_list list;
+  g_autoptr(GError) error = NULL;
+  bool help;
+  va_start(list, first);
+  Config *config = parse_list(&error, &help, list, first);
+  va_end(list);
+  g_assert_no_error(error);
+  g_assert_nonnull(config);
+  g_assert_false(help);
+  return config;
+}
+
+/* The message must be exactly WANTED. */
+static G_GNUC_NULL_TERMINATED void refuse(const char *wanted, const char *first, ...) {
+  va_list list;
+  g_autoptr(GError) error = NULL;
+  bool help;
+  va_start(list, first);
+  g_autoptr(Config) config = parse_list(&error, &help, list, first);
+  va_end(list);
+  g_assert_null(config);
+  g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+  g_assert_cmpstr(error->message, ==, wanted);
+}
+
+static const DiskConfig *disk(const Config *config, guint index) {
+  g_assert_cmpuint(index, <, config->disks->len);
+  return config->disks->pdata[index];
+}
+
+static void test_defaults(void) {
+  g_autoptr(Config) config = parse("--dry-run", NULL);
+  g_assert_null(config->kernel);
+  g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_AUTO);
+  g_assert_null(config->initrd);
+  g_assert_cmpstr(config->append, ==, "");
+  g_assert_cmpuint(config->cpus, ==, 1);
+  g_assert_cmpuint(config->memory, ==, 512 << 20);
+  g_assert_cmpuint(config->disks->len, ==, 0);
+  g_assert_cmpint(config->console, ==, CONSOLE_PL011);
+  g_assert_cmpint(config->transport, ==, TRANSPORT_PCI);
+  g_assert_false(config->rng);
+  g_assert_cmpint(config->gic, ==, GIC_AUTO);
+  g_assert_true(config->defaults);
+  g_assert_true(config->reboot);
+  g_assert_cmpuint(config->grace, ==, 10);
+  g_assert_cmpint(config->power_button, ==, POWER_BUTTON_AUTO);
+  g_assert_null(config->dump_fdt);
+  g_assert_true(config->dry_run);
+}
+
+static void test_every_option(void) {
+  g_autoptr(Config) config =
+      parse("--kernel", "Image", "--kernel-format=raw", "--initrd", "initrd", "--append", "console=ttyAMA0 -- -x", "--cpus", "4",
+            "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,format=raw,serial=two", "--console=virtio", "--transport", "mmio", "--rng",
+            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--power-button=both", "--dump-fdt", "out.dtb", NULL);
+  g_assert_cmpstr(config->kernel, ==, "Image");
+  g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
+  g_assert_cmpstr(config->initrd, ==, "initrd");
+  g_assert_cmpstr(config->append, ==, "console=ttyAMA0 -- -x");
+  g_assert_cmpuint(config->cpus, ==, 4);
+  g_assert_cmpuint(config->memory, ==, 4ull << 30);
+  g_assert_cmpuint(config->disks->len, ==, 2);
+  g_assert_cmpstr(disk(config, 0)->path, ==, "a.img");
+  g_assert_false(disk(config, 0)->read_only);
+  g_assert_null(disk(config, 0)->serial);
+  g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
+  g_assert_true(disk(config, 1)->read_only);
+  g_assert_cmpint(disk(config, 0)->format, ==, DISK_IMAGE_FORMAT_AUTO);
+  g_assert_cmpint(disk(config, 1)->format, ==, DISK_IMAGE_FORMAT_RAW);
+  g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
+  g_assert_cmpint(config->console, ==, CONSOLE_VIRTIO);
+  g_assert_cmpint(config->transport, ==, TRANSPORT_MMIO);
+  g_assert_true(config->rng);
+  g_assert_cmpint(config->gic, ==, GIC_V3);
+  g_assert_false(config->defaults);
+  g_assert_false(config->reboot);
+  g_assert_cmpuint(config->grace, ==, 0);
+  g_assert_cmpint(config->power_button, ==, POWER_BUTTON_BOTH);
+  g_assert_cmpstr(config->dump_fdt, ==, "out.dtb");
+  g_assert_false(config->dry_run);
+}
+
+/* Both names of a boolean, and the last one counts. */
+static void test_opposites(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--no-reboot", "--reboot", "--rng", "--no-rng", "--no-defaults", "--defaults", NULL);
+  g_assert_true(config->reboot && config->defaults && !config->rng && config->dry_run);
+  g_autoptr(Config) other = parse("--kernel=Image", "--cpus=8", "--cpus=2", "--dry-run", "--no-dry-run", "--append=a", "--append=", NULL);
+  g_assert_cmpuint(other->cpus, ==, 2);
+  g_assert_cmpstr(other->append, ==, "");
+  g_assert_false(other->dry_run);
+}
+
+/* A value that may be left out follows behind an equals sign only: what stands next is an argument of its own. */
+static void test_stats(void) {
+  g_autoptr(Config) none = parse("--dry-run", NULL);
+  g_assert_null(none->stats);
+  g_assert_null(none->record);
+  g_assert_cmpuint(none->record_limit, ==, 1 << 30);
+  g_autoptr(Config) alone = parse("--stats", "--dry-run", NULL);
+  g_assert_cmpstr(alone->stats, ==, CONFIG_STATS_STDERR);
+  g_autoptr(Config) file = parse("--dry-run", "--stats=a.json", "--record", "x.rec", "--record-limit", "8M", NULL);
+  g_assert_cmpstr(file->stats, ==, "a.json");
+  g_assert_cmpstr(file->record, ==, "x.rec");
+  g_assert_cmpuint(file->record_limit, ==, 8 << 20);
+  refuse("unexpected argument 'a.json'; did you mean --config a.json?", "--dry-run", "--stats", "a.json", NULL);
+  refuse("--stats: must not be empty", "--dry-run", "--stats=", NULL);
+}
+
+static void test_end_of_options(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--", NULL);
+  g_assert_true(config->dry_run);
+  refuse("unexpected argument '--cpus': everything is given by an option, such as --kernel FILE", "--dry-run", "--", "--cpus", NULL);
+}
+
+static void test_help(void) {
+  static const char *const flags[] = {"--help", "-h"};
+  for (guint i = 0; i < G_N_ELEMENTS(flags); i++) {
+    char *arguments[] = {(char *)"--nonsense", (char *)flags[i], NULL};
+    g_autoptr(GError) error = NULL;
+    bool help = false;
+    g_assert_null(config_parse(2, arguments, &help, &error));
+    g_assert_true(help);
+    g_assert_no_error(error);
+  }
+}
+
+static void test_cpu(void) {
+  g_autoptr(Config) plain = parse("--dry-run", NULL);
+  g_assert_cmpint(config_cpu(plain)->pmu, ==, CPU_AUTO);
+  g_assert_null(config_cpu(plain)->sve_lengths);
+  g_assert_null(plain->cpu_fields);
+  g_autoptr(Config) config = parse("--dry-run", "--cpu", "host,pmu=off,sve=on,sve-vl=128:256,mte=auto", NULL);
+  g_assert_cmpint(config_cpu(config)->pmu, ==, CPU_OFF);
+  g_assert_cmpint(config_cpu(config)->sve, ==, CPU_ON);
+  g_assert_cmpint(config_cpu(config)->pauth, ==, CPU_AUTO);
+  g_assert_cmpint(config_cpu(config)->mte, ==, CPU_AUTO);
+  g_assert_cmpstr(config_cpu(config)->sve_lengths, ==, "128:256");
+  g_autoptr(Config) last = parse("--dry-run", "--cpu", "host,pmu=off", "--cpu=host,mte=on", NULL);
+  g_assert_cmpint(config_cpu(last)->pmu, ==, CPU_AUTO);
+  g_assert_cmpint(config_cpu(last)->mte, ==, CPU_ON);
+  refuse("--cpu cortex: 'cortex' is none of host", "--dry-run", "--cpu", "cortex", NULL);
+  refuse("--cpu host,pmu,sve=yes: pmu: needs a value: pmu=on|off|auto\n--cpu host,pmu,sve=yes: sve: 'yes' is none of auto, on, off",
+         "--dry-run", "--cpu", "host,pmu,sve=yes", NULL);
+  refuse("--cpu host,sve-vl=100: sve-vl: '100' is no vector length: a multiple of 128 from 128 to 2048 bits, several separated by colons",
+         "--dry-run", "--cpu", "host,sve-vl=100", NULL);
+  refuse("--cpu host,sve=off,sve-vl=128: sve-vl has no meaning with sve=off", "--dry-run", "--cpu", "host,sve=off,sve-vl=128", NULL);
+  refuse("--cpu-template: cannot read 'missing.json': No such file or directory", "--dry-run", "--cpu-template", "missing.json", NULL);
+}
+
+static void test_nested(void) {
+  g_autoptr(Config) nested = parse("--dry-run", "--nested", NULL);
+  g_autoptr(Config) by_cpu = parse("--dry-run", "--cpu", "host,el2=on", NULL);
+  g_autoptr(Config) without = parse("--dry-run", NULL);
+
+  g_assert_cmpint(config_cpu(nested)->el2, ==, CPU_ON);
+  g_assert_cmpint(config_cpu(by_cpu)->el2, ==, CPU_ON);
+  g_assert_cmpint(config_cpu(without)->el2, ==, CPU_AUTO);
+  g_assert_false(config_cpu(nested)->el2_e2h0);
+  refuse("--nested: EL2 contradicts --cpu host,el2=off", "--dry-run", "--nested", "--cpu", "host,el2=off", NULL);
+  refuse("--ipa-bits: 32 bits are too few: this machine needs 36 bits of guest physical address", "--dry-run", "--ipa-bits", "32", NULL);
+  refuse("--nested: off contradicts --cpu host,el2=on", "--dry-run", "--nested=off", "--cpu", "host,el2=on", NULL);
+  refuse("--nested: off contradicts --cpu host,el2=on", "--dry-run", "--cpu", "host,el2=on", "--no-nested", NULL);
+  g_autoptr(Config) e2h0 = parse("--dry-run", "--nested=e2h0", NULL);
+  g_assert_cmpint(config_cpu(e2h0)->el2, ==, CPU_ON);
+  g_assert_true(config_cpu(e2h0)->el2_e2h0);
+  g_autoptr(Config) vhe = parse("--dry-run", "--nested=e2h0", "--nested=vhe", NULL);
+  g_assert_cmpint(config_cpu(vhe)->el2, ==, CPU_ON);
+  g_assert_false(config_cpu(vhe)->el2_e2h0);
+  g_autoptr(Config) undone = parse("--dry-run", "--nested=e2h0", "--no-nested", NULL);
+  g_assert_cmpint(config_cpu(undone)->el2, ==, CPU_AUTO);
+  g_assert_false(config_cpu(undone)->el2_e2h0);
+  refuse("--nested: 'e2h' is none of off, vhe, e2h0; did you mean e2h0?", "--dry-run", "--nested=e2h", NULL);
+  refuse("--no-nested: takes no value: it is --no-nested or left out", "--dry-run", "--no-nested=vhe", NULL);
+  refuse("--nested: EL2 contradicts --cpu host,el2=off", "--dry-run", "--nested=e2h0", "--cpu", "host,el2=off", NULL);
+  refuse("--gic: a guest with EL2 needs GIC version 3", "--dry-run", "--nested", "--gic", "2", NULL);
+  refuse("--pin: '3-1' is neither a CPU nor a range of them, such as 0-3; or say auto", "--dry-run", "--pin", "3-1", NULL);
+}
+
+static void test_unknown(void) {
+  refuse("unknown option --cups; did you mean --cpus?", "--dry-run", "--cups", "2", NULL);
+  refuse("unknown option --cups; did you mean --cpus?", "--dry-run", "--cups=2", NULL);
+  refuse("unknown option --kernal; did you mean --kernel?", "--dry-run", "--kernal", "Image", NULL);
+  refuse("unknown option --gci; did you mean --gic?", "--dry-run", "--gci", "3", NULL);
+  refuse("unknown option --mem; did you mean --memory?", "--dry-run", "--mem", "1G", NULL);
+  refuse("unknown option --no-reboots; did you mean --no-reboot?", "--dry-run", "--no-reboots", NULL);
+  refuse("unknown option --dump_fdt; did you mean --dump-fdt?", "--dry-run", "--dump_fdt", "x", NULL);
+  refuse("unknown option --dryrun; did you mean --dry-run?\nno kernel given: add --kernel FILE", "--dryrun", NULL);
+  refuse("unknown option -smp; did you mean --cpus?", "--dry-run", "-smp", "4", NULL);
+  refuse("unknown option -m; did you mean --memory?", "--dry-run", "-m", "1G", NULL);
+  refuse("unknown option --drive; did you mean --disk?", "--dry-run", "--drive", "a.img", NULL);
+  refuse("unknown option --frobnicate", "--dry-run", "--frobnicate", "x", NULL);
+  refuse("unknown option --net: there are no network devices yet", "--dry-run", "--net", "user", NULL);
+  refuse("unknown option -nographic: there is no display: the terminal is the guest's console", "--dry-run", "-nographic", NULL);
+  refuse("unknown option --no-cpus", "--dry-run", "--no-cpus", NULL);
+  refuse("unknown option --kern; did you mean --kernel?", "--dry-run", "--kern", "Image", NULL); /* no abbreviations */
+  refuse("--version belongs to eret itself: eret --version", "--dry-run", "--version", NULL);
+  g_autofree char *endless = g_strnfill(100000, 'x');
+  g_autofree char *flag = g_strconcat("--", endless, NULL), *message = g_strconcat("unknown option --", endless, NULL);
+  refuse(message, "--dry-run", flag, NULL);
+}
+
+static void test_positional(void) {
+  static const struct {
+    const char *argument, *option;
+  } cases[] = {
+      {"Image", "kernel"},      {"build/Image.gz", "kernel"}, {"vmlinuz-6.12", "kernel"}, {"hello.elf", "kernel"},
+      {"initrd.img", "initrd"}, {"root.cpio.gz", "initrd"},   {"disk.img", "disk"},       {"/dev/sdb", "disk"},
+      {"disk.raw", "disk"},     {"vm.json", "config"},        {"console=hvc0", "append"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *message =
+        g_strdup_printf("unexpected argument '%s'; did you mean --%s %s?", cases[i].argument, cases[i].option, cases[i].argument);
+    refuse(message, "--dry-run", cases[i].argument, NULL);
+  }
+  static const char *const images[] = {"disk.qcow2", "a/disk.qcow", "disk.vmdk", "disk.vhdx", "disk.vhd", "disk.vdi"};
+  for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
+    g_autofree char *message =
+        g_strdup_printf("unexpected argument '%s'; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW",
+                        images[i], images[i]);
+    refuse(message, "--dry-run", images[i], NULL);
+  }
+  refuse("unexpected argument '-': everything is given by an option, such as --kernel FILE", "--dry-run", "-", NULL);
+  refuse("unexpected argument '': everything is given by an option, such as --kernel FILE", "--dry-run", "", NULL);
+}
+
+static void test_values(void) {
+  refuse("--cpus: needs a value", "--dry-run", "--cpus", NULL);
+  refuse("--cpus: needs a value", "--cpus", "--dry-run", NULL);
+  refuse("--append: needs a value", "--dry-run", "--append", "--", NULL);
+  refuse("--rng: takes no value: it is --rng or left out", "--dry-run", "--rng=1", NULL);
+  refuse("--no-reboot: takes no value: it is --no-reboot or left out", "--dry-run", "--no-reboot=yes", NULL);
+  static const char *const numbers[] = {"0", "513", "x", "", "-1", "+1", " 1", "1 ", "1.0", "0x2", "4294967297", "99999999999999999999"};
+  for (guint i = 0; i < G_N_ELEMENTS(numbers); i++) {
+    g_autofree char *flag = g_strconcat("--cpus=", numbers[i], NULL);
+    g_autofree char *message = g_strdup_printf("--cpus: '%s' is not a whole number from 1 to 512", numbers[i]);
+    refuse(message, "--dry-run", flag, NULL);
+  }
+  g_autoptr(Config) most = parse("--dry-run", "--cpus", "512", NULL);
+  g_assert_cmpuint(most->cpus, ==, 512);
+  refuse("--grace: '86401' is not a whole number from 0 to 86400", "--dry-run", "--grace", "86401", NULL);
+  refuse("--gic: '4' is none of auto, 2, 3", "--dry-run", "--gic", "4", NULL);
+  refuse("--gic: 'Auto' is none of auto, 2, 3; did you mean auto?", "--dry-run", "--gic", "Auto", NULL);
+  refuse("--console: 'pl01' is none of pl011, virtio; did you mean pl011?", "--dry-run", "--console", "pl01", NULL);
+  refuse("--transport: 'mimo' is none of pci, mmio; did you mean mmio?", "--dry-run", "--transport", "mimo", NULL);
+  refuse("--kernel-format: 'elf' is none of auto, raw", "--dry-run", "--kernel-format", "elf", NULL);
+  refuse("--kernel: must not be empty", "--dry-run", "--kernel", "", NULL);
+  refuse("--dump-fdt: must not be empty", "--dry-run", "--dump-fdt=", NULL);
+  g_autofree char *longest = g_strnfill(2047, 'a'), *longer = g_strnfill(2048, 'a');
+  g_autoptr(Config) append = parse("--dry-run", "--append", longest, NULL);
+  g_assert_cmpstr(append->append, ==, longest);
+  g_autoptr(Config) console = parse("--dry-run", "--console", "virtio", "--append", "x -- console=ttyS0", NULL);
+  g_assert_cmpstr(console->append, ==, "console=hvc0 x -- console=ttyS0");
+  refuse("--append: has 2047 bytes, and 2060 with what eret puts before them (console=hvc0); Linux takes 2047 and would cut off the end: "
+         "13 too "
+         "many",
+         "--dry-run", "--console", "virtio", "--append", longest, NULL);
+  refuse("--append: has 2048 bytes, at most 2047 are possible", "--dry-run", "--append", longer, NULL);
+}
+
+static void test_memory(void) {
+  static const struct {
+    const char *text;
+    guint64 size;
+  } good[] = {{"16M", 16 << 20}, {"16777216", 16 << 20}, {"18MiB", 18 << 20}, {"65536k", 64 << 20}, {"4T", 4ull << 40}};
+  for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
+    g_autoptr(Config) config = parse("--dry-run", "--memory", good[i].text, NULL);
+    g_assert_cmpuint(config->memory, ==, good[i].size);
+  }
+  refuse("--memory: '33M' is not a multiple of 2M, as 32M and 34M are", "--dry-run", "--memory", "33M", NULL);
+  refuse("--memory: '16777217' is not a multiple of 2M, as 16M and 18M are", "--dry-run", "--memory", "16777217", NULL);
+  refuse("--memory: '14M' is too little, 16M to 4T is possible", "--dry-run", "--memory", "14M", NULL);
+  refuse("--memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?", "--dry-run", "--memory", "512",
+         NULL);
+  refuse("--memory: '5T' is too much, 16M to 4T is possible", "--dry-run", "--memory", "5T", NULL);
+  refuse("--memory: '1.5G' has a fraction: write 1536M, not 1.5G", "--dry-run", "--memory", "1.5G", NULL);
+  refuse("--memory: '' is empty", "--dry-run", "--memory", "", NULL);
+}
+
+static void test_sizes(void) {
+  static const struct {
+    const char *text;
+    guint64 size;
+  } good[] = {
+      {"0", 0},
+      {"1", 1},
+      {"1B", 1},
+      {"1K", 1024},
+      {"1k", 1024},
+      {"1KiB", 1024},
+      {"1kib", 1024},
+      {"1KB", 1024},
+      {"3M", 3 << 20},
+      {"3MB", 3 << 20},
+      {"7G", 7ull << 30},
+      {"2T", 2ull << 40},
+      {"007M", 7 << 20},
+      {"18446744073709551615", G_MAXUINT64},
+      {"16777215T", 16777215ull << 40},
+  };
+  static const struct {
+    const char *text, *why;
+  } bad[] = {
+      {"", "is empty"},
+      {"M", "does not start with a digit"},
+      {"-1M", "does not start with a digit"},
+      {"+1", "does not start with a digit"},
+      {" 1", "does not start with a digit"},
+      {"1.5G", "has a fraction: write 1536M, not 1.5G"},
+      {"1,5G", "has a fraction: write 1536M, not 1.5G"},
+      {"1P", "has an unknown unit: K, M, G and T are known"},
+      {"1 M", "has an unknown unit: K, M, G and T are known"},
+      {"1Mx", "has an unknown unit: K, M, G and T are known"},
+      {"1MM", "has an unknown unit: K, M, G and T are known"},
+      {"1iB", "has an unknown unit: K, M, G and T are known"},
+      {"0x10", "has an unknown unit: K, M, G and T are known"},
+      {"18446744073709551616", "is too large"},
+      {"16777216T", "is too large"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
+    const char *why = NULL;
+    guint64 size = 4711;
+    g_assert_true(config_parse_size(good[i].text, &size, &why));
+    g_assert_cmpuint(size, ==, good[i].size);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
+    const char *why = NULL;
+    guint64 size = 4711;
+    g_assert_false(config_parse_size(bad[i].text, &size, &why));
+    g_assert_cmpstr(why, ==, bad[i].why);
+    g_assert_cmpuint(size, ==, 4711);
+  }
+  static const struct {
+    guint64 size;
+    const char *text;
+  } printed[] = {{0, "0"}, {1023, "1023"}, {1024, "1K"}, {1536 << 20, "1536M"}, {4ull << 40, "4T"}, {4ull << 50, "4096T"}};
+  for (guint i = 0; i < G_N_ELEMENTS(printed); i++) {
+    g_autofree char *text = config_format_size(printed[i].size);
+    g_assert_cmpstr(text, ==, printed[i].text);
+  }
+}
+
+static void test_disks(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--disk", "with,,comma.img,ro=on,serial=a,,b=c", "--disk", "b.img,ro=off", NULL);
+  g_assert_cmpstr(disk(config, 0)->path, ==, "with,comma.img");
+  g_assert_true(disk(config, 0)->read_only);
+  g_assert_cmpstr(disk(config, 0)->serial, ==, "a,b=c");
+  g_assert_false(disk(config, 1)->read_only);
+  g_autoptr(Config) longest = parse("--dry-run", "--disk", "a.img,serial=01234567890123456789", NULL);
+  g_assert_cmpstr(disk(longest, 0)->serial, ==, "01234567890123456789");
+
+  refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
+         "a.img,serial=012345678901234567890", NULL);
+  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
+         "a.img,foo", NULL);
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, format, serial; a comma within a value is written "
+         ",,)",
+         "--dry-run", "--disk", "a.img,serail=x", NULL);
+  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run",
+         "--disk", "a.img,file=x", NULL);
+  refuse("--disk a.img,: unknown part '' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
+         "a.img,", NULL);
+  refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
+  refuse("--disk a.img,serial=: serial: must not be empty", "--dry-run", "--disk", "a.img,serial=", NULL);
+  refuse("--disk a.img,ro=maybe: ro: 'maybe' is neither on nor off", "--dry-run", "--disk", "a.img,ro=maybe", NULL);
+  refuse("--disk a.img,ro,ro: ro: given twice", "--dry-run", "--disk", "a.img,ro,ro", NULL);
+  refuse("--disk ,ro: must not be empty", "--dry-run", "--disk", ",ro", NULL);
+}
+
+static void test_same_disk(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img,ro", "--disk", "a.img,ro", NULL);
+  g_assert_cmpuint(config->disks->len, ==, 2);
+  refuse("--disk ./a.img: './a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro to both", "--dry-run",
+         "--disk", "a.img", "--disk", "./a.img", NULL);
+  refuse("--disk a.img,ro: 'a.img' is the same disk as 'link.img' (number 2) and not read-only in both: add ro to both", "--dry-run",
+         "--disk", "b.img", "--disk", "link.img", "--disk", "a.img,ro", NULL);
+}
+
+static void test_named_files(void) {
+  static const char *const inputs[][2] = {
+      {"--kernel", "Image"}, {"--initrd", "initrd"}, {"--config", "empty.json"}, {"--cpu-template", "t.json"}};
+
+  g_assert_true(g_file_set_contents("empty.json", "{}", -1, NULL));
+  g_assert_true(g_file_set_contents("t.json", "{\"registers\": {}}", -1, NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS(inputs); i++) {
+    const char *option = inputs[i][0], *path = inputs[i][1];
+    g_autofree char *wanted =
+        g_strdup_printf("--dump-fdt: '%s' is also the file of %s, which would be overwritten: name another file", path, option);
+    if (strcmp(option, "--kernel") == 0)
+      refuse(wanted, "--dump-fdt", path, option, path, NULL);
+    else
+      refuse(wanted, "--kernel", "Image", "--dump-fdt", path, option, path, NULL);
+  }
+  refuse("--record: 'link.img' is also the file of --disk a.img,ro ('a.img'), which would be overwritten: name another file", "--dry-run",
+         "--disk", "a.img,ro", "--record", "link.img", NULL);
+  refuse("--record: 'new' is also the file of --stats: name another file", "--dry-run", "--stats=new", "--record", "new", NULL);
+  g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img", "--stats", "--dump-fdt", "/dev/null", "--record", "/dev/null", NULL);
+  g_unlink("t.json");
+  g_unlink("empty.json");
+}
+
+static void test_files(void) {
+  refuse("--kernel: cannot open 'missing': No such file or directory", "--kernel", "missing", NULL);
+  refuse("--kernel: cannot open '~/Image': No such file or directory (the shell left the ~ as it is)", "--kernel=~/Image", NULL);
+  refuse("--kernel: 'directory' is a directory, a file is wanted", "--kernel", "directory", NULL);
+  refuse("--kernel: 'fifo' is not a regular file", "--kernel", "fifo", NULL);
+  refuse("--kernel: cannot open 'Image/x': Not a directory", "--kernel", "Image/x", NULL);
+  refuse("--initrd: cannot open 'missing': No such file or directory", "--kernel", "Image", "--initrd", "missing", NULL);
+  refuse("--initrd: 'empty' is empty", "--kernel", "Image", "--initrd", "empty", NULL);
+  refuse("--disk missing,ro: cannot open 'missing': No such file or directory", "--dry-run", "--disk", "missing,ro", NULL);
+  refuse("--disk directory: 'directory' is a directory, a file is wanted", "--dry-run", "--disk", "directory", NULL);
+  refuse("--disk /dev/null: '/dev/null' is not a regular file or block device", "--dry-run", "--disk", "/dev/null", NULL);
+  refuse("--config: cannot read 'missing': No such file or directory", "--config", "missing", NULL);
+}
+
+static void test_permissions(void) {
+  if (geteuid() == 0) {
+    g_test_skip("root may read and write everything");
+    return;
+  }
+  g_assert_cmpint(g_chmod("b.img", 0444), ==, 0);
+  refuse("--disk b.img: cannot write 'b.img': Permission denied; a read-only disk has ro", "--dry-run", "--disk", "b.img", NULL);
+  config_free(parse("--dry-run", "--disk", "b.img,ro", NULL));
+  g_assert_cmpint(g_chmod("b.img", 0), ==, 0);
+  refuse("--disk b.img,ro: cannot read 'b.img': Permission denied", "--dry-run", "--disk", "b.img,ro", NULL);
+  g_assert_cmpint(g_chmod("b.img", 0644), ==, 0);
+}
+
+static void test_combinations(void) {
+  refuse("no kernel given: add --kernel FILE", NULL, NULL);
+  refuse("no kernel given: add --kernel FILE", "--cpus", "2", NULL);
+  refuse("--initrd: an initrd needs a kernel: add --kernel FILE", "--initrd", "initrd", NULL);
+  refuse("--initrd: an initrd needs a kernel: add --kernel FILE", "--initrd", "initrd", "--dry-run", NULL);
+  refuse("--cpus: 9 CPUs need GIC version 3: version 2 serves at most 8", "--dry-run", "--cpus", "9", "--gic", "2", NULL);
+  config_free(parse("--dry-run", "--cpus", "8", "--gic", "2", NULL));
+  config_free(parse("--dump-fdt", "x.dtb", NULL));
+}
+
+static void test_many_mistakes(void) {
+  refuse("unknown option --cups; did you mean --cpus?\n"
+         "unexpected argument 'Image'; did you mean --kernel Image?\n"
+         "--rng: takes no value: it is --rng or left out\n"
+         "--grace: needs a value\n"
+         "--gic: '4' is none of auto, 2, 3\n"
+         "--memory: '33M' is not a multiple of 2M, as 32M and 34M are\n"
+         "--kernel: cannot open 'missing': No such file or directory\n"
+         "--disk nowhere: cannot open 'nowhere': No such file or directory",
+         "--cups", "2", "--kernel=missing", "Image", "--rng=3", "--gic", "4", "--memory", "33M", "--disk", "nowhere", "--grace", NULL);
+}
+
+static void test_nearest(void) {
+  static const char *const names[] = {"kernel", "kernel-format", "cpus", "gic", "ro", "x", NULL};
+  static const struct {
+    const char *wanted, *found;
+  } cases[] = {
+      {"kernel", "kernel"},
+      {"KERNEL", "kernel"},
+      {"kenrel", "kernel"},
+      {"kernl", "kernel"},
+      {"kernell", "kernel"},
+      {"kxrnxl", "kernel"},
+      {"kxxnxl", NULL},
+      {"kernel_format", "kernel-format"},
+      {"kernel-f", "kernel-format"},
+      {"gcc", "gic"},
+      {"cp", "cpus"},
+      {"", NULL},
+      {"z", NULL},
+      {"zzzzzz", NULL},
+      {"readonly", "ro"},
+      {"smp", "cpus"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++)
+    g_assert_cmpstr(nearest_name(cases[i].wanted, names), ==, cases[i].found);
+}
+
+/* Arguments made of pieces that mean something, at random: a configuration or an error, never both, never neither. */
+static void test_random(void) {
+  static const char *const pieces[] = {"--cpus", "--cpus=", "2",        "--disk",    "a.img", ",ro",     ",,",       "--memory",
+                                       "64M",    "--",      "-",        "--no-",     "rng",   "=",       "--kernel", "Image",
+                                       "",       "--gic",   "--append", "--dry-run", "\xff",  "--config"};
+  g_autoptr(GRand) random = g_rand_new_with_seed(7);
+  guint accepted = 0;
+  for (guint round = 0; round < 5000; round++) {
+    g_autoptr(GPtrArray) arguments = g_ptr_array_new_with_free_func(g_free);
+    for (guint n = g_rand_int_range(random, 0, 6); n > 0; n--) {
+      const char *a = pieces[g_rand_int_range(random, 0, G_N_ELEMENTS(pieces))];
+      const char *b = g_rand_boolean(random) ? pieces[g_rand_int_range(random, 0, G_N_ELEMENTS(pieces))] : "";
+      g_ptr_array_add(arguments, g_strconcat(a, b, NULL));
+    }
+    g_autoptr(GError) error = NULL;
+    bool help;
+    g_autoptr(Config) config = config_parse(arguments->len, (char **)arguments->pdata, &help, &error);
+    g_assert_true((config == NULL) == (error != NULL));
+    accepted += config != NULL;
+  }
+  g_assert_cmpuint(accepted, >, 10);
+}
+
+static void make_files(void) {
+  static const char *const files[] = {"Image", "initrd", "a.img", "b.img", "with,comma.img"};
+  for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+    g_assert_true(g_file_set_contents(files[i], "contents", -1, NULL));
+  g_assert_true(g_file_set_contents("empty", "", 0, NULL));
+  g_assert_cmpint(g_mkdir("directory", 0700), ==, 0);
+  g_assert_cmpint(mkfifo("fifo", 0600), ==, 0);
+  g_assert_cmpint(symlink("a.img", "link.img"), ==, 0);
+}
+
+static void remove_files(void) {
+  static const char *const files[] = {"Image", "initrd", "a.img", "b.img", "with,comma.img", "empty", "directory", "fifo", "link.img"};
+  for (guint i = 0; i < G_N_ELEMENTS(files); i++)
+    g_assert_cmpint(g_remove(files[i]), ==, 0);
+}
+
+int main(int argc, char **argv) {
+  setlocale(LC_ALL, "C");
+  g_test_init(&argc, &argv, NULL);
+  /* A directory of its own, with a few files. */
+  g_autofree char *source_directory = g_get_current_dir();
+  g_autofree char *work_directory = g_dir_make_tmp("eret-config-XXXXXX", NULL);
+  g_assert_cmpint(g_chdir(work_directory), ==, 0);
+  make_files();
+  g_test_add_func("/config/defaults", test_defaults);
+  g_test_add_func("/config/every-option", test_every_option);
+  g_test_add_func("/config/opposites", test_opposites);
+  g_test_add_func("/config/stats", test_stats);
+  g_test_add_func("/config/end-of-options", test_end_of_options);
+  g_test_add_func("/config/help", test_help);
+  g_test_add_func("/config/unknown", test_unknown);
+  g_test_add_func("/config/positional", test_positional);
+  g_test_add_func("/config/values", test_values);
+  g_test_add_func("/config/memory", test_memory);
+  g_test_add_func("/config/sizes", test_sizes);
+  g_test_add_func("/config/disks", test_disks);
+  g_test_add_func("/config/same-disk", test_same_disk);
+  g_test_add_func("/config/named-files", test_named_files);
+  g_test_add_func("/config/files", test_files);
+  g_test_add_func("/config/permissions", test_permissions);
+  g_test_add_func("/config/combinations", test_combinations);
+  g_test_add_func("/config/cpu", test_cpu);
+  g_test_add_func("/config/nested", test_nested);
+  g_test_add_func("/config/many-mistakes", test_many_mistakes);
+  g_test_add_func("/config/nearest", test_nearest);
+  g_test_add_func("/config/random", test_random);
+  int result = g_test_run();
+  remove_files();
+  g_assert_cmpint(g_chdir(source_directory), ==, 0);
+  g_assert_cmpint(g_rmdir(work_directory), ==, 0);
+  return result;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The board: which devices this machine has and where they sit. A plan only, made from a Config and the GIC version:
+ * the same input gives the same board, and nothing of it needs KVM.
+ */
+#pragma once
+
+#include "devices/device.h"
+#include "vmm/config/config.h"
+#include "vmm/config/layout.h"
+
+typedef enum {
+  BOARD_PL011,
+  BOARD_PL031,
+  BOARD_PL061,
+  BOARD_GICV2M,
+  BOARD_HYPERCALL_DOORBELL,
+  BOARD_SCRATCH,
+  BOARD_PCI_HOST,
+  BOARD_VIRTIO_CONSOLE, /* from here on they are virtio devices */
+  BOARD_VIRTIO_CONSOLE_PORTS,
+  BOARD_VIRTIO_BLK,
+  BOARD_VIRTIO_RNG,
+  BOARD_VIRTIO_INPUT,
+} BoardDeviceKind;
+
+typedef struct {
+  BoardDeviceKind kind;
+  char *name;             /* "virtio-blk0" */
+  DeviceSlot slot;        /* unless it is a PCI function */
+  int pci_slot;           /* device number on the PCI bus, or -1 */
+  const DiskConfig *disk; /* BOARD_VIRTIO_BLK */
+} BoardDevice;
+
+typedef struct {
+  const Config *config; /* must outlive the board */
+  GicVersion gic;       /* GIC_V2 or GIC_V3 */
+  unsigned cpus;
+  AddressRange ram;
+  AddressRange redistributors[2]; /* GICv3; the second has size 0 where the first is enough */
+  AddressRange pci_window64;      /* size 0 without PCI */
+  uint64_t end;                   /* one past the highest address in use */
+  unsigned ipa_bits;              /* what the board needs: at least 32 (KVM's minimum) */
+  GPtrArray *devices;             /* of BoardDevice, in the order of creation */
+} Board;
+
+typedef enum { BOARD_ERROR_TOO_MANY, BOARD_ERROR_ADDRESSES } BoardError;
+#define BOARD_ERROR (board_error_quark())
+GQuark board_error_quark(void);
+
+/* GIC is GIC_V2 or GIC_V3: what `auto` stands for is the caller's to decide. */
+Board *board_new(const Config *config, GicVersion gic, GError **error);
+void board_free(Board *board);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Board, board_free)
+
+bool board_has(const Board *board, BoardDeviceKind kind);
+/* The descriptors that a machine on this board has open at most, whatever its guest does. */
+unsigned board_descriptors(const Board *board);
+/* The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines. */
+char *board_print(const Board *board);
+
+/*
+ * The MPIDR_EL1 affinity that KVM gives vCPU INDEX: 16 to a cluster, so that one SGI target list reaches a whole
+ * cluster.
+ */
+uint64_t board_mpidr(unsigned index);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The description file: a JSON object (RFC 8259) whose keys are the names of the flags without their dashes.
+ *
+ * One rule a kind: a flag without value takes true or false, under its own name or with "no-" ("reboot": false is
+ * "no-reboot": true); text and paths are strings; numbers, sizes and choices are numbers or strings ("memory": "1G",
+ * "gic": 3); what is repeatable is an array, an element either the flag's text or an object of its parts. Relative
+ * paths start at the file's own directory.
+ *
+ */
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <string.h>
+
+#include "vmm/base/json-reader.h"
+#include "vmm/config/config-option.h"
+
+static const JsonLimits limits = {
+    .what = "description",
+    .size_max = 1u << 20, /* a description has a few hundred bytes */
+    .depth_max = 16,
+};
+
+typedef struct {
+  ConfigDraft *draft;
+  const char *path;
+  char *directory;
+  JsonDocument *document;
+  GHashTable *given; /* option -> the key it has been given by */
+} JsonSource;
+
+/* "vm.json:3: disk[1]": where NODE is. Free with g_free. */
+static char *where_of(const JsonSource *source, JsonNode *node, const char *name) {
+  return g_strdup_printf("%s:%u: %s", source->path, json_document_line(source->document, node), name);
+}
+
+static const char *kind_name(JsonNode *node) {
+  switch (json_node_get_node_type(node)) {
+  case JSON_NODE_OBJECT:
+    return "an object";
+  case JSON_NODE_ARRAY:
+    return "an array";
+  case JSON_NODE_NULL:
+    return "null";
+  case JSON_NODE_VALUE:
+    break;
+  }
+  GType type = json_node_get_value_type(node);
+  if (type == G_TYPE_BOOLEAN)
+    return json_node_get_boolean(node) ? "true" : "false";
+  if (type == G_TYPE_DOUBLE)
+    return fpclassify(json_node_get_double(node)) == FP_ZERO && signbit(json_node_get_double(node)) ? "-0" : "a fraction";
+  return type == G_TYPE_STRING ? "a string" : "a number";
+}
+
+static bool is_value(JsonNode *node, GType type) {
+  return JSON_NODE_HOLDS_VALUE(node) && json_node_get_value_type(node) == type;
+}
+
+/* NULL: it is neither string nor whole number. */
+static char *value_text(JsonNode *node) {
+  if (is_value(node, G_TYPE_STRING))
+    return g_strdup(json_node_get_string(node));
+  return is_value(node, G_TYPE_INT64) ? g_strdup_printf("%" G_GINT64_FORMAT, json_node_get_int(node)) : NULL;
+}
+
+static bool is_text_only(const ConfigOption *option) {
+  return option->kind == OPTION_STRING || option->kind == OPTION_PATH;
+}
+
+/* What the key takes, for people. Free with g_free. */
+static char *wanted_kinds(const ConfigOption *option, bool negated) {
+  if (option->kind == OPTION_BOOLEAN || negated)
+    return g_strdup("true or false");
+  if (is_text_only(option))
+    return g_strdup(option->alone ? "true or a string" : "a string");
+  if (option->kind != OPTION_CHOICE)
+    return g_strdup("a whole number or a string");
+  g_autofree char *names = option_choice_names(option);
+  return g_strconcat(option->alone ? "true, false or " : "", "one of ", names, NULL);
+}
+
+/* Any kind but a list. NEGATED: the key began with "no-". */
+static bool apply_value(JsonSource *source, void *record, const ConfigOption *option, bool negated, const char *where, JsonNode *node) {
+  ConfigDraft *draft = source->draft;
+  if (option_can_be_negated(option) && is_value(node, G_TYPE_BOOLEAN)) {
+    option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
+    return true;
+  }
+  if (option->alone && is_value(node, G_TYPE_BOOLEAN) && json_node_get_boolean(node))
+    return option_set(draft, record, option, where, NULL, option->alone);
+  bool is_text = option->kind != OPTION_BOOLEAN && !negated && (!is_text_only(option) || is_value(node, G_TYPE_STRING));
+  g_autofree char *text = is_text ? value_text(node) : NULL;
+  if (!text) {
+    g_autofree char *wanted = wanted_kinds(option, negated);
+    config_mistake(draft, where, "wants %s, not %s", wanted, kind_name(node));
+    return false;
+  }
+  return option_set(draft, record, option, where, source->directory, text);
+}
+
+static void apply_element_member(JsonSource *source, const OptionElement *kind, void *element, JsonObject *object, const char *list_name,
+                                 const char *key) {
+  g_autofree char *name = g_strdup_printf("%s.%s", list_name, key);
+  JsonNode *node = json_object_get_member(object, key);
+  g_autofree char *where = where_of(source, node, name);
+  const ConfigOption *option = option_find(kind->options, key);
+  if (option) {
+    apply_value(source, element, option, false, where, node);
+    return;
+  }
+  g_autofree char *nearest = nearest_option(kind->options, key, "", NULL), *known = option_known_names(kind->options);
+  config_mistake(source->draft, where, "unknown key%s (known: %s)", nearest, known);
+}
+
+static void apply_element_object(JsonSource *source, const ConfigOption *option, const char *where, const char *name, JsonObject *object) {
+  const OptionElement *kind = option->element;
+  void *element = option_add_element(source->draft, option, where);
+  g_autoptr(GList) keys = json_object_get_members(object);
+  for (GList *key = keys; key; key = key->next)
+    apply_element_member(source, kind, element, object, name, key->data);
+  if (kind->first_unnamed && !json_object_has_member(object, kind->options[0].name))
+    config_mistake(source->draft, where, "lacks the key \"%s\"", kind->options[0].name);
+}
+
+static void apply_element(JsonSource *source, const ConfigOption *option, const char *where, const char *name, JsonNode *node) {
+  if (JSON_NODE_HOLDS_OBJECT(node))
+    apply_element_object(source, option, where, name, json_node_get_object(node));
+  else if (is_value(node, G_TYPE_STRING))
+    option_add_text(source->draft, option, where, source->directory, json_node_get_string(node));
+  else
+    config_mistake(source->draft, where, "wants a string or an object, not %s", kind_name(node));
+}
+
+/* An element may stand alone, without an array around it. */
+static void apply_list(JsonSource *source, const ConfigOption *option, const char *where, JsonNode *node) {
+  if (!JSON_NODE_HOLDS_ARRAY(node)) {
+    apply_element(source, option, where, option->name, node);
+    return;
+  }
+  JsonArray *array = json_node_get_array(node);
+  option_begin_list(source->draft, option); /* also where the array is empty */
+  for (unsigned i = 0; i < json_array_get_length(array); i++) {
+    g_autofree char *name = g_strdup_printf("%s[%u]", option->name, i);
+    JsonNode *element = json_array_get_element(array, i);
+    g_autofree char *there = where_of(source, element, name);
+    apply_element(source, option, there, name, element);
+  }
+}
+
+/* One option has two keys where it can be negated. */
+static bool is_given_again(JsonSource *source, JsonObject *object, const ConfigOption *option, const char *where, const char *key) {
+  const char *earlier = g_hash_table_lookup(source->given, option);
+  if (earlier)
+    config_mistake(source->draft, where, "given twice, first as %s in line %u", earlier,
+                   json_document_line(source->document, json_object_get_member(object, earlier)));
+  else
+    g_hash_table_insert(source->given, (void *)option, (void *)key);
+  return earlier != NULL;
+}
+
+static void apply_member(JsonSource *source, JsonObject *object, const char *key) {
+  JsonNode *node = json_object_get_member(object, key);
+  g_autofree char *where = where_of(source, node, key);
+  bool negated = g_str_has_prefix(key, "no-");
+  const ConfigOption *option = option_find(config_options, negated ? key + strlen("no-") : key);
+  if (option && (option->kind == OPTION_CONFIG || option->kind == OPTION_HELP)) {
+    config_mistake(source->draft, where, "is for the command line only");
+    return;
+  }
+  if (!option || (negated && !option_can_be_negated(option))) {
+    g_autofree char *nearest = nearest_option(config_options, key, "", NULL);
+    config_mistake(source->draft, where, "unknown key%s", nearest);
+    return;
+  }
+  if (is_given_again(source, object, option, where, key))
+    return;
+  if (option->kind == OPTION_LIST) {
+    apply_list(source, option, where, node);
+    return;
+  }
+  if (apply_value(source, source->draft->config, option, negated, where, node))
+    config_set_where(source->draft, option->name, -1, where);
+}
+
+static void apply_root(JsonSource *source, JsonNode *root) {
+  JsonObject *object = json_node_get_object(root);
+  g_autoptr(GList) keys = json_object_get_members(object);
+
+  for (GList *key = keys; key; key = key->next)
+    apply_member(source, object, key->data);
+}
+
+static void no_description(ConfigDraft *draft, const char *path, const GError *error) {
+  if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE))
+    config_mistake(draft, "--config", "cannot read '%s': %s", path, error->message);
+  else if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_INVALID))
+    config_mistake(draft, NULL, "%s:%s", path, error->message);
+  else
+    config_mistake(draft, NULL, "%s: a JSON object is wanted: { \"kernel\": \"Image\", \"cpus\": 2 }", path);
+  draft->incomplete = true;
+}
+
+void config_json_load(ConfigDraft *draft, const char *path) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(JsonDocument) document = json_document_read(path, &limits, &error);
+
+  if (!document || !JSON_NODE_HOLDS_OBJECT(json_document_root(document))) {
+    no_description(draft, path, error);
+    return;
+  }
+  g_autofree char *directory = g_path_get_dirname(path);
+  g_autoptr(GHashTable) given = g_hash_table_new(NULL, NULL);
+  JsonSource source = {
+      .draft = draft,
+      .path = path,
+      .directory = strcmp(directory, ".") != 0 ? directory : NULL, /* "./a.img" for a.img in messages would only confuse */
+      .document = document,
+      .given = given,
+  };
+  apply_root(&source, json_document_root(document));
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the user asked for, from flags and a JSON description, checked as a whole: every mistake is reported at once. No
+ * KVM, no device: pure data. The option table in config.c is the one place that names the options; flags, JSON keys and
+ * help are made from it.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "devices/backend/disk-image-format.h"
+#include "vmm/base/named-files.h"
+#include "vmm/boot/kernel.h"
+#include "vmm/cpu/features.h"
+#include "vmm/hypercall/plan.h"
+
+/* CONSOLE_AUTO is what nobody chose; a checked Config has another. */
+typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
+typedef enum { GIC_AUTO = 0, GIC_V2 = 2, GIC_V3 = 3 } GicVersion;
+typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
+
+/* Accesses that need nobody do not leave the guest, or all do. */
+typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;
+
+/* Which power buttons there are. AUTO: on a GPIO line, and where there is a disk by virtio too. */
+typedef enum { POWER_BUTTON_AUTO, POWER_BUTTON_NONE, POWER_BUTTON_GPIO, POWER_BUTTON_VIRTIO, POWER_BUTTON_BOTH } PowerButton;
+
+typedef struct {
+  char *path;
+  bool read_only;
+  DiskImageFormat format;
+  char *serial; /* NULL: none */
+} DiskConfig;
+
+/*
+ * EL2 for the guest. E2H0: one without FEAT_VHE, for hypervisors that were written before it (HCR_EL2.E2H is 0 and
+ * stays so).
+ */
+typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
+
+#define CONFIG_STATS_STDERR "-"
+
+typedef struct {
+  char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
+  KernelFormat kernel_format;
+  char *initrd;            /* NULL: none */
+  char *append;            /* the kernel's command line, with what the machine needs in it; never NULL */
+  unsigned cpus;           /* at least 1 */
+  GPtrArray *cpu;          /* of CpuConfig: one, in a checked Config */
+  char *cpu_template;      /* NULL: none */
+  CpuTemplate *cpu_fields; /* what is in it */
+  uint64_t memory;         /* bytes, a multiple of 2 MiB */
+  GPtrArray *disks;        /* of DiskConfig */
+  ConsoleKind console;
+  bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
+  TransportKind transport; /* of every virtio device */
+  ExitsKind exits;
+  bool rng;
+  bool scratch;
+  NestedKind nested; /* VHE: the same as --cpu host,el2=on */
+  char *pin;         /* NULL: vCPUs run on any CPU */
+  unsigned ipa_bits; /* 0: as few as the board needs */
+  GicVersion gic;
+  PsciChoice psci;       /* who answers PSCI calls */
+  GPtrArray *smccc;      /* of SmcccConfig */
+  GPtrArray *hypercalls; /* of HypercallConfig */
+  bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
+  bool reboot;           /* false: --no-reboot */
+  PowerButton power_button;
+  unsigned grace;        /* seconds between power button and power-off */
+  char *stats;           /* NULL: no; CONFIG_STATS_STDERR, or a file */
+  char *record;          /* NULL: no */
+  uint64_t record_limit; /* bytes */
+  char *dump_fdt;        /* NULL: no */
+  bool dry_run;
+  NamedFiles *named; /* what the options name, for who has options of his own */
+} Config;
+
+typedef enum { CONFIG_ERROR_INVALID } ConfigError;
+#define CONFIG_ERROR (config_error_quark())
+GQuark config_error_quark(void);
+
+/* The CPU of a checked Config. */
+const CpuConfig *config_cpu(const Config *config);
+
+void config_free(Config *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
+
+/*
+ * Reads ARGV (what follows `eret run`) and, where --config is among it, the JSON file; flags win over the file. On
+ * failure NULL and one error whose message holds every mistake found, a line each, of flags, JSON and their
+ * combination: what is wrong, where (flag, or file and key), what would be right (the nearest known key or the allowed
+ * values). --help sets *HELP and returns NULL without an error.
+ */
+Config *config_parse(int argc, char **argv, bool *help, GError **error);
+/*
+ * Calls FOUND for each flag in ARGV, well-formed or not, with its option's name, and why a case of eret test cannot
+ * have it (NULL: it can).
+ */
+typedef void (*ConfigFlagFound)(void *opaque, const char *name, const char *not_in_suite);
+void config_each_flag(int argc, char **argv, ConfigFlagFound found, void *opaque);
+/* An option that is set, by a flag or a description file, and that no case can have; NULL: none. */
+const char *config_not_in_suite(const Config *config, const char **why);
+/* The option part of `eret run --help`, made from the table; wrapped for 80 columns. */
+char *config_help(void);
+
+/*
+ * "512M", "4G", "1048576", "1.5G" is an error; suffixes K M G T (binary), optional iB/B. False with a reason in *WHY
+ * (static).
+ */
+bool config_parse_size(const char *text, uint64_t *size, const char **why);

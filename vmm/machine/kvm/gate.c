@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A counter behind a lock. */
+#include "vmm/machine/kvm/gate.h"
+
+void gate_init(Gate *gate) {
+  *gate = (Gate){.inside = 0};
+  g_mutex_init(&gate->lock);
+  g_cond_init(&gate->changed);
+}
+
+void gate_clear(Gate *gate) {
+  g_mutex_clear(&gate->lock);
+  g_cond_clear(&gate->changed);
+}
+
+bool gate_enter(Gate *gate, const int *stop) {
+  g_mutex_lock(&gate->lock);
+  while (gate_is_closed(gate) && !g_atomic_int_get(stop))
+    g_cond_wait(&gate->changed, &gate->lock);
+  bool entered = !gate_is_closed(gate);
+  gate->inside += entered;
+  g_mutex_unlock(&gate->lock);
+  return entered;
+}
+
+void gate_leave(Gate *gate) {
+  g_mutex_lock(&gate->lock);
+  gate->inside--;
+  g_cond_broadcast(&gate->changed);
+  g_mutex_unlock(&gate->lock);
+}
+
+void gate_close(Gate *gate) {
+  g_mutex_lock(&gate->lock);
+  g_atomic_int_set(&gate->closed, 1);
+  g_mutex_unlock(&gate->lock);
+}
+
+void gate_wait(Gate *gate) {
+  g_mutex_lock(&gate->lock);
+  while (gate->inside)
+    g_cond_wait(&gate->changed, &gate->lock);
+  g_mutex_unlock(&gate->lock);
+}
+
+void gate_open(Gate *gate) {
+  g_mutex_lock(&gate->lock);
+  g_atomic_int_set(&gate->closed, 0);
+  g_cond_broadcast(&gate->changed);
+  g_mutex_unlock(&gate->lock);
+}
+
+void gate_wake(Gate *gate) {
+  g_mutex_lock(&gate->lock);
+  g_cond_broadcast(&gate->changed);
+  g_mutex_unlock(&gate->lock);
+}

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lines and messages on KVM. Linux: Documentation/virt/kvm/api.rst, KVM_IRQ_LINE, KVM_IRQFD, KVM_SET_GSI_ROUTING.
+ *
+ * A level line is KVM_IRQ_LINE, which names an SPI by its INTID. An edge line and a message are irqfds: an event
+ * descriptor bound to a GSI, of which a routing table says where it goes: an SPI by its number (INTID - 32), or a
+ * message. GSI n below MSI_GSI_BASE is SPI n.
+ *
+ * Locks: `lock` guards the tables and vm_fd; signalling an irqfd takes none. A level line has a lock of its own so that
+ * two threads cannot swap the order of their changes.
+ */
+#include "vmm/machine/kvm/irq.h"
+
+#include <errno.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "devices/exit-path.h"
+#include "devices/gicv2m.h"
+#include "vmm/arm/kvm-abi.h"
+#include "vmm/machine/kvm/call.h"
+#include "vmm/machine/machine.h"
+
+#define MSI_GSI_BASE 1024 /* above every SPI */
+#define MAX_MSI      1024 /* with the SPIs well below KVM's 4096 routes */
+
+typedef struct {
+  IrqLine line;
+  Irq *irq;
+  uint32_t spi;
+  int event_fd; /* edge lines; -1: level */
+  GMutex lock;  /* level */
+  bool level;
+} KvmLine;
+
+struct MsiRoute {
+  Irq *irq;
+  uint32_t gsi, device_id;
+  bool set;
+  uint64_t address;
+  uint32_t data;
+  int event_fd;
+};
+
+struct Irq {
+  MsiController msi;
+  GicVersion gic;
+  GMutex lock;
+  int vm_fd;         /* -1: not connected */
+  GPtrArray *lines;  /* of KvmLine, index SPI; NULL: not in use */
+  GPtrArray *routes; /* of MsiRoute, index gsi - MSI_GSI_BASE; NULL: free */
+};
+
+static void signal_event(int fd) {
+  uint64_t one = 1;
+  ssize_t written;
+  do
+    written = write(fd, &one, sizeof one);
+  while (written < 0 && errno == EINTR);
+}
+
+/* Lines. */
+
+ON_EXIT_PATH static void level_set(IrqLine *line, bool level) {
+  KvmLine *wire = (KvmLine *)line;
+  struct kvm_irq_level request = {
+      .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (wire->spi + SPI_TO_INTID),
+      .level = level,
+  };
+
+  g_mutex_lock(&wire->lock);
+  if (wire->level != level) {
+    wire->level = level;
+    if (wire->irq->vm_fd >= 0)
+      ioctl(wire->irq->vm_fd, KVM_IRQ_LINE, &request);
+  }
+  g_mutex_unlock(&wire->lock);
+}
+
+static void edge_set(IrqLine *line, bool level) {
+  if (level)
+    signal_event(((KvmLine *)line)->event_fd);
+}
+
+static void line_free(gpointer data) {
+  KvmLine *wire = data;
+
+  if (!wire)
+    return;
+  if (wire->event_fd >= 0)
+    close(wire->event_fd);
+  g_mutex_clear(&wire->lock);
+  g_free(wire);
+}
+
+static bool bind_event(Irq *irq, int event_fd, uint32_t gsi, bool bind) {
+  struct kvm_irqfd request = {.fd = (uint32_t)event_fd, .gsi = gsi, .flags = bind ? 0 : KVM_IRQFD_FLAG_DEASSIGN};
+
+  return irq->vm_fd < 0 || ioctl(irq->vm_fd, KVM_IRQFD, &request) == 0;
+}
+
+IrqLine *irq_line(Irq *irq, uint32_t spi, FdtIrqTrigger trigger) {
+  g_assert(spi + SPI_TO_INTID < LAYOUT_GIC_IRQS);
+  KvmLine *wire = g_ptr_array_index(irq->lines, spi);
+
+  if (wire)
+    return &wire->line;
+  wire = g_new0(KvmLine, 1);
+  wire->irq = irq;
+  wire->spi = spi;
+  g_mutex_init(&wire->lock);
+  wire->line.set = trigger == FDT_IRQ_EDGE_RISING ? edge_set : level_set;
+  wire->event_fd = trigger == FDT_IRQ_EDGE_RISING ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+
+  g_mutex_lock(&irq->lock);
+  g_ptr_array_index(irq->lines, spi) = wire;
+  if (wire->event_fd >= 0 && !bind_event(irq, wire->event_fd, spi, true))
+    g_warning("SPI %u: KVM takes no event descriptor: %s", spi, g_strerror(errno));
+  g_mutex_unlock(&irq->lock);
+  return &wire->line;
+}
+
+/* Messages. */
+
+/* Where a route leads: with an ITS the message itself, with a GICv2m frame the SPI it names. False: nowhere. */
+static bool route_entry(const Irq *irq, const MsiRoute *route, struct kvm_irq_routing_entry *entry) {
+  *entry = (struct kvm_irq_routing_entry){.gsi = route->gsi};
+  if (irq->gic == GIC_V3) {
+    entry->type = KVM_IRQ_ROUTING_MSI;
+    entry->flags = KVM_MSI_VALID_DEVID;
+    entry->u.msi = (struct kvm_irq_routing_msi){
+        .address_lo = (uint32_t)route->address,
+        .address_hi = (uint32_t)(route->address >> 32),
+        .data = route->data,
+        .devid = route->device_id,
+    };
+    return true;
+  }
+  uint32_t spi = route->data - SPI_TO_INTID;
+  entry->type = KVM_IRQ_ROUTING_IRQCHIP;
+  entry->u.irqchip.pin = spi;
+  return route->address == LAYOUT.gicv2m.base + GICV2M_SETSPI_NS && spi - LAYOUT_SPI_GICV2M < LAYOUT_GICV2M_SPIS;
+}
+
+/* Hands KVM the whole routing table. With the lock held. */
+static bool update_routing(Irq *irq) {
+  g_autofree struct kvm_irq_routing *table = NULL;
+
+  if (irq->vm_fd < 0)
+    return true;
+  table = g_malloc0(sizeof *table + (irq->lines->len + irq->routes->len) * sizeof table->entries[0]);
+  for (unsigned i = 0; i < irq->lines->len; i++) {
+    const KvmLine *wire = g_ptr_array_index(irq->lines, i);
+    if (wire && wire->event_fd >= 0)
+      table->entries[table->nr++] = (struct kvm_irq_routing_entry){
+          .gsi = wire->spi,
+          .type = KVM_IRQ_ROUTING_IRQCHIP,
+          .u.irqchip.pin = wire->spi,
+      };
+  }
+  for (unsigned i = 0; i < irq->routes->len; i++) {
+    const MsiRoute *route = g_ptr_array_index(irq->routes, i);
+    if (route && route->set && route_entry(irq, route, &table->entries[table->nr]))
+      table->nr++;
+  }
+  return ioctl(irq->vm_fd, KVM_SET_GSI_ROUTING, table) == 0;
+}
+
+static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
+  Irq *irq = (Irq *)controller;
+  MsiRoute *route = g_new0(MsiRoute, 1);
+  unsigned place = 0;
+
+  route->irq = irq;
+  route->device_id = device_id;
+  route->event_fd = -1;
+  g_mutex_lock(&irq->lock);
+  while (place < irq->routes->len && g_ptr_array_index(irq->routes, place))
+    place++;
+  if (place < MAX_MSI) {
+    route->gsi = MSI_GSI_BASE + place;
+    if (place == irq->routes->len)
+      g_ptr_array_add(irq->routes, route);
+    else
+      g_ptr_array_index(irq->routes, place) = route;
+  }
+  g_mutex_unlock(&irq->lock);
+  if (place < MAX_MSI)
+    return route;
+  g_free(route);
+  return NULL;
+}
+
+static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
+  Irq *irq = route->irq;
+
+  g_mutex_lock(&irq->lock);
+  if (!route->set || route->address != address || route->data != data) {
+    bool first = !route->set;
+    route->set = true;
+    route->address = address;
+    route->data = data;
+    if (first)
+      route->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (!update_routing(irq) || (first && !bind_event(irq, route->event_fd, route->gsi, true)))
+      g_warning("a message-signalled interrupt cannot be routed: %s", g_strerror(errno));
+  }
+  g_mutex_unlock(&irq->lock);
+}
+
+static void route_signal(MsiRoute *route) {
+  if (route->set)
+    signal_event(route->event_fd);
+}
+
+static void route_free(MsiRoute *route) {
+  if (!route)
+    return;
+  Irq *irq = route->irq;
+  g_mutex_lock(&irq->lock);
+  g_ptr_array_index(irq->routes, route->gsi - MSI_GSI_BASE) = NULL;
+  if (route->set) {
+    bind_event(irq, route->event_fd, route->gsi, false);
+    update_routing(irq);
+  }
+  g_mutex_unlock(&irq->lock);
+  if (route->event_fd >= 0)
+    close(route->event_fd);
+  g_free(route);
+}
+
+static const MsiControllerOps msi_ops = {
+    .route_new = route_new,
+    .route_set = route_set,
+    .route_signal = route_signal,
+    .route_free = route_free,
+};
+
+Irq *irq_new(GicVersion gic) {
+  Irq *irq = g_new0(Irq, 1);
+
+  irq->msi.ops = &msi_ops;
+  irq->gic = gic;
+  irq->vm_fd = -1;
+  g_mutex_init(&irq->lock);
+  irq->lines = g_ptr_array_new_with_free_func(line_free);
+  g_ptr_array_set_size(irq->lines, LAYOUT_GIC_IRQS - SPI_TO_INTID);
+  irq->routes = g_ptr_array_new();
+  return irq;
+}
+
+void irq_free(Irq *irq) {
+  if (!irq)
+    return;
+  g_ptr_array_unref(irq->lines);
+  g_ptr_array_unref(irq->routes);
+  g_mutex_clear(&irq->lock);
+  g_free(irq);
+}
+
+MsiController *irq_msi(Irq *irq) {
+  return &irq->msi;
+}
+
+/* A new GIC has every line low: high ones are raised again. */
+static bool connect_lines(Irq *irq) {
+  for (unsigned spi = 0; spi < irq->lines->len; spi++) {
+    KvmLine *wire = g_ptr_array_index(irq->lines, spi);
+    if (!wire)
+      continue;
+    if (wire->event_fd >= 0 && !bind_event(irq, wire->event_fd, spi, true))
+      return false;
+    if (wire->level) {
+      wire->level = false;
+      level_set(&wire->line, true);
+    }
+  }
+  return true;
+}
+
+static bool connect_routes(Irq *irq) {
+  for (unsigned i = 0; i < irq->routes->len; i++) {
+    const MsiRoute *route = g_ptr_array_index(irq->routes, i);
+    if (route && route->set && !bind_event(irq, route->event_fd, route->gsi, true))
+      return false;
+  }
+  return true;
+}
+
+bool irq_connect(Irq *irq, int vm_fd, GError **error) {
+  g_mutex_lock(&irq->lock);
+  irq->vm_fd = vm_fd;
+  bool done = update_routing(irq) && connect_lines(irq) && connect_routes(irq);
+  if (!done) {
+    kvm_set_error(error, "cannot connect interrupts to the VM");
+    irq->vm_fd = -1;
+  }
+  g_mutex_unlock(&irq->lock);
+  return done;
+}
+
+void irq_disconnect(Irq *irq) {
+  g_mutex_lock(&irq->lock);
+  irq->vm_fd = -1;
+  g_mutex_unlock(&irq->lock);
+}

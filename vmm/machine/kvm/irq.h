@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interrupts into one machine: what devices/interrupt.h asks for, on KVM. Outlives the VM: a reboot makes a new VM and
+ * connects it again.
+ */
+#pragma once
+
+#include "devices/interrupt.h"
+#include "fdt/fdt-writer.h"
+#include "vmm/config/board.h"
+
+typedef struct Irq Irq;
+
+Irq *irq_new(GicVersion gic);
+void irq_free(Irq *irq); /* disconnected; takes NULL */
+
+/* The line of an SPI; the same SPI gives the same line. Main thread. */
+IrqLine *irq_line(Irq *irq, uint32_t spi, FdtIrqTrigger trigger);
+MsiController *irq_msi(Irq *irq);
+
+/* VM_FD has its GIC: lines and routes that are in use are registered with it. No vCPU runs. */
+bool irq_connect(Irq *irq, int vm_fd, GError **error);
+void irq_disconnect(Irq *irq);

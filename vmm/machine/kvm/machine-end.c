@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How a machine runs and ends: what the vCPUs say is posted, on their threads, and handled on the main thread.
+ */
+#include <errno.h>
+
+#include "devices/backend/terminal.h"
+#include "vmm/machine/kvm/machine-state.h"
+#include "vmm/machine/kvm/stuck-vcpus.h"
+
+static void end(Machine *machine, MachineEnd how) {
+  if (machine->stopping)
+    return;
+  machine->stopping = true;
+  machine->end = how;
+  timeline_add(machine->trace.timeline, PHASE_GUEST_END);
+  g_main_loop_quit(machine->loop);
+}
+
+static void reboot(Machine *machine) {
+  if (!machine->config->reboot) {
+    end(machine, MACHINE_RESET);
+    return;
+  }
+  timeline_add(machine->trace.timeline, PHASE_REBOOT);
+  machine_unboot(machine);
+  /* What another vCPU asked for at the same moment was of the boot that is over. */
+  g_mutex_lock(&machine->lock);
+  machine->pending = VERDICT_CONTINUE;
+  g_clear_pointer(&machine->pending_failure, g_free);
+  g_mutex_unlock(&machine->lock);
+  guest_ram_discard(&machine->ram);
+  guest_ram_discard(&machine->steal_time);
+  if (!machine_boot(machine, &machine->failure))
+    end(machine, MACHINE_FAILED);
+}
+
+static gboolean handle_pending(gpointer data) {
+  Machine *machine = data;
+
+  g_mutex_lock(&machine->lock);
+  Verdict verdict = machine->pending;
+  g_autofree char *failure = g_steal_pointer(&machine->pending_failure);
+  machine->pending = VERDICT_CONTINUE;
+  g_mutex_unlock(&machine->lock);
+
+  if (machine->stopping)
+    return G_SOURCE_REMOVE;
+  switch (verdict) {
+  case VERDICT_POWER_OFF:
+    end(machine, MACHINE_POWERED_OFF);
+    break;
+  case VERDICT_RESET:
+    reboot(machine);
+    break;
+  case VERDICT_FAIL:
+    g_set_error_literal(&machine->failure, MACHINE_ERROR, MACHINE_ERROR_GUEST, failure);
+    end(machine, MACHINE_FAILED);
+    break;
+  case VERDICT_EXIT:
+    machine->exit_code = hypercalls_exit_code(machine->calls.hypercalls);
+    end(machine, MACHINE_EXITED);
+    break;
+  case VERDICT_CPU_OFF:
+  case VERDICT_CONTINUE:
+    break;
+  }
+  return G_SOURCE_REMOVE;
+}
+
+/* On any thread. The first verdict that ends a boot decides how; the vCPUs are stopped by it. */
+static void post(Machine *machine, Verdict verdict, const char *failure) {
+  bool first;
+
+  g_mutex_lock(&machine->lock);
+  first = machine->pending == VERDICT_CONTINUE;
+  if (first) {
+    machine->pending = verdict;
+    machine->pending_failure = g_strdup(failure);
+  }
+  g_mutex_unlock(&machine->lock);
+  if (first)
+    g_idle_add_full(G_PRIORITY_DEFAULT, handle_pending, machine, NULL);
+}
+
+void machine_vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque) {
+  post(opaque, verdict, vcpu->failure);
+}
+
+/*
+ * A call by the doorbell page, on the thread of the vCPU that wrote to it. PSCI is not served there, so that only
+ * eret_exit ends anything.
+ */
+void machine_doorbell_call(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]) {
+  Machine *machine = opaque;
+
+  if (hypercalls_call_registers(machine->calls.hypercalls, HYPERCALL_BY_DOORBELL, frame, function, x) == HYPERCALL_EXIT) {
+    /* It does not return: no vCPU enters the guest again, the caller's least of all. */
+    for (unsigned i = 0; i < machine->vm.n_vcpus; i++)
+      g_atomic_int_set(&machine->vm.vcpus[i].stop, 1);
+    post(machine, VERDICT_EXIT, NULL);
+  }
+}
+
+void machine_stop(Machine *machine, const char *why) {
+  if (why)
+    g_message("stopped: %s", why);
+  end(machine, MACHINE_STOPPED);
+}
+
+/* What the flags asked for, at the end. */
+static void report(Machine *machine) {
+  int lost = machine->terminal ? terminal_lost(machine->terminal) : 0;
+  g_autoptr(GError) error = NULL;
+
+  if (lost && lost != EPIPE) {
+    g_warning("cannot write the guest's output: %s", g_strerror(lost));
+    machine->lost_reports = true;
+  }
+  if (machine->config->stats && !machine_trace_print(&machine->trace, machine->platform, -1))
+    machine->lost_reports = true;
+  if (!machine_trace_finish(&machine->trace, &error)) {
+    g_warning("--record: %s", error->message);
+    machine->lost_reports = true;
+  }
+}
+
+MachineEnd machine_run(Machine *machine, GError **error) {
+  machine->loop = g_main_loop_new(NULL, FALSE);
+  machine->control = control_new(&machine_control_ops, machine, machine->config->grace);
+  machine_resize_console(machine);
+  if (machine_boot(machine, &machine->failure))
+    g_main_loop_run(machine->loop);
+  else
+    end(machine, MACHINE_FAILED);
+  machine_stop_vcpus(machine);
+  if (machine->end == MACHINE_STOPPED)
+    stuck_vcpus_tell(machine->vm.vcpus, machine->vm.n_vcpus, &machine->memory);
+  platform_pause(machine->platform);
+  timeline_add(machine->trace.timeline, PHASE_ENDED);
+  if (machine->terminal)
+    terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
+  g_clear_pointer(&machine->control, control_free);
+  g_clear_pointer(&machine->loop, g_main_loop_unref);
+  report(machine);
+  if (machine->failure)
+    g_propagate_error(error, g_steal_pointer(&machine->failure));
+  return machine->end;
+}

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine on KVM. What outlives a reboot of the guest (board, memory, devices, terminal) is made once, here; what
+ * does not, by machine-boot.c.
+ *
+ * Threads: everything runs on the main thread, but for what machine-end.c says posts.
+ */
+#include "vmm/machine/machine.h"
+
+#include <unistd.h>
+
+#include "devices/backend/terminal.h"
+#include "vmm/machine/clock-host.h"
+#include "vmm/machine/console-watch.h"
+#include "vmm/machine/kvm/machine-state.h"
+#include "vmm/machine/kvm/regs.h"
+#include "vmm/machine/kvm/steal-time.h"
+
+static IrqLine *machine_irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger) {
+  return irq_line(((Machine *)host)->irq, spi, trigger);
+}
+
+static bool check_ipa_bits(const Machine *machine, GError **error) {
+  unsigned wanted = machine->board->ipa_bits, limit = kvm_ipa_bits_max(&machine->kvm);
+
+  if (wanted <= limit)
+    return true;
+  if (machine->config->ipa_bits)
+    g_set_error(
+        error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+        "--ipa-bits %u: the host's CPU offers %u bits of guest physical address; leave the option out, or ask for no more than these",
+        wanted, limit);
+  else
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST,
+                "this machine needs %u bits of guest physical address, the host's CPU offers %u; use less --memory", wanted, limit);
+  return false;
+}
+
+static bool plan(Machine *machine, GError **error) {
+  const Config *config = machine->config;
+
+  if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !kvm_open(&machine->kvm, error) ||
+      !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
+      !cpu_features_decide(config_cpu(config), config->cpu_fields, &machine->kvm.cpu, &machine->cpu, error))
+    return false;
+  if (config->cpus > machine->kvm.max_cpus) {
+    g_set_error(error, MACHINE_ERROR, MACHINE_ERROR_HOST, "%u CPUs are too many: KVM on this host gives a guest at most %u", config->cpus,
+                machine->kvm.max_cpus);
+    return false;
+  }
+  machine->board = board_new(config, machine->gic_version, error);
+  if (!machine->board || !check_ipa_bits(machine, error))
+    return false;
+  if (!config->pin)
+    return true;
+  machine->pin = pin_new(config->pin, "", error);
+  return machine->pin && pin_thread(machine->pin, -1, error);
+}
+
+static bool assemble(Machine *machine, GError **error) {
+  if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
+    return false;
+  guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
+  if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) ||
+      (machine->cpu.steal_time && !steal_time_init(&machine->steal_time, &machine->memory, error)))
+    return false;
+  machine->clock = clock_host_new();
+  machine->irq = irq_new(machine->gic_version);
+  machine->doorbells = kvm_doorbells_new();
+  if (machine->config->exits == EXITS_LEAN)
+    machine->shortcuts = kvm_shortcuts_new();
+  if (!machine->client->console)
+    machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, machine_terminal_event, machine, error);
+  if (!machine->client->console && !machine->terminal)
+    return false;
+  machine->console = console_watch_new(machine->terminal ? machine->terminal : machine->client->console, machine->trace.timeline);
+  if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, machine->console, machine->trace.timeline,
+                               error))
+    return false;
+  machine->host = (PlatformHost){
+      .irq_line = machine_irq_line,
+      .msi = irq_msi(machine->irq),
+      .doorbells = kvm_doorbells_base(machine->doorbells),
+      .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,
+      .clock = machine->clock,
+      .console = machine->console,
+      .watch = machine_trace_devices(&machine->trace),
+      .ports = machine->client->ports,
+      .n_ports = machine->client->n_ports,
+      .ports_ops = machine->client->ports_ops,
+      .ports_opaque = machine->client->opaque,
+      .memory = &machine->memory,
+      .pmu = machine->cpu.pmu,
+      .el2 = machine->cpu.el2,
+      .el2_vhe = machine->cpu.el2 && !machine->cpu.el2_e2h0,
+      .hypercall = machine_doorbell_call,
+      .hypercall_info =
+          {
+              .method = !machine->kvm.smccc_filter ? NULL
+                        : machine->cpu.el2         ? "smc"
+                                                   : "hvc", /* HVC is the guest's own EL2's */
+              .first_function = ERET_FUNCTION_FIRST,
+              .version = ERET_HYPERCALL_VERSION,
+          },
+  };
+  machine->platform = platform_new(machine->board, &machine->host, error);
+  if (!machine->platform)
+    return false;
+  if (machine->shortcuts)
+    kvm_shortcuts_set_bus(machine->shortcuts, machine->platform->bus);
+  machine->trace.shortcuts = machine->shortcuts;
+  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel);
+  timeline_add(machine->trace.timeline, PHASE_DEVICES_MADE);
+  return true;
+}
+
+bool machine_can_run(GError **error) {
+  Kvm kvm = {.fd = -1};
+  bool can = kvm_open(&kvm, error);
+
+  kvm_close(&kvm);
+  return can;
+}
+
+Machine *machine_new(const Config *config, const MachineClient *client, Tell tell, GError **error) {
+  static const MachineClient nobody = {0};
+  g_autoptr(Machine) machine = g_new0(Machine, 1);
+
+  machine->config = config;
+  machine->client = client ? client : &nobody;
+  machine->kvm.fd = -1;
+  machine->vm = VM_NONE;
+  g_mutex_init(&machine->lock);
+  gate_init(&machine->gate);
+  control_hold_signals();
+  if (!machine_trace_init(&machine->trace, config, tell, error) || !plan(machine, error) || !assemble(machine, error))
+    return NULL;
+  vcpu_install_kick_signal();
+  return g_steal_pointer(&machine);
+}
+
+/* Devices use everything else, so they go first. */
+void machine_free(Machine *machine) {
+  if (!machine)
+    return;
+  if (machine->platform)
+    machine_unboot(machine);
+  if (machine->terminal)
+    terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
+  platform_free(machine->platform);
+  machine_hypercalls_clear(&machine->calls);
+  char_backend_free(machine->console);
+  char_backend_free(machine->terminal);
+  irq_free(machine->irq);
+  kvm_doorbells_free(machine->doorbells);
+  kvm_shortcuts_free(machine->shortcuts);
+  clock_host_free(machine->clock);
+  boot_files_close(&machine->files); /* before the memory they are copied to */
+  guest_ram_clear(&machine->ram);
+  guest_ram_clear(&machine->steal_time);
+  pin_free(machine->pin);
+  board_free(machine->board);
+  kvm_close(&machine->kvm);
+  machine_trace_clear(&machine->trace);
+  g_clear_error(&machine->failure);
+  g_free(machine->pending_failure);
+  g_mutex_clear(&machine->lock);
+  gate_clear(&machine->gate);
+  g_free(machine);
+}
+
+char *machine_describe_vcpus(const Machine *machine) {
+  GString *text = g_string_new(NULL);
+
+  for (unsigned i = 0; i < machine->vm.n_vcpus; i++) {
+    g_autofree char *registers = regs_describe(machine->vm.vcpus[i].fd);
+    g_string_append_printf(text, "vCPU %u\n%s\n", i, registers);
+  }
+  return g_string_free(text, FALSE);
+}
+
+const Timeline *machine_timeline(const Machine *machine) {
+  return machine->trace.timeline;
+}
+
+bool machine_lost_reports(const Machine *machine) {
+  return machine->lost_reports;
+}
+
+int machine_exit_code(const Machine *machine) {
+  return machine->exit_code;
+}
+
+void machine_end_port_input(Machine *machine, unsigned port) {
+  if (machine->platform && machine->platform->virtio_ports)
+    virtio_console_ports_end_input(machine->platform->virtio_ports, port);
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The device tree of a platform: the nodes of the machine itself from its board, then each device's own. Nothing here
+ * knows a device: what it says of itself is in its `describe`.
+ */
+#include "fdt/fdt-nodes.h"
+#include "vmm/machine/platform.h"
+
+static FdtRange fdt_range(const AddressRange *range) {
+  return (FdtRange){range->base, range->size};
+}
+
+static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement *placement, const BootSeed *seed) {
+  g_autofree char *stdout_path = NULL;
+  FdtChosen chosen = {
+      .bootargs = board->config->append,
+      .initrd_start = placement->initrd_start,
+      .initrd_size = placement->initrd_size,
+      .kaslr_seed = seed->kaslr,
+  };
+
+  if (board_has(board, BOARD_PL011))
+    stdout_path = g_strdup_printf("/pl011@%" G_GINT64_MODIFIER "x", LAYOUT.pl011.base);
+  chosen.stdout_path = stdout_path;
+  if (seed->kaslr) {
+    chosen.rng_seed = seed->rng;
+    chosen.rng_seed_size = sizeof seed->rng;
+  }
+  fdt_write_chosen(fdt, &chosen);
+}
+
+static void write_gic(FdtWriter *fdt, const Board *board, bool el2) {
+  if (board->gic == GIC_V3) {
+    FdtGicV3 gic = {
+        .distributor = fdt_range(&LAYOUT.gic_distributor),
+        .redistributors = {fdt_range(&board->redistributors[0]), fdt_range(&board->redistributors[1])},
+        .its = fdt_range(&LAYOUT.gic_its),
+        .maintenance_ppi = el2 ? LAYOUT_PPI_GIC_MAINTENANCE : -1,
+    };
+    fdt_write_gicv3(fdt, &gic);
+    return;
+  }
+  FdtGicV2 gic = {
+      .distributor = fdt_range(&LAYOUT.gic_distributor),
+      .cpu_interface = fdt_range(&LAYOUT.gic_cpu_interface),
+  };
+  if (board_has(board, BOARD_GICV2M))
+    gic.msi_frame = fdt_range(&LAYOUT.gicv2m);
+  fdt_write_gicv2(fdt, &gic);
+}
+
+GBytes *platform_describe(const Platform *platform, const BootPlacement *placement, const BootSeed *seed, GError **error) {
+  const Board *board = platform->board;
+  g_autoptr(FdtWriter) fdt = fdt_writer_new();
+  FdtRange ram = fdt_range(&board->ram);
+  FdtTimer timer = {.hyp_virtual = platform->host->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
+
+  fdt_write_root(fdt);
+  /*
+   * A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own.
+   */
+  if (!platform->host->el2 || platform->host->el2_vhe)
+    fdt_write_hypervisor(fdt);
+  write_chosen(fdt, board, placement, seed);
+  fdt_write_memory(fdt, &ram, 1);
+  FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->host->clidr};
+  fdt_write_cpus(fdt, &cpus);
+  fdt_write_psci(fdt, platform->host->el2 ? "smc" : "hvc");
+  fdt_write_timer(fdt, &timer);
+  if (platform->host->pmu)
+    fdt_write_pmu(fdt, LAYOUT_PPI_PMU, timer.gicv2_cpus);
+  write_gic(fdt, board, platform->host->el2);
+  if (board_has(board, BOARD_PL011) || board_has(board, BOARD_PL031) || board_has(board, BOARD_PL061))
+    fdt_write_apb_clock(fdt);
+  for (unsigned i = 0; i < platform->devices->len; i++)
+    device_describe(g_ptr_array_index(platform->devices, i), &g_array_index(platform->slots, DeviceSlot, i), fdt);
+  return fdt_writer_finish(fdt, error);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A platform host that does nothing; see the header. No lock: nothing happens. */
+#include "vmm/machine/platform-null.h"
+
+#include "vmm/hypercall/hypercall.h"
+#include "vmm/machine/clock-host.h"
+
+static void line_set(IrqLine *line, bool level) {
+}
+
+static IrqLine *irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger) {
+  return &((NullHost *)host)->line;
+}
+
+static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
+  return NULL;
+}
+
+static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
+}
+
+static void route_ignore(MsiRoute *route) {
+}
+
+static void hypercall(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]) {
+  x[0] = (uint64_t)HYPERCALL_NOT_SUPPORTED;
+}
+
+static const MsiControllerOps msi_ops = {route_new, route_set, route_ignore, route_ignore};
+
+static bool doorbell_attach(Doorbells *doorbells, uint64_t address, unsigned size, bool match, uint32_t value, int fd) {
+  return false;
+}
+
+static void doorbell_detach(Doorbells *doorbells, uint64_t address, unsigned size, bool match, uint32_t value, int fd) {
+}
+
+/* What is behind them, and their names, is no part of a plan. */
+static const VirtioConsolePort port = {.name = "port"};
+
+void null_host_init(NullHost *null) {
+  *null = (NullHost){
+      .line = {line_set},
+      .msi = {&msi_ops},
+      .doorbells = {doorbell_attach, doorbell_detach},
+      .clock = clock_host_new(),
+  };
+  null->host = (PlatformHost){
+      .irq_line = irq_line,
+      .msi = &null->msi,
+      .doorbells = &null->doorbells,
+      .clock = null->clock,
+      .memory = &null->memory,
+      .hypercall = hypercall,
+      .ports = &port,
+      .n_ports = 1,
+      .hypercall_info = {.method = "hvc", .first_function = ERET_FUNCTION_FIRST, .version = ERET_HYPERCALL_VERSION},
+  };
+}
+
+void null_host_set_cpu(NullHost *null, const CpuConfig *cpu) {
+  null->host.pmu = cpu->pmu != CPU_OFF;
+  null->host.el2 = cpu->el2 == CPU_ON;
+  null->host.el2_vhe = null->host.el2 && !cpu->el2_e2h0;
+  null->host.hypercall_info.method = null->host.el2 ? "smc" : "hvc";
+}
+
+void null_host_clear(NullHost *null) {
+  g_clear_pointer(&null->clock, clock_host_free);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One entry a device, found by its name's address first. There are as many as a board has devices, so a list is
+ * searched.
+ *
+ * Locks: `lock` guards everything.
+ */
+#include "vmm/observe/device-counts.h"
+
+#include <string.h>
+
+struct DeviceCounts {
+  DeviceWatch watch; /* first */
+  GMutex lock;
+  GArray *devices; /* of DeviceCount */
+  Recorder *recorder;
+};
+
+static DeviceCount *find(DeviceCounts *counts, const char *device) {
+  for (unsigned i = 0; i < counts->devices->len; i++) {
+    DeviceCount *count = &g_array_index(counts->devices, DeviceCount, i);
+    if (count->device == device || strcmp(count->device, device) == 0)
+      return count;
+  }
+  DeviceCount fresh = {.device = device};
+  g_array_append_val(counts->devices, fresh);
+  return &g_array_index(counts->devices, DeviceCount, counts->devices->len - 1);
+}
+
+/* Takes `name` and `detail` apart from the rest, as the recorder has a lock of its own. */
+static void record(const DeviceCounts *counts, TraceRecord entry, const char *device, const char *detail) {
+  if (!counts->recorder)
+    return;
+  entry.vcpu = TRACE_NO_VCPU;
+  entry.time = trace_now();
+  entry.name = recorder_text(counts->recorder, device);
+  entry.detail = recorder_text(counts->recorder, detail);
+  recorder_add(counts->recorder, &entry);
+}
+
+static void doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
+  DeviceCounts *counts = (DeviceCounts *)watch;
+
+  g_mutex_lock(&counts->lock);
+  find(counts, device)->doorbells += rings;
+  record(counts, (TraceRecord){.kind = TRACE_ERET_DOORBELL, .a = queue, .b = rings}, device, NULL);
+  g_mutex_unlock(&counts->lock);
+}
+
+static void interrupt(DeviceWatch *watch, const char *device, unsigned vector) {
+  DeviceCounts *counts = (DeviceCounts *)watch;
+
+  g_mutex_lock(&counts->lock);
+  find(counts, device)->interrupts++;
+  record(counts, (TraceRecord){.kind = TRACE_ERET_INTERRUPT, .b = vector}, device, NULL);
+  g_mutex_unlock(&counts->lock);
+}
+
+/* The last place takes what is too much: devices have a handful of kinds. */
+static RequestCount *find_kind(DeviceCount *count, const char *kind) {
+  unsigned i = 0;
+
+  while (i < count->n_requests && count->requests[i].kind != kind)
+    i++;
+  if (i == count->n_requests && i < REQUEST_KINDS_MAX)
+    count->requests[count->n_requests++].kind = kind;
+  return &count->requests[MIN(i, REQUEST_KINDS_MAX - 1)];
+}
+
+static void request(DeviceWatch *watch, const char *device, const char *kind, uint64_t bytes, uint64_t started, bool failed) {
+  DeviceCounts *counts = (DeviceCounts *)watch;
+  uint64_t took = trace_now() - started;
+
+  g_mutex_lock(&counts->lock);
+  RequestCount *count = find_kind(find(counts, device), kind);
+  count->count++;
+  count->failed += failed;
+  count->bytes += failed ? 0 : bytes;
+  count->ns += took;
+  record(counts, (TraceRecord){.kind = TRACE_ERET_REQUEST, .a = took, .b = bytes, .c = failed}, device, kind);
+  g_mutex_unlock(&counts->lock);
+}
+
+DeviceCounts *device_counts_new(Recorder *recorder) {
+  DeviceCounts *counts = g_new0(DeviceCounts, 1);
+
+  counts->watch = (DeviceWatch){doorbell, interrupt, request};
+  counts->devices = g_array_new(FALSE, TRUE, sizeof(DeviceCount));
+  counts->recorder = recorder;
+  g_mutex_init(&counts->lock);
+  return counts;
+}
+
+void device_counts_free(DeviceCounts *counts) {
+  if (!counts)
+    return;
+  g_array_unref(counts->devices);
+  g_mutex_clear(&counts->lock);
+  g_free(counts);
+}
+
+DeviceWatch *device_counts_watch(DeviceCounts *counts) {
+  return &counts->watch;
+}
+
+void device_counts_stop_recording(DeviceCounts *counts) {
+  g_mutex_lock(&counts->lock);
+  counts->recorder = NULL;
+  g_mutex_unlock(&counts->lock);
+}
+
+GArray *device_counts_get(DeviceCounts *counts) {
+  g_mutex_lock(&counts->lock);
+  GArray *copy = g_array_copy(counts->devices);
+  g_mutex_unlock(&counts->lock);
+  return copy;
+}

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The trace instance (kernel-instance.h). Its clock is CLOCK_MONOTONIC ("mono"), its filter is a list of threads: this
+ * one, and by the option event-fork whatever it makes.
+ *
+ * Locks: `lock` guards the table of vCPU threads and what tells threads; the rest is the recorder thread's.
+ */
+#include "vmm/observe/kernel-events.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <tracefs.h>
+#include <unistd.h>
+
+#include "vmm/observe/kernel-decode.h"
+#include "vmm/observe/kernel-instance.h"
+#include "vmm/observe/kernel-thread.h"
+#include "vmm/observe/recording-file.h"
+
+/* KiB of the kernel's buffer: for each CPU, as long as there are not very many. */
+#define BUFFER_KIB_CPU 8192
+#define BUFFER_KIB_MIN 512
+#define BUFFER_KIB_ALL 131072
+
+struct KernelEvents {
+  KernelInstance own;
+  struct tep_handle *tep;
+  KernelDecoder *decoder;
+  GMutex lock;
+  KernelThreads *threads;
+  GHashTable *vcpus; /* thread, as the kernel numbers it -> index + 1 */
+  uint64_t missed;   /* what the reader was told of losses */
+  void (*take)(void *opaque, const TraceRecord *record);
+  void *opaque;
+};
+
+static bool fail(GError **error, const char *what) {
+  const char *cure =
+      errno == EACCES || errno == EPERM ? "; only root may trace the kernel: run eret as root, or let your user into tracefs" : "";
+  g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "%s: %s%s", what, g_strerror(errno), cure);
+  return false;
+}
+
+static bool write_file(KernelEvents *events, const char *file, const char *text, GError **error) {
+  errno = 0;
+  if (tracefs_instance_file_write(events->own.instance, file, text) >= 0)
+    return true;
+  g_autofree char *what = g_strdup_printf("cannot write '%s' to tracefs %s", text, file);
+  return fail(error, what);
+}
+
+static bool set_up(KernelEvents *events, GError **error) {
+  long cpus = MAX(1, sysconf(_SC_NPROCESSORS_CONF));
+  long kib = CLAMP(BUFFER_KIB_ALL / cpus, BUFFER_KIB_MIN, BUFFER_KIB_CPU);
+  int number = kernel_threads_this(events->threads);
+  g_autofree char *thread = g_strdup_printf("%d", number);
+  unsigned enabled = 0;
+
+  if (!number) {
+    errno = ESRCH;
+    return fail(error, "cannot find this thread in the kernel's trace");
+  }
+  errno = 0;
+  if (tracefs_instance_set_buffer_size(events->own.instance, (size_t)kib, -1) < 0)
+    return fail(error, "cannot size the kernel's trace buffer");
+  if (!write_file(events, "trace_clock", "mono", error) || !write_file(events, "options/event-fork", "1", error) ||
+      !write_file(events, "set_event_pid", thread, error))
+    return false;
+  for (unsigned i = 0; kernel_event_names[i]; i++)
+    enabled += tracefs_event_enable(events->own.instance, "kvm", kernel_event_names[i]) == 0;
+  if (enabled == 0)
+    return fail(error, "the kernel has no tracepoints of KVM");
+  return write_file(events, "tracing_on", "1", error);
+}
+
+static bool open_instance(KernelEvents *events, GError **error) {
+  static const char *const systems[] = {"kvm", NULL};
+
+  errno = 0;
+  const char *directory = tracefs_tracing_dir();
+  if (!directory) {
+    errno = errno ? errno : ENOENT;
+    return fail(error, "tracefs is not mounted; mount -t tracefs nodev /sys/kernel/tracing");
+  }
+  if (access(directory, R_OK | X_OK) != 0)
+    return fail(error, directory);
+  if (!kernel_instance_open(&events->own))
+    return fail(error, "cannot make an instance of the kernel's trace facilities (tracefs instances/)");
+  errno = 0;
+  events->tep = tracefs_local_events_system(directory, systems);
+  if (!events->tep)
+    return fail(error, "cannot read what KVM's tracepoints look like (tracefs events/kvm)");
+  events->decoder = kernel_decoder_new(events->tep);
+  events->threads = kernel_threads_new(error);
+  return events->threads && set_up(events, error);
+}
+
+KernelEvents *kernel_events_open(GError **error) {
+  KernelEvents *events = g_new0(KernelEvents, 1);
+
+  kernel_instance_init(&events->own);
+  g_mutex_init(&events->lock);
+  events->vcpus = g_hash_table_new(NULL, NULL);
+  if (open_instance(events, error))
+    return events;
+  kernel_events_free(events);
+  return NULL;
+}
+
+void kernel_events_free(KernelEvents *events) {
+  if (!events)
+    return;
+  kernel_instance_close(&events->own);
+  kernel_threads_free(events->threads);
+  kernel_decoder_free(events->decoder);
+  tep_free(events->tep);
+  g_hash_table_unref(events->vcpus);
+  g_mutex_clear(&events->lock);
+  g_free(events);
+}
+
+void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
+  g_mutex_lock(&events->lock);
+  g_hash_table_insert(events->vcpus, GINT_TO_POINTER(kernel_threads_this(events->threads)), GUINT_TO_POINTER(index + 1));
+  g_mutex_unlock(&events->lock);
+}
+
+void kernel_events_stop(KernelEvents *events) {
+  tracefs_trace_off(events->own.instance);
+}
+
+/*
+ * The gap lies before this event. The kernel may not know how many there were (-1): then it is a gap of unknown size.
+ */
+static void take_loss(KernelEvents *events, const struct tep_record *raw) {
+  uint64_t n = raw->missed_events > 0 ? (uint64_t)raw->missed_events : 0;
+  const TraceRecord loss = {.time = raw->ts, .kind = TRACE_LOST, .vcpu = TRACE_NO_VCPU, .a = n, .b = TRACE_SOURCE_KERNEL};
+
+  events->missed += n;
+  events->take(events->opaque, &loss);
+}
+
+static int take_event(struct tep_event *event, struct tep_record *raw, int cpu, void *context) {
+  KernelEvents *events = context;
+  TraceRecord record;
+
+  if (raw->missed_events)
+    take_loss(events, raw);
+  if (!kernel_decode(events->decoder, event->id, raw, &record))
+    return 0;
+  g_mutex_lock(&events->lock);
+  unsigned place = GPOINTER_TO_UINT(g_hash_table_lookup(events->vcpus, GINT_TO_POINTER(tep_data_pid(events->tep, raw))));
+  g_mutex_unlock(&events->lock);
+  if (place)
+    record.vcpu = (uint16_t)(place - 1);
+  events->take(events->opaque, &record);
+  return 0;
+}
+
+void kernel_events_drain(KernelEvents *events, void (*take)(void *opaque, const TraceRecord *record), void *opaque) {
+  events->take = take;
+  events->opaque = opaque;
+  tracefs_iterate_raw_events(events->tep, events->own.instance, NULL, 0, take_event, events);
+}
+
+/* per_cpu/cpuN/stats has lines "overrun: N" and "dropped events: N". */
+uint64_t kernel_events_lost(KernelEvents *events) {
+  static const char *const lines[] = {"\noverrun: ", "\ndropped events: "};
+  long cpus = sysconf(_SC_NPROCESSORS_CONF);
+  uint64_t lost = 0;
+
+  for (long cpu = 0; cpu < cpus; cpu++) {
+    g_autofree char *file = g_strdup_printf("per_cpu/cpu%ld/stats", cpu);
+    char *text = tracefs_instance_file_read(events->own.instance, file, NULL); /* malloc's */
+    for (unsigned i = 0; text && i < G_N_ELEMENTS(lines); i++) {
+      const char *found = strstr(text, lines[i]);
+      lost += found ? g_ascii_strtoull(found + strlen(lines[i]), NULL, 10) : 0;
+    }
+    free(text);
+  }
+  return MAX(lost, events->missed);
+}
