@@ -88,7 +88,7 @@ $$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(LAZY_OBJECTS_$(1)) $$(B)/$(1)/libe
 	@true$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS_$(1)_eret)
 endef
-LAZY_OBJECTS_arm64 := $(B)/arm64/vmm/start.o $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
+LAZY_OBJECTS_arm64 := $(B)/arm64/vmm/lazy/start.o $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
 $(eval $(call build_rules,arm64))
 $(eval $(call build_rules,native))
 $(if $(CROSS),$(eval $(call build_rules,tool)))
