@@ -27,7 +27,7 @@ struct KvmDoorbells {
   GArray *bells; /* of Doorbell */
 };
 
-static bool bind(const KvmDoorbells *doorbells, const Doorbell *bell, bool bound) {
+static bool bind_bell(const KvmDoorbells *doorbells, const Doorbell *bell, bool bound) {
   struct kvm_ioeventfd request = {
       .addr = bell->address,
       .len = bell->size,
@@ -44,7 +44,7 @@ static bool attach(Doorbells *base, uint64_t address, unsigned size, bool match,
   Doorbell bell = {address, size, match, value, fd};
 
   g_mutex_lock(&doorbells->lock);
-  bool bound = bind(doorbells, &bell, true);
+  bool bound = bind_bell(doorbells, &bell, true);
   if (bound)
     g_array_append_val(doorbells->bells, bell);
   g_mutex_unlock(&doorbells->lock);
@@ -58,7 +58,7 @@ static void detach(Doorbells *base, uint64_t address, unsigned size, bool match,
   for (unsigned i = 0; i < doorbells->bells->len; i++) {
     const Doorbell *bell = &g_array_index(doorbells->bells, Doorbell, i);
     if (bell->address == address && bell->fd == fd && bell->value == value && bell->size == size && bell->match == match) {
-      bind(doorbells, bell, false);
+      bind_bell(doorbells, bell, false);
       g_array_remove_index_fast(doorbells->bells, i);
       break;
     }
@@ -94,7 +94,7 @@ bool kvm_doorbells_connect(KvmDoorbells *doorbells, int vm_fd, GError **error) {
   g_mutex_lock(&doorbells->lock);
   doorbells->vm_fd = vm_fd;
   for (unsigned i = 0; done && i < doorbells->bells->len; i++)
-    done = bind(doorbells, &g_array_index(doorbells->bells, Doorbell, i), true);
+    done = bind_bell(doorbells, &g_array_index(doorbells->bells, Doorbell, i), true);
   if (!done) {
     kvm_set_error(error, "cannot connect doorbells to the VM (KVM_IOEVENTFD)");
     doorbells->vm_fd = -1;
