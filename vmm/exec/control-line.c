@@ -70,5 +70,5 @@ ControlLine control_line_parse(const char *line) {
   for (unsigned i = 0; i < G_N_ELEMENTS(grammar); i++)
     if (fits(line, i, &result))
       return result;
-  return (ControlLine){.kind = CONTROL_NONE};
+  return (ControlLine){.kind = CONTROL_NONE, .text = line};
 }

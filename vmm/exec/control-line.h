@@ -22,8 +22,9 @@ typedef enum {
 
 typedef struct {
   ControlKind kind;
-  unsigned number;  /* version, process, error, status or signal; 0 where the line has none */
-  const char *text; /* what follows, within the line; never empty where the grammar has one, else NULL */
+  unsigned number; /* version, process, error, status or signal; 0 where the line has none */
+  /* What follows, within the line: never empty where the grammar has one, else NULL. Of CONTROL_NONE the line itself. */
+  const char *text;
 } ControlLine;
 
 /* LINE is without its end. */

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "devices/printable.h"
-#include "vmm/exec/control-line.h"
 #include "vmm/exec/kernel-log.h"
 #include "vmm/exec/outcome-state.h"
 
@@ -236,25 +235,23 @@ void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns) {
   outcome->heard_ns = ns;
 }
 
-void guest_outcome_control(GuestOutcome *outcome, const char *text, uint64_t ns) {
-  const ControlLine line = control_line_parse(text);
-
+void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint64_t ns) {
   if (outcome->final || outcome->ended)
     return;
-  if (line.kind == CONTROL_NONE) {
-    count_strange(outcome, text);
+  if (line->kind == CONTROL_NONE) {
+    count_strange(outcome, line->text);
     return;
   }
   reach_init(outcome, ns);
   take_sign_of_life(outcome, ns);
-  if (line.kind == CONTROL_HELLO) {
-    take_hello(outcome, line.number);
-  } else if (line.kind == CONTROL_STARTED) {
+  if (line->kind == CONTROL_HELLO) {
+    take_hello(outcome, line->number);
+  } else if (line->kind == CONTROL_STARTED) {
     outcome->started = true;
-  } else if (line.kind != CONTROL_PONG) {
+  } else if (line->kind != CONTROL_PONG) {
     guest_outcome_ending(outcome, ns);
-    take_end(outcome, &line);
-    outcome->final = line.kind == CONTROL_DONE && outcome->kind != OUTCOME_RUNNING;
+    take_end(outcome, line);
+    outcome->final = line->kind == CONTROL_DONE && outcome->kind != OUTCOME_RUNNING;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/exec/control-line.h"
 #include "vmm/exec/kernel-watch.h"
 
 /* eret(1), EXIT STATUS of eret exec, has the statuses. */
@@ -53,8 +54,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(GuestOutcome, guest_outcome_free)
 
 /* What happened, in the order in which it happened. Bytes of the console come in any pieces. */
 void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size, uint64_t ns);
-/* A line of the control channel (docs/exec-protocol.md), without its end. */
-void guest_outcome_control(GuestOutcome *outcome, const char *line, uint64_t ns);
+/* A line of the control channel (docs/exec-protocol.md). */
+void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint64_t ns);
 
 /*
  * Init has said that nothing more will come; it is a line of the control channel once all that came before it has been

@@ -18,7 +18,6 @@
 #include "devices/backend/channel.h"
 #include "devices/backend/terminal.h"
 #include "devices/units.h"
-#include "vmm/exec/control-line.h"
 #include "vmm/exec/kernel-log.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/session-state.h"
@@ -90,7 +89,7 @@ static void look_at_outcome(ExecSession *session) {
   if (!session->running || session->ending)
     return;
   if (session->said_done && (session->drained & PORTS_TO_DRAIN) == PORTS_TO_DRAIN) {
-    guest_outcome_control(session->outcome, "done", exec_now());
+    guest_outcome_control(session->outcome, &(ControlLine){.kind = CONTROL_DONE}, exec_now());
     let_power_off(session);
     return;
   }
@@ -149,7 +148,7 @@ static void take_line(ExecSession *session, const char *text) {
   if (line.kind == CONTROL_DONE)
     guest_outcome_ending(session->outcome, exec_now());
   else
-    guest_outcome_control(session->outcome, text, exec_now());
+    guest_outcome_control(session->outcome, &line, exec_now());
 }
 
 static void control_received(void *opaque, const uint8_t *bytes, size_t size) {

@@ -52,6 +52,11 @@ static void console(GuestOutcome *outcome, const char *text, uint64_t ns) {
   guest_outcome_console(outcome, text, strlen(text), ns);
 }
 
+static void control(GuestOutcome *outcome, const char *text, uint64_t ns) {
+  const ControlLine line = control_line_parse(text);
+  guest_outcome_control(outcome, &line, ns);
+}
+
 static void assert_verdict(GuestOutcome *outcome, OutcomeKind kind, int status, const char *message) {
   g_assert_cmpstr(outcome_name(guest_outcome_kind(outcome)), ==, outcome_name(kind));
   g_assert_cmpint(guest_outcome_exit_status(outcome), ==, status);
@@ -62,15 +67,15 @@ static void test_command(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
 
   console(outcome, "[    0.000000] Booting Linux\r\n", 2 * S);
-  guest_outcome_control(outcome, "hello 1", 3 * S);
-  guest_outcome_control(outcome, "started 57", 4 * S);
+  control(outcome, "hello 1", 3 * S);
+  control(outcome, "started 57", 4 * S);
   g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
-  guest_outcome_control(outcome, "exit 7", 5 * S);
+  control(outcome, "exit 7", 5 * S);
   g_assert_false(guest_outcome_is_final(outcome));               /* files may still come */
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 10 * S); /* but not for ever */
-  guest_outcome_control(outcome, "exit 0", 5 * S);               /* the first counts */
-  guest_outcome_control(outcome, "done", 5 * S);
+  control(outcome, "exit 0", 5 * S);                             /* the first counts */
+  control(outcome, "done", 5 * S);
   g_assert_true(guest_outcome_is_final(outcome));
   guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 6 * S);
   assert_verdict(outcome, OUTCOME_COMMAND, 7, NULL);
@@ -108,7 +113,7 @@ static void test_control(void) {
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
-    guest_outcome_control(outcome, cases[i].line, 2 * S);
+    control(outcome, cases[i].line, 2 * S);
     assert_verdict(outcome, cases[i].kind, cases[i].status, cases[i].message);
   }
 }
@@ -117,7 +122,7 @@ static void test_panic(void) {
   /* In pieces of every size. */
   for (size_t piece = 1; piece <= sizeof sysrq_panic; piece += piece < 8 ? 1 : 97) {
     g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
-    guest_outcome_control(outcome, "hello 1", 2 * S);
+    control(outcome, "hello 1", 2 * S);
     for (size_t i = 0; i < strlen(sysrq_panic); i += piece)
       guest_outcome_console(outcome, sysrq_panic + i, MIN(piece, strlen(sysrq_panic) - i), 3 * S);
     g_assert_false(guest_outcome_is_final(outcome));
@@ -165,7 +170,7 @@ static void test_panic_flood(void) {
 static void test_panic_over_result(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
 
-  guest_outcome_control(outcome, "exit 0", 2 * S);
+  control(outcome, "exit 0", 2 * S);
   console(outcome, sysrq_panic, 3 * S);
   guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 3 * S);
   assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
@@ -207,8 +212,8 @@ static void test_oops(void) {
 
   g_autoptr(GuestOutcome) counted = outcome_with(&usual);
   console(counted, oops, 3 * S);
-  guest_outcome_control(counted, "signal 11", 3 * S);
-  guest_outcome_control(counted, "done", 3 * S);
+  control(counted, "signal 11", 3 * S);
+  control(counted, "done", 3 * S);
   assert_verdict(counted, OUTCOME_COMMAND, 139, NULL);
   g_autoptr(GArray) reports = guest_outcome_reports(counted);
   g_assert_cmpuint(reports->len, ==, 1);
@@ -232,7 +237,7 @@ static void test_warning(void) {
           "[ 1.0] ------------[ cut here ]------------\n[ 1.0] WARNING: CPU: 0 PID: 1 at kernel/foo.c:12 foo+0x1/0x2\n"
           "[ 1.0] Call trace:\n[ 1.0]  foo+0x1/0x2\n[ 1.0] ---[ end trace 0000000000000000 ]---\n",
           2 * S);
-  guest_outcome_control(outcome, "exit 0", 3 * S);
+  control(outcome, "exit 0", 3 * S);
   assert_verdict(outcome, OUTCOME_COMMAND, 0, NULL);
   g_assert_null(guest_outcome_trace(outcome));
 }
@@ -264,7 +269,7 @@ static void test_ends(void) {
     g_assert_true(guest_outcome_is_final(outcome));
     g_assert_cmpint(guest_outcome_kind(outcome), ==, cases[i].kind);
     g_assert_cmpint(guest_outcome_exit_status(outcome), ==, cases[i].status);
-    guest_outcome_control(outcome, "exit 0", 3 * S); /* too late */
+    control(outcome, "exit 0", 3 * S); /* too late */
     console(outcome, sysrq_panic, 3 * S);
     g_assert_cmpint(guest_outcome_kind(outcome), ==, cases[i].kind);
   }
@@ -292,7 +297,7 @@ static void test_timeouts(void) {
   g_assert_cmpstr(progress, ==, "the kernel was booting; its last line: [ 0.1] the last word");
 
   g_autoptr(GuestOutcome) slow = outcome_with(&usual);
-  guest_outcome_control(slow, "hello 1", 5 * S);
+  control(slow, "hello 1", 5 * S);
   guest_outcome_tick(slow, 11 * S);
   g_assert_cmpint(guest_outcome_kind(slow), ==, OUTCOME_RUNNING);
   guest_outcome_tick(slow, 25 * S);
@@ -301,7 +306,7 @@ static void test_timeouts(void) {
   const GuestOutcomeConfig none = {.silence_ns = S};
   g_autoptr(GuestOutcome) patient = outcome_with(&none);
   g_assert_cmpuint(guest_outcome_deadline(patient), ==, UINT64_MAX);
-  guest_outcome_control(patient, "hello 1", 5 * S);
+  control(patient, "hello 1", 5 * S);
   g_assert_cmpuint(guest_outcome_deadline(patient), ==, UINT64_MAX);
 }
 
@@ -319,10 +324,10 @@ static void test_stays_after_exit(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(configs); i++) {
     g_autoptr(GuestOutcome) outcome = outcome_with(configs[i]);
     g_autofree char *message = g_strdup_printf(late, 8, 5);
-    guest_outcome_control(outcome, "hello 1", 2 * S);
-    guest_outcome_control(outcome, "started 7", 2 * S);
+    control(outcome, "hello 1", 2 * S);
+    control(outcome, "started 7", 2 * S);
     guest_outcome_heard(outcome, 3 * S); /* the command's output says nothing of the end that has not begun */
-    guest_outcome_control(outcome, "exit 0", 4 * S);
+    control(outcome, "exit 0", 4 * S);
     guest_outcome_heard(outcome, 7 * S);
     console(outcome, "[ 1.0] the kernel's console is no sign\n", 11 * S);
     g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 12 * S);
@@ -333,8 +338,8 @@ static void test_stays_after_exit(void) {
 
   g_autoptr(GuestOutcome) trickle = outcome_with(&usual);
   g_autofree char *message = g_strdup_printf(late, 18, 1);
-  guest_outcome_control(trickle, "hello 1", 2 * S);
-  guest_outcome_control(trickle, "exit 0", 4 * S);
+  control(trickle, "hello 1", 2 * S);
+  control(trickle, "exit 0", 4 * S);
   for (unsigned i = 4; i < 60 && !guest_outcome_is_final(trickle); i++) {
     guest_outcome_tick(trickle, i * S);
     guest_outcome_heard(trickle, i * S);
@@ -342,12 +347,12 @@ static void test_stays_after_exit(void) {
   assert_verdict(trickle, OUTCOME_TIMEOUT, 245, message); /* at 22 s: 20 after init */
 
   g_autoptr(GuestOutcome) at_the_last_moment = outcome_with(&usual);
-  guest_outcome_control(at_the_last_moment, "hello 1", 2 * S);
-  guest_outcome_control(at_the_last_moment, "exit 0", 21 * S);
+  control(at_the_last_moment, "hello 1", 2 * S);
+  control(at_the_last_moment, "exit 0", 21 * S);
   g_assert_cmpuint(guest_outcome_deadline(at_the_last_moment), ==, 26 * S);
 
   g_autoptr(GuestOutcome) failed = outcome_with(&usual);
-  guest_outcome_control(failed, "failed 2 foo: No such file or directory", 2 * S);
+  control(failed, "failed 2 foo: No such file or directory", 2 * S);
   guest_outcome_tick(failed, 7 * S);
   g_assert_true(guest_outcome_is_final(failed));
   g_assert_cmpint(guest_outcome_exit_status(failed), ==, 127); /* graver than being late */
@@ -363,15 +368,15 @@ static void test_init_stays(void) {
   const GuestOutcomeConfig no_limit = {.boot_timeout_ns = 10 * S, .silence_ns = S};
   g_autoptr(GuestOutcome) outcome = outcome_with(&no_limit);
 
-  guest_outcome_control(outcome, "hello 1", 8 * S);
+  control(outcome, "hello 1", 8 * S);
   guest_outcome_tick(outcome, 18 * S - 1);
   g_assert_false(guest_outcome_is_final(outcome));
   guest_outcome_tick(outcome, 18 * S);
   assert_verdict(outcome, OUTCOME_BOOT_TIMEOUT, 244, "the guest's init did not start the command within 10 s");
 
   g_autoptr(GuestOutcome) started = outcome_with(&no_limit);
-  guest_outcome_control(started, "hello 1", 8 * S);
-  guest_outcome_control(started, "started 5", 9 * S);
+  control(started, "hello 1", 8 * S);
+  control(started, "started 5", 9 * S);
   g_assert_cmpuint(guest_outcome_deadline(started), ==, UINT64_MAX); /* as the user wants it */
 }
 
@@ -379,8 +384,8 @@ static void test_init_stays(void) {
 static void test_stalled_reader(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
 
-  guest_outcome_control(outcome, "hello 1", 2 * S);
-  guest_outcome_control(outcome, "started 5", 2 * S);
+  control(outcome, "hello 1", 2 * S);
+  control(outcome, "started 5", 2 * S);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 22 * S);
   guest_outcome_stall(outcome, true, 12 * S);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
@@ -390,7 +395,7 @@ static void test_stalled_reader(void) {
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 122 * S);
 
   guest_outcome_stall(outcome, true, 113 * S);
-  guest_outcome_control(outcome, "exit 0", 114 * S);
+  control(outcome, "exit 0", 114 * S);
   guest_outcome_stall(outcome, false, 120 * S);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 125 * S); /* the end began while they stood */
   guest_outcome_stall(outcome, true, 121 * S);
@@ -406,10 +411,10 @@ static void test_strange_lines(void) {
 
   g_assert_cmpuint(guest_outcome_strange_lines(outcome, &first), ==, 0);
   g_assert_null(first);
-  guest_outcome_control(outcome, "hello 1", 2 * S);
-  guest_outcome_control(outcome, "exit \033[31m7", 2 * S);
-  guest_outcome_control(outcome, "Exit 7", 2 * S);
-  guest_outcome_control(outcome, "exit 7", 2 * S);
+  control(outcome, "hello 1", 2 * S);
+  control(outcome, "exit \033[31m7", 2 * S);
+  control(outcome, "Exit 7", 2 * S);
+  control(outcome, "exit 7", 2 * S);
   g_assert_cmpuint(guest_outcome_strange_lines(outcome, &first), ==, 2);
   g_assert_cmpstr(first, ==, "exit ?[31m7");
   g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 7);
@@ -439,8 +444,8 @@ static const GuestOutcomeConfig asking = {
 static GuestOutcome *running_guest(const GuestOutcomeConfig *config) {
   GuestOutcome *outcome = outcome_with(config);
 
-  guest_outcome_control(outcome, "hello 1", 2 * S);
-  guest_outcome_control(outcome, "started 7", 2 * S);
+  control(outcome, "hello 1", 2 * S);
+  control(outcome, "started 7", 2 * S);
   return outcome;
 }
 
@@ -461,7 +466,7 @@ static void test_suspicion_refuted(void) {
 
   for (unsigned i = 0; i < G_N_ELEMENTS(endings); i++) {
     g_autoptr(GuestOutcome) outcome = running_guest(&asking);
-    guest_outcome_control(outcome, "pong", 2 * S); /* on its own account: says nothing */
+    control(outcome, "pong", 2 * S); /* on its own account: says nothing */
     console(outcome, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
     guest_outcome_heard(outcome, 3 * S); /* may have been under way for long */
     if (*endings[i]) {
@@ -470,12 +475,12 @@ static void test_suspicion_refuted(void) {
     } else {
       assert_asks(outcome, 4 * S);
     }
-    guest_outcome_control(outcome, "pong", 5 * S);
+    control(outcome, "pong", 5 * S);
     g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
     g_assert_null(guest_outcome_message(outcome));
     g_assert_null(guest_outcome_trace(outcome));
-    guest_outcome_control(outcome, "exit 5", 9 * S);
-    guest_outcome_control(outcome, "done", 9 * S);
+    control(outcome, "exit 5", 9 * S);
+    control(outcome, "done", 9 * S);
     guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 10 * S);
     assert_verdict(outcome, OUTCOME_COMMAND, 5, NULL);
   }
@@ -483,8 +488,8 @@ static void test_suspicion_refuted(void) {
   /* So shortly before its end that it is not asked: but a kernel that panics does not power off. */
   g_autoptr(GuestOutcome) brief = running_guest(&asking);
   console(brief, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
-  guest_outcome_control(brief, "exit 0", 3 * S);
-  guest_outcome_control(brief, "done", 3 * S);
+  control(brief, "exit 0", 3 * S);
+  control(brief, "done", 3 * S);
   guest_outcome_ended(brief, GUEST_POWERED_OFF, 0, NULL, 4 * S);
   assert_verdict(brief, OUTCOME_COMMAND, 0, NULL);
   g_assert_null(guest_outcome_trace(brief));
@@ -494,12 +499,12 @@ static void test_suspicion_refuted(void) {
   console(oopsed, oops, 3 * S);
   console(oopsed, "[   11.1] Kernel panic - not syncing: says a log\n", 3 * S);
   assert_asks(oopsed, 4 * S);
-  guest_outcome_control(oopsed, "pong", 4 * S);
+  control(oopsed, "pong", 4 * S);
   g_assert_true(g_str_has_suffix(guest_outcome_trace(oopsed), "---[ end trace 0000000000000000 ]---\n"));
 
   /* While files come, init does not listen. */
   g_autoptr(GuestOutcome) sending = running_guest(&asking);
-  guest_outcome_control(sending, "exit 0", 3 * S);
+  control(sending, "exit 0", 3 * S);
   console(sending, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
   assert_asks(sending, 4 * S);
   guest_outcome_files(sending, 5 * S);
@@ -521,7 +526,7 @@ static void test_suspicion_confirmed(void) {
 
   g_autoptr(GuestOutcome) reset = running_guest(&asking);
   console(reset, sysrq_panic, 3 * S);
-  guest_outcome_control(reset, "exit 0", 3 * S); /* was under way */
+  control(reset, "exit 0", 3 * S); /* was under way */
   guest_outcome_ended(reset, GUEST_RESET, 0, NULL, 3 * S);
   assert_verdict(reset, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
 
@@ -538,14 +543,14 @@ static void test_suspicion_confirmed(void) {
     console(late, "[ 1.0] Kernel panic - not syncing: again and again\n", (3 + i) * S - S / 2);
     guest_outcome_tick(late, (3 + i) * S);
     if (guest_outcome_asks(late))
-      guest_outcome_control(late, "pong", (3 + i) * S);
+      control(late, "pong", (3 + i) * S);
   }
   assert_verdict(late, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
 
   /* One that panics when it is to power off. */
   g_autoptr(GuestOutcome) last = running_guest(&asking);
-  guest_outcome_control(last, "exit 0", 3 * S);
-  guest_outcome_control(last, "done", 3 * S);
+  control(last, "exit 0", 3 * S);
+  control(last, "done", 3 * S);
   console(last, sysrq_panic, 3 * S);
   guest_outcome_ended(last, GUEST_STOPPED, 0, NULL, 13 * S);
   assert_verdict(last, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
@@ -576,7 +581,7 @@ static void test_suspicion_boot_only(void) {
 static void test_late_and_dead(void) {
   g_autoptr(GuestOutcome) lives = running_guest(&asking);
   assert_asks(lives, 22 * S);
-  guest_outcome_control(lives, "pong", 22 * S);
+  control(lives, "pong", 22 * S);
   guest_outcome_tick(lives, 22 * S);
   assert_verdict(lives, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
   g_assert_false(guest_outcome_was_dead(lives));
@@ -706,7 +711,7 @@ static void test_noise(void) {
     g_autoptr(GuestOutcome) outcome = outcome_with(round % 2 ? &usual : &asking);
     for (unsigned i = 0; i < 200; i++) {
       if (i % 37 == 0)
-        guest_outcome_control(outcome, i % 2 ? "pong" : "started 1", i * S / 10);
+        control(outcome, i % 2 ? "pong" : "started 1", i * S / 10);
       console(outcome, words[g_rand_int_range(random, 0, G_N_ELEMENTS(words))], i * S / 10);
       guest_outcome_tick(outcome, i * S / 10);
     }
