@@ -212,6 +212,7 @@ static void silly_words(void) {
       "2\n");
   say("exit\nexit -1\nexit 256\nexit 4294967297\nexit 99999999999999999999\nexit 1x\nexit  1\nsignal 0\nsignal 128\nsignal -9\n");
   say("signal 99999999999999999999\nfailed\nfailed 99999999999999999999 x\nexit 3\nexit 4\nsignal 9\nfailed 2 x\nmissing x\n");
+  say("taint 128\ntaint 4294967296\ntaint 99999999999999999999\ntaint -1\ntaint\ntaint 0x80\n");
   end_well();
 }
 

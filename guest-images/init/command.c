@@ -161,13 +161,14 @@ static void listen_to_host(Command *command) {
   char line[64];
   int number;
 
-  while (control_read(line, sizeof line, false))
-    if (strcmp(line, "ping") == 0)
-      control_say("pong");
-    else if (sscanf(line, "closed %d", &number) == 1)
+  while (control_read(line, sizeof line, false)) {
+    if (control_answer(line))
+      continue;
+    if (sscanf(line, "closed %d", &number) == 1)
       finish(number == STDOUT_FILENO ? &command->out : &command->err);
     else if (sscanf(line, "signal %d", &number) == 1 && number > 0 && !command->ended)
       kill(-command->pid, number);
+  }
 }
 
 static void say_how_it_ended(const Command *command, bool oom) {

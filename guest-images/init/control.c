@@ -70,6 +70,18 @@ bool control_read(char *line, size_t size, bool wait) {
   }
 }
 
+bool control_answer(const char *line) {
+  unsigned long taint;
+
+  if (strcmp(line, "ping") == 0)
+    control_say("pong");
+  else if (strcmp(line, "taint") != 0)
+    return false;
+  else if (kernel_taint(&taint))
+    control_say("taint %lu", taint);
+  return true;
+}
+
 void power_off(void) {
   sync();
   reboot(RB_POWER_OFF);

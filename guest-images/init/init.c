@@ -11,7 +11,7 @@ static void wait_for_power_off(void) {
   char line[64];
 
   while (control_read(line, sizeof line, true) && strcmp(line, "poweroff") != 0)
-    ;
+    control_answer(line);
 }
 
 int main(void) {

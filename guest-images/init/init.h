@@ -34,6 +34,8 @@ void console_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
  * Next whole line from the host in LINE, without its end; false when there is none yet (WAIT: when there will be none).
  */
 bool control_read(char *line, size_t size, bool wait);
+/* Answers LINE, if it is a question of the host's; false: it is none. */
+bool control_answer(const char *line);
 _Noreturn void power_off(void);
 
 /* system.c */
@@ -49,6 +51,8 @@ bool refuse(const char *format, const char *what);
 void mount_at(const char *type, const char *path, unsigned long flags, const char *data);
 void mount_tmp(void);
 unsigned long oom_kills(void);
+/* What the kernel says of itself: /proc/sys/kernel/tainted. False: nothing. */
+bool kernel_taint(unsigned long *taint);
 bool write_all(int fd, const void *bytes, size_t size);
 
 /* root.c: false, and the host is told, when the root cannot be had. */

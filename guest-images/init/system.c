@@ -327,3 +327,13 @@ unsigned long oom_kills(void) {
   free(text);
   return n;
 }
+
+bool kernel_taint(unsigned long *taint) {
+  size_t size;
+  char *text = read_file("/proc/sys/kernel/tainted", &size);
+
+  if (size)
+    *taint = strtoul(text, NULL, 10);
+  free(text);
+  return size > 0;
+}

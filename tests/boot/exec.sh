@@ -163,6 +163,13 @@ like "$errors" 'guest oops: Oops: ' "what it was"
 like "$errors" 'fingerprint: init_module|fingerprint: dummy_init_module' "where it was"
 like "$errors" 'Unable to handle kernel' "its trace from the first line"
 like result.json '"outcome" : "oops"' "and the result has it"
+run_exec --copy-in "$FIXTURES/oops.ko" --fail-on-oops -- insmod /oops.ko
+is "$status" 242 "an oops that ends the command: 242"
+run_exec --fail-on-oops -- sh -c 'echo "<0>Internal error: Oops: 0000000096000044 [#1] SMP" > /dev/kmsg; sleep 4; echo survived; exit 5'
+is "$status:$(cat out)" 5:survived "what only looks like an oops, under --fail-on-oops: the command's own status"
+is "$(cat "$errors")" "" "and nothing is said of it"
+run_exec --fail-on-oops -- sh -c 'echo "<0>Internal error: Oops: 0000000096000044 [#1] SMP" > /dev/kmsg; exit 6'
+is "$status" 6 "and at the end of the command"
 
 run_exec --append rdinit=/bin/busybox -- true
 is "$status" 241 "the first process dies: panic, 241"

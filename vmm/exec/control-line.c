@@ -4,9 +4,10 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
-#define NUMBER_DIGITS 7
+#define NUMBER_DIGITS 10
 
 typedef enum { NOTHING, TEXT } Rest;
 
@@ -30,21 +31,24 @@ static const struct {
     {"files END", false, 0, 0, NULL, NOTHING, CONTROL_FILES_END},
     {"done", false, 0, 0, NULL, NOTHING, CONTROL_DONE},
     {"pong", false, 0, 0, NULL, NOTHING, CONTROL_PONG},
+    {"taint", true, 0, UINT32_MAX, NULL, NOTHING, CONTROL_TAINT},
 };
 
 /* " 123": as init writes it, without sign, leading zeros or a second space. Returns what is behind it, or NULL. */
 static const char *take_number(const char *text, unsigned min, unsigned max, unsigned *number) {
   unsigned digits = 0;
+  uint64_t value = 0;
 
   if (*text++ != ' ')
     return NULL;
-  for (*number = 0; g_ascii_isdigit(text[digits]); digits++) {
+  for (; g_ascii_isdigit(text[digits]); digits++) {
     if (digits == NUMBER_DIGITS)
       return NULL;
-    *number = *number * 10 + (unsigned)(text[digits] - '0');
+    value = value * 10 + (unsigned)(text[digits] - '0');
   }
-  if (digits == 0 || (digits > 1 && text[0] == '0') || *number < min || *number > max)
+  if (digits == 0 || (digits > 1 && text[0] == '0') || value < min || value > max)
     return NULL;
+  *number = (unsigned)value;
   return text + digits;
 }
 

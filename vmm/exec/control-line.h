@@ -18,12 +18,15 @@ typedef enum {
   CONTROL_FILES_END,
   CONTROL_DONE,
   CONTROL_PONG,
+  CONTROL_TAINT,
 } ControlKind;
 
 typedef struct {
   ControlKind kind;
-  unsigned number; /* version, process, error, status or signal; 0 where the line has none */
-  /* What follows, within the line: never empty where the grammar has one, else NULL. Of CONTROL_NONE the line itself. */
+  unsigned number; /* version, process, error, status, signal or taint; 0 where the line has none */
+  /*
+   * What follows, within the line: never empty where the grammar has one, else NULL. Of CONTROL_NONE the line itself.
+   */
   const char *text;
 } ControlLine;
 

@@ -13,7 +13,11 @@ typedef struct {
   uint64_t since;
   size_t mark;   /* what had been kept of traces before */
   bool complete; /* the kernel has said that this was the end */
+  char *later;   /* another's message, which came when init had been asked: the answer may not know of it */
 } Suspicion;
+
+/* The graver one is looked into first. */
+enum { SUSPECT_PANIC, SUSPECT_OOPS, N_SUSPICIONS };
 
 struct GuestOutcome {
   GuestOutcomeConfig config;
@@ -26,28 +30,34 @@ struct GuestOutcome {
   KernelWatch *watch;
   bool init_killed; /* the kernel killed init for memory */
   uint64_t now;     /* of the bytes that are being looked at */
-  Suspicion suspicion;
+  Suspicion suspicions[N_SUSPICIONS];
 
   /* Progress; 0: not yet. */
   uint64_t start, init_ns, output_ns;
-  uint64_t trace_ns;  /* when the verdict's trace began */
   uint64_t ending_ns; /* the first word on how it ended */
   uint64_t heard_ns;  /* after that: the last that came of the command's streams, its files, or the control channel */
   uint64_t stall_ns;  /* since when our own reader takes nothing */
   bool stalled, started;
-  uint64_t asked_ns; /* when it was to be asked for a sign of life, and none has come; 0: not */
-  bool ask;          /* that has yet to be told */
-  bool answered;     /* it was asked when its time was over, and lives */
-  bool dead;
+  uint64_t asked_ns;   /* when it was to be asked, and has not answered; 0: not */
+  const char *ask;     /* the question, if that has yet to be told */
+  bool taint_asked;    /* and the answer is under way */
+  bool answered;       /* it was asked when its time was over, and lives */
+  bool dead, done;     /* gave no answer; said that nothing more will come */
   unsigned strange;    /* lines of the control channel that are not the protocol's */
   char *first_strange; /* printable */
 };
 
 /* The verdict, for now; FORMAT may be NULL. */
 void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const char *format, ...) G_GNUC_PRINTF(4, 5);
-/* The suspicion, if there is one, becomes the verdict, or is forgotten. */
+/* The suspicion that comes first; its kind is OUTCOME_RUNNING when there is none. */
+const Suspicion *outcome_suspicion(const GuestOutcome *outcome);
+/* What init is asked about, or is to be, is an oops. */
+bool outcome_suspects_oops(const GuestOutcome *outcome);
+/* The suspicion that comes first, if there is one, becomes the verdict, or is forgotten. */
 void outcome_confirm(GuestOutcome *outcome);
 void outcome_refute(GuestOutcome *outcome);
+/* Nothing more is expected of init. */
+void outcome_stop_asking(GuestOutcome *outcome);
 /* The time of a guest that may live, without regard to a suspicion; UINT64_MAX: it has as much as it likes. */
 uint64_t outcome_usual_deadline(const GuestOutcome *outcome);
 /* A suspicion's time is over. */

@@ -27,11 +27,6 @@ void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns) {
   outcome->stalled = stalled;
 }
 
-/* Until the trace of an oops is complete. */
-static bool awaits_silence(const GuestOutcome *outcome) {
-  return outcome->kind == OUTCOME_OOPS;
-}
-
 /* The end of a limit that begins with MOMENT; without one there is none. */
 static uint64_t after(uint64_t moment, uint64_t limit) {
   return limit ? moment + limit : UINT64_MAX;
@@ -63,8 +58,6 @@ uint64_t outcome_usual_deadline(const GuestOutcome *outcome) {
 
   if (outcome->final)
     return UINT64_MAX;
-  if (awaits_silence(outcome))
-    return MIN(outcome->output_ns + config->silence_ns, outcome->trace_ns + TRACE_MAX_NS);
   if (outcome->stalled)
     return UINT64_MAX;
   if (has_boot_limit(outcome))
@@ -77,9 +70,32 @@ uint64_t outcome_usual_deadline(const GuestOutcome *outcome) {
   return timeout;
 }
 
+/*
+ * From the word on how the command ended to the one that it is done, init has other things to do than to listen. It
+ * gives signs of life meanwhile, but does not tell of an oops.
+ */
+static bool is_asked_when_done(const GuestOutcome *outcome) {
+  return outcome_suspects_oops(outcome) && outcome->config.answer_ns && outcome->ending_ns && !outcome->done;
+}
+
+/*
+ * A guest of the user's own cannot be asked, nor can one whose init has not come so far; the former may write
+ * something, which says that it lives, and no more.
+ */
+static bool can_answer(const GuestOutcome *outcome) {
+  if (!outcome->config.answer_ns || is_asked_when_done(outcome))
+    return false;
+  return outcome->config.boot_only ? !outcome_suspects_oops(outcome) : outcome->init_ns != 0;
+}
+
+/* The end of a trace, as far as that can be told. */
+static uint64_t trace_end(const GuestOutcome *outcome) {
+  return MIN(outcome->output_ns + outcome->config.silence_ns, outcome_suspicion(outcome)->since + TRACE_MAX_NS);
+}
+
 uint64_t guest_outcome_deadline(const GuestOutcome *outcome) {
   const GuestOutcomeConfig *config = &outcome->config;
-  const Suspicion *suspicion = &outcome->suspicion;
+  const Suspicion *suspicion = outcome_suspicion(outcome);
 
   if (outcome->ended)
     return UINT64_MAX;
@@ -87,8 +103,8 @@ uint64_t guest_outcome_deadline(const GuestOutcome *outcome) {
     return outcome->asked_ns + config->answer_ns;
   if (suspicion->complete)
     return suspicion->since;
-  if (suspicion->kind && !outcome->final)
-    return MIN(MIN(outcome->output_ns + config->silence_ns, suspicion->since + TRACE_MAX_NS), outcome_usual_deadline(outcome));
+  if (suspicion->kind && !outcome->final && !is_asked_when_done(outcome))
+    return MIN(trace_end(outcome), outcome_usual_deadline(outcome));
   return outcome_usual_deadline(outcome);
 }
 
@@ -122,17 +138,12 @@ static void decide_late_end(GuestOutcome *outcome, uint64_t ns) {
     outcome_decide(outcome, OUTCOME_NO_RESULT, 0, OUTCOME_NO_WORD);
 }
 
-/*
- * A guest of the user's own cannot be asked, nor can one whose init has not come so far; the former may write
- * something.
- */
-static bool can_answer(const GuestOutcome *outcome) {
-  return outcome->config.answer_ns && (outcome->init_ns || outcome->config.boot_only);
-}
-
 static void ask(GuestOutcome *outcome, uint64_t ns) {
   outcome->asked_ns = MAX(ns, 1);
-  outcome->ask = !outcome->config.boot_only;
+  if (outcome_suspects_oops(outcome))
+    outcome->ask = outcome->taint_asked ? NULL : "taint";
+  else
+    outcome->ask = outcome->config.boot_only ? NULL : "ping";
 }
 
 /* It has been silent, or has no time left: it is asked, and then it is dead. */
@@ -141,7 +152,7 @@ void outcome_tick_suspicion(GuestOutcome *outcome, uint64_t ns) {
     ask(outcome, ns);
     return;
   }
-  outcome->asked_ns = 0;
+  outcome_stop_asking(outcome);
   outcome->dead = true;
   outcome->final = true;
   outcome_confirm(outcome);
@@ -181,24 +192,27 @@ void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns) {
 
   if (deadline == UINT64_MAX || ns < deadline)
     return;
-  if (outcome->suspicion.kind && !(outcome->answered && ns >= outcome_usual_deadline(outcome))) {
+  if (outcome_suspicion(outcome)->kind && !(outcome->answered && ns >= outcome_usual_deadline(outcome))) {
     outcome_tick_suspicion(outcome, ns);
     return;
   }
-  outcome_refute(outcome);
+  if (!outcome_suspects_oops(outcome))
+    outcome_refute(outcome);
+  outcome_confirm(outcome); /* an oops, if that is left: there is no time to ask about it */
   if (!outcome->ending_ns && outcome->kind == OUTCOME_RUNNING && asks_before_the_end(outcome, ns))
     return;
   outcome->final = true;
   kernel_watch_end_trace(outcome->watch);
-  if (outcome->kind == OUTCOME_RUNNING || (outcome->ending_ns && !awaits_silence(outcome)))
+  if (outcome->kind == OUTCOME_RUNNING || outcome->ending_ns)
     decide_late(outcome, ns);
   outcome->dead = !outcome->answered;
   outcome->asked_ns = 0;
 }
 
-bool guest_outcome_asks(GuestOutcome *outcome) {
-  bool asks = outcome->ask;
+const char *guest_outcome_asks(GuestOutcome *outcome) {
+  const char *asks = outcome->ask;
 
-  outcome->ask = false;
+  outcome->ask = NULL;
+  outcome->taint_asked |= asks && outcome_suspects_oops(outcome);
   return asks;
 }

@@ -6,6 +6,9 @@
  * A panic is a suspicion first: the console is text, and a guest may log or replay a line that looks like one, and run
  * on. What decides is what the guest does then. A reset, or silence also when it is asked whether it lives, makes the
  * suspicion the verdict; a power-off or a sign of life ends it.
+ *
+ * So is an oops, after which a kernel runs on: its taint tells it from text, and init is asked for that. Where init
+ * gives no answer the text counts, since what it tells of may be the reason.
  */
 #include "vmm/exec/outcome.h"
 
@@ -19,6 +22,7 @@
 #define PROTOCOL    1
 #define MESSAGE_MAX 400
 #define STRANGE_MAX 80
+#define TAINT_DIE   (1u << 7) /* Linux: include/linux/panic.h; die() sets it behind its trace, and nothing clears it */
 
 static const struct {
   const char *name;
@@ -52,11 +56,22 @@ GuestOutcome *guest_outcome_new(const GuestOutcomeConfig *config, uint64_t start
   return outcome;
 }
 
+static void forget_suspicion(Suspicion *suspicion) {
+  g_free(suspicion->message);
+  g_free(suspicion->later);
+  *suspicion = (Suspicion){0};
+}
+
+static void forget_suspicions(GuestOutcome *outcome) {
+  for (unsigned i = 0; i < N_SUSPICIONS; i++)
+    forget_suspicion(&outcome->suspicions[i]);
+}
+
 void guest_outcome_free(GuestOutcome *outcome) {
   if (!outcome)
     return;
   kernel_watch_free(outcome->watch);
-  g_free(outcome->suspicion.message);
+  forget_suspicions(outcome);
   g_free(outcome->first_strange);
   g_free(outcome->message);
   g_free(outcome);
@@ -79,36 +94,62 @@ void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const c
 
 /* Suspicion. */
 
-static void suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, const char *reason) {
-  if (outcome->suspicion.kind)
-    return; /* of several, the first is the cause */
-  g_autofree char *text = g_strconcat(what, reason, NULL);
-  outcome->suspicion = (Suspicion){
-      .kind = kind,
-      .message = printable_line(text, (gssize)strnlen(text, MESSAGE_MAX)),
-      .since = outcome->now,
-      .mark = kernel_watch_mark(outcome->watch),
-  };
+static unsigned first_suspicion(const GuestOutcome *outcome) {
+  return outcome->suspicions[SUSPECT_PANIC].kind ? SUSPECT_PANIC : SUSPECT_OOPS;
+}
+
+const Suspicion *outcome_suspicion(const GuestOutcome *outcome) {
+  return &outcome->suspicions[first_suspicion(outcome)];
+}
+
+bool outcome_suspects_oops(const GuestOutcome *outcome) {
+  return outcome_suspicion(outcome)->kind == OUTCOME_OOPS;
+}
+
+void outcome_stop_asking(GuestOutcome *outcome) {
   outcome->asked_ns = 0;
-  outcome->ask = false;
+  outcome->ask = NULL;
+}
+
+/* Of several of a kind, the first is the cause. */
+static void suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, const char *reason) {
+  Suspicion *suspicion = &outcome->suspicions[kind == OUTCOME_OOPS ? SUSPECT_OOPS : SUSPECT_PANIC];
+  bool too_late = suspicion->kind == OUTCOME_OOPS && outcome->taint_asked && !suspicion->later;
+
+  if (suspicion->kind && !too_late)
+    return;
+  g_autofree char *text = g_strconcat(what, reason, NULL);
+  char *message = printable_line(text, (gssize)strnlen(text, MESSAGE_MAX));
+  if (too_late) {
+    suspicion->later = message;
+    return;
+  }
+  suspicion->kind = kind;
+  suspicion->message = message;
+  suspicion->since = outcome->now;
+  suspicion->mark = kernel_watch_mark(outcome->watch);
+  outcome_stop_asking(outcome);
 }
 
 void outcome_confirm(GuestOutcome *outcome) {
-  if (!outcome->suspicion.kind)
+  Suspicion *suspicion = &outcome->suspicions[first_suspicion(outcome)];
+
+  if (!suspicion->kind)
     return;
-  outcome->kind = outcome->suspicion.kind;
-  outcome->suspicion.kind = OUTCOME_RUNNING;
+  outcome->kind = suspicion->kind;
   g_free(outcome->message);
-  outcome->message = g_steal_pointer(&outcome->suspicion.message);
+  outcome->message = g_steal_pointer(&suspicion->message);
+  forget_suspicions(outcome);
   kernel_watch_end_trace(outcome->watch);
 }
 
 void outcome_refute(GuestOutcome *outcome) {
-  if (!outcome->suspicion.kind)
+  Suspicion *suspicion = &outcome->suspicions[first_suspicion(outcome)];
+
+  if (!suspicion->kind)
     return;
-  kernel_watch_forget(outcome->watch, outcome->suspicion.mark);
-  g_clear_pointer(&outcome->suspicion.message, g_free);
-  outcome->suspicion = (Suspicion){0};
+  kernel_watch_forget(outcome->watch, suspicion->mark);
+  forget_suspicion(suspicion);
 }
 
 /*
@@ -116,10 +157,9 @@ void outcome_refute(GuestOutcome *outcome) {
  * panicked. When its time is over, one sign is enough: no further suspicion prolongs it.
  */
 static void take_sign_of_life(GuestOutcome *outcome, uint64_t ns) {
-  if (!outcome->asked_ns)
+  if (!outcome->asked_ns || outcome_suspects_oops(outcome))
     return;
-  outcome->asked_ns = 0;
-  outcome->ask = false;
+  outcome_stop_asking(outcome);
   outcome->answered = ns >= outcome_usual_deadline(outcome);
   outcome_refute(outcome);
 }
@@ -164,13 +204,11 @@ static void take_line(void *opaque, KernelLine kind, const char *text, bool of_k
     take_panic(outcome, text);
     break;
   case KERNEL_LINE_PANIC_END:
-    outcome->suspicion.complete = outcome->suspicion.kind != OUTCOME_RUNNING;
+    outcome->suspicions[SUSPECT_PANIC].complete = outcome->suspicions[SUSPECT_PANIC].kind != OUTCOME_RUNNING;
     break;
   case KERNEL_LINE_OOPS:
-    if (outcome->config.fail_on_oops && outcome->kind <= OUTCOME_NOT_STARTED) {
-      outcome_decide(outcome, OUTCOME_OOPS, 0, "guest oops: %s", kernel_line_reason(text));
-      outcome->trace_ns = outcome->now;
-    }
+    if (outcome->config.fail_on_oops && outcome->kind <= OUTCOME_NOT_STARTED)
+      suspect(outcome, OUTCOME_OOPS, "guest oops: ", kernel_line_reason(text));
     break;
   case KERNEL_LINE_OOM_KILL:
     outcome->init_killed |= kills_init(text);
@@ -189,12 +227,12 @@ static const KernelWatchOps watch_ops = {take_line};
 void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size, uint64_t ns) {
   if (outcome->ended)
     return;
-  if (outcome->config.boot_only && outcome->suspicion.kind)
+  if (outcome->config.boot_only && outcome_suspicion(outcome)->kind)
     take_sign_of_life(outcome, ns);
   outcome->now = ns;
   outcome->output_ns = MAX(ns, 1);
   kernel_watch_feed(outcome->watch, bytes, size, &watch_ops, outcome);
-  if (outcome->suspicion.complete && !outcome->asked_ns)
+  if (outcome_suspicion(outcome)->complete && !outcome->asked_ns)
     outcome_tick_suspicion(outcome, ns);
 }
 
@@ -233,6 +271,34 @@ void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns) {
   if (!outcome->ending_ns)
     outcome->ending_ns = ns;
   outcome->heard_ns = ns;
+  if (outcome_suspects_oops(outcome))
+    outcome_stop_asking(outcome); /* init may be busy until it is done */
+}
+
+/*
+ * An answer that was not asked for decides nothing. One without the bit that an oops sets refutes what came before the
+ * question, and leaves the rest to another one.
+ */
+static void take_taint(GuestOutcome *outcome, unsigned taint, uint64_t ns) {
+  Suspicion *oops = &outcome->suspicions[SUSPECT_OOPS];
+  bool asked = outcome->taint_asked;
+
+  outcome->taint_asked = false;
+  if (!asked || !outcome_suspects_oops(outcome))
+    return;
+  outcome_stop_asking(outcome);
+  outcome->answered = ns >= outcome_usual_deadline(outcome);
+  if (taint & TAINT_DIE) {
+    outcome_confirm(outcome);
+    outcome->final = true;
+  } else if (oops->later) {
+    g_free(oops->message);
+    oops->message = g_steal_pointer(&oops->later);
+    oops->since = ns;
+  } else {
+    outcome_refute(outcome);
+    outcome->final = outcome->done && outcome->kind != OUTCOME_RUNNING;
+  }
 }
 
 void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint64_t ns) {
@@ -248,10 +314,13 @@ void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint6
     take_hello(outcome, line->number);
   } else if (line->kind == CONTROL_STARTED) {
     outcome->started = true;
+  } else if (line->kind == CONTROL_TAINT) {
+    take_taint(outcome, line->number, ns);
   } else if (line->kind != CONTROL_PONG) {
     guest_outcome_ending(outcome, ns);
     take_end(outcome, line);
-    outcome->final = line->kind == CONTROL_DONE && outcome->kind != OUTCOME_RUNNING;
+    outcome->done |= line->kind == CONTROL_DONE;
+    outcome->final = outcome->done && outcome->kind != OUTCOME_RUNNING && !outcome->suspicions[SUSPECT_OOPS].kind;
   }
 }
 
@@ -295,15 +364,14 @@ void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const 
     kernel_watch_end(outcome->watch, &watch_ops, outcome);
   }
   outcome->ended = true;
-  if (by_itself)
+  if (by_itself && !outcome_suspects_oops(outcome))
     outcome_refute(outcome); /* a kernel that panics resets the machine, or stays */
   kernel_watch_end_trace(outcome->watch);
   if (how == GUEST_STOPPED_BY_USER && !outcome->final)
     outcome_decide(outcome, OUTCOME_STOPPED, 0, "stopped by the user");
   else
     outcome_confirm(outcome);
-  g_clear_pointer(&outcome->suspicion.message, g_free);
-  outcome->suspicion = (Suspicion){0};
+  forget_suspicions(outcome);
   outcome->final = true;
   if (outcome->kind == OUTCOME_RUNNING)
     decide_by_end(outcome, how, status, message);
@@ -315,8 +383,14 @@ bool guest_outcome_is_final(const GuestOutcome *outcome) {
   return outcome->final;
 }
 
+bool guest_outcome_may_power_off(const GuestOutcome *outcome) {
+  return outcome->done && !outcome->dead && !outcome->suspicions[SUSPECT_OOPS].kind;
+}
+
 OutcomeKind guest_outcome_kind(const GuestOutcome *outcome) {
-  return outcome->suspicion.kind ? outcome->suspicion.kind : outcome->kind;
+  const Suspicion *suspicion = outcome_suspicion(outcome);
+
+  return suspicion->kind ? suspicion->kind : outcome->kind;
 }
 
 int guest_outcome_exit_status(const GuestOutcome *outcome) {
@@ -325,7 +399,9 @@ int guest_outcome_exit_status(const GuestOutcome *outcome) {
 }
 
 const char *guest_outcome_message(const GuestOutcome *outcome) {
-  return outcome->suspicion.kind ? outcome->suspicion.message : outcome->message;
+  const Suspicion *suspicion = outcome_suspicion(outcome);
+
+  return suspicion->kind ? suspicion->message : outcome->message;
 }
 
 const char *guest_outcome_trace(const GuestOutcome *outcome) {

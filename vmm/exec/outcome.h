@@ -42,7 +42,7 @@ typedef struct {
   bool boot_only; /* a guest of the user's own: no control channel; init is what the kernel says it is; power-off is success */
   uint64_t boot_timeout_ns, timeout_ns; /* 0: none. From start to init; from there (or, without a boot timeout, from start) to the end */
   uint64_t silence_ns;                  /* after a panic or oops: this long without output, and its trace is complete */
-  uint64_t answer_ns; /* how long a guest that seems dead has for a sign of life, after it was asked; 0: silence alone decides */
+  uint64_t answer_ns; /* how long a guest has for a sign of life, or to tell of an oops, after it was asked; 0: its console alone decides */
   uint64_t
       ending_ns; /* after the word on how the command ended: how long nothing more may come, and how long the rest may take in any case; 0: for ever */
 } GuestOutcomeConfig;
@@ -86,11 +86,13 @@ void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const 
 /* When to call tick next (UINT64_MAX: never), and the call. */
 uint64_t guest_outcome_deadline(const GuestOutcome *outcome);
 void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns);
-/* True once after a tick that wants the guest's init to be asked whether it lives ("ping"). */
-bool guest_outcome_asks(GuestOutcome *outcome);
+/* Once after a tick that wants the guest's init to be asked something: a line of the control channel. Else NULL. */
+const char *guest_outcome_asks(GuestOutcome *outcome);
 
 /* Whether the machine should be ended by now: nothing that could come would change the verdict. */
 bool guest_outcome_is_final(const GuestOutcome *outcome);
+/* Whether it has said that it is done, and there is nothing to ask it: a guest that lives powers off by itself. */
+bool guest_outcome_may_power_off(const GuestOutcome *outcome);
 OutcomeKind guest_outcome_kind(const GuestOutcome *outcome);
 int guest_outcome_exit_status(const GuestOutcome *outcome);
 /*

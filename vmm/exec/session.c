@@ -72,6 +72,14 @@ static void let_power_off(ExecSession *session) {
   set_timer(session, POWER_OFF_SECONDS * 1000, on_power_off_late);
 }
 
+static void ask_guest(ExecSession *session) {
+  const char *question = guest_outcome_asks(session->outcome);
+  g_autofree char *line = question ? g_strconcat(question, "\n", NULL) : NULL;
+
+  if (line)
+    send_line(session, line);
+}
+
 /* The command's output goes from the guest into its back ends without passing here. */
 static void look_at_output(ExecSession *session) {
   uint64_t taken = terminal_taken(session->ports[PORT_STDOUT].backend) + terminal_taken(session->ports[PORT_STDERR].backend);
@@ -88,15 +96,18 @@ static void look_at_output(ExecSession *session) {
 static void look_at_outcome(ExecSession *session) {
   if (!session->running || session->ending)
     return;
-  if (session->said_done && (session->drained & PORTS_TO_DRAIN) == PORTS_TO_DRAIN) {
+  if (!session->done && session->said_done && (session->drained & PORTS_TO_DRAIN) == PORTS_TO_DRAIN) {
+    session->done = true;
     guest_outcome_control(session->outcome, &(ControlLine){.kind = CONTROL_DONE}, exec_now());
+  }
+  look_at_output(session);
+  if (!guest_outcome_may_power_off(session->outcome))
+    guest_outcome_tick(session->outcome, exec_now());
+  ask_guest(session);
+  if (guest_outcome_may_power_off(session->outcome)) {
     let_power_off(session);
     return;
   }
-  look_at_output(session);
-  guest_outcome_tick(session->outcome, exec_now());
-  if (guest_outcome_asks(session->outcome))
-    send_line(session, "ping\n");
   if (guest_outcome_is_final(session->outcome)) {
     session->ending = true;
     machine_stop(session->machine, NULL);

@@ -26,6 +26,9 @@ static void test_grammar(void) {
       {"files END", CONTROL_FILES_END, 0, NULL},
       {"done", CONTROL_DONE, 0, NULL},
       {"pong", CONTROL_PONG, 0, NULL},
+      {"taint 0", CONTROL_TAINT, 0, NULL},
+      {"taint 4736", CONTROL_TAINT, 4736, NULL},
+      {"taint 4294967295", CONTROL_TAINT, 4294967295, NULL},
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -92,6 +95,16 @@ static void test_strange(void) {
                                       "exit 99999999999999999999",
                                       "exit 4294967296",
                                       "exit 18446744073709551616",
+                                      "taint",
+                                      "taint ",
+                                      "taint 4294967296",
+                                      "taint 9999999999",
+                                      "taint 18446744073709551744",
+                                      "taint -1",
+                                      "taint 0x80",
+                                      "taint 0128",
+                                      "taint 128 ",
+                                      "taint 128 D",
                                       "poweroff",
                                       "ping"};
 

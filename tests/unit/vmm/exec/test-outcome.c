@@ -449,15 +449,19 @@ static GuestOutcome *running_guest(const GuestOutcomeConfig *config) {
   return outcome;
 }
 
-static void assert_asks(GuestOutcome *outcome, uint64_t ns) {
+static void assert_asks_for(GuestOutcome *outcome, const char *question, uint64_t ns) {
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, ns);
   guest_outcome_tick(outcome, ns - 1);
-  g_assert_false(guest_outcome_asks(outcome));
+  g_assert_null(guest_outcome_asks(outcome));
   guest_outcome_tick(outcome, ns);
   g_assert_false(guest_outcome_is_final(outcome));
-  g_assert_true(guest_outcome_asks(outcome));
-  g_assert_false(guest_outcome_asks(outcome)); /* once */
+  g_assert_cmpstr(guest_outcome_asks(outcome), ==, question);
+  g_assert_null(guest_outcome_asks(outcome)); /* once */
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, ns + 5 * S);
+}
+
+static void assert_asks(GuestOutcome *outcome, uint64_t ns) {
+  assert_asks_for(outcome, "ping", ns);
 }
 
 /* A line that only looks like a panic, replayed or logged: the guest answers, and goes on to its good end. */
@@ -471,7 +475,7 @@ static void test_suspicion_refuted(void) {
     guest_outcome_heard(outcome, 3 * S); /* may have been under way for long */
     if (*endings[i]) {
       console(outcome, endings[i], 3 * S); /* it need not be waited for */
-      g_assert_true(guest_outcome_asks(outcome));
+      g_assert_nonnull(guest_outcome_asks(outcome));
     } else {
       assert_asks(outcome, 4 * S);
     }
@@ -535,7 +539,7 @@ static void test_suspicion_confirmed(void) {
   console(early, "[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", 3 * S);
   guest_outcome_tick(early, 4 * S);
   g_assert_true(guest_outcome_is_final(early));
-  g_assert_false(guest_outcome_asks(early));
+  g_assert_null(guest_outcome_asks(early));
 
   /* With its command's time over it is asked as well, so that a log line is no way round that. */
   g_autoptr(GuestOutcome) late = running_guest(&asking);
@@ -563,7 +567,7 @@ static void test_suspicion_boot_only(void) {
   g_autoptr(GuestOutcome) lives = outcome_with(&config);
   console(lives, "[    0.5] Run /init as init process\n[ 3.1] Kernel panic - not syncing: says a log\n", 3 * S);
   guest_outcome_tick(lives, 4 * S);
-  g_assert_false(guest_outcome_asks(lives));
+  g_assert_null(guest_outcome_asks(lives));
   g_assert_false(guest_outcome_is_final(lives));
   console(lives, "login: ", 7 * S);
   g_assert_cmpint(guest_outcome_kind(lives), ==, OUTCOME_RUNNING);
@@ -575,6 +579,212 @@ static void test_suspicion_boot_only(void) {
   guest_outcome_tick(dead, 4 * S);
   guest_outcome_tick(dead, 9 * S);
   assert_verdict(dead, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
+}
+
+/* A guest whose oopses are failures, and whose init can tell whether its kernel knows of one. */
+static GuestOutcome *strict_guest(void) {
+  GuestOutcomeConfig strict = asking;
+
+  strict.fail_on_oops = true;
+  return running_guest(&strict);
+}
+
+static const char replayed[] = "[    3.1] Internal error: Oops: says a log\n";
+
+static void assert_ends_well(GuestOutcome *outcome, uint64_t ns) {
+  g_assert_true(guest_outcome_is_final(outcome));
+  g_assert_true(guest_outcome_may_power_off(outcome));
+  guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, ns);
+  assert_verdict(outcome, OUTCOME_COMMAND, 0, NULL);
+  g_assert_null(guest_outcome_trace(outcome));
+}
+
+/* The bit that an oops sets, and no other, tells one from text. */
+static void test_oops_asked(void) {
+  static const struct {
+    const char *answer;
+    bool oopsed;
+  } cases[] = {{"taint 128", true}, {"taint 4736", true}, {"taint 4294967295", true},
+               {"taint 0", false},  {"taint 512", false}, {"taint 4294967167", false}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GuestOutcome) outcome = strict_guest();
+    control(outcome, "taint 128", 2 * S); /* on its own account: says nothing */
+    console(outcome, oops, 3 * S);
+    control(outcome, "taint 0", 3 * S);
+    assert_asks_for(outcome, "taint", 4 * S);
+    control(outcome, "pong", 5 * S); /* lives, but that is not what was asked */
+    control(outcome, "taint 129x", 5 * S);
+    g_assert_false(guest_outcome_is_final(outcome));
+    control(outcome, cases[i].answer, 6 * S);
+    if (cases[i].oopsed) {
+      g_assert_true(guest_outcome_is_final(outcome));
+      guest_outcome_ended(outcome, GUEST_STOPPED, 0, NULL, 6 * S);
+      assert_verdict(outcome, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+      g_assert_nonnull(strstr(guest_outcome_trace(outcome), "lkdtm_NULL"));
+    } else {
+      assert_verdict(outcome, OUTCOME_RUNNING, 240, NULL);
+      g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 22 * S);
+      control(outcome, "exit 0", 9 * S);
+      control(outcome, "done", 9 * S);
+      assert_ends_well(outcome, 10 * S);
+    }
+  }
+}
+
+/* Init listens neither while it sends files nor before it is done, and is not asked until then. */
+static void test_oops_at_the_end(void) {
+  for (unsigned asked = 0; asked < 2; asked++) {
+    g_autoptr(GuestOutcome) outcome = strict_guest();
+    console(outcome, replayed, 3 * S);
+    if (asked)
+      assert_asks_for(outcome, "taint", 4 * S);
+    control(outcome, "exit 0", 5 * S);
+    for (unsigned i = 6; i < 18; i++) {
+      guest_outcome_tick(outcome, i * S);
+      g_assert_null(guest_outcome_asks(outcome));
+      guest_outcome_files(outcome, i * S);
+    }
+    control(outcome, "done", 18 * S);
+    g_assert_false(guest_outcome_is_final(outcome));
+    g_assert_false(guest_outcome_may_power_off(outcome));
+    guest_outcome_tick(outcome, 18 * S);
+    g_assert_cmpstr(guest_outcome_asks(outcome), ==, asked ? NULL : "taint"); /* the first answer is still to come */
+    g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
+    control(outcome, "taint 0", 19 * S);
+    assert_ends_well(outcome, 20 * S);
+  }
+
+  g_autoptr(GuestOutcome) real = strict_guest();
+  console(real, oops, 3 * S);
+  control(real, "signal 11", 3 * S);
+  control(real, "done", 3 * S);
+  assert_asks_for(real, "taint", 4 * S); /* when its trace is complete */
+  control(real, "taint 128", 4 * S);
+  g_assert_true(guest_outcome_is_final(real));
+  g_assert_true(guest_outcome_may_power_off(real)); /* with its disks in order */
+  guest_outcome_ended(real, GUEST_POWERED_OFF, 0, NULL, 5 * S);
+  assert_verdict(real, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+
+  g_autoptr(GuestOutcome) stays = strict_guest(); /* it never is done */
+  console(stays, oops, 3 * S);
+  control(stays, "exit 0", 3 * S);
+  g_assert_cmpuint(guest_outcome_deadline(stays), ==, 8 * S);
+  guest_outcome_tick(stays, 8 * S);
+  g_assert_true(guest_outcome_is_final(stays));
+  g_assert_cmpint(guest_outcome_kind(stays), ==, OUTCOME_OOPS);
+}
+
+/* Without an answer the text counts. */
+static void test_oops_unanswered(void) {
+  g_autoptr(GuestOutcome) silent = strict_guest();
+  console(silent, oops, 3 * S);
+  assert_asks_for(silent, "taint", 4 * S);
+  guest_outcome_heard(silent, 5 * S);
+  control(silent, "pong", 8 * S);
+  guest_outcome_tick(silent, 9 * S);
+  g_assert_true(guest_outcome_is_final(silent));
+  g_assert_false(guest_outcome_may_power_off(silent));
+  assert_verdict(silent, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+
+  static const GuestEnd ends[] = {GUEST_POWERED_OFF, GUEST_RESET, GUEST_EXITED};
+  for (unsigned i = 0; i < G_N_ELEMENTS(ends); i++) {
+    g_autoptr(GuestOutcome) ended = strict_guest();
+    console(ended, oops, 3 * S);
+    guest_outcome_ended(ended, ends[i], 0, NULL, 3 * S);
+    assert_verdict(ended, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+  }
+  g_autoptr(GuestOutcome) stopped = strict_guest();
+  console(stopped, oops, 3 * S);
+  guest_outcome_ended(stopped, GUEST_STOPPED_BY_USER, 0, NULL, 3 * S);
+  g_assert_cmpint(guest_outcome_kind(stopped), ==, OUTCOME_STOPPED);
+
+  GuestOutcomeConfig strict = asking;
+  strict.fail_on_oops = true;
+  g_autoptr(GuestOutcome) early = outcome_with(&strict); /* init has not come yet */
+  console(early, oops, 3 * S);
+  guest_outcome_tick(early, 4 * S);
+  g_assert_true(guest_outcome_is_final(early));
+  g_assert_cmpint(guest_outcome_kind(early), ==, OUTCOME_OOPS);
+
+  strict.boot_only = true;
+  g_autoptr(GuestOutcome) own = outcome_with(&strict);
+  console(own, "[    0.5] Run /init as init process\n", 2 * S);
+  console(own, oops, 3 * S);
+  guest_outcome_tick(own, 4 * S);
+  g_assert_null(guest_outcome_asks(own));
+  g_assert_true(guest_outcome_is_final(own));
+  g_assert_cmpint(guest_outcome_kind(own), ==, OUTCOME_OOPS);
+}
+
+/* What came after the question is not in its answer. */
+static void test_oops_behind_the_question(void) {
+  for (unsigned oopsed = 0; oopsed < 2; oopsed++) {
+    g_autoptr(GuestOutcome) outcome = strict_guest();
+    console(outcome, replayed, 3 * S);
+    assert_asks_for(outcome, "taint", 4 * S);
+    console(outcome, oops, 5 * S);
+    control(outcome, "taint 0", 5 * S);
+    g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_OOPS);
+    assert_asks_for(outcome, "taint", 6 * S);
+    control(outcome, oopsed ? "taint 128" : "taint 0", 7 * S);
+    if (oopsed)
+      assert_verdict(outcome, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+    else
+      assert_verdict(outcome, OUTCOME_RUNNING, 240, NULL);
+  }
+
+  /* Nor is a line that comes again and again a way round the command's time, or to be asked without end. */
+  g_autoptr(GuestOutcome) flood = strict_guest();
+  unsigned questions = 0;
+  for (unsigned i = 0; i < 400 && !guest_outcome_is_final(flood); i++) {
+    console(flood, replayed, 3 * S + i * S / 2);
+    guest_outcome_tick(flood, 3 * S + i * S / 2);
+    bool asks = guest_outcome_asks(flood) != NULL;
+    questions += asks;
+    console(flood, replayed, 3 * S + i * S / 2);
+    if (asks)
+      control(flood, "taint 0", 3 * S + i * S / 2);
+  }
+  g_assert_true(guest_outcome_is_final(flood));
+  g_assert_cmpuint(questions, ==, 1);
+}
+
+/* The old log that is replayed has both; or the kernel died of its oops. */
+static void test_oops_and_panic(void) {
+  static const char panic[] = "[    3.2] Kernel panic - not syncing: Oops: Fatal exception\n";
+  g_autoptr(GuestOutcome) both = strict_guest();
+  console(both, oops, 3 * S);
+  console(both, panic, 3 * S);
+  assert_asks(both, 4 * S);
+  control(both, "pong", 5 * S);
+  g_assert_cmpint(guest_outcome_kind(both), ==, OUTCOME_OOPS);
+  guest_outcome_tick(both, 5 * S);
+  g_assert_cmpstr(guest_outcome_asks(both), ==, "taint");
+  control(both, "taint 0", 5 * S);
+  control(both, "exit 0", 6 * S);
+  control(both, "done", 6 * S);
+  assert_ends_well(both, 7 * S);
+
+  g_autoptr(GuestOutcome) between = strict_guest(); /* the panic's line comes behind the question */
+  console(between, oops, 3 * S);
+  assert_asks_for(between, "taint", 4 * S);
+  console(between, panic, 4 * S);
+  control(between, "taint 128", 4 * S);
+  assert_asks(between, 5 * S);
+  control(between, "pong", 5 * S);
+  guest_outcome_tick(between, 5 * S);
+  g_assert_cmpstr(guest_outcome_asks(between), ==, "taint");
+  control(between, "taint 128", 5 * S);
+  assert_verdict(between, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+
+  g_autoptr(GuestOutcome) dead = strict_guest();
+  console(dead, oops, 3 * S);
+  console(dead, panic, 3 * S);
+  assert_asks(dead, 4 * S);
+  guest_outcome_tick(dead, 9 * S);
+  assert_verdict(dead, OUTCOME_PANIC, 241, "guest panic: Oops: Fatal exception");
+  g_assert_nonnull(strstr(guest_outcome_trace(dead), "lkdtm_NULL"));
 }
 
 /* Whether a guest whose command takes too long is hung. */
@@ -703,17 +913,21 @@ static void test_lines(void) {
 
 static void test_noise(void) {
   g_autoptr(GRand) random = g_rand_new_with_seed(7);
+  static const char *const answers[] = {"hello 1", "pong", "started 1", "taint 0", "taint 128", "exit 0", "done"};
+  GuestOutcomeConfig strict = asking;
   static const char *const words[] = {
       "\n",   "[ 1.0] ", "Kernel panic - not syncing: ", "Call trace:", " foo+0x1/0x2", "---[ end trace", "\r", "<6>", "Internal error: ",
       "\033", "\377"};
 
+  strict.fail_on_oops = true;
   for (unsigned round = 0; round < 300; round++) {
-    g_autoptr(GuestOutcome) outcome = outcome_with(round % 2 ? &usual : &asking);
+    g_autoptr(GuestOutcome) outcome = outcome_with(round % 3 == 0 ? &usual : round % 3 == 1 ? &asking : &strict);
     for (unsigned i = 0; i < 200; i++) {
       if (i % 37 == 0)
-        control(outcome, i % 2 ? "pong" : "started 1", i * S / 10);
+        control(outcome, answers[g_rand_int_range(random, 0, G_N_ELEMENTS(answers))], i * S / 10);
       console(outcome, words[g_rand_int_range(random, 0, G_N_ELEMENTS(words))], i * S / 10);
       guest_outcome_tick(outcome, i * S / 10);
+      guest_outcome_asks(outcome);
     }
     guest_outcome_ended(outcome, (GuestEnd)g_rand_int_range(random, 0, GUEST_HOST_ERROR + 1), 0, NULL, 30 * S);
     g_assert_true(guest_outcome_is_final(outcome));
@@ -761,6 +975,11 @@ int main(int argc, char **argv) {
   g_test_add_func("/outcome/suspicion-refuted", test_suspicion_refuted);
   g_test_add_func("/outcome/suspicion-confirmed", test_suspicion_confirmed);
   g_test_add_func("/outcome/suspicion-boot-only", test_suspicion_boot_only);
+  g_test_add_func("/outcome/oops-asked", test_oops_asked);
+  g_test_add_func("/outcome/oops-at-the-end", test_oops_at_the_end);
+  g_test_add_func("/outcome/oops-unanswered", test_oops_unanswered);
+  g_test_add_func("/outcome/oops-behind-the-question", test_oops_behind_the_question);
+  g_test_add_func("/outcome/oops-and-panic", test_oops_and_panic);
   g_test_add_func("/outcome/late-and-dead", test_late_and_dead);
   g_test_add_func("/outcome/unfinished-lines", test_unfinished_lines);
   g_test_add_func("/outcome/boot-only-limit", test_boot_only_limit);
