@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest memory's one door; see guest-memory.h. No lock: regions are fixed while the guest runs, and its bytes are its
- * own.
+ * The one way to guest memory; see guest-memory.h. No lock: regions are fixed while the guest runs, and its bytes are
+ * its own.
  */
 #include "devices/guest-memory.h"
 

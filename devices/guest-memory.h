@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one door to guest memory: bounds- and overflow-checked slices of the regions that back the guest's RAM.
+ * The one way to guest memory: bounds- and overflow-checked slices of the regions that back the guest's RAM.
  * Built before the first vCPU runs, then only read; no lock. The guest may change the bytes at any time from another
  * vCPU, so whatever decides something is copied first (guest_memory_read) and looked at afterwards.
  */

@@ -23,8 +23,8 @@ struct IoThread {
   gboolean stop;   /* the thread's own */
 };
 
-struct IoWatch {
-  GSource source; /* first: the watch is the source */
+struct IoSource {
+  GSource source; /* first */
   void (*ready)(void *opaque);
   void *opaque;
 };
@@ -104,38 +104,38 @@ void io_thread_free(IoThread *thread) {
   g_free(thread);
 }
 
-static gboolean watch_dispatch(GSource *source, GSourceFunc callback, gpointer data) {
-  IoWatch *watch = (IoWatch *)source;
+static gboolean source_dispatch(GSource *base, GSourceFunc callback, gpointer data) {
+  IoSource *source = (IoSource *)base;
 
-  watch->ready(watch->opaque);
+  source->ready(source->opaque);
   return G_SOURCE_CONTINUE;
 }
 
 /* Neither prepare nor check: GLib then goes by the descriptor alone. */
-static GSourceFuncs watch_funcs = {.dispatch = watch_dispatch};
+static GSourceFuncs source_funcs = {.dispatch = source_dispatch};
 
-IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
-  IoWatch *watch = (IoWatch *)g_source_new(&watch_funcs, sizeof *watch);
+IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
+  IoSource *source = (IoSource *)g_source_new(&source_funcs, sizeof *source);
 
-  watch->ready = ready;
-  watch->opaque = opaque;
+  source->ready = ready;
+  source->opaque = opaque;
   /*
    * It is never dispatched within itself. GLib, which does not know, would take its descriptor away meanwhile, and wake
    * itself up for that.
    */
-  g_source_set_can_recurse(&watch->source, TRUE);
-  g_source_add_unix_fd(&watch->source, fd, G_IO_IN);
-  g_source_attach(&watch->source, thread->context);
-  return watch;
+  g_source_set_can_recurse(&source->source, TRUE);
+  g_source_add_unix_fd(&source->source, fd, G_IO_IN);
+  g_source_attach(&source->source, thread->context);
+  return source;
 }
 
-void io_watch_free(IoWatch *watch) {
-  if (!watch)
+void io_source_free(IoSource *source) {
+  if (!source)
     return;
   /* Elsewhere READY could be running right now, and the promise in the header would be empty. */
-  g_assert(g_main_context_is_owner(g_source_get_context(&watch->source)));
-  g_source_destroy(&watch->source);
-  g_source_unref(&watch->source);
+  g_assert(g_main_context_is_owner(g_source_get_context(&source->source)));
+  g_source_destroy(&source->source);
+  g_source_unref(&source->source);
 }
 
 static gboolean post_run(gpointer data) {
@@ -150,7 +150,7 @@ void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaq
   GSource *source = g_idle_source_new();
 
   *post = (IoPost){.function = function, .opaque = opaque};
-  /* The same priority as the watches: posts can neither starve them nor be starved. */
+  /* The same priority as the sources: posts can neither starve them nor be starved. */
   g_source_set_priority(source, G_PRIORITY_DEFAULT);
   g_source_set_callback(source, post_run, post, g_free);
   g_source_attach(source, thread->context);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 typedef struct IoThread IoThread;
-typedef struct IoWatch IoWatch;
+typedef struct IoSource IoSource;
 
 /*
  * NAME (at most 15 characters) will be the thread's name in /proc. There is no thread before io_thread_start: what is
@@ -21,19 +21,19 @@ IoThread *io_thread_new(const char *name);
  * until io_thread_free, which joins it.
  */
 bool io_thread_start(IoThread *thread, GError **error);
-void io_thread_free(IoThread *thread); /* takes NULL; all watches must be gone */
+void io_thread_free(IoThread *thread); /* takes NULL; all sources must be gone */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoThread, io_thread_free)
 
 /*
- * Calls READY on the thread whenever FD is readable (level-triggered), until the watch is freed. Any thread may create
+ * Calls READY on the thread whenever FD is readable (level-triggered), until the source is freed. Any thread may create
  * one.
  */
-IoWatch *io_thread_watch(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque);
+IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque);
 /*
  * On the I/O thread itself, or from elsewhere through io_thread_call. READY is not called any more afterwards. Takes
  * NULL.
  */
-void io_watch_free(IoWatch *watch);
+void io_source_free(IoSource *source);
 
 /*
  * Runs FUNCTION on the thread: call, of one that was started, waits until it has returned (from the thread itself: runs

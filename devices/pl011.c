@@ -11,7 +11,7 @@
  *
  * What the registers read lies in a page that the guest may load from while the receive FIFO is empty: only a read of
  * UARTDR that takes a byte has a side effect. And while output goes out as fast as it comes, and would not interrupt,
- * writes of UARTDR may be late: no register shows them.
+ * writes of UARTDR may be deferred: no register shows them.
  *
  * Locks: the registers are guarded by the device's lock, which the bus holds; the back end's callbacks, on the main
  * thread, take it.
@@ -59,8 +59,8 @@ enum { RSR_OE = 1 << 3, DR_OE = 1 << 11 };
 #define CR_RESET   (CR_TXE | CR_RXE)
 #define IFLS_RESET 0x12 /* both at half */
 
-#define READS_BEFORE_OPEN  16 /* of registers, without input: input seldom comes alone, and to close and open costs as much as some reads */
-#define WRITES_BEFORE_LATE 2  /* of UARTDR and nothing else: a lone character is not worth it */
+#define READS_BEFORE_OPEN       16 /* of registers, without input: input seldom comes alone, and to close and open costs as much as some reads */
+#define WRITES_BEFORE_DEFERRING 2 /* of UARTDR and nothing else: a lone character is not worth it */
 
 typedef struct {
   uint8_t bytes[FIFO_DEPTH];
@@ -83,9 +83,9 @@ typedef struct {
   bool starved;         /* the back end was told that there is no room */
   RegisterPage page;
   unsigned reads;      /* since there was input, up to READS_BEFORE_OPEN */
-  unsigned writes;     /* of UARTDR in a row, up to WRITES_BEFORE_LATE */
-  bool deferred;       /* writes of UARTDR may be late, unless that has ended by itself */
-  GByteArray *overdue; /* came late, and more than the FIFO takes; or NULL */
+  unsigned writes;     /* of UARTDR in a row, up to WRITES_BEFORE_DEFERRING */
+  bool deferred;       /* writes of UARTDR may be deferred, unless that has ended by itself */
+  GByteArray *overdue; /* had been deferred, and are more than the FIFO takes; or NULL */
 } Pl011;
 
 static void fifo_push(Fifo *fifo, uint8_t byte) {
@@ -152,7 +152,7 @@ static void store(Pl011 *uart) {
 }
 
 /* Whether a byte may leave later than it was written and nobody could tell. */
-static bool may_be_late(const Pl011 *uart) {
+static bool may_defer(const Pl011 *uart) {
   const Pl011State *state = &uart->state;
 
   return state->transmit.count == 0 && (state->latched & INT_TX) && !(state->imsc & INT_TX) && !(state->cr & CR_LBE);
@@ -162,7 +162,7 @@ static bool may_be_late(const Pl011 *uart) {
 static void defer(Pl011 *uart) {
   Shortcuts *shortcuts = uart->page.shortcuts;
 
-  if (!shortcuts || !may_be_late(uart) || (uart->writes < WRITES_BEFORE_LATE && ++uart->writes < WRITES_BEFORE_LATE))
+  if (!shortcuts || !may_defer(uart) || (uart->writes < WRITES_BEFORE_DEFERRING && ++uart->writes < WRITES_BEFORE_DEFERRING))
     return;
   uart->deferred = true;
   shortcuts->defer(shortcuts, uart->page.address + UARTDR, sizeof(uint32_t), DEFER_BRIEFLY);
@@ -171,7 +171,7 @@ static void defer(Pl011 *uart) {
 /* After any change of what the guest can see. */
 static void update(Pl011 *uart) {
   store(uart);
-  if (uart->deferred && !may_be_late(uart)) {
+  if (uart->deferred && !may_defer(uart)) {
     uart->deferred = false;
     uart->page.shortcuts->undefer(uart->page.shortcuts, uart->page.address + UARTDR);
   }
@@ -293,7 +293,7 @@ static void backend_writable(void *opaque) {
 }
 
 /*
- * Full, and yet the guest was right to send: it saw an empty FIFO, when it wrote what comes late. No more than KVM's
+ * Full, and yet the guest was right to send: it saw an empty FIFO, when it wrote what was deferred. No more than KVM's
  * ring holds can.
  */
 static void keep_overdue(Pl011 *uart, uint8_t byte) {
@@ -312,7 +312,7 @@ static void write_data(Pl011 *uart, uint8_t byte) {
   } else if (state->transmit.count < depth(state)) {
     fifo_push(&state->transmit, byte);
     drain(uart);
-  } else if (uart->page.shortcuts && uart->page.shortcuts->is_late(uart->page.shortcuts)) {
+  } else if (uart->page.shortcuts && uart->page.shortcuts->is_catching_up(uart->page.shortcuts)) {
     keep_overdue(uart, byte);
   } /* else: the guest did not look at FR.TXFF; silicon loses the byte too */
   update(uart);

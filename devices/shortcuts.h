@@ -27,12 +27,12 @@ struct Shortcuts {
   bool (*map)(Shortcuts *shortcuts, uint64_t address, size_t size, const void *bytes);
   void (*unmap)(Shortcuts *shortcuts, uint64_t address); /* takes what is not mapped */
   /*
-   * From now on writes that lie within SIZE bytes at ADDRESS may come late, but in order, and before every access that
-   * comes after them. May be repeated.
+   * From now on writes that lie within SIZE bytes at ADDRESS may be deferred, but come in order, and before every
+   * access that comes after them. May be repeated.
    */
   void (*defer)(Shortcuts *shortcuts, uint64_t address, unsigned size, DeferFor how_long);
   /* From now on they come at once; those that are on their way still come. Takes what is not deferred. */
   void (*undefer)(Shortcuts *shortcuts, uint64_t address);
-  /* Whether the write that the calling thread carries out has been late. */
-  bool (*is_late)(Shortcuts *shortcuts);
+  /* Whether the write that the calling thread carries out had been deferred. */
+  bool (*is_catching_up)(Shortcuts *shortcuts);
 };

@@ -19,7 +19,7 @@
 
 typedef struct {
   DiskEngine base;
-  IoWatch *watch;
+  IoSource *source;
   int event_fd; /* readable while `finished` has something */
   DiskRequestList staged;
 
@@ -132,7 +132,7 @@ static void deliver(void *opaque) {
 static void threads_start(DiskEngine *engine, IoThread *thread) {
   ThreadsEngine *self = (ThreadsEngine *)engine;
 
-  self->watch = io_thread_watch(thread, self->event_fd, deliver, self);
+  self->source = io_thread_add_source(thread, self->event_fd, deliver, self);
 }
 
 static void threads_drain(DiskEngine *engine) {
@@ -150,7 +150,7 @@ static void threads_drain(DiskEngine *engine) {
 static void threads_stop(DiskEngine *engine) {
   ThreadsEngine *self = (ThreadsEngine *)engine;
 
-  g_clear_pointer(&self->watch, io_watch_free);
+  g_clear_pointer(&self->source, io_source_free);
 }
 
 static void threads_free(DiskEngine *engine) {

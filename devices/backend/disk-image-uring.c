@@ -24,7 +24,7 @@ typedef struct {
   DiskEngine base;
   DiskEngine *helper; /* or NULL; started when this one is */
   IoThread *thread;   /* while started */
-  IoWatch *watch;
+  IoSource *source;
   struct io_uring ring;
   bool have_ring;
   DiskRequestList queued;
@@ -192,7 +192,7 @@ static void uring_start(DiskEngine *engine, IoThread *thread) {
   UringEngine *self = (UringEngine *)engine;
 
   self->thread = thread;
-  self->watch = io_thread_watch(thread, self->ring.ring_fd, completed, self);
+  self->source = io_thread_add_source(thread, self->ring.ring_fd, completed, self);
   if (self->helper)
     self->helper->ops->start(self->helper, thread);
 }
@@ -219,7 +219,7 @@ static void uring_stop(DiskEngine *engine) {
 
   if (self->helper)
     self->helper->ops->stop(self->helper);
-  g_clear_pointer(&self->watch, io_watch_free);
+  g_clear_pointer(&self->source, io_source_free);
   self->thread = NULL;
 }
 

@@ -94,14 +94,17 @@ void pci_ecam_connect(PciHost *host, Shortcuts *shortcuts) {
       defer_vain_writes(shortcuts, host->config.ecam_base + ((uint64_t)slot << ECAM_DEVICE_SHIFT), host->functions[slot]);
 }
 
-void pci_function_watch_reads(PciFunction *function, bool watch) {
+void pci_function_want_reads(PciFunction *function, bool want) {
   PciHost *host = function->host;
 
-  if (function->reads_watched == watch)
+  if (function->reads_wanted == want)
     return;
-  function->reads_watched = watch;
-  host->reads_watched += watch ? 1 : -1u;
-  if (host->reads_watched > 0)
+  function->reads_wanted = want;
+  if (want)
+    host->reads_wanted++;
+  else
+    host->reads_wanted--;
+  if (host->reads_wanted > 0)
     register_page_close(&host->page);
   else
     register_page_open(&host->page);

@@ -22,7 +22,7 @@ static uint64_t ecam_read(Device *device, uint64_t offset, unsigned size) {
   unsigned reg;
   PciFunction *function = function_at(host, offset, &reg);
 
-  if (function && function->reads_watched)
+  if (function && function->reads_wanted)
     function->ops->config_read(function, reg, size);
   return register_page_get(&host->page, offset, size);
 }

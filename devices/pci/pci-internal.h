@@ -64,8 +64,8 @@ struct PciHost {
   PciHostConfig config;
   PciWindow window32, window64;
   PciFunction *functions[PCI_MAX_DEVICES];
-  RegisterPage page;      /* the ECAM window: what reads of it return, all functions' configuration space and all ones elsewhere */
-  unsigned reads_watched; /* functions whose reads are: then it is closed */
+  RegisterPage page;     /* the ECAM window: what reads of it return, all functions' configuration space and all ones elsewhere */
+  unsigned reads_wanted; /* functions that want to hear of reads: then it is closed */
   /* In the order of functions and BARs, so that of BARs that overlap always the same one answers. */
   PciMapping mappings[PCI_MAX_DEVICES * PCI_N_BARS];
   unsigned n_mappings;

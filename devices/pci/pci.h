@@ -59,7 +59,7 @@ typedef struct {
   void (*bar_unmapped)(PciFunction *function, unsigned bar, uint64_t address);
   void (*config_written)(PciFunction *function, unsigned offset, unsigned size); /* after an ordinary write; optional */
   /*
-   * Before a read: may refresh config bytes. Only called between pci_function_watch_reads(true) and (false). Optional.
+   * Before a read: may refresh config bytes. Only called between pci_function_want_reads(true) and (false). Optional.
    */
   void (*config_read)(PciFunction *function, unsigned offset, unsigned size);
   const char *(*bar_register_name)(const PciFunction *function, unsigned bar, uint64_t offset); /* optional */
@@ -89,7 +89,7 @@ struct PciFunction {
   } bars[PCI_N_BARS];
   unsigned capability_end, last_capability; /* where the next one goes; the latest, 0: none */
   MsiX *msix;                               /* NULL: none; the function's to free */
-  bool reads_watched;
+  bool reads_wanted;
   bool intx_level, intx_asserted; /* what the function wants; what its wire shows. The host's INTx lock */
 };
 
@@ -101,7 +101,7 @@ void pci_function_init(PciFunction *function, const PciFunctionOps *ops, const c
                        uint8_t revision, uint32_t class_code, uint16_t subsystem_vendor, uint16_t subsystem, uint8_t interrupt_pin);
 void pci_function_clear(PciFunction *function);
 /* Whether config_read is to be called: reads of any function's configuration space are then no shortcut any more. */
-void pci_function_watch_reads(PciFunction *function, bool watch);
+void pci_function_want_reads(PciFunction *function, bool want);
 /* The host's, for shortcuts into BARs; NULL: it has none. */
 Shortcuts *pci_function_shortcuts(const PciFunction *function);
 /*

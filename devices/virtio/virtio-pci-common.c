@@ -198,7 +198,7 @@ static const CommonField fields[] = {
 
 /*
  * All but status: it alone starts something, once DRIVER_OK is set and all others are read. What is read comes after
- * what was written late.
+ * what was deferred.
  */
 const VirtioPciPassive virtio_pci_passive[2] = {{0x00, 0x14}, {0x16, 0x22}};
 

@@ -9,7 +9,7 @@
  *
  * What reads without a side effect and seldom changes, what does not, what is only written: each has 16 KiB of its own,
  * a host page of the two usual sizes. The first is a page that the guest reads by itself once it has shown an interest.
- * Most of the common configuration and of the MSI-X table may be written late: it has no effect before the status is
+ * Most of the common configuration and of the MSI-X table may be deferred: it has no effect before the status is
  * written, or the entry unmasked. Doorbells are handed to Doorbells while the BAR is mapped.
  *
  * Locks: accesses hold the PCI host's. Interrupts come from the I/O thread without it: isr_lock keeps ISR status and
@@ -264,7 +264,7 @@ static void config_written(PciFunction *function, unsigned offset, unsigned size
   uint32_t target, target_size;
 
   /* A read of the window is one of a register: no shortcut while it points anywhere. */
-  pci_function_watch_reads(function, window_target(pci, &target, &target_size));
+  pci_function_want_reads(function, window_target(pci, &target, &target_size));
   if (touches_window(pci, offset, size) && window_target(pci, &target, &target_size))
     bar_write(function, BAR, target, target_size, pci_config_get(function, pci->pci_cfg + CAP_EXTRA, target_size));
 }
@@ -340,7 +340,7 @@ static void plugged(PciFunction *function) {
 static void pci_reset(PciFunction *function) {
   VirtioPci *pci = (VirtioPci *)function;
 
-  pci_function_watch_reads(function, false);
+  pci_function_want_reads(function, false);
   virtio_device_reset(pci->device);
   virtio_pci_reset_transport(pci);
   store_config(pci);

@@ -25,10 +25,10 @@
 /* What the driver may set on its own word; the other bits have conditions, or are the device's. */
 #define FREE_STATUS_BITS (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED)
 
-struct VirtioWatch {
+struct VirtioDoorbell {
   VirtioDevice *device;
   unsigned queue;
-  IoWatch *watch;     /* I/O thread; NULL while not served */
+  IoSource *source;   /* I/O thread; NULL while not served */
   uint64_t own_rings; /* I/O thread: those of virtio_notify_again, which no guest rang */
 };
 
@@ -68,14 +68,14 @@ static void notify(VirtioDevice *device, unsigned queue) {
 }
 
 static void doorbell_rung(void *opaque) {
-  VirtioWatch *watch = opaque;
+  VirtioDoorbell *doorbell = opaque;
 
   /* First the counter, then the queue: a ring in between is then seen by one or the other. */
-  uint64_t rings = drain_doorbell(watch->device->doorbell_fds[watch->queue]);
-  if (rings > watch->own_rings)
-    device_watch_doorbell(watch->device->watch, watch->device->name, watch->queue, rings - watch->own_rings);
-  watch->own_rings = 0;
-  notify(watch->device, watch->queue);
+  uint64_t rings = drain_doorbell(doorbell->device->doorbell_fds[doorbell->queue]);
+  if (rings > doorbell->own_rings)
+    device_watch_doorbell(doorbell->device->watch, doorbell->device->name, doorbell->queue, rings - doorbell->own_rings);
+  doorbell->own_rings = 0;
+  notify(doorbell->device, doorbell->queue);
 }
 
 static void serve(void *opaque) {
@@ -92,7 +92,7 @@ static void serve(void *opaque) {
     return;
   for (unsigned i = 0; i < device->n_queues; i++)
     if (device->queues[i].running)
-      device->watches[i].watch = io_thread_watch(device->io, device->doorbell_fds[i], doorbell_rung, &device->watches[i]);
+      device->doorbells[i].source = io_thread_add_source(device->io, device->doorbell_fds[i], doorbell_rung, &device->doorbells[i]);
   /* Chains that were made available before anyone looked, or put back by a pause. */
   for (unsigned i = 0; i < device->n_queues; i++)
     notify(device, i);
@@ -102,7 +102,7 @@ static void unserve(void *opaque) {
   VirtioDevice *device = opaque;
 
   for (unsigned i = 0; i < device->n_queues; i++)
-    g_clear_pointer(&device->watches[i].watch, io_watch_free);
+    g_clear_pointer(&device->doorbells[i].source, io_source_free);
   if (device->serving)
     device->ops->stop(device);
   device->serving = false;
@@ -137,7 +137,7 @@ void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t w
 }
 
 void virtio_notify_again(VirtioDevice *device, unsigned queue) {
-  device->watches[queue].own_rings++;
+  device->doorbells[queue].own_rings++;
   signal_doorbell(device->doorbell_fds[queue]);
 }
 
@@ -287,7 +287,7 @@ static void reset_queue(VirtioDevice *device, unsigned index) {
   queue->event_idx = event_idx;
   queue->indirect = indirect;
   drain_doorbell(device->doorbell_fds[index]);
-  device->watches[index].own_rings = 0;
+  device->doorbells[index].own_rings = 0;
   if (device->ops->queue_reset)
     device->ops->queue_reset(device, index);
 }
@@ -369,12 +369,12 @@ bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const 
       .n_queues = n_queues,
       .queues = g_new0(VirtQueue, n_queues),
       .doorbell_fds = g_new(int, n_queues),
-      .watches = g_new0(VirtioWatch, n_queues),
+      .doorbells = g_new0(VirtioDoorbell, n_queues),
   };
   virtio_device_connect(device, &no_transport, NULL);
   for (unsigned i = 0; i < n_queues; i++) {
     virtqueue_init(&device->queues[i], memory, queue_sizes[i]);
-    device->watches[i] = (VirtioWatch){.device = device, .queue = i};
+    device->doorbells[i] = (VirtioDoorbell){.device = device, .queue = i};
     device->doorbell_fds[i] = -1;
   }
   if (!open_doorbells(device, error)) {
@@ -392,7 +392,7 @@ void virtio_device_clear(VirtioDevice *device) {
       close(device->doorbell_fds[i]);
   g_clear_pointer(&device->doorbell_fds, g_free);
   g_clear_pointer(&device->queues, g_free);
-  g_clear_pointer(&device->watches, g_free);
+  g_clear_pointer(&device->doorbells, g_free);
   g_clear_pointer(&device->name, g_free);
   device->n_queues = 0;
 }

@@ -19,7 +19,7 @@
 #include "devices/virtio/virtqueue.h"
 
 typedef struct VirtioDevice VirtioDevice;
-typedef struct VirtioWatch VirtioWatch;
+typedef struct VirtioDoorbell VirtioDoorbell;
 
 /* Device IDs: virtio 1.2, chapter 5. */
 typedef enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4, VIRTIO_ID_INPUT = 18 } VirtioId;
@@ -90,11 +90,11 @@ struct VirtioDevice {
   IoThread *io;
   unsigned n_queues;
   VirtQueue *queues;
-  int *doorbell_fds;    /* one event descriptor a queue: what the transport attaches to Doorbells and signals itself otherwise */
-  VirtioWatch *watches; /* one a queue */
-  bool started, paused; /* transport's thread: DRIVER_OK was taken; between pause and resume */
-  bool serving;         /* I/O thread: between the type's start and stop */
-  bool failure_logged;  /* I/O thread */
+  int *doorbell_fds;         /* one event descriptor a queue: what the transport attaches to Doorbells and signals itself otherwise */
+  VirtioDoorbell *doorbells; /* one a queue */
+  bool started, paused;      /* transport's thread: DRIVER_OK was taken; between pause and resume */
+  bool serving;              /* I/O thread: between the type's start and stop */
+  bool failure_logged;       /* I/O thread */
   const VirtioTransportOps *transport_ops;
   void *transport;
   DeviceWatch *watch; /* NULL: nobody counts; set before the device is used */

@@ -17,7 +17,7 @@ typedef struct {
 
 typedef struct {
   Config *config;
-  NullHost host;
+  NullWiring wiring;
   KeptOutput console;
   Board *board;
   Platform *platform;
@@ -42,21 +42,21 @@ static inline void board_fixture_init(BoardFixture *fixture, const char *argumen
   memset(fixture, 0, sizeof *fixture);
   fixture->config = config_parse((int)g_strv_length(argv), argv, &help, &error);
   g_assert_no_error(error);
-  null_host_init(&fixture->host);
+  null_wiring_init(&fixture->wiring);
   fixture->console.backend.ops = &kept_ops;
   fixture->console.output = g_string_new(NULL);
-  null_host_set_cpu(&fixture->host, config_cpu(fixture->config));
-  fixture->host.host.console = &fixture->console.backend;
+  null_wiring_set_cpu(&fixture->wiring, config_cpu(fixture->config));
+  fixture->wiring.wiring.console = &fixture->console.backend;
   fixture->board = board_new(fixture->config, gic, &error);
   g_assert_no_error(error);
-  fixture->platform = platform_new(fixture->board, &fixture->host.host, &error);
+  fixture->platform = platform_new(fixture->board, &fixture->wiring.wiring, &error);
   g_assert_no_error(error);
 }
 
 static inline void board_fixture_clear(BoardFixture *fixture) {
   platform_free(fixture->platform);
   board_free(fixture->board);
-  null_host_clear(&fixture->host);
+  null_wiring_clear(&fixture->wiring);
   g_string_free(fixture->console.output, TRUE);
   config_free(fixture->config);
 }

@@ -19,8 +19,8 @@ typedef struct {
   Shortcuts shortcuts;
   FakeShortcut entries[64];
   unsigned n;
-  unsigned maps; /* so far */
-  bool late;     /* what comes now has been late */
+  unsigned maps;    /* so far */
+  bool catching_up; /* what comes now had been deferred */
 } FakeShortcuts;
 
 static inline FakeShortcut *fake_shortcut_at(FakeShortcuts *fake, uint64_t address, bool mapped) {
@@ -65,8 +65,8 @@ static inline void fake_shortcuts_undefer(Shortcuts *shortcuts, uint64_t address
   fake_shortcut_remove((FakeShortcuts *)shortcuts, address, false);
 }
 
-static inline bool fake_shortcuts_is_late(Shortcuts *shortcuts) {
-  return ((FakeShortcuts *)shortcuts)->late;
+static inline bool fake_shortcuts_is_catching_up(Shortcuts *shortcuts) {
+  return ((FakeShortcuts *)shortcuts)->catching_up;
 }
 
 static inline void fake_shortcuts_init(FakeShortcuts *fake) {
@@ -76,7 +76,7 @@ static inline void fake_shortcuts_init(FakeShortcuts *fake) {
                               .unmap = fake_shortcuts_unmap,
                               .defer = fake_shortcuts_defer,
                               .undefer = fake_shortcuts_undefer,
-                              .is_late = fake_shortcuts_is_late,
+                              .is_catching_up = fake_shortcuts_is_catching_up,
                           }};
 }
 
@@ -90,7 +90,7 @@ static inline bool fake_shortcuts_read(FakeShortcuts *fake, uint64_t address, un
   return entry != NULL;
 }
 
-/* Whether all of a write of SIZE bytes at ADDRESS may be late. */
+/* Whether all of a write of SIZE bytes at ADDRESS may be deferred. */
 static inline bool fake_shortcuts_is_deferred(FakeShortcuts *fake, uint64_t address, unsigned size) {
   const FakeShortcut *entry = fake_shortcut_at(fake, address, false);
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The one door for JSON that comes from outside (RFC 8259, and I-JSON, RFC 7493, where that is stricter): one document
- * of valid UTF-8, standard numbers and escapes, no key twice in an object, no NUL, no half characters; no larger and no
- * deeper than the caller says. What is read is a tree of json-glib's nodes, and the line in which each of them begins.
+ * The one way in for JSON that comes from outside (RFC 8259, and I-JSON, RFC 7493, where that is stricter): one
+ * document of valid UTF-8, standard numbers and escapes, no key twice in an object, no NUL, no half characters; no
+ * larger and no deeper than the caller says. What is read is a tree of json-glib's nodes, and the line in which each of
+ * them begins.
  *
  * No lock: pure functions.
  */

@@ -33,7 +33,7 @@ static void print_placement(FILE *out, const BootFiles *files, const BootPlaceme
 /* What `auto` leaves open is taken as the best case. */
 bool plan(const Config *config, GBytes *initrd, GError **error) {
   g_autoptr(Board) board = board_new(config, config->gic == GIC_AUTO ? GIC_V3 : config->gic, error);
-  g_auto(NullHost) host = NULL_HOST_INIT;
+  g_auto(NullWiring) wiring = NULL_WIRING_INIT;
   g_autoptr(Platform) platform = NULL;
   g_autoptr(GBytes) fdt = NULL;
   BootPlacement placement;
@@ -42,10 +42,10 @@ bool plan(const Config *config, GBytes *initrd, GError **error) {
 
   if (!board || !boot_files_open(&files, config, initrd, error))
     return false;
-  null_host_init(&host);
-  null_host_set_cpu(&host, config_cpu(config));
+  null_wiring_init(&wiring);
+  null_wiring_set_cpu(&wiring, config_cpu(config));
   boot_seed_init(&seed);
-  platform = platform_new(board, &host.host, error);
+  platform = platform_new(board, &wiring.wiring, error);
   if (platform)
     fdt = boot_plan(&files, platform, &seed, &placement, error);
   if (fdt && config->dry_run) {

@@ -11,8 +11,8 @@
 
 typedef struct {
   const char *name, *what;
-  size_t choice, host, result; /* offsets */
-  bool automatic;              /* `auto` is on where the host has it */
+  size_t choice, offer, result; /* offsets */
+  bool automatic;               /* `auto` is on where the host has it */
   const char *needed;
   bool (*masked)(const CpuTemplate *template); /* the template leaves nothing of it */
 } Feature;
@@ -41,17 +41,17 @@ static bool never_masked(const CpuTemplate *template) {
 }
 
 static const Feature features_table[] = {
-    {"sve", "scalable vectors (SVE)", offsetof(CpuConfig, sve), offsetof(CpuHost, sve), offsetof(CpuFeatures, sve), true,
+    {"sve", "scalable vectors (SVE)", offsetof(CpuConfig, sve), offsetof(CpuOffer, sve), offsetof(CpuFeatures, sve), true,
      "it needs a CPU with FEAT_SVE and Linux built with CONFIG_ARM64_SVE", sve_masked},
-    {"pauth", "pointer authentication", offsetof(CpuConfig, pauth), offsetof(CpuHost, pauth), offsetof(CpuFeatures, pauth), true,
+    {"pauth", "pointer authentication", offsetof(CpuConfig, pauth), offsetof(CpuOffer, pauth), offsetof(CpuFeatures, pauth), true,
      "it needs a CPU with FEAT_PAuth and Linux built with CONFIG_ARM64_PTR_AUTH", pauth_masked},
-    {"pmu", "performance monitor (PMUv3)", offsetof(CpuConfig, pmu), offsetof(CpuHost, pmu), offsetof(CpuFeatures, pmu), true,
+    {"pmu", "performance monitor (PMUv3)", offsetof(CpuConfig, pmu), offsetof(CpuOffer, pmu), offsetof(CpuFeatures, pmu), true,
      "it needs a CPU with FEAT_PMUv3 that Linux has a driver for (CONFIG_ARM_PMUV3)", pmu_masked},
-    {"steal-time", "account of stolen time (PV time)", offsetof(CpuConfig, steal_time), offsetof(CpuHost, steal_time),
+    {"steal-time", "account of stolen time (PV time)", offsetof(CpuConfig, steal_time), offsetof(CpuOffer, steal_time),
      offsetof(CpuFeatures, steal_time), true, "it needs Linux built with CONFIG_SCHED_INFO (KVM_CAP_STEAL_TIME)", never_masked},
-    {"mte", "memory tagging (MTE)", offsetof(CpuConfig, mte), offsetof(CpuHost, mte), offsetof(CpuFeatures, mte), false,
+    {"mte", "memory tagging (MTE)", offsetof(CpuConfig, mte), offsetof(CpuOffer, mte), offsetof(CpuFeatures, mte), false,
      "it needs a CPU and memory with FEAT_MTE2 and Linux built with CONFIG_ARM64_MTE", mte_masked},
-    {"el2", "exception level of a hypervisor (EL2)", offsetof(CpuConfig, el2), offsetof(CpuHost, el2), offsetof(CpuFeatures, el2), false,
+    {"el2", "exception level of a hypervisor (EL2)", offsetof(CpuConfig, el2), offsetof(CpuOffer, el2), offsetof(CpuFeatures, el2), false,
      "nested virtualisation needs a CPU with FEAT_NV2, a GICv3, and Linux 6.16 or later, booted with kvm-arm.mode=nested", never_masked},
 };
 
@@ -67,7 +67,8 @@ static bool decide(const Feature *feature, CpuChoice choice, bool available, con
   return available && !masked;
 }
 
-bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, const CpuHost *host, CpuFeatures *features, GError **error) {
+bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, const CpuOffer *offer, CpuFeatures *features,
+                         GError **error) {
   g_autoptr(GString) mistakes = g_string_new(NULL);
   g_autofree char *why = NULL;
 
@@ -75,11 +76,11 @@ bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, c
   for (unsigned i = 0; i < G_N_ELEMENTS(features_table); i++) {
     const Feature *feature = &features_table[i];
     CpuChoice choice = *(const CpuChoice *)((const char *)config + feature->choice);
-    bool available = *(const bool *)((const char *)host + feature->host);
+    bool available = *(const bool *)((const char *)offer + feature->offer);
     *(bool *)((char *)features + feature->result) = decide(feature, choice, available, template, mistakes);
   }
   features->el2_e2h0 = features->el2 && config->el2_e2h0;
-  if (features->el2_e2h0 && !host->el2_e2h0)
+  if (features->el2_e2h0 && !offer->el2_e2h0)
     mistake(mistakes,
             "--nested=e2h0: KVM on this host gives guests no EL2 without FEAT_VHE (KVM_CAP_ARM_EL2_E2H0); a guest that knows VHE runs with "
             "--nested alone");

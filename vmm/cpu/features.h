@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which of the CPU's optional features the guest gets: what was asked for (CpuConfig), held against what the host has
- * (CpuHost) and what the template takes away. Pure logic; vmm/machine/kvm/cpu.c asks the host and carries the decision
+ * (CpuOffer) and what the template takes away. Pure logic; vmm/machine/kvm/cpu.c asks the host and carries the decision
  * out.
  */
 #pragma once
@@ -30,10 +30,10 @@ typedef struct {
   char *sve_lengths; /* "128:256", or NULL: what the host has */
 } CpuConfig;
 
-/* What the host has. */
+/* What KVM on this host offers. */
 typedef struct {
   bool sve, pauth, pmu, steal_time, mte, el2, el2_e2h0;
-} CpuHost;
+} CpuOffer;
 
 typedef struct {
   bool sve, pauth, pmu, steal_time, mte, el2;
@@ -42,7 +42,8 @@ typedef struct {
 } CpuFeatures;
 
 /* TEMPLATE may be NULL. The error has every reason, a line each. */
-bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, const CpuHost *host, CpuFeatures *features, GError **error);
+bool cpu_features_decide(const CpuConfig *config, const CpuTemplate *template, const CpuOffer *offer, CpuFeatures *features,
+                         GError **error);
 
 /* "128:256". False with a reason in *WHY (free with g_free). */
 bool cpu_sve_parse(const char *text, CpuSveLengths *lengths, char **why);

@@ -53,23 +53,23 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   const Board *board = platform->board;
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
   FdtRange ram = fdt_range(&board->ram);
-  FdtTimer timer = {.hyp_virtual = platform->host->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
+  FdtTimer timer = {.hyp_virtual = platform->wiring->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
 
   fdt_write_root(fdt);
   /*
    * A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own.
    */
-  if (!platform->host->el2 || platform->host->el2_vhe)
+  if (!platform->wiring->el2 || platform->wiring->el2_vhe)
     fdt_write_hypervisor(fdt);
   write_chosen(fdt, board, placement, seed);
   fdt_write_memory(fdt, &ram, 1);
-  FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->host->clidr};
+  FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->wiring->clidr};
   fdt_write_cpus(fdt, &cpus);
-  fdt_write_psci(fdt, platform->host->el2 ? "smc" : "hvc");
+  fdt_write_psci(fdt, platform->wiring->el2 ? "smc" : "hvc");
   fdt_write_timer(fdt, &timer);
-  if (platform->host->pmu)
+  if (platform->wiring->pmu)
     fdt_write_pmu(fdt, LAYOUT_PPI_PMU, timer.gicv2_cpus);
-  write_gic(fdt, board, platform->host->el2);
+  write_gic(fdt, board, platform->wiring->el2);
   if (board_has(board, BOARD_PL011) || board_has(board, BOARD_PL031) || board_has(board, BOARD_PL061))
     fdt_write_apb_clock(fdt);
   for (unsigned i = 0; i < platform->devices->len; i++)

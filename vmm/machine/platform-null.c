@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A platform host that does nothing; see the header. No lock: nothing happens. */
+/* A wiring that does nothing; see the header. No lock: nothing happens. */
 #include "vmm/machine/platform-null.h"
 
 #include "vmm/hypercall/hypercall.h"
@@ -8,8 +8,8 @@
 static void line_set(IrqLine *line, bool level) {
 }
 
-static IrqLine *irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger) {
-  return &((NullHost *)host)->line;
+static IrqLine *irq_line(PlatformWiring *wiring, uint32_t spi, FdtIrqTrigger trigger) {
+  return &((NullWiring *)wiring)->line;
 }
 
 static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
@@ -38,14 +38,14 @@ static void doorbell_detach(Doorbells *doorbells, uint64_t address, unsigned siz
 /* What is behind them, and their names, is no part of a plan. */
 static const VirtioConsolePort port = {.name = "port"};
 
-void null_host_init(NullHost *null) {
-  *null = (NullHost){
+void null_wiring_init(NullWiring *null) {
+  *null = (NullWiring){
       .line = {line_set},
       .msi = {&msi_ops},
       .doorbells = {doorbell_attach, doorbell_detach},
       .clock = clock_host_new(),
   };
-  null->host = (PlatformHost){
+  null->wiring = (PlatformWiring){
       .irq_line = irq_line,
       .msi = &null->msi,
       .doorbells = &null->doorbells,
@@ -58,13 +58,13 @@ void null_host_init(NullHost *null) {
   };
 }
 
-void null_host_set_cpu(NullHost *null, const CpuConfig *cpu) {
-  null->host.pmu = cpu->pmu != CPU_OFF;
-  null->host.el2 = cpu->el2 == CPU_ON;
-  null->host.el2_vhe = null->host.el2 && !cpu->el2_e2h0;
-  null->host.hypercall_info.method = null->host.el2 ? "smc" : "hvc";
+void null_wiring_set_cpu(NullWiring *null, const CpuConfig *cpu) {
+  null->wiring.pmu = cpu->pmu != CPU_OFF;
+  null->wiring.el2 = cpu->el2 == CPU_ON;
+  null->wiring.el2_vhe = null->wiring.el2 && !cpu->el2_e2h0;
+  null->wiring.hypercall_info.method = null->wiring.el2 ? "smc" : "hvc";
 }
 
-void null_host_clear(NullHost *null) {
+void null_wiring_clear(NullWiring *null) {
   g_clear_pointer(&null->clock, clock_host_free);
 }

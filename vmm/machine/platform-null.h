@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A platform host of no effect: lines, messages and doorbells that lead nowhere and memory that is empty. For plans and
+ * A wiring of no effect: lines, messages and doorbells that lead nowhere and memory that is empty. For plans and
  * device trees without KVM.
  */
 #pragma once
@@ -8,20 +8,20 @@
 #include "vmm/machine/platform.h"
 
 typedef struct {
-  PlatformHost host;
+  PlatformWiring wiring;
   IrqLine line;
   MsiController msi;
   Doorbells doorbells;
   Clock *clock;
   GuestMemory memory;
-} NullHost;
+} NullWiring;
 
 /* clang-format off */
-#define NULL_HOST_INIT {.clock = NULL}
+#define NULL_WIRING_INIT {.clock = NULL}
 /* clang-format on */
 
-void null_host_init(NullHost *null);
+void null_wiring_init(NullWiring *null);
 /* As if the host had all that was asked for. */
-void null_host_set_cpu(NullHost *null, const CpuConfig *cpu);
-void null_host_clear(NullHost *null);
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NullHost, null_host_clear)
+void null_wiring_set_cpu(NullWiring *null, const CpuConfig *cpu);
+void null_wiring_clear(NullWiring *null);
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(NullWiring, null_wiring_clear)

@@ -28,7 +28,7 @@ typedef struct {
 /* A line that tells the watch when it is raised. */
 typedef struct {
   IrqLine line;
-  IrqLine *wire; /* the host's */
+  IrqLine *wire; /* the wiring's */
   DeviceWatch *watch;
   const char *device; /* the board's name for it */
   bool edge;
@@ -47,20 +47,20 @@ static void watched_set(IrqLine *line, bool level) {
 }
 
 static IrqLine *host_line(Platform *platform, const BoardDevice *device) {
-  return platform->host->irq_line(platform->host, device->slot.spi, device->slot.trigger);
+  return platform->wiring->irq_line(platform->wiring, device->slot.spi, device->slot.trigger);
 }
 
 /* Of a device that does not tell the watch itself. */
 static IrqLine *irq_line(Platform *platform, const BoardDevice *device) {
   IrqLine *wire = host_line(platform, device);
 
-  if (!platform->host->watch)
+  if (!platform->wiring->watch)
     return wire;
   WatchedLine *watched = g_new0(WatchedLine, 1);
   *watched = (WatchedLine){
       .line = {watched_set},
       .wire = wire,
-      .watch = platform->host->watch,
+      .watch = platform->wiring->watch,
       .device = device->name,
       .edge = device->slot.trigger == FDT_IRQ_EDGE_RISING,
   };
@@ -77,12 +77,12 @@ static bool place(Platform *platform, Device *device, const DeviceSlot *slot, GE
 
 static bool make_pl011(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
-  return place(platform, pl011_new(irq_line(platform, device), platform->host->console), &device->slot, error);
+  return place(platform, pl011_new(irq_line(platform, device), platform->wiring->console), &device->slot, error);
 }
 
 static bool make_pl031(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
-  return place(platform, pl031_new(irq_line(platform, device), platform->host->clock), &device->slot, error);
+  return place(platform, pl031_new(irq_line(platform, device), platform->wiring->clock), &device->slot, error);
 }
 
 static bool make_pl061(Assembly *assembly, const BoardDevice *device, GError **error) {
@@ -93,12 +93,12 @@ static bool make_pl061(Assembly *assembly, const BoardDevice *device, GError **e
 
 static void raise_edge(void *opaque, uint32_t intid) {
   Platform *platform = opaque;
-  irq_line_set(platform->host->irq_line(platform->host, intid - SPI_TO_INTID, FDT_IRQ_EDGE_RISING), true);
+  irq_line_set(platform->wiring->irq_line(platform->wiring, intid - SPI_TO_INTID, FDT_IRQ_EDGE_RISING), true);
 }
 
 static bool make_hypercall_doorbell(Assembly *assembly, const BoardDevice *device, GError **error) {
-  PlatformHost *host = assembly->platform->host;
-  return place(assembly->platform, hypercall_doorbell_new(&host->hypercall_info, host->hypercall, host), &device->slot, error);
+  PlatformWiring *wiring = assembly->platform->wiring;
+  return place(assembly->platform, hypercall_doorbell_new(&wiring->hypercall_info, wiring->hypercall, wiring), &device->slot, error);
 }
 
 static bool make_scratch(Assembly *assembly, const BoardDevice *device, GError **error) {
@@ -119,12 +119,12 @@ static bool make_pci_host(Assembly *assembly, const BoardDevice *device, GError 
       .window32_size = LAYOUT.pci_window32.size,
       .window64_base = board->pci_window64.base,
       .window64_size = board->pci_window64.size,
-      .msi = platform->host->msi,
+      .msi = platform->wiring->msi,
   };
 
   for (unsigned pin = 0; pin < G_N_ELEMENTS(config.intx); pin++) {
     config.intx_spi[pin] = device->slot.spi + pin;
-    config.intx[pin] = platform->host->irq_line(platform->host, config.intx_spi[pin], FDT_IRQ_LEVEL_HIGH);
+    config.intx[pin] = platform->wiring->irq_line(platform->wiring, config.intx_spi[pin], FDT_IRQ_LEVEL_HIGH);
   }
   assembly->pci = pci_host_new(&config, error);
   if (!assembly->pci || !place(platform, pci_host_ecam(assembly->pci), &device->slot, error))
@@ -143,28 +143,28 @@ static bool plug_virtio(Assembly *assembly, const BoardDevice *device, VirtioDev
 
   if (!virtio)
     return false;
-  virtio->watch = platform->host->watch;
+  virtio->watch = platform->wiring->watch;
   if (device->pci_slot < 0) {
-    Device *mmio = virtio_mmio_new(virtio, host_line(platform, device), platform->host->doorbells);
+    Device *mmio = virtio_mmio_new(virtio, host_line(platform, device), platform->wiring->doorbells);
     virtio_mmio_attach_doorbells(mmio, device->slot.base);
     return place(platform, mmio, &device->slot, error);
   }
-  bool plugged = pci_host_add(assembly->pci, (unsigned)device->pci_slot, virtio_pci_new(virtio, platform->host->doorbells));
+  bool plugged = pci_host_add(assembly->pci, (unsigned)device->pci_slot, virtio_pci_new(virtio, platform->wiring->doorbells));
   g_assert(plugged); /* the board gives each function a place of its own */
   return true;
 }
 
 static bool make_virtio_console(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
-  platform->virtio_console = virtio_console_new(device->name, platform->host->memory, platform->host->console, error);
+  platform->virtio_console = virtio_console_new(device->name, platform->wiring->memory, platform->wiring->console, error);
   return plug_virtio(assembly, device, platform->virtio_console, error);
 }
 
 static bool make_virtio_console_ports(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
-  const PlatformHost *host = platform->host;
-  platform->virtio_ports =
-      virtio_console_ports_new(device->name, host->memory, host->ports, host->n_ports, host->ports_ops, host->ports_opaque, error);
+  const PlatformWiring *wiring = platform->wiring;
+  platform->virtio_ports = virtio_console_ports_new(device->name, wiring->memory, wiring->ports, wiring->n_ports, wiring->ports_ops,
+                                                    wiring->ports_opaque, error);
   return plug_virtio(assembly, device, platform->virtio_ports, error);
 }
 
@@ -174,16 +174,16 @@ static bool make_virtio_blk(Assembly *assembly, const BoardDevice *device, GErro
 
   if (!image)
     return false;
-  return plug_virtio(assembly, device, virtio_blk_new(device->name, assembly->platform->host->memory, image, disk->serial, error), error);
+  return plug_virtio(assembly, device, virtio_blk_new(device->name, assembly->platform->wiring->memory, image, disk->serial, error), error);
 }
 
 static bool make_virtio_rng(Assembly *assembly, const BoardDevice *device, GError **error) {
-  return plug_virtio(assembly, device, virtio_rng_new(device->name, assembly->platform->host->memory, error), error);
+  return plug_virtio(assembly, device, virtio_rng_new(device->name, assembly->platform->wiring->memory, error), error);
 }
 
 static bool make_virtio_input(Assembly *assembly, const BoardDevice *device, GError **error) {
   Platform *platform = assembly->platform;
-  platform->virtio_input = virtio_input_new(device->name, platform->host->memory, error);
+  platform->virtio_input = virtio_input_new(device->name, platform->wiring->memory, error);
   return plug_virtio(assembly, device, platform->virtio_input, error);
 }
 
@@ -206,14 +206,14 @@ static void free_device(gpointer device) {
   device_free(device);
 }
 
-Platform *platform_new(const Board *board, PlatformHost *host, GError **error) {
+Platform *platform_new(const Board *board, PlatformWiring *wiring, GError **error) {
   g_autoptr(Platform) platform = g_new0(Platform, 1);
   Assembly assembly = {.platform = platform};
 
   if (!descriptors_suffice(board_descriptors(board), error))
     return NULL;
   platform->board = board;
-  platform->host = host;
+  platform->wiring = wiring;
   platform->bus = bus_new();
   platform->devices = g_ptr_array_new_with_free_func(free_device);
   platform->slots = g_array_new(FALSE, FALSE, sizeof(DeviceSlot));
@@ -224,8 +224,8 @@ Platform *platform_new(const Board *board, PlatformHost *host, GError **error) {
       return NULL;
   }
   bus_seal(platform->bus);
-  for (unsigned i = 0; host->shortcuts && i < platform->devices->len; i++)
-    device_connect(g_ptr_array_index(platform->devices, i), &g_array_index(platform->slots, DeviceSlot, i), host->shortcuts);
+  for (unsigned i = 0; wiring->shortcuts && i < platform->devices->len; i++)
+    device_connect(g_ptr_array_index(platform->devices, i), &g_array_index(platform->slots, DeviceSlot, i), wiring->shortcuts);
   return g_steal_pointer(&platform);
 }
 

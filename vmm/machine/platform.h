@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The platform: the devices a Board plans, made, wired and placed on a bus, with the device tree that describes them.
- * What it is built on (interrupt lines, messages, doorbells, clock, console, memory) is handed in: KVM's in a machine,
+ * What it is wired to (interrupt lines, messages, doorbells, clock, console, memory) is handed in: KVM's in a machine,
  * fakes in a test.
  */
 #pragma once
@@ -18,10 +18,10 @@
 #include "vmm/boot/kernel.h"
 #include "vmm/config/board.h"
 
-typedef struct PlatformHost PlatformHost;
-struct PlatformHost {
-  /* The line of SPI, whose trigger is TRIGGER; owned by the host. */
-  IrqLine *(*irq_line)(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger);
+typedef struct PlatformWiring PlatformWiring;
+struct PlatformWiring {
+  /* The line of SPI, whose trigger is TRIGGER; owned by the wiring. */
+  IrqLine *(*irq_line)(PlatformWiring *wiring, uint32_t spi, FdtIrqTrigger trigger);
   MsiController *msi;
   Doorbells *doorbells;
   Shortcuts *shortcuts; /* NULL: every access comes to its device */
@@ -37,7 +37,7 @@ struct PlatformHost {
   bool el2_vhe;   /* and with it the virtual timer of FEAT_VHE */
   bool el2;       /* they have EL2: HVC does not leave the guest, SMC does */
   uint64_t clidr; /* CLIDR_EL1 of the CPUs, 0: not known */
-  /* Answers calls by the doorbell page; OPAQUE is the host itself. */
+  /* Answers calls by the doorbell page; OPAQUE is the wiring itself. */
   HypercallDoorbellCall hypercall;
   HypercallDoorbellInfo hypercall_info;
 };
@@ -52,11 +52,11 @@ typedef struct {
   VirtioDevice *virtio_console; /* or NULL */
   VirtioDevice *virtio_ports;   /* or NULL */
   VirtioDevice *virtio_input;   /* or NULL */
-  PlatformHost *host;
+  PlatformWiring *wiring;
 } Platform;
 
-/* Opens disks too. BOARD and HOST must outlive the platform. */
-Platform *platform_new(const Board *board, PlatformHost *host, GError **error);
+/* Opens disks too. BOARD and WIRING must outlive the platform. */
+Platform *platform_new(const Board *board, PlatformWiring *wiring, GError **error);
 void platform_free(Platform *platform); /* flushes and closes disks; takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Platform, platform_free)
 

@@ -140,7 +140,7 @@ char *stats_json(const Stats *stats) {
   add_counters(builder, stats->kvm);
   json_builder_end_object(builder);
   add_devices(builder, stats);
-  add_number(builder, "late_writes", stats->late_writes);
+  add_number(builder, "late_writes", stats->deferred_writes);
   add_number(builder, "unclaimed_accesses", stats->unclaimed);
   add_number(builder, "refused_accesses", stats->refused);
   add_timeline(builder, stats->timeline);

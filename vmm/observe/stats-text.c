@@ -137,8 +137,8 @@ static void append_devices(GString *out, const Stats *stats, const StatsVcpu *to
     }
     g_string_append_c(out, '\n');
   }
-  if (stats->late_writes)
-    g_string_append_printf(out, "writes without an exit of their own: %" G_GUINT64_FORMAT "\n", stats->late_writes);
+  if (stats->deferred_writes)
+    g_string_append_printf(out, "writes without an exit of their own: %" G_GUINT64_FORMAT "\n", stats->deferred_writes);
   if (stats->unclaimed || stats->refused)
     g_string_append_printf(out, "accesses where nothing is: %" G_GUINT64_FORMAT "; that a device does not allow: %" G_GUINT64_FORMAT "\n",
                            stats->unclaimed, stats->refused);

@@ -38,7 +38,7 @@ typedef struct {
   GArray *devices;             /* of DeviceCount */
   GArray *timeline;            /* of TimelineEntry */
   unsigned boots;              /* over which it counts */
-  uint64_t late_writes;        /* that had no exit of their own */
+  uint64_t deferred_writes;    /* that had no exit of their own */
   uint64_t unclaimed, refused; /* accesses to the bus that nobody took, or took so */
 } Stats;
 

@@ -10,7 +10,7 @@
 #define EXPAND_DEPTH_MAX 8
 
 /* A variable or a key of this test, as it is written. */
-static const char *value_of_key(const Draft *draft, const char *name) {
+static const char *value_of_key(const CaseDraft *draft, const char *name) {
   g_autofree char *variable = g_strconcat(SUITE_VARIABLE, name, NULL);
   const char *const names[] = {variable, name};
 
@@ -26,13 +26,13 @@ static const char *value_of_key(const Draft *draft, const char *name) {
   return NULL;
 }
 
-static char *expand(Draft *draft, const char *text, unsigned depth);
+static char *expand(CaseDraft *draft, const char *text, unsigned depth);
 
 /*
  * What ${NAME} stands for: what was defined, a variable or a key of this test, the environment. In keys there may be
  * more of them. Free with g_free.
  */
-static char *value_of(Draft *draft, const char *name, unsigned depth) {
+static char *value_of(CaseDraft *draft, const char *name, unsigned depth) {
   const char *value = g_hash_table_lookup(draft->defines, name);
 
   if (value)
@@ -54,7 +54,7 @@ static char *value_of(Draft *draft, const char *name, unsigned depth) {
 }
 
 /* Takes what VALUE costs from what is left. False: there is not enough, which is told once. */
-static bool afford(Draft *draft, const char *value) {
+static bool afford(CaseDraft *draft, const char *value) {
   uint64_t cost = DRAFT_NAME_COST + strlen(value);
   bool enough = cost <= draft->key_left && cost <= draft->section_left;
 
@@ -72,7 +72,7 @@ static bool afford(Draft *draft, const char *value) {
   return false;
 }
 
-static char *expand(Draft *draft, const char *text, unsigned depth) {
+static char *expand(CaseDraft *draft, const char *text, unsigned depth) {
   GString *out = g_string_new(NULL);
 
   for (const char *next = text; *next;) {
@@ -96,7 +96,7 @@ static char *expand(Draft *draft, const char *text, unsigned depth) {
 }
 
 /* Whether TEXT begins with what the suite does not have: what was defined, or the environment's. */
-static bool begins_outside(const Draft *draft, const char *text, unsigned depth) {
+static bool begins_outside(const CaseDraft *draft, const char *text, unsigned depth) {
   const char *end = g_str_has_prefix(text, "${") ? strchr(text, '}') : NULL;
   g_autofree char *name = end ? g_strndup(text + 2, (gsize)(end - text - 2)) : NULL;
 
@@ -110,14 +110,14 @@ static bool begins_outside(const Draft *draft, const char *text, unsigned depth)
  * As expand(). Paths in a suite are relative to its file; one that begins with what the user gave is relative to where
  * the user is.
  */
-static char *expand_path(Draft *draft, const char *text) {
+static char *expand_path(CaseDraft *draft, const char *text) {
   g_autofree char *path = expand(draft, text, 0);
   g_autofree char *here = g_get_current_dir();
 
   return !g_path_is_absolute(path) && begins_outside(draft, text, 0) ? g_strconcat(here, "/", path, NULL) : g_steal_pointer(&path);
 }
 
-char *draft_path(const Draft *draft, const char *path) {
+char *draft_path(const CaseDraft *draft, const char *path) {
   g_autofree char *directory = g_path_get_dirname(draft->file->path);
   g_autofree char *absolute = g_canonicalize_filename(directory, NULL);
   return g_canonicalize_filename(path, absolute);
@@ -136,14 +136,14 @@ static bool is_path(const SuiteKeyRule *rule) {
   }
 }
 
-char *draft_text(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+char *draft_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autofree char *text = suite_unescape(value);
 
   draft->key_left = DRAFT_KEY_TEXT_MAX;
   return is_path(rule) ? expand_path(draft, text) : expand(draft, text, 0);
 }
 
-GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+GPtrArray *draft_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autoptr(GPtrArray) raw = suite_split(value);
   GPtrArray *items = g_ptr_array_new_with_free_func(g_free);
 
@@ -159,7 +159,7 @@ bool draft_is_boolean(const char *value) {
   return strcmp(value, "true") == 0 || strcmp(value, "false") == 0;
 }
 
-bool draft_is_true(const Draft *draft, const char *value) {
+bool draft_is_true(const CaseDraft *draft, const char *value) {
   if (!draft_is_boolean(value))
     draft_mistake(draft, "%s: '%s' is neither true nor false", draft->key->name, value);
   return strcmp(value, "true") == 0;

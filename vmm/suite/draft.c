@@ -21,14 +21,14 @@ static SuiteCase *new_case(const char *suite, const char *test, const MatrixCell
   return suite_case;
 }
 
-static void add_option(Draft *draft, const char *name, char *value) {
+static void add_option(CaseDraft *draft, const char *name, char *value) {
   g_ptr_array_add(draft->made->options, g_strconcat("--", name, NULL));
   if (value)
     g_ptr_array_add(draft->made->options, value);
 }
 
 /* "FILE,ro": the path is what stands before the first comma, unless that is doubled. */
-static char *disk_value(const Draft *draft, const char *value) {
+static char *disk_value(const CaseDraft *draft, const char *value) {
   const char *comma = value;
 
   while (*comma && (*comma != ',' || comma[1] == ','))
@@ -39,7 +39,7 @@ static char *disk_value(const Draft *draft, const char *value) {
 }
 
 /* "SRC:DST" */
-static char *copy_value(const Draft *draft, const char *value) {
+static char *copy_value(const CaseDraft *draft, const char *value) {
   const char *colon = strrchr(value, ':');
   g_autofree char *source = g_strndup(value, colon ? (gsize)(colon - value) : strlen(value));
   g_autofree char *absolute = draft_path(draft, source);
@@ -48,7 +48,7 @@ static char *copy_value(const Draft *draft, const char *value) {
 
 /* For suite_key_rule_of_option and the options' own tables to decide: what is left is for `options`. */
 static void on_option(void *opaque, const char *name, const char *not_in_suite) {
-  Draft *draft = opaque;
+  CaseDraft *draft = opaque;
   const SuiteKeyRule *rule = suite_key_rule_of_option(name);
 
   draft->has_gaps |= rule || not_in_suite;
@@ -58,7 +58,7 @@ static void on_option(void *opaque, const char *name, const char *not_in_suite) 
     draft_mistake(draft, "[%s] options: --%s: %s", draft->section->name, name, not_in_suite);
 }
 
-static void check_words(Draft *draft, const GPtrArray *words) {
+static void check_words(CaseDraft *draft, const GPtrArray *words) {
   for (unsigned i = 0; i < words->len; i++) {
     if (strcmp(g_ptr_array_index(words, i), "--") != 0)
       continue;
@@ -68,7 +68,7 @@ static void check_words(Draft *draft, const GPtrArray *words) {
   exec_options_each((int)words->len, (char **)words->pdata, on_option, draft);
 }
 
-static void add_list(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+static void add_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autoptr(GPtrArray) items = draft_list(draft, rule, value);
 
   if (rule->kind == KEY_WORDS)
@@ -101,7 +101,7 @@ static void add_list(Draft *draft, const SuiteKeyRule *rule, const char *value) 
 /* "." that is also the end of a line: "(?s)" or "(?is:". */
 #define DOTALL "(?<!\\\\)\\(\\?[a-zJU^]*s[a-z]*[-:)]"
 
-static void add_regexes(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+static void add_regexes(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   GPtrArray *items = draft_list(draft, rule, value), **field = (GPtrArray **)((char *)draft->made + rule->offset);
 
   for (unsigned i = 0; i < items->len; i++) {
@@ -117,7 +117,7 @@ static void add_regexes(Draft *draft, const SuiteKeyRule *rule, const char *valu
   *field = items;
 }
 
-static void set_command(Draft *draft, const char *text) {
+static void set_command(CaseDraft *draft, const char *text) {
   g_autoptr(GError) error = NULL;
   g_auto(GStrv) words = NULL;
 
@@ -128,7 +128,7 @@ static void set_command(Draft *draft, const char *text) {
     g_ptr_array_add(draft->made->command, g_strdup(words[i]));
 }
 
-static void set_outcome(Draft *draft, const char *text) {
+static void set_outcome(CaseDraft *draft, const char *text) {
   const char *names[N_EXPECTED + 1] = {NULL};
 
   for (unsigned i = 0; i < N_EXPECTED; i++) {
@@ -142,7 +142,7 @@ static void set_outcome(Draft *draft, const char *text) {
   draft_mistake(draft, "%s: '%s' is none of %s", draft->key->name, text, all);
 }
 
-static void set_status(Draft *draft, const char *text) {
+static void set_status(CaseDraft *draft, const char *text) {
   guint64 number;
 
   if (g_ascii_string_to_unsigned(text, 10, 0, 255, &number, NULL))
@@ -151,7 +151,7 @@ static void set_status(Draft *draft, const char *text) {
     draft_mistake(draft, "%s: '%s' is not a number from 0 to 255", draft->key->name, text);
 }
 
-static void set_output_limit(Draft *draft, const char *text) {
+static void set_output_limit(CaseDraft *draft, const char *text) {
   const char *why;
 
   if (!config_parse_size(text, &draft->made->output_limit, &why))
@@ -160,7 +160,7 @@ static void set_output_limit(Draft *draft, const char *text) {
     draft_mistake(draft, "%s: '%s' is not between 4K and 1G", draft->key->name, text);
 }
 
-static void set_stdin_file(Draft *draft, const char *text) {
+static void set_stdin_file(CaseDraft *draft, const char *text) {
   char *path = draft_path(draft, text);
   struct stat status;
 
@@ -172,7 +172,7 @@ static void set_stdin_file(Draft *draft, const char *text) {
   draft->made->stdin_file = path;
 }
 
-static void apply_text(Draft *draft, const SuiteKeyRule *rule, const char *value) {
+static void apply_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autofree char *text = draft_text(draft, rule, value);
 
   switch (rule->kind) {
@@ -218,7 +218,7 @@ static void apply_text(Draft *draft, const SuiteKeyRule *rule, const char *value
   }
 }
 
-static void apply(Draft *draft, const SuiteKey *key, const char *name, const char *value) {
+static void apply(CaseDraft *draft, const SuiteKey *key, const char *name, const char *value) {
   const SuiteKeyRule *rule = suite_key_rule(name);
 
   draft->key = key;
@@ -241,7 +241,7 @@ static void apply(Draft *draft, const SuiteKey *key, const char *name, const cha
 }
 
 /* The key that a mistake of eret exec's parser, "--cpus: ...", is about; the section where it is none of them. */
-static void pass_on(Draft *draft, const char *text) {
+static void pass_on(CaseDraft *draft, const char *text) {
   g_autofree char *option = g_str_has_prefix(text, "--") ? g_strndup(text + 2, strcspn(text + 2, ": =")) : g_strdup("");
   const SuiteKey *found = NULL;
 
@@ -258,13 +258,13 @@ static void pass_on(Draft *draft, const char *text) {
 /* Keys that say nothing beside others. */
 
 /* Whether what KEY says is more than what is so without it. */
-static bool says_something(const Draft *draft, const SuiteKeyRule *rule) {
+static bool says_something(const CaseDraft *draft, const SuiteKeyRule *rule) {
   if (rule->kind == KEY_BOOLEAN)
     return *(const bool *)((const char *)draft->made + rule->offset);
   return rule->kind == KEY_STATUS ? draft->made->exit_status != 0 : *draft->key->value != 0;
 }
 
-static void check_keys(Draft *draft, const ExecOptions *options) {
+static void check_keys(CaseDraft *draft, const ExecOptions *options) {
   const SuiteCase *made = draft->made;
 
   for (unsigned i = 0; options->boot_only && i < draft->section->keys->len; i++) {
@@ -282,7 +282,7 @@ static void check_keys(Draft *draft, const ExecOptions *options) {
     draft_mistake(draft, "[%s] exit-status: it is looked at with outcome = pass only", draft->section->name);
 }
 
-static void check_input(Draft *draft) {
+static void check_input(CaseDraft *draft) {
   if (!draft->made->stdin_text || !draft->made->stdin_file)
     return;
   draft->key = suite_section_find(draft->section, "stdin-file");
@@ -291,7 +291,7 @@ static void check_input(Draft *draft) {
 }
 
 /* What the case reads, for who writes something while it runs. */
-static void name_files(Draft *draft, const NamedFiles *of_exec) {
+static void name_files(CaseDraft *draft, const NamedFiles *of_exec) {
   g_autofree char *where = g_strdup_printf("%s: [%s]", draft->file->path, draft->section->name);
   g_autofree char *stdin_file = g_strconcat(where, " stdin-file", NULL), *requires = g_strconcat(where, " requires", NULL);
 
@@ -302,7 +302,7 @@ static void name_files(Draft *draft, const NamedFiles *of_exec) {
 }
 
 /* What would eret exec say? It also tells what the machine needs of this one. */
-static void check_options(Draft *draft) {
+static void check_options(CaseDraft *draft) {
   g_autoptr(GPtrArray) words = g_ptr_array_new();
   g_autoptr(GError) error = NULL;
   SuiteCase *made = draft->made;
@@ -327,7 +327,7 @@ static void check_options(Draft *draft) {
   name_files(draft, options->config->named);
 }
 
-SuiteCase *draft_make_case(Draft *draft, const char *suite) {
+SuiteCase *draft_make_case(CaseDraft *draft, const char *suite) {
   SuiteCase *made = draft->made = new_case(suite, draft->section->name, draft->cell);
 
   for (unsigned i = 0; i < draft->section->keys->len; i++) {

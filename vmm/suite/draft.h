@@ -33,21 +33,21 @@ typedef struct {
   bool has_gaps;                   /* something in it makes no sense: nor would what else could be said of it */
   uint64_t key_left, section_left; /* of what names may make */
   bool too_much;                   /* they made more */
-} Draft;
+} CaseDraft;
 
 /* A mistake in the key that is looked at. */
 #define draft_mistake(draft, ...) suite_mistake((draft)->mistakes, (draft)->file->path, (draft)->key->line, __VA_ARGS__)
 
 /* The case, as far as it is right; its mistakes are in draft->mistakes. SUITE is the suite's name. */
-SuiteCase *draft_make_case(Draft *draft, const char *suite);
+SuiteCase *draft_make_case(CaseDraft *draft, const char *suite);
 
 /*
  * VALUE of a key with RULE, with what stands for something else replaced: as text, as the items of a list (of char *),
  * as yes or no. Paths are as they have been written.
  */
-char *draft_text(Draft *draft, const SuiteKeyRule *rule, const char *value);
-GPtrArray *draft_list(Draft *draft, const SuiteKeyRule *rule, const char *value);
+char *draft_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value);
+GPtrArray *draft_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value);
 bool draft_is_boolean(const char *value);
-bool draft_is_true(const Draft *draft, const char *value);
+bool draft_is_true(const CaseDraft *draft, const char *value);
 /* PATH, which is relative to the suite's file, as an absolute one. */
-char *draft_path(const Draft *draft, const char *path);
+char *draft_path(const CaseDraft *draft, const char *path);

@@ -38,7 +38,7 @@ typedef struct {
 typedef struct {
   Runner *runner;
   Job *job;
-} Watch;
+} Child;
 
 /* What the machine has. */
 
@@ -97,9 +97,9 @@ static void finish(Runner *runner, Job *job) {
 }
 
 static void job_ended(GPid pid, int wait_status, gpointer data) {
-  g_autofree Watch *watch = data;
-  Runner *runner = watch->runner;
-  Job *job = watch->job;
+  g_autofree Child *child = data;
+  Runner *runner = child->runner;
+  Job *job = child->job;
 
   g_spawn_close_pid(pid);
   runner->running--;
@@ -120,9 +120,9 @@ static void start(Runner *runner, Job *job) {
   runner->memory += memory_of(job);
   if (runner->options->started)
     runner->options->started(runner->options->opaque, job->suite_case, job->result->attempt);
-  Watch *watch = g_new(Watch, 1);
-  *watch = (Watch){runner, job};
-  g_child_watch_add(job->pid, job_ended, watch);
+  Child *child = g_new(Child, 1);
+  *child = (Child){runner, job};
+  g_child_watch_add(job->pid, job_ended, child);
 }
 
 static void drop_waiting(Runner *runner) {

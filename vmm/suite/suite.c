@@ -83,14 +83,14 @@ static void load_section(const SuiteFile *file, const SuiteSection *section, con
     *dot = 0;
   bool too_much = false;
   for (unsigned i = 0; i < matrix->cells->len && !too_much; i++) {
-    Draft draft = {.file = file,
-                   .own = section,
-                   .section = merged,
-                   .cell = g_ptr_array_index(matrix->cells, i),
-                   .defines = defines,
-                   .mistakes = mistakes,
-                   .named = named,
-                   .section_left = section_left};
+    CaseDraft draft = {.file = file,
+                       .own = section,
+                       .section = merged,
+                       .cell = g_ptr_array_index(matrix->cells, i),
+                       .defines = defines,
+                       .mistakes = mistakes,
+                       .named = named,
+                       .section_left = section_left};
     g_ptr_array_add(cases, draft_make_case(&draft, base));
     section_left = draft.section_left;
     too_much = draft.too_much; /* and so would the next ones be */

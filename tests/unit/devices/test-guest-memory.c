@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one door to guest memory: devices/guest-memory.c. */
+/* The one way to guest memory: devices/guest-memory.c. */
 #include <glib.h>
 #include <string.h>
 

@@ -179,7 +179,7 @@ static void test_many_callers(void) {
 }
 
 typedef struct {
-  IoWatch *watch;
+  IoSource *source;
   GThread *thread;
   int fd;
   int calls; /* atomic */
@@ -196,20 +196,20 @@ static void on_ready(void *opaque) {
   if (calls == watched->drain_at)
     g_assert_cmpint(eventfd_read(watched->fd, &value), ==, 0);
   if (calls == watched->free_at)
-    g_clear_pointer(&watched->watch, io_watch_free);
+    g_clear_pointer(&watched->source, io_source_free);
 }
 
-static void free_watch(void *opaque) {
-  io_watch_free(*(IoWatch **)opaque);
+static void free_source(void *opaque) {
+  io_source_free(*(IoSource **)opaque);
 }
 
-static void test_watch_is_level_triggered(void) {
+static void test_source_is_level_triggered(void) {
   g_autoptr(IoThread) thread = start_thread("test");
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .drain_at = 5};
   GThread *expected = NULL;
 
   io_thread_call(thread, note_thread, &expected);
-  watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
+  watched.source = io_thread_add_source(thread, watched.fd, on_ready, &watched);
   for (int i = 0; i < 10; i++)
     io_thread_call(thread, nothing, NULL);
   g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 0);
@@ -221,28 +221,28 @@ static void test_watch_is_level_triggered(void) {
   g_assert_true(watched.thread == expected);
   eventfd_write(watched.fd, 1);
   wait_until_at_least(&watched.calls, 6);
-  io_thread_call(thread, free_watch, &watched.watch);
+  io_thread_call(thread, free_source, &watched.source);
   close(watched.fd);
 }
 
-static void test_watch_freed_in_its_callback(void) {
+static void test_source_freed_in_its_callback(void) {
   g_autoptr(IoThread) thread = start_thread("test");
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .free_at = 3};
 
-  watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
+  watched.source = io_thread_add_source(thread, watched.fd, on_ready, &watched);
   eventfd_write(watched.fd, 1);
   wait_until_at_least(&watched.calls, 3);
   for (int i = 0; i < 10; i++)
     io_thread_call(thread, nothing, NULL);
   g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 3);
-  g_assert_null(watched.watch);
-  io_watch_free(NULL);
+  g_assert_null(watched.source);
+  io_source_free(NULL);
   close(watched.fd);
 }
 
-/* Two watches, both ready; the first to run frees the other, which then must not run. */
+/* Two sources, both ready; the first to run frees the other, which then must not run. */
 typedef struct {
-  IoWatch *watches[2];
+  IoSource *sources[2];
   int calls;
 } Pair;
 
@@ -250,8 +250,8 @@ static void free_both(void *opaque) {
   Pair *pair = opaque;
 
   pair->calls++;
-  g_clear_pointer(&pair->watches[0], io_watch_free);
-  g_clear_pointer(&pair->watches[1], io_watch_free);
+  g_clear_pointer(&pair->sources[0], io_source_free);
+  g_clear_pointer(&pair->sources[1], io_source_free);
 }
 
 typedef struct {
@@ -264,10 +264,10 @@ static void watch_pair(void *opaque) {
   PairSetup *setup = opaque;
 
   for (int i = 0; i < 2; i++)
-    setup->pair->watches[i] = io_thread_watch(setup->thread, setup->fd, free_both, setup->pair);
+    setup->pair->sources[i] = io_thread_add_source(setup->thread, setup->fd, free_both, setup->pair);
 }
 
-static void test_watch_frees_another(void) {
+static void test_source_frees_another(void) {
   g_autoptr(IoThread) thread = start_thread("test");
   Pair pair = {0};
   PairSetup setup = {thread, &pair, eventfd(1, EFD_NONBLOCK)};
@@ -313,13 +313,13 @@ static void test_idle(void) {
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK)};
   struct rusage before, after;
 
-  watched.watch = io_thread_watch(thread, watched.fd, on_ready, &watched);
+  watched.source = io_thread_add_source(thread, watched.fd, on_ready, &watched);
   io_thread_call(thread, nothing, NULL);
   getrusage(RUSAGE_SELF, &before);
   g_usleep(200 * 1000);
   getrusage(RUSAGE_SELF, &after);
   g_assert_cmpint(after.ru_nvcsw - before.ru_nvcsw, <, 20);
-  io_thread_call(thread, free_watch, &watched.watch);
+  io_thread_call(thread, free_source, &watched.source);
   close(watched.fd);
 }
 
@@ -331,9 +331,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/io-thread/call-from-itself", test_call_from_itself);
   g_test_add_func("/io-thread/order", test_order);
   g_test_add_func("/io-thread/many-callers", test_many_callers);
-  g_test_add_func("/io-thread/watch/level-triggered", test_watch_is_level_triggered);
-  g_test_add_func("/io-thread/watch/freed-in-its-callback", test_watch_freed_in_its_callback);
-  g_test_add_func("/io-thread/watch/frees-another", test_watch_frees_another);
+  g_test_add_func("/io-thread/source/level-triggered", test_source_is_level_triggered);
+  g_test_add_func("/io-thread/source/freed-in-its-callback", test_source_freed_in_its_callback);
+  g_test_add_func("/io-thread/source/frees-another", test_source_frees_another);
   g_test_add_func("/io-thread/name", test_name);
   g_test_add_func("/io-thread/signals", test_signals);
   g_test_add_func("/io-thread/idle", test_idle);

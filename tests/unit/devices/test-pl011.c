@@ -230,8 +230,8 @@ static bool is_deferred(FakeShortcuts *fake) {
   return fake_shortcuts_is_deferred(fake, BASE + UARTDR, 4);
 }
 
-/* Output may be late only where nobody can tell: not where it interrupts, comes back or has to wait. */
-static void test_late_output(void) {
+/* Output may be deferred only where nobody can tell: not where it interrupts, comes back or has to wait. */
+static void test_deferred_output(void) {
   FakeShortcuts fake;
   Fixture f;
 
@@ -259,10 +259,10 @@ static void test_late_output(void) {
 }
 
 /*
- * What has been sent to a FIFO that was empty is not lost when it comes late, however much it is and however slow the
+ * What has been sent to a FIFO that was empty is not lost when it was deferred, however much it is and however slow the
  * reader.
  */
-static void test_late_output_waits(void) {
+static void test_deferred_output_waits(void) {
   g_autoptr(GString) sent = g_string_new(NULL);
   FakeShortcuts fake;
   Fixture f;
@@ -273,12 +273,12 @@ static void test_late_output_waits(void) {
   wr(&f, UARTDR, '.');
   g_string_append(sent, "..");
   f.backend->room = 7;
-  fake.late = true;
+  fake.catching_up = true;
   for (unsigned i = 0; i < 300; i++) {
     wr(&f, UARTDR, 'a' + i % 26);
     g_string_append_c(sent, (char)('a' + i % 26));
   }
-  fake.late = false;
+  fake.catching_up = false;
   g_assert_false(is_deferred(&fake));
   g_assert_cmphex(rd(&f, UARTFR) & FR_TXFF, ==, FR_TXFF);
   wr(&f, UARTDR, '!'); /* this one the guest could have known to be one too many */
@@ -875,8 +875,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/pl011/identification", test_identification);
   g_test_add_func("/pl011/page", test_page);
   g_test_add_func("/pl011/page-and-input", test_page_and_input);
-  g_test_add_func("/pl011/late-output", test_late_output);
-  g_test_add_func("/pl011/late-output-waits", test_late_output_waits);
+  g_test_add_func("/pl011/deferred-output", test_deferred_output);
+  g_test_add_func("/pl011/deferred-output-waits", test_deferred_output_waits);
   g_test_add_func("/pl011/holes", test_holes);
   g_test_add_func("/pl011/transmit", test_transmit);
   g_test_add_func("/pl011/transmit-interrupt", test_transmit_interrupt);

@@ -25,8 +25,8 @@ static bool extension(int fd, int capability) {
   return ioctl(fd, KVM_CHECK_EXTENSION, capability) > 0;
 }
 
-void cpu_probe(CpuHost *host, int kvm_fd) {
-  *host = (CpuHost){
+void cpu_probe(CpuOffer *offer, int kvm_fd) {
+  *offer = (CpuOffer){
       .sve = extension(kvm_fd, KVM_CAP_ARM_SVE),
       .pauth = extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC),
       .pmu = extension(kvm_fd, KVM_CAP_ARM_PMU_V3),

@@ -9,7 +9,7 @@
 #include "vmm/cpu/features.h"
 
 /* What KVM gives guests here. */
-void cpu_probe(CpuHost *host, int kvm_fd);
+void cpu_probe(CpuOffer *offer, int kvm_fd);
 
 bool cpu_prepare_vm(int vm_fd, const CpuFeatures *features, GError **error);
 /* The bits of KVM_ARM_VCPU_INIT. */

@@ -18,7 +18,7 @@ typedef struct {
   unsigned ipa_limit; /* bits of guest physical address that a VM may have */
   unsigned max_cpus;
   bool gic_v2, gic_v3, its; /* what KVM_CREATE_DEVICE offers */
-  CpuHost cpu;              /* what CPUs may be given */
+  CpuOffer cpu;             /* what CPUs may be given */
   bool smccc_filter;        /* hypercalls can be forwarded: Linux 6.4 and later */
 } Kvm;
 

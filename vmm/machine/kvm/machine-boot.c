@@ -16,8 +16,8 @@ static bool load_guest(Machine *machine, GError **error) {
   boot_seed_init(&seed);
   if (reg_get(machine->vm.vcpus[0].fd, KVM_REG_ARM_PSCI_VERSION, &psci_version))
     machine_hypercalls_set_psci_version(&machine->calls, (uint32_t)psci_version);
-  if (!reg_get(machine->vm.vcpus[0].fd, REG_CLIDR_EL1, &machine->host.clidr))
-    machine->host.clidr = 0;
+  if (!reg_get(machine->vm.vcpus[0].fd, REG_CLIDR_EL1, &machine->wiring.clidr))
+    machine->wiring.clidr = 0;
   g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
   return fdt && boot_load(&machine->files, &placement, fdt, &machine->memory, error) &&
          vcpu_set_entry(&machine->vm.vcpus[0], placement.entry, placement.fdt_start, error);
@@ -26,7 +26,7 @@ static bool load_guest(Machine *machine, GError **error) {
 static bool create_vm(Machine *machine, GError **error) {
   if (!machine_hypercalls_begin_boot(&machine->calls, error))
     return false;
-  const VmPlan plan = {
+  const VmParts parts = {
       .kvm = &machine->kvm,
       .board = machine->board,
       .template = machine->config->cpu_fields,
@@ -45,7 +45,7 @@ static bool create_vm(Machine *machine, GError **error) {
               .opaque = machine,
           },
   };
-  return vm_create(&machine->vm, &plan, error);
+  return vm_create(&machine->vm, &parts, error);
 }
 
 static gboolean let_files_go(gpointer data) {

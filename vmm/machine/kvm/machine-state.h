@@ -21,7 +21,7 @@
 #define OUTPUT_FLUSH_MS 2000 /* how long the last output may take to be read */
 
 struct Machine {
-  PlatformHost host; /* first: irq lines find the machine by it */
+  PlatformWiring wiring; /* first: irq lines find the machine by it */
   const Config *config;
   const MachineClient *client; /* never NULL */
   Kvm kvm;
@@ -63,7 +63,7 @@ struct Machine {
 /* machine-boot.c: one boot, up to the first instruction; and its end, however far it came. */
 bool machine_boot(Machine *machine, GError **error);
 void machine_unboot(Machine *machine);
-/* No vCPU runs any more, and what they have written late is carried out. */
+/* No vCPU runs any more, and what they have deferred is carried out. */
 void machine_stop_vcpus(Machine *machine);
 
 /* machine-end.c: what vCPUs and the doorbell page lead to. Any thread. */

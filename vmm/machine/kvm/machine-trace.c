@@ -180,7 +180,7 @@ static Stats *gather(MachineTrace *trace, const Platform *platform) {
   stats->devices = device_counts_get(trace->devices);
   stats->timeline = timeline_entries(trace->timeline);
   stats->boots = trace->boots;
-  stats->late_writes = kvm_shortcuts_late_writes(trace->shortcuts);
+  stats->deferred_writes = kvm_shortcuts_deferred_writes(trace->shortcuts);
   stats->unclaimed = bus_unclaimed(platform->bus);
   stats->refused = bus_refused(platform->bus);
   return stats;

@@ -16,8 +16,8 @@
 #include "vmm/machine/kvm/regs.h"
 #include "vmm/machine/kvm/steal-time.h"
 
-static IrqLine *machine_irq_line(PlatformHost *host, uint32_t spi, FdtIrqTrigger trigger) {
-  return irq_line(((Machine *)host)->irq, spi, trigger);
+static IrqLine *machine_irq_line(PlatformWiring *wiring, uint32_t spi, FdtIrqTrigger trigger) {
+  return irq_line(((Machine *)wiring)->irq, spi, trigger);
 }
 
 static bool check_ipa_bits(const Machine *machine, GError **error) {
@@ -77,7 +77,7 @@ static bool assemble(Machine *machine, GError **error) {
   if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, machine->console, machine->trace.timeline,
                                error))
     return false;
-  machine->host = (PlatformHost){
+  machine->wiring = (PlatformWiring){
       .irq_line = machine_irq_line,
       .msi = irq_msi(machine->irq),
       .doorbells = kvm_doorbells_base(machine->doorbells),
@@ -103,7 +103,7 @@ static bool assemble(Machine *machine, GError **error) {
               .version = ERET_HYPERCALL_VERSION,
           },
   };
-  machine->platform = platform_new(machine->board, &machine->host, error);
+  machine->platform = platform_new(machine->board, &machine->wiring, error);
   if (!machine->platform)
     return false;
   if (machine->shortcuts)

@@ -7,7 +7,7 @@
  * accesses in order. A zone that is deferred briefly is looked after by a timer on the main loop while it is in use,
  * and taken away when it no longer is, so that an idle machine has no timer.
  *
- * Locks: `catching_up` is held while late writes are carried out, and by nobody who holds a device's lock; `lock`
+ * Locks: `catching_up` is held while deferred writes are carried out, and by nobody who holds a device's lock; `lock`
  * guards the tables, innermost.
  */
 #include "vmm/machine/kvm/shortcuts.h"
@@ -20,7 +20,7 @@
 #include "vmm/arm/kvm-abi.h"
 
 #define FIRST_SLOT      8  /* of memory; guest RAM has the ones below */
-#define TICK_MS         10 /* how late a write may be that is deferred briefly */
+#define TICK_MS         10 /* how long a write may wait that is deferred briefly */
 #define TICKS_UNTIL_END 3  /* without a write */
 
 typedef struct {
@@ -46,8 +46,8 @@ struct KvmShortcuts {
   unsigned ring_size;
   GArray *mappings, *zones; /* in force, or to be as soon as there is a VM */
   GSource *timer;           /* NULL: no zone is deferred briefly */
-  GThread *late;            /* who carries out late writes now; atomic */
-  uint64_t late_writes;     /* atomic */
+  GThread *catcher;         /* who carries out deferred writes now; atomic */
+  uint64_t deferred_writes; /* atomic */
 };
 
 /* Memory. */
@@ -191,8 +191,8 @@ static void undefer(Shortcuts *base, uint64_t address) {
   g_mutex_unlock(&shortcuts->lock);
 }
 
-static bool is_late(Shortcuts *base) {
-  return g_atomic_pointer_get(&((KvmShortcuts *)base)->late) == g_thread_self();
+static bool is_catching_up(Shortcuts *base) {
+  return g_atomic_pointer_get(&((KvmShortcuts *)base)->catcher) == g_thread_self();
 }
 
 static bool is_behind(const struct kvm_coalesced_mmio_ring *ring) {
@@ -204,18 +204,18 @@ static G_GNUC_NO_INLINE void carry_out(KvmShortcuts *shortcuts) {
   struct kvm_coalesced_mmio_ring *ring = shortcuts->ring;
 
   g_mutex_lock(&shortcuts->catching_up);
-  g_atomic_pointer_set(&shortcuts->late, g_thread_self());
+  g_atomic_pointer_set(&shortcuts->catcher, g_thread_self());
   /* What comes meanwhile is for its writer's own exit: order needs no more, and vCPUs cannot keep a thread here. */
   for (uint32_t last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE); ring->first != last;) {
     const struct kvm_coalesced_mmio *entry = &ring->coalesced_mmio[ring->first];
     uint64_t value = 0;
     memcpy(&value, entry->data, MIN(entry->len, sizeof value));
     bus_write(shortcuts->bus, entry->phys_addr, entry->len, value);
-    __atomic_fetch_add(&shortcuts->late_writes, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&shortcuts->deferred_writes, 1, __ATOMIC_RELAXED);
     /* Only now: another vCPU that comes out must not go on before this one has taken effect. */
     __atomic_store_n(&ring->first, (ring->first + 1) % shortcuts->ring_size, __ATOMIC_RELEASE);
   }
-  g_atomic_pointer_set(&shortcuts->late, NULL);
+  g_atomic_pointer_set(&shortcuts->catcher, NULL);
   g_mutex_unlock(&shortcuts->catching_up);
 }
 
@@ -224,8 +224,8 @@ ON_EXIT_PATH void kvm_shortcuts_catch_up(KvmShortcuts *shortcuts) {
     carry_out(shortcuts);
 }
 
-uint64_t kvm_shortcuts_late_writes(const KvmShortcuts *shortcuts) {
-  return shortcuts ? __atomic_load_n(&shortcuts->late_writes, __ATOMIC_RELAXED) : 0;
+uint64_t kvm_shortcuts_deferred_writes(const KvmShortcuts *shortcuts) {
+  return shortcuts ? __atomic_load_n(&shortcuts->deferred_writes, __ATOMIC_RELAXED) : 0;
 }
 
 /* Life. */
@@ -233,7 +233,7 @@ uint64_t kvm_shortcuts_late_writes(const KvmShortcuts *shortcuts) {
 KvmShortcuts *kvm_shortcuts_new(void) {
   KvmShortcuts *shortcuts = g_new0(KvmShortcuts, 1);
 
-  shortcuts->base = (Shortcuts){(size_t)sysconf(_SC_PAGESIZE), map, unmap, defer, undefer, is_late};
+  shortcuts->base = (Shortcuts){(size_t)sysconf(_SC_PAGESIZE), map, unmap, defer, undefer, is_catching_up};
   shortcuts->vm_fd = -1;
   shortcuts->mappings = g_array_new(FALSE, FALSE, sizeof(Mapping));
   shortcuts->zones = g_array_new(FALSE, FALSE, sizeof(Zone));

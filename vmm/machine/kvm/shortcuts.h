@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Shortcuts on KVM: memory that stands for registers is a read-only memory slot, writes that may be late wait in KVM's
- * coalesced MMIO ring. Linux: Documentation/virt/kvm/api.rst, KVM_SET_USER_MEMORY_REGION (KVM_MEM_READONLY),
+ * Shortcuts on KVM: memory that stands for registers is a read-only memory slot, writes that may be deferred wait in
+ * KVM's coalesced MMIO ring. Linux: Documentation/virt/kvm/api.rst, KVM_SET_USER_MEMORY_REGION (KVM_MEM_READONLY),
  * KVM_REGISTER_COALESCED_MMIO.
  */
 #pragma once
@@ -24,13 +24,13 @@ void kvm_shortcuts_set_bus(KvmShortcuts *shortcuts, Bus *bus);
  * with the kernel (mmap of its descriptor) and SIZE its bytes. What the VM cannot do it goes without.
  */
 void kvm_shortcuts_connect(KvmShortcuts *shortcuts, int vm_fd, void *shared, size_t size);
-/* No vCPU runs: late writes are carried out. The VM may be closed. */
+/* No vCPU runs: deferred writes are carried out. The VM may be closed. */
 void kvm_shortcuts_disconnect(KvmShortcuts *shortcuts);
 
 /*
- * Carries out the writes that are late, if any, before what the vCPU has come with. Any thread that holds no device's
- * lock. Takes NULL.
+ * Carries out the writes that are deferred, if any, before what the vCPU has come with. Any thread that holds no
+ * device's lock. Takes NULL.
  */
 void kvm_shortcuts_catch_up(KvmShortcuts *shortcuts);
-/* Writes that came late, so far; 0 of NULL. */
-uint64_t kvm_shortcuts_late_writes(const KvmShortcuts *shortcuts);
+/* Writes that were deferred, so far; 0 of NULL. */
+uint64_t kvm_shortcuts_deferred_writes(const KvmShortcuts *shortcuts);

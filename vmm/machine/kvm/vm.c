@@ -10,24 +10,24 @@
 #include "vmm/machine/kvm/steal-time.h"
 #include "vmm/machine/machine.h"
 
-static bool create_vcpus(Vm *vm, const VmPlan *plan, GError **error) {
-  vm->n_vcpus = plan->board->cpus;
+static bool create_vcpus(Vm *vm, const VmParts *parts, GError **error) {
+  vm->n_vcpus = parts->board->cpus;
   vm->vcpus = g_new(Vcpu, vm->n_vcpus);
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     vm->vcpus[i] = (Vcpu){.fd = -1};
   for (unsigned i = 0; i < vm->n_vcpus; i++) {
-    vm->vcpus[i] = plan->vcpu;
-    if (!vcpu_create(&vm->vcpus[i], i, plan->kvm->fd, vm->fd, error))
+    vm->vcpus[i] = parts->vcpu;
+    if (!vcpu_create(&vm->vcpus[i], i, parts->kvm->fd, vm->fd, error))
       return false;
   }
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     if (!vcpu_init(&vm->vcpus[i], error))
       return false;
   for (unsigned i = 0; i < vm->n_vcpus; i++)
-    if (!cpu_configure(vm->vcpus[i].fd, plan->vcpu.features, error))
+    if (!cpu_configure(vm->vcpus[i].fd, parts->vcpu.features, error))
       return false;
-  return (!plan->template || cpu_apply_template(vm->vcpus[0].fd, vm->fd, plan->template, error)) &&
-         (!plan->vcpu.features->steal_time || steal_time_start(vm->vcpus, vm->n_vcpus, error));
+  return (!parts->template || cpu_apply_template(vm->vcpus[0].fd, vm->fd, parts->template, error)) &&
+         (!parts->vcpu.features->steal_time || steal_time_start(vm->vcpus, vm->n_vcpus, error));
 }
 
 static bool start_pmus(const Vm *vm, GError **error) {
@@ -37,16 +37,17 @@ static bool start_pmus(const Vm *vm, GError **error) {
   return true;
 }
 
-bool vm_create(Vm *vm, const VmPlan *plan, GError **error) {
+bool vm_create(Vm *vm, const VmParts *parts, GError **error) {
   *vm = VM_NONE;
-  vm->fd = kvm_create_vm(plan->kvm, plan->board->ipa_bits, error);
+  vm->fd = kvm_create_vm(parts->kvm, parts->board->ipa_bits, error);
   if (vm->fd < 0)
     return false;
   kvm_take_accesses_without_syndrome(vm->fd);
   kvm_offer_suspend(vm->fd);
-  return cpu_prepare_vm(vm->fd, plan->vcpu.features, error) && kvm_map_memory(vm->fd, plan->vcpu.memory, error) &&
-         (!plan->smccc || smccc_filter_install(vm->fd, plan->smccc, error)) && create_vcpus(vm, plan, error) &&
-         gic_create(&vm->gic, vm->fd, plan->board, plan->vcpu.features->el2, error) && (!plan->vcpu.features->pmu || start_pmus(vm, error));
+  return cpu_prepare_vm(vm->fd, parts->vcpu.features, error) && kvm_map_memory(vm->fd, parts->vcpu.memory, error) &&
+         (!parts->smccc || smccc_filter_install(vm->fd, parts->smccc, error)) && create_vcpus(vm, parts, error) &&
+         gic_create(&vm->gic, vm->fd, parts->board, parts->vcpu.features->el2, error) &&
+         (!parts->vcpu.features->pmu || start_pmus(vm, error));
 }
 
 bool vm_check_page_size(const Vm *vm, unsigned page_size, const char *kernel, GError **error) {

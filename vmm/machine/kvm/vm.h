@@ -17,7 +17,7 @@ typedef struct {
   const CpuTemplate *template; /* NULL: none */
   const GArray *smccc;         /* of SmcccRange: which calls leave the kernel; NULL: KVM has no filter */
   Vcpu vcpu;                   /* what each vCPU is given: features, memory, bus, gate, ended ... */
-} VmPlan;
+} VmParts;
 
 typedef struct {
   int fd; /* -1: none */
@@ -32,7 +32,7 @@ typedef struct {
  * Makes all of it, with the vCPUs in their power-on state and not running. After a failure vm_destroy takes what there
  * is.
  */
-bool vm_create(Vm *vm, const VmPlan *plan, GError **error);
+bool vm_create(Vm *vm, const VmParts *parts, GError **error);
 /*
  * Refuses a kernel that is built for pages of PAGE_SIZE bytes (0: it does not say) where the vCPUs have no such pages;
  * KERNEL is its name.

@@ -226,7 +226,7 @@ static void test_ecam_page(Fixture *f, gconstpointer data) {
   pci_function_set_intx(&f->five->base, false);
 }
 
-/* Writes may be late that change nothing: to BARs that are not there, the expansion ROM, the latency timer. */
+/* Writes may be deferred that change nothing: to BARs that are not there, the expansion ROM, the latency timer. */
 static void test_vain_writes(Fixture *f, gconstpointer data) {
   const DeviceSlot slot = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE};
   static FakeShortcuts fake;
@@ -250,10 +250,10 @@ static void test_vain_writes(Fixture *f, gconstpointer data) {
 
 static void test_hooks(Fixture *f, gconstpointer data) {
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 0);
-  pci_function_watch_reads(&f->one->base, true);
+  pci_function_want_reads(&f->one->base, true);
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 1);
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 2);
-  pci_function_watch_reads(&f->one->base, false);
+  pci_function_want_reads(&f->one->base, false);
   g_assert_cmphex(cfg_read(&f->pci, 1, 0xf8, 4), ==, 2);
   cfg_write(&f->pci, 1, 0x80, 1, 0);
   g_assert_cmpuint(f->one->config_writes, ==, 1);

@@ -333,7 +333,7 @@ static inline void fake_nothing(void *opaque) {
 }
 
 /*
- * Returns when the device's thread has answered every doorbell that has rung so far: calls come after watches that are
+ * Returns when the device's thread has answered every doorbell that has rung so far: calls come after sources that are
  * ready.
  */
 static inline void fake_settle(VirtioDevice *device) {

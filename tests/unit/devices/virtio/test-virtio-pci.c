@@ -660,7 +660,7 @@ static void test_page(Fixture *f, gconstpointer data) {
 }
 
 /*
- * It moves with the BAR, and is gone with memory decoding. Registers that are only written may be written late; those
+ * It moves with the BAR, and is gone with memory decoding. Registers that are only written may be deferred; those
  * that start something may not.
  */
 static void test_shortcuts_follow_bar(Fixture *f, gconstpointer data) {
@@ -676,7 +676,7 @@ static void test_shortcuts_follow_bar(Fixture *f, gconstpointer data) {
   g_assert_true(fake_shortcuts_is_deferred(&fake, f->common + DRIVER_FEATURE, 4));
   g_assert_false(fake_shortcuts_is_deferred(&fake, f->common + DEVICE_STATUS, 1));
   g_assert_false(fake_shortcuts_is_deferred(&fake, f->common + QUEUE_DEVICE + 4, 8));
-  g_assert_false(fake_shortcuts_read(&fake, f->common, 4, &value)); /* what is written late must not be read early */
+  g_assert_false(fake_shortcuts_read(&fake, f->common, 4, &value)); /* what is deferred must not be read early */
   g_assert_true(fake_shortcuts_is_deferred(&fake, f->table + 8, 4));
   g_assert_false(fake_shortcuts_is_deferred(&fake, f->table + 12, 4)); /* the mask */
   g_assert_false(fake_shortcuts_read(&fake, f->isr, 1, &value));       /* its read clears it */

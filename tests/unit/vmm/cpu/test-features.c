@@ -5,7 +5,7 @@
 
 #include "vmm/cpu/features.h"
 
-static const CpuHost everything = {true, true, true, true, true, true, true}, nothing = {0};
+static const CpuOffer everything = {true, true, true, true, true, true, true}, nothing = {0};
 
 static CpuTemplate *parse(const char *text) {
   g_autoptr(GError) error = NULL;
@@ -14,19 +14,19 @@ static CpuTemplate *parse(const char *text) {
   return template;
 }
 
-static CpuFeatures decide(CpuConfig config, const CpuTemplate *template, const CpuHost *host) {
+static CpuFeatures decide(CpuConfig config, const CpuTemplate *template, const CpuOffer *offer) {
   g_autoptr(GError) error = NULL;
   CpuFeatures features;
-  bool decided = cpu_features_decide(&config, template, host, &features, &error);
+  bool decided = cpu_features_decide(&config, template, offer, &features, &error);
   g_assert_no_error(error);
   g_assert_true(decided);
   return features;
 }
 
-static void refuse(CpuConfig config, const CpuTemplate *template, const CpuHost *host, const char *wanted) {
+static void refuse(CpuConfig config, const CpuTemplate *template, const CpuOffer *offer, const char *wanted) {
   g_autoptr(GError) error = NULL;
   CpuFeatures features;
-  g_assert_false(cpu_features_decide(&config, template, host, &features, &error));
+  g_assert_false(cpu_features_decide(&config, template, offer, &features, &error));
   g_assert_error(error, CPU_ERROR, CPU_ERROR_HOST);
   g_assert_cmpstr(error->message, ==, wanted);
 }
@@ -45,7 +45,7 @@ static void test_auto(void) {
 
 static void test_e2h0(void) {
   const CpuConfig e2h0 = {.el2 = CPU_ON, .el2_e2h0 = true}, vhe = {.el2 = CPU_ON}, off = {.el2 = CPU_OFF, .el2_e2h0 = true};
-  const CpuHost only_vhe = {.el2 = true};
+  const CpuOffer only_vhe = {.el2 = true};
 
   g_assert_true(decide(e2h0, NULL, &everything).el2_e2h0);
   g_assert_true(decide(e2h0, NULL, &everything).el2);

@@ -137,7 +137,7 @@ static void test_brief(Fixture *fixture, gconstpointer data) {
   run_until_idle(fixture);
   g_assert_cmpstr(fixture->device.written->str, ==, "ab");
   g_assert_false(kvm.zone);
-  g_assert_cmpuint(kvm_shortcuts_late_writes(fixture->shortcuts), ==, 2);
+  g_assert_cmpuint(kvm_shortcuts_deferred_writes(fixture->shortcuts), ==, 2);
 }
 
 /*
