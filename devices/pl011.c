@@ -162,7 +162,10 @@ static bool may_defer(const Pl011 *uart) {
 static void defer(Pl011 *uart) {
   Shortcuts *shortcuts = uart->page.shortcuts;
 
-  if (!shortcuts || !may_defer(uart) || (uart->writes < WRITES_BEFORE_DEFERRING && ++uart->writes < WRITES_BEFORE_DEFERRING))
+  if (!shortcuts || !may_defer(uart))
+    return;
+  uart->writes = MIN(uart->writes + 1, WRITES_BEFORE_DEFERRING);
+  if (uart->writes < WRITES_BEFORE_DEFERRING)
     return;
   uart->deferred = true;
   shortcuts->defer(shortcuts, uart->page.address + UARTDR, sizeof(uint32_t), DEFER_BRIEFLY);

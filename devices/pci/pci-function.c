@@ -136,7 +136,10 @@ static void drive_intx(PciFunction *function) {
   if (asserted == function->intx_asserted)
     return;
   function->intx_asserted = asserted;
-  host->intx_asserting[pin] += asserted ? 1 : -1u;
+  if (asserted)
+    host->intx_asserting[pin]++;
+  else
+    host->intx_asserting[pin]--;
   if (host->config.intx[pin])
     irq_line_set(host->config.intx[pin], host->intx_asserting[pin] > 0);
 }

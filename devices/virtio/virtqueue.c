@@ -50,6 +50,14 @@ static void store16(uint8_t *at, uint16_t value) {
   __atomic_store_n((uint16_t *)(void *)at, GUINT16_TO_LE(value), __ATOMIC_RELAXED);
 }
 
+/*
+ * 2.7.13.3: indices count up and wrap at 2^16, as a uint16_t does; the rings' sizes divide that. How far TO is ahead of
+ * FROM.
+ */
+static uint16_t distance(uint16_t from, uint16_t to) {
+  return (uint16_t)(to - from);
+}
+
 static uint16_t avail_idx(const VirtQueue *queue) {
   return GUINT16_FROM_LE(__atomic_load_n((const uint16_t *)(const void *)(queue->driver_host + AVAIL_IDX), __ATOMIC_ACQUIRE));
 }
@@ -163,17 +171,19 @@ static const char *walk(const VirtQueue *queue, VirtChain *chain) {
   const uint8_t *table = queue->descriptors_host;
   unsigned n_entries = queue->config.size;
   unsigned index = chain->head;
+  unsigned visited = 0;
   bool in_indirect = false;
 
   /*
    * Each table has bounds of its own; add_buffer bounds them together, so that a loop ends at the latest with the
    * iovec.
    */
-  for (unsigned visited = 0;; visited++) {
+  while (true) {
     if (index >= n_entries)
       return "descriptor index out of range";
     if (visited == n_entries)
       return "chain loops";
+    visited++;
 
     Descriptor descriptor = load_descriptor(table, index);
     if (descriptor.flags & VIRTQ_DESC_F_INDIRECT) {
@@ -183,7 +193,7 @@ static const char *walk(const VirtQueue *queue, VirtChain *chain) {
       in_indirect = true;
       n_entries = descriptor.size / DESCRIPTOR_SIZE;
       index = 0;
-      visited = UINT32_MAX; /* 0 for the first entry */
+      visited = 0;
       continue;
     }
     const char *wrong = add_buffer(queue, chain, &descriptor);
@@ -206,14 +216,14 @@ int virtqueue_pop(VirtQueue *queue, VirtChain *chain) {
   if (!queue->running)
     return 0;
 
-  uint16_t available = avail_idx(queue) - queue->next_avail;
+  uint16_t available = distance(queue->next_avail, avail_idx(queue));
   if (available == 0)
     return 0;
   if (available > queue->config.size)
     return break_queue(queue, "available index jumped by more than the queue size");
   /* A chain has at least one descriptor, so more in flight than descriptors means that some are in two chains. The bound is what
      keeps the memory of devices that allocate for each request in flight bounded. */
-  if ((uint16_t)(queue->next_avail - queue->next_used) >= queue->config.size)
+  if (distance(queue->next_used, queue->next_avail) >= queue->config.size)
     return break_queue(queue, "more chains in flight than the queue has descriptors");
 
   chain->head = load16(queue->driver_host + AVAIL_RING + sizeof(uint16_t) * (queue->next_avail & (queue->config.size - 1u)));
@@ -256,9 +266,9 @@ bool virtqueue_needs_interrupt(VirtQueue *queue) {
   if (!queue->event_idx)
     return !(load16(queue->driver_host + AVAIL_FLAGS) & VIRTQ_AVAIL_F_NO_INTERRUPT);
 
-  /* 2.7.7.2: was used_event the index of one of the elements between the two values? All modulo 2^16. */
+  /* 2.7.7.2: was used_event the index of one of the elements from BEFORE on? */
   uint16_t event = load16(used_event(queue));
-  return (uint16_t)(queue->next_used - event - 1) < (uint16_t)(queue->next_used - before);
+  return distance(before, event) < distance(before, queue->next_used);
 }
 
 void virtqueue_disable_doorbell(VirtQueue *queue) {

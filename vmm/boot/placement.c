@@ -111,12 +111,13 @@ static bool find_room(const Gap *gaps, unsigned n_gaps, uint64_t wanted, uint64_
     if (align_up(start, FDT_ALIGNMENT) && *start <= gaps[i].end && gaps[i].end - *start >= size)
       return true;
   }
-  for (unsigned i = n_gaps; i-- > 0;) {
-    if (gaps[i].end < size)
+  for (unsigned left = n_gaps; left > 0; left--) {
+    const Gap *gap = &gaps[left - 1];
+    if (gap->end < size)
       continue;
-    *start = gaps[i].end - size;
+    *start = gap->end - size;
     *start -= *start % FDT_ALIGNMENT;
-    if (*start >= gaps[i].start)
+    if (*start >= gap->start)
       return true;
   }
   return false;

@@ -137,10 +137,12 @@ static bool route_entry(const Irq *irq, const MsiRoute *route, struct kvm_irq_ro
     };
     return true;
   }
-  uint32_t spi = route->data - SPI_TO_INTID;
+  const uint32_t first = LAYOUT_SPI_GICV2M + SPI_TO_INTID;
+  if (route->address != LAYOUT.gicv2m.base + GICV2M_SETSPI_NS || route->data < first || route->data >= first + LAYOUT_GICV2M_SPIS)
+    return false;
   entry->type = KVM_IRQ_ROUTING_IRQCHIP;
-  entry->u.irqchip.pin = spi;
-  return route->address == LAYOUT.gicv2m.base + GICV2M_SETSPI_NS && spi - LAYOUT_SPI_GICV2M < LAYOUT_GICV2M_SPIS;
+  entry->u.irqchip.pin = route->data - SPI_TO_INTID;
+  return true;
 }
 
 /* Hands KVM the whole routing table. With the lock held. */

@@ -293,9 +293,10 @@ static Verdict refuse(Access *access, Fate fate, uint32_t instruction) {
 
   g_autofree char *word = fates[fate].fetched ? g_strdup_printf(" 0x%08x", instruction) : g_strdup("");
 
-  if (vcpu->aborts++ == 0)
+  if (!vcpu->abort_told)
     g_message("vCPU %u: the instruction%s at 0x%" PRIx64 " that accessed 0x%" PRIx64 ", which is not memory, %s; it got an external abort",
               vcpu->index, word, access->pc, (uint64_t)vcpu->run->arm_nisv.fault_ipa, fates[fate].text);
+  vcpu->abort_told = true;
   if (ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &events) == 0)
     return VERDICT_CONTINUE;
   return exit_fail(vcpu, "cannot give the guest an external abort (KVM_SET_VCPU_EVENTS): %s", g_strerror(errno));
@@ -310,7 +311,10 @@ static bool give_back(Access *access) {
     vcpu->retry.times = 0;
   vcpu->retry.pc = access->pc;
   vcpu->retry.address = address;
-  return vcpu->retry.times++ < RETRIES;
+  if (vcpu->retry.times == RETRIES)
+    return false;
+  vcpu->retry.times++;
+  return true;
 }
 
 static Fate carry_out(Access *access, uint32_t *instruction) {

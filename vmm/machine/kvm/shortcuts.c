@@ -2,7 +2,7 @@
 /*
  * The two kinds of shortcut; see the header.
  *
- * Late writes: the ring is one for the VM, and lies in memory that every vCPU's descriptor maps. Nothing tells that
+ * Deferred writes: the ring is one for the VM, and lies in memory that every vCPU's descriptor maps. Nothing tells that
  * there is something in it, so whoever comes out of KVM_RUN looks, before it does anything else: that keeps all
  * accesses in order. A zone that is deferred briefly is looked after by a timer on the main loop while it is in use,
  * and taken away when it no longer is, so that an idle machine has no timer.
@@ -64,14 +64,18 @@ static bool set_slot(const KvmShortcuts *shortcuts, const Mapping *mapping, bool
   return shortcuts->vm_fd < 0 || ioctl(shortcuts->vm_fd, KVM_SET_USER_MEMORY_REGION, &region) == 0;
 }
 
+static bool is_taken(const GArray *mappings, uint32_t slot) {
+  for (unsigned i = 0; i < mappings->len; i++)
+    if (g_array_index(mappings, Mapping, i).slot == slot)
+      return true;
+  return false;
+}
+
 static uint32_t free_slot(const GArray *mappings) {
   uint32_t slot = FIRST_SLOT;
 
-  for (unsigned i = 0; i < mappings->len; i++)
-    if (g_array_index(mappings, Mapping, i).slot == slot) {
-      slot++;
-      i = UINT_MAX; /* from the first */
-    }
+  while (is_taken(mappings, slot))
+    slot++;
   return slot;
 }
 
@@ -104,7 +108,7 @@ static void unmap(Shortcuts *base, uint64_t address) {
   g_mutex_unlock(&shortcuts->lock);
 }
 
-/* Late writes. */
+/* Deferred writes. */
 
 static void set_zone(const KvmShortcuts *shortcuts, const Zone *zone, bool present) {
   struct kvm_coalesced_mmio_zone request = {.addr = zone->address, .size = zone->size};
@@ -130,8 +134,9 @@ static void remove_zone(KvmShortcuts *shortcuts, Zone *zone) {
 static bool age_zones(KvmShortcuts *shortcuts) {
   bool any = false;
 
-  for (unsigned i = shortcuts->zones->len; i-- > 0;) {
-    Zone *zone = &g_array_index(shortcuts->zones, Zone, i);
+  /* From the last: what takes the place of one that is removed has had its turn. */
+  for (unsigned left = shortcuts->zones->len; left > 0; left--) {
+    Zone *zone = &g_array_index(shortcuts->zones, Zone, left - 1);
     if (zone->how_long != DEFER_BRIEFLY)
       continue;
     if (++zone->idle >= TICKS_UNTIL_END)

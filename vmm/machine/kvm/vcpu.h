@@ -62,7 +62,7 @@ struct Vcpu {
     uint64_t pc, address; /* of the access that the vCPU was told to try again, */
     unsigned times;       /* so often in a row */
   } retry;
-  unsigned aborts; /* given to the guest, for accesses that could not be carried out */
+  bool abort_told; /* one was given to the guest, for an access that could not be carried out: the log has it */
   char *failure;
 };
 
