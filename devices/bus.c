@@ -133,13 +133,13 @@ static bool contains(const BusRange *range, uint64_t address) {
 }
 
 static inline BusRange *find_recent(Bus *bus, uint64_t address) {
-  BusRange *range = g_atomic_pointer_get(&bus->recent);
+  BusRange *range = __atomic_load_n(&bus->recent, __ATOMIC_SEQ_CST);
 
   if (range && contains(range, address))
     return range;
   range = find_range(bus, address);
   if (range)
-    g_atomic_pointer_set(&bus->recent, range);
+    __atomic_store_n(&bus->recent, range, __ATOMIC_SEQ_CST);
   return range;
 }
 
@@ -164,7 +164,7 @@ ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, bo
   if (((ops->access_sizes | (is_read ? ops->read_sizes : 0)) & size) && (ops->unaligned || (*offset & (size - 1)) == 0))
     return range->device;
   __atomic_fetch_add(&bus->refused, 1, __ATOMIC_RELAXED);
-  if (g_atomic_int_compare_and_exchange(&range->refused_logged, 0, 1))
+  if (!__atomic_exchange_n(&range->refused_logged, 1, __ATOMIC_SEQ_CST))
     g_message("guest %s of %u bytes at 0x%" G_GINT64_MODIFIER "x: %s has no such access there", direction, size, address,
               range->device->name);
   return NULL;

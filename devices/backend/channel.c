@@ -48,7 +48,7 @@ static size_t channel_write(CharBackend *backend, const uint8_t *bytes, size_t s
 }
 
 static void channel_accept(CharBackend *backend) {
-  g_atomic_int_set(&((Channel *)backend)->front_full, 0);
+  __atomic_store_n(&((Channel *)backend)->front_full, 0, __ATOMIC_SEQ_CST);
   g_main_context_wakeup(NULL);
 }
 
@@ -60,17 +60,17 @@ static bool has_received(Channel *channel) {
 }
 
 static bool can_send(Channel *channel) {
-  return channel->base.frontend && channel->to_send->len > 0 && !g_atomic_int_get(&channel->front_full);
+  return channel->base.frontend && channel->to_send->len > 0 && !__atomic_load_n(&channel->front_full, __ATOMIC_SEQ_CST);
 }
 
 /* `front_full` is set before the question, so that an accept in between is not lost. */
 static void send_some(Channel *channel) {
   while (can_send(channel)) {
-    g_atomic_int_set(&channel->front_full, 1);
+    __atomic_store_n(&channel->front_full, 1, __ATOMIC_SEQ_CST);
     size_t size = MIN(channel->base.frontend->room(channel->base.opaque), channel->to_send->len);
     if (size == 0)
       return;
-    g_atomic_int_set(&channel->front_full, 0);
+    __atomic_store_n(&channel->front_full, 0, __ATOMIC_SEQ_CST);
     channel->base.frontend->receive(channel->base.opaque, channel->to_send->data, size);
     g_byte_array_remove_range(channel->to_send, 0, (guint)size);
   }

@@ -270,10 +270,10 @@ static size_t front_room(Terminal *self) {
 
   if (!self->base.frontend)
     return 0;
-  g_atomic_int_set(&self->front_full, 1);
+  __atomic_store_n(&self->front_full, 1, __ATOMIC_SEQ_CST);
   room = self->base.frontend->room(self->base.opaque);
   if (room)
-    g_atomic_int_set(&self->front_full, 0);
+    __atomic_store_n(&self->front_full, 0, __ATOMIC_SEQ_CST);
   return room;
 }
 
@@ -325,7 +325,7 @@ static void read_input(Terminal *self) {
 static void terminal_accept(CharBackend *backend) {
   Terminal *self = (Terminal *)backend;
 
-  g_atomic_int_set(&self->front_full, 0);
+  __atomic_store_n(&self->front_full, 0, __ATOMIC_SEQ_CST);
   g_main_context_wakeup(NULL);
 }
 
@@ -336,7 +336,7 @@ static bool wants_input(Terminal *self) {
     return false;
   if (self->in_is_terminal)
     return self->input_end - self->input_start <= self->input_size - ESCAPE_MAX_OUTPUT;
-  return self->input_start == self->input_end && !g_atomic_int_get(&self->front_full);
+  return self->input_start == self->input_end && !__atomic_load_n(&self->front_full, __ATOMIC_SEQ_CST);
 }
 
 static bool has_output(Terminal *self) {
@@ -354,7 +354,7 @@ static bool can_drain(Terminal *self) {
 }
 
 static bool can_deliver(Terminal *self) {
-  return self->base.frontend && self->input_start < self->input_end && !g_atomic_int_get(&self->front_full);
+  return self->base.frontend && self->input_start < self->input_end && !__atomic_load_n(&self->front_full, __ATOMIC_SEQ_CST);
 }
 
 /* A descriptor that is not wanted is not polled at all: a hang-up would be reported without end. */

@@ -40,7 +40,7 @@ G_STATIC_ASSERT(offsetof(BlkConfig, writeback) == 32 && sizeof(BlkConfig) == 64 
 #define BLK_CONFIG_SIZE 60 /* the struct is padded */
 
 bool blk_is_writeback(const VirtioBlk *blk) {
-  int mode = g_atomic_int_get(&blk->cache_mode);
+  int mode = __atomic_load_n(&blk->cache_mode, __ATOMIC_SEQ_CST);
 
   if ((blk->base.features & BLK_FEATURE(BLK_F_CONFIG_WCE)) && mode != CACHE_MODE_DEFAULT)
     return mode == CACHE_MODE_WRITEBACK;
@@ -164,11 +164,12 @@ static void blk_config_write(VirtioDevice *device, unsigned offset, const void *
   const unsigned writeback = offsetof(BlkConfig, writeback);
 
   if (offset <= writeback && writeback - offset < size)
-    g_atomic_int_set(&blk->cache_mode, ((const uint8_t *)from)[writeback - offset] ? CACHE_MODE_WRITEBACK : CACHE_MODE_WRITETHROUGH);
+    __atomic_store_n(&blk->cache_mode, ((const uint8_t *)from)[writeback - offset] ? CACHE_MODE_WRITEBACK : CACHE_MODE_WRITETHROUGH,
+                     __ATOMIC_SEQ_CST);
 }
 
 static void blk_reset(VirtioDevice *device) {
-  g_atomic_int_set(&((VirtioBlk *)device)->cache_mode, CACHE_MODE_DEFAULT);
+  __atomic_store_n(&((VirtioBlk *)device)->cache_mode, CACHE_MODE_DEFAULT, __ATOMIC_SEQ_CST);
 }
 
 static void blk_queue_reset(VirtioDevice *device, unsigned queue) {

@@ -66,7 +66,7 @@ static void console_queue_reset(VirtioDevice *device, unsigned queue) {
 
 static void console_config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
   VirtioConsole *console = (VirtioConsole *)device;
-  uint32_t terminal = (uint32_t)g_atomic_int_get(&console->size);
+  uint32_t terminal = (uint32_t)__atomic_load_n(&console->size, __ATOMIC_SEQ_CST);
   const ConsoleConfig config = {
       .columns = GUINT16_TO_LE((uint16_t)terminal),
       .rows = GUINT16_TO_LE((uint16_t)(terminal >> 16)),
@@ -126,6 +126,6 @@ void virtio_console_resize(VirtioDevice *device, uint16_t columns, uint16_t rows
   VirtioConsole *console = (VirtioConsole *)device;
   int size = (int)(columns | (uint32_t)rows << 16);
 
-  if (g_atomic_int_exchange(&console->size, size) != size)
+  if (__atomic_exchange_n(&console->size, size, __ATOMIC_SEQ_CST) != size)
     virtio_config_changed(device);
 }

@@ -86,6 +86,7 @@ check "what does not is noticed" layers_noticed
 check "each descriptor is close-on-exec" descriptors -- vmm devices fdt guest-images 'docs/*.c'
 check "no file is read whole without a bound" bounded -- vmm devices fdt
 check "each file names its licence" licences
+check "one dialect of atomics" nothing 'g_atomic_(int|pointer)_|\b_Atomic\b|__sync_' -- '*.c' '*.h'
 check_clang clang-tidy "clang-tidy finds nothing" make -s check-tidy
 # shellcheck disable=SC2046  # names without spaces
 check "shellcheck finds nothing" shellcheck -x $(git ls-files '*.sh' docs/eret.bash-completion)

@@ -26,9 +26,9 @@ static inline bool exchange_names(const char *a, const char *b) {
 static inline gpointer exchange_run(gpointer data) {
   Exchanger *exchanger = data;
 
-  while (!g_atomic_int_get(&exchanger->stop)) {
+  while (!__atomic_load_n(&exchanger->stop, __ATOMIC_SEQ_CST)) {
     g_assert_true(exchange_names(exchanger->a, exchanger->b));
-    g_atomic_int_inc(&exchanger->exchanges);
+    __atomic_fetch_add(&exchanger->exchanges, 1, __ATOMIC_SEQ_CST);
   }
   return NULL;
 }
@@ -43,7 +43,7 @@ static inline bool exchanger_start(Exchanger *exchanger, const char *a, const ch
 }
 
 static inline void exchanger_stop(Exchanger *exchanger) {
-  g_atomic_int_set(&exchanger->stop, 1);
+  __atomic_store_n(&exchanger->stop, 1, __ATOMIC_SEQ_CST);
   g_thread_join(exchanger->thread);
   g_assert_cmpint(exchanger->exchanges, >, 0);
 }

@@ -10,5 +10,5 @@
  * at about MAX: one that went on would be negative after 2^31 times, and everything would be told again.
  */
 static inline bool at_most(gint *count, gint max) {
-  return g_atomic_int_get(count) < max && g_atomic_int_add(count, 1) < max;
+  return __atomic_load_n(count, __ATOMIC_SEQ_CST) < max && __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST) < max;
 }

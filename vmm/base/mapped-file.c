@@ -32,7 +32,7 @@ struct MappedFile {
   struct timespec modified;
   goffset size; /* bytes, as the file was opened */
   Range *range; /* NULL: it is empty */
-  gint references;
+  gatomicrefcount references;
 };
 
 static struct {
@@ -148,7 +148,7 @@ MappedFile *mapped_file_new_take_fd(int fd, const char *path, MappedFileUse use,
 
   file->path = g_strdup(path);
   file->fd = fd;
-  file->references = 1;
+  g_atomic_ref_count_init(&file->references);
   if (!map(file, error))
     return NULL;
   if (use == MAPPED_FILE_READ_ONCE) {
@@ -169,12 +169,12 @@ MappedFile *mapped_file_open(const char *path, MappedFileUse use, GError **error
 }
 
 MappedFile *mapped_file_ref(MappedFile *file) {
-  g_atomic_int_inc(&file->references);
+  g_atomic_ref_count_inc(&file->references);
   return file;
 }
 
 void mapped_file_free(MappedFile *file) {
-  if (!file || !g_atomic_int_dec_and_test(&file->references))
+  if (!file || !g_atomic_ref_count_dec(&file->references))
     return;
   if (file->range) {
     void *start = (void *)file->range->start;

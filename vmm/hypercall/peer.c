@@ -245,7 +245,7 @@ static void give_up_turn(HypercallPeer *peer) {
 }
 
 static void tell_once(HypercallPeer *peer, Exchange result) {
-  if (!exchanges[result].text || g_atomic_int_exchange(&peer->failure_logged, 1))
+  if (!exchanges[result].text || __atomic_exchange_n(&peer->failure_logged, 1, __ATOMIC_SEQ_CST))
     return;
   g_message("hypercall service %s %s; the guest gets an error, and the next call tries again (said once)", peer->name,
             exchanges[result].text);

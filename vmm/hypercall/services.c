@@ -79,7 +79,8 @@ static HypercallOutcome eret_exit(Hypercalls *hypercalls, const HypercallService
   if (call->x[1] > EXIT_CODE_MAX)
     return answer(call, HYPERCALL_INVALID_PARAMETER);
   /* The first one counts: a second vCPU may come here before the machine has stopped. */
-  g_atomic_int_compare_and_exchange(&services->exit_code, EXIT_CODE_NONE, (int)call->x[1]);
+  int none = EXIT_CODE_NONE;
+  __atomic_compare_exchange_n(&services->exit_code, &none, (int)call->x[1], false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   return HYPERCALL_EXIT;
 }
 
@@ -149,5 +150,5 @@ bool eret_services_add(EretServices *services, Hypercalls *hypercalls) {
 }
 
 int eret_services_exit_code(const EretServices *services) {
-  return g_atomic_int_get(&services->exit_code);
+  return __atomic_load_n(&services->exit_code, __ATOMIC_SEQ_CST);
 }

@@ -39,10 +39,10 @@ static void watched_set(IrqLine *line, bool level) {
   WatchedLine *watched = (WatchedLine *)line;
 
   /* What changes nothing is no interrupt: a level line is often set to what it is. */
-  if (level && (watched->edge || !g_atomic_int_exchange(&watched->level, 1)))
+  if (level && (watched->edge || !__atomic_exchange_n(&watched->level, 1, __ATOMIC_SEQ_CST)))
     watched->watch->interrupt(watched->watch, watched->device, 0);
   if (!level)
-    g_atomic_int_set(&watched->level, 0);
+    __atomic_store_n(&watched->level, 0, __ATOMIC_SEQ_CST);
   irq_line_set(watched->wire, level);
 }
 

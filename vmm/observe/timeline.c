@@ -116,14 +116,15 @@ void timeline_record(Timeline *timeline, Recorder *recorder) {
 }
 
 bool timeline_has(const Timeline *timeline, Phase phase) {
-  return (guint)g_atomic_int_get((gint *)&timeline->seen) & 1u << phase;
+  return __atomic_load_n(&timeline->seen, __ATOMIC_SEQ_CST) & 1u << phase;
 }
 
 void timeline_add(Timeline *timeline, Phase phase) {
   if (phase == PHASE_REBOOT) /* the process started once, and its machine's devices live on; the rest begins anew */
-    g_atomic_int_set((gint *)&timeline->seen,
-                     1u << PHASE_PROCESS_START | 1u << PHASE_OPTIONS_READ | 1u << PHASE_RECORDING_BEGUN | 1u << PHASE_DEVICES_MADE);
-  else if ((g_atomic_int_or(&timeline->seen, 1u << phase) & 1u << phase) && phases[phase].once)
+    __atomic_store_n(&timeline->seen,
+                     1u << PHASE_PROCESS_START | 1u << PHASE_OPTIONS_READ | 1u << PHASE_RECORDING_BEGUN | 1u << PHASE_DEVICES_MADE,
+                     __ATOMIC_SEQ_CST);
+  else if ((__atomic_fetch_or(&timeline->seen, 1u << phase, __ATOMIC_SEQ_CST) & 1u << phase) && phases[phase].once)
     return;
   append(timeline, (TimelineEntry){.phase = phase, .ns = trace_now()});
 }

@@ -18,7 +18,7 @@
 static void wait_until_at_least(const int *counter, int value) {
   int64_t deadline = g_get_monotonic_time() + WAIT_US;
 
-  while (g_atomic_int_get(counter) < value) {
+  while (__atomic_load_n(counter, __ATOMIC_SEQ_CST) < value) {
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
     g_usleep(50);
   }
@@ -58,7 +58,7 @@ static void test_starts_when_asked(void) {
   io_thread_post(never, note_thread, &unseen);
   io_thread_post(thread, note_thread, &posted);
   g_usleep(1000);
-  g_assert_null(g_atomic_pointer_get(&posted));
+  g_assert_null(__atomic_load_n(&posted, __ATOMIC_SEQ_CST));
   g_assert_true(io_thread_start(thread, NULL));
   g_assert_true(io_thread_start(thread, NULL));
   io_thread_call(thread, note_thread, &called);
@@ -145,7 +145,7 @@ static void test_order(void) {
 }
 
 static void increment(void *opaque) {
-  g_atomic_int_inc((int *)opaque);
+  __atomic_fetch_add((int *)opaque, 1, __ATOMIC_SEQ_CST);
 }
 
 typedef struct {
@@ -189,7 +189,7 @@ typedef struct {
 
 static void on_ready(void *opaque) {
   Watched *watched = opaque;
-  int calls = g_atomic_int_add(&watched->calls, 1) + 1;
+  int calls = __atomic_fetch_add(&watched->calls, 1, __ATOMIC_SEQ_CST) + 1;
   eventfd_t value;
 
   watched->thread = g_thread_self();
@@ -212,12 +212,12 @@ static void test_source_is_level_triggered(void) {
   watched.source = io_thread_add_source(thread, watched.fd, on_ready, &watched);
   for (int i = 0; i < 10; i++)
     io_thread_call(thread, nothing, NULL);
-  g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 0);
+  g_assert_cmpint(__atomic_load_n(&watched.calls, __ATOMIC_SEQ_CST), ==, 0);
   eventfd_write(watched.fd, 1);
   wait_until_at_least(&watched.calls, 5);
   for (int i = 0; i < 10; i++)
     io_thread_call(thread, nothing, NULL);
-  g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 5);
+  g_assert_cmpint(__atomic_load_n(&watched.calls, __ATOMIC_SEQ_CST), ==, 5);
   g_assert_true(watched.thread == expected);
   eventfd_write(watched.fd, 1);
   wait_until_at_least(&watched.calls, 6);
@@ -234,7 +234,7 @@ static void test_source_freed_in_its_callback(void) {
   wait_until_at_least(&watched.calls, 3);
   for (int i = 0; i < 10; i++)
     io_thread_call(thread, nothing, NULL);
-  g_assert_cmpint(g_atomic_int_get(&watched.calls), ==, 3);
+  g_assert_cmpint(__atomic_load_n(&watched.calls, __ATOMIC_SEQ_CST), ==, 3);
   g_assert_null(watched.source);
   io_source_free(NULL);
   close(watched.fd);

@@ -106,7 +106,7 @@ static Verdict exit_system_event(Vcpu *vcpu) {
   case KVM_SYSTEM_EVENT_SUSPEND:
     return carry_out(vcpu, vcpu_suspend);
   case KVM_SYSTEM_EVENT_WAKEUP:
-    return carry_out(vcpu, g_atomic_int_get(&vcpu->suspended.asleep) ? vcpu_wake_up : vcpu_go_on);
+    return carry_out(vcpu, __atomic_load_n(&vcpu->suspended.asleep, __ATOMIC_SEQ_CST) ? vcpu_wake_up : vcpu_go_on);
   default:
     return exit_fail(vcpu, "system event %u, which eret did not ask KVM for", type);
   }
@@ -148,7 +148,7 @@ ON_EXIT_PATH Verdict exit_dispatch(Vcpu *vcpu) {
 }
 
 Verdict exit_woken(Vcpu *vcpu) {
-  return g_atomic_int_get(&vcpu->suspended.asleep) ? carry_out(vcpu, vcpu_wake_up) : VERDICT_CONTINUE;
+  return __atomic_load_n(&vcpu->suspended.asleep, __ATOMIC_SEQ_CST) ? carry_out(vcpu, vcpu_wake_up) : VERDICT_CONTINUE;
 }
 
 Verdict exit_run_failed(Vcpu *vcpu, int error_number) {

@@ -15,7 +15,7 @@ void gate_clear(Gate *gate) {
 
 bool gate_enter(Gate *gate, const int *stop) {
   g_mutex_lock(&gate->lock);
-  while (gate_is_closed(gate) && !g_atomic_int_get(stop))
+  while (gate_is_closed(gate) && !__atomic_load_n(stop, __ATOMIC_SEQ_CST))
     g_cond_wait(&gate->changed, &gate->lock);
   bool entered = !gate_is_closed(gate);
   gate->inside += entered;
@@ -32,7 +32,7 @@ void gate_leave(Gate *gate) {
 
 void gate_close(Gate *gate) {
   g_mutex_lock(&gate->lock);
-  g_atomic_int_set(&gate->closed, 1);
+  __atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
   g_mutex_unlock(&gate->lock);
 }
 
@@ -45,7 +45,7 @@ void gate_wait(Gate *gate) {
 
 void gate_open(Gate *gate) {
   g_mutex_lock(&gate->lock);
-  g_atomic_int_set(&gate->closed, 0);
+  __atomic_store_n(&gate->closed, 0, __ATOMIC_SEQ_CST);
   g_cond_broadcast(&gate->changed);
   g_mutex_unlock(&gate->lock);
 }

@@ -26,7 +26,7 @@ bool gate_enter(Gate *gate, const int *stop);
 void gate_leave(Gate *gate);
 /* Whether those inside are to leave. */
 static inline bool gate_is_closed(const Gate *gate) {
-  return g_atomic_int_get(&gate->closed);
+  return __atomic_load_n(&gate->closed, __ATOMIC_SEQ_CST);
 }
 
 /*

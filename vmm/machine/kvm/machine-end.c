@@ -97,7 +97,7 @@ void machine_doorbell_call(void *opaque, unsigned frame, uint32_t function, uint
   if (hypercalls_call_registers(machine->calls.hypercalls, HYPERCALL_BY_DOORBELL, frame, function, x) == HYPERCALL_EXIT) {
     /* It does not return: no vCPU enters the guest again, the caller's least of all. */
     for (unsigned i = 0; i < machine->vm.n_vcpus; i++)
-      g_atomic_int_set(&machine->vm.vcpus[i].stop, 1);
+      __atomic_store_n(&machine->vm.vcpus[i].stop, 1, __ATOMIC_SEQ_CST);
     post(machine, VERDICT_EXIT, NULL);
   }
 }

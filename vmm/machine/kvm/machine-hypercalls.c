@@ -22,7 +22,7 @@
 static void sink_write(void *opaque, const char *text, size_t size) {
   MachineHypercalls *calls = opaque;
 
-  for (unsigned tries = 0; size > 0 && tries < WRITE_TRIES && !g_atomic_int_get(&calls->stopping); tries++) {
+  for (unsigned tries = 0; size > 0 && tries < WRITE_TRIES && !__atomic_load_n(&calls->stopping, __ATOMIC_SEQ_CST); tries++) {
     size_t taken = char_backend_write(calls->console, (const uint8_t *)text, size);
     text += taken;
     size -= taken;
@@ -123,7 +123,7 @@ void machine_hypercalls_clear(MachineHypercalls *calls) {
 
 bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
   calls->hypercalls = hypercalls_new(&sink, calls);
-  g_atomic_int_set(&calls->stopping, 0);
+  __atomic_store_n(&calls->stopping, 0, __ATOMIC_SEQ_CST);
   if (calls->config->psci == PSCI_BY_ERET) {
     PsciConfig psci = {.n_cpus = calls->config->cpus, .mpidr = board_mpidr};
     calls->psci = psci_new(&psci);
@@ -146,7 +146,7 @@ void machine_hypercalls_set_psci_version(MachineHypercalls *calls, uint32_t vers
 }
 
 void machine_hypercalls_stop(MachineHypercalls *calls) {
-  g_atomic_int_set(&calls->stopping, 1);
+  __atomic_store_n(&calls->stopping, 1, __ATOMIC_SEQ_CST);
   if (calls->psci)
     psci_stop(calls->psci);
   for (unsigned i = 0; calls->peers && i < calls->peers->len; i++)

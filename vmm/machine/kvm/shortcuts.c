@@ -197,7 +197,7 @@ static void undefer(Shortcuts *base, uint64_t address) {
 }
 
 static bool is_catching_up(Shortcuts *base) {
-  return g_atomic_pointer_get(&((KvmShortcuts *)base)->catcher) == g_thread_self();
+  return __atomic_load_n(&((KvmShortcuts *)base)->catcher, __ATOMIC_SEQ_CST) == g_thread_self();
 }
 
 static bool is_behind(const struct kvm_coalesced_mmio_ring *ring) {
@@ -209,7 +209,7 @@ static G_GNUC_NO_INLINE void carry_out(KvmShortcuts *shortcuts) {
   struct kvm_coalesced_mmio_ring *ring = shortcuts->ring;
 
   g_mutex_lock(&shortcuts->catching_up);
-  g_atomic_pointer_set(&shortcuts->catcher, g_thread_self());
+  __atomic_store_n(&shortcuts->catcher, g_thread_self(), __ATOMIC_SEQ_CST);
   /* What comes meanwhile is for its writer's own exit: order needs no more, and vCPUs cannot keep a thread here. */
   for (uint32_t last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE); ring->first != last;) {
     const struct kvm_coalesced_mmio *entry = &ring->coalesced_mmio[ring->first];
@@ -220,12 +220,12 @@ static G_GNUC_NO_INLINE void carry_out(KvmShortcuts *shortcuts) {
     /* Only now: another vCPU that comes out must not go on before this one has taken effect. */
     __atomic_store_n(&ring->first, (ring->first + 1) % shortcuts->ring_size, __ATOMIC_RELEASE);
   }
-  g_atomic_pointer_set(&shortcuts->catcher, NULL);
+  __atomic_store_n(&shortcuts->catcher, NULL, __ATOMIC_SEQ_CST);
   g_mutex_unlock(&shortcuts->catching_up);
 }
 
 ON_EXIT_PATH void kvm_shortcuts_catch_up(KvmShortcuts *shortcuts) {
-  if (shortcuts && g_atomic_pointer_get(&shortcuts->ring) && is_behind(shortcuts->ring))
+  if (shortcuts && __atomic_load_n(&shortcuts->ring, __ATOMIC_SEQ_CST) && is_behind(shortcuts->ring))
     carry_out(shortcuts);
 }
 
@@ -279,7 +279,7 @@ static void find_ring(KvmShortcuts *shortcuts, int vm_fd, void *shared, size_t s
 
   shortcuts->ring_size = (unsigned)((page - sizeof *shortcuts->ring) / sizeof shortcuts->ring->coalesced_mmio[0]);
   if (number > 0 && ((size_t)number + 1) * page <= size)
-    g_atomic_pointer_set(&shortcuts->ring, (struct kvm_coalesced_mmio_ring *)((uint8_t *)shared + (size_t)number * page));
+    __atomic_store_n(&shortcuts->ring, (struct kvm_coalesced_mmio_ring *)((uint8_t *)shared + (size_t)number * page), __ATOMIC_SEQ_CST);
 }
 
 void kvm_shortcuts_connect(KvmShortcuts *shortcuts, int vm_fd, void *shared, size_t size) {
@@ -296,7 +296,7 @@ void kvm_shortcuts_connect(KvmShortcuts *shortcuts, int vm_fd, void *shared, siz
 void kvm_shortcuts_disconnect(KvmShortcuts *shortcuts) {
   kvm_shortcuts_catch_up(shortcuts);
   g_mutex_lock(&shortcuts->lock);
-  g_atomic_pointer_set(&shortcuts->ring, NULL);
+  __atomic_store_n(&shortcuts->ring, NULL, __ATOMIC_SEQ_CST);
   shortcuts->vm_fd = -1;
   g_mutex_unlock(&shortcuts->lock);
 }

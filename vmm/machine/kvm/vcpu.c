@@ -97,7 +97,7 @@ bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
  */
 static Verdict run_interrupted(Vcpu *vcpu) {
   __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-  return g_atomic_int_get(&vcpu->suspended.woken) ? exit_woken(vcpu) : VERDICT_CONTINUE;
+  return __atomic_load_n(&vcpu->suspended.woken, __ATOMIC_SEQ_CST) ? exit_woken(vcpu) : VERDICT_CONTINUE;
 }
 
 /* From KVM_RUN to KVM_RUN, inside the gate. VERDICT_CONTINUE: the gate has been closed, or the vCPU is to stop. */
@@ -106,7 +106,7 @@ ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
 
   /* What asked us to leave, when it did, has been heard; what asks now is seen by the conditions. */
   __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-  while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop) && !gate_is_closed(vcpu->gate)) {
+  while (verdict == VERDICT_CONTINUE && !__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && !gate_is_closed(vcpu->gate)) {
     if (vcpu->watch)
       vcpu_watch_enter(vcpu->watch);
     int error = ioctl(vcpu->fd, KVM_RUN, 0) == 0 ? 0 : errno;
@@ -125,7 +125,7 @@ ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
 ON_EXIT_PATH static Verdict run(Vcpu *vcpu) {
   Verdict verdict = VERDICT_CONTINUE;
 
-  while (verdict == VERDICT_CONTINUE && !g_atomic_int_get(&vcpu->stop) && gate_enter(vcpu->gate, &vcpu->stop)) {
+  while (verdict == VERDICT_CONTINUE && !__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && gate_enter(vcpu->gate, &vcpu->stop)) {
     verdict = run_inside(vcpu);
     gate_leave(vcpu->gate);
   }
@@ -161,8 +161,8 @@ bool vcpu_suspend(Vcpu *vcpu, GError **error) {
       vcpu->suspended.entry = (uint32_t)vcpu->suspended.entry;
       vcpu->suspended.context = (uint32_t)vcpu->suspended.context;
     }
-    g_atomic_int_set(&vcpu->suspended.woken, 0);
-    g_atomic_int_set(&vcpu->suspended.asleep, 1);
+    __atomic_store_n(&vcpu->suspended.woken, 0, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&vcpu->suspended.asleep, 1, __ATOMIC_SEQ_CST);
     return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
   }
   kvm_set_error(error, "cannot read where a vCPU wants to wake up (KVM_GET_ONE_REG)");
@@ -170,8 +170,8 @@ bool vcpu_suspend(Vcpu *vcpu, GError **error) {
 }
 
 bool vcpu_wake_up(Vcpu *vcpu, GError **error) {
-  g_atomic_int_set(&vcpu->suspended.asleep, 0);
-  g_atomic_int_set(&vcpu->suspended.woken, 0);
+  __atomic_store_n(&vcpu->suspended.asleep, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&vcpu->suspended.woken, 0, __ATOMIC_SEQ_CST);
   return turn_on(vcpu, vcpu->suspended.entry, vcpu->suspended.context, error);
 }
 
@@ -230,7 +230,7 @@ bool vcpu_start(Vcpu *vcpu, GError **error) {
 void vcpu_kick(Vcpu *vcpu) {
   if (!vcpu->thread)
     return;
-  g_atomic_int_set(&vcpu->stop, 1);
+  __atomic_store_n(&vcpu->stop, 1, __ATOMIC_SEQ_CST);
   gate_wake(vcpu->gate);
   vcpu_interrupt(vcpu);
 }
@@ -245,9 +245,9 @@ void vcpu_interrupt(Vcpu *vcpu) {
 }
 
 void vcpu_wake_from_suspend(Vcpu *vcpu) {
-  if (!g_atomic_int_get(&vcpu->suspended.asleep))
+  if (!__atomic_load_n(&vcpu->suspended.asleep, __ATOMIC_SEQ_CST))
     return;
-  g_atomic_int_set(&vcpu->suspended.woken, 1);
+  __atomic_store_n(&vcpu->suspended.woken, 1, __ATOMIC_SEQ_CST);
   vcpu_interrupt(vcpu);
 }
 

@@ -28,7 +28,7 @@
 /* Counts what the threads engine and disk_image_free call; io_uring has the kernel do it. */
 static int n_fdatasync; /* atomic */
 int fdatasync(int fd) {
-  g_atomic_int_inc(&n_fdatasync);
+  __atomic_fetch_add(&n_fdatasync, 1, __ATOMIC_SEQ_CST);
   return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -131,7 +131,7 @@ static void on_done(DiskImageRequest *io, int result) {
   }
   request->result = result;
   request->fixture->in_kicks += request->fixture->kicking;
-  g_atomic_int_inc(&request->done);
+  __atomic_fetch_add(&request->done, 1, __ATOMIC_SEQ_CST);
 }
 
 static void kick(Fixture *fixture) {
@@ -143,11 +143,11 @@ static void kick(Fixture *fixture) {
 static void wait_for(Request *request) {
   int64_t deadline = g_get_monotonic_time() + WAIT_US;
 
-  while (!g_atomic_int_get(&request->done)) {
+  while (!__atomic_load_n(&request->done, __ATOMIC_SEQ_CST)) {
     g_assert_cmpint(g_get_monotonic_time(), <, deadline);
     g_usleep(50);
   }
-  g_assert_cmpint(g_atomic_int_get(&request->done), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&request->done, __ATOMIC_SEQ_CST), ==, 1);
 }
 
 static void do_submit(void *opaque) {
@@ -281,9 +281,9 @@ static void test_open(void) {
   g_assert_cmpuint(disk_image_size(image), ==, 512);
   g_assert_false(disk_image_read_only(image));
   g_assert_cmpstr(disk_image_engine(image), ==, "threads");
-  g_atomic_int_set(&n_fdatasync, 0);
+  __atomic_store_n(&n_fdatasync, 0, __ATOMIC_SEQ_CST);
   disk_image_free(image);
-  g_assert_cmpint(g_atomic_int_get(&n_fdatasync), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&n_fdatasync, __ATOMIC_SEQ_CST), ==, 1);
 
   make_file(path, SIZE);
   g_chmod(path, 0400);
@@ -618,9 +618,9 @@ static void test_stop_waits(const void *engine) {
 static void test_flush_syncs(void) {
   Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_THREADS), NULL, false);
 
-  g_atomic_int_set(&n_fdatasync, 0);
+  __atomic_store_n(&n_fdatasync, 0, __ATOMIC_SEQ_CST);
   g_assert_cmpint(run_range(fixture, DISK_IMAGE_FLUSH, 0, 0, false), ==, 0);
-  g_assert_cmpint(g_atomic_int_get(&n_fdatasync), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&n_fdatasync, __ATOMIC_SEQ_CST), ==, 1);
   fixture_free(fixture);
 }
 

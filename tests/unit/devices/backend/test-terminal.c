@@ -524,11 +524,11 @@ static void *write_all(void *data) {
     taken = char_backend_write(writer->fixture->backend, bytes, size);
     at += taken;
     if (taken < size) {
-      g_atomic_int_inc(&writer->refused);
+      __atomic_fetch_add(&writer->refused, 1, __ATOMIC_SEQ_CST);
       g_usleep(200);
     }
   }
-  g_atomic_int_set(&writer->done, 1);
+  __atomic_store_n(&writer->done, 1, __ATOMIC_SEQ_CST);
   g_main_context_wakeup(NULL);
   return NULL;
 }

@@ -130,9 +130,9 @@ typedef struct {
 
 static inline void fake_line_set(IrqLine *line, bool level) {
   FakeLine *fake = (FakeLine *)line;
-  g_atomic_int_set(&fake->level, level);
+  __atomic_store_n(&fake->level, level, __ATOMIC_SEQ_CST);
   if (level)
-    g_atomic_int_inc(&fake->raised);
+    __atomic_fetch_add(&fake->raised, 1, __ATOMIC_SEQ_CST);
 }
 
 #define FAKE_LINE                                                                                                                          \
@@ -219,12 +219,12 @@ static inline void fake_route_set(MsiRoute *route, uint64_t address, uint32_t da
   route->set = true;
   route->address = address;
   route->data = data;
-  g_atomic_int_inc(&route->n_set);
+  __atomic_fetch_add(&route->n_set, 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void fake_route_signal(MsiRoute *route) {
   if (route->set)
-    g_atomic_int_inc(&route->n_signalled);
+    __atomic_fetch_add(&route->n_signalled, 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void fake_route_free(MsiRoute *route) {
@@ -266,7 +266,7 @@ static inline void loopback_config_write(VirtioDevice *device, unsigned offset, 
 static inline void loopback_start(VirtioDevice *device) {
   Loopback *loopback = (Loopback *)device;
   loopback->served_by = g_thread_self();
-  g_atomic_int_inc(&loopback->starts);
+  __atomic_fetch_add(&loopback->starts, 1, __ATOMIC_SEQ_CST);
   if (loopback->fail_at_start)
     virtio_fail(device, "told to fail at start");
 }
@@ -276,15 +276,15 @@ static inline void loopback_notify(VirtioDevice *device, unsigned queue) {
   VirtChain chain;
 
   g_assert_true(g_thread_self() == loopback->served_by);
-  g_atomic_int_inc(&loopback->notifies[queue]);
-  if (g_atomic_int_get(&loopback->hold))
+  __atomic_fetch_add(&loopback->notifies[queue], 1, __ATOMIC_SEQ_CST);
+  if (__atomic_load_n(&loopback->hold, __ATOMIC_SEQ_CST))
     return;
   while (virtio_pop(device, queue, &chain) > 0) {
     uint8_t bytes[256];
     size_t size = virt_chain_read(&chain, 0, bytes, sizeof bytes);
     size_t written = virt_chain_write(&chain, 0, bytes, size);
     virtio_push(device, queue, chain.head, (uint32_t)written);
-    g_atomic_int_inc(&loopback->chains);
+    __atomic_fetch_add(&loopback->chains, 1, __ATOMIC_SEQ_CST);
   }
   virtio_interrupt(device, queue);
 }
@@ -292,11 +292,11 @@ static inline void loopback_notify(VirtioDevice *device, unsigned queue) {
 static inline void loopback_stop(VirtioDevice *device) {
   Loopback *loopback = (Loopback *)device;
   g_assert_true(g_thread_self() == loopback->served_by);
-  g_atomic_int_inc(&loopback->stops);
+  __atomic_fetch_add(&loopback->stops, 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void loopback_reset(VirtioDevice *device) {
-  g_atomic_int_inc(&((Loopback *)device)->resets);
+  __atomic_fetch_add(&((Loopback *)device)->resets, 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void loopback_free(VirtioDevice *device) {

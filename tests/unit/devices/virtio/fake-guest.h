@@ -53,11 +53,11 @@ static inline uint64_t fake_alloc(FakeGuest *guest, uint64_t size) {
 }
 
 static inline void fake_queue_interrupt(void *transport, unsigned queue) {
-  g_atomic_int_inc(&((FakeGuest *)transport)->interrupts[queue]);
+  __atomic_fetch_add(&((FakeGuest *)transport)->interrupts[queue], 1, __ATOMIC_SEQ_CST);
 }
 
 static inline void fake_config_interrupt(void *transport) {
-  g_atomic_int_inc(&((FakeGuest *)transport)->config_interrupts);
+  __atomic_fetch_add(&((FakeGuest *)transport)->config_interrupts, 1, __ATOMIC_SEQ_CST);
 }
 
 /* DEVICE stays the caller's until fake_guest_free. */

@@ -34,7 +34,7 @@ enum {
 /* Counts the flushes of the threads engine. */
 static int n_fdatasync; /* atomic */
 int fdatasync(int fd) {
-  g_atomic_int_inc(&n_fdatasync);
+  __atomic_fetch_add(&n_fdatasync, 1, __ATOMIC_SEQ_CST);
   return (int)syscall(SYS_fdatasync, fd);
 }
 
@@ -46,7 +46,7 @@ static VirtioBlk *slow_device; /* atomic, or NULL */
 static uint64_t slow_bytes;    /* begun; atomic */
 
 static bool is_slow(uint64_t size) {
-  VirtioBlk *blk = g_atomic_pointer_get(&slow_device);
+  VirtioBlk *blk = __atomic_load_n(&slow_device, __ATOMIC_SEQ_CST);
 
   if (!blk)
     return false;
@@ -577,14 +577,14 @@ static void test_writethrough(void) {
     start_again(fixture, cases[i].features);
     if (cases[i].mode >= 0)
       write_config(fixture, 32, (uint8_t)cases[i].mode);
-    g_atomic_int_set(&n_fdatasync, 0);
+    __atomic_store_n(&n_fdatasync, 0, __ATOMIC_SEQ_CST);
     g_assert_cmpuint(run_write(fixture, 1, data, sizeof data), ==, S_OK);
     g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 1, 1, 0), ==, S_OK);
     g_assert_cmpuint(run_read(fixture, 1, 512, NULL), ==, S_OK);
     g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, SECTORS, 1, 0), ==, S_IOERR);
-    g_assert_cmpint(g_atomic_int_get(&n_fdatasync), ==, cases[i].flushes);
+    g_assert_cmpint(__atomic_load_n(&n_fdatasync, __ATOMIC_SEQ_CST), ==, cases[i].flushes);
     g_assert_cmpuint(run_plain(fixture, T_FLUSH, NULL, 0), ==, S_OK);
-    g_assert_cmpint(g_atomic_int_get(&n_fdatasync), ==, cases[i].flushes + 1);
+    g_assert_cmpint(__atomic_load_n(&n_fdatasync, __ATOMIC_SEQ_CST), ==, cases[i].flushes + 1);
   }
   fixture_free(fixture);
 }
@@ -608,7 +608,7 @@ static void test_malformed(void) {
   for (unsigned i = 0; i < 6; i++) {
     Request request = make_request(fixture, T_OUT, 0, NULL, 0, 0);
     FakeBuffer buffers[] = {{request.out, 16, false}, {request.in, 1, true}};
-    int config_interrupts = g_atomic_int_get(&fixture->guest->config_interrupts);
+    int config_interrupts = __atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST);
     uint8_t data[512];
 
     switch (i) {
@@ -637,7 +637,7 @@ static void test_malformed(void) {
     fake_kick(fixture->guest, 0);
     fake_wait_for(fixture->guest, VIRTIO_STATUS_NEEDS_RESET);
     fake_settle(fixture->guest);
-    g_assert_cmpint(g_atomic_int_get(&fixture->guest->config_interrupts), ==, config_interrupts + 1);
+    g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, config_interrupts + 1);
     /* Not served until then. */
     buffers[0] = (FakeBuffer){request.out, 16, false};
     buffers[1] = (FakeBuffer){request.in, 1, true};
@@ -663,7 +663,7 @@ static void test_full_queue(const void *engine) {
     return;
   n = fixture->guest->queues[0].size;
   for (unsigned round = 0; round < 5; round++) {
-    int interrupts = g_atomic_int_get(&fixture->guest->interrupts[0]);
+    int interrupts = __atomic_load_n(&fixture->guest->interrupts[0], __ATOMIC_SEQ_CST);
 
     for (unsigned i = 0; i < n; i++) {
       FakeBuffer buffers[2];
@@ -683,8 +683,8 @@ static void test_full_queue(const void *engine) {
       assert_sectors(fixture, i, expected, sizeof expected);
     }
     fake_settle(fixture->guest);
-    g_assert_cmpint(g_atomic_int_get(&fixture->guest->interrupts[0]), >, interrupts);
-    g_assert_cmpint(g_atomic_int_get(&fixture->guest->interrupts[0]), <=, interrupts + (int)n);
+    g_assert_cmpint(__atomic_load_n(&fixture->guest->interrupts[0], __ATOMIC_SEQ_CST), >, interrupts);
+    g_assert_cmpint(__atomic_load_n(&fixture->guest->interrupts[0], __ATOMIC_SEQ_CST), <=, interrupts + (int)n);
     start_again(fixture, USUAL_FEATURES);
   }
   fixture_free(fixture);
@@ -835,7 +835,7 @@ static Request add_long(Fixture *fixture, uint32_t type) {
 /* A queue full of long requests, and a host so slow that none ends by itself. */
 static void begin_long(Fixture *fixture, uint32_t type, Request *requests, unsigned n) {
   __atomic_store_n(&slow_bytes, 0, __ATOMIC_SEQ_CST);
-  g_atomic_pointer_set(&slow_device, (VirtioBlk *)fixture->guest->device);
+  __atomic_store_n(&slow_device, (VirtioBlk *)fixture->guest->device, __ATOMIC_SEQ_CST);
   for (unsigned i = 0; i < n; i++)
     requests[i] = add_long(fixture, type);
   fake_kick(fixture->guest, 0);
@@ -843,7 +843,7 @@ static void begin_long(Fixture *fixture, uint32_t type, Request *requests, unsig
 }
 
 static void assert_stopped_early(void) {
-  g_atomic_pointer_set(&slow_device, NULL);
+  __atomic_store_n(&slow_device, NULL, __ATOMIC_SEQ_CST);
   g_assert_cmpuint(slow_bytes, >, 0);
   g_assert_cmpuint(slow_bytes, <=, UINT64_C(68) << 20);
 }

@@ -26,12 +26,12 @@ static size_t backend_write(CharBackend *base, const uint8_t *bytes, size_t size
   g_byte_array_append(backend->output, bytes, (guint)taken);
   g_mutex_unlock(&backend->lock);
   if (taken < size)
-    g_atomic_int_inc(&backend->refused);
+    __atomic_fetch_add(&backend->refused, 1, __ATOMIC_SEQ_CST);
   return taken;
 }
 
 static void backend_accept(CharBackend *base) {
-  g_atomic_int_inc(&((FakeBackend *)base)->accepts);
+  __atomic_fetch_add(&((FakeBackend *)base)->accepts, 1, __ATOMIC_SEQ_CST);
 }
 
 typedef struct {
@@ -125,8 +125,8 @@ static void test_output(void) {
   transmit(fixture, " world", 6);
   fake_take(fixture->guest, TRANSMITQ, NULL);
   assert_output(fixture, "hello world");
-  g_assert_cmpint(g_atomic_int_get(&fixture->guest->interrupts[TRANSMITQ]), ==, 2);
-  g_assert_cmpint(g_atomic_int_get(&fixture->guest->interrupts[RECEIVEQ]), ==, 0);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->interrupts[TRANSMITQ], __ATOMIC_SEQ_CST), ==, 2);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->interrupts[RECEIVEQ], __ATOMIC_SEQ_CST), ==, 0);
   fixture_free(fixture);
 }
 
@@ -182,7 +182,7 @@ static void test_full_back_end(void) {
   g_assert_cmpuint(fake_returned(fixture->guest, TRANSMITQ), ==, 0); /* what is not out is not back */
   fake_kick(fixture->guest, TRANSMITQ);
   assert_output(fixture, "hel");
-  g_assert_cmpint(g_atomic_int_get(&fixture->backend.refused), ==, 1); /* a doorbell is no reason to try again */
+  g_assert_cmpint(__atomic_load_n(&fixture->backend.refused, __ATOMIC_SEQ_CST), ==, 1); /* a doorbell is no reason to try again */
   give_room(fixture, 0);
   assert_output(fixture, "hel");
   give_room(fixture, 1);
@@ -304,23 +304,23 @@ static void test_input(void) {
 
   g_assert_cmpuint(front_room(fixture), ==, 0); /* no buffers: it stays where it is */
   fake_settle(fixture->guest);
-  g_assert_cmpint(g_atomic_int_get(&fixture->backend.accepts), ==, 0);
+  g_assert_cmpint(__atomic_load_n(&fixture->backend.accepts, __ATOMIC_SEQ_CST), ==, 0);
   first = offer(fixture, 16);
   fake_settle(fixture->guest);
-  g_assert_cmpint(g_atomic_int_get(&fixture->backend.accepts), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&fixture->backend.accepts, __ATOMIC_SEQ_CST), ==, 1);
   g_assert_cmpuint(front_room(fixture), >, 0);
   send_in(fixture, "hello", 5);
   fake_take(fixture->guest, RECEIVEQ, &length);
   g_assert_cmpuint(length, ==, 5);
   g_assert_cmpmem(fake_at(fixture->guest, first), 5, "hello", 5);
-  g_assert_cmpint(g_atomic_int_get(&fixture->guest->interrupts[RECEIVEQ]), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->interrupts[RECEIVEQ], __ATOMIC_SEQ_CST), ==, 1);
 
   fake_settle(fixture->guest);
   g_assert_cmpuint(front_room(fixture), ==, 0);
   second = offer(fixture, 2);
   offer(fixture, 100);
   fake_settle(fixture->guest);
-  g_assert_cmpint(g_atomic_int_get(&fixture->backend.accepts), ==, 2);
+  g_assert_cmpint(__atomic_load_n(&fixture->backend.accepts, __ATOMIC_SEQ_CST), ==, 2);
   send_in(fixture, "world", 5);
   fake_take(fixture->guest, RECEIVEQ, &length);
   g_assert_cmpuint(length, ==, 2);
@@ -444,7 +444,7 @@ static void test_input_stream(void) {
 static void test_config(void) {
   Fixture *fixture = fixture_new(1);
   VirtioDevice *device = fixture->guest->device;
-  int generation = g_atomic_int_get(&device->config_generation);
+  int generation = __atomic_load_n(&device->config_generation, __ATOMIC_SEQ_CST);
 
   g_assert_cmpuint(device->ops->id, ==, 3);
   g_assert_cmphex(virtio_get_device_features(device, 0) & ~(uint32_t)(VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC), ==, 1 | 4);
@@ -453,10 +453,10 @@ static void test_config(void) {
   virtio_console_resize(device, 132, 43);
   g_assert_cmpuint(fake_config(fixture->guest, 0, 2), ==, 132);
   g_assert_cmpuint(fake_config(fixture->guest, 2, 2), ==, 43);
-  g_assert_cmpint(g_atomic_int_get(&device->config_generation), ==, generation + 2);
-  g_assert_cmpint(g_atomic_int_get(&fixture->guest->config_interrupts), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&device->config_generation, __ATOMIC_SEQ_CST), ==, generation + 2);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, 1);
   virtio_console_resize(device, 132, 43); /* no news */
-  g_assert_cmpint(g_atomic_int_get(&fixture->guest->config_interrupts), ==, 1);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, 1);
   virtio_console_resize(device, 65535, 65535);
   g_assert_cmphex(fake_config(fixture->guest, 0, 4), ==, UINT32_MAX);
   g_assert_cmpuint(fake_config(fixture->guest, 12, 4), ==, 0);

@@ -126,7 +126,7 @@ static void test_click(void) {
       click(guest);
       assert_click(guest, buffers);
     }
-    g_assert_cmpint(g_atomic_int_get(&guest->interrupts[0]), >, 0);
+    g_assert_cmpint(__atomic_load_n(&guest->interrupts[0], __ATOMIC_SEQ_CST), >, 0);
     fake_guest_free(guest);
   }
 }

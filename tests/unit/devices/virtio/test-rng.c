@@ -15,10 +15,10 @@ static int hampered; /* atomic: calls until getrandom is its usual self again */
 
 /* As the host's may: interrupted, or short. */
 ssize_t getrandom(void *bytes, size_t size, unsigned flags) {
-  int left = g_atomic_int_get(&hampered);
+  int left = __atomic_load_n(&hampered, __ATOMIC_SEQ_CST);
 
   if (left > 0) {
-    g_atomic_int_add(&hampered, -1);
+    __atomic_fetch_add(&hampered, -1, __ATOMIC_SEQ_CST);
     if (left % 3 == 0) {
       errno = EINTR;
       return -1;
@@ -83,7 +83,7 @@ static void test_sizes(void) {
     assert_random(guest, buffer.address, sizes[i]);
     g_assert_cmpuint(*(uint8_t *)fake_at(guest, buffer.address + sizes[i]), ==, 0); /* and not a byte more */
   }
-  g_assert_cmpint(g_atomic_int_get(&guest->interrupts[0]), >, 0);
+  g_assert_cmpint(__atomic_load_n(&guest->interrupts[0], __ATOMIC_SEQ_CST), >, 0);
   fake_guest_free(guest);
 }
 
@@ -159,12 +159,12 @@ static void test_short_host(void) {
   FakeGuest *guest = make_guest(0);
   FakeBuffer buffers[] = {{fake_alloc(guest, 4096), 4096, true}, {fake_alloc(guest, 100), 100, true}};
 
-  g_atomic_int_set(&hampered, 40);
+  __atomic_store_n(&hampered, 40, __ATOMIC_SEQ_CST);
   g_assert_cmpuint(run_request(guest, buffers, 2), ==, 4196);
-  g_assert_cmpint(g_atomic_int_get(&hampered), <, 10);
+  g_assert_cmpint(__atomic_load_n(&hampered, __ATOMIC_SEQ_CST), <, 10);
   assert_random(guest, buffers[0].address, 4096);
   assert_random(guest, buffers[1].address, 100);
-  g_atomic_int_set(&hampered, 0);
+  __atomic_store_n(&hampered, 0, __ATOMIC_SEQ_CST);
   fake_guest_free(guest);
 }
 

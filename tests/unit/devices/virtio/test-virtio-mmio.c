@@ -232,7 +232,7 @@ static void test_interrupt(Fixture *f, gconstpointer data) {
   go_live(f);
   fake_offer_text(&f->driver[0], 0, "first");
   wr(f, QUEUE_NOTIFY, 0);
-  WAIT_FOR(g_atomic_int_get(&f->line.raised) == 1);
+  WAIT_FOR(__atomic_load_n(&f->line.raised, __ATOMIC_SEQ_CST) == 1);
   g_assert_cmphex(rd(f, INTERRUPT_STATUS), ==, 1);
   g_assert_cmpint(f->line.level, ==, 1);
   g_assert_cmpstr(fake_answer(&f->driver[0], 0), ==, "first");
@@ -240,7 +240,7 @@ static void test_interrupt(Fixture *f, gconstpointer data) {
   /* Not acknowledged: one more edge all the same. */
   fake_offer_text(&f->driver[1], 2, "second");
   wr(f, QUEUE_NOTIFY, 1);
-  WAIT_FOR(g_atomic_int_get(&f->line.raised) == 2);
+  WAIT_FOR(__atomic_load_n(&f->line.raised, __ATOMIC_SEQ_CST) == 2);
   virtio_config_changed(&f->loopback->base);
   g_assert_cmphex(rd(f, INTERRUPT_STATUS), ==, 3);
   g_assert_cmphex(rd(f, INTERRUPT_STATUS), ==, 3); /* a read clears nothing */
@@ -258,7 +258,7 @@ static void test_interrupt(Fixture *f, gconstpointer data) {
 
 static void test_notify_out_of_range(Fixture *f, gconstpointer data) {
   go_live(f);
-  WAIT_FOR(g_atomic_int_get(&f->loopback->notifies[0]) == 1); /* that of the start */
+  WAIT_FOR(__atomic_load_n(&f->loopback->notifies[0], __ATOMIC_SEQ_CST) == 1); /* that of the start */
   wr(f, QUEUE_NOTIFY, LOOPBACK_QUEUES);
   wr(f, QUEUE_NOTIFY, UINT32_MAX);
   fake_settle(&f->loopback->base);
@@ -326,7 +326,7 @@ static void test_needs_reset(Fixture *f, gconstpointer data) {
   go_live(f);
   fake_offer(&f->driver[0], 200);
   wr(f, QUEUE_NOTIFY, 0);
-  WAIT_FOR(g_atomic_int_get(&f->line.raised) == 1);
+  WAIT_FOR(__atomic_load_n(&f->line.raised, __ATOMIC_SEQ_CST) == 1);
   g_assert_cmphex(rd(f, STATUS), ==, 0x4f);
   g_assert_cmphex(rd(f, INTERRUPT_STATUS), ==, 2);
 }

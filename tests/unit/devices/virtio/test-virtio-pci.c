@@ -149,7 +149,7 @@ static int messages(Fixture *f, uint32_t data) {
   int n = 0;
   for (unsigned i = 0; i < f->pci.msi.n; i++)
     if (f->pci.msi.routes[i].data == data)
-      n += g_atomic_int_get(&f->pci.msi.routes[i].n_signalled);
+      n += __atomic_load_n(&f->pci.msi.routes[i].n_signalled, __ATOMIC_SEQ_CST);
   return n;
 }
 
@@ -475,7 +475,7 @@ static void test_intx(Fixture *f, gconstpointer data) {
   go_live(f);
   fake_offer_text(&f->driver[0], 0, "first");
   kick(f, 0);
-  WAIT_FOR(g_atomic_int_get(&wire->level) == 1);
+  WAIT_FOR(__atomic_load_n(&wire->level, __ATOMIC_SEQ_CST) == 1);
   g_assert_cmphex(cfg_read(&f->pci, SLOT, CFG_STATUS, 2), ==, 0x18);
   virtio_config_changed(&f->loopback->base);
   g_assert_cmphex(bus_read(f->pci.bus, f->isr + 1, 1), ==, 0); /* beside it: clears nothing */
@@ -504,7 +504,7 @@ static void test_without_msi(Fixture *f, gconstpointer data) {
   go_live(f);
   fake_offer_text(&f->driver[1], 0, "by wire");
   kick(f, 1);
-  WAIT_FOR(g_atomic_int_get(&f->pci.lines[WIRE].level) == 1);
+  WAIT_FOR(__atomic_load_n(&f->pci.lines[WIRE].level, __ATOMIC_SEQ_CST) == 1);
   g_assert_cmphex(bus_read(f->pci.bus, f->isr, 1), ==, 1);
 }
 

@@ -16,11 +16,11 @@ typedef struct {
 } Fixture;
 
 static void count_queue_interrupt(void *transport, unsigned queue) {
-  g_atomic_int_inc(&((Fixture *)transport)->queue_interrupts[queue]);
+  __atomic_fetch_add(&((Fixture *)transport)->queue_interrupts[queue], 1, __ATOMIC_SEQ_CST);
 }
 
 static void count_config_interrupt(void *transport) {
-  g_atomic_int_inc(&((Fixture *)transport)->config_interrupts);
+  __atomic_fetch_add(&((Fixture *)transport)->config_interrupts, 1, __ATOMIC_SEQ_CST);
 }
 
 static const VirtioTransportOps transport_ops = {.queue_interrupt = count_queue_interrupt, .config_interrupt = count_config_interrupt};
@@ -80,11 +80,11 @@ typedef struct {
 } Counter;
 
 static void count_doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
-  g_atomic_int_add(&((Counter *)watch)->doorbells, (gint)rings);
+  __atomic_fetch_add(&((Counter *)watch)->doorbells, (gint)rings, __ATOMIC_SEQ_CST);
 }
 
 static void count_interrupt(DeviceWatch *watch, const char *device, unsigned vector) {
-  g_atomic_int_inc(&((Counter *)watch)->interrupts);
+  __atomic_fetch_add(&((Counter *)watch)->interrupts, 1, __ATOMIC_SEQ_CST);
 }
 
 /* The guest's rings count; those by which a device wakes itself do not. */
@@ -97,8 +97,8 @@ static void test_watch(Fixture *f, gconstpointer data) {
   echo(f, 0, 1, "two");
   echo(f, 1, 0, "three");
   virtio_device_pause(f->device); /* the thread has seen everything */
-  g_assert_cmpint(g_atomic_int_get(&counter.doorbells), ==, 3);
-  g_assert_cmpint(g_atomic_int_get(&counter.interrupts), ==, f->queue_interrupts[0] + f->queue_interrupts[1]);
+  g_assert_cmpint(__atomic_load_n(&counter.doorbells, __ATOMIC_SEQ_CST), ==, 3);
+  g_assert_cmpint(__atomic_load_n(&counter.interrupts, __ATOMIC_SEQ_CST), ==, f->queue_interrupts[0] + f->queue_interrupts[1]);
   virtio_device_resume(f->device);
 }
 
@@ -192,15 +192,15 @@ static void test_service(Fixture *f, gconstpointer data) {
   echo(f, 0, 4, "one");
   echo(f, 1, 6, "two");
   echo(f, 0, 8, "three");
-  WAIT_FOR(g_atomic_int_get(&f->queue_interrupts[0]) == 3);
-  WAIT_FOR(g_atomic_int_get(&f->queue_interrupts[1]) == 1);
+  WAIT_FOR(__atomic_load_n(&f->queue_interrupts[0], __ATOMIC_SEQ_CST) == 3);
+  WAIT_FOR(__atomic_load_n(&f->queue_interrupts[1], __ATOMIC_SEQ_CST) == 1);
   g_assert_cmpint(f->config_interrupts, ==, 0);
   virtio_ring_doorbell(f->device, LOOPBACK_QUEUES); /* out of range: nothing */
   virtio_ring_doorbell(f->device, UINT32_MAX);
   fake_set_avail_flags(&f->driver[0], 1);
   echo(f, 0, 10, "four");
   echo(f, 1, 0, "five"); /* so the fourth has been through */
-  WAIT_FOR(g_atomic_int_get(&f->queue_interrupts[1]) == 2);
+  WAIT_FOR(__atomic_load_n(&f->queue_interrupts[1], __ATOMIC_SEQ_CST) == 2);
   g_assert_cmpint(f->queue_interrupts[0], ==, 3);
 }
 
@@ -238,18 +238,18 @@ static void test_needs_reset(Fixture *f, gconstpointer data) {
   fake_descriptor(&f->driver[0], 5, 0, 4, 0, 0); /* outside memory */
   fake_offer(&f->driver[0], 5);
   virtio_ring_doorbell(f->device, 0);
-  WAIT_FOR(g_atomic_int_get(&f->config_interrupts) == 1);
+  WAIT_FOR(__atomic_load_n(&f->config_interrupts, __ATOMIC_SEQ_CST) == 1);
   g_assert_cmphex(virtio_get_status(f->device), ==, LIVE | VIRTIO_STATUS_NEEDS_RESET);
   g_assert_cmpuint(fake_used_idx(&f->driver[0]), ==, 1);
 
   /* No queue is served any more. */
-  int notifies = g_atomic_int_get(&f->loopback->notifies[1]);
+  int notifies = __atomic_load_n(&f->loopback->notifies[1], __ATOMIC_SEQ_CST);
   fake_offer_text(&f->driver[1], 0, "too late");
   virtio_ring_doorbell(f->device, 1);
   fake_settle(f->device);
   virtio_device_pause(f->device); /* brings nothing back */
   virtio_device_resume(f->device);
-  g_assert_cmpint(g_atomic_int_get(&f->loopback->notifies[1]), ==, notifies);
+  g_assert_cmpint(__atomic_load_n(&f->loopback->notifies[1], __ATOMIC_SEQ_CST), ==, notifies);
   g_assert_cmpuint(fake_used_idx(&f->driver[1]), ==, 0);
   g_assert_cmpint(f->config_interrupts, ==, 1);
   virtio_set_status(f->device, LIVE); /* does not take it back */
@@ -323,13 +323,13 @@ static void test_pause_serves(Fixture *f, gconstpointer data) {
 /* Chains that were left in the queue need no new doorbell. */
 static void test_pause_left_over(Fixture *f, gconstpointer data) {
   go_live(f, 0);
-  g_atomic_int_set(&f->loopback->hold, 1);
+  __atomic_store_n(&f->loopback->hold, 1, __ATOMIC_SEQ_CST);
   fake_offer_text(&f->driver[0], 2, "left");
-  int before = g_atomic_int_get(&f->loopback->notifies[0]);
+  int before = __atomic_load_n(&f->loopback->notifies[0], __ATOMIC_SEQ_CST);
   virtio_ring_doorbell(f->device, 0);
-  WAIT_FOR(g_atomic_int_get(&f->loopback->notifies[0]) == before + 1);
+  WAIT_FOR(__atomic_load_n(&f->loopback->notifies[0], __ATOMIC_SEQ_CST) == before + 1);
   virtio_device_pause(f->device);
-  g_atomic_int_set(&f->loopback->hold, 0);
+  __atomic_store_n(&f->loopback->hold, 0, __ATOMIC_SEQ_CST);
   virtio_device_resume(f->device);
   WAIT_FOR(fake_used_idx(&f->driver[0]) == 1);
 }
@@ -434,8 +434,8 @@ static void test_traffic(Fixture *f, gconstpointer data) {
     virtio_ring_doorbell(f->device, i & 1);
     WAIT_FOR(fake_used_idx(driver) == driver->avail_idx);
   }
-  WAIT_FOR(g_atomic_int_get(&f->loopback->chains) == 1000);
-  WAIT_FOR(g_atomic_int_get(&f->queue_interrupts[0]) + g_atomic_int_get(&f->queue_interrupts[1]) == 1000);
+  WAIT_FOR(__atomic_load_n(&f->loopback->chains, __ATOMIC_SEQ_CST) == 1000);
+  WAIT_FOR(__atomic_load_n(&f->queue_interrupts[0], __ATOMIC_SEQ_CST) + __atomic_load_n(&f->queue_interrupts[1], __ATOMIC_SEQ_CST) == 1000);
 }
 
 static void test_life(void) {

@@ -100,7 +100,7 @@ static inline void serve(Server *server, int fd) {
   HypercallMessage message;
 
   while (read_message(fd, &message)) {
-    g_atomic_int_inc(&server->requests);
+    __atomic_fetch_add(&server->requests, 1, __ATOMIC_SEQ_CST);
     message.x[0] = message.x[1] + message.x[2];
     message.x[17]++;
     Behaviour behaviour = server->script[MIN(server->at, server->n - 1)];
@@ -115,12 +115,12 @@ static inline gpointer server_thread(gpointer data) {
 
   for (;;) {
     int fd = accept(server->listener, NULL, NULL);
-    if (fd < 0 || g_atomic_int_get(&server->quit)) {
+    if (fd < 0 || __atomic_load_n(&server->quit, __ATOMIC_SEQ_CST)) {
       if (fd >= 0)
         close(fd);
       return NULL;
     }
-    g_atomic_int_inc(&server->connections);
+    __atomic_fetch_add(&server->connections, 1, __ATOMIC_SEQ_CST);
     serve(server, fd);
     close(fd);
   }
@@ -133,13 +133,13 @@ static inline void server_listen(Server *server) {
   server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   g_assert_cmpint(bind(server->listener, (struct sockaddr *)&address, sizeof address), ==, 0);
   g_assert_cmpint(listen(server->listener, 4), ==, 0);
-  g_atomic_int_set(&server->quit, 0);
+  __atomic_store_n(&server->quit, 0, __ATOMIC_SEQ_CST);
   server->thread = g_thread_new("server", server_thread, server);
 }
 
 /* The peer has to be gone or disconnected, as the server reads to the end of its connection. */
 static inline void server_stop(Server *server) {
-  g_atomic_int_set(&server->quit, 1);
+  __atomic_store_n(&server->quit, 1, __ATOMIC_SEQ_CST);
   shutdown(server->listener, SHUT_RDWR);
   g_thread_join(server->thread);
   close(server->listener);

@@ -232,7 +232,7 @@ static void test_stop(void) {
     g_autoptr(Hypercalls) hypercalls = hypercalls_with(peer);
     GThread *threads[WAITING];
     start_waiting(hypercalls, threads);
-    while (!g_atomic_int_get(&server.requests))
+    while (!__atomic_load_n(&server.requests, __ATOMIC_SEQ_CST))
       g_usleep(1000);
     int64_t begin = g_get_monotonic_time();
     hypercall_peer_stop(peer);

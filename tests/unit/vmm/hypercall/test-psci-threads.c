@@ -70,8 +70,8 @@ static gpointer race_thread(gpointer data) {
   Racer *racer = data;
   uint64_t x[HYPERCALL_N_REGISTERS] = {0, mpidrs[N_CPUS - 1], ENTRY, racer->cpu};
 
-  g_atomic_int_inc(racer->gate);
-  while (g_atomic_int_get(racer->gate) < 4)
+  __atomic_fetch_add(racer->gate, 1, __ATOMIC_SEQ_CST);
+  while (__atomic_load_n(racer->gate, __ATOMIC_SEQ_CST) < 4)
     g_thread_yield();
   hypercalls_call_registers(racer->f->hypercalls, HYPERCALL_BY_HVC, racer->cpu, PSCI_FUNCTION_CPU_ON | F64, x);
   racer->result = (int64_t)x[0];
@@ -93,9 +93,9 @@ static void test_race(Fixture *f, gconstpointer data) {
       racers[i] = (Racer){.f = f, .cpu = i, .gate = &gate};
       threads[i] = g_thread_new("racer", race_thread, &racers[i]);
     }
-    while (g_atomic_int_get(&gate) < 3)
+    while (__atomic_load_n(&gate, __ATOMIC_SEQ_CST) < 3)
       g_thread_yield();
-    g_atomic_int_inc(&gate);
+    __atomic_fetch_add(&gate, 1, __ATOMIC_SEQ_CST);
     for (unsigned i = 0; i < 3; i++) {
       g_thread_join(threads[i]);
       if (racers[i].result == PSCI_SUCCESS) {

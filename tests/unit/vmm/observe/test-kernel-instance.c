@@ -62,7 +62,7 @@ typedef struct {
 static gpointer remove_all(gpointer data) {
   Remover *remover = data;
 
-  while (!g_atomic_int_get(&remover->stop)) {
+  while (!__atomic_load_n(&remover->stop, __ATOMIC_SEQ_CST)) {
     int fd = kernel_instance_lock(remover->path);
     if (fd < 0)
       continue;
@@ -94,7 +94,7 @@ static void test_new_ones(void) {
     close(fd);
     kept++;
   }
-  g_atomic_int_set(&remover.stop, 1);
+  __atomic_store_n(&remover.stop, 1, __ATOMIC_SEQ_CST);
   g_thread_join(thread);
   g_assert_cmpuint(kept, >, 0);
   g_rmdir(path);

@@ -66,7 +66,7 @@ static gpointer read_counts(gpointer data) {
   Reader *reader = data;
   uint64_t before = 0;
 
-  while (!g_atomic_int_get(&reader->done)) {
+  while (!__atomic_load_n(&reader->done, __ATOMIC_SEQ_CST)) {
     g_autoptr(GArray) sites = exit_counts_sites(reader->counts);
     uint64_t now = exit_counts_total(reader->counts);
     g_assert_cmpuint(now, >=, before);
@@ -85,7 +85,7 @@ static void test_exit_counts_threads(void) {
   for (unsigned round = 0; round < 200; round++)
     for (unsigned i = 0; i < sizeof names; i++)
       exit_counts_add(reader.counts, &(ExitSite){.cause = EXIT_BY_MMIO, .device = &names[i], .reg = ""}, 1, 1);
-  g_atomic_int_set(&reader.done, 1);
+  __atomic_store_n(&reader.done, 1, __ATOMIC_SEQ_CST);
   g_thread_join(thread);
   g_assert_cmpuint(exit_counts_total(reader.counts), ==, 200 * sizeof names);
   exit_counts_free(reader.counts);

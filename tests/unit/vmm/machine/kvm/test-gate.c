@@ -16,18 +16,18 @@ typedef struct {
 static gpointer pass_through(gpointer data) {
   Fixture *fixture = data;
 
-  while (!g_atomic_int_get(&fixture->stop) && gate_enter(&fixture->gate, &fixture->stop)) {
-    while (!g_atomic_int_get(&fixture->stop) && !gate_is_closed(&fixture->gate))
-      g_atomic_int_inc(&fixture->rounds);
+  while (!__atomic_load_n(&fixture->stop, __ATOMIC_SEQ_CST) && gate_enter(&fixture->gate, &fixture->stop)) {
+    while (!__atomic_load_n(&fixture->stop, __ATOMIC_SEQ_CST) && !gate_is_closed(&fixture->gate))
+      __atomic_fetch_add(&fixture->rounds, 1, __ATOMIC_SEQ_CST);
     gate_leave(&fixture->gate);
   }
   return NULL;
 }
 
 static void wait_for_more(Fixture *fixture) {
-  int before = g_atomic_int_get(&fixture->rounds);
+  int before = __atomic_load_n(&fixture->rounds, __ATOMIC_SEQ_CST);
 
-  while (g_atomic_int_get(&fixture->rounds) == before)
+  while (__atomic_load_n(&fixture->rounds, __ATOMIC_SEQ_CST) == before)
     g_thread_yield();
 }
 
@@ -42,15 +42,15 @@ static void test_close_and_open(void) {
     wait_for_more(&fixture);
     gate_close(&fixture.gate);
     gate_wait(&fixture.gate);
-    int before = g_atomic_int_get(&fixture.rounds);
+    int before = __atomic_load_n(&fixture.rounds, __ATOMIC_SEQ_CST);
     g_thread_yield();
-    g_assert_cmpint(g_atomic_int_get(&fixture.rounds), ==, before); /* nobody is inside */
+    g_assert_cmpint(__atomic_load_n(&fixture.rounds, __ATOMIC_SEQ_CST), ==, before); /* nobody is inside */
     gate_open(&fixture.gate);
   }
   /* Those who wait are let go by `stop` alone. */
   gate_close(&fixture.gate);
   gate_wait(&fixture.gate);
-  g_atomic_int_set(&fixture.stop, 1);
+  __atomic_store_n(&fixture.stop, 1, __ATOMIC_SEQ_CST);
   gate_wake(&fixture.gate);
   for (unsigned i = 0; i < THREADS; i++)
     g_thread_join(threads[i]);
