@@ -10,12 +10,9 @@
 
 #define IPA_BITS 32 /* no memory: the fewest that KVM takes */
 
-static bool make_vcpu(const Kvm *kvm, int vm_fd, const CpuFeatures *features, const CpuTemplate *template, Vcpu *vcpu, GError **error) {
-  if (!cpu_prepare_vm(vm_fd, features, error) || !vcpu_create(vcpu, 0, kvm->fd, vm_fd, error))
-    return false;
-  vcpu->features = features;
-  return vcpu_init(vcpu, error) && cpu_configure(vcpu->fd, features, error) &&
-         (!template || cpu_apply_template(vcpu->fd, vm_fd, template, error));
+static bool make_vcpu(const Kvm *kvm, const VcpuShared *shared, const CpuTemplate *template, Vcpu *vcpu, GError **error) {
+  return cpu_prepare_vm(shared->vm_fd, shared->features, error) && vcpu_create(vcpu, shared, 0, kvm->fd, error) && vcpu_init(vcpu, error) &&
+         cpu_configure(vcpu->fd, shared->features, error) && (!template || cpu_apply_template(vcpu->fd, shared->vm_fd, template, error));
 }
 
 static CpuTemplate *read_vcpu(const Vcpu *vcpu) {
@@ -37,13 +34,14 @@ CpuTemplate *cpu_host_read(const Config *config, GError **error) {
 
   if (!kvm_open(&kvm, error))
     return NULL;
-  int vm_fd =
-      cpu_features_decide(config_cpu(config), config->cpu_fields, &kvm.cpu, &features, error) ? kvm_create_vm(&kvm, IPA_BITS, error) : -1;
-  if (vm_fd >= 0 && make_vcpu(&kvm, vm_fd, &features, config->cpu_fields, &vcpu, error))
+  VcpuShared shared = {.vm_fd = -1, .features = &features};
+  if (cpu_features_decide(config_cpu(config), config->cpu_fields, &kvm.cpu, &features, error))
+    shared.vm_fd = kvm_create_vm(&kvm, IPA_BITS, error);
+  if (shared.vm_fd >= 0 && make_vcpu(&kvm, &shared, config->cpu_fields, &vcpu, error))
     template = read_vcpu(&vcpu);
   vcpu_destroy(&vcpu);
-  if (vm_fd >= 0)
-    close(vm_fd);
+  if (shared.vm_fd >= 0)
+    close(shared.vm_fd);
   kvm_close(&kvm);
   return template;
 }

@@ -33,8 +33,8 @@ static void note_first_exit(Vcpu *vcpu) {
   if (vcpu->came_out)
     return;
   vcpu->came_out = true;
-  if (!timeline_has(vcpu->timeline, PHASE_FIRST_EXIT))
-    timeline_add(vcpu->timeline, PHASE_FIRST_EXIT);
+  if (!timeline_has(vcpu->shared->timeline, PHASE_FIRST_EXIT))
+    timeline_add(vcpu->shared->timeline, PHASE_FIRST_EXIT);
 }
 
 ON_EXIT_PATH static Verdict exit_mmio(Vcpu *vcpu) {
@@ -47,13 +47,13 @@ ON_EXIT_PATH static Verdict exit_mmio(Vcpu *vcpu) {
   if (run->mmio.is_write) {
     memcpy(&value, run->mmio.data, sizeof value);
     value &= UINT64_MAX >> (64 - 8 * run->mmio.len);
-    bus_write(vcpu->bus, run->mmio.phys_addr, run->mmio.len, value);
+    bus_write(vcpu->shared->bus, run->mmio.phys_addr, run->mmio.len, value);
   } else {
-    value = bus_read(vcpu->bus, run->mmio.phys_addr, run->mmio.len);
+    value = bus_read(vcpu->shared->bus, run->mmio.phys_addr, run->mmio.len);
     memcpy(run->mmio.data, &value, sizeof value); /* KVM takes what it wants */
   }
   if (vcpu->watch) {
-    const char *reg, *device = bus_name(vcpu->bus, run->mmio.phys_addr, &reg);
+    const char *reg, *device = bus_name(vcpu->shared->bus, run->mmio.phys_addr, &reg);
     vcpu_watch_mmio(vcpu->watch, device, reg, run->mmio.phys_addr, run->mmio.len, run->mmio.is_write, value);
   }
   return VERDICT_CONTINUE;
@@ -76,13 +76,13 @@ ON_EXIT_PATH static Verdict exit_hypercall(Vcpu *vcpu) {
       .door = kvm_hypercall_flags(vcpu->run) & KVM_HYPERCALL_EXIT_SMC ? HYPERCALL_BY_SMC : HYPERCALL_BY_HVC,
       .vcpu = vcpu->index,
   };
-  const HypercallService *service = hypercalls_find(vcpu->hypercalls, call.function, call.door);
+  const HypercallService *service = hypercalls_find(vcpu->shared->hypercalls, call.function, call.door);
 
   for (unsigned n = 1; n <= service->n_args; n++)
     if (!reg_get(vcpu->fd, REG_X(n), &call.x[n]))
       return exit_fail(vcpu, "cannot read x%u for hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
   note_first_exit(vcpu);
-  HypercallOutcome outcome = hypercalls_call(vcpu->hypercalls, service, &call);
+  HypercallOutcome outcome = hypercalls_call(vcpu->shared->hypercalls, service, &call);
   if (vcpu->watch)
     vcpu_watch_hypercall(vcpu->watch, service->name, call.function, call.door == HYPERCALL_BY_SMC, call.x[0]);
   for (unsigned n = 0; hypercall_returns(outcome) && n < service->n_results; n++)

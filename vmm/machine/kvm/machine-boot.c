@@ -31,7 +31,7 @@ static bool create_vm(Machine *machine, GError **error) {
       .board = machine->board,
       .template = machine->config->cpu_fields,
       .smccc = machine->kvm.smccc_filter ? machine->calls.plan : NULL,
-      .vcpu =
+      .vcpus =
           {
               .features = &machine->cpu,
               .bus = machine->platform->bus,
@@ -41,6 +41,7 @@ static bool create_vm(Machine *machine, GError **error) {
               .shortcuts = machine->shortcuts,
               .hypercalls = machine->calls.hypercalls,
               .psci = machine->calls.psci,
+              .timeline = machine->trace.timeline,
               .ended = machine_vcpu_ended,
               .opaque = machine,
           },

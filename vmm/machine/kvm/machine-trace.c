@@ -139,8 +139,6 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
 
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd) {
   trace->boots++;
-  for (unsigned i = 0; i < n; i++)
-    vcpus[i].timeline = trace->timeline;
   for (unsigned i = 0; i < n && i < trace->n_vcpus; i++)
     vcpus[i].watch = &trace->watches[i];
   if (!trace->config->stats)

@@ -122,7 +122,7 @@ static void set_v(void *opaque, unsigned n, A64Vector value) {
 static bool read_descriptor(void *opaque, uint64_t physical, uint64_t *value) {
   const Access *access = opaque;
 
-  if (!guest_memory_read(access->vcpu->memory, physical, value, sizeof *value))
+  if (!guest_memory_read(access->vcpu->shared->memory, physical, value, sizeof *value))
     return false;
   if (access->big_endian_tables)
     *value = GUINT64_SWAP_LE_BE(*value);
@@ -150,7 +150,7 @@ static bool translate(void *opaque, uint64_t virtual, unsigned rights, bool unpr
 }
 
 static bool is_ram(void *opaque, uint64_t physical) {
-  return guest_memory_slice(((Access *)opaque)->vcpu->memory, physical, 1) != NULL;
+  return guest_memory_slice(((Access *)opaque)->vcpu->shared->memory, physical, 1) != NULL;
 }
 
 /* An exit is one line in counts and recordings, whatever it moves. */
@@ -160,13 +160,13 @@ static void tell(Access *access, uint64_t physical, unsigned size, bool is_write
   if (!vcpu->watch || access->seen)
     return;
   access->seen = true;
-  const char *reg, *device = bus_name(vcpu->bus, physical, &reg);
+  const char *reg, *device = bus_name(vcpu->shared->bus, physical, &reg);
   vcpu_watch_mmio(vcpu->watch, device, reg, physical, size, is_write, value);
 }
 
 static uint64_t read_physical(void *opaque, uint64_t physical, unsigned size) {
   Access *access = opaque;
-  uint64_t value = bus_read(access->vcpu->bus, physical, size);
+  uint64_t value = bus_read(access->vcpu->shared->bus, physical, size);
   tell(access, physical, size, false, value);
   return value;
 }
@@ -174,7 +174,7 @@ static uint64_t read_physical(void *opaque, uint64_t physical, unsigned size) {
 static void write_physical(void *opaque, uint64_t physical, unsigned size, uint64_t value) {
   Access *access = opaque;
 
-  bus_write(access->vcpu->bus, physical, size, value);
+  bus_write(access->vcpu->shared->bus, physical, size, value);
   tell(access, physical, size, true, value);
 }
 
@@ -199,7 +199,7 @@ static void find_regime(Access *access, uint64_t hcr) {
 }
 
 static void read_stage1(Access *access) {
-  bool el2 = access->at_el2, e2h0 = el2 && access->vcpu->features->el2_e2h0;
+  bool el2 = access->at_el2, e2h0 = el2 && access->vcpu->shared->features->el2_e2h0;
   A64Stage1 *stage1 = &access->stage1;
 
   *stage1 = (A64Stage1){
@@ -245,14 +245,15 @@ static bool opens_simd(Access *access, uint64_t id) {
   uint64_t value = get(access, id);
   unsigned fpen = (unsigned)(value >> FPEN_SHIFT & 3);
 
-  if (id == REG_CPTR_EL2 && access->vcpu->features->el2_e2h0)
+  if (id == REG_CPTR_EL2 && access->vcpu->shared->features->el2_e2h0)
     return !(value & CPTR_TFP);
   return fpen == FPEN_ALL || (fpen == FPEN_EL1 && level_of(access) != 0);
 }
 
 /* SIMD registers may hold what another program has left there: a kernel that trusts in the trap saves them late. */
 static bool may_use_simd(Access *access) {
-  return (access->at_el2 || opens_simd(access, REG_CPACR_EL1)) && (!access->vcpu->features->el2 || opens_simd(access, REG_CPTR_EL2));
+  return (access->at_el2 || opens_simd(access, REG_CPACR_EL1)) &&
+         (!access->vcpu->shared->features->el2 || opens_simd(access, REG_CPTR_EL2));
 }
 
 /* Whether the CPU would trap the instruction whatever its address is. */
@@ -266,7 +267,7 @@ static bool fetch(Access *access, uint32_t *instruction) {
   uint64_t physical;
 
   return translate(access, access->pc, A64_EXECUTE, false, &physical) &&
-         guest_memory_read(access->vcpu->memory, physical, instruction, sizeof *instruction);
+         guest_memory_read(access->vcpu->shared->memory, physical, instruction, sizeof *instruction);
 }
 
 /* Why an access is not carried out. */
@@ -326,7 +327,7 @@ static Fate carry_out(Access *access, uint32_t *instruction) {
   access->pc = get(access, REG_PC);
   if (access->pstate & PSTATE_AARCH32)
     return NOT_A64;
-  uint64_t hcr = access->vcpu->features->el2 ? get(access, REG_HCR_EL2) : 0;
+  uint64_t hcr = access->vcpu->shared->features->el2 ? get(access, REG_HCR_EL2) : 0;
   find_regime(access, hcr);
   if (hcr & HCR_VM && !access->at_el2) /* below its own stage 2, which is its hypervisor's to walk */
     return NESTED;

@@ -30,17 +30,15 @@ void vcpu_install_kick_signal(void) {
   sigaction(KICK_SIGNAL, &action, NULL);
 }
 
-bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, GError **error) {
-  vcpu->index = index;
-  vcpu->fd = -1;
-  vcpu->vm_fd = vm_fd;
+bool vcpu_create(Vcpu *vcpu, const VcpuShared *shared, unsigned index, int kvm_fd, GError **error) {
+  *vcpu = (Vcpu){.shared = shared, .index = index, .fd = -1};
 
   int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
   if (size < 0) {
     kvm_set_error(error, "cannot size a vCPU's shared memory (KVM_GET_VCPU_MMAP_SIZE)");
     return false;
   }
-  vcpu->fd = ioctl(vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
+  vcpu->fd = ioctl(shared->vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
   if (vcpu->fd < 0) {
     g_autofree char *what = g_strdup_printf("cannot create vCPU %u (KVM_CREATE_VCPU)", index);
     kvm_set_error(error, what);
@@ -69,12 +67,12 @@ static bool set_mp_state(Vcpu *vcpu, uint32_t state, GError **error) {
 bool vcpu_init(Vcpu *vcpu, GError **error) {
   struct kvm_vcpu_init init;
 
-  if (ioctl(vcpu->vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
+  if (ioctl(vcpu->shared->vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
     kvm_set_error(error, "KVM names no CPU it can give to guests here (KVM_ARM_PREFERRED_TARGET)");
     return false;
   }
-  init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | cpu_init_bits(vcpu->features);
-  if (vcpu->index > 0 && !vcpu->psci) /* else the thread waits before it runs the vCPU at all */
+  init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | cpu_init_bits(vcpu->shared->features);
+  if (vcpu->index > 0 && !vcpu->shared->psci) /* else the thread waits before it runs the vCPU at all */
     init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
   if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) == 0)
     return true;
@@ -102,17 +100,19 @@ static Verdict run_interrupted(Vcpu *vcpu) {
 
 /* From KVM_RUN to KVM_RUN, inside the gate. VERDICT_CONTINUE: the gate has been closed, or the vCPU is to stop. */
 ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
+  const Gate *gate = vcpu->shared->gate;
+  KvmShortcuts *shortcuts = vcpu->shared->shortcuts;
   Verdict verdict = VERDICT_CONTINUE;
 
   /* What asked us to leave, when it did, has been heard; what asks now is seen by the conditions. */
   __atomic_store_n(&vcpu->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
-  while (verdict == VERDICT_CONTINUE && !__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && !gate_is_closed(vcpu->gate)) {
+  while (verdict == VERDICT_CONTINUE && !__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && !gate_is_closed(gate)) {
     if (vcpu->watch)
       vcpu_watch_enter(vcpu->watch);
     int error = ioctl(vcpu->fd, KVM_RUN, 0) == 0 ? 0 : errno;
     if (vcpu->watch)
       vcpu_watch_return(vcpu->watch, vcpu->run->exit_reason, error);
-    kvm_shortcuts_catch_up(vcpu->shortcuts);
+    kvm_shortcuts_catch_up(shortcuts);
     if (error == 0)
       verdict = exit_dispatch(vcpu);
     else
@@ -123,11 +123,12 @@ ON_EXIT_PATH static Verdict run_inside(Vcpu *vcpu) {
 
 /* Until something else than going on is called for. VERDICT_CONTINUE: asked to stop. */
 ON_EXIT_PATH static Verdict run(Vcpu *vcpu) {
+  Gate *gate = vcpu->shared->gate;
   Verdict verdict = VERDICT_CONTINUE;
 
-  while (verdict == VERDICT_CONTINUE && !__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && gate_enter(vcpu->gate, &vcpu->stop)) {
+  while (verdict == VERDICT_CONTINUE && !__atomic_load_n(&vcpu->stop, __ATOMIC_SEQ_CST) && gate_enter(gate, &vcpu->stop)) {
     verdict = run_inside(vcpu);
-    gate_leave(vcpu->gate);
+    gate_leave(gate);
   }
   if (vcpu->watch)
     vcpu_watch_end(vcpu->watch);
@@ -183,7 +184,7 @@ static bool wait_until_on(Vcpu *vcpu, Verdict *verdict) {
   g_autoptr(GError) error = NULL;
   uint64_t entry, context;
 
-  if (!set_mp_state(vcpu, KVM_MP_STATE_STOPPED, &error) || !psci_wait(vcpu->psci, vcpu->index, &entry, &context)) {
+  if (!set_mp_state(vcpu, KVM_MP_STATE_STOPPED, &error) || !psci_wait(vcpu->shared->psci, vcpu->index, &entry, &context)) {
     *verdict = error ? exit_fail(vcpu, "%s", error->message) : VERDICT_CONTINUE;
     return false;
   }
@@ -195,22 +196,22 @@ static bool wait_until_on(Vcpu *vcpu, Verdict *verdict) {
 
 static gpointer vcpu_thread(gpointer data) {
   Vcpu *vcpu = data;
-  Verdict verdict = vcpu->psci && vcpu->index > 0 ? VERDICT_CPU_OFF : VERDICT_CONTINUE;
+  Verdict verdict = vcpu->shared->psci && vcpu->index > 0 ? VERDICT_CPU_OFF : VERDICT_CONTINUE;
   g_autoptr(GError) error = NULL;
 
   __atomic_store_n(&vcpu->handle, pthread_self(), __ATOMIC_SEQ_CST);
   if (vcpu->watch)
     vcpu_watch_begin(vcpu->watch);
   if (vcpu->index == 0)
-    timeline_add(vcpu->timeline, PHASE_FIRST_INSTRUCTION);
-  if (vcpu->pin && !pin_thread(vcpu->pin, (int)vcpu->index, &error))
+    timeline_add(vcpu->shared->timeline, PHASE_FIRST_INSTRUCTION);
+  if (vcpu->shared->pin && !pin_thread(vcpu->shared->pin, (int)vcpu->index, &error))
     verdict = exit_fail(vcpu, "%s", error->message);
   if (verdict == VERDICT_CONTINUE)
     verdict = run(vcpu);
   while (verdict == VERDICT_CPU_OFF && wait_until_on(vcpu, &verdict))
     verdict = run(vcpu);
   if (verdict != VERDICT_CONTINUE)
-    vcpu->ended(vcpu, verdict, vcpu->opaque);
+    vcpu->shared->ended(vcpu, verdict, vcpu->shared->opaque);
   return NULL;
 }
 
@@ -231,7 +232,7 @@ void vcpu_kick(Vcpu *vcpu) {
   if (!vcpu->thread)
     return;
   __atomic_store_n(&vcpu->stop, 1, __ATOMIC_SEQ_CST);
-  gate_wake(vcpu->gate);
+  gate_wake(vcpu->shared->gate);
   vcpu_interrupt(vcpu);
 }
 

@@ -30,11 +30,9 @@ typedef enum {
 } Verdict;
 
 typedef struct Vcpu Vcpu;
-struct Vcpu {
-  unsigned index;
-  int fd; /* -1: none */
-  struct kvm_run *run;
-  size_t run_size;
+
+/* What all vCPUs of a VM share, and nobody changes while there are any. */
+typedef struct {
   int vm_fd;
   const CpuFeatures *features;
   Bus *bus;
@@ -45,11 +43,19 @@ struct Vcpu {
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */
   Timeline *timeline;
-  VcpuWatch *watch; /* NULL: nobody counts or records */
   /* Called on the vCPU's thread with the verdict that ended it, never VERDICT_CONTINUE. */
   void (*ended)(Vcpu *vcpu, Verdict verdict, void *opaque);
   void *opaque;
-  GThread *thread; /* NULL: not started */
+} VcpuShared;
+
+struct Vcpu {
+  const VcpuShared *shared;
+  unsigned index;
+  int fd; /* -1: none */
+  struct kvm_run *run;
+  size_t run_size;
+  VcpuWatch *watch; /* NULL: nobody counts or records */
+  GThread *thread;  /* NULL: not started */
   pthread_t handle;
   int stop;      /* atomic */
   bool came_out; /* the thread's: there was an exit */
@@ -66,8 +72,8 @@ struct Vcpu {
   char *failure;
 };
 
-/* Creates vCPU INDEX; what it is given is set already. Reset state comes with vcpu_init. */
-bool vcpu_create(Vcpu *vcpu, unsigned index, int kvm_fd, int vm_fd, GError **error);
+/* Creates vCPU INDEX; SHARED must outlive it. Reset state comes with vcpu_init. */
+bool vcpu_create(Vcpu *vcpu, const VcpuShared *shared, unsigned index, int kvm_fd, GError **error);
 /* Power-on state; every vCPU but the first waits for PSCI CPU_ON. All vCPUs must have been created. */
 bool vcpu_init(Vcpu *vcpu, GError **error);
 /* Where the first vCPU begins, with the device tree's address in x0 (arm64 boot protocol). */

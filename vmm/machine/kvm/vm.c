@@ -15,19 +15,17 @@ static bool create_vcpus(Vm *vm, const VmParts *parts, GError **error) {
   vm->vcpus = g_new(Vcpu, vm->n_vcpus);
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     vm->vcpus[i] = (Vcpu){.fd = -1};
-  for (unsigned i = 0; i < vm->n_vcpus; i++) {
-    vm->vcpus[i] = parts->vcpu;
-    if (!vcpu_create(&vm->vcpus[i], i, parts->kvm->fd, vm->fd, error))
+  for (unsigned i = 0; i < vm->n_vcpus; i++)
+    if (!vcpu_create(&vm->vcpus[i], &vm->shared, i, parts->kvm->fd, error))
       return false;
-  }
   for (unsigned i = 0; i < vm->n_vcpus; i++)
     if (!vcpu_init(&vm->vcpus[i], error))
       return false;
   for (unsigned i = 0; i < vm->n_vcpus; i++)
-    if (!cpu_configure(vm->vcpus[i].fd, parts->vcpu.features, error))
+    if (!cpu_configure(vm->vcpus[i].fd, vm->shared.features, error))
       return false;
   return (!parts->template || cpu_apply_template(vm->vcpus[0].fd, vm->fd, parts->template, error)) &&
-         (!parts->vcpu.features->steal_time || steal_time_start(vm->vcpus, vm->n_vcpus, error));
+         (!vm->shared.features->steal_time || steal_time_start(vm->vcpus, vm->n_vcpus, error));
 }
 
 static bool start_pmus(const Vm *vm, GError **error) {
@@ -42,12 +40,14 @@ bool vm_create(Vm *vm, const VmParts *parts, GError **error) {
   vm->fd = kvm_create_vm(parts->kvm, parts->board->ipa_bits, error);
   if (vm->fd < 0)
     return false;
+  vm->shared = parts->vcpus;
+  vm->shared.vm_fd = vm->fd;
   kvm_take_accesses_without_syndrome(vm->fd);
   kvm_offer_suspend(vm->fd);
-  return cpu_prepare_vm(vm->fd, parts->vcpu.features, error) && kvm_map_memory(vm->fd, parts->vcpu.memory, error) &&
+  return cpu_prepare_vm(vm->fd, vm->shared.features, error) && kvm_map_memory(vm->fd, vm->shared.memory, error) &&
          (!parts->smccc || smccc_filter_install(vm->fd, parts->smccc, error)) && create_vcpus(vm, parts, error) &&
-         gic_create(&vm->gic, vm->fd, parts->board, parts->vcpu.features->el2, error) &&
-         (!parts->vcpu.features->pmu || start_pmus(vm, error));
+         gic_create(&vm->gic, vm->fd, parts->board, vm->shared.features->el2, error) &&
+         (!vm->shared.features->pmu || start_pmus(vm, error));
 }
 
 bool vm_check_page_size(const Vm *vm, unsigned page_size, const char *kernel, GError **error) {

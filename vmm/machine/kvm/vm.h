@@ -16,12 +16,13 @@ typedef struct {
   const Board *board;
   const CpuTemplate *template; /* NULL: none */
   const GArray *smccc;         /* of SmcccRange: which calls leave the kernel; NULL: KVM has no filter */
-  Vcpu vcpu;                   /* what each vCPU is given: features, memory, bus, gate, ended ... */
+  VcpuShared vcpus;            /* but for its vm_fd */
 } VmParts;
 
 typedef struct {
   int fd; /* -1: none */
   Gic gic;
+  VcpuShared shared;
   Vcpu *vcpus; /* of the board's number, or NULL */
   unsigned n_vcpus;
 } Vm;
