@@ -86,7 +86,7 @@ void pci_function_config_write(PciFunction *function, unsigned offset, unsigned 
     uint8_t writable = function->writable[offset + i];
     uint8_t cleared = byte & function->write_one_to_clear[offset + i];
     if (!writable && !cleared)
-      continue; /* above all the byte that set_intx owns */
+      continue; /* above all the byte that pci_function_set_intx owns */
     uint8_t old = function->config[offset + i];
     set_byte(&function->config[offset + i], (uint8_t)((old & ~writable & ~cleared) | (byte & writable)));
   }

@@ -221,8 +221,10 @@ int virtqueue_pop(VirtQueue *queue, VirtChain *chain) {
     return 0;
   if (available > queue->config.size)
     return break_queue(queue, "available index jumped by more than the queue size");
-  /* A chain has at least one descriptor, so more in flight than descriptors means that some are in two chains. The bound is what
-     keeps the memory of devices that allocate for each request in flight bounded. */
+  /*
+   * A chain has at least one descriptor, so more in flight than descriptors means that some are in two chains. The
+   * bound is what keeps the memory of devices that allocate for each request in flight bounded.
+   */
   if (distance(queue->next_used, queue->next_avail) >= queue->config.size)
     return break_queue(queue, "more chains in flight than the queue has descriptors");
 

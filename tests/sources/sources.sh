@@ -80,12 +80,25 @@ bounded() {
     [ $? = 1 ]
 }
 
+# A file that a comment or a page names is there. Names in capitals stand for any, and layers_noticed makes some up.
+named_files() {
+    missing=$(git grep -ohE '(^|[^A-Za-z0-9/_.-])(vmm|devices|fdt|guest-images|tests|docs|findings)/[A-Za-z0-9/_.-]+\.(c|h|sh|md|ini)\b' \
+        -- . ':!tests/sources/sources.sh' | sed 's/^[^a-z]//' | sort -u | grep -vE '[/-]NAME\.' | while read -r file; do
+        [ -e "$file" ] || git grep -nF "$file"
+    done)
+    echo "$missing"
+    [ -z "$missing" ]
+}
+
 check_clang clang-format "clang-format changes nothing" make -s check-format
 check "each folder includes only what stands below it, and only commands print" tests/sources/layers.sh
 check "what does not is noticed" layers_noticed
 check "each descriptor is close-on-exec" descriptors -- vmm devices fdt guest-images 'docs/*.c'
 check "no file is read whole without a bound" bounded -- vmm devices fdt
 check "each file names its licence" licences
+check "each file that is named is there" named_files
+# What is indented in a comment is a table or a picture.
+check "comments are wrapped at 120 columns" nothing -e '^ *(/\*|//|\*) [^ ]' --and -e '^.{121}' -- '*.c' '*.h'
 check "one dialect of atomics" nothing 'g_atomic_(int|pointer)_|\b_Atomic\b|__sync_' -- '*.c' '*.h'
 check_clang clang-tidy "clang-tidy finds nothing" make -s check-tidy
 # shellcheck disable=SC2046  # names without spaces

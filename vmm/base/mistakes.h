@@ -1,5 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Errors, here and everywhere. Who finds one sets it, once, with the whole message: what is wrong, where, what to do; a
+ * GError, and false or NULL as the result. Who passes it on adds at most where that was (g_prefix_error). Who started
+ * it all, a command, prints it (vmm/cmd/complain.h) and makes an exit status of its code. What fails nobody goes to
+ * GLib's log. On a vCPU's thread there is nobody to return to: a Verdict says what becomes of the machine, and
+ * exit_fail keeps the message. What a guest does wrong is no error of eret's: the device answers as hardware would, and
+ * counts.
+ *
  * What is wrong with what the user gave: all of it, a line each, for one message. What a mistake is about may be
  * anybody's, with line feeds in it: in a line they are escaped, so that none can pass itself off as another mistake. No
  * lock: one thread.

@@ -43,7 +43,7 @@ void complain_lines(const char *message) {
   message_say(out->str, -1);
 }
 
-/* Lists of mistakes (vmm/mistakes.h), and the registers of a guest that went wrong. */
+/* Lists of mistakes (vmm/base/mistakes.h), and the registers of a guest that went wrong. */
 static bool has_lines(const GError *error) {
   return error->domain == CONFIG_ERROR || error->domain == CPU_ERROR || error->domain == SUITE_ERROR ||
          error->domain == TEST_OPTIONS_ERROR || g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST);

@@ -20,7 +20,7 @@ typedef struct {
   const char *outcome; /* "command", "panic" ... */
   int exit_status;
   const char *message, *fingerprint, *trace, *progress; /* or NULL */
-  const GArray *reports;                                /* of GuestReport (outcome.h), or NULL */
+  const GArray *reports;                                /* of KernelReport, or NULL */
   ExecTimes times;
 } ExecResult;
 

@@ -13,8 +13,8 @@
 typedef struct ExecSession ExecSession;
 
 /*
- * INITRD is what exec_initramfs made. RESULT: of --result, or NULL. OPTIONS and RESULT must outlive the session. TELL
- * says to the user what became of the run.
+ * INITRD is what exec_make_initramfs made. RESULT: of --result, or NULL. OPTIONS and RESULT must outlive the session.
+ * TELL says to the user what became of the run.
  */
 ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, OutputFile *result, Tell tell, GError **error);
 void exec_session_free(ExecSession *session); /* takes NULL */

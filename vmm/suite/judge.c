@@ -2,9 +2,10 @@
 /*
  * First how it ended, then what it wrote. A host that could not do its part is no failure of the guest's.
  *
- * Regular expressions run over what a guest has written, on the thread that serves all other cases. PCRE bounds only the
- * backtracking from one place where a match may begin, so a long line would make an ordinary pattern's work quadratic.
- * Therefore a pattern sees a window of the text at a time, and all patterns of a case share one budget of time.
+ * Regular expressions run over what a guest has written, on the thread that serves all other cases. PCRE bounds only
+ * the backtracking from one place where a match may begin, so a long line would make an ordinary pattern's work
+ * quadratic. Therefore a pattern sees a window of the text at a time, and all patterns of a case share one budget of
+ * time.
  */
 #define _GNU_SOURCE /* memrchr */
 #include "vmm/suite/judge.h"
@@ -129,7 +130,10 @@ static bool is_rejected(Work *work, const GPtrArray *patterns, const Stream *str
       if (found == 0)
         continue;
       g_autofree char *line = found > 0 ? quote(streams[j].text, streams[j].size, position) : NULL;
-      *why = found < 0 ? too_much(work, pattern) : g_strdup_printf("%s has '%s', which '%s' rejects", streams[j].name, line, pattern);
+      if (found > 0)
+        *why = g_strdup_printf("%s has '%s', which '%s' rejects", streams[j].name, line, pattern);
+      else
+        *why = too_much(work, pattern);
       return true;
     }
   return false;
@@ -139,8 +143,8 @@ static bool is_rejected(Work *work, const GPtrArray *patterns, const Stream *str
 static bool is_host_fault(const CaseRun *run, ResultKind *kind, char **why) {
   if (!run->outcome) {
     g_autofree char *line = run->err_size ? quote(run->err, run->err_size, 0) : NULL;
-    *why = g_strdup_printf("eret exec ended with status %d before there was a guest%s%s", run->exit_status, line ? ": " : "",
-                           line ? line : "");
+    g_autofree char *said = line ? g_strconcat(": ", line, NULL) : g_strdup("");
+    *why = g_strdup_printf("eret exec ended with status %d before there was a guest%s", run->exit_status, said);
     *kind = RESULT_ERROR;
   } else if (strcmp(run->outcome, "no-kvm") == 0) {
     *why = g_strdup(run->message ? run->message : "there is no KVM");
