@@ -69,7 +69,7 @@ run_exec --append "module_blacklist=virtio_blk" --disk 1.img,ro -- true
 is "$status" 247 "a disk that no driver takes: 247"
 like "$errors" 'virtio_blk' "and it is named"
 run_exec --module no-such-module -- true
-is "$status" 240 "a module that is not there: 240"
+is "$status" 2 "a module that is not there: 2"
 like "$errors" "no-such-module: .*has no such module" "and it is named"
 mkfifo pipe
 run_exec --copy-in pipe -- true
