@@ -281,10 +281,15 @@ is "$status" 243 "one that reboots: 243"
 run_exec_with_initrd -- true
 is "$status" 2 "and a command for it: 2"
 
+# More than half of what memory is left, which the kernel alone knows.
+head -c 62914560 /dev/zero > big
+run_exec --memory 256M --copy-in big -- true
+is "$status" 246 "files that the guest's kernel cannot unpack: 246"
+like "$errors" 'could not unpack all that goes into it' "and it is said"
 head -c 104857600 /dev/zero > big
 "$ERET" exec --kernel "$image" --memory 192M --copy-in big -- true > out 2> "$errors" < /dev/null
 is "$?" 240 "files that cannot fit into the guest's memory: 240"
-like "$errors" 'do not fit into its memory of 192 MiB; try --memory 512M' "which is known before the start"
+like "$errors" 'do not fit into its memory of 192 MiB, and need more than 3[34][0-9] MiB; try --memory 512M' "which is known before the start"
 "$ERET" exec --kernel "$image" > out 2> "$errors" < /dev/null
 is "$?" 2 "no command: 2"
 like "$errors" 'no command given' "and it is said"

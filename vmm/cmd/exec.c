@@ -43,8 +43,10 @@ static int could_not_run(OutputFile *file, const GError *error) {
 static bool fits(const ExecOptions *options, GBytes *initrd, GError **error) {
   struct stat kernel;
 
-  return !initrd || stat(options->config->kernel, &kernel) < 0 ||
-         exec_check_memory(options->config->memory, g_bytes_get_size(initrd), (uint64_t)kernel.st_size, error);
+  if (!initrd || stat(options->config->kernel, &kernel) < 0)
+    return true;
+  const MemoryNeed need = exec_memory_need(initrd, (uint64_t)kernel.st_size, options->config->append);
+  return exec_check_memory(&need, options->config->memory, error);
 }
 
 int cmd_exec(int argc, char **argv) {

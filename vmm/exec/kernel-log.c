@@ -57,6 +57,8 @@ static const struct {
     {"Out of memory: Killed process", KERNEL_LINE_OOM_KILL},
     {"Out of memory and no killable", KERNEL_LINE_OOM_KILL},
     {"Memory cgroup out of memory: Killed", KERNEL_LINE_OOM_KILL},
+    {"Initramfs unpacking failed: write error", KERNEL_LINE_UNPACK_FULL},
+    {"rootfs image is not initramfs (write error)", KERNEL_LINE_UNPACK_FULL},
     {"systemd[1]: ", KERNEL_LINE_INIT},
     {"Booting Linux on physical CPU", KERNEL_LINE_INFO},
     {"Detected PIPT I-cache on CPU", KERNEL_LINE_INFO},

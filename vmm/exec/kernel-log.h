@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What arm64 Linux says on its console when something is wrong (kernels 5.10 to 7.x: kernel/panic.c,
- * arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c, lib/bug.c, mm/oom_kill.c and the debugging facilities). Pure
- * functions of one line; the guest is hostile, so nothing is believed beyond that line.
+ * arch/arm64/kernel/traps.c, arch/arm64/mm/fault.c, init/initramfs.c, lib/bug.c, mm/oom_kill.c and the debugging
+ * facilities). Pure functions of one line; the guest is hostile, so nothing is believed beyond that line.
  */
 #pragma once
 
@@ -17,6 +17,7 @@ typedef enum {
   KERNEL_LINE_PANIC,       /* "Kernel panic - not syncing: ..." */
   KERNEL_LINE_PANIC_END,   /* "---[ end Kernel panic" */
   KERNEL_LINE_OOM_KILL,    /* "Out of memory: Killed process", "Memory cgroup out of memory" */
+  KERNEL_LINE_UNPACK_FULL, /* "Initramfs unpacking failed: write error" */
   KERNEL_LINE_INIT,        /* "Run /init as init process", or what only follows it */
   KERNEL_LINE_INFO,        /* what every kernel says on its way there, as news of the same level as "Run /init" */
 } KernelLine;

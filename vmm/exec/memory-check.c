@@ -1,28 +1,99 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A lower bound: what passes here may still be too much, but what fails is. */
+/*
+ * A lower bound: what passes here may still be too much, but what fails is. What the kernel reserves for itself beside
+ * its image is not known, nor how much a file takes beside its contents.
+ */
 #include "vmm/exec/memory-check.h"
 
+#include <string.h>
+#include <sys/stat.h>
+
+#include "vmm/boot/command-line.h"
+
 #define MIB         UINT64_C(0x100000)
-#define KERNEL_NEED (64 * MIB) /* that a kernel wants for itself beside its image, roughly: for the advice alone */
+#define PAGE        UINT64_C(4096)
+#define KERNEL_NEED (128 * MIB) /* that a kernel wants beside its image, roughly (CMA: 64 MiB): for the advice alone */
+
+/* cpio's "newc": the magic, and thirteen numbers of eight hexadecimal digits; name and contents, padded to four. */
+#define HEADER_SIZE 110
+#define MAGIC_SIZE  6
+#define DIGITS      8
+enum { FIELD_MODE = 1, FIELD_FILESIZE = 6, FIELD_NAMESIZE = 11 };
+
+static uint64_t field(const char *header, unsigned index) {
+  char digits[DIGITS + 1] = {0};
+
+  memcpy(digits, header + MAGIC_SIZE + (size_t)index * DIGITS, DIGITS);
+  return g_ascii_strtoull(digits, NULL, 16);
+}
+
+static uint64_t padded(uint64_t size, uint64_t unit) {
+  return (size + unit - 1) / unit * unit;
+}
+
+/* The archive is our own, as libarchive has written it. */
+static uint64_t size_of_files(const char *archive, size_t size) {
+  uint64_t files = 0;
+
+  for (uint64_t next = 0; next + HEADER_SIZE <= size;) {
+    const char *header = archive + next;
+    uint64_t contents = field(header, FIELD_FILESIZE);
+    if (S_ISREG(field(header, FIELD_MODE)))
+      files += padded(contents, PAGE);
+    next += padded(HEADER_SIZE + field(header, FIELD_NAMESIZE), 4) + padded(contents, 4);
+  }
+  return files;
+}
+
+/*
+ * Linux (init/do_mounts.c, init_rootfs; mm/shmem.c, shmem_default_max_blocks): to half of the memory, unless the user
+ * has said something of the root. What that is to mean is left to the kernel.
+ */
+static bool is_limited(const char *append) {
+  static const char *const words[] = {"root", "rootfstype", "initramfs_options"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(words); i++)
+    if (command_line_has(append, words[i]))
+      return false;
+  return true;
+}
+
+MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t kernel, const char *append) {
+  size_t size;
+  const char *archive = g_bytes_get_data(initramfs, &size);
+
+  return (MemoryNeed){.kernel = kernel, .archive = size, .files = size_of_files(archive, size), .limited = is_limited(append)};
+}
+
+/* The least memory, or false where no number is large enough. */
+static bool least_memory(const MemoryNeed *need, uint64_t *least) {
+  uint64_t unpacked = MAX(need->archive, need->files), limited, files = need->limited ? need->files : 0;
+  bool fits = !__builtin_add_overflow(need->archive, need->kernel, least);
+
+  /* Half of what the archive and the kernel leave has to do. */
+  fits = fits && !__builtin_mul_overflow(files, 2, &limited);
+  return fits && !__builtin_add_overflow(*least, MAX(unpacked, limited), least);
+}
 
 static uint64_t mebibytes(uint64_t size) {
   return size / MIB + (size % MIB != 0);
 }
 
-bool exec_check_memory(uint64_t memory, uint64_t initramfs, uint64_t kernel, GError **error) {
+bool exec_check_memory(const MemoryNeed *need, uint64_t memory, GError **error) {
   uint64_t least, size = 128;
-  bool too_much = __builtin_mul_overflow(initramfs, 2, &least) || __builtin_add_overflow(least, kernel, &least);
 
-  if (!too_much && least <= memory)
-    return true;
-  if (too_much)
+  if (!least_memory(need, &least))
     least = UINT64_MAX;
+  else if (least <= memory)
+    return true;
   while (size < mebibytes(least) + KERNEL_NEED / MIB)
     size *= 2;
   g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC,
               "what goes into the guest has %" G_GUINT64_FORMAT
-              " MiB, which its kernel keeps twice while it unpacks them: they do not fit into "
-              "its memory of %" G_GUINT64_FORMAT " MiB; try --memory %" G_GUINT64_FORMAT "M, or an image with --rootfs",
-              mebibytes(initramfs), mebibytes(memory), size);
+              " MiB, which its kernel keeps twice while it unpacks them%s: they do not fit "
+              "into its memory of %" G_GUINT64_FORMAT " MiB, and need more than %" G_GUINT64_FORMAT " MiB; try --memory %" G_GUINT64_FORMAT
+              "M, or an image with --rootfs",
+              mebibytes(need->archive), need->limited ? ", and not into more than half of what is left then" : "", mebibytes(memory),
+              mebibytes(least), size);
   return false;
 }

@@ -9,9 +9,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What must fit into a guest, in bytes. */
+typedef struct {
+  uint64_t kernel;  /* its file, which is at most as large as the kernel in memory */
+  uint64_t archive; /* the initramfs, which is not compressed */
+  uint64_t files;   /* the contents of its files, in pages of the smallest size */
+  bool limited;     /* they are unpacked into a tmpfs, which takes up to half of what memory there is then */
+} MemoryNeed;
+
+/* INITRAMFS is exec_make_initramfs's; APPEND, the kernel's command line, says what it is unpacked into. */
+MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t kernel, const char *append);
 /*
  * Linux unpacks an initramfs into memory before it gives the archive's own back, so that both must fit beside the
- * kernel. All in bytes: the guest's MEMORY, the archive, which is not compressed, and the kernel's file, which is at
- * most as large as the kernel in memory. False: they cannot fit, and ERROR says what would do.
+ * kernel; and beside both, as much as the files again where they are LIMITED. False: they cannot fit into MEMORY, and
+ * ERROR says what would do.
  */
-bool exec_check_memory(uint64_t memory, uint64_t initramfs, uint64_t kernel, GError **error);
+bool exec_check_memory(const MemoryNeed *need, uint64_t memory, GError **error);

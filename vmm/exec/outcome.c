@@ -166,11 +166,22 @@ static void take_sign_of_life(GuestOutcome *outcome, uint64_t ns) {
 
 /* The console. */
 
+/* Before init: there is nobody yet who could replay it. */
+static void take_full_initramfs(GuestOutcome *outcome) {
+  if (outcome->config.boot_only || outcome->init_ns || outcome->kind != OUTCOME_RUNNING)
+    return;
+  outcome_decide(outcome, OUTCOME_OUT_OF_MEMORY, 0,
+                 "the guest ran out of memory: its kernel could not unpack all that goes into it; give it more with --memory");
+  outcome->final = true;
+}
+
 static void take_panic(GuestOutcome *outcome, const char *text) {
   const char *reason = kernel_line_reason(text);
   bool memory = g_str_has_prefix(reason, "Out of memory") || strstr(reason, "deadlocked on memory") ||
                 (outcome->init_killed && strstr(reason, "Attempted to kill init"));
 
+  if (outcome->kind == OUTCOME_OUT_OF_MEMORY && !outcome->init_ns)
+    return; /* it finds no init for that reason */
   if (memory)
     suspect(outcome, OUTCOME_OUT_OF_MEMORY, "the guest ran out of memory: panic: ", reason);
   else
@@ -212,6 +223,9 @@ static void take_line(void *opaque, KernelLine kind, const char *text, bool of_k
     break;
   case KERNEL_LINE_OOM_KILL:
     outcome->init_killed |= kills_init(text);
+    break;
+  case KERNEL_LINE_UNPACK_FULL:
+    take_full_initramfs(outcome);
     break;
   case KERNEL_LINE_INIT:
     if (outcome->config.boot_only)

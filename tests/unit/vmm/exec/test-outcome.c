@@ -198,6 +198,37 @@ static void test_memory(void) {
   assert_verdict(other, OUTCOME_PANIC, 241, "guest panic: Attempted to kill init! exitcode=0x00000100");
 }
 
+/* What goes into the guest did not fit: init is not there, or only a part of what it needs. */
+static void test_initramfs_too_large(void) {
+  static const char *const texts[] = {
+      "[    0.9] Initramfs unpacking failed: write error\n[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on "
+      "unknown-block(0,0)\n",
+      "[    0.9] rootfs image is not initramfs (write error); looks like an initrd\n",
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
+    g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
+    console(outcome, texts[i], 2 * S);
+    g_assert_true(guest_outcome_is_final(outcome));
+    guest_outcome_ended(outcome, GUEST_STOPPED, 0, NULL, 3 * S);
+    assert_verdict(outcome, OUTCOME_OUT_OF_MEMORY, 246,
+                   "the guest ran out of memory: its kernel could not unpack all that goes into it; give it more with --memory");
+  }
+
+  GuestOutcomeConfig own = usual;
+  own.boot_only = true;
+  g_autoptr(GuestOutcome) others = outcome_with(&own); /* the user knows what should be in it */
+  console(others, texts[1], 2 * S);
+  g_assert_cmpint(guest_outcome_kind(others), ==, OUTCOME_RUNNING);
+  g_autoptr(GuestOutcome) broken = outcome_with(&usual); /* for another reason */
+  console(broken, "[    0.9] Initramfs unpacking failed: junk within compressed archive\n", 2 * S);
+  g_assert_cmpint(guest_outcome_kind(broken), ==, OUTCOME_RUNNING);
+  g_autoptr(GuestOutcome) late = outcome_with(&usual); /* says a log */
+  control(late, "hello 1", 2 * S);
+  console(late, texts[1], 2 * S);
+  g_assert_cmpint(guest_outcome_kind(late), ==, OUTCOME_RUNNING);
+}
+
 static void test_oops(void) {
   GuestOutcomeConfig strict = usual;
   strict.fail_on_oops = true;
@@ -961,6 +992,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/outcome/panic-flood", test_panic_flood);
   g_test_add_func("/outcome/panic-over-result", test_panic_over_result);
   g_test_add_func("/outcome/memory", test_memory);
+  g_test_add_func("/outcome/initramfs-too-large", test_initramfs_too_large);
   g_test_add_func("/outcome/oops", test_oops);
   g_test_add_func("/outcome/warning", test_warning);
   g_test_add_func("/outcome/pretence", test_pretence);
