@@ -37,6 +37,7 @@ struct GuestOutcome {
   uint64_t ending_ns; /* the first word on how it ended */
   uint64_t heard_ns;  /* after that: the last that came of the command's streams, its files, or the control channel */
   uint64_t stall_ns;  /* since when our own reader takes nothing */
+  uint64_t paused_ns; /* since when the machine does not run */
   bool stalled, started;
   uint64_t asked_ns;   /* when it was to be asked, and has not answered; 0: not */
   const char *ask;     /* the question, if that has yet to be told */

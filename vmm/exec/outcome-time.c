@@ -27,6 +27,19 @@ void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns) {
   outcome->stalled = stalled;
 }
 
+void guest_outcome_pause(GuestOutcome *outcome, bool paused, uint64_t ns) {
+  if (paused && outcome->paused_ns)
+    return;
+  if (outcome->paused_ns) {
+    uint64_t from = MIN(outcome->paused_ns, ns);
+    move(&outcome->output_ns, from, ns);
+    move(&outcome->asked_ns, from, ns);
+    for (unsigned i = 0; i < N_SUSPICIONS; i++)
+      move(&outcome->suspicions[i].since, from, ns);
+  }
+  outcome->paused_ns = paused ? MAX(ns, 1) : 0;
+}
+
 /* The end of a limit that begins with MOMENT; without one there is none. */
 static uint64_t after(uint64_t moment, uint64_t limit) {
   return limit ? moment + limit : UINT64_MAX;
@@ -97,7 +110,7 @@ uint64_t guest_outcome_deadline(const GuestOutcome *outcome) {
   const GuestOutcomeConfig *config = &outcome->config;
   const Suspicion *suspicion = outcome_suspicion(outcome);
 
-  if (outcome->ended)
+  if (outcome->ended || outcome->paused_ns)
     return UINT64_MAX;
   if (outcome->asked_ns)
     return outcome->asked_ns + config->answer_ns;

@@ -71,6 +71,8 @@ void guest_outcome_files(GuestOutcome *outcome, uint64_t ns);
  * guest's fault.
  */
 void guest_outcome_stall(GuestOutcome *outcome, bool stalled, uint64_t ns);
+/* Since NS the machine does not run, or it runs again: what guest_outcome_stall does not stop stands still as well. */
+void guest_outcome_pause(GuestOutcome *outcome, bool paused, uint64_t ns);
 
 typedef enum {
   GUEST_POWERED_OFF,

@@ -289,7 +289,11 @@ static bool asked_to_stop(void *opaque, int number) {
 }
 
 static void machine_paused(void *opaque, bool paused) {
-  stand_still(opaque, STILL_PAUSED, paused, exec_now());
+  ExecSession *session = opaque;
+
+  guest_outcome_pause(session->outcome, paused, exec_now());
+  stand_still(session, STILL_PAUSED, paused, exec_now());
+  look_at_outcome(session);
 }
 
 static void port_drained(void *opaque, unsigned port) {

@@ -818,6 +818,27 @@ static void test_oops_and_panic(void) {
   g_assert_nonnull(strstr(guest_outcome_trace(dead), "lkdtm_NULL"));
 }
 
+/* A machine that the user has paused cannot answer, nor be silent. */
+static void test_paused(void) {
+  static const char *const lines[] = {"[    3.1] Kernel panic - not syncing: says a log\n", replayed};
+
+  for (unsigned i = 0; i < 2 * G_N_ELEMENTS(lines); i++) {
+    bool asked = i % 2;
+    g_autoptr(GuestOutcome) outcome = strict_guest();
+    console(outcome, lines[i / 2], 3 * S);
+    if (asked)
+      assert_asks_for(outcome, i / 2 ? "taint" : "ping", 4 * S);
+    guest_outcome_pause(outcome, true, (asked ? 5 : 3) * S);
+    guest_outcome_stall(outcome, true, (asked ? 5 : 3) * S);
+    g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
+    guest_outcome_tick(outcome, 60 * S);
+    g_assert_false(guest_outcome_is_final(outcome));
+    guest_outcome_pause(outcome, false, 60 * S);
+    guest_outcome_stall(outcome, false, 60 * S);
+    g_assert_cmpuint(guest_outcome_deadline(outcome), ==, (asked ? 64 : 61) * S);
+  }
+}
+
 /* Whether a guest whose command takes too long is hung. */
 static void test_late_and_dead(void) {
   g_autoptr(GuestOutcome) lives = running_guest(&asking);
@@ -1002,6 +1023,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/outcome/stays-after-exit", test_stays_after_exit);
   g_test_add_func("/outcome/init-stays", test_init_stays);
   g_test_add_func("/outcome/stalled-reader", test_stalled_reader);
+  g_test_add_func("/outcome/paused", test_paused);
   g_test_add_func("/outcome/strange-lines", test_strange_lines);
   g_test_add_func("/outcome/boot-only", test_boot_only);
   g_test_add_func("/outcome/suspicion-refuted", test_suspicion_refuted);
