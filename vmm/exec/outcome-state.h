@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The inside of a GuestOutcome, for its two halves: what happened (outcome.c), and how long nothing may happen
- * (outcome-time.c).
+ * The inside of a GuestOutcome, for its parts: what happened (outcome.c), what only seems to have happened
+ * (outcome-suspicion.c), and how long nothing may happen (outcome-time.c).
  */
 #pragma once
 
 #include "vmm/exec/outcome.h"
+
+#define OUTCOME_MESSAGE_MAX 400
 
 typedef struct {
   OutcomeKind kind; /* OUTCOME_RUNNING: none */
@@ -13,7 +15,7 @@ typedef struct {
   uint64_t since;
   size_t mark;   /* what had been kept of traces before */
   bool complete; /* the kernel has said that this was the end */
-  char *later;   /* another's message, which came when init had been asked: the answer may not know of it */
+  char *later;   /* the message of another one behind it */
 } Suspicion;
 
 /* The graver one is looked into first. */
@@ -50,6 +52,8 @@ struct GuestOutcome {
 
 /* The verdict, for now; FORMAT may be NULL. */
 void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const char *format, ...) G_GNUC_PRINTF(4, 5);
+/* Of several of a kind, the first is the cause. Its message is WHAT and REASON. */
+void outcome_suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, const char *reason);
 /* The suspicion that comes first; its kind is OUTCOME_RUNNING when there is none. */
 const Suspicion *outcome_suspicion(const GuestOutcome *outcome);
 /* What init is asked about, or is to be, is an oops. */
@@ -57,6 +61,14 @@ bool outcome_suspects_oops(const GuestOutcome *outcome);
 /* The suspicion that comes first, if there is one, becomes the verdict, or is forgotten. */
 void outcome_confirm(GuestOutcome *outcome);
 void outcome_refute(GuestOutcome *outcome);
+void outcome_forget_suspicions(GuestOutcome *outcome);
+/*
+ * Something came that can only come of a guest that runs. When its time is over, one sign is enough: no further
+ * suspicion prolongs it.
+ */
+void outcome_take_sign_of_life(GuestOutcome *outcome, uint64_t ns);
+/* Init's answer to "taint". */
+void outcome_take_taint(GuestOutcome *outcome, unsigned taint, uint64_t ns);
 /* Nothing more is expected of init. */
 void outcome_stop_asking(GuestOutcome *outcome);
 /* The time of a guest that may live, without regard to a suspicion; UINT64_MAX: it has as much as it likes. */

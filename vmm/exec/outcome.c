@@ -2,13 +2,6 @@
 /*
  * A verdict is reached once and replaced only by a graver one: what the command said of itself gives way to a panic of
  * the kernel under it, an oops to the panic that follows. It is final when its evidence is complete.
- *
- * A panic is a suspicion first: the console is text, and a guest may log or replay a line that looks like one, and run
- * on. What decides is what the guest does then. A reset, or silence also when it is asked whether it lives, makes the
- * suspicion the verdict; a power-off or a sign of life ends it.
- *
- * So is an oops, after which a kernel runs on: its taint tells it from text, and init is asked for that. Where init
- * gives no answer the text counts, since what it tells of may be the reason.
  */
 #include "vmm/exec/outcome.h"
 
@@ -20,9 +13,7 @@
 #include "vmm/exec/outcome-state.h"
 
 #define PROTOCOL    1
-#define MESSAGE_MAX 400
 #define STRANGE_MAX 80
-#define TAINT_DIE   (1u << 7) /* Linux: include/linux/panic.h; die() sets it behind its trace, and nothing clears it */
 
 static const struct {
   const char *name;
@@ -56,22 +47,11 @@ GuestOutcome *guest_outcome_new(const GuestOutcomeConfig *config, uint64_t start
   return outcome;
 }
 
-static void forget_suspicion(Suspicion *suspicion) {
-  g_free(suspicion->message);
-  g_free(suspicion->later);
-  *suspicion = (Suspicion){0};
-}
-
-static void forget_suspicions(GuestOutcome *outcome) {
-  for (unsigned i = 0; i < N_SUSPICIONS; i++)
-    forget_suspicion(&outcome->suspicions[i]);
-}
-
 void guest_outcome_free(GuestOutcome *outcome) {
   if (!outcome)
     return;
   kernel_watch_free(outcome->watch);
-  forget_suspicions(outcome);
+  outcome_forget_suspicions(outcome);
   g_free(outcome->first_strange);
   g_free(outcome->message);
   g_free(outcome);
@@ -89,79 +69,7 @@ void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const c
   va_start(arguments, format);
   g_autofree char *text = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  outcome->message = printable(text, (gssize)strnlen(text, MESSAGE_MAX));
-}
-
-/* Suspicion. */
-
-static unsigned first_suspicion(const GuestOutcome *outcome) {
-  return outcome->suspicions[SUSPECT_PANIC].kind ? SUSPECT_PANIC : SUSPECT_OOPS;
-}
-
-const Suspicion *outcome_suspicion(const GuestOutcome *outcome) {
-  return &outcome->suspicions[first_suspicion(outcome)];
-}
-
-bool outcome_suspects_oops(const GuestOutcome *outcome) {
-  return outcome_suspicion(outcome)->kind == OUTCOME_OOPS;
-}
-
-void outcome_stop_asking(GuestOutcome *outcome) {
-  outcome->asked_ns = 0;
-  outcome->ask = NULL;
-}
-
-/* Of several of a kind, the first is the cause. */
-static void suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, const char *reason) {
-  Suspicion *suspicion = &outcome->suspicions[kind == OUTCOME_OOPS ? SUSPECT_OOPS : SUSPECT_PANIC];
-  bool too_late = suspicion->kind == OUTCOME_OOPS && outcome->taint_asked && !suspicion->later;
-
-  if (suspicion->kind && !too_late)
-    return;
-  g_autofree char *text = g_strconcat(what, reason, NULL);
-  char *message = printable_line(text, (gssize)strnlen(text, MESSAGE_MAX));
-  if (too_late) {
-    suspicion->later = message;
-    return;
-  }
-  suspicion->kind = kind;
-  suspicion->message = message;
-  suspicion->since = outcome->now;
-  suspicion->mark = kernel_watch_mark(outcome->watch);
-  outcome_stop_asking(outcome);
-}
-
-void outcome_confirm(GuestOutcome *outcome) {
-  Suspicion *suspicion = &outcome->suspicions[first_suspicion(outcome)];
-
-  if (!suspicion->kind)
-    return;
-  outcome->kind = suspicion->kind;
-  g_free(outcome->message);
-  outcome->message = g_steal_pointer(&suspicion->message);
-  forget_suspicions(outcome);
-  kernel_watch_end_trace(outcome->watch);
-}
-
-void outcome_refute(GuestOutcome *outcome) {
-  Suspicion *suspicion = &outcome->suspicions[first_suspicion(outcome)];
-
-  if (!suspicion->kind)
-    return;
-  kernel_watch_forget(outcome->watch, suspicion->mark);
-  forget_suspicion(suspicion);
-}
-
-/*
- * What can only come of a guest that runs. What comes before it was asked may have been on its way when its kernel
- * panicked. When its time is over, one sign is enough: no further suspicion prolongs it.
- */
-static void take_sign_of_life(GuestOutcome *outcome, uint64_t ns) {
-  if (!outcome->asked_ns || outcome_suspects_oops(outcome))
-    return;
-  outcome_stop_asking(outcome);
-  outcome->answered = ns >= outcome_usual_deadline(outcome);
-  outcome_refute(outcome);
+  outcome->message = printable(text, (gssize)strnlen(text, OUTCOME_MESSAGE_MAX));
 }
 
 /* The console. */
@@ -183,9 +91,9 @@ static void take_panic(GuestOutcome *outcome, const char *text) {
   if (outcome->kind == OUTCOME_OUT_OF_MEMORY && !outcome->init_ns)
     return; /* it finds no init for that reason */
   if (memory)
-    suspect(outcome, OUTCOME_OUT_OF_MEMORY, "the guest ran out of memory: panic: ", reason);
+    outcome_suspect(outcome, OUTCOME_OUT_OF_MEMORY, "the guest ran out of memory: panic: ", reason);
   else
-    suspect(outcome, OUTCOME_PANIC, "guest panic: ", reason);
+    outcome_suspect(outcome, OUTCOME_PANIC, "guest panic: ", reason);
 }
 
 static void reach_init(GuestOutcome *outcome, uint64_t ns) {
@@ -219,7 +127,7 @@ static void take_line(void *opaque, KernelLine kind, const char *text, bool of_k
     break;
   case KERNEL_LINE_OOPS:
     if (outcome->config.fail_on_oops && outcome->kind <= OUTCOME_NOT_STARTED)
-      suspect(outcome, OUTCOME_OOPS, "guest oops: ", kernel_line_reason(text));
+      outcome_suspect(outcome, OUTCOME_OOPS, "guest oops: ", kernel_line_reason(text));
     break;
   case KERNEL_LINE_OOM_KILL:
     outcome->init_killed |= kills_init(text);
@@ -242,7 +150,7 @@ void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size
   if (outcome->ended)
     return;
   if (outcome->config.boot_only && outcome_suspicion(outcome)->kind)
-    take_sign_of_life(outcome, ns);
+    outcome_take_sign_of_life(outcome, ns);
   outcome->now = ns;
   outcome->output_ns = MAX(ns, 1);
   kernel_watch_feed(outcome->watch, bytes, size, &watch_ops, outcome);
@@ -289,32 +197,6 @@ void guest_outcome_ending(GuestOutcome *outcome, uint64_t ns) {
     outcome_stop_asking(outcome); /* init may be busy until it is done */
 }
 
-/*
- * An answer that was not asked for decides nothing. One without the bit that an oops sets refutes what came before the
- * question, and leaves the rest to another one.
- */
-static void take_taint(GuestOutcome *outcome, unsigned taint, uint64_t ns) {
-  Suspicion *oops = &outcome->suspicions[SUSPECT_OOPS];
-  bool asked = outcome->taint_asked;
-
-  outcome->taint_asked = false;
-  if (!asked || !outcome_suspects_oops(outcome))
-    return;
-  outcome_stop_asking(outcome);
-  outcome->answered = ns >= outcome_usual_deadline(outcome);
-  if (taint & TAINT_DIE) {
-    outcome_confirm(outcome);
-    outcome->final = true;
-  } else if (oops->later) {
-    g_free(oops->message);
-    oops->message = g_steal_pointer(&oops->later);
-    oops->since = ns;
-  } else {
-    outcome_refute(outcome);
-    outcome->final = outcome->done && outcome->kind != OUTCOME_RUNNING;
-  }
-}
-
 void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint64_t ns) {
   if (outcome->final || outcome->ended)
     return;
@@ -323,13 +205,13 @@ void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint6
     return;
   }
   reach_init(outcome, ns);
-  take_sign_of_life(outcome, ns);
+  outcome_take_sign_of_life(outcome, ns);
   if (line->kind == CONTROL_HELLO) {
     take_hello(outcome, line->number);
   } else if (line->kind == CONTROL_STARTED) {
     outcome->started = true;
   } else if (line->kind == CONTROL_TAINT) {
-    take_taint(outcome, line->number, ns);
+    outcome_take_taint(outcome, line->number, ns);
   } else if (line->kind != CONTROL_PONG) {
     guest_outcome_ending(outcome, ns);
     take_end(outcome, line);
@@ -339,7 +221,7 @@ void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint6
 }
 
 void guest_outcome_files(GuestOutcome *outcome, uint64_t ns) {
-  take_sign_of_life(outcome, ns);
+  outcome_take_sign_of_life(outcome, ns);
   guest_outcome_heard(outcome, ns);
 }
 
@@ -385,7 +267,7 @@ void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const 
     outcome_decide(outcome, OUTCOME_STOPPED, 0, "stopped by the user");
   else
     outcome_confirm(outcome);
-  forget_suspicions(outcome);
+  outcome_forget_suspicions(outcome);
   outcome->final = true;
   if (outcome->kind == OUTCOME_RUNNING)
     decide_by_end(outcome, how, status, message);

@@ -765,6 +765,21 @@ static void test_oops_behind_the_question(void) {
       assert_verdict(outcome, OUTCOME_RUNNING, 240, NULL);
   }
 
+  /* Nor, for sure, the last of what came before it: its trace may not have been complete. */
+  GuestOutcomeConfig patient = asking;
+  patient.fail_on_oops = true;
+  patient.timeout_ns = 100 * S;
+  g_autoptr(GuestOutcome) busy = running_guest(&patient);
+  console(busy, replayed, 3 * S);
+  for (unsigned i = 4; i <= 33; i++)
+    console(busy, "[    4.0] a kernel that has much to say\n", i * S - S / 2);
+  console(busy, oops, 33 * S - 1);
+  assert_asks_for(busy, "taint", 33 * S);
+  control(busy, "taint 0", 33 * S);
+  assert_asks_for(busy, "taint", 34 * S - 1);
+  control(busy, "taint 128", 34 * S);
+  assert_verdict(busy, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
+
   /* Nor is a line that comes again and again a way round the command's time, or to be asked without end. */
   g_autoptr(GuestOutcome) flood = strict_guest();
   unsigned questions = 0;
