@@ -4,7 +4,6 @@
 
 #include "devices/device.h"
 
-#define GICV2M_SIZE      0x1000
 #define GICV2M_SETSPI_NS 0x040 /* offset of the register a message is written to */
 
 /* Raises SPI INTID for one edge. Called with the device's lock held. */

@@ -25,7 +25,6 @@ void pci_function_add_bar(PciFunction *function, unsigned bar, uint64_t size, bo
   g_assert(bar + is_64bit < PCI_N_BARS && (is_64bit || size <= UINT32_MAX));
   function->bars[bar].size = size;
   function->bars[bar].is_64bit = is_64bit;
-  function->bars[bar].prefetchable = prefetchable;
   pci_config_set(function, bar_register(bar), 4, (is_64bit ? BAR_MEMORY_64BIT : 0) | (prefetchable ? BAR_PREFETCHABLE : 0));
   pci_config_allow(function, bar_register(bar), 4, (uint32_t)mask);
   if (is_64bit)

@@ -75,6 +75,36 @@ unsigned pci_function_add_capability(PciFunction *function, uint8_t id, unsigned
   return offset;
 }
 
+/* Swizzled as behind a bridge (PCI-to-PCI Bridge Architecture Specification 1.2, table 9-1), to spread the wires. */
+static unsigned intx_pin(const PciFunction *function) {
+  return function->slot % PCI_N_PINS;
+}
+
+/* With the INTx lock. */
+static void drive_intx(PciFunction *function) {
+  PciHost *host = function->host;
+  bool disabled = pci_config_get(function, PCI_COMMAND, 2) & PCI_COMMAND_INTERRUPT_DISABLE;
+  bool asserted = function->intx_level && !disabled && !(function->msix && msix_enabled(function->msix));
+  unsigned pin = intx_pin(function);
+
+  if (asserted == function->intx_asserted)
+    return;
+  function->intx_asserted = asserted;
+  if (asserted)
+    host->intx_asserting[pin]++;
+  else
+    host->intx_asserting[pin]--;
+  if (host->config.intx[pin])
+    irq_line_set(host->config.intx[pin], host->intx_asserting[pin] > 0);
+}
+
+/* After what the wire depends on has changed. Any lock. */
+static void update_intx(PciFunction *function) {
+  g_mutex_lock(&function->host->intx_lock);
+  drive_intx(function);
+  g_mutex_unlock(&function->host->intx_lock);
+}
+
 /* Whether an access touches the bytes from FIRST up to END. */
 static bool touches(unsigned offset, unsigned size, unsigned first, unsigned end) {
   return offset < end && offset + size > first;
@@ -94,7 +124,7 @@ void pci_function_config_write(PciFunction *function, unsigned offset, unsigned 
     msix_control_written(function->msix);
   if (touches(offset, size, PCI_COMMAND, PCI_COMMAND + 2) || touches(offset, size, PCI_BAR0, PCI_BAR0 + 4 * PCI_N_BARS))
     pci_bars_update(function);
-  pci_function_update_intx(function);
+  update_intx(function);
   if (function->ops->config_written)
     function->ops->config_written(function, offset, size);
 }
@@ -119,35 +149,6 @@ MsiController *pci_function_msi(const PciFunction *function) {
 
 uint32_t pci_function_id(const PciFunction *function) {
   return function->slot << 3; /* bus 0, function 0 */
-}
-
-/* Swizzled as behind a bridge (PCI-to-PCI Bridge Architecture Specification 1.2, table 9-1), to spread the wires. */
-unsigned pci_function_intx_pin(const PciFunction *function) {
-  return function->slot % PCI_N_PINS;
-}
-
-/* With the INTx lock. */
-static void drive_intx(PciFunction *function) {
-  PciHost *host = function->host;
-  bool disabled = pci_config_get(function, PCI_COMMAND, 2) & PCI_COMMAND_INTERRUPT_DISABLE;
-  bool asserted = function->intx_level && !disabled && !(function->msix && msix_enabled(function->msix));
-  unsigned pin = pci_function_intx_pin(function);
-
-  if (asserted == function->intx_asserted)
-    return;
-  function->intx_asserted = asserted;
-  if (asserted)
-    host->intx_asserting[pin]++;
-  else
-    host->intx_asserting[pin]--;
-  if (host->config.intx[pin])
-    irq_line_set(host->config.intx[pin], host->intx_asserting[pin] > 0);
-}
-
-void pci_function_update_intx(PciFunction *function) {
-  g_mutex_lock(&function->host->intx_lock);
-  drive_intx(function);
-  g_mutex_unlock(&function->host->intx_lock);
 }
 
 void pci_function_set_intx(PciFunction *function, bool level) {

@@ -87,11 +87,6 @@ void pci_ecam_plug(RegisterPage *page, PciFunction *function);
 /* Opens it to the guest, and defers writes that change nothing, of the functions there are. */
 void pci_ecam_connect(PciHost *host, Shortcuts *shortcuts);
 
-/* The wire of a function's INTA. */
-unsigned pci_function_intx_pin(const PciFunction *function);
-/* Re-evaluates the wire after what it depends on has changed. Any lock. */
-void pci_function_update_intx(PciFunction *function);
-
 /*
  * Follows the BAR registers and Command.Memory Space: unmaps what is no longer decoded where it was, maps what is now.
  */

@@ -83,7 +83,7 @@ struct PciFunction {
   uint8_t write_one_to_clear[PCI_CONFIG_SIZE];
   struct {
     uint64_t size; /* bytes, a power of two; 0: not implemented */
-    bool is_64bit, prefetchable;
+    bool is_64bit;
     bool mapped;
     uint64_t address; /* while mapped */
   } bars[PCI_N_BARS];

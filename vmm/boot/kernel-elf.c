@@ -21,7 +21,8 @@ static const struct {
     {258, "LoongArch"}, /* EM_LOONGARCH, missing from older elf.h */
 };
 
-const char *kernel_elf_machine(unsigned machine) {
+/* NULL: not known. */
+static const char *name_of(unsigned machine) {
   for (unsigned i = 0; i < G_N_ELEMENTS(machines); i++) {
     if (machines[i].machine == machine)
       return machines[i].name;
@@ -47,7 +48,7 @@ static bool check_identity(const uint8_t *data, gsize size, GError **error) {
   if (big)
     machine = GUINT16_SWAP_LE_BE(machine);
   if (machine != EM_AARCH64) {
-    const char *name = kernel_elf_machine(machine);
+    const char *name = name_of(machine);
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_FORMAT, "it is an ELF file for %s (machine %u), and eret's guests are AArch64",
                 name ? name : "another machine", machine);
     return false;

@@ -31,8 +31,6 @@ KernelImage *kernel_parse_linux_image(GBytes *contents, GError **error);
 /* ELF */
 bool kernel_is_elf(const uint8_t *data, gsize size);
 KernelImage *kernel_parse_elf(GBytes *contents, GError **error);
-/* "x86-64", "RISC-V" ...; NULL for an unknown e_machine. */
-const char *kernel_elf_machine(unsigned machine);
 
 /* EFI zboot: unpacks the payload. *PACKING: "EFI zboot, gzip", static text. */
 bool kernel_is_zboot(const uint8_t *data, gsize size);

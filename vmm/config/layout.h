@@ -18,11 +18,10 @@ typedef struct {
 } AddressRange;
 
 static const struct {
-  AddressRange flash, gic_distributor, gic_cpu_interface, gicv2m, gic_its, gic_redistributor;
+  AddressRange gic_distributor, gic_cpu_interface, gicv2m, gic_its, gic_redistributor;
   AddressRange pl011, pl031, pl061, hypercall_doorbell, scratch, steal_time, virtio_mmio, pci_window32, pci_ecam;
   uint64_t ram_base;
 } LAYOUT = {
-    .flash = {0x00000000, 0x08000000},
     .gic_distributor = {0x08000000, 0x00010000},
     .gic_cpu_interface = {0x08010000, 0x00010000}, /* GICv2 */
     .gicv2m = {0x08020000, 0x00001000},            /* GICv2 */

@@ -87,7 +87,7 @@ static const struct {
     {0x00, 0x051, "QEMU max"},
 };
 
-char *host_cpu_name(uint64_t midr) {
+static char *name_of(uint64_t midr) {
   for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
     if (parts[i].implementer == MIDR_IMPLEMENTER(midr) && parts[i].part == MIDR_PART(midr))
       return g_strdup(parts[i].name);
@@ -102,7 +102,7 @@ static HostCluster *find_cluster(HostFacts *facts, uint64_t midr) {
   }
   HostCluster *cluster = g_new0(HostCluster, 1);
   cluster->midr = midr;
-  cluster->name = host_cpu_name(midr);
+  cluster->name = name_of(midr);
   cluster->cpus = g_strdup("");
   g_ptr_array_add(facts->clusters, cluster);
   return cluster;

@@ -11,7 +11,7 @@
 
 #define TEXT_MAX ((gsize)64 << 20) /* /proc/interrupts has some, with hundreds of CPUs */
 
-const char *const host_programs[] = {"passt", "virtiofsd", "qemu-storage-daemon", "busybox", NULL};
+static const char *const programs[] = {"passt", "virtiofsd", "qemu-storage-daemon", "busybox", NULL};
 
 char *host_read_text(const char *root, const char *path) {
   g_autofree char *file = g_build_filename(root, path, NULL);
@@ -118,7 +118,7 @@ static void read_programs(HostFacts *facts, const char *root, const char *search
   g_autofree char *places = g_strconcat(search_path ? search_path : "", ":/usr/local/bin:/usr/bin:/bin:/usr/libexec:/usr/lib/qemu", NULL);
   g_auto(GStrv) directories = g_strsplit(places, ":", -1);
 
-  for (const char *const *name = host_programs; *name; name++)
+  for (const char *const *name = programs; *name; name++)
     for (char **directory = directories; *directory; directory++) {
       g_autofree char *path = g_build_filename(*directory, *name, NULL);
       if (**directory != '/' || !is_program(root, path))

@@ -85,9 +85,6 @@ typedef struct {
   GHashTable *programs; /* name -> path, of those that are there */
 } HostFacts;
 
-/* Names of the programs that are looked for. Ended by NULL. */
-extern const char *const host_programs[];
-
 /* The facts below ROOT ("/"). Never NULL: what cannot be read is not known. */
 HostFacts *host_facts_read(const char *root, const HostProcess *process);
 void host_facts_free(HostFacts *facts); /* takes NULL */
@@ -105,5 +102,3 @@ void host_limits_read(HostFacts *facts, const char *root);
 char *host_read_text(const char *root, const char *path);
 /* The whole number in such a file, or FALLBACK. */
 uint64_t host_read_number(const char *root, const char *path, uint64_t fallback);
-/* The name of the CPU with this MIDR_EL1, such as "Cortex-A72". Free with g_free. */
-char *host_cpu_name(uint64_t midr);

@@ -33,9 +33,8 @@ typedef enum {
   PSCI_FUNCTION_SYSTEM_OFF2 = 0x84000015u, /* 1.3 */
 } PsciFunction;
 
-/* What to forward for it: the part of the Standard Service range that DEN 0022 keeps for PSCI, 32-bit and 64-bit. */
+/* Where they begin; HYPERCALL_FUNCTION_64BIT besides, where they take 64 bits. */
 #define PSCI_FUNCTION_FIRST 0x84000000u
-#define PSCI_FUNCTION_LAST  0x8400001fu
 
 /* Answers: DEN 0022, "Return error codes". */
 #define PSCI_SUCCESS            INT64_C(0)

@@ -30,10 +30,8 @@ typedef struct {
 
   /* What a monitor could use. */
   uint64_t dirty_ring; /* bytes; 0: none */
-  bool dirty_ring_with_bitmap, guest_memfd, nisv, counter_offset, writable_id_regs, writable_implementation, system_suspend, ptp,
-      sea_to_user;
+  bool dirty_ring_with_bitmap, guest_memfd, nisv, counter_offset, writable_id_regs, writable_implementation, system_suspend, ptp;
   bool read_only_memory, statistics;
-  uint64_t block_sizes; /* a bit a size, in bytes */
 } KvmFacts;
 
 /* Asks the KVM of this machine, on a VM and vCPUs that are gone afterwards. */

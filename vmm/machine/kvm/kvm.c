@@ -27,7 +27,8 @@ static bool kvm_runs(void) {
   return g_file_get_contents("/proc/misc", &devices, NULL, NULL) && g_regex_match_simple("^ *\\d+ kvm$", devices, G_REGEX_MULTILINE, 0);
 }
 
-char *kvm_explain_missing(int error_number) {
+/* Why there is no usable /dev/kvm, in words, with what to do. */
+static char *explain_missing(int error_number) {
   switch (error_number) {
   case ENOENT:
     if (kvm_runs())
@@ -80,7 +81,7 @@ bool kvm_open(Kvm *kvm, GError **error) {
   memset(kvm, 0, sizeof *kvm);
   kvm->fd = open(DEVICE_PATH, O_RDWR | O_CLOEXEC);
   if (kvm->fd < 0) {
-    g_autofree char *why = kvm_explain_missing(errno);
+    g_autofree char *why = explain_missing(errno);
     g_set_error_literal(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM, why);
     return false;
   }

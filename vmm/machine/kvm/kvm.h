@@ -26,9 +26,6 @@ typedef struct {
 bool kvm_open(Kvm *kvm, GError **error);
 void kvm_close(Kvm *kvm);
 
-/* Why there is no usable /dev/kvm, in words, with what to do; ERROR_NUMBER is what open() said. Free with g_free. */
-char *kvm_explain_missing(int error_number);
-
 /* GIC_AUTO: the best that is there. An error names what the host offers. */
 bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GError **error);
 

@@ -21,13 +21,11 @@ enum {
   CAP_ARM_DIRTY_RING = 223, /* KVM_CAP_DIRTY_LOG_RING_ACQ_REL */
   CAP_DIRTY_RING_WITH_BITMAP = 225,
   CAP_COUNTER_OFFSET = 227,
-  CAP_BLOCK_SIZES = 229, /* KVM_CAP_ARM_SUPPORTED_BLOCK_SIZES */
   CAP_REG_MASK_RANGES = 230,
   CAP_GUEST_MEMFD = 234,
   CAP_WRITABLE_IMP_ID_REGS = 239,
   CAP_ARM_EL2 = 240,
   CAP_ARM_EL2_E2H0 = 241,
-  CAP_SEA_TO_USER = 245,
   CAP_PMU_V3_STRICT = 251,
   DEVICE_VGIC_V5 = 16, /* KVM_DEV_TYPE_ARM_VGIC_V5 */
 };
@@ -56,7 +54,6 @@ static const Capability capabilities[] = {
     {CAP_WRITABLE_IMP_ID_REGS, offsetof(KvmFacts, writable_implementation)},
     {KVM_CAP_ARM_SYSTEM_SUSPEND, offsetof(KvmFacts, system_suspend)},
     {KVM_CAP_PTP_KVM, offsetof(KvmFacts, ptp)},
-    {CAP_SEA_TO_USER, offsetof(KvmFacts, sea_to_user)},
     {KVM_CAP_READONLY_MEM, offsetof(KvmFacts, read_only_memory)},
     {KVM_CAP_BINARY_STATS_FD, offsetof(KvmFacts, statistics)},
 };
@@ -77,7 +74,6 @@ static void probe_capabilities(KvmFacts *facts, int vm_fd) {
   facts->pauth = check(vm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && check(vm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC);
   facts->max_cpus = MAX(1u, check(vm_fd, KVM_CAP_MAX_VCPUS));
   facts->dirty_ring = check(vm_fd, CAP_ARM_DIRTY_RING);
-  facts->block_sizes = check(vm_fd, CAP_BLOCK_SIZES);
   facts->breakpoints = check(vm_fd, KVM_CAP_GUEST_DEBUG_HW_BPS);
   facts->watchpoints = check(vm_fd, KVM_CAP_GUEST_DEBUG_HW_WPS);
   facts->gic_v2 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
