@@ -90,6 +90,14 @@ named_files() {
     [ -z "$missing" ]
 }
 
+# Pages end at column 120 too, but for tables and what is shown as it is.
+pages_wrapped() {
+    git ls-files '*.md' | while read -r page; do
+        awk '/^ *```/ {code = !code} !code && !/^( *\||    )/ {print FILENAME ":" FNR "\t" $0}' "$page"
+    done | LC_ALL=C.UTF-8 grep -P '\t.{121}'
+    [ $? = 1 ]
+}
+
 check_clang clang-format "clang-format changes nothing" make -s check-format
 check "each folder includes only what stands below it, and only commands print" tests/sources/layers.sh
 check "what does not is noticed" layers_noticed
@@ -99,6 +107,7 @@ check "each file names its licence" licences
 check "each file that is named is there" named_files
 # What is indented in a comment is a table or a picture.
 check "comments are wrapped at 120 columns" nothing -e '^ *(/\*|//|\*) [^ ]' --and -e '^.{121}' -- '*.c' '*.h'
+check "pages are wrapped at 120 columns" pages_wrapped
 check "one dialect of atomics" nothing 'g_atomic_(int|pointer)_|\b_Atomic\b|__sync_' -- '*.c' '*.h'
 check_clang clang-tidy "clang-tidy finds nothing" make -s check-tidy
 # shellcheck disable=SC2046  # names without spaces
