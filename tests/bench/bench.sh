@@ -1,13 +1,38 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Measures eret beside QEMU and beside the least that runs a guest, in a boot each of two emulated hosts, or on the machine itself where that is ARM64 with a usable /dev/kvm.
+# Measures eret beside QEMU and beside the least that runs a guest, in a boot each of two emulated hosts, or on the
+# machine itself where that is ARM64 with a usable /dev/kvm.
 #
 # Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot trips memory doorbell block console density
 #
-#   build/bench/samples      every value, as it was seen       build/bench/bench.json   the same, and what follows from it
-#   build/bench/bench.svg    a chart of it                     standard output          a table
+#   build/bench/samples      every value, as it was seen    build/bench/bench.json   the same, and what follows from it
+#   build/bench/bench.svg    a chart of it                  standard output          a table
 #
-# Environment: BLOCK_REQUESTS, CONSOLE_KIB, DENSITY (guests): small by default where the host is emulated. docs/benchmarks.md says what the figures are.
+# Environment: BLOCK_REQUESTS, CONSOLE_KIB, DENSITY (guests): small by default where the host is emulated.
+# docs/benchmarks.md says what the figures are.
+#
+# Three parts that know little of each other:
+#
+#   bench.sh                       prepares (kernel, QEMU, guests), starts the host, keeps what comes
+#     host.sh run, host/run.sh     where the guests run: goes through the figures
+#       host/figures/FIGURE.sh     one figure: starts each subject, round after round, and says what it has seen
+#   bench-report (report/)         native and tested: medians, ratios, the targets; JSON, chart, table
+#
+# What is seen goes through one pipe, a line each of words between tabs (host/lib.sh has the grammar). Nothing is
+# computed on the way: build/bench/samples has all values as they were, so that a report can be made again.
+#
+# Two hosts, because there are two kinds of figures. On `exact` time is the number of instructions, the same in each
+# run; but it has one CPU, and shows nothing that needs two. `gicv3` has two CPUs, and times that differ from run to
+# run; there, only what is compared within one round means anything. $exact says which figure is measured where. On a
+# machine with KVM of its own there is one run, and times are times.
+#
+# State is build/bench/: the guests that were built for it, samples, the reports, and messages, which has all that was
+# said and is no sample, the hosts' last lines too. A run begins with new samples and messages.
+#
+# When a figure is missing: the table says `none` where the measurement itself knew why, and samples has the reason.
+# Else the run did not come to its end (it has no line `info complete yes`), and the last lines of messages are shown.
+# Run that figure alone (--only FIGURE --rounds 1). One that has gone bad is best compared by its details, which samples
+# has.
 set -eu
 umask 022
 

@@ -7,10 +7,23 @@
 #   root.ext4              a root file system: busybox, as /bin/sh and more
 #   merged.tar, merged.ext4
 #                          a root whose /bin and /lib are links, as in Debian
-#   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first own act is a store to address 0
+#   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first
+#                          own act is a store to address 0
 #   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
 # What is already there, and newer than its source, is left alone.
+#
+# Why they are made here. The tests run in an emulated host, which has busybox and no tools, and where each instruction
+# costs a hundred; so what can be made outside is. run-tests.sh calls this before it boots the host (after
+# guest-images/fetch.sh, whose kernel and busybox it takes) and shares build/fixtures/ with it; a test finds them in
+# $FIXTURES.
+#
+# State is build/fixtures/ alone. Each file is made in a temporary directory in build/ and moved to its place when it is
+# whole, so a run that was ended leaves no half of one. A file is stale when this script or the kernel is newer: who
+# changes a recipe need not clean up, and who changes anything here has all of them made again.
+#
+# When one is wrong: remove it from build/fixtures/, and run this script alone. A new kernel of Debian's may have
+# another dummy.ko; then the recipe of oops.ko says so, and does not make a module that does something else.
 set -eu
 umask 022
 PATH=$PATH:/usr/sbin:/sbin  # mke2fs, where users of the machine have no such directories in theirs
@@ -30,7 +43,8 @@ stale() { [ ! -e "$out/$1" ] || [ -n "$(find "$0" "$image" -newer "$out/$1")" ];
 # le32 NUMBER: as four bytes for printf
 le32() { printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) $(($1 >> 16 & 255)) $(($1 >> 24 & 255)); }
 
-# The header's 64 bytes, as in Linux, drivers/firmware/efi/libstub/zboot-header.S; the PE header it points to is left out.
+# The header's 64 bytes, as in Linux, drivers/firmware/efi/libstub/zboot-header.S; the PE header it points to is left
+# out.
 zboot() {
     zstd -q -3 -T0 -c "$image" > "$work/payload"
     {
@@ -82,7 +96,8 @@ if stale merged.ext4 || stale merged.tar; then
     mke2fs -q -F -t ext4 -E root_owner=0:0 -d "$work/merged" "$work/merged.ext4"
     mv "$work/merged.tar" "$work/merged.ext4" "$out/"
 fi
-# In init_module, in place of `stp x29, x30, [sp, #-N]!; mov x29, sp`, which no relocation changes: mov x0, #0; str x0, [x0].
+# In init_module, in place of `stp x29, x30, [sp, #-N]!; mov x29, sp`, which no relocation changes: mov x0, #0; str x0,
+# [x0].
 if stale oops.ko; then
     xz -dc "$(find "$build/kernels/6.12/lib" -name 'dummy.ko.xz')" > "$work/dummy.ko"
     section=$(readelf -SW "$work/dummy.ko" | sed -n 's/.*\.init\.text *PROGBITS *[0-9a-f]* *\([0-9a-f]*\).*/\1/p')

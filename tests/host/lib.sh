@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What a test script in tests/boot/ or tests/guest/ is written with (sourced, not run). Busybox sh in the emulated host, dash elsewhere.
+# What a test script in tests/boot/ or tests/guest/ is written with (sourced, not run). Busybox sh in the emulated host,
+# dash elsewhere.
 #
 # The runner (runner.sh) starts each script in a directory of its own, with
 #
@@ -8,28 +9,46 @@
 #   ERET      eret                               KERNELS   where 6.12/Image, 6.12/initrd and their like are
 #   GUESTS    bare-metal guests                  FIXTURES  files made for the tests: tests/host/fixtures.sh
 #   SUITES    suites for eret test               SELFTESTS the kernel's own tests: guest-images/selftests.sh
+#   TEST      the script's name, for each line that it says
 #
-# A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit: SECONDS` (300) says
-# when it counts as hung, and `# root` has it skipped without root.
+# A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit:
+# SECONDS` (300) says when it counts as hung, and `# root` has it skipped without root.
 #
 #   is GOT WANTED NAME             isnt GOT UNWANTED NAME
 #   like FILE REGEX NAME           unlike FILE REGEX NAME
 #   check NAME COMMAND...          passes when the command succeeds
 #   skip NAME REASON               skip_all REASON
 #
-#   run_eret [--timeout S] OPTION...           eret run OPTION..., until it ends; killed after S seconds (200)
-#   start_eret OPTION...                       the same in the background
-#   boot TEST[,ARGUMENT]... OPTION...          run_eret, with Debian's kernel ($kernel, 6.12) and what its initramfs has to do
+#   run_eret [--timeout S] OPTION...        eret run OPTION..., until it ends; killed after S seconds (200)
+#   start_eret OPTION...                    the same in the background
+#   boot TEST[,ARGUMENT]... OPTION...       run_eret, with Debian's kernel ($kernel, 6.12) and a task for its initramfs
 #   start_boot TEST[,ARGUMENT]... OPTION...
-#   wait_console REGEX SECONDS                 fails a test, and returns 1, when it does not come
-#   send TEXT                                  types it on the console (\n is Enter)
-#   run_exec OPTION... -- COMMAND...           eret exec with the kernel $image (6.12's), until it ends; killed after $exec_limit seconds (200).
-#                                              The command's streams are in out and $errors, its input is $input (nothing)
-#   finish_eret SECONDS                        waits for the end; killed after so many seconds
-#   guest KEY                                  the value of the guest's last line "GUEST KEY=value"
+#   wait_console REGEX SECONDS              fails a test, and returns 1, when it does not come
+#   send TEXT                               types it on the console (\n is Enter)
+#   run_exec OPTION... -- COMMAND...        eret exec with the kernel $image (6.12's), until it ends; killed after
+#                                           $exec_limit seconds (200). The command's streams are in out and $errors, its
+#                                           input is $input (nothing)
+#   finish_eret SECONDS                     waits for the end; killed after so many seconds
+#   guest KEY                               the value of the guest's last line "GUEST KEY=value"
 #
-# After these, $console and $errors are files with what the guest and eret wrote, $pid is eret's, and $status its exit status
-# ("timeout" if it had to be killed). A failing assertion shows the last lines of both, once a guest.
+# After these, $console and $errors are files with what the guest and eret wrote, $pid is eret's, and $status its exit
+# status ("timeout" if it had to be killed). A failing assertion shows the last lines of both, once a guest.
+#
+# How it works. An assertion does not end a script: it says its result, and the script goes on, so that one run shows
+# all that is wrong. Where the rest makes no sense without it, write `|| exit`. Results go to descriptor 3, which the
+# runner reads; standard output and error go to the script's log, so that no command can say `ok` by accident. eret gets
+# no descriptor 3. A result is one write, as two tests write at a time.
+#
+# What a guest does is asked of the guest: the test initramfs (guest-images/initramfs/) does what `eret.test=` on its
+# command line names, and prints `GUEST KEY=value`. Assert these, exit statuses and counts; never how long something
+# took, as an emulated host is a hundred times slower than silicon, and slower still beside another test.
+#
+# State is in variables ($started counts the guests) and, for each guest, in console.N and errors.N in the script's
+# directory; `keyboard` is the FIFO that start_eret's guest reads.
+#
+# When an assertion fails, read its two comments first, and then the last lines of guest and eret below them. A guest
+# that says nothing: take `quiet` away in linux(). A script's own mistake is in its log, which is
+# shown when the status is above 1.
 
 exec 3>&1 1>&2  # what the runner reads is 3; all else goes to the script's log
 kernel=6.12
@@ -87,7 +106,7 @@ skip_all() {
     exit 0
 }
 
-# --- guests ------------------------------------------------------------------------------------------------------------------------
+# --- guests -----------------------------------------------------------------------------------------------------------
 
 new_guest() {
     started=$((started + 1))

@@ -1,12 +1,36 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs test scripts on a host with KVM and prints one TAP stream as they go: in one boot of an emulated host of the given kind, or on the
-# machine itself where that is ARM64 with a usable /dev/kvm.
+# Runs test scripts on a host with KVM and prints one TAP stream as they go: in one boot of an emulated host of the
+# given kind, or on the machine itself where that is ARM64 with a usable /dev/kvm.
 #
 # Usage: run-tests.sh KIND TEST...      KIND: host.sh kinds; TEST: tests/boot/NAME.sh, tests/guest/NAME.sh
 #
-# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (1200), ERET_TESTS_TIMES=1
-# adds a comment with each test's time. Exit status 1 when something failed.
+# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (1200),
+# ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
+#
+# Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
+# share one boot. What runs in there has busybox and no more. This half stays outside: it has bash, makes the images,
+# and counts. The other half (runner.sh) goes in with the tests, and has no opinion of what they say. Who calls whom:
+#
+#   tests/suites/KIND.sh, tests/hosts/KIND.sh      which tests on which kind (prove, by way of tests/tap.sh)
+#     run-tests.sh            prepare: images and fixtures, made once and kept in build/
+#       host.sh run           boots the host, shares files with it, passes standard output through
+#         runner.sh           in the host: starts the scripts, two at a time, kills those that hang
+#           NAME.sh + lib.sh  the test: starts eret, asserts
+#
+# What comes back is a line each, `TEST|what it says` (runner.sh has the grammar), from two tests at a time. make_tap
+# turns that into TAP: it numbers the results, and holds a test's comments back until the result that they belong to.
+# Last comes `|status N`, the host's own exit status. A test that had begun and has no end then was running when the
+# host died, and fails; so does one that never began, and one that asserted nothing.
+#
+# Where state lies. build/.tests-work.PID is this run's, and goes with it: what host.sh and the preparation said, which
+# is shown when something failed. The results are kept by tests/tap.sh, in build/tap/. The host's own console is
+# build/host/KIND/console.log. The rest lies in the host's memory, and is gone with it.
+#
+# When a test fails, its comments stand under it: what was got and what was wanted, and the last lines of its guest and
+# of eret. Run it alone, with the kind that failed: `tests/host/run-tests.sh gicv3 tests/boot/disk.sh` takes a minute
+# once all is built. JOBS=1 shows whether another test has to do with it. For a look from the inside,
+# `tests/host/host.sh run --interactive -- sh` gives a shell in the same host, with /share/eret.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -32,7 +56,7 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# --- TAP ---------------------------------------------------------------------------------------------------------------------------
+# --- TAP --------------------------------------------------------------------------------------------------------------
 
 n=0
 failures=0
@@ -92,7 +116,7 @@ make_tap() {
     [ "$failures" = 0 ]
 }
 
-# --- where -------------------------------------------------------------------------------------------------------------------------
+# --- where ------------------------------------------------------------------------------------------------------------
 
 prepare() {
     local -a kernels=(6.12 6.1 7.3)

@@ -1,13 +1,30 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs test scripts, two at a time, and prints what they say a line each as `TEST|...`: run-tests.sh makes TAP of it. This half runs where
-# the guests do: in the emulated host, or on the machine itself.
+# Runs test scripts, two at a time, and prints what they say a line each as `TEST|...`: run-tests.sh makes TAP of it.
+# This half runs where the guests do: in the emulated host, or on the machine itself.
 #
-# Usage: runner.sh ROOT TEST...      TEST: a script's path below ROOT; KIND, ERET, KERNELS, GUESTS, FIXTURES, JOBS: see lib.sh and below
+# Usage: runner.sh ROOT TEST...      TEST: a script's path below ROOT; KIND, ERET, KERNELS, GUESTS, FIXTURES, JOBS: see
+#                                    lib.sh and below
 #
 #   TEST|start              TEST|end STATUS SECONDS
 #   TEST|# diagnosis        of the result that follows
 #   TEST|ok NAME            TEST|not ok NAME            TEST|skip REASON
+#
+# What it promises a script: a directory of its own to be in, an end, and that nothing is left over. A script is the
+# leader of a session. When it ends, the session is killed, so no eret and no sleep of one test can disturb the next. A
+# watchdog kills a script that hangs (300 s, or `# limit:` in its head), and leaves a file `hung` in its directory: so
+# the two ways to die by a signal can be told apart.
+#
+# JOBS workers go through the same list. Who makes the directory claims/TEST runs that test: mkdir is atomic, and
+# busybox has nothing better. Tests with `# serial` in their head come last, one after the other.
+#
+# Where state lies. All of it is in one temporary directory: claims/, and a directory a test with `log` (the script's
+# standard error), console.N and errors.N (what its N-th guest and eret have written), and whatever the script makes. A
+# test's directory goes when the test ends, as the emulated host has little memory.
+#
+# When a test fails, a hung one shows the last lines of its last guest, one that broke off (status above 1) those of its
+# own log. 1 alone says nothing: it is the status of a failed assertion, which lib.sh has told already. To see a
+# script's directory, run it by hand, with the variables that are named in lib.sh.
 set -u
 root=$1
 shift

@@ -83,7 +83,7 @@ bounded() {
 # A file that a comment or a page names is there. Names in capitals stand for any, and layers_noticed makes some up.
 named_files() {
     missing=$(git grep -ohE '(^|[^A-Za-z0-9/_.-])(vmm|devices|fdt|guest-images|tests|docs|findings)/[A-Za-z0-9/_.-]+\.(c|h|sh|md|ini)\b' \
-        -- . ':!tests/sources/sources.sh' | sed 's/^[^a-z]//' | sort -u | grep -vE '[/-]NAME\.' | while read -r file; do
+        -- . ':!tests/sources/sources.sh' | sed 's/^[^a-z]//' | sort -u | grep -vE '[/-](NAME|KIND)\.' | while read -r file; do
         [ -e "$file" ] || git grep -nF "$file"
     done)
     echo "$missing"
