@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls answered by eret: one dispatcher behind two doors. A call comes by HVC or SMC (KVM_EXIT_HYPERCALL), or
+ * Hypercalls answered by eret: one dispatcher behind all doors. A call comes by HVC or SMC (KVM_EXIT_HYPERCALL), or
  * through the doorbell page (devices/hypercall-doorbell.h). Each door finds the service, reads the registers that the
  * service declares, has it called, and writes the results it declares: no others are touched. SMC Calling Convention
  * (Arm DEN 0028) 1.1 and later.
