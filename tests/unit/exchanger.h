@@ -33,12 +33,14 @@ static inline gpointer exchange_run(gpointer data) {
   return NULL;
 }
 
-/* False: this file system cannot. */
+/* Returns when it is at work. False: this file system cannot. */
 static inline bool exchanger_start(Exchanger *exchanger, const char *a, const char *b) {
   *exchanger = (Exchanger){.a = a, .b = b};
   if (!exchange_names(a, b))
     return false;
   exchanger->thread = g_thread_new("exchanger", exchange_run, exchanger);
+  while (!__atomic_load_n(&exchanger->exchanges, __ATOMIC_SEQ_CST))
+    g_usleep(100);
   return true;
 }
 
