@@ -2,12 +2,13 @@
 /* A message is written at once: threads that log at the same time do not share a line, and neither does a guest. */
 #include "vmm/cmd/complain.h"
 
+#include <stdio.h>
+
 #include "devices/backend/message.h"
 #include "devices/printable.h"
-#include "vmm/config/config.h"
+#include "vmm/cmd/command.h"
 #include "vmm/cpu/template.h"
 #include "vmm/machine/machine.h"
-#include "vmm/suite/options.h"
 #include "vmm/suite/suite.h"
 
 #define LOG_WAIT_MS 1000 /* for a reader of standard error that takes nothing, while a machine may be running */
@@ -45,8 +46,8 @@ void complain_lines(const char *message) {
 
 /* Lists of mistakes (vmm/base/mistakes.h), and the registers of a guest that went wrong. */
 static bool has_lines(const GError *error) {
-  return error->domain == CONFIG_ERROR || error->domain == CPU_ERROR || error->domain == SUITE_ERROR ||
-         error->domain == TEST_OPTIONS_ERROR || g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST);
+  return error->domain == OPTION_ERROR || error->domain == CPU_ERROR || error->domain == SUITE_ERROR ||
+         g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST);
 }
 
 int complain_of(const GError *error, int status) {
@@ -55,6 +56,26 @@ int complain_of(const GError *error, int status) {
   else
     complain(error->message);
   return status;
+}
+
+int answer(const OptionSet *set, const GError *error) {
+  if (!error) {
+    g_autofree char *help = option_help(set);
+    fputs(help, stdout);
+    return EXIT_OK;
+  }
+  complain_of(error, EXIT_USAGE);
+  fprintf(stderr, "Try 'eret %s --help'.\n", set->command);
+  return EXIT_USAGE;
+}
+
+bool answer_options(const OptionDraft *draft, int *status) {
+  g_autoptr(GError) error = NULL;
+
+  if (!draft->help && option_is_good(draft, &error))
+    return false;
+  *status = answer(draft->set, error);
+  return true;
 }
 
 void complain_of_log(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {

@@ -4,6 +4,8 @@
 
 #include <glib.h>
 
+#include "vmm/options/option.h"
+
 /*
  * MESSAGE, a line, behind "eret: ", so that all can tell whose it is. Names in it may be anybody's: they come escaped
  * (devices/printable.h), with their line feeds. It begins on a line of its own, whatever a guest has written before it
@@ -15,6 +17,11 @@ void complain_format(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void complain_lines(const char *message);
 /* The one or the other, as is due to ERROR. Returns STATUS. */
 int complain_of(const GError *error, int status);
+
+/* The command's help; with ERROR, what is wrong with its options instead. Returns the status. */
+int answer(const OptionSet *set, const GError *error);
+/* The same, where DRAFT does not let the command begin; else false, and *STATUS is left alone. */
+bool answer_options(const OptionDraft *draft, int *status);
 
 /*
  * The default handler of GLib's log (g_log_set_default_handler): complains of all but what is for debugging. Any

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `eret doctor`: what this host can do, and what it means for guests. */
 #include <stdio.h>
-#include <string.h>
 
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
@@ -27,18 +26,10 @@ static int examine(bool json) {
 }
 
 int cmd_doctor(int argc, char **argv) {
-  g_autoptr(GString) mistakes = g_string_new(NULL);
-  DoctorOptions options;
+  DoctorOptions options = {false};
+  void *const records[] = {&options};
+  g_autoptr(OptionDraft) draft = option_read(&doctor_option_set, records, argc, argv);
+  int status;
 
-  doctor_options_parse(&options, argc, argv, mistakes);
-  if (options.help) {
-    fputs(doctor_options_help(), stdout);
-    return EXIT_OK;
-  }
-  if (mistakes->len) {
-    complain_lines(mistakes->str);
-    fprintf(stderr, "Try 'eret doctor --help'.\n");
-    return EXIT_USAGE;
-  }
-  return examine(options.json);
+  return answer_options(draft, &status) ? status : examine(options.json);
 }

@@ -16,11 +16,6 @@
 #include "vmm/exec/session.h"
 #include "vmm/machine/machine.h"
 
-static const char usage[] = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
-                            "Boot a kernel in a virtual machine, run a command in it, and end with its exit status.\n"
-                            "Needs no root, no disk image, no network and no terminal. The options are those of\n"
-                            "'eret run', and:\n\n";
-
 /* There was no guest, and this is why. */
 static int could_not_run(OutputFile *file, const GError *error) {
   bool no_kvm = g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM);
@@ -54,16 +49,8 @@ int cmd_exec(int argc, char **argv) {
   bool help = false;
   g_autoptr(ExecOptions) options = exec_options_parse(argc, argv, &help, &error);
 
-  if (help) {
-    g_autofree char *machine = config_help();
-    printf("%s%s\n%s", usage, exec_options_help(), machine);
-    return EXIT_OK;
-  }
-  if (!options) {
-    complain_of(error, EXIT_USAGE);
-    fputs("Try 'eret exec --help'.\n", stderr);
-    return EXIT_USAGE;
-  }
+  if (!options)
+    return answer(&exec_option_set, error);
   g_autoptr(OutputFile) result = options->result ? output_file_open(options->result, &error) : NULL;
   if (error) {
     g_prefix_error(&error, "--result: ");

@@ -10,10 +10,6 @@
 #include "vmm/config/config.h"
 #include "vmm/machine/machine.h"
 
-static const char usage[] = "Usage: eret run --kernel FILE [OPTION]...\n"
-                            "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console;\n"
-                            "Ctrl-A x ends the machine, Ctrl-A h lists the keys.\n\n";
-
 static int run(const Config *config) {
   g_autoptr(GError) error = NULL;
   g_autoptr(Machine) machine = machine_new(config, NULL, message_say, &error);
@@ -47,16 +43,8 @@ int cmd_run(int argc, char **argv) {
       return cmd_version(0, NULL);
   g_autoptr(Config) config = config_parse(argc, argv, &help, &error);
 
-  if (help) {
-    g_autofree char *options = config_help();
-    printf("%s%s", usage, options);
-    return EXIT_OK;
-  }
-  if (!config) {
-    complain_of(error, EXIT_USAGE);
-    fputs("Try 'eret run --help'.\n", stderr);
-    return EXIT_USAGE;
-  }
+  if (!config)
+    return answer(&config_option_set, error);
   if ((config->dry_run || config->dump_fdt) && !plan(config, NULL, &error))
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config->kernel)

@@ -115,7 +115,7 @@ static bool report(const Output *output, GPtrArray *results) {
   }
   if (output->json) {
     GString *text = g_string_new(NULL);
-    report_json(text, results, options->shard, options->shards);
+    report_json(text, results, options->shard.index, options->shard.n);
     ok &= write_file(output->json, text, "--json");
   }
   if (options->github) {
@@ -213,7 +213,8 @@ static int test(const TestOptions *options) {
   g_autoptr(NamedFiles) named = named_files_new();
   g_autoptr(GPtrArray) cases = suite_load((const char *const *)options->files->pdata, options->defines, named, &error);
   g_autoptr(GPtrArray) chosen =
-      cases ? suite_select(cases, options->filter, options->tags, options->skip_tags, options->shard, options->shards, &error) : NULL;
+      cases ? suite_select(cases, options->filter, options->tags, options->skip_tags, options->shard.index, options->shard.n, &error)
+            : NULL;
   Output output = {.options = options};
 
   if (!chosen)
@@ -278,14 +279,7 @@ int cmd_test(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   g_autoptr(TestOptions) options = test_options_parse(argc, argv, &error);
 
-  if (!options) {
-    complain_of(error, EXIT_USAGE);
-    fputs("Try 'eret test --help'.\n", stderr);
-    return EXIT_USAGE;
-  }
-  if (options->help) {
-    fputs(test_options_help(), stdout);
-    return EXIT_OK;
-  }
+  if (!options || options->help)
+    return answer(argc > 0 && strcmp(argv[0], "merge") == 0 ? &test_merge_option_set : &test_option_set, error);
   return options->merge ? merge(options) : test(options);
 }

@@ -1,18 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The option table, and the flags. Everything that an option is lies in the table: its flag, its key in a description
- * file, its field, the values it takes, its help. A new option is a line here and a field in config.h; docs/eret.1 and
- * the completion are held against it by a test.
- *
- * Order: the description files of --config as they come, then the flags, so that flags win; then the checks of the
- * whole. No step stops at a mistake: all are collected and come back as one error.
+ * The table of a machine's options (vmm/options/option.h), and what is so without them. A new option is a line here and
+ * a field in config.h; docs/eret.1 and the completion are held against it by a test.
  */
 #include "vmm/config/config.h"
 
 #include <string.h>
 
 #include "vmm/boot/command-line.h"
-#include "vmm/config/config-option.h"
 #include "vmm/hypercall/peer.h"
 
 #define CPUS_MAX             512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
@@ -27,8 +22,6 @@
 #define GRACE_MAX            86400 /* a day */
 #define DISK_SERIAL_MAX      20    /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
 
-G_DEFINE_QUARK(eret_config_error, config_error)
-
 static void disk_config_free(void *opaque) {
   DiskConfig *disk = opaque;
   g_free(disk->path);
@@ -38,7 +31,7 @@ static void disk_config_free(void *opaque) {
 
 static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
 
-static const ConfigOption disk_options[] = {
+static const Option disk_options[] = {
     {.name = "file", .kind = OPTION_PATH, .offset = offsetof(DiskConfig, path), .argument = "FILE"},
     {.name = "ro", .kind = OPTION_BOOLEAN, .offset = offsetof(DiskConfig, read_only)},
     {.name = "format", .kind = OPTION_CHOICE, .offset = offsetof(DiskConfig, format), .choices = disk_formats, .argument = "raw"},
@@ -61,7 +54,7 @@ static void cpu_config_free(void *opaque) {
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
 
-static const ConfigOption cpu_options[] = {
+static const Option cpu_options[] = {
     {.name = "model", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, model), .choices = cpu_models},
     {.name = "sve", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, sve), .choices = cpu_choices, .argument = "on|off|auto"},
     {.name = "sve-vl", .kind = OPTION_STRING, .offset = offsetof(CpuConfig, sve_lengths), .argument = "BITS[:BITS...]"},
@@ -89,7 +82,7 @@ static void smccc_config_free(void *opaque) {
   g_free(smccc);
 }
 
-static const ConfigOption smccc_options[] = {
+static const Option smccc_options[] = {
     {.name = "rule", .kind = OPTION_STRING, .offset = offsetof(SmcccConfig, rule), .argument = "ACTION=RANGE"},
     {.name = NULL},
 };
@@ -106,7 +99,7 @@ static void hypercall_config_free(void *opaque) {
   g_free(hypercall);
 }
 
-static const ConfigOption hypercall_options[] = {
+static const Option hypercall_options[] = {
     {.name = "service", .kind = OPTION_STRING, .offset = offsetof(HypercallConfig, service), .argument = "RANGE=unix:PATH"},
     {.name = "timeout",
      .kind = OPTION_NUMBER,
@@ -133,7 +126,21 @@ static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
 
-const ConfigOption config_options[] = {
+/* Of `eret run` and of `eret cpu dump`. */
+#define CPU_ROWS                                                                                                                           \
+  {.name = "cpu",                                                                                                                          \
+   .kind = OPTION_LIST,                                                                                                                    \
+   .offset = offsetof(Config, cpu),                                                                                                        \
+   .argument = "host[,FEATURE=on|off|auto]...",                                                                                            \
+   .element = &cpu_element,                                                                                                                \
+   .help = "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "         \
+           "steal-time (auto: on where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},                \
+  {                                                                                                                                        \
+    .name = "cpu-template", .kind = OPTION_PATH, .offset = offsetof(Config, cpu_template), .argument = "FILE",                             \
+    .help = "Take features away from the guest's ID registers, as a JSON file says; 'eret cpu' makes such files."                          \
+  }
+
+const Option config_options[] = {
     {.name = "kernel",
      .kind = OPTION_PATH,
      .offset = offsetof(Config, kernel),
@@ -166,18 +173,7 @@ const ConfigOption config_options[] = {
      .min = 1,
      .max = CPUS_MAX,
      .help = "Number of virtual CPUs, 1 to 512 or what the host allows (default: 1)."},
-    {.name = "cpu",
-     .kind = OPTION_LIST,
-     .offset = offsetof(Config, cpu),
-     .argument = "host[,FEATURE=on|off|auto]...",
-     .element = &cpu_element,
-     .help = "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "
-             "steal-time (auto: on where the host has it), mte (auto: off); sve-vl=BITS[:BITS...]: lengths of SVE vectors."},
-    {.name = "cpu-template",
-     .kind = OPTION_PATH,
-     .offset = offsetof(Config, cpu_template),
-     .argument = "FILE",
-     .help = "Take features away from the guest's ID registers, as a JSON file says; 'eret cpu' makes such files."},
+    CPU_ROWS,
     {.name = "memory",
      .kind = OPTION_SIZE,
      .offset = offsetof(Config, memory),
@@ -316,7 +312,7 @@ const ConfigOption config_options[] = {
      .help = "End the recording when FILE has this size (default: 1G)."},
 
     {.name = "config",
-     .kind = OPTION_CONFIG,
+     .kind = OPTION_SOURCE,
      .group = "This program",
      .argument = "FILE",
      .help = "Read options from a JSON file: an object whose keys are the names of flags without dashes, such as {\"cpus\": 2, \"disk\": "
@@ -333,9 +329,11 @@ const ConfigOption config_options[] = {
      .offset = offsetof(Config, dry_run),
      .help = "Check everything, print the machine's addresses, interrupts and devices, and end. Needs no KVM.",
      .not_in_suite = "nothing would run; eret test --list tells the mistakes of a suite"},
-    {.name = "help", .kind = OPTION_HELP, .help = "This text.", .not_in_suite = "nothing would run"},
+    {.name = "help", .letter = 'h', .kind = OPTION_HELP, .help = "This text.", .not_in_suite = "nothing would run"},
     {.name = NULL},
 };
+
+const Option config_cpu_options[] = {CPU_ROWS, {.name = NULL}};
 
 /* What an argument without a flag looks like; without an option: an image to convert first. The first match counts. */
 static const struct {
@@ -346,7 +344,31 @@ static const struct {
     {"*.qcow*", NULL},    {"*.vmdk", NULL},      {"*.vhd*", NULL},      {"*.vdi", NULL},        {"*=*", "append"},
 };
 
-static Config *config_new(void) {
+/* What other monitors have, and eret has not, or not as an option. */
+static const struct {
+  const char *names, *text;
+} absent[] = {
+    {" net netdev nic network tap ", "there are no network devices yet"},
+    {" vsock ", "there is no vsock device yet"},
+    {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
+    {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},
+    {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
+    {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
+    {" machine M ", "there is one kind of machine; --dry-run prints it"},
+    {" balloon ", "there is no balloon device yet"},
+    {" monitor qmp gdb s S ", "a machine cannot be controlled or debugged by another program yet"},
+};
+
+const char *config_explain_absent(const char *name) {
+  g_autofree char *word = g_strdup_printf(" %s ", name);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(absent); i++)
+    if (strstr(absent[i].names, word))
+      return absent[i].text;
+  return NULL;
+}
+
+Config *config_new(void) {
   Config *config = g_new0(Config, 1);
   config->append = g_strdup("");
   config->cpus = 1;
@@ -387,158 +409,8 @@ void config_free(Config *config) {
   g_free(config);
 }
 
-/* A flag as it was given, taken apart. */
-typedef struct {
-  const ConfigOption *option;
-  const char *value; /* NULL for booleans, and where it may be left out */
-  bool negated;
-} Flag;
-
-static const ConfigOption *find_flag(const char *name, bool *negated) {
-  const ConfigOption *option = option_find(config_options, name);
-  *negated = false;
-  if (option || !g_str_has_prefix(name, "no-"))
-    return option;
-  option = option_find(config_options, name + strlen("no-"));
-  *negated = true;
-  return option && option_can_be_negated(option) ? option : NULL;
-}
-
-static bool is_flag(const char *argument) {
-  if (!g_str_has_prefix(argument, "--"))
-    return false;
-  g_autofree char *name = g_strndup(argument + 2, strcspn(argument + 2, "="));
-  bool negated;
-  return !*name || find_flag(name, &negated);
-}
-
-static void add_stray(ConfigDraft *draft, const char *argument) {
-  for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
-    if (!g_pattern_match_simple(guesses[i].pattern, argument))
-      continue;
-    if (guesses[i].option)
-      config_mistake(draft, NULL, "unexpected argument '%s'; did you mean --%s %s?", argument, guesses[i].option, argument);
-    else
-      config_mistake(draft, NULL,
-                     "unexpected argument '%s'; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW",
-                     argument, argument);
-    return;
-  }
-  config_mistake(draft, NULL, "unexpected argument '%s': everything is given by an option, such as --kernel FILE", argument);
-}
-
-/* Returns whether the argument behind it probably belongs to it. */
-static bool add_unknown(ConfigDraft *draft, const char *argument) {
-  g_autofree char *flag = g_strndup(argument, strcspn(argument, "="));
-  const char *name = flag + strspn(flag, "-");
-  if (!strcmp(name, "version")) {
-    config_mistake(draft, NULL, "--version belongs to eret itself: eret --version");
-    return false;
-  }
-  const ConfigOption *meant;
-  if (absent_option(name)) {
-    config_mistake(draft, NULL, "unknown option %s: %s", flag, absent_option(name));
-    return !strchr(argument, '=');
-  }
-  g_autofree char *nearest = nearest_option(config_options, name, "--", &meant);
-  config_mistake(draft, NULL, "unknown option %s%s", flag, nearest);
-  return !strchr(argument, '=') && !(meant && option_can_be_negated(meant));
-}
-
-/* Reads the flag at ARGV[*I]; moves *I to the last argument that belongs to it. */
-static void read_flag(ConfigDraft *draft, int argc, char **argv, int *i, GArray *flags) {
-  const char *argument = argv[*i], *equals = strchr(argument, '=');
-  g_autofree char *where = equals ? g_strndup(argument, equals - argument) : g_strdup(argument);
-  Flag flag = {0};
-  bool value_follows = *i + 1 < argc && !is_flag(argv[*i + 1]);
-  if (g_str_has_prefix(where, "--"))
-    flag.option = find_flag(where + strlen("--"), &flag.negated);
-  if (!flag.option) {
-    if (add_unknown(draft, argument) && value_follows && argv[*i + 1][0] != '-')
-      ++*i;
-    return;
-  }
-  if (flag.option->kind == OPTION_BOOLEAN || flag.option->kind == OPTION_HELP || flag.negated) {
-    if (equals)
-      config_mistake(draft, where, "takes no value: it is %s or left out", where);
-  } else if (equals) {
-    flag.value = equals + 1;
-  } else if (flag.option->alone) {
-    flag.value = NULL;
-  } else if (value_follows) {
-    flag.value = argv[++*i];
-  } else {
-    config_mistake(draft, where, "needs a value");
-    return;
-  }
-  g_array_append_val(flags, flag);
-}
-
-static GArray *read_flags(ConfigDraft *draft, int argc, char **argv, bool *help) {
-  GArray *flags = g_array_new(false, true, sizeof(Flag));
-  bool ended = false;
-  for (int i = 0; i < argc; i++) {
-    if (ended || argv[i][0] != '-' || !argv[i][1])
-      add_stray(draft, argv[i]);
-    else if (!strcmp(argv[i], "--"))
-      ended = true;
-    else if (!strcmp(argv[i], "-h") || !strcmp(argv[i], "--help"))
-      *help = true;
-    else
-      read_flag(draft, argc, argv, &i, flags);
-  }
-  return flags;
-}
-
-static void apply_flag(ConfigDraft *draft, const Flag *flag) {
-  const ConfigOption *option = flag->option;
-  g_autofree char *where = g_strconcat("--", option->name, NULL);
-  if (option->kind == OPTION_CONFIG || option->kind == OPTION_HELP)
-    return;
-  if (option->kind == OPTION_LIST) {
-    /* With its value: it may be one of many. */
-    g_autofree char *which = g_strconcat(where, " ", flag->value, NULL);
-    option_add_text(draft, option, which, NULL, flag->value);
-    return;
-  }
-  if (option->kind == OPTION_BOOLEAN || flag->negated)
-    option_set_boolean(draft->config, option, !flag->negated);
-  else if (!option_set(draft, draft->config, option, where, NULL, flag->value ? flag->value : option->alone))
-    return;
-  config_set_where(draft, option->name, -1, where);
-}
-
-static void apply_flags(ConfigDraft *draft, const GArray *flags) {
-  for (unsigned i = 0; i < flags->len; i++) {
-    const Flag *flag = &g_array_index(flags, Flag, i);
-    if (flag->option->kind != OPTION_CONFIG)
-      continue;
-    config_begin_source(draft);
-    g_ptr_array_add(draft->descriptions, (char *)flag->value);
-    config_json_load(draft, flag->value);
-  }
-  config_begin_source(draft);
-  for (unsigned i = 0; i < flags->len; i++)
-    apply_flag(draft, &g_array_index(flags, Flag, i));
-}
-
-void config_each_flag(int argc, char **argv, ConfigFlagFound found, void *opaque) {
-  g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
-  ConfigDraft draft = {.mistakes = mistakes};
-  bool help = false;
-  g_autoptr(GArray) flags = read_flags(&draft, argc, argv, &help);
-  const ConfigOption *help_option = option_find(config_options, "help");
-
-  for (unsigned i = 0; i < flags->len; i++) {
-    const ConfigOption *option = g_array_index(flags, Flag, i).option;
-    found(opaque, option->name, option->not_in_suite);
-  }
-  if (help)
-    found(opaque, help_option->name, help_option->not_in_suite);
-}
-
 const char *config_not_in_suite(const Config *config, const char **why) {
-  for (const ConfigOption *option = config_options; option->name; option++) {
+  for (const Option *option = config_options; option->name; option++) {
     const void *field = (const char *)config + option->offset;
     bool is_set = option->kind == OPTION_BOOLEAN ? *(const bool *)field : option->kind == OPTION_PATH && *(char *const *)field;
     if (!option->not_in_suite || !is_set)
@@ -549,23 +421,35 @@ const char *config_not_in_suite(const Config *config, const char **why) {
   return NULL;
 }
 
+char *config_explain_stray(const char *argument) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
+    if (!g_pattern_match_simple(guesses[i].pattern, argument))
+      continue;
+    if (guesses[i].option)
+      return g_strdup_printf("; did you mean --%s %s?", guesses[i].option, argument);
+    return g_strdup_printf("; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW", argument);
+  }
+  return g_strdup(": everything is given by an option, such as --kernel FILE");
+}
+
+const OptionSet config_option_set = {
+    .command = "run",
+    .usage = "Usage: eret run --kernel FILE [OPTION]...\n"
+             "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console; Ctrl-A x ends the machine, Ctrl-A h lists "
+             "the keys.",
+    .closing = CONFIG_HELP_CLOSING,
+    .tables = {config_options},
+    .explain_stray = config_explain_stray,
+    .explain_absent = config_explain_absent,
+};
+
 Config *config_parse(int argc, char **argv, bool *help, GError **error) {
   g_autoptr(Config) config = config_new();
-  g_autoptr(GPtrArray) mistakes = g_ptr_array_new_with_free_func(g_free);
-  g_autoptr(GHashTable) origins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  g_autoptr(GHashTable) listed = g_hash_table_new(g_str_hash, g_str_equal);
-  g_autoptr(GPtrArray) descriptions = g_ptr_array_new();
-  ConfigDraft draft = {.config = config, .mistakes = mistakes, .origins = origins, .listed = listed, .descriptions = descriptions};
-  *help = false;
-  g_autoptr(GArray) flags = read_flags(&draft, argc, argv, help);
+  void *const records[] = {config};
+  g_autoptr(OptionDraft) draft = option_read(&config_option_set, records, argc, argv);
+  *help = draft->help;
   if (*help)
     return NULL;
-  apply_flags(&draft, flags);
-  config_check(&draft);
-  if (mistakes->len == 0)
-    return g_steal_pointer(&config);
-  g_ptr_array_add(mistakes, NULL);
-  g_autofree char *message = g_strjoinv("\n", (char **)mistakes->pdata);
-  g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, message);
-  return NULL;
+  config_check(draft, config);
+  return option_is_good(draft, error) ? g_steal_pointer(&config) : NULL;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the user asked for, from flags and a JSON description, checked as a whole: every mistake is reported at once. No
- * KVM, no device: pure data. The option table in config.c is the one place that names the options; flags, JSON keys and
- * help are made from it.
+ * KVM, no device: pure data. The option table in config.c is the one place that names the options.
  */
 #pragma once
 
@@ -15,6 +14,7 @@
 #include "vmm/boot/kernel.h"
 #include "vmm/cpu/features.h"
 #include "vmm/hypercall/plan.h"
+#include "vmm/options/option.h"
 
 /* CONSOLE_AUTO is what nobody chose; a checked Config has another. */
 typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
@@ -78,14 +78,12 @@ typedef struct {
   NamedFiles *named; /* what the options name, for who has options of his own */
 } Config;
 
-typedef enum { CONFIG_ERROR_INVALID } ConfigError;
-#define CONFIG_ERROR (config_error_quark())
-GQuark config_error_quark(void);
-
 /* The CPU of a checked Config. */
 const CpuConfig *config_cpu(const Config *config);
 
-void config_free(Config *config);
+/* What is so without options. */
+Config *config_new(void);
+void config_free(Config *config); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 
 /*
@@ -95,19 +93,18 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
  * values). --help sets *HELP and returns NULL without an error.
  */
 Config *config_parse(int argc, char **argv, bool *help, GError **error);
-/*
- * Calls FOUND for each flag in ARGV, well-formed or not, with its option's name, and why a case of eret test cannot
- * have it (NULL: it can).
- */
-typedef void (*ConfigFlagFound)(void *opaque, const char *name, const char *not_in_suite);
-void config_each_flag(int argc, char **argv, ConfigFlagFound found, void *opaque);
+/* Checks the whole, which DRAFT has read into CONFIG, and settles what was left open; mistakes are DRAFT's. */
+void config_check(OptionDraft *draft, Config *config);
 /* An option that is set, by a flag or a description file, and that no case can have; NULL: none. */
 const char *config_not_in_suite(const Config *config, const char **why);
-/* The option part of `eret run --help`, made from the table; wrapped for 80 columns. */
-char *config_help(void);
 
-/*
- * "512M", "4G", "1048576", "1.5G" is an error; suffixes K M G T (binary), optional iB/B. False with a reason in *WHY
- * (static).
- */
-bool config_parse_size(const char *text, uint64_t *size, const char **why);
+/* The record of these tables is a Config; the second has what the CPU is made of. */
+extern const Option config_options[], config_cpu_options[];
+/* `eret run`. */
+extern const OptionSet config_option_set;
+/* For the set of another command that has this table. */
+#define CONFIG_HELP_CLOSING                                                                                                                \
+  "A flag without a value can be undone: --no-rng, --reboot. Where a flag is given twice, the last one counts; --disk adds up. Sizes are " \
+  "512M, 4G or bytes."
+char *config_explain_stray(const char *argument);
+const char *config_explain_absent(const char *name);

@@ -13,10 +13,10 @@
 
 #include "devices/backend/descriptor.h"
 #include "vmm/base/temporary-file.h"
-#include "vmm/config/config-option.h"
 #include "vmm/exec/complaints.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/newc.h"
+#include "vmm/options/size.h"
 
 G_DEFINE_QUARK(eret_copy_out_error, copy_out_error)
 
@@ -85,7 +85,7 @@ void copy_out_feed(CopyOut *copy, const void *bytes, size_t size) {
     return;
   copy->cut = taken < size;
   if (copy->cut) {
-    g_autofree char *limit = config_format_size(copy->limits.bytes);
+    g_autofree char *limit = size_format(copy->limits.bytes);
     complaints_add(&copy->failures, "the guest sent more than the %s that --copy-out-limit allows", limit);
   }
   if (descriptor_write(copy->spool, bytes, taken)) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of `eret exec`. Its own are taken out of the arguments by a table; what remains is for config.c, so that
- * a machine is described in the same words everywhere. The command follows behind "--". No lock: pure data.
+ * The options of `eret exec`: a table of its own, and that of the machine. The command follows behind "--". No lock: pure
+ * data.
  */
 #include "vmm/exec/options.h"
 
@@ -15,6 +15,7 @@
 #include "vmm/exec/defaults.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/modules.h"
+#include "vmm/options/size.h"
 
 #define BOOT_TIMEOUT_DEFAULT   120
 #define TIMEOUT_MAX            (7u * 86400)
@@ -22,67 +23,170 @@
 #define COPY_OUT_LIMIT_MIN     (UINT64_C(4) << 10)
 #define COPY_OUT_LIMIT_MAX     (UINT64_C(1) << 50)
 
-typedef enum { FLAG, TEXT, SECONDS, SIZE, COPY, VARIABLE, LIST } OptionType;
+/* SRC[:DST]; without DST the last part of SRC, in PREFIX; with a slash at its end, in DST. */
+static bool add_copy(GPtrArray *copies, const char *text, const char *prefix) {
+  ExecCopy *copy = g_new0(ExecCopy, 1);
+  const char *colon = strrchr(text, ':');
 
-static const struct {
-  const char *name;
-  OptionType type;
-  size_t offset;
-  const char *not_in_suite; /* as in ConfigOption */
-} own_options[] = {
-    {"modules", TEXT, offsetof(ExecOptions, modules), NULL},
-    {"module", LIST, offsetof(ExecOptions, module), NULL},
-    {"busybox", TEXT, offsetof(ExecOptions, busybox), NULL},
-    {"rootfs", TEXT, offsetof(ExecOptions, rootfs), NULL},
-    {"copy-in", COPY, offsetof(ExecOptions, copy_in), NULL},
-    {"copy-out", COPY, offsetof(ExecOptions, copy_out), NULL},
-    {"copy-out-limit", SIZE, offsetof(ExecOptions, copy_out_limit), NULL},
-    {"env", VARIABLE, offsetof(ExecOptions, env), NULL},
-    {"cwd", TEXT, offsetof(ExecOptions, cwd), NULL},
-    {"timeout", SECONDS, offsetof(ExecOptions, timeout), NULL},
-    {"boot-timeout", SECONDS, offsetof(ExecOptions, boot_timeout), NULL},
-    {"console-log", TEXT, offsetof(ExecOptions, console_log), "eret test has the console: expect-console looks at it, and --logs keeps it"},
-    {"result", TEXT, offsetof(ExecOptions, result), "eret test reads it: --json and --logs keep what is in it"},
-    {"verbose", FLAG, offsetof(ExecOptions, verbose),
-     "it would be among the command's errors: expect-console looks at it, and --logs keeps it"},
-    {"quiet", FLAG, offsetof(ExecOptions, quiet), "a case is quiet by itself, unless it has expect-console or reject-console"},
-    {"fail-on-oops", FLAG, offsetof(ExecOptions, fail_on_oops), NULL},
+  copy->source = colon && colon[1] ? g_strndup(text, (gsize)(colon - text)) : g_strdup(text);
+  g_autofree char *name = g_path_get_basename(copy->source);
+  if (!colon || !colon[1])
+    copy->destination = g_strconcat(prefix, name, NULL);
+  else
+    copy->destination = g_str_has_suffix(colon, "/") ? g_strconcat(colon + 1, name, NULL) : g_strdup(colon + 1);
+  g_ptr_array_add(copies, copy);
+  return true;
+}
+
+static bool parse_copy_in(void *field, const char *text, char **why) {
+  return add_copy(*(GPtrArray **)field, text, "/");
+}
+
+static bool parse_copy_out(void *field, const char *text, char **why) {
+  return add_copy(*(GPtrArray **)field, text, "./");
+}
+
+/* K=V, or K: then the value it has here. */
+static bool parse_env(void *field, const char *text, char **why) {
+  const char *equals = strchr(text, '=');
+  const char *value = equals ? NULL : g_getenv(text);
+
+  if (equals == text || !*text)
+    *why = g_strdup("wants NAME=VALUE");
+  else if (equals)
+    g_ptr_array_add(*(GPtrArray **)field, g_strdup(text));
+  else if (value)
+    g_ptr_array_add(*(GPtrArray **)field, g_strconcat(text, "=", value, NULL));
+  else
+    *why = g_strdup_printf("there is no such variable here; write %s=VALUE", text);
+  return !*why;
+}
+
+static bool parse_limit(void *field, const char *text, char **why) {
+  const char *reason;
+  uint64_t size;
+
+  if (!size_parse(text, &size, &reason))
+    *why = g_strdup_printf("'%s' %s", text, reason);
+  else if (size < COPY_OUT_LIMIT_MIN || size > COPY_OUT_LIMIT_MAX)
+    *why = g_strdup_printf("'%s' is not from 4K to 1024T", text);
+  else
+    *(uint64_t *)field = size;
+  return !*why;
+}
+
+const Option exec_options[] = {
+    {.name = "copy-in",
+     .kind = OPTION_PARSED,
+     .offset = offsetof(ExecOptions, copy_in),
+     .group = "Command",
+     .argument = "SRC[:DST]",
+     .parse = parse_copy_in,
+     .repeatable = true,
+     .help = "Copy a file or directory into the guest, to /NAME or DST; repeatable."},
+    {.name = "copy-out",
+     .kind = OPTION_PARSED,
+     .offset = offsetof(ExecOptions, copy_out),
+     .argument = "SRC[:DST]",
+     .parse = parse_copy_out,
+     .repeatable = true,
+     .help = "Copy a file or directory out of the guest when the command has ended, to ./NAME or DST; repeatable."},
+    {.name = "copy-out-limit",
+     .kind = OPTION_PARSED,
+     .offset = offsetof(ExecOptions, copy_out_limit),
+     .argument = "SIZE",
+     .parse = parse_limit,
+     .help = "How much may come out at most (default: 1G)."},
+    {.name = "env",
+     .kind = OPTION_PARSED,
+     .offset = offsetof(ExecOptions, env),
+     .argument = "K=V",
+     .parse = parse_env,
+     .repeatable = true,
+     .help = "A variable of the command's environment; repeatable. K alone: as it is here."},
+    {.name = "cwd",
+     .kind = OPTION_STRING,
+     .offset = offsetof(ExecOptions, cwd),
+     .argument = "DIR",
+     .help = "The command's directory (default: /)."},
+    {.name = "timeout",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(ExecOptions, timeout),
+     .argument = "SECONDS",
+     .max = TIMEOUT_MAX,
+     .unit = "seconds",
+     .help = "How long the command may take; 0: for ever (default)."},
+    {.name = "boot-timeout",
+     .kind = OPTION_NUMBER,
+     .offset = offsetof(ExecOptions, boot_timeout),
+     .argument = "SECONDS",
+     .max = TIMEOUT_MAX,
+     .unit = "seconds",
+     .help = "How long the kernel may take to reach init (default: 120; 0: for ever)."},
+    {.name = "rootfs",
+     .kind = OPTION_PATH,
+     .offset = offsetof(ExecOptions, rootfs),
+     .argument = "DIR|IMAGE",
+     .help = "What the command sees as /: a directory, packed into memory, or an image of a file system, of which nothing is changed "
+             "(default: busybox alone)."},
+    {.name = "busybox",
+     .kind = OPTION_PATH,
+     .offset = offsetof(ExecOptions, busybox),
+     .argument = "FILE",
+     .help = "The static busybox for ARM64 that the guest gets (default: beside eret, or as Debian installs it)."},
+    {.name = "modules",
+     .kind = OPTION_PATH,
+     .offset = offsetof(ExecOptions, modules),
+     .argument = "DIR",
+     .help = "The kernel's modules: /lib/modules/VERSION (default: where they belong for a kernel in /boot or /usr/lib/modules)."},
+    {.name = "module",
+     .kind = OPTION_TEXTS,
+     .offset = offsetof(ExecOptions, module),
+     .argument = "NAME",
+     .help = "Load this module before the command starts; repeatable. Those that the machine's devices need come by themselves."},
+    {.name = "fail-on-oops",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(ExecOptions, fail_on_oops),
+     .help = "An oops of the kernel ends the run with status 242."},
+    {.name = "console-log",
+     .kind = OPTION_PATH,
+     .offset = offsetof(ExecOptions, console_log),
+     .argument = "FILE",
+     .written = true,
+     .help = "Write the kernel's console to FILE, each line with the time.",
+     .not_in_suite = "eret test has the console: expect-console looks at it, and --logs keeps it"},
+    {.name = "verbose",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(ExecOptions, verbose),
+     .help = "Show the kernel's console on standard error.",
+     .not_in_suite = "it would be among the command's errors: expect-console looks at it, and --logs keeps it"},
+    {.name = "quiet",
+     .kind = OPTION_FLAG,
+     .offset = offsetof(ExecOptions, quiet),
+     .help = "Let the kernel say only what is serious; this is how it is anyway where nobody reads its console.",
+     .not_in_suite = "a case is quiet by itself, unless it has expect-console or reject-console"},
+    {.name = "result",
+     .kind = OPTION_PATH,
+     .offset = offsetof(ExecOptions, result),
+     .argument = "FILE",
+     .written = true,
+     .help = "Write what became of the run to FILE, as JSON.",
+     .not_in_suite = "eret test reads it: --json and --logs keep what is in it"},
+    {.name = NULL},
 };
 
-static const char help_text[] = "Command:\n"
-                                "  --copy-in SRC[:DST]   Copy a file or directory into the guest, to /NAME or DST;\n"
-                                "                        repeatable.\n"
-                                "  --copy-out SRC[:DST]  Copy a file or directory out of the guest when the command\n"
-                                "                        has ended, to ./NAME or DST; repeatable.\n"
-                                "  --copy-out-limit SIZE How much may come out at most (default: 1G).\n"
-                                "  --env K=V             A variable of the command's environment; repeatable. K\n"
-                                "                        alone: as it is here.\n"
-                                "  --cwd DIR             The command's directory (default: /).\n"
-                                "  --timeout SECONDS     How long the command may take; 0: for ever (default).\n"
-                                "  --boot-timeout SECONDS\n"
-                                "                        How long the kernel may take to reach init\n"
-                                "                        (default: 120; 0: for ever).\n"
-                                "  --rootfs DIR|IMAGE    What the command sees as /: a directory, packed into\n"
-                                "                        memory, or an image of a file system, of which nothing is\n"
-                                "                        changed (default: busybox alone).\n"
-                                "  --busybox FILE        The static busybox for ARM64 that the guest gets\n"
-                                "                        (default: beside eret, or as Debian installs it).\n"
-                                "  --modules DIR         The kernel's modules: /lib/modules/VERSION (default: where\n"
-                                "                        they belong for a kernel in /boot or /usr/lib/modules).\n"
-                                "  --module NAME         Load this module before the command starts; repeatable.\n"
-                                "                        Those that the machine's devices need come by themselves.\n"
-                                "  --fail-on-oops        An oops of the kernel ends the run with status 242.\n"
-                                "  --console-log FILE    Write the kernel's console to FILE, each line with the time.\n"
-                                "  --verbose             Show the kernel's console on standard error.\n"
-                                "  --quiet               Let the kernel say only what is serious; this is how it is\n"
-                                "                        anyway where nobody reads its console.\n"
-                                "  --result FILE         Write what became of the run to FILE, as JSON.\n"
-                                "With --initrd the guest is the user's own: there is no command, and the run is good\n"
-                                "when the guest powers off.\n";
-
-const char *exec_options_help(void) {
-  return help_text;
-}
+const OptionSet exec_option_set = {
+    .command = "exec",
+    .usage = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
+             "Boot a kernel in a virtual machine, run a command in it, and end with its exit status. Needs no root, no disk image, no "
+             "network and no terminal. With --initrd the guest is the user's own: there is no command, and the run is good when the "
+             "guest powers off.",
+    .closing = CONFIG_HELP_CLOSING,
+    .tables = {exec_options, config_options},
+    .command_follows = true,
+    .explain_stray = config_explain_stray,
+    .explain_absent = config_explain_absent,
+};
 
 static void free_copy(gpointer data) {
   ExecCopy *copy = data;
@@ -112,6 +216,7 @@ void exec_options_free(ExecOptions *options) {
 static ExecOptions *new_options(void) {
   ExecOptions *options = g_new0(ExecOptions, 1);
 
+  options->config = config_new();
   options->copy_in = g_ptr_array_new_with_free_func(free_copy);
   options->copy_out = g_ptr_array_new_with_free_func(free_copy);
   options->module = g_ptr_array_new_with_free_func(g_free);
@@ -120,145 +225,6 @@ static ExecOptions *new_options(void) {
   options->boot_timeout = BOOT_TIMEOUT_DEFAULT;
   options->copy_out_limit = COPY_OUT_LIMIT_DEFAULT;
   return options;
-}
-
-/* SRC[:DST]; without DST the last part of SRC, in PREFIX; with a slash at its end, in DST. */
-static ExecCopy *parse_copy(const char *text, const char *prefix) {
-  ExecCopy *copy = g_new0(ExecCopy, 1);
-  const char *colon = strrchr(text, ':');
-
-  copy->source = colon && colon[1] ? g_strndup(text, (gsize)(colon - text)) : g_strdup(text);
-  g_autofree char *name = g_path_get_basename(copy->source);
-  if (!colon || !colon[1])
-    copy->destination = g_strconcat(prefix, name, NULL);
-  else
-    copy->destination = g_str_has_suffix(colon, "/") ? g_strconcat(colon + 1, name, NULL) : g_strdup(colon + 1);
-  return copy;
-}
-
-/* K=V, or K: then the value it has here. */
-static void add_env(ExecOptions *options, const char *text, GString *mistakes) {
-  const char *equals = strchr(text, '=');
-  const char *value = equals ? NULL : g_getenv(text);
-
-  if (equals == text || !*text)
-    mistake(mistakes, "--env %s: wants NAME=VALUE", text);
-  else if (equals)
-    g_ptr_array_add(options->env, g_strdup(text));
-  else if (value)
-    g_ptr_array_add(options->env, g_strconcat(text, "=", value, NULL));
-  else
-    mistake(mistakes, "--env %s: there is no such variable here; write %s=VALUE", text, text);
-}
-
-static void set_size(uint64_t *size, const char *name, const char *text, GString *mistakes) {
-  const char *why = NULL;
-
-  if (!config_parse_size(text, size, &why))
-    mistake(mistakes, "--%s: '%s' %s", name, text, why);
-  else if (*size < COPY_OUT_LIMIT_MIN || *size > COPY_OUT_LIMIT_MAX)
-    mistake(mistakes, "--%s: '%s' is not from 4K to 1024T", name, text);
-}
-
-static void set_option(ExecOptions *options, unsigned index, const char *value, GString *mistakes) {
-  void *field = (char *)options + own_options[index].offset;
-  const char *name = own_options[index].name;
-  guint64 number;
-
-  switch (own_options[index].type) {
-  case FLAG:
-    *(bool *)field = true;
-    break;
-  case TEXT:
-    g_free(*(char **)field);
-    *(char **)field = g_strdup(value);
-    if (!*value)
-      mistake(mistakes, "--%s: must not be empty", name);
-    break;
-  case SECONDS:
-    if (g_ascii_string_to_unsigned(value, 10, 0, TIMEOUT_MAX, &number, NULL))
-      *(unsigned *)field = (unsigned)number;
-    else
-      mistake(mistakes, "--%s: '%s' is not a whole number of seconds from 0 to %u", name, value, TIMEOUT_MAX);
-    break;
-  case SIZE:
-    set_size(field, name, value, mistakes);
-    break;
-  case COPY:
-    g_ptr_array_add(*(GPtrArray **)field, parse_copy(value, strcmp(name, "copy-in") == 0 ? "/" : "./"));
-    break;
-  case LIST:
-    g_ptr_array_add(*(GPtrArray **)field, g_strdup(value));
-    break;
-  case VARIABLE:
-    add_env(options, value, mistakes);
-    break;
-  }
-}
-
-static int find_option(const char *argument) {
-  size_t length = strcspn(argument, "=");
-
-  for (unsigned i = 0; g_str_has_prefix(argument, "--") && i < G_N_ELEMENTS(own_options); i++)
-    if (strlen(own_options[i].name) == length - 2 && strncmp(argument + 2, own_options[i].name, length - 2) == 0)
-      return (int)i;
-  return -1;
-}
-
-/*
- * The option of ours at ARGV[*I], with its VALUE, or NULL; moves *I to the last word of it. Negative: it is the
- * machine's.
- */
-static int read_option(int argc, char **argv, int *i, const char **value) {
-  int index = find_option(argv[*i]);
-  const char *equals = strchr(argv[*i], '=');
-
-  *value = equals ? equals + 1 : NULL;
-  if (index >= 0 && !equals && own_options[index].type != FLAG && *i + 1 < argc && strcmp(argv[*i + 1], "--") != 0)
-    *value = argv[++*i];
-  return index;
-}
-
-/* Takes our own options; appends the others to MACHINE. Returns where the command begins. */
-static int take_options(ExecOptions *options, int argc, char **argv, GPtrArray *machine, GString *mistakes) {
-  int i = 0;
-
-  for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
-    const char *value;
-    int index = read_option(argc, argv, &i, &value);
-    if (index < 0)
-      g_ptr_array_add(machine, g_strdup(argv[i]));
-    else if (own_options[index].type == FLAG && value)
-      mistake(mistakes, "--%s: takes no value", own_options[index].name);
-    else if (own_options[index].type == FLAG || value)
-      set_option(options, (unsigned)index, value, mistakes);
-    else
-      mistake(mistakes, "--%s: needs a value", own_options[index].name);
-  }
-  return i + 1;
-}
-
-void exec_options_each(int argc, char **argv, ConfigFlagFound found, void *opaque) {
-  g_autoptr(GPtrArray) machine = g_ptr_array_new();
-
-  for (int i = 0; i < argc && strcmp(argv[i], "--") != 0; i++) {
-    const char *value;
-    int index = read_option(argc, argv, &i, &value);
-    if (index < 0)
-      g_ptr_array_add(machine, argv[i]);
-    else
-      found(opaque, own_options[index].name, own_options[index].not_in_suite);
-  }
-  config_each_flag((int)machine->len, (char **)machine->pdata, found, opaque);
-}
-
-static bool has_option(const GPtrArray *arguments, const char *name) {
-  for (unsigned i = 0; i < arguments->len; i++) {
-    const char *argument = g_ptr_array_index(arguments, i);
-    if (g_str_has_prefix(argument, name) && (argument[strlen(name)] == 0 || argument[strlen(name)] == '='))
-      return true;
-  }
-  return false;
 }
 
 /* What is copied there would lie hidden below a file system of the guest's kernel. */
@@ -289,10 +255,10 @@ static void check_module_names(const ExecOptions *options, GString *mistakes) {
             (const char *)g_ptr_array_index(missing, i), options->modules);
 }
 
-static void check_modules(const ExecOptions *options, GString *mistakes) {
+static void check_modules(const ExecOptions *options, bool machine_is_good, GString *mistakes) {
   if (options->modules && !is_module_tree(options->modules))
     mistake(mistakes, "--modules: '%s' has no modules.dep; it is a directory such as /lib/modules/VERSION, after depmod", options->modules);
-  else if (!options->modules && options->config && options->module->len)
+  else if (!options->modules && machine_is_good && options->module->len)
     mistake(mistakes, "--module %s: the modules of '%s' are neither beside it nor in /lib/modules; --modules names their directory",
             (const char *)g_ptr_array_index(options->module, 0), options->config->kernel ? options->config->kernel : "(no kernel)");
   else if (options->modules && options->module->len)
@@ -333,19 +299,7 @@ static void check_copied_apart(const ExecOptions *options, unsigned index, GStri
   }
 }
 
-/* Beside those that the machine's options name, and have been held against each other. A root disk is one of those. */
-static void check_named_files(const ExecOptions *options, GString *mistakes) {
-  NamedFiles *named = options->config->named;
-
-  named_files_read(named, "standard input", "/dev/stdin", mistakes);
-  named_files_read(named, "--busybox", options->busybox, mistakes);
-  for (unsigned i = 0; i < options->copy_in->len; i++)
-    named_files_read(named, "--copy-in", ((const ExecCopy *)g_ptr_array_index(options->copy_in, i))->source, mistakes);
-  named_files_write(named, "--console-log", options->console_log, mistakes);
-  named_files_write(named, "--result", options->result, mistakes);
-}
-
-static void check(ExecOptions *options, GString *mistakes) {
+static void check(ExecOptions *options, bool machine_is_good, GString *mistakes) {
   g_autoptr(GError) error = NULL;
   struct stat status;
 
@@ -364,14 +318,12 @@ static void check(ExecOptions *options, GString *mistakes) {
   }
   if (options->rootfs && stat(options->rootfs, &status) < 0)
     mistake(mistakes, "--rootfs: cannot open '%s': %s", options->rootfs, g_strerror(errno));
-  check_modules(options, mistakes);
+  check_modules(options, machine_is_good, mistakes);
   g_autoptr(MappedFile) busybox = options->busybox ? busybox_open(options->busybox, &error) : NULL;
   if (error)
     mistake(mistakes, "--busybox: %s", error->message);
   if (options->cwd && options->cwd[0] != '/')
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
-  if (options->config)
-    check_named_files(options, mistakes);
 }
 
 /*
@@ -389,45 +341,47 @@ static char *root_disk(ExecOptions *options) {
   return g_strconcat(path, ",ro", NULL);
 }
 
-/* What is wrong with the machine, in the user's words: the root's disk is not his. */
-static void machine_mistakes(GString *mistakes, const char *text, const char *root_disk) {
-  g_autofree char *shown = printable_line_escaped(root_disk ? root_disk : "", -1);
-  g_autofree char *disk = g_strdup_printf("--disk %s: ", shown);
-  g_auto(GStrv) parts = g_strsplit(text, disk, -1);
-  g_autofree char *told = g_strjoinv("--rootfs: ", parts);
-  mistakes_add(mistakes, told);
+/* What a run reads beside the files of its options. */
+static void name_inputs(const ExecOptions *options, GString *mistakes) {
+  NamedFiles *named = options->config->named;
+
+  named_files_read(named, "standard input", "/dev/stdin", mistakes);
+  for (unsigned i = 0; i < options->copy_in->len; i++)
+    named_files_read(named, "--copy-in", ((const ExecCopy *)g_ptr_array_index(options->copy_in, i))->source, mistakes);
 }
 
-/* The machine: what eret exec needs is set, what the user has said about the rest stays. */
-static void parse_machine(ExecOptions *options, GPtrArray *arguments, bool *help, GString *mistakes) {
-  g_autoptr(GError) error = NULL;
-  char *kernel = has_option(arguments, "--kernel") || has_option(arguments, "--config") ? NULL : default_kernel();
-
-  if (kernel) {
-    g_ptr_array_add(arguments, g_strdup("--kernel"));
-    g_ptr_array_add(arguments, kernel);
-  }
-  g_autofree char *disk = root_disk(options);
-  if (disk) {
-    g_ptr_array_add(arguments, g_strdup("--disk"));
-    g_ptr_array_add(arguments, g_strdup(disk));
-  }
-  options->config = config_parse((int)arguments->len, (char **)arguments->pdata, help, &error);
-  if (error)
-    machine_mistakes(mistakes, error->message, disk);
-  if (!options->config)
-    return;
-  if (!options->config->kernel) /* a plan does without one, but not what goes into the guest beside it */
-    mistake(mistakes, "no kernel given: add --kernel FILE");
-  options->boot_only = options->config->initrd != NULL;
-  options->config->ports = !options->boot_only;
-  options->config->reboot = false;
+/* What eret exec needs of a machine that is good, and finds for it; what the user has said stays. */
+static void settle(ExecOptions *options, GString *mistakes) {
   g_autofree char *why = NULL;
   bool quiet = options->quiet || !(options->verbose || options->console_log);
+
+  if (!options->config->kernel) /* a plan does without one, but not what goes into the guest beside it */
+    mistake(mistakes, "no kernel given: add --kernel FILE");
+  options->config->ports = !options->boot_only;
+  options->config->reboot = false;
   if (!add_default_arguments(options->config, quiet, &why))
     mistake(mistakes, "--append: %s", why);
   if (!options->modules && options->config->kernel)
     options->modules = default_modules(options->config->kernel);
+}
+
+/* The machine, with what the other options want of it. Whether it is good. */
+static bool make_machine(ExecOptions *options, OptionDraft *draft) {
+  Config *config = options->config;
+  g_autofree char *disk = root_disk(options);
+  gsize before = draft->mistakes->len;
+
+  if (!option_is_given(draft, "kernel") && draft->descriptions->len == 0)
+    config->kernel = default_kernel();
+  if (disk)
+    option_add_text(draft, config, option_find(config_options, "disk"), "--rootfs", NULL, disk);
+  options->boot_only = config->initrd != NULL;
+  name_inputs(options, draft->mistakes);
+  config_check(draft, config);
+  if (draft->mistakes->len > before)
+    return false;
+  settle(options, draft->mistakes);
+  return true;
 }
 
 static void check_command(const ExecOptions *options, bool in_suite, GString *mistakes) {
@@ -445,7 +399,7 @@ static void check_command(const ExecOptions *options, bool in_suite, GString *mi
 
 /* A flag that is not for suites has been refused where it stands; a description file may have the same. */
 static void check_in_suite(const ExecOptions *options, GString *mistakes) {
-  const char *why, *name = options->config ? config_not_in_suite(options->config, &why) : NULL;
+  const char *why, *name = config_not_in_suite(options->config, &why);
 
   if (name)
     mistake(mistakes, "--config: its file has %s: %s", name, why);
@@ -453,27 +407,21 @@ static void check_in_suite(const ExecOptions *options, GString *mistakes) {
 
 static ExecOptions *parse(int argc, char **argv, bool in_suite, bool *help, GError **error) {
   g_autoptr(ExecOptions) options = new_options();
-  g_autoptr(GPtrArray) machine = g_ptr_array_new_with_free_func(g_free);
-  GString *mistakes = g_string_new(NULL);
-  int command = take_options(options, argc, argv, machine, mistakes);
+  void *const records[] = {options, options->config};
+  g_autoptr(OptionDraft) draft = option_read(&exec_option_set, records, argc, argv);
 
-  *help = false;
-  for (int i = command; i < argc; i++)
-    g_ptr_array_add(options->command, g_strdup(argv[i]));
-  parse_machine(options, machine, help, mistakes);
-  if (!*help)
-    check_command(options, in_suite, mistakes);
-  if (in_suite)
-    check_in_suite(options, mistakes);
-  g_ptr_array_add(options->command, NULL);
-  check(options, mistakes);
-  g_autofree char *text = g_string_free(mistakes, FALSE);
+  *help = draft->help;
   if (*help)
     return NULL;
-  if (!*text)
-    return g_steal_pointer(&options);
-  g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_INVALID, text);
-  return NULL;
+  for (unsigned i = 0; i < draft->operands->len; i++)
+    g_ptr_array_add(options->command, g_strdup(g_ptr_array_index(draft->operands, i)));
+  bool machine_is_good = make_machine(options, draft);
+  check_command(options, in_suite, draft->mistakes);
+  if (in_suite)
+    check_in_suite(options, draft->mistakes);
+  g_ptr_array_add(options->command, NULL);
+  check(options, machine_is_good, draft->mistakes);
+  return option_is_good(draft, error) ? g_steal_pointer(&options) : NULL;
 }
 
 ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {

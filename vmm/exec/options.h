@@ -34,9 +34,9 @@ typedef struct {
 ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error);
 /* The same for a case of a suite, where what is missing is a key. --help must not be among it. */
 ExecOptions *exec_options_parse_case(int argc, char **argv, GError **error);
-/* As config_each_flag, with the options of eret exec's own; as far as "--". */
-void exec_options_each(int argc, char **argv, ConfigFlagFound found, void *opaque);
 void exec_options_free(ExecOptions *options); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecOptions, exec_options_free)
-/* The part of the help that `eret run` does not have. */
-const char *exec_options_help(void);
+
+/* Those that `eret run` does not have; the record is an ExecOptions. */
+extern const Option exec_options[];
+extern const OptionSet exec_option_set;

@@ -6,8 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "vmm/config/config-option.h"
 #include "vmm/exec/options.h"
+#include "vmm/options/size.h"
 
 static SuiteCase *new_case(const char *suite, const char *test, const MatrixCell *cell) {
   SuiteCase *suite_case = g_new0(SuiteCase, 1);
@@ -47,8 +47,9 @@ static char *copy_value(const CaseDraft *draft, const char *value) {
 }
 
 /* For suite_key_rule_of_option and the options' own tables to decide: what is left is for `options`. */
-static void on_option(void *opaque, const char *name, const char *not_in_suite) {
+static void on_option(void *opaque, const Option *option) {
   CaseDraft *draft = opaque;
+  const char *name = option->name, *not_in_suite = option->not_in_suite;
   const SuiteKeyRule *rule = suite_key_rule_of_option(name);
 
   draft->has_gaps |= rule || not_in_suite;
@@ -65,7 +66,7 @@ static void check_words(CaseDraft *draft, const GPtrArray *words) {
     draft_mistake(draft, "[%s] options: what is behind -- is the key command", draft->section->name);
     draft->has_gaps = true;
   }
-  exec_options_each((int)words->len, (char **)words->pdata, on_option, draft);
+  option_each(&exec_option_set, (int)words->len, (char **)words->pdata, on_option, draft);
 }
 
 static void add_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
@@ -154,7 +155,7 @@ static void set_status(CaseDraft *draft, const char *text) {
 static void set_output_limit(CaseDraft *draft, const char *text) {
   const char *why;
 
-  if (!config_parse_size(text, &draft->made->output_limit, &why))
+  if (!size_parse(text, &draft->made->output_limit, &why))
     draft_mistake(draft, "%s: '%s' %s", draft->key->name, text, why);
   else if (draft->made->output_limit < SUITE_OUTPUT_LIMIT_MIN || draft->made->output_limit > SUITE_OUTPUT_LIMIT_MAX)
     draft_mistake(draft, "%s: '%s' is not between 4K and 1G", draft->key->name, text);

@@ -20,7 +20,7 @@
 #include "vmm/base/json-reader.h"
 #include "vmm/base/mapped-file.h"
 #include "vmm/base/temporary-file.h"
-#include "vmm/config/config-option.h"
+#include "vmm/options/size.h"
 #include "vmm/suite/case-file.h"
 #include "vmm/suite/case-log.h"
 #include "vmm/suite/judge.h"
@@ -329,7 +329,7 @@ static bool wrote_too_much(Job *job) {
   for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
     if (!job->streams[i].too_much)
       continue;
-    g_autofree char *limit = config_format_size(job->streams[i].limit);
+    g_autofree char *limit = size_format(job->streams[i].limit);
     g_free(job->result->outcome);
     job->result->outcome = g_strdup(suite_outcome_name(EXPECT_TOO_MUCH_OUTPUT));
     set_message(job->result, g_strdup_printf("it wrote more than %s %s (output-limit)", limit, places[i]));

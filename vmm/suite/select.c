@@ -8,7 +8,6 @@
 
 #include "vmm/base/mistakes.h"
 #include "vmm/base/nearest.h"
-#include "vmm/config/config-option.h"
 #include "vmm/suite/suite.h"
 
 #define NAMES_TOLD 8

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "vmm/base/nearest.h"
-#include "vmm/config/config-option.h"
 #include "vmm/suite/draft.h"
 
 G_DEFINE_QUARK(eret_suite_error, suite_error)

@@ -51,7 +51,7 @@ static void test_lines(void) {
 
 static void complain_of_errors(void) {
   g_autoptr(GError) file = g_error_new(G_FILE_ERROR, G_FILE_ERROR_NOENT, "cannot write '%s'", "a\nb");
-  g_autoptr(GError) list = g_error_new(CONFIG_ERROR, CONFIG_ERROR_INVALID, "one\ntwo");
+  g_autoptr(GError) list = g_error_new(OPTION_ERROR, OPTION_ERROR_INVALID, "one\ntwo");
 
   g_assert_cmpint(complain_of(file, 1) + complain_of(list, 2), ==, 3);
 }

@@ -37,7 +37,7 @@ static void refuse(const char *json, const char *flags, const char *wanted) {
   g_autoptr(GError) error = NULL;
   g_autoptr(Config) config = parse_file("vm.json", json, -1, flags ? (const char *const *)split : NULL, &error);
   g_assert_null(config);
-  g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+  g_assert_error(error, OPTION_ERROR, OPTION_ERROR_INVALID);
   g_assert_cmpstr(error->message, ==, wanted);
 }
 
@@ -283,7 +283,7 @@ static void assert_broken(const char *json, gssize size, const char *start) {
   g_autoptr(GError) error = NULL;
   static const char *const flags[] = {"--cpus=0", NULL};
   g_assert_null(parse_file("vm.json", json, size, flags, &error));
-  g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+  g_assert_error(error, OPTION_ERROR, OPTION_ERROR_INVALID);
   g_assert_true(g_str_has_prefix(error->message, start));
   /* The flags' mistakes are told too, but not that there is no kernel: the file may have one. */
   g_assert_true(g_str_has_suffix(error->message, "\n--cpus: '0' is not a whole number from 1 to 512"));

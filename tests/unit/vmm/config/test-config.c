@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 #include "vmm/base/nearest.h"
-#include "vmm/config/config-option.h"
+#include "vmm/config/config.h"
+#include "vmm/options/size.h"
 
 #define ARGUMENTS_MAX 32
 
@@ -46,7 +47,7 @@ static G_GNUC_NULL_TERMINATED void refuse(const char *wanted, const char *first,
   g_autoptr(Config) config = parse_list(&error, &help, list, first);
   va_end(list);
   g_assert_null(config);
-  g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+  g_assert_error(error, OPTION_ERROR, OPTION_ERROR_INVALID);
   g_assert_cmpstr(error->message, ==, wanted);
 }
 
@@ -347,13 +348,13 @@ static void test_sizes(void) {
   for (guint i = 0; i < G_N_ELEMENTS(good); i++) {
     const char *why = NULL;
     guint64 size = 4711;
-    g_assert_true(config_parse_size(good[i].text, &size, &why));
+    g_assert_true(size_parse(good[i].text, &size, &why));
     g_assert_cmpuint(size, ==, good[i].size);
   }
   for (guint i = 0; i < G_N_ELEMENTS(bad); i++) {
     const char *why = NULL;
     guint64 size = 4711;
-    g_assert_false(config_parse_size(bad[i].text, &size, &why));
+    g_assert_false(size_parse(bad[i].text, &size, &why));
     g_assert_cmpstr(why, ==, bad[i].why);
     g_assert_cmpuint(size, ==, 4711);
   }
@@ -362,7 +363,7 @@ static void test_sizes(void) {
     const char *text;
   } printed[] = {{0, "0"}, {1023, "1023"}, {1024, "1K"}, {1536 << 20, "1536M"}, {4ull << 40, "4T"}, {4ull << 50, "4096T"}};
   for (guint i = 0; i < G_N_ELEMENTS(printed); i++) {
-    g_autofree char *text = config_format_size(printed[i].size);
+    g_autofree char *text = size_format(printed[i].size);
     g_assert_cmpstr(text, ==, printed[i].text);
   }
 }

@@ -116,22 +116,21 @@ static void test_options(void) {
       {"--xyzzyx", "unknown option --xyzzyx"},
       {"kvm", "unexpected argument 'kvm'"},
   };
-  DoctorOptions options;
+  DoctorOptions options = {false};
+  void *const records[] = {&options};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
-    g_autoptr(GString) mistakes = g_string_new(NULL);
     char *arguments[] = {(char *)"--json", (char *)cases[i].argument};
-    doctor_options_parse(&options, 2, arguments, mistakes);
-    g_assert_cmpstr(mistakes->str, ==, cases[i].mistake);
-    g_assert_true(options.json && !options.help);
+    g_autoptr(OptionDraft) draft = option_read(&doctor_option_set, records, 2, arguments);
+    g_assert_cmpstr(draft->mistakes->str, ==, cases[i].mistake);
+    g_assert_true(options.json && !draft->help);
   }
-  g_autoptr(GString) mistakes = g_string_new(NULL);
   char *ended[] = {(char *)"--json", (char *)"--", (char *)"--help"};
-  doctor_options_parse(&options, 2, ended, mistakes);
-  g_assert_cmpstr(mistakes->str, ==, "");
-  doctor_options_parse(&options, 3, ended, mistakes);
-  g_assert_cmpstr(mistakes->str, ==, "unexpected argument '--help'");
-  g_assert_true(options.json && !options.help);
+  g_autoptr(OptionDraft) good = option_read(&doctor_option_set, records, 2, ended);
+  g_assert_cmpstr(good->mistakes->str, ==, "");
+  g_autoptr(OptionDraft) stray = option_read(&doctor_option_set, records, 3, ended);
+  g_assert_cmpstr(stray->mistakes->str, ==, "unexpected argument '--help'");
+  g_assert_true(options.json && !stray->help);
 }
 
 int main(int argc, char **argv) {

@@ -72,7 +72,7 @@ static void test_named_files(void) {
       {"--kernel @/k --copy-in @/in --console-log @/in",
        "--console-log: '@/in' is also the file of --copy-in, which would be overwritten: name another file"},
       {"--kernel @/k --rootfs @/in --stats=@/in",
-       "--stats: '@/in' is also the file of --disk @/in,ro, which would be overwritten: name another file"},
+       "--stats: '@/in' is also the file of --rootfs, which would be overwritten: name another file"},
       {"--kernel @/k --console-log @/new --result @/new", "--result: '@/new' is also the file of --console-log: name another file"},
       {"--kernel @/k --stats=@/new --result @/new", "--result: '@/new' is also the file of --stats: name another file"},
   };

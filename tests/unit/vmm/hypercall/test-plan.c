@@ -86,7 +86,7 @@ static void test_mistakes(void) {
     g_autoptr(GError) error = NULL;
     g_autoptr(Config) config = parse(cases[i].arguments, &error);
     g_assert_null(config);
-    g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_INVALID);
+    g_assert_error(error, OPTION_ERROR, OPTION_ERROR_INVALID);
     if (!strstr(error->message, cases[i].message))
       g_error("'%s' does not mention '%s': %s", cases[i].arguments, cases[i].message, error->message);
   }

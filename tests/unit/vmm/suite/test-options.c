@@ -56,7 +56,7 @@ static void test_mistakes(void) {
     g_autoptr(GError) error = NULL;
     g_autoptr(TestOptions) options = parse(mistakes[i].line, &error);
     g_assert_null(options);
-    g_assert_error(error, TEST_OPTIONS_ERROR, TEST_OPTIONS_ERROR_INVALID);
+    g_assert_error(error, OPTION_ERROR, OPTION_ERROR_INVALID);
     g_assert_cmpstr(error->message, ==, mistakes[i].said);
   }
 }

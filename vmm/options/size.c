@@ -3,9 +3,10 @@
  * Sizes as people write them: 512M, 4G, 1048576. Binary units throughout, as every machine's memory is counted; 1.5G is
  * refused, since 1536M says the same without a question about rounding.
  */
-#include <string.h>
+#include "vmm/options/size.h"
 
-#include "vmm/config/config-option.h"
+#include <glib.h>
+#include <string.h>
 
 static const char units[] = "KMGT";
 
@@ -13,7 +14,7 @@ static bool is_unit_tail(const char *text, bool after_unit) {
   return *text == '\0' || !g_ascii_strcasecmp(text, "B") || (after_unit && !g_ascii_strcasecmp(text, "iB"));
 }
 
-bool config_parse_size(const char *text, uint64_t *size, const char **why) {
+bool size_parse(const char *text, uint64_t *size, const char **why) {
   if (!g_ascii_isdigit(*text)) {
     *why = *text ? "does not start with a digit" : "is empty";
     return false;
@@ -45,7 +46,7 @@ bool config_parse_size(const char *text, uint64_t *size, const char **why) {
   return true;
 }
 
-char *config_format_size(uint64_t size) {
+char *size_format(uint64_t size) {
   unsigned unit = 0;
   while (size && size % 1024 == 0 && unit < strlen(units)) {
     size /= 1024;

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "vmm/base/json-reader.h"
-#include "vmm/config/config-option.h"
+#include "vmm/options/option.h"
 
 static const JsonLimits limits = {
     .what = "description",
@@ -22,7 +22,9 @@ static const JsonLimits limits = {
 };
 
 typedef struct {
-  ConfigDraft *draft;
+  OptionDraft *draft;
+  const Option *options;
+  void *record;
   const char *path;
   char *directory;
   JsonDocument *document;
@@ -64,12 +66,12 @@ static char *value_text(JsonNode *node) {
   return is_value(node, G_TYPE_INT64) ? g_strdup_printf("%" G_GINT64_FORMAT, json_node_get_int(node)) : NULL;
 }
 
-static bool is_text_only(const ConfigOption *option) {
+static bool is_text_only(const Option *option) {
   return option->kind == OPTION_STRING || option->kind == OPTION_PATH;
 }
 
 /* What the key takes, for people. Free with g_free. */
-static char *wanted_kinds(const ConfigOption *option, bool negated) {
+static char *wanted_kinds(const Option *option, bool negated) {
   if (option->kind == OPTION_BOOLEAN || negated)
     return g_strdup("true or false");
   if (is_text_only(option))
@@ -81,8 +83,8 @@ static char *wanted_kinds(const ConfigOption *option, bool negated) {
 }
 
 /* Any kind but a list. NEGATED: the key began with "no-". */
-static bool apply_value(JsonSource *source, void *record, const ConfigOption *option, bool negated, const char *where, JsonNode *node) {
-  ConfigDraft *draft = source->draft;
+static bool apply_value(JsonSource *source, void *record, const Option *option, bool negated, const char *where, JsonNode *node) {
+  OptionDraft *draft = source->draft;
   if (option_can_be_negated(option) && is_value(node, G_TYPE_BOOLEAN)) {
     option_set_boolean(record, option, (bool)json_node_get_boolean(node) != negated);
     return true;
@@ -93,7 +95,7 @@ static bool apply_value(JsonSource *source, void *record, const ConfigOption *op
   g_autofree char *text = is_text ? value_text(node) : NULL;
   if (!text) {
     g_autofree char *wanted = wanted_kinds(option, negated);
-    config_mistake(draft, where, "wants %s, not %s", wanted, kind_name(node));
+    option_mistake(draft, where, "wants %s, not %s", wanted, kind_name(node));
     return false;
   }
   return option_set(draft, record, option, where, source->directory, text);
@@ -104,42 +106,42 @@ static void apply_element_member(JsonSource *source, const OptionElement *kind, 
   g_autofree char *name = g_strdup_printf("%s.%s", list_name, key);
   JsonNode *node = json_object_get_member(object, key);
   g_autofree char *where = where_of(source, node, name);
-  const ConfigOption *option = option_find(kind->options, key);
+  const Option *option = option_find(kind->options, key);
   if (option) {
     apply_value(source, element, option, false, where, node);
     return;
   }
-  g_autofree char *nearest = nearest_option(kind->options, key, "", NULL), *known = option_known_names(kind->options);
-  config_mistake(source->draft, where, "unknown key%s (known: %s)", nearest, known);
+  g_autofree char *nearest = option_nearest_part(kind->options, key), *known = option_known_names(kind->options);
+  option_mistake(source->draft, where, "unknown key%s (known: %s)", nearest, known);
 }
 
-static void apply_element_object(JsonSource *source, const ConfigOption *option, const char *where, const char *name, JsonObject *object) {
+static void apply_element_object(JsonSource *source, const Option *option, const char *where, const char *name, JsonObject *object) {
   const OptionElement *kind = option->element;
-  void *element = option_add_element(source->draft, option, where);
+  void *element = option_add_element(source->draft, source->record, option, where);
   g_autoptr(GList) keys = json_object_get_members(object);
   for (GList *key = keys; key; key = key->next)
     apply_element_member(source, kind, element, object, name, key->data);
   if (kind->first_unnamed && !json_object_has_member(object, kind->options[0].name))
-    config_mistake(source->draft, where, "lacks the key \"%s\"", kind->options[0].name);
+    option_mistake(source->draft, where, "lacks the key \"%s\"", kind->options[0].name);
 }
 
-static void apply_element(JsonSource *source, const ConfigOption *option, const char *where, const char *name, JsonNode *node) {
+static void apply_element(JsonSource *source, const Option *option, const char *where, const char *name, JsonNode *node) {
   if (JSON_NODE_HOLDS_OBJECT(node))
     apply_element_object(source, option, where, name, json_node_get_object(node));
   else if (is_value(node, G_TYPE_STRING))
-    option_add_text(source->draft, option, where, source->directory, json_node_get_string(node));
+    option_add_text(source->draft, source->record, option, where, source->directory, json_node_get_string(node));
   else
-    config_mistake(source->draft, where, "wants a string or an object, not %s", kind_name(node));
+    option_mistake(source->draft, where, "wants a string or an object, not %s", kind_name(node));
 }
 
 /* An element may stand alone, without an array around it. */
-static void apply_list(JsonSource *source, const ConfigOption *option, const char *where, JsonNode *node) {
+static void apply_list(JsonSource *source, const Option *option, const char *where, JsonNode *node) {
   if (!JSON_NODE_HOLDS_ARRAY(node)) {
     apply_element(source, option, where, option->name, node);
     return;
   }
   JsonArray *array = json_node_get_array(node);
-  option_begin_list(source->draft, option); /* also where the array is empty */
+  option_begin_list(source->draft, source->record, option); /* also where the array is empty */
   for (unsigned i = 0; i < json_array_get_length(array); i++) {
     g_autofree char *name = g_strdup_printf("%s[%u]", option->name, i);
     JsonNode *element = json_array_get_element(array, i);
@@ -149,10 +151,10 @@ static void apply_list(JsonSource *source, const ConfigOption *option, const cha
 }
 
 /* One option has two keys where it can be negated. */
-static bool is_given_again(JsonSource *source, JsonObject *object, const ConfigOption *option, const char *where, const char *key) {
+static bool is_given_again(JsonSource *source, JsonObject *object, const Option *option, const char *where, const char *key) {
   const char *earlier = g_hash_table_lookup(source->given, option);
   if (earlier)
-    config_mistake(source->draft, where, "given twice, first as %s in line %u", earlier,
+    option_mistake(source->draft, where, "given twice, first as %s in line %u", earlier,
                    json_document_line(source->document, json_object_get_member(object, earlier)));
   else
     g_hash_table_insert(source->given, (void *)option, (void *)key);
@@ -163,14 +165,14 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
   JsonNode *node = json_object_get_member(object, key);
   g_autofree char *where = where_of(source, node, key);
   bool negated = g_str_has_prefix(key, "no-");
-  const ConfigOption *option = option_find(config_options, negated ? key + strlen("no-") : key);
-  if (option && (option->kind == OPTION_CONFIG || option->kind == OPTION_HELP)) {
-    config_mistake(source->draft, where, "is for the command line only");
+  const Option *option = option_find(source->options, negated ? key + strlen("no-") : key);
+  if (option && (option->kind < OPTION_BOOLEAN)) {
+    option_mistake(source->draft, where, "is for the command line only");
     return;
   }
   if (!option || (negated && !option_can_be_negated(option))) {
-    g_autofree char *nearest = nearest_option(config_options, key, "", NULL);
-    config_mistake(source->draft, where, "unknown key%s", nearest);
+    g_autofree char *nearest = option_nearest(source->draft->set, source->options, key, "", NULL);
+    option_mistake(source->draft, where, "unknown key%s", nearest);
     return;
   }
   if (is_given_again(source, object, option, where, key))
@@ -179,8 +181,8 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
     apply_list(source, option, where, node);
     return;
   }
-  if (apply_value(source, source->draft->config, option, negated, where, node))
-    config_set_where(source->draft, option->name, -1, where);
+  if (apply_value(source, source->record, option, negated, where, node))
+    option_set_where(source->draft, option->name, -1, where);
 }
 
 static void apply_root(JsonSource *source, JsonNode *root) {
@@ -191,17 +193,17 @@ static void apply_root(JsonSource *source, JsonNode *root) {
     apply_member(source, object, key->data);
 }
 
-static void no_description(ConfigDraft *draft, const char *path, const GError *error) {
+static void no_description(OptionDraft *draft, const char *path, const GError *error) {
   if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE))
-    config_mistake(draft, "--config", "cannot read '%s': %s", path, error->message);
+    option_mistake(draft, "--config", "cannot read '%s': %s", path, error->message);
   else if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_INVALID))
-    config_mistake(draft, NULL, "%s:%s", path, error->message);
+    option_mistake(draft, NULL, "%s:%s", path, error->message);
   else
-    config_mistake(draft, NULL, "%s: a JSON object is wanted: { \"kernel\": \"Image\", \"cpus\": 2 }", path);
+    option_mistake(draft, NULL, "%s: a JSON object is wanted: { \"kernel\": \"Image\", \"cpus\": 2 }", path);
   draft->incomplete = true;
 }
 
-void config_json_load(ConfigDraft *draft, const char *path) {
+void option_json_load(OptionDraft *draft, const Option *options, void *record, const char *path) {
   g_autoptr(GError) error = NULL;
   g_autoptr(JsonDocument) document = json_document_read(path, &limits, &error);
 
@@ -213,6 +215,8 @@ void config_json_load(ConfigDraft *draft, const char *path) {
   g_autoptr(GHashTable) given = g_hash_table_new(NULL, NULL);
   JsonSource source = {
       .draft = draft,
+      .options = options,
+      .record = record,
       .path = path,
       .directory = strcmp(directory, ".") != 0 ? directory : NULL, /* "./a.img" for a.img in messages would only confuse */
       .document = document,

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Options: one engine for every command's. A command has tables, constant, in which a line is all that an option is:
+ * its flag, its key in a description file, its field, the values it takes, its help. What reads, checks, explains and
+ * completes options goes by them; a command has no parser of its own.
+ *
+ * parse.c     flags, and what is no flag
+ * value.c     a value as text, checked by the option's kind, into its field
+ * json.c      the description file, into the same fields
+ * files.c     the files that options name, held against each other
+ * nearest.c   what somebody probably meant
+ * size.c      512M
+ * help.c      the tables, printed
+ *
+ * Every mistake is found, not only the first: they are collected and come back as one error. No lock: pure data, one
+ * thread.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmm/base/named-files.h"
+
+/* The order counts: what comes before OPTION_BOOLEAN is for the command line only. */
+typedef enum {
+  OPTION_HELP,    /* no field */
+  OPTION_FLAG,    /* bool; --NAME alone */
+  OPTION_SOURCE,  /* no field: a description file, for the table that this is in */
+  OPTION_BOOLEAN, /* bool; --NAME and --no-NAME, JSON true and false */
+  OPTION_STRING,  /* char *, at most MAX bytes where MAX is not 0 */
+  OPTION_PATH,    /* char *; in a JSON file relative to its directory */
+  OPTION_NUMBER,  /* unsigned, MIN to MAX */
+  OPTION_SIZE,    /* uint64_t, MIN to MAX, a multiple of STEP */
+  OPTION_CHOICE,  /* an enum, or int */
+  OPTION_LIST,    /* GPtrArray * of records; repeatable, JSON: an array */
+  OPTION_TEXTS,   /* GPtrArray * of char *; repeatable; flag only */
+  OPTION_PARSED,  /* what PARSE makes of it; flag only */
+} OptionKind;
+
+typedef struct Option Option;
+
+typedef struct {
+  const char *name; /* NULL ends the list */
+  int value;
+} OptionChoice;
+
+/*
+ * One element of an OPTION_LIST: a record with options of its own. As text: NAME=VALUE parts separated by commas; a
+ * comma is doubled.
+ */
+typedef struct {
+  const Option *options; /* ended by a NULL name */
+  bool first_unnamed;    /* options[0] comes first, without its name, and must be there */
+  size_t size;           /* of the record; the list frees it */
+} OptionElement;
+
+/* Sets FIELD. False: *WHY says why not, behind the option and TEXT; free with g_free. */
+typedef bool OptionParse(void *field, const char *text, char **why);
+
+struct Option {
+  const char *name; /* without dashes: flag and JSON key */
+  char letter;      /* the flag's short form; 0: none */
+  OptionKind kind;
+  size_t offset;        /* of the field, in the table's or the element's record */
+  const char *group;    /* help: a heading before this option */
+  const char *argument; /* help: FILE; NULL for flags, booleans and choices */
+  const char *help;
+  bool on_by_default; /* boolean: help shows --no-NAME */
+  bool may_be_empty;  /* string */
+  bool written;       /* path: this file is written; else it is read */
+  /*
+   * String, path, choice: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs
+   * one. A choice can then be undone as a boolean can, which makes it the first of its choices.
+   */
+  const char *alone;
+  uint64_t min, max, step;
+  const char *unit; /* number: "seconds"; NULL: it counts */
+  const OptionChoice *choices;
+  const OptionElement *element;
+  OptionParse *parse;
+  bool repeatable;          /* parsed: each value is one more; mistakes say which */
+  const char *not_in_suite; /* why a case of eret test cannot have it, and what there is instead; NULL: it can */
+  unsigned forms;           /* of the command, as bits, that have it; 0: all */
+};
+
+#define OPTION_TABLES_MAX 2
+
+/* The options of a command, or of one of its forms. */
+typedef struct {
+  const char *command; /* "test merge" */
+  const char *usage;   /* help: before the options */
+  const char *closing; /* help: behind them; NULL: nothing */
+  /* Each ended by a NULL name, all by NULL; the command's own first, then what others have too. A record belongs to each. */
+  const Option *tables[OPTION_TABLES_MAX + 1];
+  unsigned form;                                   /* the one of the command that this is; 0: there is only one */
+  const char *other_form;                          /* what is wrong with an option of another */
+  unsigned operands_max;                           /* how many arguments that are no options it takes */
+  bool command_follows;                            /* behind --, of any length; these are the operands */
+  char *(*explain_stray)(const char *operand);     /* said behind one too many; free with g_free; NULL: nothing */
+  const char *(*explain_absent)(const char *name); /* why there is no such option, where others have one; NULL: they have none */
+} OptionSet;
+
+/* What is being read. */
+typedef struct {
+  const OptionSet *set;
+  void *const *records;    /* one for each of the set's tables */
+  GPtrArray *operands;     /* of const char *, in ARGV */
+  bool help;               /* it is asked for: nothing else was looked at */
+  GString *mistakes;       /* vmm/base/mistakes.h */
+  GHashTable *origins;     /* "disk[1]" -> where it was given: "--disk", "vm.json:3: disk[1]" */
+  GHashTable *listed;      /* names of the lists that the current source has begun; a source's list replaces the one before */
+  GPtrArray *descriptions; /* of const char *: the files that were read as such */
+  bool incomplete;         /* a source could not be read: what is missing may be in there */
+} OptionDraft;
+
+/*
+ * Reads ARGV into RECORDS, which the caller has filled with what is so by default, and which outlive the draft: first
+ * the description files, in their order, then the flags, which win.
+ */
+OptionDraft *option_read(const OptionSet *set, void *const *records, int argc, char **argv);
+void option_draft_free(OptionDraft *draft); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(OptionDraft, option_draft_free)
+/* False: there are mistakes, which are the error's message, a line each. */
+bool option_is_good(const OptionDraft *draft, GError **error);
+
+typedef enum { OPTION_ERROR_INVALID } OptionError;
+#define OPTION_ERROR (option_error_quark())
+GQuark option_error_quark(void);
+
+/* Calls FOUND for each option in ARGV, whatever its value, table by table. */
+typedef void OptionFound(void *opaque, const Option *option);
+void option_each(const OptionSet *set, int argc, char **argv, OptionFound *found, void *opaque);
+
+/* Records a mistake: WHERE, a colon, the text. WHERE may be NULL. */
+void option_mistake(OptionDraft *draft, const char *where, const char *format, ...) G_GNUC_PRINTF(3, 4);
+/* Where NAME ("kernel", "disk") was given; INDEX -1 but for elements of lists. Never NULL. */
+const char *option_where(const OptionDraft *draft, const char *name, int index);
+bool option_is_given(const OptionDraft *draft, const char *name);
+void option_set_where(OptionDraft *draft, const char *name, int index, const char *where);
+/* The files that the options name are told to NAMED: first those that are read. */
+void option_name_files(OptionDraft *draft, NamedFiles *named);
+
+/* Ended by a NULL name, as all OPTIONS. NULL: there is none. */
+const Option *option_find(const Option *options, const char *name);
+/* The flag NAME of SET, which may begin with no-, and the number of its TABLE (may be NULL). */
+const Option *option_find_flag(const OptionSet *set, const char *name, bool *negated, unsigned *table);
+/* Whether a value follows; it may be one that can be left out. */
+bool option_takes_value(const Option *option);
+/* Whether --no-NAME and JSON's false are something to say. */
+bool option_can_be_negated(const Option *option);
+bool option_is_repeatable(const Option *option);
+/* Whether the command in SET's form has it. */
+bool option_is_of(const Option *option, const OptionSet *set);
+
+/* The help of a command, in 80 columns. Free with g_free. */
+char *option_help(const OptionSet *set);
+/* As it stands in the help: "--gic auto|2|3". Free with g_free. */
+char *option_head(const Option *option);
+
+/* The parts. */
+
+/* A new source of values starts: a description file, or the flags. */
+void option_begin_source(OptionDraft *draft);
+/*
+ * Sets the field of OPTION in RECORD from TEXT; a mistake is recorded and leaves the field alone. BASE: directory for
+ * relative paths, or NULL. Not for lists, nor for booleans but "on" and "off".
+ */
+bool option_set(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
+/* Of an option that can be negated. */
+void option_set_boolean(void *record, const Option *option, bool value);
+/* The first call of a source empties the list: what a source says replaces what the one before said. */
+void option_begin_list(OptionDraft *draft, void *record, const Option *option);
+/* Appends an empty element to the list and returns it; WHERE is kept for its later checks. */
+void *option_add_element(OptionDraft *draft, void *record, const Option *option, const char *where);
+/* Appends what TEXT says. */
+void option_add_text(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
+/* Adds what the description file PATH says about OPTIONS to RECORD. */
+void option_json_load(OptionDraft *draft, const Option *options, void *record, const char *path);
+/* "a, b, c", of the options' names. */
+char *option_known_names(const Option *options);
+/* The same, of the values that OPTION takes. */
+char *option_choice_names(const Option *option);
+/* "; did you mean PREFIXname?", or "", of the parts of an element. Free with g_free. */
+char *option_nearest_part(const Option *options, const char *wanted);
+/* The same of the flags of SET, all or those of OPTIONS; the opposites of booleans are names too. *FOUND may be NULL. */
+char *option_nearest(const OptionSet *set, const Option *options, const char *wanted, const char *prefix, const Option **found);

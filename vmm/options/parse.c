@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Flags, and what is no flag: --NAME VALUE, --NAME=VALUE, --no-NAME, -jVALUE, -j VALUE; "--" ends them. What follows an
+ * option that takes a value is its value, unless it is an option itself.
+ */
+#include <string.h>
+
+#include "vmm/options/option.h"
+
+G_DEFINE_QUARK(eret_option_error, option_error)
+
+/* A flag as it was given, taken apart. */
+typedef struct {
+  const Option *option;
+  unsigned table;
+  const char *value; /* NULL: there is none */
+  bool negated;
+} Flag;
+
+const Option *option_find_flag(const OptionSet *set, const char *name, bool *negated, unsigned *table) {
+  const char *positive = g_str_has_prefix(name, "no-") ? name + strlen("no-") : NULL;
+
+  for (unsigned i = 0; set->tables[i]; i++) {
+    const Option *option = option_find(set->tables[i], name);
+    const Option *opposite = positive && !option ? option_find(set->tables[i], positive) : NULL;
+    *negated = opposite && option_can_be_negated(opposite);
+    if (!option && !*negated)
+      continue;
+    if (table)
+      *table = i;
+    return option ? option : opposite;
+  }
+  return NULL;
+}
+
+static const Option *find_letter(const OptionSet *set, char letter, unsigned *table) {
+  for (unsigned i = 0; set->tables[i]; i++)
+    for (const Option *option = set->tables[i]; option->name; option++)
+      if (option->letter == letter) {
+        *table = i;
+        return option;
+      }
+  return NULL;
+}
+
+static Flag find_flag(const OptionSet *set, const char *argument) {
+  const char *equals = strchr(argument, '=');
+  Flag flag = {.value = equals ? equals + 1 : NULL};
+
+  if (argument[1] == '-') {
+    g_autofree char *name = g_strndup(argument + 2, strcspn(argument + 2, "="));
+    flag.option = option_find_flag(set, name, &flag.negated, &flag.table);
+    return flag;
+  }
+  const char *value = argument + 2;
+  flag.option = find_letter(set, argument[1], &flag.table);
+  if (flag.option && *value && !option_takes_value(flag.option))
+    flag.option = NULL;
+  flag.value = *value ? value + (*value == '=') : NULL;
+  return flag;
+}
+
+static bool is_flag(const OptionSet *set, const char *argument) {
+  return g_str_has_prefix(argument, "--") && (!argument[2] || find_flag(set, argument).option);
+}
+
+static void add_operand(OptionDraft *draft, const char *operand) {
+  const OptionSet *set = draft->set;
+
+  if (draft->operands->len < set->operands_max) {
+    g_ptr_array_add(draft->operands, (char *)operand);
+    return;
+  }
+  g_autofree char *explanation = set->explain_stray ? set->explain_stray(operand) : NULL;
+  option_mistake(draft, NULL, "unexpected argument '%s'%s", operand, explanation ? explanation : "");
+}
+
+/* Returns whether the argument behind it probably belongs to it. */
+static bool add_unknown(OptionDraft *draft, const char *argument) {
+  const OptionSet *set = draft->set;
+  g_autofree char *flag = g_strndup(argument, strcspn(argument, "="));
+  const char *name = flag + strspn(flag, "-");
+  const char *absent = set->explain_absent ? set->explain_absent(name) : NULL;
+  const Option *meant = NULL;
+
+  if (strcmp(name, "version") == 0) {
+    option_mistake(draft, NULL, "--version belongs to eret itself: eret --version");
+    return false;
+  }
+  g_autofree char *nearest = absent ? g_strconcat(": ", absent, NULL) : option_nearest(set, NULL, name, "--", &meant);
+  option_mistake(draft, NULL, "unknown option %s%s", flag, nearest);
+  return !strchr(argument, '=') && !(meant && (option_can_be_negated(meant) || !option_takes_value(meant)));
+}
+
+/* The name that it goes by in messages. */
+static char *where_of(const Flag *flag) {
+  return g_strconcat("--", flag->negated ? "no-" : "", flag->option->name, NULL);
+}
+
+/* Whether there is a value where there must be one; takes it from NEXT, unless that is NULL. */
+static bool complete(OptionDraft *draft, Flag *flag, const char *next) {
+  g_autofree char *where = where_of(flag);
+
+  if (!option_is_of(flag->option, draft->set))
+    option_mistake(draft, where, "%s", draft->set->other_form);
+  if (flag->negated || !option_takes_value(flag->option)) {
+    bool has_opposite = option_can_be_negated(flag->option);
+    if (flag->value)
+      option_mistake(draft, where, "takes no value%s%s%s", has_opposite ? ": it is " : "", has_opposite ? where : "",
+                     has_opposite ? " or left out" : "");
+    return true;
+  }
+  if (!flag->value && !flag->option->alone)
+    flag->value = next;
+  if (flag->value || flag->option->alone)
+    return true;
+  option_mistake(draft, where, "needs a value");
+  return false;
+}
+
+/* Reads the flag at ARGV[*I]; moves *I to the last argument that belongs to it. */
+static void read_flag(OptionDraft *draft, int argc, char **argv, int *i, GArray *flags) {
+  const char *next = *i + 1 < argc && !is_flag(draft->set, argv[*i + 1]) ? argv[*i + 1] : NULL;
+  Flag flag = find_flag(draft->set, argv[*i]);
+
+  if (!flag.option) {
+    if (add_unknown(draft, argv[*i]) && next && next[0] != '-')
+      ++*i;
+    return;
+  }
+  if (!complete(draft, &flag, next))
+    return;
+  *i += next && flag.value == next;
+  draft->help |= flag.option->kind == OPTION_HELP && !flag.value;
+  g_array_append_val(flags, flag);
+}
+
+static GArray *read_flags(OptionDraft *draft, int argc, char **argv) {
+  GArray *flags = g_array_new(false, true, sizeof(Flag));
+  bool ended = false;
+
+  for (int i = 0; i < argc; i++) {
+    if (ended && draft->set->command_follows)
+      g_ptr_array_add(draft->operands, argv[i]);
+    else if (ended || argv[i][0] != '-' || !argv[i][1])
+      add_operand(draft, argv[i]);
+    else if (strcmp(argv[i], "--") == 0)
+      ended = true;
+    else
+      read_flag(draft, argc, argv, &i, flags);
+  }
+  return flags;
+}
+
+static void apply_flag(OptionDraft *draft, const Flag *flag) {
+  const Option *option = flag->option;
+  void *record = draft->records[flag->table];
+  g_autofree char *name = g_strconcat("--", option->name, NULL);
+  bool is_one_of_many = option->kind == OPTION_LIST || option->repeatable;
+  g_autofree char *where = is_one_of_many ? g_strconcat(name, " ", flag->value, NULL) : g_steal_pointer(&name);
+  const char *value = flag->value ? flag->value : option->alone;
+
+  if (option->kind == OPTION_SOURCE || option->kind == OPTION_HELP)
+    return;
+  if (option->kind == OPTION_LIST)
+    option_add_text(draft, record, option, where, NULL, value);
+  else if (option->kind == OPTION_BOOLEAN || flag->negated)
+    option_set_boolean(record, option, !flag->negated);
+  else if (!option_set(draft, record, option, where, NULL, value))
+    return;
+  if (!is_one_of_many)
+    option_set_where(draft, option->name, -1, where);
+}
+
+static void apply_flags(OptionDraft *draft, const GArray *flags) {
+  for (unsigned i = 0; i < flags->len; i++) {
+    const Flag *flag = &g_array_index(flags, Flag, i);
+    if (flag->option->kind != OPTION_SOURCE)
+      continue;
+    option_begin_source(draft);
+    g_ptr_array_add(draft->descriptions, (char *)flag->value);
+    option_json_load(draft, draft->set->tables[flag->table], draft->records[flag->table], flag->value);
+  }
+  option_begin_source(draft);
+  for (unsigned i = 0; i < flags->len; i++)
+    apply_flag(draft, &g_array_index(flags, Flag, i));
+}
+
+static OptionDraft *draft_new(const OptionSet *set, void *const *records) {
+  OptionDraft *draft = g_new0(OptionDraft, 1);
+
+  draft->set = set;
+  draft->records = records;
+  draft->operands = g_ptr_array_new();
+  draft->mistakes = g_string_new(NULL);
+  draft->origins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  draft->listed = g_hash_table_new(g_str_hash, g_str_equal);
+  draft->descriptions = g_ptr_array_new();
+  return draft;
+}
+
+OptionDraft *option_read(const OptionSet *set, void *const *records, int argc, char **argv) {
+  OptionDraft *draft = draft_new(set, records);
+  g_autoptr(GArray) flags = read_flags(draft, argc, argv);
+
+  if (!draft->help)
+    apply_flags(draft, flags);
+  return draft;
+}
+
+void option_draft_free(OptionDraft *draft) {
+  if (!draft)
+    return;
+  g_ptr_array_unref(draft->operands);
+  g_string_free(draft->mistakes, TRUE);
+  g_hash_table_unref(draft->origins);
+  g_hash_table_unref(draft->listed);
+  g_ptr_array_unref(draft->descriptions);
+  g_free(draft);
+}
+
+bool option_is_good(const OptionDraft *draft, GError **error) {
+  if (draft->mistakes->len)
+    g_set_error_literal(error, OPTION_ERROR, OPTION_ERROR_INVALID, draft->mistakes->str);
+  return draft->mistakes->len == 0;
+}
+
+void option_each(const OptionSet *set, int argc, char **argv, OptionFound *found, void *opaque) {
+  g_autoptr(OptionDraft) draft = draft_new(set, NULL);
+  g_autoptr(GArray) flags = read_flags(draft, argc, argv);
+
+  for (unsigned table = 0; set->tables[table]; table++)
+    for (unsigned i = 0; i < flags->len; i++)
+      if (g_array_index(flags, Flag, i).table == table)
+        found(opaque, g_array_index(flags, Flag, i).option);
+}
