@@ -24,25 +24,14 @@ typedef struct {
 } DiffArguments;
 
 static const Option dump_options[] = {
-    {.name = "output",
-     .letter = 'o',
-     .kind = OPTION_PATH,
-     .offset = offsetof(DumpArguments, output),
-     .argument = "FILE",
-     .written = true,
-     .help = "Write to FILE (default: standard output)."},
-    {.name = "help", .letter = 'h', .kind = OPTION_HELP, .help = "This text."},
+    OPTION("output", PATH, DumpArguments, output, "FILE", "Write to FILE (default: standard output).", .letter = 'o', .written = true),
     {.name = NULL},
 };
 
 static const Option diff_options[] = {
-    {.name = "common",
-     .kind = OPTION_PATH,
-     .offset = offsetof(DiffArguments, common),
-     .argument = "OUT.json",
-     .written = true,
-     .help = "Write the template that guests on both can have: the smaller of the two values of each field."},
-    {.name = "help", .letter = 'h', .kind = OPTION_HELP, .help = "This text."},
+    OPTION("common", PATH, DiffArguments, common, "OUT.json",
+           "Write the template that guests on both can have: the smaller of the two values of each field.", .written = true),
+    OPTION_HELP_ROW,
     {.name = NULL},
 };
 
@@ -54,7 +43,7 @@ const OptionSet cpu_dump_option_set = {
     .command = "cpu dump",
     .usage = "Usage: eret cpu dump [OPTION]...\n"
              "Write the ID registers that guests see on this host, as a template for 'eret run --cpu-template'.",
-    .tables = {config_cpu_options, dump_options},
+    .tables = {dump_options, config_cpu_options},
     .explain_stray = explain_stray,
 };
 
@@ -89,7 +78,7 @@ static int dump(const Config *config, const DumpArguments *arguments) {
 static int cmd_cpu_dump(int argc, char **argv) {
   DumpArguments arguments = {NULL};
   g_autoptr(Config) config = config_new();
-  void *const records[] = {config, &arguments};
+  void *const records[] = {&arguments, config};
   g_autoptr(OptionDraft) draft = option_read(&cpu_dump_option_set, records, argc, argv);
   int status;
 

@@ -2,11 +2,8 @@
 #include "vmm/doctor/options.h"
 
 static const Option options[] = {
-    {.name = "json",
-     .kind = OPTION_FLAG,
-     .offset = offsetof(DoctorOptions, json),
-     .help = "The same as JSON: docs/doctor.md has its keys."},
-    {.name = "help", .letter = 'h', .kind = OPTION_HELP, .help = "This text."},
+    OPTION("json", FLAG, DoctorOptions, json, NULL, "The same as JSON: docs/doctor.md has its keys."),
+    OPTION_HELP_ROW,
     {.name = NULL},
 };
 

@@ -81,10 +81,19 @@ struct Option {
   const OptionChoice *choices;
   const OptionElement *element;
   OptionParse *parse;
+  const char *examples;     /* completion: values, separated by spaces, or OPTION_EXAMPLE_FILES */
   bool repeatable;          /* parsed: each value is one more; mistakes say which */
   const char *not_in_suite; /* why a case of eret test cannot have it, and what there is instead; NULL: it can */
   unsigned forms;           /* of the command, as bits, that have it; 0: all */
 };
+
+/* A line of a table: the parts that nearly every option has, in this order; then what else it is, as in .min = 1. */
+#define OPTION(name_, kind_, record, field, argument_, help_, ...)                                                                         \
+  { .name = name_, .kind = OPTION_##kind_, .offset = offsetof(record, field), .argument = argument_, .help = help_, __VA_ARGS__ }
+#define OPTION_HELP_ROW                                                                                                                    \
+  { .name = "help", .letter = 'h', .kind = OPTION_HELP, .help = "This text.", .not_in_suite = "nothing would run" }
+
+#define OPTION_EXAMPLE_FILES "FILE"
 
 #define OPTION_TABLES_MAX 2
 

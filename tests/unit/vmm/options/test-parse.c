@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine of options, on a command of its own: every way to give a flag, what is no flag, forms of a command, kinds
+ * that no machine's option has. vmm/options/parse.c, value.c, files.c
+ */
+#include "vmm/options/option.h"
+
+#include <string.h>
+
+#include "tests/unit/directory.h"
+
+typedef struct {
+  bool loud, coloured;
+  unsigned jobs;
+  char *in, *out;
+  GPtrArray *tags;
+  unsigned sum; /* of all --add */
+} Record;
+
+enum { MAKE = 1, JOIN = 2 };
+
+static bool parse_add(void *field, const char *text, char **why) {
+  if (strlen(text) == 1 && g_ascii_isdigit(*text))
+    *(unsigned *)field += (unsigned)(*text - '0');
+  else
+    *why = g_strdup("wants a digit");
+  return !*why;
+}
+
+static const Option options[] = {
+    OPTION("loud", FLAG, Record, loud, NULL, "Say more.", .group = "First"),
+    OPTION("colour", BOOLEAN, Record, coloured, NULL, "Colours.", .on_by_default = true),
+    OPTION("jobs", NUMBER, Record, jobs, "N", "At a time.", .letter = 'j', .min = 1, .max = 8, .forms = MAKE, .group = "Second"),
+    OPTION("in", PATH, Record, in, "FILE", "Read FILE."),
+    OPTION("out", PATH, Record, out, "FILE", "Write FILE.", .letter = 'o', .written = true),
+    OPTION("tag", TEXTS, Record, tags, "TAG", "A tag.", .forms = JOIN),
+    OPTION("add", PARSED, Record, sum, "DIGIT", "Add it.", .parse = parse_add, .repeatable = true),
+    OPTION_HELP_ROW,
+    {.name = NULL},
+};
+
+static char *explain_stray(const char *operand) {
+  return g_strdup_printf("; write it as --in %s", operand);
+}
+
+static const char *explain_absent(const char *name) {
+  return strcmp(name, "net") == 0 ? "there is no net" : NULL;
+}
+
+static const OptionSet make = {
+    .command = "make",
+    .usage = "Usage: make\n       make join",
+    .closing = "The end.",
+    .tables = {options},
+    .form = MAKE,
+    .other_form = "join has it",
+    .operands_max = 1,
+    .explain_stray = explain_stray,
+    .explain_absent = explain_absent,
+};
+
+static const OptionSet join = {
+    .command = "make join",
+    .usage = "Usage: make join",
+    .tables = {options},
+    .form = JOIN,
+    .other_form = "make has it",
+    .command_follows = true,
+};
+
+typedef struct {
+  Record record;
+  void *records[1];
+  OptionDraft *draft;
+} Reading;
+
+/* WORDS are separated by spaces. */
+static Reading *read_words(const OptionSet *set, const char *words, char ***argv) {
+  Reading *reading = g_new0(Reading, 1);
+
+  reading->record.tags = g_ptr_array_new_with_free_func(g_free);
+  reading->record.coloured = true;
+  reading->records[0] = &reading->record;
+  *argv = g_strsplit(words, " ", -1);
+  reading->draft = option_read(set, reading->records, (int)g_strv_length(*argv), *argv);
+  return reading;
+}
+
+static void free_reading(Reading *reading) {
+  option_draft_free(reading->draft);
+  g_ptr_array_unref(reading->record.tags);
+  g_free(reading->record.in);
+  g_free(reading->record.out);
+  g_free(reading);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Reading, free_reading)
+
+static void test_flags(void) {
+  static const char *const four[] = {"-j4", "-j 4", "-j=4", "--jobs 4", "--jobs=4", "-j 2 -j 4"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(four); i++) {
+    g_auto(GStrv) argv = NULL;
+    g_autoptr(Reading) reading = read_words(&make, four[i], &argv);
+    g_assert_cmpstr(reading->draft->mistakes->str, ==, "");
+    g_assert_cmpuint(reading->record.jobs, ==, 4);
+  }
+  g_auto(GStrv) argv = NULL;
+  g_autoptr(Reading) all = read_words(&make, "--loud --no-colour -oa --add 1 x --add=2 --in - --out --unknown", &argv);
+  g_assert_cmpstr(all->draft->mistakes->str, ==, "");
+  g_assert_true(all->record.loud && !all->record.coloured);
+  g_assert_cmpuint(all->record.sum, ==, 3);
+  g_assert_cmpstr(all->record.in, ==, "-");
+  g_assert_cmpstr(all->record.out, ==, "--unknown"); /* no option: a name like others */
+  g_assert_cmpuint(all->draft->operands->len, ==, 1);
+  g_assert_cmpstr(g_ptr_array_index(all->draft->operands, 0), ==, "x");
+  g_assert_true(option_is_given(all->draft, "loud") && !option_is_given(all->draft, "jobs"));
+}
+
+static void test_command(void) {
+  g_auto(GStrv) argv = NULL;
+  g_autoptr(Reading) reading = read_words(&join, "--tag a --tag=b -- ls --tag --", &argv);
+
+  g_assert_cmpstr(reading->draft->mistakes->str, ==, "");
+  g_assert_cmpuint(reading->record.tags->len, ==, 2);
+  g_assert_cmpuint(reading->draft->operands->len, ==, 3);
+  g_assert_cmpstr(g_ptr_array_index(reading->draft->operands, 2), ==, "--");
+}
+
+static void test_help(void) {
+  static const char *const words[] = {"--help", "-h", "--jobs 99 --nonsense -h", "--jobs --help"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+    g_auto(GStrv) argv = NULL;
+    g_autoptr(Reading) reading = read_words(&make, words[i], &argv);
+    g_assert_true(reading->draft->help);
+    g_assert_cmpuint(reading->record.jobs, ==, 0);
+  }
+  g_autofree char *help = option_help(&make), *other = option_help(&join);
+  g_assert_cmpstr(help, ==,
+                  "Usage: make\n"
+                  "       make join\n"
+                  "\nFirst:\n"
+                  "  --loud                Say more.\n"
+                  "  --no-colour           Colours.\n"
+                  "\nSecond:\n"
+                  "  -j, --jobs N          At a time.\n"
+                  "  --in FILE             Read FILE.\n"
+                  "  -o, --out FILE        Write FILE.\n"
+                  "  --add DIGIT           Add it.\n"
+                  "  --help                This text.\n"
+                  "\nThe end.\n");
+  g_assert_null(strstr(other, "--jobs"));
+  g_assert_nonnull(strstr(other, "\nSecond:\n  --in FILE"));
+}
+
+static void test_mistakes(void) {
+  static const struct {
+    const OptionSet *set;
+    const char *words, *said;
+  } cases[] = {
+      {&make, "--jobs 9", "--jobs: '9' is not a whole number from 1 to 8"},
+      {&make, "-j", "--jobs: needs a value"},
+      {&make, "-j --loud", "--jobs: needs a value"},
+      {&make, "--in=", "--in: must not be empty"},
+      {&make, "--loud=1", "--loud: takes no value"},
+      {&make, "--no-loud", "unknown option --no-loud"},
+      {&make, "--colour=1", "--colour: takes no value: it is --colour or left out"},
+      {&make, "-hx", "unknown option -hx"},
+      {&make, "--job 4", "unknown option --job; did you mean --jobs?"},
+      {&join, "--job 4", "unknown option --job"},
+      {&join, "-j 4", "--jobs: make has it"},
+      {&make, "--tag x", "--tag: join has it"},
+      {&join, "--tag=", "--tag: must not be empty"},
+      {&make, "--add 1 --add 22", "--add 22: wants a digit"},
+      {&make, "a b", "unexpected argument 'b'; write it as --in b"},
+      {&make, "-- a --loud", "unexpected argument '--loud'; write it as --in --loud"},
+      {&join, "a", "unexpected argument 'a'"},
+      {&make, "--net x", "unknown option --net: there is no net"},
+      {&make, "--version", "--version belongs to eret itself: eret --version"},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_auto(GStrv) argv = NULL;
+    g_autoptr(Reading) reading = read_words(cases[i].set, cases[i].words, &argv);
+    g_autoptr(GError) error = NULL;
+    g_assert_false(option_is_good(reading->draft, &error));
+    g_assert_error(error, OPTION_ERROR, OPTION_ERROR_INVALID);
+    g_assert_cmpstr(error->message, ==, cases[i].said);
+  }
+}
+
+/* What is written is no file that is read, wherever it stands in the table and on the command line. */
+static void test_files(void) {
+  g_autofree char *directory = directory_new(), *words = g_strdup_printf("--out %s/a --in %s/a", directory, directory);
+  g_autofree char *said =
+      g_strdup_printf("--out: '%s/a' is also the file of --in, which would be overwritten: name another file", directory);
+  g_auto(GStrv) argv = NULL;
+  g_autoptr(NamedFiles) named = named_files_new();
+
+  directory_write(directory, "a", "");
+  g_autoptr(Reading) reading = read_words(&make, words, &argv);
+  option_name_files(reading->draft, named);
+  g_assert_cmpstr(reading->draft->mistakes->str, ==, said);
+  directory_free(directory);
+}
+
+static void count(void *opaque, const Option *option) {
+  g_string_append_printf(opaque, "%s ", option->name);
+}
+
+static void test_each(void) {
+  char *argv[] = {(char *)"--jobs=x", (char *)"--loud", (char *)"--nonsense", (char *)"--no-colour", (char *)"-h"};
+  g_autoptr(GString) names = g_string_new(NULL);
+
+  option_each(&make, G_N_ELEMENTS(argv), argv, count, names);
+  g_assert_cmpstr(names->str, ==, "jobs loud colour help ");
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/options/flags", test_flags);
+  g_test_add_func("/options/command", test_command);
+  g_test_add_func("/options/help", test_help);
+  g_test_add_func("/options/mistakes", test_mistakes);
+  g_test_add_func("/options/files", test_files);
+  g_test_add_func("/options/each", test_each);
+  return g_test_run();
+}
