@@ -124,7 +124,7 @@ char *draft_path(const CaseDraft *draft, const char *path) {
 }
 
 static bool is_path(const SuiteKeyRule *rule) {
-  switch (rule->kind) {
+  switch (suite_key_kind(rule)) {
   case KEY_FILE_OPTION:
   case KEY_STDIN_FILE:
   case KEY_DISKS:

@@ -93,7 +93,7 @@ static void add_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *val
       g_ptr_array_add(draft->made->tags, g_strdup(item));
       break;
     default:
-      add_option(draft, rule->option, g_strdup(item));
+      add_option(draft, rule->name, g_strdup(item));
       break;
     }
   }
@@ -176,7 +176,7 @@ static void set_stdin_file(CaseDraft *draft, const char *text) {
 static void apply_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autofree char *text = draft_text(draft, rule, value);
 
-  switch (rule->kind) {
+  switch (suite_key_kind(rule)) {
   case KEY_OPTION:
     add_option(draft, rule->name, g_steal_pointer(&text));
     break;
@@ -223,7 +223,7 @@ static void apply(CaseDraft *draft, const SuiteKey *key, const char *name, const
   const SuiteKeyRule *rule = suite_key_rule(name);
 
   draft->key = key;
-  switch (rule->kind) {
+  switch (suite_key_kind(rule)) {
   case KEY_LIST:
   case KEY_DISKS:
   case KEY_COPY_IN:

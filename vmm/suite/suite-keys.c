@@ -4,36 +4,38 @@
 
 #include <string.h>
 
+#include "vmm/exec/options.h"
+
 const SuiteKeyRule suite_key_rules[] = {
     {"description", KEY_COMMENT, NULL, 0, false},
     /* The machine. */
-    {"kernel", KEY_FILE_OPTION, NULL, 0, false},
-    {"modules", KEY_FILE_OPTION, NULL, 0, false},
-    {"module", KEY_LIST, "module", 0, false},
-    {"initrd", KEY_FILE_OPTION, NULL, 0, false},
-    {"rootfs", KEY_FILE_OPTION, NULL, 0, false},
-    {"busybox", KEY_FILE_OPTION, NULL, 0, false},
+    {"kernel", KEY_OPTION, NULL, 0, false},
+    {"modules", KEY_OPTION, NULL, 0, false},
+    {"module", KEY_OPTION, NULL, 0, false},
+    {"initrd", KEY_OPTION, NULL, 0, false},
+    {"rootfs", KEY_OPTION, NULL, 0, false},
+    {"busybox", KEY_OPTION, NULL, 0, false},
     {"append", KEY_OPTION, NULL, 0, false},
     {"cpus", KEY_OPTION, NULL, 0, false},
     {"cpu", KEY_OPTION, NULL, 0, false},
-    {"cpu-template", KEY_FILE_OPTION, NULL, 0, false},
+    {"cpu-template", KEY_OPTION, NULL, 0, false},
     {"memory", KEY_OPTION, NULL, 0, false},
     {"disks", KEY_DISKS, "disk", 0, false},
     {"console", KEY_OPTION, NULL, 0, false},
     {"transport", KEY_OPTION, NULL, 0, false},
     {"gic", KEY_OPTION, NULL, 0, false},
     {"psci", KEY_OPTION, NULL, 0, false},
-    {"rng", KEY_FLAG, NULL, 0, false},
-    {"nested", KEY_FLAG_VALUE, NULL, 0, false},
+    {"rng", KEY_OPTION, NULL, 0, false},
+    {"nested", KEY_OPTION, NULL, 0, false},
     {"options", KEY_WORDS, NULL, 0, false},
     /* What runs in it. */
     {"command", KEY_COMMAND, NULL, 0, false},
     {"stdin", KEY_STDIN, NULL, 0, true},
     {"stdin-file", KEY_STDIN_FILE, NULL, 0, true},
     {"copy-in", KEY_COPY_IN, NULL, 0, false},
-    {"copy-out", KEY_LIST, "copy-out", 0, false},
+    {"copy-out", KEY_OPTION, NULL, 0, false},
     {"copy-out-limit", KEY_OPTION, NULL, 0, false},
-    {"env", KEY_LIST, "env", 0, false},
+    {"env", KEY_OPTION, NULL, 0, false},
     {"cwd", KEY_OPTION, NULL, 0, false},
     {"timeout", KEY_OPTION, NULL, 0, false},
     {"boot-timeout", KEY_OPTION, NULL, 0, false},
@@ -45,7 +47,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"reject", KEY_REGEXES, NULL, offsetof(SuiteCase, reject), true},
     {"expect-console", KEY_REGEXES, NULL, offsetof(SuiteCase, expect_console), false},
     {"reject-console", KEY_REGEXES, NULL, offsetof(SuiteCase, reject_console), false},
-    {"fail-on-oops", KEY_FLAG, NULL, 0, false},
+    {"fail-on-oops", KEY_OPTION, NULL, 0, false},
     {"ktap", KEY_BOOLEAN, NULL, offsetof(SuiteCase, ktap), true},
     {"requires", KEY_FILES, NULL, offsetof(SuiteCase, requires), false},
     {"tags", KEY_TAGS, NULL, offsetof(SuiteCase, tags), false},
@@ -70,8 +72,23 @@ const SuiteKeyRule *suite_key_rule(const char *name) {
   return NULL;
 }
 
+SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule) {
+  bool negated;
+  const Option *option = rule->kind == KEY_OPTION ? option_find_flag(&exec_option_set, rule->name, &negated, NULL) : NULL;
+
+  if (!option)
+    return rule->kind;
+  if (option->kind == OPTION_TEXTS || option->repeatable)
+    return KEY_LIST;
+  if (option->kind == OPTION_PATH)
+    return KEY_FILE_OPTION;
+  if (!option_takes_value(option))
+    return KEY_FLAG;
+  return option->alone ? KEY_FLAG_VALUE : KEY_OPTION;
+}
+
 bool suite_key_is_single(const SuiteKeyRule *rule) {
-  switch (rule->kind) {
+  switch (suite_key_kind(rule)) {
   case KEY_VARIABLE:
   case KEY_OPTION:
   case KEY_FILE_OPTION:
@@ -91,18 +108,9 @@ bool suite_key_is_single(const SuiteKeyRule *rule) {
 
 /* The option of eret exec that the key becomes; NULL: none. */
 static const char *option_of(const SuiteKeyRule *rule) {
-  switch (rule->kind) {
-  case KEY_OPTION:
-  case KEY_FILE_OPTION:
-  case KEY_FLAG:
-  case KEY_FLAG_VALUE:
-  case KEY_LIST:
-  case KEY_DISKS:
-  case KEY_COPY_IN:
-    return rule->option ? rule->option : rule->name;
-  default:
-    return NULL;
-  }
+  if (rule->option)
+    return rule->option;
+  return rule->kind == KEY_OPTION || rule->kind == KEY_COPY_IN ? rule->name : NULL;
 }
 
 const SuiteKeyRule *suite_key_rule_of_option(const char *option) {

@@ -7,7 +7,7 @@
 #include "vmm/suite/suite-case.h"
 
 typedef enum {
-  KEY_OPTION,      /* --NAME VALUE */
+  KEY_OPTION,      /* --NAME VALUE; in the table: whatever the option of that name is, of these five */
   KEY_FILE_OPTION, /* --NAME FILE */
   KEY_FLAG,        /* --NAME, if true */
   KEY_FLAG_VALUE,  /* the same, or --NAME=VALUE */
@@ -35,13 +35,15 @@ typedef enum {
 typedef struct {
   const char *name;
   SuiteKeyKind kind;
-  const char *option; /* KEY_LIST, KEY_DISKS: its name, where that is not the key's */
+  const char *option; /* its name, where that is not the key's */
   size_t offset;      /* of the field in SuiteCase */
   bool needs_command; /* it is about what the command reads, writes and ends with */
 } SuiteKeyRule;
 
 /* Ends with a rule without name. */
 extern const SuiteKeyRule suite_key_rules[];
+/* What the key is, its option looked up. */
+SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule);
 /* NULL: there is none. NAME may be of the matrix: "matrix.cpus", "label.cpus" are of "cpus". */
 const SuiteKeyRule *suite_key_rule(const char *name);
 /* The key that is an option of eret exec; NULL: none is. */

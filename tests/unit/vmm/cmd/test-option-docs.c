@@ -308,8 +308,13 @@ static void test_completion(void) {
 static void test_suites(void) {
   g_autofree char *manual = read_document("eret-suite.5");
 
-  for (const SuiteKeyRule *rule = suite_key_rules; rule->name; rule++)
+  for (const SuiteKeyRule *rule = suite_key_rules; rule->name; rule++) {
+    bool negated;
+    const char *option = rule->option ? rule->option : rule->name;
     assert_mentions("eret-suite.5", manual, "^\\.It Cm (.* )?%s( |$)", rule->name);
+    if ((rule->kind == KEY_OPTION || rule->option) && !option_find_flag(&exec_option_set, option, &negated, NULL))
+      g_error("the key %s is no option of eret exec", rule->name);
+  }
   for (unsigned i = 0; i < N_EXPECTED; i++)
     assert_mentions("eret-suite.5", manual, "^\\.Ql %s( |$)", suite_outcome_name(i));
 }
