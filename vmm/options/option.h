@@ -62,15 +62,17 @@ typedef bool OptionParse(void *field, const char *text, char **why);
 
 struct Option {
   const char *name; /* without dashes: flag and JSON key */
-  char letter;      /* the flag's short form; 0: none */
   OptionKind kind;
-  size_t offset;        /* of the field, in the table's or the element's record */
+  unsigned offset;      /* of the field, in the table's or the element's record */
+  unsigned forms;       /* of the command, as bits, that have it; 0: all */
+  char letter;          /* the flag's short form; 0: none */
+  bool on_by_default;   /* boolean: help shows --no-NAME */
+  bool may_be_empty;    /* string */
+  bool written;         /* path: this file is written; else it is read */
+  bool repeatable;      /* parsed: each value is one more; mistakes say which */
   const char *group;    /* help: a heading before this option */
   const char *argument; /* help: FILE; NULL for flags, booleans and choices */
   const char *help;
-  bool on_by_default; /* boolean: help shows --no-NAME */
-  bool may_be_empty;  /* string */
-  bool written;       /* path: this file is written; else it is read */
   /*
    * String, path, choice: what it is without a value (JSON: true); a value then follows behind = only. NULL: it needs
    * one. A choice can then be undone as a boolean can, which makes it the first of its choices.
@@ -82,9 +84,7 @@ struct Option {
   const OptionElement *element;
   OptionParse *parse;
   const char *examples;     /* completion: values, separated by spaces, or OPTION_EXAMPLE_FILES */
-  bool repeatable;          /* parsed: each value is one more; mistakes say which */
   const char *not_in_suite; /* why a case of eret test cannot have it, and what there is instead; NULL: it can */
-  unsigned forms;           /* of the command, as bits, that have it; 0: all */
 };
 
 /* A line of a table: the parts that nearly every option has, in this order; then what else it is, as in .min = 1. */
