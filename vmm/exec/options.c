@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The options of `eret exec`: a table of its own, and that of the machine. The command follows behind "--". No lock: pure
- * data.
+ * The options of `eret exec`: a table of its own, and that of the machine. The command follows behind "--". No lock:
+ * pure data.
  */
 #include "vmm/exec/options.h"
 

@@ -63,7 +63,10 @@ static void append_option(GString *out, const Option *option) {
   append_wrapped(out, TEXT_COLUMN, option->help);
 }
 
-/* Those that another form of the command has are left out, with the groups that are empty then. *TOLD: the last heading. */
+/*
+ * Those that another form of the command has are left out, with the groups that are empty then. *TOLD: the last
+ * heading.
+ */
 static void append_table(GString *out, const OptionSet *set, const Option *options, const char **told) {
   const char *group = "";
   for (const Option *option = options; option->name; option++) {

@@ -102,7 +102,7 @@ typedef struct {
   const char *command; /* "test merge" */
   const char *usage;   /* help: before the options */
   const char *closing; /* help: behind them; NULL: nothing */
-  /* Each ended by a NULL name, all by NULL; the command's own first, then what others have too. A record belongs to each. */
+  /* Each ended by a NULL name, all by NULL; the command's own first, then what others have too. Each has a record. */
   const Option *tables[OPTION_TABLES_MAX + 1];
   unsigned form;                                   /* the one of the command that this is; 0: there is only one */
   const char *other_form;                          /* what is wrong with an option of another */
@@ -194,5 +194,8 @@ char *option_known_names(const Option *options);
 char *option_choice_names(const Option *option);
 /* "; did you mean PREFIXname?", or "", of the parts of an element. Free with g_free. */
 char *option_nearest_part(const Option *options, const char *wanted);
-/* The same of the flags of SET, all or those of OPTIONS; the opposites of booleans are names too. *FOUND may be NULL. */
+/*
+ * The same of the flags of SET, all or those of OPTIONS (NULL: all); the opposites of booleans are names too. FOUND may
+ * be NULL.
+ */
 char *option_nearest(const OptionSet *set, const Option *options, const char *wanted, const char *prefix, const Option **found);

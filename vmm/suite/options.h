@@ -20,7 +20,9 @@ typedef struct {
   GHashTable *defines;                /* name -> value */
 } TestOptions;
 
-/* ARGV is what follows `eret test`. NULL: the error has a line for each mistake. With --help nothing else is checked. */
+/*
+ * ARGV is what follows `eret test`. NULL: the error has a line for each mistake. With --help nothing else is checked.
+ */
 TestOptions *test_options_parse(int argc, char **argv, GError **error);
 void test_options_free(TestOptions *options); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(TestOptions, test_options_free)
