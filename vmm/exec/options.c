@@ -305,13 +305,15 @@ static void settle(ExecOptions *options, GString *mistakes) {
 /* The machine, with what the other options want of it. Whether it is good. */
 static bool make_machine(ExecOptions *options, OptionDraft *draft) {
   Config *config = options->config;
+  const Option *disks = option_find(config_options, "disk");
   g_autofree char *disk = root_disk(options);
   gsize before = draft->mistakes->len;
 
   if (!option_is_given(draft, "kernel") && draft->descriptions->len == 0)
     config->kernel = default_kernel();
+  option_keep_list(draft, disks); /* those of a description, too: the root is one more */
   if (disk)
-    option_add_text(draft, config, option_find(config_options, "disk"), "--rootfs", NULL, disk);
+    option_add_text(draft, config, disks, "--rootfs", NULL, disk);
   options->boot_only = config->initrd != NULL;
   name_inputs(options, draft->mistakes);
   config_check(draft, config);

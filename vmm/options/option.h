@@ -182,6 +182,8 @@ bool option_set(OptionDraft *draft, void *record, const Option *option, const ch
 void option_set_boolean(void *record, const Option *option, bool value);
 /* The first call of a source empties the list: what a source says replaces what the one before said. */
 void option_begin_list(OptionDraft *draft, void *record, const Option *option);
+/* What follows is added to the list, whichever source it is from. */
+void option_keep_list(OptionDraft *draft, const Option *option);
 /* Appends an empty element to the list and returns it; WHERE is kept for its later checks. */
 void *option_add_element(OptionDraft *draft, void *record, const Option *option, const char *where);
 /* Appends what TEXT says. */

@@ -227,6 +227,10 @@ void option_begin_list(OptionDraft *draft, void *record, const Option *option) {
     g_ptr_array_set_size(*(GPtrArray **)field_of(record, option), 0);
 }
 
+void option_keep_list(OptionDraft *draft, const Option *option) {
+  g_hash_table_add(draft->listed, (char *)option->name);
+}
+
 void *option_add_element(OptionDraft *draft, void *record, const Option *option, const char *where) {
   GPtrArray *list = *(GPtrArray **)field_of(record, option);
   option_begin_list(draft, record, option);

@@ -173,6 +173,14 @@ static void test_rootfs(void) {
   const DiskConfig *disk = g_ptr_array_index(image->config->disks, 1);
   g_assert_cmpstr(disk->path, ==, "README.md");
   g_assert_true(disk->read_only);
+  g_autofree char *directory_name = directory_new();
+  g_autofree char *line = g_strdup_printf("--config %s/vm.json --rootfs README.md -- true", directory_name);
+  directory_write(directory_name, "disk.img", "as many bytes as a disk has, or not");
+  directory_write(directory_name, "vm.json", "{\"kernel\": \"vm.json\", \"disk\": [\"disk.img\"]}");
+  g_autoptr(ExecOptions) described = parse_well(line);
+  g_assert_cmpuint(described->config->disks->len, ==, 2);
+  g_assert_cmpstr(((const DiskConfig *)described->config->disks->pdata[1])->path, ==, "README.md");
+  directory_free(directory_name);
   assert_mistakes("--kernel LICENSE --rootfs LICENSE/x --copy-in LICENSE/y -- true",
                   "--copy-in: cannot open 'LICENSE/y': Not a directory\n--rootfs: cannot open 'LICENSE/x': Not a directory");
   assert_mistakes("--kernel LICENSE --rootfs /dev/null -- true", "--rootfs: '/dev/null' is not a regular file or block device");
