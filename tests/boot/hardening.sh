@@ -7,12 +7,24 @@
 . "$LIB"
 
 # Descriptors that a program would inherit: flags are octal, O_CLOEXEC is 02000000.
-inherited() {
+inheritable() {
     for info in "/proc/$pid/fdinfo/"*; do
         fd=${info##*/}
         flags=$(sed -n 's/^flags:[^0-9]*//p' "$info")
         [ "$fd" -le 2 ] || [ $((flags & 02000000)) != 0 ] || echo "$fd: $(readlink "/proc/$pid/fd/$fd")"
     done
+}
+# Those that are there at each of three looks. libtracefs has the kernel's buffers open for a moment while it reads them,
+# without the flag; no program is started meanwhile.
+inherited() {
+    inheritable | sort > looks
+    for _ in 1 2; do
+        sleep 0.3
+        inheritable | sort > look
+        grep -Fxf look looks > both
+        mv both looks
+    done
+    cat looks
 }
 open_files() { for fd in "/proc/$pid/fd/"*; do readlink "$fd"; done; }
 

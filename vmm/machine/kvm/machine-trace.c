@@ -37,6 +37,7 @@ static void watch_vcpus(MachineTrace *trace) {
 
 bool machine_trace_init(MachineTrace *trace, const Config *config, Tell tell, GError **error) {
   trace->config = config;
+  trace->tell = tell;
   trace->timeline = timeline_new();
   timeline_add(trace->timeline, PHASE_OPTIONS_READ);
   trace->vm_before = new_counters();
