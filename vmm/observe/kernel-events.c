@@ -15,6 +15,7 @@
 
 #include "vmm/observe/kernel-decode.h"
 #include "vmm/observe/kernel-instance.h"
+#include "vmm/observe/kernel-reader.h"
 #include "vmm/observe/kernel-thread.h"
 #include "vmm/observe/recording-file.h"
 
@@ -25,6 +26,7 @@
 
 struct KernelEvents {
   KernelInstance own;
+  KernelReader *reader;
   struct tep_handle *tep;
   KernelDecoder *decoder;
   GMutex lock;
@@ -91,6 +93,9 @@ static bool open_instance(KernelEvents *events, GError **error) {
   events->tep = tracefs_local_events_system(directory, systems);
   if (!events->tep)
     return fail(error, "cannot read what KVM's tracepoints look like (tracefs events/kvm)");
+  events->reader = kernel_reader_new(events->own.instance);
+  if (!events->reader)
+    return fail(error, "cannot read the kernel's trace (tracefs trace_pipe_raw)");
   events->decoder = kernel_decoder_new(events->tep);
   events->threads = kernel_threads_new(error);
   return events->threads && set_up(events, error);
@@ -111,6 +116,7 @@ KernelEvents *kernel_events_open(GError **error) {
 void kernel_events_free(KernelEvents *events) {
   if (!events)
     return;
+  kernel_reader_free(events->reader);
   kernel_instance_close(&events->own);
   kernel_threads_free(events->threads);
   kernel_decoder_free(events->decoder);
@@ -141,27 +147,26 @@ static void take_loss(KernelEvents *events, const struct tep_record *raw) {
   events->take(events->opaque, &loss);
 }
 
-static int take_event(struct tep_event *event, struct tep_record *raw, int cpu, void *context) {
-  KernelEvents *events = context;
+static void take_event(void *opaque, struct tep_record *raw) {
+  KernelEvents *events = opaque;
   TraceRecord record;
 
   if (raw->missed_events)
     take_loss(events, raw);
-  if (!kernel_decode(events->decoder, event->id, raw, &record))
-    return 0;
+  if (!kernel_decode(events->decoder, tep_data_type(events->tep, raw), raw, &record))
+    return;
   g_mutex_lock(&events->lock);
   unsigned place = GPOINTER_TO_UINT(g_hash_table_lookup(events->vcpus, GINT_TO_POINTER(tep_data_pid(events->tep, raw))));
   g_mutex_unlock(&events->lock);
   if (place)
     record.vcpu = (uint16_t)(place - 1);
   events->take(events->opaque, &record);
-  return 0;
 }
 
 void kernel_events_drain(KernelEvents *events, void (*take)(void *opaque, const TraceRecord *record), void *opaque) {
   events->take = take;
   events->opaque = opaque;
-  tracefs_iterate_raw_events(events->tep, events->own.instance, NULL, 0, take_event, events);
+  kernel_reader_drain(events->reader, take_event, events);
 }
 
 /* per_cpu/cpuN/stats has lines "overrun: N" and "dropped events: N". */

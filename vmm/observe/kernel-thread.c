@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "vmm/observe/kernel-instance.h"
+#include "vmm/observe/kernel-reader.h"
 #include "vmm/observe/recording-file.h"
 
 /* Linux, include/linux/proc_ns.h: PROC_PID_INIT_INO, of the namespace that is none. */
@@ -23,6 +24,7 @@
 struct KernelThreads {
   bool outside; /* of any namespace: the numbers are the same */
   KernelInstance own;
+  KernelReader *reader;
   struct tep_handle *tep;
   int found;
 };
@@ -39,7 +41,8 @@ static bool open_marks(KernelThreads *threads) {
   errno = 0;
   threads->tep = tracefs_local_events_system(tracefs_tracing_dir(), systems);
   return threads->tep && kernel_instance_open(&threads->own) &&
-         tracefs_instance_set_buffer_size(threads->own.instance, BUFFER_KIB, -1) == 0;
+         tracefs_instance_set_buffer_size(threads->own.instance, BUFFER_KIB, -1) == 0 &&
+         (threads->reader = kernel_reader_new(threads->own.instance));
 }
 
 KernelThreads *kernel_threads_new(GError **error) {
@@ -58,18 +61,19 @@ KernelThreads *kernel_threads_new(GError **error) {
 void kernel_threads_free(KernelThreads *threads) {
   if (!threads)
     return;
+  kernel_reader_free(threads->reader);
   kernel_instance_close(&threads->own);
   tep_free(threads->tep);
   g_free(threads);
 }
 
 /* Nobody else writes there: the last one is ours. */
-static int take_mark(struct tep_event *event, struct tep_record *raw, int cpu, void *context) {
-  KernelThreads *threads = context;
+static void take_mark(void *opaque, struct tep_record *raw) {
+  KernelThreads *threads = opaque;
+  const struct tep_event *event = tep_find_event(threads->tep, tep_data_type(threads->tep, raw));
 
-  if (strcmp(event->name, "print") == 0)
+  if (event && strcmp(event->name, "print") == 0)
     threads->found = tep_data_pid(threads->tep, raw);
-  return 0;
 }
 
 int kernel_threads_this(KernelThreads *threads) {
@@ -77,6 +81,6 @@ int kernel_threads_this(KernelThreads *threads) {
     return (int)syscall(SYS_gettid);
   threads->found = 0;
   if (tracefs_instance_file_write(threads->own.instance, "trace_marker", "eret") >= 0)
-    tracefs_iterate_raw_events(threads->tep, threads->own.instance, NULL, 0, take_mark, threads);
+    kernel_reader_drain(threads->reader, take_mark, threads);
   return threads->found;
 }
