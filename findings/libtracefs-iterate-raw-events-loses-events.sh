@@ -1,18 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# libtracefs 1.8.1 (Debian 13, libtracefs1 1.8.1-1, with libtraceevent1 1:1.8.4-2) on a kernel whose trace buffers can be
-# mapped (Linux 6.10 and later): tracefs_iterate_raw_events, called again and again while events come, never hands on a
-# few of them. The kernel says that none was lost.
+# libtracefs 1.8.1 (Debian 13, libtracefs1 1.8.1-1, with libtraceevent1 1:1.8.4-2) on a kernel whose trace buffers can
+# be mapped (Linux 6.10 and later): tracefs_iterate_raw_events, called again and again while events come, never hands on
+# a few of them. The kernel says that none was lost.
 #
 # Expected: each event once, by one call or another: a call that finds no more leaves what comes later to the next.
-# Seen: some calls in ten thousand leave one out. The call maps the buffers of all CPUs, and unmaps them at its end.
+# Seen: some events in a million are left out. The call maps the buffers of all CPUs, and unmaps them at its end.
 #   When it finds nothing behind the last event of a page it asks the kernel for the next page
 #   (TRACE_MMAP_IOCTL_GET_READER), which counts all that is on the page as read; an event that came in between is on a
 #   page that the next call believes to have been read. With 1.6.4 (Debian 12), which reads and does not map, none is
 #   missing.
-# Met by: a recorder that looks into the buffers ten times a second, whose count of KVM's exits was one or two lower than
-#   the kernel's own histogram's.
+# Met by: a recorder that looks into the buffers ten times a second, whose count of KVM's exits was one or two lower
+#   than that of the kernel's own histogram.
 #
 # Usage: libtracefs-iterate-raw-events-loses-events.sh     needs root, tracefs, apt and gcc on Debian 12 (amd64) with
 # libtracefs-dev, nothing installed; exit status 0: still so
