@@ -5,7 +5,7 @@
 #
 # Usage: run-tests.sh KIND TEST...      KIND: host.sh kinds; TEST: tests/boot/NAME.sh, tests/guest/NAME.sh
 #
-# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (1200),
+# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (2400),
 # ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
 #
 # Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
@@ -141,7 +141,7 @@ run_emulated() {
     for file in tests/host/lib.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
-    "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-1200}" "${shares[@]}" -- \
+    "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-2400}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
