@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The files stay open from one look to the next, and are read, not mapped: libtracefs's own loop opens and maps them
- * anew each time (1.8), and an event that comes between its last look at a page and its word to the kernel that the page
- * has been read is never seen. The layout of a page is libtraceevent's to know (kbuffer).
+ * anew each time (1.8), and an event that comes between its last look at a page and its word to the kernel that the
+ * page has been read is never seen. The layout of a page is libtraceevent's to know (kbuffer).
  */
 #include "vmm/observe/kernel-reader.h"
 
