@@ -311,9 +311,10 @@ static bool make_machine(ExecOptions *options, OptionDraft *draft) {
 
   if (!option_is_given(draft, "kernel") && draft->descriptions->len == 0)
     config->kernel = default_kernel();
-  option_keep_list(draft, disks); /* those of a description, too: the root is one more */
-  if (disk)
+  if (disk) {
+    option_keep_list(draft, disks); /* those of a description, too: the root is one more */
     option_add_text(draft, config, disks, "--rootfs", NULL, disk);
+  }
   options->boot_only = config->initrd != NULL;
   name_inputs(options, draft->mistakes);
   config_check(draft, config);

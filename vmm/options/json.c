@@ -6,7 +6,6 @@
  * "no-reboot": true); text and paths are strings; numbers, sizes and choices are numbers or strings ("memory": "1G",
  * "gic": 3); what is repeatable is an array, an element either the flag's text or an object of its parts. Relative
  * paths start at the file's own directory.
- *
  */
 #include <json-glib/json-glib.h>
 #include <math.h>
