@@ -65,7 +65,7 @@ static void append_place(GString *out, const TraceSwitch *one, const Symbols *sy
 /* "(pl011 UARTDR)", "(gic-distributor+0x100)" */
 static void append_device(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
   const char *device = trace_switch_device(switches, one);
-  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
 
   if (!*device)
     return;

@@ -83,16 +83,11 @@ static void append_machine(GString *out, const Recording *recording) {
 static void append_losses(GString *out, const Recording *recording) {
   static const char *const sources[] = {
       [TRACE_SOURCE_KERNEL] = "in KVM's buffers", [TRACE_SOURCE_ERET] = "in eret's buffer", [TRACE_SOURCE_FILE] = "at the file's limit"};
-  uint64_t lost[TRACE_N_SOURCES] = {0}, all = 0;
+  const uint64_t *lost = recording->lost;
+  uint64_t all = 0;
 
-  for (guint i = 0; i < recording->records->len; i++) {
-    const TraceRecord *record = &g_array_index(recording->records, TraceRecord, i);
-    if (record->kind == TRACE_LOST && record->b < TRACE_N_SOURCES)
-      lost[record->b] += record->a;
-  }
   g_string_append_printf(out, "%-14s", "lost");
   for (unsigned i = 0; i < TRACE_N_SOURCES; i++) {
-    lost[i] = MAX(lost[i], recording->lost[i]);
     if (lost[i])
       g_string_append_printf(out, "%s%s records %s", all ? ", " : "", human_count(lost[i]).text, sources[i]);
     all |= lost[i];

@@ -34,14 +34,14 @@ const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch
     return "";
   if (*one->device)
     return one->device;
-  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
   return region ? recording_get_text(switches->recording, region->name) : "";
 }
 
 bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one) {
   if (!switches->knows_memory || one->action != SWITCH_DOES_FAULT || !one->has_esr || (one->user_from && one->run_error != EINTR))
     return false;
-  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
   if (!region)
     return true;
   /* What a device has lies in no memory either; but registers may be mapped for loads. */
