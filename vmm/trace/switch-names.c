@@ -50,10 +50,11 @@ bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *o
 }
 
 char *trace_switch_sysreg(const TraceSwitch *one) {
-  const char *kvm = one->sysreg_name, *name = one->sysreg ? sysreg_name(one->sysreg, one->write) : NULL;
+  const char *kvm = one->sysreg_name;
+  char *name = one->sysreg ? sysreg_name(one->sysreg, one->write) : NULL;
 
   if (name)
-    return g_strdup(name);
+    return name;
   if (*kvm)
     return g_strdup(g_str_has_prefix(kvm, "SYS_") ? kvm + 4 : kvm);
   return one->sysreg ? sysreg_describe(one->sysreg, one->write) : NULL;
