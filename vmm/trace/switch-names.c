@@ -7,6 +7,7 @@
 
 #include "vmm/arm/esr.h"
 #include "vmm/arm/exit-reason.h"
+#include "vmm/arm/smccc-names.h"
 #include "vmm/arm/sysreg.h"
 #include "vmm/trace/switches.h"
 
@@ -58,6 +59,12 @@ char *trace_switch_sysreg(const TraceSwitch *one) {
   if (*kvm)
     return g_strdup(g_str_has_prefix(kvm, "SYS_") ? kvm + 4 : kvm);
   return one->sysreg ? sysreg_describe(one->sysreg, one->write) : NULL;
+}
+
+char *trace_switch_function(const TraceSwitch *one) {
+  if (!one->has_function)
+    return NULL;
+  return *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
 }
 
 static char *mmio_class(const TraceSwitches *switches, const TraceSwitch *one) {
