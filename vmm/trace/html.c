@@ -13,8 +13,7 @@
 #include <string.h>
 
 #include "vmm/base/human.h"
-#include "vmm/trace/html-columns.h"
-#include "vmm/trace/html-lines.h"
+#include "vmm/trace/html-data.h"
 #include "vmm/trace/html-page.h"
 #include "vmm/trace/report.h"
 
