@@ -86,7 +86,7 @@ static int cmd_cpu_dump(int argc, char **argv) {
   config_check(draft, config);
   if (!answer_options(draft, &status))
     status = dump(config, &arguments);
-  g_free(arguments.output);
+  option_record_clear(dump_options, &arguments);
   return status;
 }
 
@@ -134,7 +134,7 @@ static int cmd_cpu_diff(int argc, char **argv) {
   check_named_files(&arguments, draft);
   if (!answer_options(draft, &status))
     status = diff(&arguments);
-  g_free(arguments.common);
+  option_record_clear(diff_options, &arguments);
   return status;
 }
 

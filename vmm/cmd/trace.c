@@ -55,12 +55,6 @@ static const struct {
 };
 enum { N_REPORTS = G_N_ELEMENTS(reports) };
 
-static void clear_arguments(Arguments *arguments) {
-  g_free(arguments->chrome);
-  g_free(arguments->html);
-  g_free(arguments->symbols);
-}
-
 /* Where a report goes; NULL: nowhere. */
 static const char *path_of(const Arguments *arguments, int report) {
   const void *field = (const char *)arguments + reports[report].offset;
@@ -175,6 +169,6 @@ int cmd_trace(int argc, char **argv) {
     check_named_files(&arguments, draft);
   if (!answer_options(draft, &status))
     status = trace(&arguments);
-  clear_arguments(&arguments);
+  option_record_clear(options, &arguments);
   return status;
 }

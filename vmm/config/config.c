@@ -22,99 +22,49 @@
 #define GRACE_MAX            86400 /* a day */
 #define DISK_SERIAL_MAX      20    /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
 
-static void disk_config_free(void *opaque) {
-  DiskConfig *disk = opaque;
-  g_free(disk->path);
-  g_free(disk->serial);
-  g_free(disk);
-}
-
 static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
 
 static const Option disk_options[] = {
-    {.name = "file", .kind = OPTION_PATH, .offset = offsetof(DiskConfig, path), .argument = "FILE"},
-    {.name = "ro", .kind = OPTION_BOOLEAN, .offset = offsetof(DiskConfig, read_only)},
-    {.name = "format", .kind = OPTION_CHOICE, .offset = offsetof(DiskConfig, format), .choices = disk_formats, .argument = "raw"},
-    {.name = "serial", .kind = OPTION_STRING, .offset = offsetof(DiskConfig, serial), .argument = "TEXT", .max = DISK_SERIAL_MAX},
+    OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
+    OPTION("ro", BOOLEAN, DiskConfig, read_only, NULL, NULL),
+    OPTION("format", CHOICE, DiskConfig, format, "raw", NULL, .choices = disk_formats),
+    OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = DISK_SERIAL_MAX),
     {.name = NULL},
 };
 
-static const OptionElement disk_element = {
-    .options = disk_options,
-    .first_unnamed = true,
-    .size = sizeof(DiskConfig),
-};
-
-static void cpu_config_free(void *opaque) {
-  CpuConfig *cpu = opaque;
-  g_free(cpu->sve_lengths);
-  g_free(cpu);
-}
+static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
 
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
 
 static const Option cpu_options[] = {
-    {.name = "model", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, model), .choices = cpu_models},
-    {.name = "sve", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, sve), .choices = cpu_choices, .argument = "on|off|auto"},
-    {.name = "sve-vl", .kind = OPTION_STRING, .offset = offsetof(CpuConfig, sve_lengths), .argument = "BITS[:BITS...]"},
-    {.name = "pauth", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pauth), .choices = cpu_choices, .argument = "on|off|auto"},
-    {.name = "pmu", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, pmu), .choices = cpu_choices, .argument = "on|off|auto"},
-    {.name = "steal-time",
-     .kind = OPTION_CHOICE,
-     .offset = offsetof(CpuConfig, steal_time),
-     .choices = cpu_choices,
-     .argument = "on|off|auto"},
-    {.name = "mte", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, mte), .choices = cpu_choices, .argument = "on|off|auto"},
-    {.name = "el2", .kind = OPTION_CHOICE, .offset = offsetof(CpuConfig, el2), .choices = cpu_choices, .argument = "on|off|auto"},
+    OPTION("model", CHOICE, CpuConfig, model, NULL, NULL, .choices = cpu_models),
+    OPTION("sve", CHOICE, CpuConfig, sve, "on|off|auto", NULL, .choices = cpu_choices),
+    OPTION("sve-vl", STRING, CpuConfig, sve_lengths, "BITS[:BITS...]", NULL),
+    OPTION("pauth", CHOICE, CpuConfig, pauth, "on|off|auto", NULL, .choices = cpu_choices),
+    OPTION("pmu", CHOICE, CpuConfig, pmu, "on|off|auto", NULL, .choices = cpu_choices),
+    OPTION("steal-time", CHOICE, CpuConfig, steal_time, "on|off|auto", NULL, .choices = cpu_choices),
+    OPTION("mte", CHOICE, CpuConfig, mte, "on|off|auto", NULL, .choices = cpu_choices),
+    OPTION("el2", CHOICE, CpuConfig, el2, "on|off|auto", NULL, .choices = cpu_choices),
     {.name = NULL},
 };
 
-static const OptionElement cpu_element = {
-    .options = cpu_options,
-    .first_unnamed = true,
-    .size = sizeof(CpuConfig),
-};
-
-static void smccc_config_free(void *opaque) {
-  SmcccConfig *smccc = opaque;
-  g_free(smccc->rule);
-  g_free(smccc);
-}
+static const OptionElement cpu_element = {.options = cpu_options, .first_unnamed = true, .size = sizeof(CpuConfig)};
 
 static const Option smccc_options[] = {
-    {.name = "rule", .kind = OPTION_STRING, .offset = offsetof(SmcccConfig, rule), .argument = "ACTION=RANGE"},
+    OPTION("rule", STRING, SmcccConfig, rule, "ACTION=RANGE", NULL),
     {.name = NULL},
 };
 
-static const OptionElement smccc_element = {
-    .options = smccc_options,
-    .first_unnamed = true,
-    .size = sizeof(SmcccConfig),
-};
-
-static void hypercall_config_free(void *opaque) {
-  HypercallConfig *hypercall = opaque;
-  g_free(hypercall->service);
-  g_free(hypercall);
-}
+static const OptionElement smccc_element = {.options = smccc_options, .first_unnamed = true, .size = sizeof(SmcccConfig)};
 
 static const Option hypercall_options[] = {
-    {.name = "service", .kind = OPTION_STRING, .offset = offsetof(HypercallConfig, service), .argument = "RANGE=unix:PATH"},
-    {.name = "timeout",
-     .kind = OPTION_NUMBER,
-     .offset = offsetof(HypercallConfig, timeout),
-     .argument = "MS",
-     .min = 1,
-     .max = HYPERCALL_PEER_TIMEOUT_MAX},
+    OPTION("service", STRING, HypercallConfig, service, "RANGE=unix:PATH", NULL),
+    OPTION("timeout", NUMBER, HypercallConfig, timeout, "MS", NULL, .min = 1, .max = HYPERCALL_PEER_TIMEOUT_MAX),
     {.name = NULL},
 };
 
-static const OptionElement hypercall_element = {
-    .options = hypercall_options,
-    .first_unnamed = true,
-    .size = sizeof(HypercallConfig),
-};
+static const OptionElement hypercall_element = {.options = hypercall_options, .first_unnamed = true, .size = sizeof(HypercallConfig)};
 
 static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
@@ -264,13 +214,11 @@ const char *config_explain_absent(const char *name) {
 
 Config *config_new(void) {
   Config *config = g_new0(Config, 1);
+
+  option_record_init(config_options, config);
   config->append = g_strdup("");
   config->cpus = 1;
   config->memory = MEMORY_DEFAULT;
-  config->cpu = g_ptr_array_new_with_free_func(cpu_config_free);
-  config->disks = g_ptr_array_new_with_free_func(disk_config_free);
-  config->smccc = g_ptr_array_new_with_free_func(smccc_config_free);
-  config->hypercalls = g_ptr_array_new_with_free_func(hypercall_config_free);
   config->defaults = true;
   config->reboot = true;
   config->record_limit = RECORD_LIMIT_DEFAULT;
@@ -286,19 +234,8 @@ const CpuConfig *config_cpu(const Config *config) {
 void config_free(Config *config) {
   if (!config)
     return;
-  g_free(config->kernel);
-  g_free(config->initrd);
-  g_free(config->append);
-  g_free(config->pin);
-  g_ptr_array_unref(config->cpu);
-  g_free(config->cpu_template);
+  option_record_clear(config_options, config);
   cpu_template_free(config->cpu_fields);
-  g_ptr_array_unref(config->disks);
-  g_ptr_array_unref(config->smccc);
-  g_ptr_array_unref(config->hypercalls);
-  g_free(config->stats);
-  g_free(config->record);
-  g_free(config->dump_fdt);
   named_files_free(config->named);
   g_free(config);
 }

@@ -16,7 +16,7 @@
 #include "vmm/exec/complaints.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/newc.h"
-#include "vmm/options/size.h"
+#include "vmm/options/option.h"
 
 G_DEFINE_QUARK(eret_copy_out_error, copy_out_error)
 

@@ -15,7 +15,6 @@
 #include "vmm/exec/defaults.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/modules.h"
-#include "vmm/options/size.h"
 
 #define BOOT_TIMEOUT_DEFAULT   120
 #define TIMEOUT_MAX            (7u * 86400)
@@ -24,7 +23,7 @@
 #define COPY_OUT_LIMIT_MAX     (UINT64_C(1) << 50)
 
 /* SRC[:DST]; without DST the last part of SRC, in PREFIX; with a slash at its end, in DST. */
-static bool add_copy(GPtrArray *copies, const char *text, const char *prefix) {
+static char *add_copy(GPtrArray *copies, const char *text, const char *prefix) {
   ExecCopy *copy = g_new0(ExecCopy, 1);
   const char *colon = strrchr(text, ':');
 
@@ -35,44 +34,28 @@ static bool add_copy(GPtrArray *copies, const char *text, const char *prefix) {
   else
     copy->destination = g_str_has_suffix(colon, "/") ? g_strconcat(colon + 1, name, NULL) : g_strdup(colon + 1);
   g_ptr_array_add(copies, copy);
-  return true;
+  return NULL;
 }
 
-static bool parse_copy_in(void *field, const char *text, char **why) {
+static char *parse_copy_in(void *field, const char *text) {
   return add_copy(*(GPtrArray **)field, text, "/");
 }
 
-static bool parse_copy_out(void *field, const char *text, char **why) {
+static char *parse_copy_out(void *field, const char *text) {
   return add_copy(*(GPtrArray **)field, text, "./");
 }
 
 /* K=V, or K: then the value it has here. */
-static bool parse_env(void *field, const char *text, char **why) {
+static char *parse_env(void *field, const char *text) {
   const char *equals = strchr(text, '=');
   const char *value = equals ? NULL : g_getenv(text);
 
   if (equals == text || !*text)
-    *why = g_strdup("wants NAME=VALUE");
-  else if (equals)
-    g_ptr_array_add(*(GPtrArray **)field, g_strdup(text));
-  else if (value)
-    g_ptr_array_add(*(GPtrArray **)field, g_strconcat(text, "=", value, NULL));
-  else
-    *why = g_strdup_printf("there is no such variable here; write %s=VALUE", text);
-  return !*why;
-}
-
-static bool parse_limit(void *field, const char *text, char **why) {
-  const char *reason;
-  uint64_t size;
-
-  if (!size_parse(text, &size, &reason))
-    *why = g_strdup_printf("'%s' %s", text, reason);
-  else if (size < COPY_OUT_LIMIT_MIN || size > COPY_OUT_LIMIT_MAX)
-    *why = g_strdup_printf("'%s' is not from 4K to 1024T", text);
-  else
-    *(uint64_t *)field = size;
-  return !*why;
+    return g_strdup("wants NAME=VALUE");
+  if (!equals && !value)
+    return g_strdup_printf("there is no such variable here; write %s=VALUE", text);
+  g_ptr_array_add(*(GPtrArray **)field, equals ? g_strdup(text) : g_strconcat(text, "=", value, NULL));
+  return NULL;
 }
 
 const Option exec_options[] = {
@@ -81,8 +64,8 @@ const Option exec_options[] = {
     OPTION("copy-out", PARSED, ExecOptions, copy_out, "SRC[:DST]",
            "Copy a file or directory out of the guest when the command has ended, to ./NAME or DST; repeatable.",
            .examples = OPTION_EXAMPLE_FILES, .parse = parse_copy_out, .repeatable = true),
-    OPTION("copy-out-limit", PARSED, ExecOptions, copy_out_limit, "SIZE", "How much may come out at most (default: 1G).",
-           .examples = "64M 256M 1G 4G", .parse = parse_limit),
+    OPTION("copy-out-limit", SIZE, ExecOptions, copy_out_limit, "SIZE", "How much may come out at most (default: 1G).",
+           .examples = "64M 256M 1G 4G", .min = COPY_OUT_LIMIT_MIN, .max = COPY_OUT_LIMIT_MAX),
     OPTION("env", PARSED, ExecOptions, env, "K=V", "A variable of the command's environment; repeatable. K alone: as it is here.",
            .parse = parse_env, .repeatable = true),
     OPTION("cwd", STRING, ExecOptions, cwd, "DIR", "The command's directory (default: /)."),
@@ -136,16 +119,10 @@ void exec_options_free(ExecOptions *options) {
   if (!options)
     return;
   config_free(options->config);
-  g_free(options->modules);
-  g_ptr_array_unref(options->module);
-  g_free(options->busybox);
-  g_free(options->result);
-  g_free(options->rootfs);
+  option_record_clear(exec_options, options);
   g_ptr_array_unref(options->copy_in);
   g_ptr_array_unref(options->copy_out);
   g_ptr_array_unref(options->env);
-  g_free(options->cwd);
-  g_free(options->console_log);
   g_ptr_array_unref(options->command);
   g_free(options);
 }
@@ -153,10 +130,10 @@ void exec_options_free(ExecOptions *options) {
 static ExecOptions *new_options(void) {
   ExecOptions *options = g_new0(ExecOptions, 1);
 
+  option_record_init(exec_options, options);
   options->config = config_new();
   options->copy_in = g_ptr_array_new_with_free_func(free_copy);
   options->copy_out = g_ptr_array_new_with_free_func(free_copy);
-  options->module = g_ptr_array_new_with_free_func(g_free);
   options->env = g_ptr_array_new_with_free_func(g_free);
   options->command = g_ptr_array_new_with_free_func(g_free);
   options->boot_timeout = BOOT_TIMEOUT_DEFAULT;

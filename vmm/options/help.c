@@ -9,20 +9,13 @@
 #define WIDTH       80
 #define TEXT_COLUMN 24
 
-static char *choices_text(const OptionChoice *choice) {
-  GString *text = g_string_new(NULL);
-  for (; choice->name; choice++)
-    g_string_append_printf(text, "%s%s", text->len ? "|" : "", choice->name);
-  return g_string_free(text, false);
-}
-
 char *option_head(const Option *option) {
   char letter[] = {'-', option->letter, ',', ' ', '\0'};
   if (!option->letter || option->kind == OPTION_HELP)
     *letter = '\0';
   if (!option_takes_value(option))
     return g_strdup_printf("%s--%s%s", letter, option->on_by_default ? "no-" : "", option->name);
-  g_autofree char *choices = option->choices ? choices_text(option->choices) : NULL;
+  g_autofree char *choices = option->choices ? option_choice_names(option, "|") : NULL;
   const char *argument = choices ? choices : option->argument;
   return g_strdup_printf(option->alone ? "%s--%s[=%s]" : "%s--%s %s", letter, option->name, argument);
 }

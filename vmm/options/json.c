@@ -77,7 +77,7 @@ static char *wanted_kinds(const Option *option, bool negated) {
     return g_strdup(option->alone ? "true or a string" : "a string");
   if (option->kind != OPTION_CHOICE)
     return g_strdup("a whole number or a string");
-  g_autofree char *names = option_choice_names(option);
+  g_autofree char *names = option_choice_names(option, ", ");
   return g_strconcat(option->alone ? "true, false or " : "", "one of ", names, NULL);
 }
 
@@ -110,7 +110,7 @@ static void apply_element_member(JsonSource *source, const OptionElement *kind, 
     apply_value(source, element, option, false, where, node);
     return;
   }
-  g_autofree char *nearest = option_nearest_part(kind->options, key), *known = option_known_names(kind->options);
+  g_autofree char *nearest = option_nearest(NULL, kind->options, key, "", NULL), *known = option_known_names(kind->options);
   option_mistake(source->draft, where, "unknown key%s (known: %s)", nearest, known);
 }
 
@@ -184,14 +184,6 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
     option_set_where(source->draft, option->name, -1, where);
 }
 
-static void apply_root(JsonSource *source, JsonNode *root) {
-  JsonObject *object = json_node_get_object(root);
-  g_autoptr(GList) keys = json_object_get_members(object);
-
-  for (GList *key = keys; key; key = key->next)
-    apply_member(source, object, key->data);
-}
-
 static void no_description(OptionDraft *draft, const char *path, const GError *error) {
   if (g_error_matches(error, JSON_DOCUMENT_ERROR, JSON_DOCUMENT_ERROR_FILE))
     option_mistake(draft, "--config", "cannot read '%s': %s", path, error->message);
@@ -221,5 +213,8 @@ void option_json_load(OptionDraft *draft, const Option *options, void *record, c
       .document = document,
       .given = given,
   };
-  apply_root(&source, json_document_root(document));
+  JsonObject *object = json_node_get_object(json_document_root(document));
+  g_autoptr(GList) keys = json_object_get_members(object);
+  for (GList *key = keys; key; key = key->next)
+    apply_member(&source, object, key->data);
 }

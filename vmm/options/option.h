@@ -4,12 +4,10 @@
  * its flag, its key in a description file, its field, the values it takes, its help. What reads, checks, explains and
  * completes options goes by them; a command has no parser of its own.
  *
- * parse.c     flags, and what is no flag
+ * parse.c     flags, and what is no flag; the files that options name, held against each other
  * value.c     a value as text, checked by the option's kind, into its field
  * json.c      the description file, into the same fields
- * files.c     the files that options name, held against each other
- * nearest.c   what somebody probably meant
- * size.c      512M
+ * nearest.c   names, and what somebody probably meant
  * help.c      the tables, printed
  *
  * Every mistake is found, not only the first: they are collected and come back as one error. No lock: pure data, one
@@ -33,7 +31,7 @@ typedef enum {
   OPTION_STRING,  /* char *, at most MAX bytes where MAX is not 0 */
   OPTION_PATH,    /* char *; in a JSON file relative to its directory */
   OPTION_NUMBER,  /* unsigned, MIN to MAX */
-  OPTION_SIZE,    /* uint64_t, MIN to MAX, a multiple of STEP */
+  OPTION_SIZE,    /* uint64_t, MIN to MAX, a multiple of STEP where that is not 0 */
   OPTION_CHOICE,  /* an enum, or int */
   OPTION_LIST,    /* GPtrArray * of records; repeatable, JSON: an array */
   OPTION_TEXTS,   /* GPtrArray * of char *; repeatable; flag only */
@@ -57,8 +55,8 @@ typedef struct {
   size_t size;           /* of the record; the list frees it */
 } OptionElement;
 
-/* Sets FIELD. False: *WHY says why not, behind the option and TEXT; free with g_free. */
-typedef bool OptionParse(void *field, const char *text, char **why);
+/* Sets FIELD and returns NULL; or why not, to be said behind the option. Free with g_free. */
+typedef char *OptionParse(void *field, const char *text);
 
 struct Option {
   const char *name; /* without dashes: flag and JSON key */
@@ -112,6 +110,13 @@ typedef struct {
   const char *(*explain_absent)(const char *name); /* why there is no such option, where others have one; NULL: they have none */
 } OptionSet;
 
+/*
+ * Makes the lists of RECORD, of zeros otherwise; frees all that its options hold, but for what is parsed: texts, lists
+ * and their elements.
+ */
+void option_record_init(const Option *options, void *record);
+void option_record_clear(const Option *options, void *record);
+
 /* What is being read. */
 typedef struct {
   const OptionSet *set;
@@ -160,7 +165,6 @@ const Option *option_find_flag(const OptionSet *set, const char *name, bool *neg
 bool option_takes_value(const Option *option);
 /* Whether --no-NAME and JSON's false are something to say. */
 bool option_can_be_negated(const Option *option);
-bool option_is_repeatable(const Option *option);
 /* Whether the command in SET's form has it. */
 bool option_is_of(const Option *option, const OptionSet *set);
 
@@ -174,9 +178,11 @@ char *option_head(const Option *option);
 /* A new source of values starts: a description file, or the flags. */
 void option_begin_source(OptionDraft *draft);
 /*
- * Sets the field of OPTION in RECORD from TEXT; a mistake is recorded and leaves the field alone. BASE: directory for
- * relative paths, or NULL. Not for lists, nor for booleans but "on" and "off".
+ * Sets the field of OPTION in RECORD from TEXT and returns NULL; or why not, and leaves the field alone. BASE is the
+ * directory of relative paths, or NULL. Not for lists, nor for booleans but "on" and "off". Free with g_free.
  */
+char *option_parse(void *record, const Option *option, const char *base, const char *text);
+/* The same; why not is recorded as a mistake. */
 bool option_set(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
 /* Of an option that can be negated. */
 void option_set_boolean(void *record, const Option *option, bool value);
@@ -193,11 +199,22 @@ void option_json_load(OptionDraft *draft, const Option *options, void *record, c
 /* "a, b, c", of the options' names. */
 char *option_known_names(const Option *options);
 /* The same, of the values that OPTION takes. */
-char *option_choice_names(const Option *option);
-/* "; did you mean PREFIXname?", or "", of the parts of an element. Free with g_free. */
-char *option_nearest_part(const Option *options, const char *wanted);
+char *option_choice_names(const Option *option, const char *separator);
 /*
- * The same of the flags of SET, all or those of OPTIONS (NULL: all); the opposites of booleans are names too. FOUND may
- * be NULL.
+ * "; did you mean PREFIXname?" of the one of NAMES that is close to WANTED, which *NAME is then (may be NULL); or "".
+ * Ends NAMES with NULL.
+ */
+char *option_meant(GPtrArray *names, const char *wanted, const char *prefix, const char **name);
+/*
+ * The same of the flags of SET, all or those of OPTIONS (NULL: all), where the opposites of booleans are names too; or,
+ * without a SET, of the parts of an element. FOUND may be NULL.
  */
 char *option_nearest(const OptionSet *set, const Option *options, const char *wanted, const char *prefix, const Option **found);
+
+/*
+ * "512M", "4G", "1048576"; suffixes K M G T (binary), optional iB/B; "1.5G" is an error, since 1536M says the same
+ * without a question about rounding. False with a reason in *WHY (static).
+ */
+bool size_parse(const char *text, uint64_t *size, const char **why);
+/* "512M": the largest unit that divides it. Free with g_free. */
+char *size_format(uint64_t size);

@@ -6,9 +6,7 @@
 #include <string.h>
 
 #include "vmm/base/mistakes.h"
-#include "vmm/base/nearest.h"
 #include "vmm/options/option.h"
-#include "vmm/options/size.h"
 
 void option_mistake(OptionDraft *draft, const char *where, const char *format, ...) {
   va_list arguments;
@@ -40,166 +38,164 @@ void option_set_where(OptionDraft *draft, const char *name, int index, const cha
   g_hash_table_replace(draft->origins, origin_key(name, index), g_strdup(where));
 }
 
-const Option *option_find(const Option *options, const char *name) {
-  for (const Option *option = options; option->name; option++) {
-    if (!strcmp(option->name, name))
-      return option;
-  }
-  return NULL;
+/* Sizes: binary units throughout, as every machine's memory is counted. */
+
+static const char units[] = "KMGT";
+
+static bool is_unit_tail(const char *text, bool after_unit) {
+  return *text == '\0' || !g_ascii_strcasecmp(text, "B") || (after_unit && !g_ascii_strcasecmp(text, "iB"));
 }
 
-char *option_known_names(const Option *options) {
-  GString *names = g_string_new(NULL);
-  for (const Option *option = options; option->name; option++)
-    g_string_append_printf(names, "%s%s", names->len ? ", " : "", option->name);
-  return g_string_free(names, false);
+bool size_parse(const char *text, uint64_t *size, const char **why) {
+  if (!g_ascii_isdigit(*text)) {
+    *why = *text ? "does not start with a digit" : "is empty";
+    return false;
+  }
+  uint64_t value = 0;
+  const char *end = text;
+  for (; g_ascii_isdigit(*end); end++) {
+    if (!g_uint64_checked_mul(&value, value, 10) || !g_uint64_checked_add(&value, value, *end - '0')) {
+      *why = "is too large";
+      return false;
+    }
+  }
+  if (*end == '.' || *end == ',') {
+    *why = "has a fraction: write 1536M, not 1.5G";
+    return false;
+  }
+  const char *unit = *end ? strchr(units, g_ascii_toupper(*end)) : NULL;
+  if (unit)
+    end++;
+  if (!is_unit_tail(end, unit != NULL)) {
+    *why = "has an unknown unit: K, M, G and T are known";
+    return false;
+  }
+  if (unit && !g_uint64_checked_mul(&value, value, UINT64_C(1) << 10 * (unit - units + 1))) {
+    *why = "is too large";
+    return false;
+  }
+  *size = value;
+  return true;
 }
+
+char *size_format(uint64_t size) {
+  unsigned unit = 0;
+  while (size && size % 1024 == 0 && unit < strlen(units)) {
+    size /= 1024;
+    unit++;
+  }
+  char suffix[2] = {unit ? units[unit - 1] : '\0'};
+  return g_strdup_printf("%" G_GUINT64_FORMAT "%s", size, suffix);
+}
+
+/* Fields. */
 
 static void *field_of(void *record, const Option *option) {
   return (char *)record + option->offset;
 }
 
-static void replace_text(void *field, char *text) {
-  char **pointer = field;
-  g_free(*pointer);
-  *pointer = text;
-}
+/* What follows sets FIELD, each of its own kind, or returns why not, as option_parse does. */
 
-static bool set_string(OptionDraft *draft, void *field, const Option *option, const char *where, const char *base, const char *text) {
-  if (!*text && !option->may_be_empty) {
-    option_mistake(draft, where, "must not be empty");
-    return false;
-  }
-  if (option->max && strlen(text) > option->max) {
-    option_mistake(draft, where, "has %zu bytes, at most %" G_GUINT64_FORMAT " are possible", strlen(text), option->max);
-    return false;
-  }
+static char *set_string(void *field, const Option *option, const char *base, const char *text) {
+  char **string = field;
+
+  if (!*text && !option->may_be_empty)
+    return g_strdup("must not be empty");
+  if (option->max && strlen(text) > option->max)
+    return g_strdup_printf("has %zu bytes, at most %" G_GUINT64_FORMAT " are possible", strlen(text), option->max);
   bool is_file = strcmp(text, "-") != 0; /* it is a standard stream everywhere */
   bool relative = option->kind == OPTION_PATH && base && is_file && !g_path_is_absolute(text);
-  replace_text(field, relative ? g_build_filename(base, text, NULL) : g_strdup(text));
-  return true;
+  g_free(*string);
+  *string = relative ? g_build_filename(base, text, NULL) : g_strdup(text);
+  return NULL;
 }
 
-static bool set_number(OptionDraft *draft, void *field, const Option *option, const char *where, const char *text) {
+static char *set_number(void *field, const Option *option, const char *base, const char *text) {
   guint64 value;
-  if (!g_ascii_string_to_unsigned(text, 10, option->min, option->max, &value, NULL)) {
-    option_mistake(draft, where, "'%s' is not a whole number%s%s from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, text,
-                   option->unit ? " of " : "", option->unit ? option->unit : "", option->min, option->max);
-    return false;
-  }
+
+  if (!g_ascii_string_to_unsigned(text, 10, option->min, option->max, &value, NULL))
+    return g_strdup_printf("'%s' is not a whole number%s%s from %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, text,
+                           option->unit ? " of " : "", option->unit ? option->unit : "", option->min, option->max);
   *(unsigned *)field = value;
-  return true;
+  return NULL;
 }
 
-static bool set_size(OptionDraft *draft, void *field, const Option *option, const char *where, const char *text) {
+static char *set_size(void *field, const Option *option, const char *base, const char *text) {
   uint64_t value;
   const char *why;
-  if (!size_parse(text, &value, &why)) {
-    option_mistake(draft, where, "'%s' %s", text, why);
-    return false;
-  }
+
+  if (!size_parse(text, &value, &why))
+    return g_strdup_printf("'%s' %s", text, why);
   if (value < option->min || value > option->max) {
     g_autofree char *min = size_format(option->min), *max = size_format(option->max);
     bool bytes = value < option->min && g_ascii_isdigit(text[strlen(text) - 1]);
-    option_mistake(draft, where, "'%s' is %s, %s to %s is possible%s%s%s", text, value < option->min ? "too little" : "too much", min, max,
-                   bytes ? "; without a unit it counts bytes: " : "", bytes ? text : "", bytes ? "M?" : "");
-    return false;
+    return g_strdup_printf("'%s' is %s, %s to %s is possible%s%s%s", text, value < option->min ? "too little" : "too much", min, max,
+                           bytes ? "; without a unit it counts bytes: " : "", bytes ? text : "", bytes ? "M?" : "");
   }
-  if (value % option->step) {
+  if (option->step && value % option->step) {
     uint64_t below = value - value % option->step;
     g_autofree char *step = size_format(option->step);
     g_autofree char *low = size_format(below), *high = size_format(below + option->step);
-    option_mistake(draft, where, "'%s' is not a multiple of %s, as %s and %s are", text, step, low, high);
-    return false;
+    return g_strdup_printf("'%s' is not a multiple of %s, as %s and %s are", text, step, low, high);
   }
   *(uint64_t *)field = value;
-  return true;
+  return NULL;
 }
 
-char *option_choice_names(const Option *option) {
-  GString *names = g_string_new(NULL);
-  for (const OptionChoice *choice = option->choices; choice->name; choice++)
-    g_string_append_printf(names, "%s%s", names->len ? ", " : "", choice->name);
-  return g_string_free(names, false);
-}
-
-static bool set_choice(OptionDraft *draft, void *field, const Option *option, const char *where, const char *text) {
+static char *set_choice(void *field, const Option *option, const char *base, const char *text) {
   g_autoptr(GPtrArray) names = g_ptr_array_new();
+
   for (const OptionChoice *choice = option->choices; choice->name; choice++) {
-    if (!strcmp(choice->name, text)) {
-      *(int *)field = choice->value;
-      return true;
-    }
     g_ptr_array_add(names, (char *)choice->name);
+    if (strcmp(choice->name, text) != 0)
+      continue;
+    *(int *)field = choice->value;
+    return NULL;
   }
-  g_ptr_array_add(names, NULL);
-  const char *nearest = nearest_name(text, (const char *const *)names->pdata);
-  g_autofree char *known = option_choice_names(option);
-  g_autofree char *meant = nearest ? g_strdup_printf("; did you mean %s?", nearest) : g_strdup("");
-  option_mistake(draft, where, "'%s' is none of %s%s", text, known, meant);
-  return false;
+  g_autofree char *known = option_choice_names(option, ", "), *meant = option_meant(names, text, "", NULL);
+  return g_strdup_printf("'%s' is none of %s%s", text, known, meant);
 }
 
-static bool set_on_off(OptionDraft *draft, void *record, const Option *option, const char *where, const char *text) {
-  bool on = !strcmp(text, "on");
-  if (!on && strcmp(text, "off") != 0) {
-    option_mistake(draft, where, "'%s' is neither on nor off", text);
-    return false;
-  }
-  option_set_boolean(record, option, on);
-  return true;
+static char *set_on_off(void *field, const Option *option, const char *base, const char *text) {
+  bool on = strcmp(text, "on") == 0;
+
+  if (!on && strcmp(text, "off") != 0)
+    return g_strdup_printf("'%s' is neither on nor off", text);
+  *(bool *)field = on;
+  return NULL;
 }
 
-static bool add_text(OptionDraft *draft, void *field, const char *where, const char *text) {
-  if (*text)
-    g_ptr_array_add(*(GPtrArray **)field, g_strdup(text));
-  else
-    option_mistake(draft, where, "must not be empty");
-  return *text;
+static char *add_text(void *field, const Option *option, const char *base, const char *text) {
+  if (!*text)
+    return g_strdup("must not be empty");
+  g_ptr_array_add(*(GPtrArray **)field, g_strdup(text));
+  return NULL;
 }
 
-static bool set_parsed(OptionDraft *draft, void *field, const Option *option, const char *where, const char *text) {
-  g_autofree char *why = NULL;
-  if (option->parse(field, text, &why))
-    return true;
-  option_mistake(draft, where, "%s", why);
-  return false;
+static char *set_parsed(void *field, const Option *option, const char *base, const char *text) {
+  return option->parse(field, text);
+}
+
+static char *(*const setters[])(void *field, const Option *option, const char *base, const char *text) = {
+    [OPTION_BOOLEAN] = set_on_off, [OPTION_STRING] = set_string, [OPTION_PATH] = set_string, [OPTION_NUMBER] = set_number,
+    [OPTION_SIZE] = set_size,      [OPTION_CHOICE] = set_choice, [OPTION_TEXTS] = add_text,  [OPTION_PARSED] = set_parsed,
+};
+
+char *option_parse(void *record, const Option *option, const char *base, const char *text) {
+  g_assert(setters[option->kind]);
+  return setters[option->kind](field_of(record, option), option, base, text);
 }
 
 bool option_set(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text) {
-  void *field = field_of(record, option);
-  switch (option->kind) {
-  case OPTION_STRING:
-  case OPTION_PATH:
-    return set_string(draft, field, option, where, base, text);
-  case OPTION_NUMBER:
-    return set_number(draft, field, option, where, text);
-  case OPTION_SIZE:
-    return set_size(draft, field, option, where, text);
-  case OPTION_CHOICE:
-    return set_choice(draft, field, option, where, text);
-  case OPTION_BOOLEAN:
-    return set_on_off(draft, record, option, where, text);
-  case OPTION_FLAG:
-    return *(bool *)field = true;
-  case OPTION_TEXTS:
-    return add_text(draft, field, where, text);
-  case OPTION_PARSED:
-    return set_parsed(draft, field, option, where, text);
-  case OPTION_HELP:
-  case OPTION_SOURCE:
-  case OPTION_LIST:
-    break;
-  }
-  g_assert_not_reached();
+  g_autofree char *why = option_parse(record, option, base, text);
+
+  if (why)
+    option_mistake(draft, where, "%s", why);
+  return !why;
 }
 
 bool option_takes_value(const Option *option) {
   return option->kind != OPTION_HELP && option->kind != OPTION_FLAG && option->kind != OPTION_BOOLEAN;
-}
-
-bool option_is_repeatable(const Option *option) {
-  return option->kind == OPTION_LIST || option->kind == OPTION_TEXTS || option->repeatable;
 }
 
 bool option_is_of(const Option *option, const OptionSet *set) {
@@ -213,7 +209,7 @@ bool option_can_be_negated(const Option *option) {
 void option_set_boolean(void *record, const Option *option, bool value) {
   const OptionChoice *choice = option->choices;
 
-  if (option->kind == OPTION_BOOLEAN) {
+  if (!choice) {
     *(bool *)field_of(record, option) = value;
     return;
   }
@@ -222,9 +218,33 @@ void option_set_boolean(void *record, const Option *option, bool value) {
   *(int *)field_of(record, option) = choice->value;
 }
 
+void option_record_init(const Option *options, void *record) {
+  for (const Option *option = options; option->name; option++)
+    if (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS)
+      *(GPtrArray **)field_of(record, option) = g_ptr_array_new_with_free_func(g_free);
+}
+
+static void empty_list(GPtrArray *list, const OptionElement *element) {
+  for (unsigned i = 0; i < list->len; i++)
+    option_record_clear(element->options, list->pdata[i]);
+  g_ptr_array_set_size(list, 0);
+}
+
+void option_record_clear(const Option *options, void *record) {
+  for (const Option *option = options; option->name; option++) {
+    void *field = field_of(record, option);
+    if (option->kind == OPTION_STRING || option->kind == OPTION_PATH)
+      g_free(*(char **)field);
+    if (option->kind == OPTION_LIST)
+      empty_list(*(GPtrArray **)field, option->element);
+    if (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS)
+      g_ptr_array_unref(*(GPtrArray **)field);
+  }
+}
+
 void option_begin_list(OptionDraft *draft, void *record, const Option *option) {
   if (g_hash_table_add(draft->listed, (char *)option->name))
-    g_ptr_array_set_size(*(GPtrArray **)field_of(record, option), 0);
+    empty_list(*(GPtrArray **)field_of(record, option), option->element);
 }
 
 void option_keep_list(OptionDraft *draft, const Option *option) {
@@ -263,11 +283,11 @@ static GPtrArray *split_parts(const char *text) {
 static void set_part(OptionDraft *draft, void *element, const OptionElement *kind, const char *where, const char *base, const char *part,
                      uint64_t *seen) {
   const char *equals = strchr(part, '=');
-  g_autofree char *name = equals ? g_strndup(part, equals - part) : g_strdup(part);
+  g_autofree char *name = g_strndup(part, strcspn(part, "="));
   const Option *first = kind->options + kind->first_unnamed;
   const Option *option = option_find(first, name);
   if (!option) {
-    g_autofree char *nearest = option_nearest_part(first, name), *known = option_known_names(first);
+    g_autofree char *nearest = option_nearest(NULL, first, name, "", NULL), *known = option_known_names(first);
     option_mistake(draft, where, "unknown part '%s'%s (known: %s; a comma within a value is written ,,)", name, nearest, known);
     return;
   }

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 
 #include "vmm/exec/options.h"
-#include "vmm/options/size.h"
 
 static SuiteCase *new_case(const char *suite, const char *test, const MatrixCell *cell) {
   SuiteCase *suite_case = g_new0(SuiteCase, 1);
@@ -153,12 +152,12 @@ static void set_status(CaseDraft *draft, const char *text) {
 }
 
 static void set_output_limit(CaseDraft *draft, const char *text) {
-  const char *why;
+  static const Option limit =
+      OPTION("output-limit", SIZE, SuiteCase, output_limit, NULL, NULL, .min = SUITE_OUTPUT_LIMIT_MIN, .max = SUITE_OUTPUT_LIMIT_MAX);
+  g_autofree char *why = option_parse(draft->made, &limit, NULL, text);
 
-  if (!size_parse(text, &draft->made->output_limit, &why))
-    draft_mistake(draft, "%s: '%s' %s", draft->key->name, text, why);
-  else if (draft->made->output_limit < SUITE_OUTPUT_LIMIT_MIN || draft->made->output_limit > SUITE_OUTPUT_LIMIT_MAX)
-    draft_mistake(draft, "%s: '%s' is not between 4K and 1G", draft->key->name, text);
+  if (why)
+    draft_mistake(draft, "%s: %s", draft->key->name, why);
 }
 
 static void set_stdin_file(CaseDraft *draft, const char *text) {

@@ -20,7 +20,7 @@
 #include "vmm/base/json-reader.h"
 #include "vmm/base/mapped-file.h"
 #include "vmm/base/temporary-file.h"
-#include "vmm/options/size.h"
+#include "vmm/options/option.h"
 #include "vmm/suite/case-file.h"
 #include "vmm/suite/case-log.h"
 #include "vmm/suite/judge.h"

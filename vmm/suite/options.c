@@ -10,29 +10,27 @@
 #define SHARDS_MAX 100000
 
 /* "2/4" */
-static bool parse_shard(void *field, const char *text, char **why) {
+static char *parse_shard(void *field, const char *text) {
   TestShard *shard = field;
   g_auto(GStrv) parts = g_strsplit(text, "/", 2);
   guint64 index, n;
 
   if (!parts[0] || !parts[1] || !g_ascii_string_to_unsigned(parts[1], 10, 1, G_MAXUINT64, &n, NULL) ||
       !g_ascii_string_to_unsigned(parts[0], 10, 1, n, &index, NULL))
-    *why = g_strdup_printf("'%s' is not I/N with I from 1 to N, such as 2/4", text);
-  else if (n > SHARDS_MAX)
-    *why = g_strdup_printf("'%s': there can be %u parts at most", text, SHARDS_MAX);
-  else
-    *shard = (TestShard){(unsigned)index, (unsigned)n};
-  return !*why;
+    return g_strdup_printf("'%s' is not I/N with I from 1 to N, such as 2/4", text);
+  if (n > SHARDS_MAX)
+    return g_strdup_printf("'%s': there can be %u parts at most", text, SHARDS_MAX);
+  *shard = (TestShard){(unsigned)index, (unsigned)n};
+  return NULL;
 }
 
-static bool parse_define(void *field, const char *text, char **why) {
+static char *parse_define(void *field, const char *text) {
   const char *equals = strchr(text, '=');
 
   if (!equals || equals == text)
-    *why = g_strdup("wants NAME=VALUE");
-  else
-    g_hash_table_replace(*(GHashTable **)field, g_strndup(text, (gsize)(equals - text)), g_strdup(equals + 1));
-  return !*why;
+    return g_strdup("wants NAME=VALUE");
+  g_hash_table_replace(*(GHashTable **)field, g_strndup(text, (gsize)(equals - text)), g_strdup(equals + 1));
+  return NULL;
 }
 
 enum { RUN = 1, MERGE = 2 };
@@ -92,9 +90,8 @@ const OptionSet test_merge_option_set = {
 static TestOptions *new_options(void) {
   TestOptions *options = g_new0(TestOptions, 1);
 
+  option_record_init(options_table, options);
   options->files = g_ptr_array_new_with_free_func(g_free);
-  options->tags = g_ptr_array_new_with_free_func(g_free);
-  options->skip_tags = g_ptr_array_new_with_free_func(g_free);
   options->defines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   options->repeat = options->shard.index = options->shard.n = 1;
   options->github = g_strcmp0(g_getenv("GITHUB_ACTIONS"), "true") == 0;
@@ -104,14 +101,9 @@ static TestOptions *new_options(void) {
 void test_options_free(TestOptions *options) {
   if (!options)
     return;
+  option_record_clear(options_table, options);
   g_ptr_array_unref(options->files);
-  g_ptr_array_unref(options->tags);
-  g_ptr_array_unref(options->skip_tags);
   g_hash_table_unref(options->defines);
-  g_free(options->filter);
-  g_free(options->junit);
-  g_free(options->json);
-  g_free(options->logs);
   g_free(options);
 }
 

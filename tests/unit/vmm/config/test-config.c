@@ -11,7 +11,7 @@
 
 #include "vmm/base/nearest.h"
 #include "vmm/config/config.h"
-#include "vmm/options/size.h"
+#include "vmm/options/option.h"
 
 #define ARGUMENTS_MAX 32
 

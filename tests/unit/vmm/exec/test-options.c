@@ -98,8 +98,9 @@ static void test_copy_out_limit(void) {
   g_assert_cmpuint(given->copy_out_limit, ==, 5 << 20);
   g_assert_cmpuint(unsaid->copy_out_limit, ==, 1 << 30);
   assert_mistakes("--kernel LICENSE --copy-out-limit much -- true", "--copy-out-limit: 'much' does not start with a digit");
-  assert_mistakes("--kernel LICENSE --copy-out-limit 0 -- true", "--copy-out-limit: '0' is not from 4K to 1024T");
-  assert_mistakes("--kernel LICENSE --copy-out-limit 1025T -- true", "--copy-out-limit: '1025T' is not from 4K to 1024T");
+  assert_mistakes("--kernel LICENSE --copy-out-limit 0 -- true",
+                  "--copy-out-limit: '0' is too little, 4K to 1024T is possible; without a unit it counts bytes: 0M?");
+  assert_mistakes("--kernel LICENSE --copy-out-limit 1025T -- true", "--copy-out-limit: '1025T' is too much, 4K to 1024T is possible");
 }
 
 /* Where nothing can be written, known before the run. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The engine of options, on a command of its own: every way to give a flag, what is no flag, forms of a command, kinds
- * that no machine's option has. vmm/options/parse.c, value.c, files.c
+ * that no machine's option has. vmm/options/parse.c, value.c
  */
 #include "vmm/options/option.h"
 
@@ -19,12 +19,11 @@ typedef struct {
 
 enum { MAKE = 1, JOIN = 2 };
 
-static bool parse_add(void *field, const char *text, char **why) {
-  if (strlen(text) == 1 && g_ascii_isdigit(*text))
-    *(unsigned *)field += (unsigned)(*text - '0');
-  else
-    *why = g_strdup("wants a digit");
-  return !*why;
+static char *parse_add(void *field, const char *text) {
+  if (strlen(text) != 1 || !g_ascii_isdigit(*text))
+    return g_strdup("wants a digit");
+  *(unsigned *)field += (unsigned)(*text - '0');
+  return NULL;
 }
 
 static const Option options[] = {
@@ -78,7 +77,7 @@ typedef struct {
 static Reading *read_words(const OptionSet *set, const char *words, char ***argv) {
   Reading *reading = g_new0(Reading, 1);
 
-  reading->record.tags = g_ptr_array_new_with_free_func(g_free);
+  option_record_init(options, &reading->record);
   reading->record.coloured = true;
   reading->records[0] = &reading->record;
   *argv = g_strsplit(words, " ", -1);
@@ -88,9 +87,7 @@ static Reading *read_words(const OptionSet *set, const char *words, char ***argv
 
 static void free_reading(Reading *reading) {
   option_draft_free(reading->draft);
-  g_ptr_array_unref(reading->record.tags);
-  g_free(reading->record.in);
-  g_free(reading->record.out);
+  option_record_clear(options, &reading->record);
   g_free(reading);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Reading, free_reading)

@@ -283,8 +283,8 @@ static const Mistakes mistakes[] = {
     {"output-limit",
      "[a]\nkernel = Image\ncommand = x\noutput-limit = much\n[b]\nkernel = Image\ncommand = x\noutput-limit = 4095\n[c]\nkernel = "
      "Image\ncommand = x\noutput-limit = 1025M\n",
-     {":4: output-limit: 'much' does not start with a digit", ":8: output-limit: '4095' is not between 4K and 1G",
-      ":12: output-limit: '1025M' is not between"}},
+     {":4: output-limit: 'much' does not start with a digit", ":8: output-limit: '4095' is too little, 4K to 1G is possible",
+      ":12: output-limit: '1025M' is too much, 4K to 1G is possible"}},
     {"quotes", "[a]\nkernel = Image\ncommand = sh -c 'x\n", {":3: command: "}},
     {"regex", "[a]\nkernel = Image\ncommand = x\nexpect = (\n", {":4: expect: "}},
     {"regex-of-a-text", "[a]\nkernel = Image\ncommand = x\nreject = (?is)a.*b\n", {":4: reject: (?s) is for a whole text"}},
