@@ -13,6 +13,6 @@
 
 /*
  * Whether WANTED more descriptors can be had. The soft limit is raised to the hard one first: it is low for the sake of
- * programs that use select(2). Descriptor 0 is open. On failure the error (G_FILE_ERROR) names the limit that would do.
+ * programs that use select(2). On failure the error (G_FILE_ERROR) names the limit that would do.
  */
 bool descriptors_suffice(unsigned wanted, GError **error);
