@@ -17,10 +17,6 @@ typedef struct {
   bool descriptor; /* written to where it stands, after what was written there before */
 } NamedFile;
 
-struct NamedFiles {
-  GHashTable *by_key; /* char * -> NamedFile */
-};
-
 static void free_file(gpointer data) {
   NamedFile *file = data;
 
@@ -30,17 +26,11 @@ static void free_file(gpointer data) {
 }
 
 NamedFiles *named_files_new(void) {
-  NamedFiles *files = g_new0(NamedFiles, 1);
-
-  files->by_key = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_file);
-  return files;
+  return g_hash_table_new_full(g_str_hash, g_str_equal, g_free, free_file);
 }
 
 void named_files_free(NamedFiles *files) {
-  if (!files)
-    return;
-  g_hash_table_unref(files->by_key);
-  g_free(files);
+  g_clear_pointer(&files, g_hash_table_unref);
 }
 
 /* NULL: nothing that could be lost. */
@@ -73,7 +63,7 @@ static char *key_of_output(const char *path, bool *descriptor) {
 }
 
 /* A file has two names, and WRITER is the one that would be written. */
-static void complain_of(const NamedFile *writer, const NamedFile *other, GString *mistakes) {
+static void report_clash(const NamedFile *writer, const NamedFile *other, GString *mistakes) {
   bool same_name = strcmp(writer->path, other->path) == 0;
 
   mistake(mistakes, "%s: '%s' is also the file of %s%s%s%s%s: name another file", writer->option, writer->path, other->option,
@@ -83,20 +73,20 @@ static void complain_of(const NamedFile *writer, const NamedFile *other, GString
 
 /* Takes KEY. */
 static void add(NamedFiles *files, char *key, const NamedFile *named, GString *mistakes) {
-  const NamedFile *before = g_hash_table_lookup(files->by_key, key);
+  const NamedFile *before = g_hash_table_lookup(files, key);
 
   if (!before) {
     NamedFile *file = g_new(NamedFile, 1);
     *file = *named;
     file->option = g_strdup(named->option);
     file->path = g_strdup(named->path);
-    g_hash_table_insert(files->by_key, key, file);
+    g_hash_table_insert(files, key, file);
     return;
   }
   if (named->written && !(before->written && before->descriptor && named->descriptor))
-    complain_of(named, before, mistakes);
+    report_clash(named, before, mistakes);
   else if (!named->written && before->written)
-    complain_of(before, named, mistakes);
+    report_clash(before, named, mistakes);
   g_free(key);
 }
 
@@ -120,7 +110,7 @@ void named_files_read_all(NamedFiles *files, const char *prefix, const NamedFile
   GHashTableIter iter;
   gpointer key, value;
 
-  g_hash_table_iter_init(&iter, other->by_key);
+  g_hash_table_iter_init(&iter, (GHashTable *)other);
   while (g_hash_table_iter_next(&iter, &key, &value)) {
     const NamedFile *file = value;
     g_autofree char *option = g_strconcat(prefix, " ", file->option, NULL);

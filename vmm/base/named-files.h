@@ -11,7 +11,7 @@
 
 #include <glib.h>
 
-typedef struct NamedFiles NamedFiles;
+typedef GHashTable NamedFiles; /* of which nobody else needs to know what is in it */
 
 NamedFiles *named_files_new(void);
 void named_files_free(NamedFiles *files); /* takes NULL */
