@@ -29,7 +29,7 @@ struct GuestOutcome {
   bool final, ended;
 
   /* The console. */
-  KernelWatch *watch;
+  KernelWatch watch;
   bool init_killed; /* the kernel killed init for memory */
   uint64_t now;     /* of the bytes that are being looked at */
   Suspicion suspicions[N_SUSPICIONS];

@@ -59,7 +59,7 @@ void outcome_suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, 
   suspicion->kind = kind;
   suspicion->message = message;
   suspicion->since = outcome->now;
-  suspicion->mark = kernel_watch_mark(outcome->watch);
+  suspicion->mark = outcome->watch.trace->len;
   outcome_stop_asking(outcome);
 }
 
@@ -72,7 +72,7 @@ void outcome_confirm(GuestOutcome *outcome) {
   g_free(outcome->message);
   outcome->message = g_steal_pointer(&suspicion->message);
   outcome_forget_suspicions(outcome);
-  kernel_watch_end_trace(outcome->watch);
+  kernel_watch_end_trace(&outcome->watch);
 }
 
 void outcome_refute(GuestOutcome *outcome) {
@@ -80,7 +80,7 @@ void outcome_refute(GuestOutcome *outcome) {
 
   if (!suspicion->kind)
     return;
-  kernel_watch_forget(outcome->watch, suspicion->mark);
+  kernel_watch_forget(&outcome->watch, suspicion->mark);
   forget_suspicion(suspicion);
 }
 

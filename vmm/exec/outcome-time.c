@@ -58,7 +58,7 @@ static uint64_t ending_deadline(const GuestOutcome *outcome, uint64_t timeout) {
  * kind would have been seen and were not, the line says nothing by not coming.
  */
 static bool boot_is_visible(const GuestOutcome *outcome) {
-  return !outcome->config.boot_only || !outcome->output_ns || kernel_watch_is_talkative(outcome->watch);
+  return !outcome->config.boot_only || !outcome->output_ns || outcome->watch.talkative;
 }
 
 static bool has_boot_limit(const GuestOutcome *outcome) {
@@ -215,7 +215,7 @@ void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns) {
   if (!outcome->ending_ns && outcome->kind == OUTCOME_RUNNING && asks_before_the_end(outcome, ns))
     return;
   outcome->final = true;
-  kernel_watch_end_trace(outcome->watch);
+  kernel_watch_end_trace(&outcome->watch);
   if (outcome->kind == OUTCOME_RUNNING || outcome->ending_ns)
     decide_late(outcome, ns);
   outcome->dead = !outcome->answered;

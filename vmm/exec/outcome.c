@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "devices/printable.h"
-#include "vmm/exec/kernel-log.h"
 #include "vmm/exec/outcome-state.h"
 
 #define PROTOCOL    1
@@ -36,25 +35,6 @@ static const struct {
 
 const char *outcome_name(OutcomeKind kind) {
   return outcomes[kind].name;
-}
-
-GuestOutcome *guest_outcome_new(const GuestOutcomeConfig *config, uint64_t start_ns) {
-  GuestOutcome *outcome = g_new0(GuestOutcome, 1);
-
-  outcome->config = *config;
-  outcome->start = start_ns;
-  outcome->watch = kernel_watch_new();
-  return outcome;
-}
-
-void guest_outcome_free(GuestOutcome *outcome) {
-  if (!outcome)
-    return;
-  kernel_watch_free(outcome->watch);
-  outcome_forget_suspicions(outcome);
-  g_free(outcome->first_strange);
-  g_free(outcome->message);
-  g_free(outcome);
 }
 
 void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const char *format, ...) {
@@ -101,10 +81,6 @@ static void reach_init(GuestOutcome *outcome, uint64_t ns) {
     outcome->init_ns = MAX(ns, 1);
 }
 
-static bool kills_init(const char *text) {
-  return strstr(text, "Killed process 1 (") != NULL;
-}
-
 /* Our init's last resort, when there is nobody else to talk to: "eret-init: no control port: ...". */
 static void take_init_complaint(GuestOutcome *outcome, const char *text) {
   static const char no_port[] = "eret-init: no control port: ";
@@ -130,7 +106,7 @@ static void take_line(void *opaque, KernelLine kind, const char *text, bool of_k
       outcome_suspect(outcome, OUTCOME_OOPS, "guest oops: ", kernel_line_reason(text));
     break;
   case KERNEL_LINE_OOM_KILL:
-    outcome->init_killed |= kills_init(text);
+    outcome->init_killed |= strstr(text, "Killed process 1 (") != NULL;
     break;
   case KERNEL_LINE_UNPACK_FULL:
     take_full_initramfs(outcome);
@@ -144,7 +120,24 @@ static void take_line(void *opaque, KernelLine kind, const char *text, bool of_k
   }
 }
 
-static const KernelWatchOps watch_ops = {take_line};
+GuestOutcome *guest_outcome_new(const GuestOutcomeConfig *config, uint64_t start_ns) {
+  GuestOutcome *outcome = g_new0(GuestOutcome, 1);
+
+  outcome->config = *config;
+  outcome->start = start_ns;
+  kernel_watch_init(&outcome->watch, take_line, outcome);
+  return outcome;
+}
+
+void guest_outcome_free(GuestOutcome *outcome) {
+  if (!outcome)
+    return;
+  kernel_watch_clear(&outcome->watch);
+  outcome_forget_suspicions(outcome);
+  g_free(outcome->first_strange);
+  g_free(outcome->message);
+  g_free(outcome);
+}
 
 void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size, uint64_t ns) {
   if (outcome->ended)
@@ -153,7 +146,7 @@ void guest_outcome_console(GuestOutcome *outcome, const void *bytes, size_t size
     outcome_take_sign_of_life(outcome, ns);
   outcome->now = ns;
   outcome->output_ns = MAX(ns, 1);
-  kernel_watch_feed(outcome->watch, bytes, size, &watch_ops, outcome);
+  kernel_watch_feed(&outcome->watch, bytes, size);
   if (outcome_suspicion(outcome)->complete && !outcome->asked_ns)
     outcome_tick_suspicion(outcome, ns);
 }
@@ -257,12 +250,12 @@ void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const 
 
   if (!outcome->ended) {
     outcome->now = ns;
-    kernel_watch_end(outcome->watch, &watch_ops, outcome);
+    kernel_watch_end(&outcome->watch);
   }
   outcome->ended = true;
   if (by_itself && !outcome_suspects_oops(outcome))
     outcome_refute(outcome); /* a kernel that panics resets the machine, or stays */
-  kernel_watch_end_trace(outcome->watch);
+  kernel_watch_end_trace(&outcome->watch);
   if (how == GUEST_STOPPED_BY_USER && !outcome->final)
     outcome_decide(outcome, OUTCOME_STOPPED, 0, "stopped by the user");
   else
@@ -275,46 +268,8 @@ void guest_outcome_ended(GuestOutcome *outcome, GuestEnd how, int status, const 
 
 /* The verdict. */
 
-bool guest_outcome_is_final(const GuestOutcome *outcome) {
-  return outcome->final;
-}
-
-bool guest_outcome_may_power_off(const GuestOutcome *outcome) {
-  return outcome->done && !outcome->dead && !outcome->suspicions[SUSPECT_OOPS].kind;
-}
-
-OutcomeKind guest_outcome_kind(const GuestOutcome *outcome) {
-  const Suspicion *suspicion = outcome_suspicion(outcome);
-
-  return suspicion->kind ? suspicion->kind : outcome->kind;
-}
-
-int guest_outcome_exit_status(const GuestOutcome *outcome) {
-  int status = outcomes[guest_outcome_kind(outcome)].status;
-  return status ? status : outcome->status;
-}
-
-const char *guest_outcome_message(const GuestOutcome *outcome) {
-  const Suspicion *suspicion = outcome_suspicion(outcome);
-
-  return suspicion->kind ? suspicion->message : outcome->message;
-}
-
-const char *guest_outcome_trace(const GuestOutcome *outcome) {
-  return kernel_watch_trace(outcome->watch);
-}
-
-char *guest_outcome_fingerprint(const GuestOutcome *outcome) {
-  const char *trace = kernel_watch_trace(outcome->watch);
-  return trace ? kernel_trace_fingerprint(trace) : NULL;
-}
-
-bool guest_outcome_was_dead(const GuestOutcome *outcome) {
-  return outcome->dead;
-}
-
 char *guest_outcome_progress(const GuestOutcome *outcome) {
-  const char *last = kernel_watch_last_line(outcome->watch);
+  const char *last = outcome->watch.last_line;
 
   if (outcome->started)
     return g_strdup("the command was started");
@@ -325,11 +280,20 @@ char *guest_outcome_progress(const GuestOutcome *outcome) {
   return g_strdup_printf("the kernel was booting; its last line: %s", last ? last : "not complete");
 }
 
-GArray *guest_outcome_reports(const GuestOutcome *outcome) {
-  return g_array_ref(kernel_watch_reports(outcome->watch));
-}
+GuestVerdict guest_outcome_verdict(const GuestOutcome *outcome) {
+  const Suspicion *suspicion = outcome_suspicion(outcome);
+  OutcomeKind kind = suspicion->kind ? suspicion->kind : outcome->kind;
 
-unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first) {
-  *first = outcome->first_strange;
-  return outcome->strange;
+  return (GuestVerdict){
+      .kind = kind,
+      .exit_status = outcomes[kind].status ? outcomes[kind].status : outcome->status,
+      .message = suspicion->kind ? suspicion->message : outcome->message,
+      .trace = outcome->watch.trace->len ? outcome->watch.trace->str : NULL,
+      .reports = outcome->watch.reports,
+      .final = outcome->final,
+      .may_power_off = outcome->done && !outcome->dead && !outcome->suspicions[SUSPECT_OOPS].kind,
+      .was_dead = outcome->dead,
+      .strange_lines = outcome->strange,
+      .first_strange = outcome->first_strange,
+  };
 }

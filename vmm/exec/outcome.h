@@ -79,7 +79,7 @@ typedef enum {
   GUEST_RESET,
   GUEST_EXITED, /* by eret's own hypercall */
   GUEST_STOPPED_BY_USER,
-  GUEST_STOPPED, /* by eret, as guest_outcome_is_final says or because it did not power off */
+  GUEST_STOPPED, /* by eret, as GuestVerdict says or because it did not power off */
   GUEST_HOST_ERROR,
 } GuestEnd;
 /* STATUS is GUEST_EXITED's, MESSAGE GUEST_HOST_ERROR's; it may be NULL. */
@@ -91,34 +91,25 @@ void guest_outcome_tick(GuestOutcome *outcome, uint64_t ns);
 /* Once after a tick that wants the guest's init to be asked something: a line of the control channel. Else NULL. */
 const char *guest_outcome_asks(GuestOutcome *outcome);
 
-/* Whether the machine should be ended by now: nothing that could come would change the verdict. */
-bool guest_outcome_is_final(const GuestOutcome *outcome);
-/* Whether it has said that it is done, and there is nothing to ask it: a guest that lives powers off by itself. */
-bool guest_outcome_may_power_off(const GuestOutcome *outcome);
-OutcomeKind guest_outcome_kind(const GuestOutcome *outcome);
-int guest_outcome_exit_status(const GuestOutcome *outcome);
-/*
- * One line for people: "guest panic: Attempted to kill init! exitcode=0x00000100". NULL: there is nothing to say beside
- * the status.
- */
-const char *guest_outcome_message(const GuestOutcome *outcome);
-/* The panic's or oops's lines, whole, from the console, printable; NULL: none. */
-const char *guest_outcome_trace(const GuestOutcome *outcome);
-/*
- * The first functions of the trace, "sysrq_handle_crash < __handle_sysrq < ...": the same crash has the same. NULL:
- * none. Free with g_free.
- */
-char *guest_outcome_fingerprint(const GuestOutcome *outcome);
-/*
- * Whether the guest was hung when it was ended, as far as can be told: it gave no sign of life when it was asked, or
- * there was nobody to ask.
- */
-bool guest_outcome_was_dead(const GuestOutcome *outcome);
 /* How far it came. Free with g_free. */
 char *guest_outcome_progress(const GuestOutcome *outcome);
-/* What the kernel's debugging facilities have reported; of KernelReport. Free with g_array_unref. */
-GArray *guest_outcome_reports(const GuestOutcome *outcome);
-/*
- * How many lines of the control channel were not the protocol's, and were ignored; *FIRST of them, printable and short.
- */
-unsigned guest_outcome_strange_lines(const GuestOutcome *outcome, const char **first);
+
+typedef struct {
+  OutcomeKind kind;
+  int exit_status;
+  const char *message;   /* for people: "guest panic: sysrq triggered crash"; NULL: the status says it all */
+  const char *trace;     /* the panic's or oops's lines, whole, from the console, printable; NULL: none */
+  const GArray *reports; /* of KernelReport: of the kernel's debugging facilities */
+  bool final;            /* the machine should be ended by now: nothing that could come would change the verdict */
+  bool may_power_off;    /* it has said that it is done, and there is nothing to ask it: a guest that lives powers off by itself */
+  /*
+   * The guest was hung when it was ended, as far as can be told: it gave no sign of life when it was asked, or there
+   * was nobody to ask.
+   */
+  bool was_dead;
+  unsigned strange_lines;    /* of the control channel, that were not the protocol's, and were ignored; */
+  const char *first_strange; /* the first of them, printable and short */
+} GuestVerdict;
+
+/* What has become of it, as far as it is known; what it points to is the outcome's, until it is told something more. */
+GuestVerdict guest_outcome_verdict(const GuestOutcome *outcome);

@@ -64,16 +64,16 @@ static void tell_end(ExecSession *session, MachineEnd end, const GError *error) 
   };
 
   guest_outcome_ended(session->outcome, ends[end], end == MACHINE_EXITED ? machine_exit_code(session->machine) : 0,
-                      error ? error->message : NULL, exec_now());
+                      error ? error->message : NULL, trace_now());
 }
 
 /* The command's status, unless that is good and its files are not. */
-static int finish_files(ExecSession *session, int status) {
-  if (!session->files || guest_outcome_kind(session->outcome) != OUTCOME_COMMAND)
-    return status; /* there was more important news */
+static int finish_files(ExecSession *session, const GuestVerdict *verdict) {
+  if (!session->files || verdict->kind != OUTCOME_COMMAND)
+    return verdict->exit_status; /* there was more important news */
   copy_out_finish(session->files, session->files_came);
   session->files_finished = true;
-  return status == 0 && copy_out_failures(session->files)->len ? OUTCOME_STATUS_HOST_ERROR : status;
+  return verdict->exit_status == 0 && copy_out_failures(session->files)->len ? OUTCOME_STATUS_HOST_ERROR : verdict->exit_status;
 }
 
 static void report_files(ExecSession *session) {
@@ -81,15 +81,6 @@ static void report_files(ExecSession *session) {
 
   for (unsigned i = 0; failures && i < failures->len; i++)
     say(session, "eret: --copy-out: %s\n", (const char *)g_ptr_array_index(failures, i));
-}
-
-static void report_strange_lines(ExecSession *session) {
-  const char *first;
-  unsigned n = guest_outcome_strange_lines(session->outcome, &first);
-
-  if (n)
-    say(session, "eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n", n,
-        first);
 }
 
 /*
@@ -129,19 +120,16 @@ static unsigned count_lines(const char *text) {
  * For a run that did not go as it should: how far it came, the registers, and the last lines of the console, where eyes
  * look first.
  */
-static void report_failure(ExecSession *session, const char *registers) {
-  g_autofree char *progress = guest_outcome_progress(session->outcome);
-  g_autofree char *fingerprint = guest_outcome_fingerprint(session->outcome);
-  const char *trace = guest_outcome_trace(session->outcome);
+static void report_failure(ExecSession *session, const ExecResult *result, const char *registers) {
   g_autofree char *tail = console_log_tail(session->log);
 
-  say(session, "eret: it came so far: %s\n", progress);
-  if (fingerprint)
-    say(session, "eret: fingerprint: %s\n", fingerprint);
+  say(session, "eret: it came so far: %s\n", result->progress);
+  if (result->fingerprint)
+    say(session, "eret: fingerprint: %s\n", result->fingerprint);
   if (registers && *registers)
     say(session, "eret: registers at the end:\n%s", registers);
-  if (!session->options->verbose && trace && count_lines(trace) > TAIL_LINES - TAIL_AFTER_TRACE)
-    say(session, "eret: the kernel's trace:\n%s\n", trace);
+  if (!session->options->verbose && result->trace && count_lines(result->trace) > TAIL_LINES - TAIL_AFTER_TRACE)
+    say(session, "eret: the kernel's trace:\n%s\n", result->trace);
   if (!session->options->verbose && *tail)
     say(session, "eret: the last lines of the kernel's console:\n%s", tail);
 }
@@ -153,27 +141,6 @@ static uint64_t first_instruction(const ExecSession *session) {
     if (g_array_index(entries, TimelineEntry, i).phase == PHASE_FIRST_INSTRUCTION)
       return g_array_index(entries, TimelineEntry, i).ns;
   return 0;
-}
-
-static void write_result(ExecSession *session, int status, GError **error) {
-  g_autofree char *progress = guest_outcome_progress(session->outcome);
-  g_autofree char *fingerprint = guest_outcome_fingerprint(session->outcome);
-  g_autoptr(GArray) reports = guest_outcome_reports(session->outcome);
-  ExecResult result = {
-      .outcome = outcome_name(guest_outcome_kind(session->outcome)),
-      .exit_status = status,
-      .message = guest_outcome_message(session->outcome),
-      .fingerprint = fingerprint,
-      .trace = guest_outcome_trace(session->outcome),
-      .progress = progress,
-      .reports = reports,
-      .times = session->times,
-  };
-
-  result.times.first_instruction = first_instruction(session);
-  result.times.end = exec_now();
-  if (session->result)
-    exec_result_write(&result, session->result, error);
 }
 
 /*
@@ -188,11 +155,9 @@ static bool wants_report(OutcomeKind kind) {
  * Registers say where something hangs or broke: not of a guest that has reset or powered off itself, nor of one that
  * lives and takes its time.
  */
-static bool wants_registers(const GuestOutcome *outcome) {
-  OutcomeKind kind = guest_outcome_kind(outcome);
-
-  return kind == OUTCOME_PANIC || kind == OUTCOME_OOPS || kind == OUTCOME_BOOT_TIMEOUT ||
-         (kind == OUTCOME_TIMEOUT && guest_outcome_was_dead(outcome));
+static bool wants_registers(const GuestVerdict *verdict) {
+  return verdict->kind == OUTCOME_PANIC || verdict->kind == OUTCOME_OOPS || verdict->kind == OUTCOME_BOOT_TIMEOUT ||
+         (verdict->kind == OUTCOME_TIMEOUT && verdict->was_dead);
 }
 
 /* The result is there before anybody is waited for who reads our output. */
@@ -202,21 +167,37 @@ int exec_session_end(ExecSession *session, MachineEnd end, const GError *error) 
   flush_channels(session);
   session->running = false;
   tell_end(session, end, error);
-  g_autofree char *registers = wants_registers(session->outcome) ? machine_describe_vcpus(session->machine) : NULL;
-  int status = finish_reports(session, finish_files(session, guest_outcome_exit_status(session->outcome)));
-  write_result(session, status, &result_error);
+  const GuestVerdict verdict = guest_outcome_verdict(session->outcome);
+  g_autofree char *registers = wants_registers(&verdict) ? machine_describe_vcpus(session->machine) : NULL;
+  g_autofree char *progress = guest_outcome_progress(session->outcome);
+  g_autofree char *fingerprint = kernel_trace_fingerprint(verdict.trace);
+  ExecResult result = {
+      .outcome = outcome_name(verdict.kind),
+      .exit_status = finish_reports(session, finish_files(session, &verdict)),
+      .message = verdict.message,
+      .fingerprint = fingerprint,
+      .trace = verdict.trace,
+      .progress = progress,
+      .reports = verdict.reports,
+      .times = session->times,
+  };
+  result.times.first_instruction = first_instruction(session);
+  result.times.end = trace_now();
+  if (session->result)
+    exec_result_write(&result, session->result, &result_error);
   flush_streams(session);
   report_lost_output(session);
   report_files(session);
-  const char *message = guest_outcome_message(session->outcome);
-  if (message)
-    say(session, "eret: %s\n", message);
-  report_strange_lines(session);
-  if (wants_report(guest_outcome_kind(session->outcome)))
-    report_failure(session, registers);
+  if (result.message)
+    say(session, "eret: %s\n", result.message);
+  if (verdict.strange_lines)
+    say(session, "eret: the guest said %u lines on its control port that are not the protocol's, and were ignored; the first: %s\n",
+        verdict.strange_lines, verdict.first_strange);
+  if (wants_report(verdict.kind))
+    report_failure(session, &result, registers);
   if (!result_error)
-    return status;
+    return result.exit_status;
   g_autofree char *why = printable_line_escaped(result_error->message, -1);
   say(session, "eret: --result: %s\n", why);
-  return status == 0 ? OUTCOME_STATUS_HOST_ERROR : status;
+  return result.exit_status == 0 ? OUTCOME_STATUS_HOST_ERROR : result.exit_status;
 }

@@ -45,10 +45,6 @@ struct ExecSession {
   ExecTimes times;
 };
 
-static inline uint64_t exec_now(void) {
-  return trace_now();
-}
-
 /* The reader of descriptor FD takes nothing: says so on standard error, unless that itself is not read. */
 void exec_say_who_is_waited_for(int fd);
 /* After the machine's END, with its ERROR or NULL: says and writes everything; returns the exit status. */

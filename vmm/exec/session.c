@@ -18,7 +18,6 @@
 #include "devices/backend/channel.h"
 #include "devices/backend/terminal.h"
 #include "devices/units.h"
-#include "vmm/exec/kernel-log.h"
 #include "vmm/exec/parts.h"
 #include "vmm/exec/session-state.h"
 
@@ -85,7 +84,7 @@ static void look_at_output(ExecSession *session) {
   uint64_t taken = terminal_taken(session->ports[PORT_STDOUT].backend) + terminal_taken(session->ports[PORT_STDERR].backend);
 
   if (taken != session->taken)
-    guest_outcome_heard(session->outcome, exec_now());
+    guest_outcome_heard(session->outcome, trace_now());
   session->taken = taken;
 }
 
@@ -98,22 +97,22 @@ static void look_at_outcome(ExecSession *session) {
     return;
   if (!session->done && session->said_done && (session->drained & PORTS_TO_DRAIN) == PORTS_TO_DRAIN) {
     session->done = true;
-    guest_outcome_control(session->outcome, &(ControlLine){.kind = CONTROL_DONE}, exec_now());
+    guest_outcome_control(session->outcome, &(ControlLine){.kind = CONTROL_DONE}, trace_now());
   }
   look_at_output(session);
-  if (!guest_outcome_may_power_off(session->outcome))
-    guest_outcome_tick(session->outcome, exec_now());
+  if (!guest_outcome_verdict(session->outcome).may_power_off)
+    guest_outcome_tick(session->outcome, trace_now());
   ask_guest(session);
-  if (guest_outcome_may_power_off(session->outcome)) {
+  if (guest_outcome_verdict(session->outcome).may_power_off) {
     let_power_off(session);
     return;
   }
-  if (guest_outcome_is_final(session->outcome)) {
+  if (guest_outcome_verdict(session->outcome).final) {
     session->ending = true;
     machine_stop(session->machine, NULL);
     return;
   }
-  uint64_t deadline = guest_outcome_deadline(session->outcome), time = exec_now();
+  uint64_t deadline = guest_outcome_deadline(session->outcome), time = trace_now();
   if (deadline != UINT64_MAX)
     set_timer(session, deadline > time ? (deadline - time) / NS_PER_MS + 1 : 0, on_timer);
   else
@@ -125,8 +124,8 @@ static void look_at_outcome(ExecSession *session) {
 static void console_received(void *opaque, const uint8_t *bytes, size_t size) {
   ExecSession *session = opaque;
 
-  console_log_write(session->log, bytes, size, exec_now());
-  guest_outcome_console(session->outcome, bytes, size, exec_now());
+  console_log_write(session->log, bytes, size, trace_now());
+  guest_outcome_console(session->outcome, bytes, size, trace_now());
   if (session->show)
     console_show_write(session->show, bytes, size);
   look_at_outcome(session);
@@ -139,7 +138,7 @@ static const ChannelOps console_ops = {console_received};
 /* The first time counts. */
 static void set_time(uint64_t *time) {
   if (!*time)
-    *time = exec_now();
+    *time = trace_now();
 }
 
 static void take_line(ExecSession *session, const char *text) {
@@ -157,9 +156,9 @@ static void take_line(ExecSession *session, const char *text) {
   session->files_came |= line.kind == CONTROL_FILES_END;
   session->said_done |= line.kind == CONTROL_DONE;
   if (line.kind == CONTROL_DONE)
-    guest_outcome_ending(session->outcome, exec_now());
+    guest_outcome_ending(session->outcome, trace_now());
   else
-    guest_outcome_control(session->outcome, &line, exec_now());
+    guest_outcome_control(session->outcome, &line, trace_now());
 }
 
 static void control_received(void *opaque, const uint8_t *bytes, size_t size) {
@@ -189,7 +188,7 @@ static void send_signal(ExecSession *session, int number) {
 static void files_received(void *opaque, const uint8_t *bytes, size_t size) {
   ExecSession *session = opaque;
 
-  guest_outcome_files(session->outcome, exec_now());
+  guest_outcome_files(session->outcome, trace_now());
   if (session->files)
     copy_out_feed(session->files, bytes, size);
 }
@@ -226,7 +225,7 @@ static void stand_still(ExecSession *session, uint32_t why, bool still, uint64_t
 
 /* Who reads our output takes nothing: that is not the guest's fault; but it is said. */
 static void reader_stalls(ExecSession *session, unsigned port, bool stalls) {
-  stand_still(session, 1u << port, stalls, exec_now() - (stalls ? TERMINAL_STALL_MS * NS_PER_MS : 0));
+  stand_still(session, 1u << port, stalls, trace_now() - (stalls ? TERMINAL_STALL_MS * NS_PER_MS : 0));
   if (!(session->still & ~STILL_PAUSED))
     g_clear_handle_id(&session->reader_timer, g_source_remove);
   else if (!session->reader_timer)
@@ -257,7 +256,7 @@ static void stderr_event(TerminalEvent event, void *opaque) {
 /* The user. */
 
 static void stop_for_user(ExecSession *session) {
-  guest_outcome_ended(session->outcome, GUEST_STOPPED_BY_USER, 0, NULL, exec_now());
+  guest_outcome_ended(session->outcome, GUEST_STOPPED_BY_USER, 0, NULL, trace_now());
   session->ending = true;
   machine_stop(session->machine, NULL);
 }
@@ -291,8 +290,8 @@ static bool asked_to_stop(void *opaque, int number) {
 static void machine_paused(void *opaque, bool paused) {
   ExecSession *session = opaque;
 
-  guest_outcome_pause(session->outcome, paused, exec_now());
-  stand_still(session, STILL_PAUSED, paused, exec_now());
+  guest_outcome_pause(session->outcome, paused, trace_now());
+  stand_still(session, STILL_PAUSED, paused, trace_now());
   look_at_outcome(session);
 }
 
@@ -350,12 +349,12 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
   session->options = options;
   session->result = result;
   session->tell = tell;
-  session->times.start = exec_now();
+  session->times.start = trace_now();
   session->line = g_string_new(NULL);
-  session->log = console_log_new(options->console_log, CONSOLE_LOG_MAX, TAIL_LINES, exec_now(), error);
+  session->log = console_log_new(options->console_log, CONSOLE_LOG_MAX, TAIL_LINES, trace_now(), error);
   if (!session->log)
     return NULL;
-  session->outcome = guest_outcome_new(&config, exec_now());
+  session->outcome = guest_outcome_new(&config, trace_now());
   if (options->verbose)
     session->show = console_show_new(STDERR_FILENO, VERBOSE_MAX);
   session->console = channel_new(&console_ops, session);

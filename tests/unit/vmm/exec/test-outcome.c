@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What became of a guest: vmm/exec/outcome.c with kernel-log.c, on what arm64 kernels write. */
+/* What became of a guest: vmm/exec/outcome.c with kernel-watch.c, on what arm64 kernels write. */
 #include "vmm/exec/outcome.h"
 
 #include <string.h>
 
 #include "devices/printable.h"
-#include "vmm/exec/kernel-log.h"
 
 #define S UINT64_C(1000000000)
 
@@ -58,9 +57,9 @@ static void control(GuestOutcome *outcome, const char *text, uint64_t ns) {
 }
 
 static void assert_verdict(GuestOutcome *outcome, OutcomeKind kind, int status, const char *message) {
-  g_assert_cmpstr(outcome_name(guest_outcome_kind(outcome)), ==, outcome_name(kind));
-  g_assert_cmpint(guest_outcome_exit_status(outcome), ==, status);
-  g_assert_cmpstr(guest_outcome_message(outcome), ==, message);
+  g_assert_cmpstr(outcome_name(guest_outcome_verdict(outcome).kind), ==, outcome_name(kind));
+  g_assert_cmpint(guest_outcome_verdict(outcome).exit_status, ==, status);
+  g_assert_cmpstr(guest_outcome_verdict(outcome).message, ==, message);
 }
 
 static void test_command(void) {
@@ -69,14 +68,14 @@ static void test_command(void) {
   console(outcome, "[    0.000000] Booting Linux\r\n", 2 * S);
   control(outcome, "hello 1", 3 * S);
   control(outcome, "started 57", 4 * S);
-  g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, OUTCOME_RUNNING);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
   control(outcome, "exit 7", 5 * S);
-  g_assert_false(guest_outcome_is_final(outcome));               /* files may still come */
+  g_assert_false(guest_outcome_verdict(outcome).final);          /* files may still come */
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 10 * S); /* but not for ever */
   control(outcome, "exit 0", 5 * S);                             /* the first counts */
   control(outcome, "done", 5 * S);
-  g_assert_true(guest_outcome_is_final(outcome));
+  g_assert_true(guest_outcome_verdict(outcome).final);
   guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 6 * S);
   assert_verdict(outcome, OUTCOME_COMMAND, 7, NULL);
 }
@@ -125,17 +124,17 @@ static void test_panic(void) {
     control(outcome, "hello 1", 2 * S);
     for (size_t i = 0; i < strlen(sysrq_panic); i += piece)
       guest_outcome_console(outcome, sysrq_panic + i, MIN(piece, strlen(sysrq_panic) - i), 3 * S);
-    g_assert_false(guest_outcome_is_final(outcome));
+    g_assert_false(guest_outcome_verdict(outcome).final);
     g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 4 * S);
     guest_outcome_tick(outcome, 4 * S - 1);
-    g_assert_false(guest_outcome_is_final(outcome));
+    g_assert_false(guest_outcome_verdict(outcome).final);
     guest_outcome_tick(outcome, 4 * S);
-    g_assert_true(guest_outcome_is_final(outcome));
+    g_assert_true(guest_outcome_verdict(outcome).final);
     assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
-    const char *trace = guest_outcome_trace(outcome);
+    const char *trace = guest_outcome_verdict(outcome).trace;
     g_assert_true(g_str_has_prefix(trace, "[    3.124621] Kernel panic - not syncing: sysrq triggered crash\n"));
     g_assert_true(g_str_has_suffix(trace, "SMP: stopping secondary CPUs\n"));
-    g_autofree char *fingerprint = guest_outcome_fingerprint(outcome);
+    g_autofree char *fingerprint = kernel_trace_fingerprint(guest_outcome_verdict(outcome).trace);
     g_assert_cmpstr(fingerprint, ==, "sysrq_reset_seq_param_set < __handle_sysrq < write_sysrq_trigger < proc_reg_write < vfs_write");
   }
 }
@@ -146,12 +145,12 @@ static void test_panic_ends(void) {
   console(reset, sysrq_panic, 3 * S);
   guest_outcome_ended(reset, GUEST_RESET, 0, NULL, 3 * S);
   assert_verdict(reset, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
-  g_assert_nonnull(strstr(guest_outcome_trace(reset), "stopping secondary"));
+  g_assert_nonnull(strstr(guest_outcome_verdict(reset).trace, "stopping secondary"));
 
   g_autoptr(GuestOutcome) stays = outcome_with(&usual);
   console(stays, "[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", 3 * S);
   console(stays, "[    1.0] ---[ end Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0) ]---\n", 3 * S);
-  g_assert_true(guest_outcome_is_final(stays));
+  g_assert_true(guest_outcome_verdict(stays).final);
   assert_verdict(stays, OUTCOME_PANIC, 241, "guest panic: VFS: Unable to mount root fs on unknown-block(0,0)");
 }
 
@@ -160,11 +159,11 @@ static void test_panic_flood(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
 
   console(outcome, sysrq_panic, 3 * S);
-  for (unsigned i = 0; i < 400 && !guest_outcome_is_final(outcome); i++) {
+  for (unsigned i = 0; i < 400 && !guest_outcome_verdict(outcome).final; i++) {
     console(outcome, "[    4.0] again and again, and again\n", 3 * S + i * S / 10);
     guest_outcome_tick(outcome, 3 * S + i * S / 10);
   }
-  g_assert_true(guest_outcome_is_final(outcome));
+  g_assert_true(guest_outcome_verdict(outcome).final);
 }
 
 static void test_panic_over_result(void) {
@@ -187,9 +186,9 @@ static void test_memory(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
     g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
     console(outcome, texts[i], 2 * S);
-    g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 246);
+    g_assert_cmpint(guest_outcome_verdict(outcome).exit_status, ==, 246);
     guest_outcome_tick(outcome, 3 * S);
-    g_assert_true(guest_outcome_is_final(outcome));
+    g_assert_true(guest_outcome_verdict(outcome).final);
   }
   g_autoptr(GuestOutcome) other = outcome_with(&usual);
   console(other,
@@ -209,7 +208,7 @@ static void test_initramfs_too_large(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {
     g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
     console(outcome, texts[i], 2 * S);
-    g_assert_true(guest_outcome_is_final(outcome));
+    g_assert_true(guest_outcome_verdict(outcome).final);
     guest_outcome_ended(outcome, GUEST_STOPPED, 0, NULL, 3 * S);
     assert_verdict(outcome, OUTCOME_OUT_OF_MEMORY, 246,
                    "the guest ran out of memory: its kernel could not unpack all that goes into it; give it more with --memory");
@@ -219,14 +218,14 @@ static void test_initramfs_too_large(void) {
   own.boot_only = true;
   g_autoptr(GuestOutcome) others = outcome_with(&own); /* the user knows what should be in it */
   console(others, texts[1], 2 * S);
-  g_assert_cmpint(guest_outcome_kind(others), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(others).kind, ==, OUTCOME_RUNNING);
   g_autoptr(GuestOutcome) broken = outcome_with(&usual); /* for another reason */
   console(broken, "[    0.9] Initramfs unpacking failed: junk within compressed archive\n", 2 * S);
-  g_assert_cmpint(guest_outcome_kind(broken), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(broken).kind, ==, OUTCOME_RUNNING);
   g_autoptr(GuestOutcome) late = outcome_with(&usual); /* says a log */
   control(late, "hello 1", 2 * S);
   console(late, texts[1], 2 * S);
-  g_assert_cmpint(guest_outcome_kind(late), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(late).kind, ==, OUTCOME_RUNNING);
 }
 
 static void test_oops(void) {
@@ -236,28 +235,28 @@ static void test_oops(void) {
   console(failing, oops, 3 * S);
   assert_verdict(failing, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
   guest_outcome_tick(failing, 4 * S);
-  g_assert_true(guest_outcome_is_final(failing));
-  g_autofree char *fingerprint = guest_outcome_fingerprint(failing);
+  g_assert_true(guest_outcome_verdict(failing).final);
+  g_autofree char *fingerprint = kernel_trace_fingerprint(guest_outcome_verdict(failing).trace);
   g_assert_cmpstr(fingerprint, ==, "lkdtm_NULL < direct_entry < full_proxy_write");
-  g_assert_true(g_str_has_prefix(guest_outcome_trace(failing), "[   10.1] Unable to handle"));
+  g_assert_true(g_str_has_prefix(guest_outcome_verdict(failing).trace, "[   10.1] Unable to handle"));
 
   g_autoptr(GuestOutcome) counted = outcome_with(&usual);
   console(counted, oops, 3 * S);
   control(counted, "signal 11", 3 * S);
   control(counted, "done", 3 * S);
   assert_verdict(counted, OUTCOME_COMMAND, 139, NULL);
-  g_autoptr(GArray) reports = guest_outcome_reports(counted);
+  const GArray *reports = guest_outcome_verdict(counted).reports;
   g_assert_cmpuint(reports->len, ==, 1);
   g_assert_cmpstr(g_array_index(reports, KernelReport, 0).kind, ==, "Oops");
-  g_assert_nonnull(guest_outcome_trace(counted));
+  g_assert_nonnull(guest_outcome_verdict(counted).trace);
 
   g_autoptr(GuestOutcome) fatal = outcome_with(&strict);
   console(fatal, oops, 3 * S);
   console(fatal, "[   10.1] Kernel panic - not syncing: Oops: Fatal exception\n", 3 * S);
   assert_verdict(fatal, OUTCOME_PANIC, 241, "guest panic: Oops: Fatal exception");
   guest_outcome_ended(fatal, GUEST_RESET, 0, NULL, 3 * S);
-  g_assert_nonnull(strstr(guest_outcome_trace(fatal), "lkdtm_NULL"));
-  g_assert_nonnull(strstr(guest_outcome_trace(fatal), "Fatal exception"));
+  g_assert_nonnull(strstr(guest_outcome_verdict(fatal).trace, "lkdtm_NULL"));
+  g_assert_nonnull(strstr(guest_outcome_verdict(fatal).trace, "Fatal exception"));
 }
 
 /* A warning has a trace too, and is none of these. */
@@ -270,7 +269,7 @@ static void test_warning(void) {
           2 * S);
   control(outcome, "exit 0", 3 * S);
   assert_verdict(outcome, OUTCOME_COMMAND, 0, NULL);
-  g_assert_null(guest_outcome_trace(outcome));
+  g_assert_null(guest_outcome_verdict(outcome).trace);
 }
 
 /* What a program writes to the console is not the kernel's word. */
@@ -278,7 +277,7 @@ static void test_pretence(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
 
   console(outcome, "[    0.000000] Linux version 6.12\nKernel panic - not syncing: says the program\n", 2 * S);
-  g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, OUTCOME_RUNNING);
   g_autoptr(GuestOutcome) untimed = outcome_with(&usual);
   console(untimed, "Linux version 6.12\nKernel panic - not syncing: no times here\n", 2 * S);
   assert_verdict(untimed, OUTCOME_PANIC, 241, "guest panic: no times here");
@@ -297,12 +296,12 @@ static void test_ends(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
     guest_outcome_ended(outcome, cases[i].how, 33, "broken", 2 * S);
-    g_assert_true(guest_outcome_is_final(outcome));
-    g_assert_cmpint(guest_outcome_kind(outcome), ==, cases[i].kind);
-    g_assert_cmpint(guest_outcome_exit_status(outcome), ==, cases[i].status);
+    g_assert_true(guest_outcome_verdict(outcome).final);
+    g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, cases[i].kind);
+    g_assert_cmpint(guest_outcome_verdict(outcome).exit_status, ==, cases[i].status);
     control(outcome, "exit 0", 3 * S); /* too late */
     console(outcome, sysrq_panic, 3 * S);
-    g_assert_cmpint(guest_outcome_kind(outcome), ==, cases[i].kind);
+    g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, cases[i].kind);
   }
 }
 
@@ -330,7 +329,7 @@ static void test_timeouts(void) {
   g_autoptr(GuestOutcome) slow = outcome_with(&usual);
   control(slow, "hello 1", 5 * S);
   guest_outcome_tick(slow, 11 * S);
-  g_assert_cmpint(guest_outcome_kind(slow), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(slow).kind, ==, OUTCOME_RUNNING);
   guest_outcome_tick(slow, 25 * S);
   assert_verdict(slow, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
 
@@ -363,7 +362,7 @@ static void test_stays_after_exit(void) {
     console(outcome, "[ 1.0] the kernel's console is no sign\n", 11 * S);
     g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 12 * S);
     guest_outcome_tick(outcome, 12 * S);
-    g_assert_true(guest_outcome_is_final(outcome));
+    g_assert_true(guest_outcome_verdict(outcome).final);
     assert_verdict(outcome, OUTCOME_TIMEOUT, 245, message);
   }
 
@@ -371,7 +370,7 @@ static void test_stays_after_exit(void) {
   g_autofree char *message = g_strdup_printf(late, 18, 1);
   control(trickle, "hello 1", 2 * S);
   control(trickle, "exit 0", 4 * S);
-  for (unsigned i = 4; i < 60 && !guest_outcome_is_final(trickle); i++) {
+  for (unsigned i = 4; i < 60 && !guest_outcome_verdict(trickle).final; i++) {
     guest_outcome_tick(trickle, i * S);
     guest_outcome_heard(trickle, i * S);
   }
@@ -385,8 +384,8 @@ static void test_stays_after_exit(void) {
   g_autoptr(GuestOutcome) failed = outcome_with(&usual);
   control(failed, "failed 2 foo: No such file or directory", 2 * S);
   guest_outcome_tick(failed, 7 * S);
-  g_assert_true(guest_outcome_is_final(failed));
-  g_assert_cmpint(guest_outcome_exit_status(failed), ==, 127); /* graver than being late */
+  g_assert_true(guest_outcome_verdict(failed).final);
+  g_assert_cmpint(guest_outcome_verdict(failed).exit_status, ==, 127); /* graver than being late */
 
   g_autoptr(GuestOutcome) no_word = outcome_with(&no_limit);
   guest_outcome_ending(no_word, 2 * S);
@@ -401,7 +400,7 @@ static void test_init_stays(void) {
 
   control(outcome, "hello 1", 8 * S);
   guest_outcome_tick(outcome, 18 * S - 1);
-  g_assert_false(guest_outcome_is_final(outcome));
+  g_assert_false(guest_outcome_verdict(outcome).final);
   guest_outcome_tick(outcome, 18 * S);
   assert_verdict(outcome, OUTCOME_BOOT_TIMEOUT, 244, "the guest's init did not start the command within 10 s");
 
@@ -421,7 +420,7 @@ static void test_stalled_reader(void) {
   guest_outcome_stall(outcome, true, 12 * S);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
   guest_outcome_tick(outcome, 100 * S);
-  g_assert_false(guest_outcome_is_final(outcome));
+  g_assert_false(guest_outcome_verdict(outcome).final);
   guest_outcome_stall(outcome, false, 112 * S);
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 122 * S);
 
@@ -438,17 +437,16 @@ static void test_stalled_reader(void) {
 /* What is not the protocol's is ignored, and counted. */
 static void test_strange_lines(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
-  const char *first;
 
-  g_assert_cmpuint(guest_outcome_strange_lines(outcome, &first), ==, 0);
-  g_assert_null(first);
+  g_assert_cmpuint(guest_outcome_verdict(outcome).strange_lines, ==, 0);
+  g_assert_null(guest_outcome_verdict(outcome).first_strange);
   control(outcome, "hello 1", 2 * S);
   control(outcome, "exit \033[31m7", 2 * S);
   control(outcome, "Exit 7", 2 * S);
   control(outcome, "exit 7", 2 * S);
-  g_assert_cmpuint(guest_outcome_strange_lines(outcome, &first), ==, 2);
-  g_assert_cmpstr(first, ==, "exit ?[31m7");
-  g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 7);
+  g_assert_cmpuint(guest_outcome_verdict(outcome).strange_lines, ==, 2);
+  g_assert_cmpstr(guest_outcome_verdict(outcome).first_strange, ==, "exit ?[31m7");
+  g_assert_cmpint(guest_outcome_verdict(outcome).exit_status, ==, 7);
 }
 
 static void test_boot_only(void) {
@@ -485,7 +483,7 @@ static void assert_asks_for(GuestOutcome *outcome, const char *question, uint64_
   guest_outcome_tick(outcome, ns - 1);
   g_assert_null(guest_outcome_asks(outcome));
   guest_outcome_tick(outcome, ns);
-  g_assert_false(guest_outcome_is_final(outcome));
+  g_assert_false(guest_outcome_verdict(outcome).final);
   g_assert_cmpstr(guest_outcome_asks(outcome), ==, question);
   g_assert_null(guest_outcome_asks(outcome)); /* once */
   g_assert_cmpuint(guest_outcome_deadline(outcome), ==, ns + 5 * S);
@@ -511,9 +509,9 @@ static void test_suspicion_refuted(void) {
       assert_asks(outcome, 4 * S);
     }
     control(outcome, "pong", 5 * S);
-    g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_RUNNING);
-    g_assert_null(guest_outcome_message(outcome));
-    g_assert_null(guest_outcome_trace(outcome));
+    g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, OUTCOME_RUNNING);
+    g_assert_null(guest_outcome_verdict(outcome).message);
+    g_assert_null(guest_outcome_verdict(outcome).trace);
     control(outcome, "exit 5", 9 * S);
     control(outcome, "done", 9 * S);
     guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, 10 * S);
@@ -527,7 +525,7 @@ static void test_suspicion_refuted(void) {
   control(brief, "done", 3 * S);
   guest_outcome_ended(brief, GUEST_POWERED_OFF, 0, NULL, 4 * S);
   assert_verdict(brief, OUTCOME_COMMAND, 0, NULL);
-  g_assert_null(guest_outcome_trace(brief));
+  g_assert_null(guest_outcome_verdict(brief).trace);
 
   /* An earlier oops keeps its trace. */
   g_autoptr(GuestOutcome) oopsed = running_guest(&asking);
@@ -535,7 +533,7 @@ static void test_suspicion_refuted(void) {
   console(oopsed, "[   11.1] Kernel panic - not syncing: says a log\n", 3 * S);
   assert_asks(oopsed, 4 * S);
   control(oopsed, "pong", 4 * S);
-  g_assert_true(g_str_has_suffix(guest_outcome_trace(oopsed), "---[ end trace 0000000000000000 ]---\n"));
+  g_assert_true(g_str_has_suffix(guest_outcome_verdict(oopsed).trace, "---[ end trace 0000000000000000 ]---\n"));
 
   /* While files come, init does not listen. */
   g_autoptr(GuestOutcome) sending = running_guest(&asking);
@@ -543,7 +541,7 @@ static void test_suspicion_refuted(void) {
   console(sending, "[    3.1] Kernel panic - not syncing: says a log\n", 3 * S);
   assert_asks(sending, 4 * S);
   guest_outcome_files(sending, 5 * S);
-  g_assert_cmpint(guest_outcome_kind(sending), ==, OUTCOME_COMMAND);
+  g_assert_cmpint(guest_outcome_verdict(sending).kind, ==, OUTCOME_COMMAND);
 }
 
 static void test_suspicion_confirmed(void) {
@@ -552,12 +550,12 @@ static void test_suspicion_confirmed(void) {
   assert_asks(silent, 4 * S);
   guest_outcome_heard(silent, 5 * S);
   guest_outcome_tick(silent, 9 * S);
-  g_assert_true(guest_outcome_is_final(silent));
+  g_assert_true(guest_outcome_verdict(silent).final);
   assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
-  g_assert_true(guest_outcome_was_dead(silent));
+  g_assert_true(guest_outcome_verdict(silent).was_dead);
   guest_outcome_ended(silent, GUEST_STOPPED, 0, NULL, 9 * S);
   assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
-  g_assert_nonnull(strstr(guest_outcome_trace(silent), "stopping secondary"));
+  g_assert_nonnull(strstr(guest_outcome_verdict(silent).trace, "stopping secondary"));
 
   g_autoptr(GuestOutcome) reset = running_guest(&asking);
   console(reset, sysrq_panic, 3 * S);
@@ -569,12 +567,12 @@ static void test_suspicion_confirmed(void) {
   g_autoptr(GuestOutcome) early = outcome_with(&asking);
   console(early, "[ 1.0] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\n", 3 * S);
   guest_outcome_tick(early, 4 * S);
-  g_assert_true(guest_outcome_is_final(early));
+  g_assert_true(guest_outcome_verdict(early).final);
   g_assert_null(guest_outcome_asks(early));
 
   /* With its command's time over it is asked as well, so that a log line is no way round that. */
   g_autoptr(GuestOutcome) late = running_guest(&asking);
-  for (unsigned i = 0; i < 100 && !guest_outcome_is_final(late); i++) {
+  for (unsigned i = 0; i < 100 && !guest_outcome_verdict(late).final; i++) {
     console(late, "[ 1.0] Kernel panic - not syncing: again and again\n", (3 + i) * S - S / 2);
     guest_outcome_tick(late, (3 + i) * S);
     if (guest_outcome_asks(late))
@@ -599,9 +597,9 @@ static void test_suspicion_boot_only(void) {
   console(lives, "[    0.5] Run /init as init process\n[ 3.1] Kernel panic - not syncing: says a log\n", 3 * S);
   guest_outcome_tick(lives, 4 * S);
   g_assert_null(guest_outcome_asks(lives));
-  g_assert_false(guest_outcome_is_final(lives));
+  g_assert_false(guest_outcome_verdict(lives).final);
   console(lives, "login: ", 7 * S);
-  g_assert_cmpint(guest_outcome_kind(lives), ==, OUTCOME_RUNNING);
+  g_assert_cmpint(guest_outcome_verdict(lives).kind, ==, OUTCOME_RUNNING);
   guest_outcome_ended(lives, GUEST_POWERED_OFF, 0, NULL, 8 * S);
   assert_verdict(lives, OUTCOME_COMMAND, 0, NULL);
 
@@ -623,11 +621,11 @@ static GuestOutcome *strict_guest(void) {
 static const char replayed[] = "[    3.1] Internal error: Oops: says a log\n";
 
 static void assert_ends_well(GuestOutcome *outcome, uint64_t ns) {
-  g_assert_true(guest_outcome_is_final(outcome));
-  g_assert_true(guest_outcome_may_power_off(outcome));
+  g_assert_true(guest_outcome_verdict(outcome).final);
+  g_assert_true(guest_outcome_verdict(outcome).may_power_off);
   guest_outcome_ended(outcome, GUEST_POWERED_OFF, 0, NULL, ns);
   assert_verdict(outcome, OUTCOME_COMMAND, 0, NULL);
-  g_assert_null(guest_outcome_trace(outcome));
+  g_assert_null(guest_outcome_verdict(outcome).trace);
 }
 
 /* The bit that an oops sets, and no other, tells one from text. */
@@ -646,13 +644,13 @@ static void test_oops_asked(void) {
     assert_asks_for(outcome, "taint", 4 * S);
     control(outcome, "pong", 5 * S); /* lives, but that is not what was asked */
     control(outcome, "taint 129x", 5 * S);
-    g_assert_false(guest_outcome_is_final(outcome));
+    g_assert_false(guest_outcome_verdict(outcome).final);
     control(outcome, cases[i].answer, 6 * S);
     if (cases[i].oopsed) {
-      g_assert_true(guest_outcome_is_final(outcome));
+      g_assert_true(guest_outcome_verdict(outcome).final);
       guest_outcome_ended(outcome, GUEST_STOPPED, 0, NULL, 6 * S);
       assert_verdict(outcome, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
-      g_assert_nonnull(strstr(guest_outcome_trace(outcome), "lkdtm_NULL"));
+      g_assert_nonnull(strstr(guest_outcome_verdict(outcome).trace, "lkdtm_NULL"));
     } else {
       assert_verdict(outcome, OUTCOME_RUNNING, 240, NULL);
       g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 22 * S);
@@ -677,8 +675,8 @@ static void test_oops_at_the_end(void) {
       guest_outcome_files(outcome, i * S);
     }
     control(outcome, "done", 18 * S);
-    g_assert_false(guest_outcome_is_final(outcome));
-    g_assert_false(guest_outcome_may_power_off(outcome));
+    g_assert_false(guest_outcome_verdict(outcome).final);
+    g_assert_false(guest_outcome_verdict(outcome).may_power_off);
     guest_outcome_tick(outcome, 18 * S);
     g_assert_cmpstr(guest_outcome_asks(outcome), ==, asked ? NULL : "taint"); /* the first answer is still to come */
     g_assert_cmpuint(guest_outcome_deadline(outcome), ==, 23 * S);
@@ -692,8 +690,8 @@ static void test_oops_at_the_end(void) {
   control(real, "done", 3 * S);
   assert_asks_for(real, "taint", 4 * S); /* when its trace is complete */
   control(real, "taint 128", 4 * S);
-  g_assert_true(guest_outcome_is_final(real));
-  g_assert_true(guest_outcome_may_power_off(real)); /* with its disks in order */
+  g_assert_true(guest_outcome_verdict(real).final);
+  g_assert_true(guest_outcome_verdict(real).may_power_off); /* with its disks in order */
   guest_outcome_ended(real, GUEST_POWERED_OFF, 0, NULL, 5 * S);
   assert_verdict(real, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
 
@@ -702,8 +700,8 @@ static void test_oops_at_the_end(void) {
   control(stays, "exit 0", 3 * S);
   g_assert_cmpuint(guest_outcome_deadline(stays), ==, 8 * S);
   guest_outcome_tick(stays, 8 * S);
-  g_assert_true(guest_outcome_is_final(stays));
-  g_assert_cmpint(guest_outcome_kind(stays), ==, OUTCOME_OOPS);
+  g_assert_true(guest_outcome_verdict(stays).final);
+  g_assert_cmpint(guest_outcome_verdict(stays).kind, ==, OUTCOME_OOPS);
 }
 
 /* Without an answer the text counts. */
@@ -714,8 +712,8 @@ static void test_oops_unanswered(void) {
   guest_outcome_heard(silent, 5 * S);
   control(silent, "pong", 8 * S);
   guest_outcome_tick(silent, 9 * S);
-  g_assert_true(guest_outcome_is_final(silent));
-  g_assert_false(guest_outcome_may_power_off(silent));
+  g_assert_true(guest_outcome_verdict(silent).final);
+  g_assert_false(guest_outcome_verdict(silent).may_power_off);
   assert_verdict(silent, OUTCOME_OOPS, 242, "guest oops: Oops: 0000000096000044 [#1] SMP");
 
   static const GuestEnd ends[] = {GUEST_POWERED_OFF, GUEST_RESET, GUEST_EXITED};
@@ -728,15 +726,15 @@ static void test_oops_unanswered(void) {
   g_autoptr(GuestOutcome) stopped = strict_guest();
   console(stopped, oops, 3 * S);
   guest_outcome_ended(stopped, GUEST_STOPPED_BY_USER, 0, NULL, 3 * S);
-  g_assert_cmpint(guest_outcome_kind(stopped), ==, OUTCOME_STOPPED);
+  g_assert_cmpint(guest_outcome_verdict(stopped).kind, ==, OUTCOME_STOPPED);
 
   GuestOutcomeConfig strict = asking;
   strict.fail_on_oops = true;
   g_autoptr(GuestOutcome) early = outcome_with(&strict); /* init has not come yet */
   console(early, oops, 3 * S);
   guest_outcome_tick(early, 4 * S);
-  g_assert_true(guest_outcome_is_final(early));
-  g_assert_cmpint(guest_outcome_kind(early), ==, OUTCOME_OOPS);
+  g_assert_true(guest_outcome_verdict(early).final);
+  g_assert_cmpint(guest_outcome_verdict(early).kind, ==, OUTCOME_OOPS);
 
   strict.boot_only = true;
   g_autoptr(GuestOutcome) own = outcome_with(&strict);
@@ -744,8 +742,8 @@ static void test_oops_unanswered(void) {
   console(own, oops, 3 * S);
   guest_outcome_tick(own, 4 * S);
   g_assert_null(guest_outcome_asks(own));
-  g_assert_true(guest_outcome_is_final(own));
-  g_assert_cmpint(guest_outcome_kind(own), ==, OUTCOME_OOPS);
+  g_assert_true(guest_outcome_verdict(own).final);
+  g_assert_cmpint(guest_outcome_verdict(own).kind, ==, OUTCOME_OOPS);
 }
 
 /* What came after the question is not in its answer. */
@@ -756,7 +754,7 @@ static void test_oops_behind_the_question(void) {
     assert_asks_for(outcome, "taint", 4 * S);
     console(outcome, oops, 5 * S);
     control(outcome, "taint 0", 5 * S);
-    g_assert_cmpint(guest_outcome_kind(outcome), ==, OUTCOME_OOPS);
+    g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, OUTCOME_OOPS);
     assert_asks_for(outcome, "taint", 6 * S);
     control(outcome, oopsed ? "taint 128" : "taint 0", 7 * S);
     if (oopsed)
@@ -783,7 +781,7 @@ static void test_oops_behind_the_question(void) {
   /* Nor is a line that comes again and again a way round the command's time, or to be asked without end. */
   g_autoptr(GuestOutcome) flood = strict_guest();
   unsigned questions = 0;
-  for (unsigned i = 0; i < 400 && !guest_outcome_is_final(flood); i++) {
+  for (unsigned i = 0; i < 400 && !guest_outcome_verdict(flood).final; i++) {
     console(flood, replayed, 3 * S + i * S / 2);
     guest_outcome_tick(flood, 3 * S + i * S / 2);
     bool asks = guest_outcome_asks(flood) != NULL;
@@ -792,7 +790,7 @@ static void test_oops_behind_the_question(void) {
     if (asks)
       control(flood, "taint 0", 3 * S + i * S / 2);
   }
-  g_assert_true(guest_outcome_is_final(flood));
+  g_assert_true(guest_outcome_verdict(flood).final);
   g_assert_cmpuint(questions, ==, 1);
 }
 
@@ -804,7 +802,7 @@ static void test_oops_and_panic(void) {
   console(both, panic, 3 * S);
   assert_asks(both, 4 * S);
   control(both, "pong", 5 * S);
-  g_assert_cmpint(guest_outcome_kind(both), ==, OUTCOME_OOPS);
+  g_assert_cmpint(guest_outcome_verdict(both).kind, ==, OUTCOME_OOPS);
   guest_outcome_tick(both, 5 * S);
   g_assert_cmpstr(guest_outcome_asks(both), ==, "taint");
   control(both, "taint 0", 5 * S);
@@ -830,7 +828,7 @@ static void test_oops_and_panic(void) {
   assert_asks(dead, 4 * S);
   guest_outcome_tick(dead, 9 * S);
   assert_verdict(dead, OUTCOME_PANIC, 241, "guest panic: Oops: Fatal exception");
-  g_assert_nonnull(strstr(guest_outcome_trace(dead), "lkdtm_NULL"));
+  g_assert_nonnull(strstr(guest_outcome_verdict(dead).trace, "lkdtm_NULL"));
 }
 
 /* A machine that the user has paused cannot answer, nor be silent. */
@@ -847,7 +845,7 @@ static void test_paused(void) {
     guest_outcome_stall(outcome, true, (asked ? 5 : 3) * S);
     g_assert_cmpuint(guest_outcome_deadline(outcome), ==, UINT64_MAX);
     guest_outcome_tick(outcome, 60 * S);
-    g_assert_false(guest_outcome_is_final(outcome));
+    g_assert_false(guest_outcome_verdict(outcome).final);
     guest_outcome_pause(outcome, false, 60 * S);
     guest_outcome_stall(outcome, false, 60 * S);
     g_assert_cmpuint(guest_outcome_deadline(outcome), ==, (asked ? 64 : 61) * S);
@@ -861,14 +859,14 @@ static void test_late_and_dead(void) {
   control(lives, "pong", 22 * S);
   guest_outcome_tick(lives, 22 * S);
   assert_verdict(lives, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
-  g_assert_false(guest_outcome_was_dead(lives));
+  g_assert_false(guest_outcome_verdict(lives).was_dead);
 
   g_autoptr(GuestOutcome) dead = running_guest(&asking);
   assert_asks(dead, 22 * S);
   guest_outcome_tick(dead, 27 * S);
   assert_verdict(dead, OUTCOME_TIMEOUT, 245,
                  "the command did not end within 20 s, and its guest gave no sign of life when it was asked for one");
-  g_assert_true(guest_outcome_was_dead(dead));
+  g_assert_true(guest_outcome_verdict(dead).was_dead);
 }
 
 /* The kernel's line begins where it may, behind what somebody else has not finished. */
@@ -902,16 +900,16 @@ static void test_boot_only_limit(void) {
   g_autoptr(GuestOutcome) talks = outcome_with(&config);
   console(talks, "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x411fd070]\n", 3 * S);
   guest_outcome_tick(talks, 11 * S);
-  g_assert_cmpint(guest_outcome_kind(talks), ==, OUTCOME_BOOT_TIMEOUT);
+  g_assert_cmpint(guest_outcome_verdict(talks).kind, ==, OUTCOME_BOOT_TIMEOUT);
 
   g_autoptr(GuestOutcome) silent = outcome_with(&config);
   guest_outcome_tick(silent, 11 * S);
-  g_assert_cmpint(guest_outcome_kind(silent), ==, OUTCOME_BOOT_TIMEOUT);
+  g_assert_cmpint(guest_outcome_verdict(silent).kind, ==, OUTCOME_BOOT_TIMEOUT);
 
   g_autoptr(GuestOutcome) keeps_news = outcome_with(&config); /* built with another level, say */
   console(keeps_news, "[    0.200000] a warning\nGUEST hello\n", 3 * S);
   guest_outcome_tick(keeps_news, 11 * S);
-  g_assert_false(guest_outcome_is_final(keeps_news));
+  g_assert_false(guest_outcome_verdict(keeps_news).final);
   guest_outcome_tick(keeps_news, 21 * S);
   assert_verdict(keeps_news, OUTCOME_TIMEOUT, 245, "the guest did not end within 20 s");
 
@@ -938,8 +936,8 @@ static void test_reset_without_a_word(void) {
   g_autoptr(GuestOutcome) outcome = outcome_with(&usual);
 
   guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 2 * S);
-  g_assert_cmpint(guest_outcome_exit_status(outcome), ==, 243);
-  g_assert_nonnull(strstr(guest_outcome_message(outcome), "before there was anything on its console"));
+  g_assert_cmpint(guest_outcome_verdict(outcome).exit_status, ==, 243);
+  g_assert_nonnull(strstr(guest_outcome_verdict(outcome).message, "before there was anything on its console"));
   g_autoptr(GuestOutcome) quiet = running_guest(&usual); /* it came far, and had nothing to say */
   guest_outcome_ended(quiet, GUEST_RESET, 0, NULL, 2 * S);
   assert_verdict(quiet, OUTCOME_RESET, 243, "the guest was reset, without a panic of its kernel");
@@ -997,8 +995,8 @@ static void test_noise(void) {
       guest_outcome_asks(outcome);
     }
     guest_outcome_ended(outcome, (GuestEnd)g_rand_int_range(random, 0, GUEST_HOST_ERROR + 1), 0, NULL, 30 * S);
-    g_assert_true(guest_outcome_is_final(outcome));
-    g_autofree char *fingerprint = guest_outcome_fingerprint(outcome);
+    g_assert_true(guest_outcome_verdict(outcome).final);
+    g_autofree char *fingerprint = kernel_trace_fingerprint(guest_outcome_verdict(outcome).trace);
     g_autofree char *progress = guest_outcome_progress(outcome);
     g_assert_nonnull(progress);
   }
@@ -1015,7 +1013,7 @@ static void test_flood(void) {
   for (unsigned i = 0; i < 10000; i++)
     console(outcome, "[ 1.0] and a trace of many lines, each longer than it needs to be, one after the other\n", 2 * S);
   guest_outcome_ended(outcome, GUEST_RESET, 0, NULL, 2 * S);
-  g_assert_cmpuint(strlen(guest_outcome_trace(outcome)), <, 70000);
+  g_assert_cmpuint(strlen(guest_outcome_verdict(outcome).trace), <, 70000);
   assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: after all");
 }
 
