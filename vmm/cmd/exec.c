@@ -35,12 +35,12 @@ static int could_not_run(OutputFile *file, const GError *error) {
 }
 
 /* What the machine will see to is left to it: a kernel that is not there, an initrd of the user's own. */
-static bool fits(const ExecOptions *options, GBytes *initrd, GError **error) {
+static bool fits(const ExecOptions *options, GBytes *initrd, uint64_t files, GError **error) {
   struct stat kernel;
 
   if (!initrd || stat(options->config->kernel, &kernel) < 0)
     return true;
-  const MemoryNeed need = exec_memory_need(initrd, (uint64_t)kernel.st_size, options->config->append);
+  const MemoryNeed need = exec_memory_need(initrd, files, (uint64_t)kernel.st_size, options->config->append);
   return exec_check_memory(&need, options->config->memory, error);
 }
 
@@ -56,10 +56,11 @@ int cmd_exec(int argc, char **argv) {
     g_prefix_error(&error, "--result: ");
     return could_not_run(NULL, error);
   }
-  g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &error);
+  uint64_t files = 0;
+  g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &files, &error);
   if (error && g_error_matches(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN))
     return complain_of(error, EXIT_USAGE);
-  if (error || !fits(options, initrd, &error))
+  if (error || !fits(options, initrd, files, &error))
     return could_not_run(result, error);
   const Config *config = options->config;
   if ((config->dry_run || config->dump_fdt) && !plan(config, initrd, &error))

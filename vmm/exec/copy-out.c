@@ -12,8 +12,8 @@
 #include <unistd.h>
 
 #include "devices/backend/descriptor.h"
+#include "devices/printable.h"
 #include "vmm/base/temporary-file.h"
-#include "vmm/exec/complaints.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/newc.h"
 #include "vmm/options/option.h"
@@ -21,8 +21,19 @@
 G_DEFINE_QUARK(eret_copy_out_error, copy_out_error)
 
 #define DEPTH_MAX       256
-#define STEPS_PER_ENTRY 16 /* down into directories, on the average: a walk of the host's takes time */
-#define LEFT_OUT_MAX    20 /* links and special files that are named */
+#define STEPS_PER_ENTRY 16               /* down into directories, on the average: a walk of the host's takes time */
+#define LEFT_OUT_MAX    20               /* links and special files that are named */
+#define LINE_SIZE_MAX   (PATH_MAX + 512) /* bytes of a complaint: a path, and why */
+
+/*
+ * Lines about things that went wrong, in an order and a number that a hostile guest has a say in: each is kept once, so
+ * many of them, and the others are counted.
+ */
+typedef struct {
+  GPtrArray *lines; /* of char *, printable */
+  unsigned max;
+  unsigned others; /* that came when there were MAX */
+} Complaints;
 
 struct CopyOut {
   Destination *destinations;
@@ -37,6 +48,33 @@ struct CopyOut {
   Complaints left_out; /* what is never taken over */
   char buffer[64 * 1024];
 };
+
+/* Complaints. */
+
+/* False: it was there already, or there are MAX. What is not to be shown as it is comes escaped. */
+static bool G_GNUC_PRINTF(2, 3) complaints_add(Complaints *complaints, const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  g_autofree char *line = printable_line_escaped(text, (gssize)strnlen(text, LINE_SIZE_MAX));
+  if (g_ptr_array_find_with_equal_func(complaints->lines, line, g_str_equal, NULL))
+    return false;
+  if (complaints->lines->len >= complaints->max) {
+    complaints->others += complaints->others < G_MAXUINT;
+    return false;
+  }
+  g_ptr_array_add(complaints->lines, g_steal_pointer(&line));
+  return true;
+}
+
+/* The last line: how many there were beyond MAX, if any. */
+static void complaints_close(Complaints *complaints) {
+  if (complaints->others)
+    g_ptr_array_add(complaints->lines, g_strdup_printf("and %u more", complaints->others));
+  complaints->others = 0;
+}
 
 /* The spool. */
 
@@ -60,9 +98,9 @@ CopyOut *copy_out_new(const char *const *destinations, const CopyOutLimits *limi
   copy->n_destinations = g_strv_length((char **)destinations);
   copy->destinations = g_new0(Destination, copy->n_destinations);
   for (unsigned i = 0; i < copy->n_destinations; i++)
-    destination_init(&copy->destinations[i], destinations[i]);
-  complaints_init(&copy->failures, COPY_OUT_FAILURES_MAX);
-  complaints_init(&copy->left_out, LEFT_OUT_MAX);
+    copy->destinations[i] = (Destination){.path = g_strdup(destinations[i]), .fd = -1};
+  copy->failures = (Complaints){.lines = g_ptr_array_new_with_free_func(g_free), .max = COPY_OUT_FAILURES_MAX};
+  copy->left_out = (Complaints){.lines = g_ptr_array_new_with_free_func(g_free), .max = LEFT_OUT_MAX};
   return copy;
 }
 
@@ -73,8 +111,8 @@ void copy_out_free(CopyOut *copy) {
   for (unsigned i = 0; i < copy->n_destinations; i++)
     destination_clear(&copy->destinations[i]);
   g_free(copy->destinations);
-  complaints_clear(&copy->failures);
-  complaints_clear(&copy->left_out);
+  g_ptr_array_unref(copy->failures.lines);
+  g_ptr_array_unref(copy->left_out.lines);
   g_free(copy);
 }
 
@@ -255,12 +293,13 @@ static uint64_t count_slashes(const char *name) {
 }
 
 static NewcResult each_entry(CopyOut *copy, void (*function)(CopyOut *copy, const NewcEntry *entry), const char **why) {
-  g_autofree NewcReader *reader = g_new(NewcReader, 1);
+  g_autofree NewcReader *reader = g_new0(NewcReader, 1);
   uint64_t steps = 0;
   NewcResult result;
   NewcEntry entry;
 
-  newc_reader_init(reader, copy->spool, copy->size);
+  reader->fd = copy->spool;
+  reader->size = copy->size;
   copy->may_make = copy->limits.entries;
   while ((result = newc_read(reader, &entry, why)) == NEWC_ENTRY) {
     steps += count_slashes(entry.name);

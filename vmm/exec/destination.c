@@ -12,12 +12,6 @@
 
 #include "devices/backend/descriptor.h"
 
-G_DEFINE_QUARK(eret_destination_error, destination_error)
-
-void destination_init(Destination *destination, const char *path) {
-  *destination = (Destination){.path = g_strdup(path), .fd = -1};
-}
-
 void destination_clear(Destination *destination) {
   if (destination->fd >= 0)
     close(destination->fd);
@@ -31,7 +25,7 @@ static bool G_GNUC_PRINTF(2, 3) fail(GError **error, const char *format, ...) {
   va_start(arguments, format);
   g_autofree char *text = g_strdup_vprintf(format, arguments);
   va_end(arguments);
-  g_set_error_literal(error, DESTINATION_ERROR, DESTINATION_ERROR_IN_THE_WAY, text);
+  g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, text);
   return false;
 }
 

@@ -9,10 +9,6 @@
 #include <glib.h>
 #include <stdbool.h>
 
-typedef enum { DESTINATION_ERROR_IN_THE_WAY } DestinationError;
-#define DESTINATION_ERROR (destination_error_quark())
-GQuark destination_error_quark(void);
-
 typedef enum {
   DESTINATION_UNUSED,    /* nothing came for it */
   DESTINATION_DIRECTORY, /* it is a directory, and `fd` that directory */
@@ -34,7 +30,6 @@ typedef struct {
  */
 bool destination_check(const char *path, GError **error);
 
-void destination_init(Destination *destination, const char *path);
 void destination_clear(Destination *destination);
 
 /*

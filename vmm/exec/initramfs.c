@@ -14,12 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "vmm/exec/archive-error.h"
-
 G_DEFINE_QUARK(eret_initramfs_error, initramfs_error)
 
 /* A newc header has 32 bits for a size. */
 #define FILE_SIZE_MAX UINT32_MAX
+#define PAGE          UINT64_C(4096) /* the smallest of an arm64 kernel's */
 
 /* Where something comes from, and is put. */
 typedef struct {
@@ -169,10 +168,6 @@ void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode,
           &(Node){.origin = &own[kind], .mode = S_IFREG | (mode & 07777), .bytes = mapped_file_bytes(file), .file = mapped_file_ref(file)});
 }
 
-void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target) {
-  add_own(initramfs, path, &(Node){.origin = &own[INITRAMFS_OWN], .mode = S_IFLNK | 0777, .link = g_strdup(target)});
-}
-
 /* From the host. */
 
 typedef struct {
@@ -282,6 +277,7 @@ typedef struct {
   struct archive *archive;
   struct archive_entry *entry;
   int64_t inode;
+  uint64_t files;
   bool failed;
   GError *error; /* NULL: of libarchive */
 } Writer;
@@ -315,6 +311,7 @@ static gboolean write_node(gpointer key, gpointer value, gpointer data) {
   writer->failed = !check_length(key, &writer->error);
   if (writer->failed)
     return true;
+  writer->files += (size + PAGE - 1) / PAGE * PAGE;
   archive_entry_clear(writer->entry);
   archive_entry_set_pathname(writer->entry, key);
   archive_entry_set_mode(writer->entry, (mode_t)node->mode);
@@ -334,7 +331,7 @@ static gboolean write_node(gpointer key, gpointer value, gpointer data) {
   return writer->failed;
 }
 
-GBytes *initramfs_build(const Initramfs *initramfs, GError **error) {
+GBytes *initramfs_build(const Initramfs *initramfs, uint64_t *files, GError **error) {
   g_autoptr(GByteArray) bytes = g_byte_array_new();
   Writer writer = {.archive = archive_write_new(), .entry = archive_entry_new()};
 
@@ -344,10 +341,13 @@ GBytes *initramfs_build(const Initramfs *initramfs, GError **error) {
   if (ok)
     g_tree_foreach(initramfs->nodes, write_node, &writer);
   ok = ok && !writer.failed && archive_write_close(writer.archive) == ARCHIVE_OK;
+  const char *reason = archive_error_string(writer.archive);
   if (writer.error)
     g_propagate_error(error, writer.error);
   else if (!ok)
-    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "the initramfs cannot be written: %s", archive_reason(writer.archive));
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "the initramfs cannot be written: %s", reason ? reason : "not known why");
+  if (files)
+    *files = writer.files;
   archive_entry_free(writer.entry);
   archive_write_free(writer.archive);
   return ok ? g_byte_array_free_to_bytes(g_steal_pointer(&bytes)) : NULL;

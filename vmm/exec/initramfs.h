@@ -8,6 +8,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "vmm/base/mapped-file.h"
 
@@ -38,7 +39,6 @@ typedef enum {
 void initramfs_add_directory(Initramfs *initramfs, const char *path, unsigned mode);
 void initramfs_add_bytes(Initramfs *initramfs, const char *path, unsigned mode, InitramfsKind kind, GBytes *bytes);
 void initramfs_add_mapped(Initramfs *initramfs, const char *path, unsigned mode, InitramfsKind kind, MappedFile *file);
-void initramfs_add_link(Initramfs *initramfs, const char *path, const char *target);
 
 /*
  * SOURCE, of the host, with its mode and time: a file, or a directory with all that is in it. A link at SOURCE itself
@@ -47,5 +47,8 @@ void initramfs_add_link(Initramfs *initramfs, const char *path, const char *targ
  */
 bool initramfs_add_tree(Initramfs *initramfs, const char *source, const char *path, InitramfsKind kind, GError **error);
 
-/* The archive. A file that was truncated since it was added is an error. */
-GBytes *initramfs_build(const Initramfs *initramfs, GError **error);
+/*
+ * The archive. A file that was truncated since it was added is an error. *FILES (may be NULL): the bytes of the files'
+ * contents, in pages of the smallest size.
+ */
+GBytes *initramfs_build(const Initramfs *initramfs, uint64_t *files, GError **error);

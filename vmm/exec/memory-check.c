@@ -5,45 +5,10 @@
  */
 #include "vmm/exec/memory-check.h"
 
-#include <string.h>
-#include <sys/stat.h>
-
 #include "vmm/boot/command-line.h"
 
 #define MIB         UINT64_C(0x100000)
-#define PAGE        UINT64_C(4096)
 #define KERNEL_NEED (128 * MIB) /* that a kernel wants beside its image, roughly (CMA: 64 MiB): for the advice alone */
-
-/* cpio's "newc": the magic, and thirteen numbers of eight hexadecimal digits; name and contents, padded to four. */
-#define HEADER_SIZE 110
-#define MAGIC_SIZE  6
-#define DIGITS      8
-enum { FIELD_MODE = 1, FIELD_FILESIZE = 6, FIELD_NAMESIZE = 11 };
-
-static uint64_t field(const char *header, unsigned index) {
-  char digits[DIGITS + 1] = {0};
-
-  memcpy(digits, header + MAGIC_SIZE + (size_t)index * DIGITS, DIGITS);
-  return g_ascii_strtoull(digits, NULL, 16);
-}
-
-static uint64_t padded(uint64_t size, uint64_t unit) {
-  return (size + unit - 1) / unit * unit;
-}
-
-/* The archive is our own, as libarchive has written it. */
-static uint64_t size_of_files(const char *archive, size_t size) {
-  uint64_t files = 0;
-
-  for (uint64_t next = 0; next + HEADER_SIZE <= size;) {
-    const char *header = archive + next;
-    uint64_t contents = field(header, FIELD_FILESIZE);
-    if (S_ISREG(field(header, FIELD_MODE)))
-      files += padded(contents, PAGE);
-    next += padded(HEADER_SIZE + field(header, FIELD_NAMESIZE), 4) + padded(contents, 4);
-  }
-  return files;
-}
 
 /*
  * Linux (init/do_mounts.c, init_rootfs; mm/shmem.c, shmem_default_max_blocks): to half of the memory, unless the user
@@ -58,11 +23,8 @@ static bool is_limited(const char *append) {
   return true;
 }
 
-MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t kernel, const char *append) {
-  size_t size;
-  const char *archive = g_bytes_get_data(initramfs, &size);
-
-  return (MemoryNeed){.kernel = kernel, .archive = size, .files = size_of_files(archive, size), .limited = is_limited(append)};
+MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t files, uint64_t kernel, const char *append) {
+  return (MemoryNeed){.kernel = kernel, .archive = g_bytes_get_size(initramfs), .files = files, .limited = is_limited(append)};
 }
 
 /* The least memory, or false where no number is large enough. */

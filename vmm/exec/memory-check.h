@@ -17,8 +17,8 @@ typedef struct {
   bool limited;     /* they are unpacked into a tmpfs, which takes up to half of what memory there is then */
 } MemoryNeed;
 
-/* INITRAMFS is exec_make_initramfs's; APPEND, the kernel's command line, says what it is unpacked into. */
-MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t kernel, const char *append);
+/* INITRAMFS and FILES are exec_make_initramfs's; APPEND, the kernel's command line, says what it is unpacked into. */
+MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t files, uint64_t kernel, const char *append);
 /*
  * Linux unpacks an initramfs into memory before it gives the archive's own back, so that both must fit beside the
  * kernel; and beside both, as much as the files again where they are LIMITED. False: they cannot fit into MEMORY, and

@@ -2,12 +2,12 @@
 /* modules.dep has a line a module: its path, a colon, and the paths of all that it needs. libarchive unpacks. */
 #include "vmm/exec/modules.h"
 
+#include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
 #include <string.h>
 
 #include "vmm/base/whole-file.h"
-#include "vmm/exec/archive-error.h"
 
 #define MODULE_SIZE_MAX (UINT64_C(256) << 20)
 #define LIST_SIZE_MAX   ((gsize)64 << 20) /* Debian's modules.dep has less than one MiB */
@@ -72,8 +72,9 @@ static GBytes *unpack(struct archive *archive, const char *path, GError **error)
       g_byte_array_append(bytes, chunk, (guint)got);
   if (got == 0 && bytes->len >= 4 && memcmp(bytes->data, "\177ELF", 4) == 0)
     return g_byte_array_free_to_bytes(g_steal_pointer(&bytes));
+  const char *reason = archive_error_string(archive);
   g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_MODULE, "'%s' is not a kernel module that can be unpacked: %s", path,
-              archive_errno(archive) ? archive_reason(archive) : "it is no ELF file");
+              reason ? reason : "it is no ELF file");
   return NULL;
 }
 
@@ -113,10 +114,11 @@ static bool has_module(const Modules *modules, const char *name) {
   return g_hash_table_contains(modules->dependencies, name) || g_hash_table_contains(modules->builtin, name);
 }
 
-bool modules_find_missing(const char *directory, const char *const *names, GPtrArray *missing, GError **error) {
+bool initramfs_add_modules(Initramfs *initramfs, const char *directory, const char *const *names, GPtrArray *missing, GError **error) {
   g_autoptr(GHashTable) dependencies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   g_autoptr(GHashTable) builtin = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  Modules modules = {.directory = directory, .dependencies = dependencies, .builtin = builtin};
+  g_autoptr(GHashTable) added = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  Modules modules = {.directory = directory, .initramfs = initramfs, .dependencies = dependencies, .builtin = builtin, .added = added};
 
   if (!read_lists(&modules, error))
     return false;
@@ -124,25 +126,7 @@ bool modules_find_missing(const char *directory, const char *const *names, GPtrA
     g_autofree char *name = module_name(names[i]);
     if (!has_module(&modules, name))
       g_ptr_array_add(missing, g_strdup(names[i]));
-  }
-  return true;
-}
-
-bool initramfs_add_modules(Initramfs *initramfs, const char *directory, const char *const *names, GPtrArray *missing, GError **error) {
-  g_autoptr(GHashTable) dependencies = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  g_autoptr(GHashTable) builtin = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  g_autoptr(GHashTable) added = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  Modules modules = {.directory = directory, .initramfs = initramfs, .dependencies = dependencies, .builtin = builtin, .added = added};
-
-  if (!read_lists(&modules, error)) {
-    g_prefix_error(error, "kernel modules: ");
-    return false;
-  }
-  for (unsigned i = 0; names[i]; i++) {
-    g_autofree char *name = module_name(names[i]);
-    if (!has_module(&modules, name))
-      g_ptr_array_add(missing, g_strdup(names[i]));
-    if (!add_with_dependencies(&modules, name, error))
+    if (initramfs && !add_with_dependencies(&modules, name, error))
       return false;
   }
   return true;

@@ -10,9 +10,7 @@
 /*
  * Puts the modules NAMES (ended by NULL; "virtio_blk": dashes and underscores alike) of the tree DIRECTORY, with all
  * that they depend on, to /eret/modules/NNN-name.ko in the order of loading, unpacked (.ko, .ko.gz, .ko.xz, .ko.zst).
- * What the kernel has built in is left out. MISSING gets the names that are in neither list: a kernel may lack them, or
- * have them without saying so.
+ * What the kernel has built in is left out. MISSING gets the names (of char *) that are in neither list: a kernel may
+ * lack them, or have them without saying so. INITRAMFS may be NULL: then this is all, and no module is looked at.
  */
 bool initramfs_add_modules(Initramfs *initramfs, const char *directory, const char *const *names, GPtrArray *missing, GError **error);
-/* The MISSING ones (of char *) of NAMES, as above, without looking at any module. */
-bool modules_find_missing(const char *directory, const char *const *names, GPtrArray *missing, GError **error);

@@ -18,12 +18,6 @@
 enum { FIELD_MODE = 1, FIELD_NLINK = 4, FIELD_FILESIZE = 6, FIELD_NAMESIZE = 11, N_FIELDS = 13 };
 G_STATIC_ASSERT(MAGIC_SIZE + N_FIELDS * DIGITS == NEWC_HEADER_SIZE);
 
-void newc_reader_init(NewcReader *reader, int fd, uint64_t size) {
-  reader->fd = fd;
-  reader->size = size;
-  reader->next = 0;
-}
-
 static bool parse_fields(const char *header, uint32_t fields[N_FIELDS]) {
   if (memcmp(header, MAGIC, MAGIC_SIZE) != 0)
     return false;

@@ -14,9 +14,9 @@
 
 #define NEWC_HEADER_SIZE 110
 
-/* Where an archive is read, and how far it is. */
+/* An archive, the first SIZE bytes of the caller's FD, and how far it has been read: at first 0. */
 typedef struct {
-  int fd; /* the caller's */
+  int fd;
   uint64_t size, next;
   char buffer[NEWC_HEADER_SIZE + PATH_MAX]; /* header and name of the last entry */
 } NewcReader;
@@ -34,6 +34,4 @@ typedef enum {
   NEWC_BROKEN, /* *WHY says how, and is static; nothing more can be read */
 } NewcResult;
 
-/* The archive: the first SIZE bytes of FD. */
-void newc_reader_init(NewcReader *reader, int fd, uint64_t size);
 NewcResult newc_read(NewcReader *reader, NewcEntry *entry, const char **why);

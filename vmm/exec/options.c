@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "vmm/base/mistakes.h"
-#include "vmm/exec/busybox.h"
 #include "vmm/exec/defaults.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/modules.h"
@@ -134,7 +133,7 @@ static ExecOptions *new_options(void) {
   options->config = config_new();
   options->copy_in = g_ptr_array_new_with_free_func(free_copy);
   options->copy_out = g_ptr_array_new_with_free_func(free_copy);
-  options->env = g_ptr_array_new_with_free_func(g_free);
+  options->env = g_ptr_array_new_null_terminated(1, g_free, true);
   options->command = g_ptr_array_new_with_free_func(g_free);
   options->boot_timeout = BOOT_TIMEOUT_DEFAULT;
   options->copy_out_limit = COPY_OUT_LIMIT_DEFAULT;
@@ -155,14 +154,10 @@ static bool is_covered(const char *path) {
 }
 
 static void check_module_names(const ExecOptions *options, GString *mistakes) {
-  g_autoptr(GPtrArray) names = g_ptr_array_new();
   g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
   g_autoptr(GError) error = NULL;
 
-  for (unsigned i = 0; i < options->module->len; i++)
-    g_ptr_array_add(names, g_ptr_array_index(options->module, i));
-  g_ptr_array_add(names, NULL);
-  if (!modules_find_missing(options->modules, (const char *const *)names->pdata, missing, &error))
+  if (!initramfs_add_modules(NULL, options->modules, (const char *const *)options->module->pdata, missing, &error))
     mistake(mistakes, "--modules: %s", error->message);
   for (unsigned i = 0; i < missing->len; i++)
     mistake(mistakes, "--module %s: '%s' has no such module, and the kernel has not built it in",
@@ -322,31 +317,22 @@ static void check_in_suite(const ExecOptions *options, GString *mistakes) {
     mistake(mistakes, "--config: its file has %s: %s", name, why);
 }
 
-static ExecOptions *parse(int argc, char **argv, bool in_suite, bool *help, GError **error) {
+ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {
   g_autoptr(ExecOptions) options = new_options();
   void *const records[] = {options, options->config};
   g_autoptr(OptionDraft) draft = option_read(&exec_option_set, records, argc, argv);
 
-  *help = draft->help;
-  if (*help)
+  if (help)
+    *help = draft->help;
+  if (draft->help)
     return NULL;
   for (unsigned i = 0; i < draft->operands->len; i++)
     g_ptr_array_add(options->command, g_strdup(g_ptr_array_index(draft->operands, i)));
   bool machine_is_good = make_machine(options, draft);
-  check_command(options, in_suite, draft->mistakes);
-  if (in_suite)
+  check_command(options, !help, draft->mistakes);
+  if (!help)
     check_in_suite(options, draft->mistakes);
   g_ptr_array_add(options->command, NULL);
   check(options, machine_is_good, draft->mistakes);
   return option_is_good(draft, error) ? g_steal_pointer(&options) : NULL;
-}
-
-ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error) {
-  return parse(argc, argv, false, help, error);
-}
-
-ExecOptions *exec_options_parse_case(int argc, char **argv, GError **error) {
-  bool help;
-
-  return parse(argc, argv, true, &help, error);
 }

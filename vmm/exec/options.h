@@ -21,7 +21,7 @@ typedef struct {
   bool rootfs_is_image;
   GPtrArray *copy_in, *copy_out;  /* of ExecCopy */
   uint64_t copy_out_limit;        /* bytes */
-  GPtrArray *env;                 /* of char *: "K=V" */
+  GPtrArray *env;                 /* of char *: "K=V", ended by NULL beyond its length */
   char *cwd;                      /* in the guest, or NULL */
   unsigned timeout, boot_timeout; /* seconds; 0: none */
   char *console_log, *result;     /* files, or NULL */
@@ -30,10 +30,11 @@ typedef struct {
   GPtrArray *command; /* of char *, ended by NULL; at least one, unless boot_only */
 } ExecOptions;
 
-/* ARGV is what follows `eret exec`. NULL with *HELP set: --help was among it. */
+/*
+ * ARGV is what follows `eret exec`. NULL with *HELP set: --help was among it. HELP is NULL for a case of a suite, which
+ * has no --help, and where what is missing is a key.
+ */
 ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error);
-/* The same for a case of a suite, where what is missing is a key. --help must not be among it. */
-ExecOptions *exec_options_parse_case(int argc, char **argv, GError **error);
 void exec_options_free(ExecOptions *options); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecOptions, exec_options_free)
 

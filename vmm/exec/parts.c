@@ -7,8 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "vmm/exec/busybox.h"
-#include "vmm/exec/file-system.h"
+#include "vmm/exec/defaults.h"
 #include "vmm/exec/initramfs.h"
 #include "vmm/exec/modules.h"
 
@@ -84,13 +83,51 @@ static bool add_files(Initramfs *initramfs, const ExecOptions *options, GError *
   return true;
 }
 
+/* The root. */
+
+/* Magic numbers: Linux, include/uapi/linux/magic.h, and each file system's own superblock. */
+static const struct {
+  const char *type;
+  uint64_t offset;
+  const char *magic;
+  unsigned size;
+} file_systems[] = {
+    {"ext4", 0x438, "\x53\xef", 2}, {"squashfs", 0, "hsqs", 4},        {"erofs", 1024, "\xe2\xe1\xf5\xe0", 4},
+    {"xfs", 0, "XFSB", 4},          {"btrfs", 0x10040, "_BHRfS_M", 8},
+};
+
+/* The name under which Linux mounts the file system that is in the image PATH ("ext4"). */
+static const char *file_system_type(const char *path, GError **error) {
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe has no magic either */
+  char bytes[8];
+  const char *type = NULL;
+
+  if (fd < 0) {
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE, "--rootfs: '%s' cannot be read: %s", path, g_strerror(errno));
+    return NULL;
+  }
+  for (unsigned i = 0; i < G_N_ELEMENTS(file_systems) && !type; i++)
+    if (pread(fd, bytes, file_systems[i].size, (off_t)file_systems[i].offset) == (ssize_t)file_systems[i].size &&
+        memcmp(bytes, file_systems[i].magic, file_systems[i].size) == 0)
+      type = file_systems[i].type;
+  close(fd);
+  if (!type)
+    g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_FILE,
+                "--rootfs: '%s' is neither a directory nor an image of ext4, squashfs, erofs, xfs or btrfs; an image with partitions has "
+                "to be taken apart first",
+                path);
+  return type;
+}
+
 /* Modules. */
 
 static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const char *root_type, GError **error) {
   const Config *config = options->config;
-  g_autoptr(GPtrArray) names = g_ptr_array_new();
+  g_autoptr(GPtrArray) names = g_ptr_array_new_null_terminated(1, NULL, true);
   g_autoptr(GPtrArray) missing = g_ptr_array_new_with_free_func(g_free);
 
+  if (!options->modules)
+    return true; /* then none was asked for: exec_options_parse has looked, as it has for those that are missing */
   g_ptr_array_add(names, (char *)(config->transport == TRANSPORT_PCI ? "virtio_pci" : "virtio_mmio"));
   g_ptr_array_add(names, (char *)"virtio_console");
   if (config->disks->len)
@@ -103,20 +140,10 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
   }
   for (unsigned i = 0; i < options->module->len; i++)
     g_ptr_array_add(names, g_ptr_array_index(options->module, i));
-  g_ptr_array_add(names, NULL);
-  if (!options->modules)
-    return true; /* then none was asked for: exec_options_parse has looked */
   if (!initramfs_add_modules(initramfs, options->modules, (const char *const *)names->pdata, missing, error))
     return false;
-  for (unsigned i = 0; i < missing->len; i++) {
-    const char *name = g_ptr_array_index(missing, i);
-    if (g_ptr_array_find_with_equal_func(options->module, name, g_str_equal, NULL)) {
-      g_set_error(error, INITRAMFS_ERROR, INITRAMFS_ERROR_MODULE,
-                  "--module %s: '%s' has no such module, and the kernel has not built it in", name, options->modules);
-      return false;
-    }
-    g_debug("%s has no module %s", options->modules, name);
-  }
+  for (unsigned i = 0; i < missing->len; i++)
+    g_debug("%s has no module %s", options->modules, (const char *)g_ptr_array_index(missing, i));
   return true;
 }
 
@@ -128,20 +155,13 @@ static void add_record(GByteArray *spec, const char *key, const char *value) {
   g_byte_array_append(spec, (const guint8 *)value, (guint)strlen(value) + 1);
 }
 
-static bool has_variable(const ExecOptions *options, const char *prefix) {
-  for (unsigned i = 0; i < options->env->len; i++)
-    if (g_str_has_prefix(g_ptr_array_index(options->env, i), prefix))
-      return true;
-  return false;
-}
-
 static void add_environment(GByteArray *spec, const ExecOptions *options) {
   static const struct {
-    const char *prefix, *variable;
-  } defaults[] = {{"PATH=", "PATH=" DEFAULT_PATH}, {"HOME=", "HOME=/root"}, {"TERM=", "TERM=dumb"}};
+    const char *name, *variable;
+  } defaults[] = {{"PATH", "PATH=" DEFAULT_PATH}, {"HOME", "HOME=/root"}, {"TERM", "TERM=dumb"}};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(defaults); i++)
-    if (!has_variable(options, defaults[i].prefix))
+    if (!g_environ_getenv((char **)options->env->pdata, defaults[i].name))
       add_record(spec, "env", defaults[i].variable);
   for (unsigned i = 0; i < options->env->len; i++)
     add_record(spec, "env", g_ptr_array_index(options->env, i));
@@ -188,7 +208,7 @@ static void add_spec(Initramfs *initramfs, const ExecOptions *options, const cha
   initramfs_add_bytes(initramfs, "/eret/spec", 0600, INITRAMFS_OWN, bytes);
 }
 
-GBytes *exec_make_initramfs(const ExecOptions *options, GError **error) {
+GBytes *exec_make_initramfs(const ExecOptions *options, uint64_t *files, GError **error) {
   g_autoptr(Initramfs) initramfs = initramfs_new();
   g_autoptr(GBytes) init = g_bytes_new_static(init_image, init_image_size);
   const char *root_type = NULL;
@@ -204,15 +224,14 @@ GBytes *exec_make_initramfs(const ExecOptions *options, GError **error) {
   if (!add_modules(initramfs, options, root_type, error) || (!options->rootfs && !add_small_system(initramfs, options, error)) ||
       !add_files(initramfs, options, error))
     return NULL;
-  return initramfs_build(initramfs, error);
+  return initramfs_build(initramfs, files, error);
 }
 
 CopyOut *exec_copy_out_new(const ExecOptions *options, GError **error) {
   const CopyOutLimits limits = {.bytes = options->copy_out_limit, .entries = COPY_OUT_ENTRIES_MAX};
-  g_autoptr(GPtrArray) destinations = g_ptr_array_new();
+  g_autoptr(GPtrArray) destinations = g_ptr_array_new_null_terminated(1, NULL, true);
 
   for (unsigned i = 0; i < options->copy_out->len; i++)
     g_ptr_array_add(destinations, ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->destination);
-  g_ptr_array_add(destinations, NULL);
   return copy_out_new((const char *const *)destinations->pdata, &limits, error);
 }

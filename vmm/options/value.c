@@ -221,7 +221,7 @@ void option_set_boolean(void *record, const Option *option, bool value) {
 void option_record_init(const Option *options, void *record) {
   for (const Option *option = options; option->name; option++)
     if (option->kind == OPTION_LIST || option->kind == OPTION_TEXTS)
-      *(GPtrArray **)field_of(record, option) = g_ptr_array_new_with_free_func(g_free);
+      *(GPtrArray **)field_of(record, option) = g_ptr_array_new_null_terminated(1, g_free, true);
 }
 
 static void empty_list(GPtrArray *list, const OptionElement *element) {

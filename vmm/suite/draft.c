@@ -313,7 +313,7 @@ static void check_options(CaseDraft *draft) {
     g_ptr_array_add(words, (char *)"--");
   for (unsigned i = 0; i < made->command->len; i++)
     g_ptr_array_add(words, g_ptr_array_index(made->command, i));
-  g_autoptr(ExecOptions) options = exec_options_parse_case((int)words->len, (char **)words->pdata, &error);
+  g_autoptr(ExecOptions) options = exec_options_parse((int)words->len, (char **)words->pdata, NULL, &error);
   g_auto(GStrv) lines = g_strsplit(error ? error->message : "", "\n", -1);
   for (unsigned i = 0; lines[i]; i++)
     pass_on(draft, lines[i]);

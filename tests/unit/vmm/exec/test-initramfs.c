@@ -6,6 +6,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <limits.h>
 #include <string.h>
@@ -47,7 +48,7 @@ static char *list(GBytes *bytes, time_t time) {
 
 static void assert_list_at(Initramfs *initramfs, time_t time, const char *expected) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(GBytes) bytes = initramfs_build(initramfs, &error);
+  g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL, &error);
 
   g_assert_no_error(error);
   g_autofree char *text = list(bytes, time);
@@ -63,12 +64,27 @@ static void add_text(Initramfs *initramfs, const char *path, const char *text) {
   initramfs_add_bytes(initramfs, path, 0644, INITRAMFS_SYSTEM, bytes);
 }
 
+/* A tree of one link, of the time 0. */
+static void add_link(Initramfs *initramfs, const char *directory, const char *name, const char *target) {
+  static const struct timespec never[2] = {{0}};
+  g_autofree char *source = directory_new(), *link = g_build_filename(source, name, NULL);
+  g_autoptr(GError) error = NULL;
+
+  g_assert_cmpint(symlink(target, link), ==, 0);
+  g_assert_cmpint(g_chmod(source, 0755), ==, 0);
+  g_assert_cmpint(utimensat(AT_FDCWD, link, never, AT_SYMLINK_NOFOLLOW), ==, 0);
+  g_assert_cmpint(utimensat(AT_FDCWD, source, never, 0), ==, 0);
+  g_assert_true(initramfs_add_tree(initramfs, source, directory, INITRAMFS_SYSTEM, &error));
+  g_assert_no_error(error);
+  directory_free(source);
+}
+
 static void test_parents(void) {
   g_autoptr(Initramfs) initramfs = initramfs_new();
 
   add_text(initramfs, "/a/b/c", "deep");
   add_text(initramfs, "a-b", "beside");
-  initramfs_add_link(initramfs, "/a/z", "b/c");
+  add_link(initramfs, "/a", "z", "b/c");
   initramfs_add_directory(initramfs, "/tmp/", 01777);
   initramfs_add_directory(initramfs, "/", 0700);
   assert_list(initramfs, "a/ 755; a-b 644 beside; a/b/ 755; a/b/c 644 deep; a/z -> b/c; tmp/ 1777");
@@ -89,11 +105,11 @@ static void test_too_long(void) {
     g_autoptr(Initramfs) wide = initramfs_new();
     add_text(deep, path->str, "x");
     add_text(wide, longest, "x");
-    g_autoptr(GBytes) of_deep = initramfs_build(deep, &error);
+    g_autoptr(GBytes) of_deep = initramfs_build(deep, NULL, &error);
     g_assert_cmpint(of_deep != NULL, ==, !more);
     g_assert_cmpint(error != NULL, ==, more);
     g_clear_error(&error);
-    g_autoptr(GBytes) of_wide = initramfs_build(wide, &error);
+    g_autoptr(GBytes) of_wide = initramfs_build(wide, NULL, &error);
     g_assert_cmpint(of_wide != NULL, ==, !more);
     if (more)
       g_assert_nonnull(strstr(error->message, "is too long a path for the guest: 4095 bytes are the most, and 255 a name"));
@@ -122,8 +138,8 @@ static void test_same_bytes(void) {
   add_text(one, "/y", "2");
   add_text(two, "/y", "2");
   add_text(two, "/x", "1");
-  g_autoptr(GBytes) first = initramfs_build(one, NULL);
-  g_autoptr(GBytes) second = initramfs_build(two, NULL);
+  g_autoptr(GBytes) first = initramfs_build(one, NULL, NULL);
+  g_autoptr(GBytes) second = initramfs_build(two, NULL, NULL);
   g_assert_true(g_bytes_equal(first, second));
 }
 
@@ -166,7 +182,7 @@ static void test_files(void) {
     g_assert_cmpint(chown(file, 7, 8), ==, 0);
   g_assert_true(initramfs_add_tree(initramfs, directory, "in", INITRAMFS_FILES, &error));
   g_assert_no_error(error);
-  g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL);
+  g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL, NULL);
   g_autofree char *text = list(bytes, 1000000);
   g_assert_true(g_str_has_prefix(text, "in/ 700; in/empty 644; in/file 644 text; in/link -> nowhere; in/sub/ 755 at "));
   g_assert_true(g_str_has_suffix(text, "; in/sub/program 755 #!"));
@@ -272,7 +288,7 @@ static void test_exchanged(void) {
       Initramfs *initramfs = initramfs_new();
       g_autoptr(GError) error = NULL;
       if (initramfs_add_tree(initramfs, directory, "in", INITRAMFS_FILES, &error)) {
-        g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL);
+        g_autoptr(GBytes) bytes = initramfs_build(initramfs, NULL, NULL);
         gsize size;
         const void *data = g_bytes_get_data(bytes, &size);
         g_assert_null(memmem(data, size, "not-for-the-guest", 17));

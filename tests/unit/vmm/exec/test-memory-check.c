@@ -3,7 +3,9 @@
 #include "vmm/exec/memory-check.h"
 
 #include <string.h>
+#include <unistd.h>
 
+#include "tests/unit/directory.h"
 #include "vmm/exec/initramfs.h"
 
 #define M UINT64_C(0x100000)
@@ -60,16 +62,20 @@ static void test_need(void) {
   g_autoptr(Initramfs) initramfs = initramfs_new();
   g_autoptr(GError) error = NULL;
   g_autofree char *much = g_strnfill(5000, 'x');
+  g_autofree char *directory = directory_new(), *link = g_build_filename(directory, "link", NULL);
+  uint64_t files = 0;
   g_autoptr(GBytes) large = g_bytes_new(much, 5000), small = g_bytes_new("x", 1), none = g_bytes_new("", 0);
 
   initramfs_add_directory(initramfs, "/a", 0755);
   initramfs_add_bytes(initramfs, "/a/large", 0644, INITRAMFS_OWN, large);
   initramfs_add_bytes(initramfs, "/a/small-with-another-name", 0755, INITRAMFS_OWN, small);
   initramfs_add_bytes(initramfs, "/none", 0644, INITRAMFS_OWN, none);
-  initramfs_add_link(initramfs, "/link", "a/large");
-  g_autoptr(GBytes) bytes = initramfs_build(initramfs, &error);
+  g_assert_cmpint(symlink("a/large", link), ==, 0);
+  g_assert_true(initramfs_add_tree(initramfs, directory, "/links", INITRAMFS_FILES, &error));
+  g_autoptr(GBytes) bytes = initramfs_build(initramfs, &files, &error);
   g_assert_no_error(error);
-  MemoryNeed need = exec_memory_need(bytes, 7, "console=hvc0 panic=-1");
+  directory_free(directory);
+  MemoryNeed need = exec_memory_need(bytes, files, 7, "console=hvc0 panic=-1");
   g_assert_cmpuint(need.kernel, ==, 7);
   g_assert_cmpuint(need.archive, ==, g_bytes_get_size(bytes));
   g_assert_cmpuint(need.files, ==, 3 * 4096);
@@ -91,7 +97,7 @@ static void test_limit(void) {
   g_autoptr(GBytes) nothing = g_bytes_new("", 0);
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++)
-    g_assert_true(exec_memory_need(nothing, 0, cases[i].append).limited == cases[i].limited);
+    g_assert_true(exec_memory_need(nothing, 0, 0, cases[i].append).limited == cases[i].limited);
 }
 
 int main(int argc, char **argv) {

@@ -19,14 +19,15 @@ static int file_of(const GByteArray *bytes) {
 
 /* Reads all of it: how it ends, in words, with the number of entries before that. */
 static char *read_all(const GByteArray *bytes, uint64_t size) {
-  g_autofree NewcReader *reader = g_new(NewcReader, 1);
+  g_autofree NewcReader *reader = g_new0(NewcReader, 1);
   int fd = file_of(bytes);
   const char *why = "whole";
   NewcResult result;
   NewcEntry entry;
   unsigned n = 0;
 
-  newc_reader_init(reader, fd, size);
+  reader->fd = fd;
+  reader->size = size;
   while ((result = newc_read(reader, &entry, &why)) == NEWC_ENTRY) {
     g_assert_cmpuint(entry.offset + entry.size, <=, size);
     n++;
@@ -44,12 +45,13 @@ static void assert_reads(const GByteArray *bytes, const char *expected) {
 static void test_entries(void) {
   static const Entry entries[] = {{"0", S_IFDIR, ""}, {"0/abc", S_IFREG, "contents"}, {"0/link", S_IFLNK, "abc"}};
   g_autoptr(GByteArray) bytes = newc_archive(entries, G_N_ELEMENTS(entries));
-  g_autofree NewcReader *reader = g_new(NewcReader, 1);
+  g_autofree NewcReader *reader = g_new0(NewcReader, 1);
   int fd = file_of(bytes);
   const char *why = NULL;
   NewcEntry entry;
 
-  newc_reader_init(reader, fd, bytes->len);
+  reader->fd = fd;
+  reader->size = bytes->len;
   for (unsigned i = 0; i < G_N_ELEMENTS(entries); i++) {
     char contents[16] = "";
     g_assert_cmpint(newc_read(reader, &entry, &why), ==, NEWC_ENTRY);
