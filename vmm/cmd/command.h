@@ -2,6 +2,8 @@
 /* The commands of eret: main.c has their table. Each prints and returns the process's exit status. */
 #pragma once
 
+#include "vmm/options/option.h"
+
 /* Exit statuses; docs/eret.1 documents them. */
 enum {
   EXIT_OK = 0,          /* the guest powered off, or the command did its work */
@@ -22,3 +24,6 @@ int cmd_cpu(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
 int cmd_version(int argc, char **argv);
+
+/* The options of the commands that have them here. */
+extern const OptionSet trace_option_set, cpu_dump_option_set, cpu_diff_option_set;

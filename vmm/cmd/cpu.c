@@ -9,27 +9,22 @@
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
-#include "vmm/cmd/option-sets.h"
 #include "vmm/config/config.h"
 #include "vmm/machine/cpu-host.h"
 #include "vmm/machine/machine.h"
 
 typedef struct {
-  char *output;
-} DumpArguments;
-
-typedef struct {
-  const char *paths[2];
-  char *common;
-} DiffArguments;
+  char *output, *common; /* to be written, or NULL */
+  const char *paths[2];  /* to be compared */
+} Arguments;
 
 static const Option dump_options[] = {
-    OPTION("output", PATH, DumpArguments, output, "FILE", "Write to FILE (default: standard output).", .letter = 'o', .written = true),
+    OPTION("output", PATH, Arguments, output, "FILE", "Write to FILE (default: standard output).", .letter = 'o', .written = true),
     {.name = NULL},
 };
 
 static const Option diff_options[] = {
-    OPTION("common", PATH, DiffArguments, common, "OUT.json",
+    OPTION("common", PATH, Arguments, common, "OUT.json",
            "Write the template that guests on both can have: the smaller of the two values of each field.", .written = true),
     OPTION_HELP_ROW,
     {.name = NULL},
@@ -62,7 +57,7 @@ static int write_template(const CpuTemplate *template, OutputFile *file) {
   return output_file_write(file, text, strlen(text), &error) ? EXIT_OK : complain_of(error, EXIT_HOST);
 }
 
-static int dump(const Config *config, const DumpArguments *arguments) {
+static int dump(const Config *config, const Arguments *arguments) {
   g_autoptr(GError) error = NULL;
   g_autoptr(OutputFile) file = output_file_open(arguments->output ? arguments->output : "-", &error);
 
@@ -76,7 +71,7 @@ static int dump(const Config *config, const DumpArguments *arguments) {
 
 /* The CPU is that of a machine that stays a plan. */
 static int cmd_cpu_dump(int argc, char **argv) {
-  DumpArguments arguments = {NULL};
+  Arguments arguments = {NULL};
   g_autoptr(Config) config = config_new();
   void *const records[] = {&arguments, config};
   g_autoptr(OptionDraft) draft = option_read(&cpu_dump_option_set, records, argc, argv);
@@ -90,7 +85,7 @@ static int cmd_cpu_dump(int argc, char **argv) {
   return status;
 }
 
-static int diff(const DiffArguments *arguments) {
+static int diff(const Arguments *arguments) {
   g_autoptr(GError) error = NULL, a_error = NULL, b_error = NULL;
   g_autoptr(OutputFile) file = arguments->common ? output_file_open(arguments->common, &error) : NULL;
   g_autoptr(CpuTemplate) a = cpu_template_load(arguments->paths[0], &a_error);
@@ -113,7 +108,7 @@ static int diff(const DiffArguments *arguments) {
 }
 
 /* Neither template is overwritten with what is made of it. */
-static void check_named_files(const DiffArguments *arguments, OptionDraft *draft) {
+static void check_named_files(const Arguments *arguments, OptionDraft *draft) {
   g_autoptr(NamedFiles) named = named_files_new();
 
   named_files_read(named, "the first template", arguments->paths[0], draft->mistakes);
@@ -122,7 +117,7 @@ static void check_named_files(const DiffArguments *arguments, OptionDraft *draft
 }
 
 static int cmd_cpu_diff(int argc, char **argv) {
-  DiffArguments arguments = {.common = NULL};
+  Arguments arguments = {NULL};
   void *const records[] = {&arguments};
   g_autoptr(OptionDraft) draft = option_read(&cpu_diff_option_set, records, argc, argv);
   int status;

@@ -19,18 +19,12 @@ static int run(const Config *config) {
   MachineEnd end = machine_run(machine, &error);
   int code = machine_exit_code(machine), good = machine_lost_reports(machine) ? EXIT_HOST : EXIT_OK;
   g_clear_pointer(&machine, machine_free); /* the terminal is the user's again before anything is printed */
-  switch (end) {
-  case MACHINE_POWERED_OFF:
+  if (end == MACHINE_POWERED_OFF || (end == MACHINE_EXITED && code == EXIT_OK))
     return good;
-  case MACHINE_RESET:
-    return EXIT_GUEST_RESET;
-  case MACHINE_EXITED:
-    return code == EXIT_OK ? good : code;
-  case MACHINE_STOPPED:
-    return EXIT_STOPPED;
-  case MACHINE_FAILED:
-    break;
-  }
+  if (end == MACHINE_EXITED)
+    return code;
+  if (end != MACHINE_FAILED)
+    return end == MACHINE_RESET ? EXIT_GUEST_RESET : EXIT_STOPPED;
   return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST) ? EXIT_GUEST_ERROR : EXIT_HOST);
 }
 

@@ -7,7 +7,6 @@
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
-#include "vmm/cmd/option-sets.h"
 #include "vmm/trace/report.h"
 
 typedef struct {

@@ -5,6 +5,19 @@
  * the caller's, x16 and x17 are for veneers like this.
  */
 
+/* All of them, to their places on the stack or from there. */
+	.macro	arguments two, one
+	\two	x0, x1, [sp, #16]
+	\two	x2, x3, [sp, #32]
+	\two	x4, x5, [sp, #48]
+	\two	x6, x7, [sp, #64]
+	\one	x8, [sp, #80]
+	\two	q0, q1, [sp, #96]
+	\two	q2, q3, [sp, #128]
+	\two	q4, q5, [sp, #160]
+	\two	q6, q7, [sp, #192]
+	.endm
+
 	.text
 	.globl	lazy_trampoline
 	.type	lazy_trampoline, %function
@@ -12,27 +25,11 @@ lazy_trampoline:
 	paciasp
 	stp	x29, x30, [sp, #-224]!
 	mov	x29, sp
-	stp	x0, x1, [sp, #16]
-	stp	x2, x3, [sp, #32]
-	stp	x4, x5, [sp, #48]
-	stp	x6, x7, [sp, #64]
-	str	x8, [sp, #80]
-	stp	q0, q1, [sp, #96]
-	stp	q2, q3, [sp, #128]
-	stp	q4, q5, [sp, #160]
-	stp	q6, q7, [sp, #192]
+	arguments stp, str
 	mov	w0, w17
 	bl	lazy_resolve
 	mov	x16, x0
-	ldp	x0, x1, [sp, #16]
-	ldp	x2, x3, [sp, #32]
-	ldp	x4, x5, [sp, #48]
-	ldp	x6, x7, [sp, #64]
-	ldr	x8, [sp, #80]
-	ldp	q0, q1, [sp, #96]
-	ldp	q2, q3, [sp, #128]
-	ldp	q4, q5, [sp, #160]
-	ldp	q6, q7, [sp, #192]
+	arguments ldp, ldr
 	ldp	x29, x30, [sp], #224
 	autiasp
 	br	x16

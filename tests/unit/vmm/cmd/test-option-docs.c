@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "vmm/cmd/option-sets.h"
+#include "vmm/cmd/command.h"
 #include "vmm/config/config.h"
 #include "vmm/doctor/options.h"
 #include "vmm/exec/options.h"
