@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What KVM answers when it is asked what it can do. Nothing here fails: a refusal is an answer too.
- * vmm/machine/kvm/probe.c asks; in a build for another processor vmm/machine/none/probe.c has nobody to ask. No lock:
+ * vmm/machine/kvm/probe.c asks; in a build for another processor vmm/machine/none/machine.c has nobody to ask. No lock:
  * asked once.
  */
 #pragma once

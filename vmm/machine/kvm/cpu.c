@@ -21,29 +21,21 @@
  */
 #define MASK_INDEX(encoding) ((encoding)&0x3f)
 
-static bool extension(int fd, int capability) {
-  return ioctl(fd, KVM_CHECK_EXTENSION, capability) > 0;
-}
-
 void cpu_probe(CpuOffer *offer, int kvm_fd) {
   *offer = (CpuOffer){
-      .sve = extension(kvm_fd, KVM_CAP_ARM_SVE),
-      .pauth = extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && extension(kvm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC),
-      .pmu = extension(kvm_fd, KVM_CAP_ARM_PMU_V3),
-      .steal_time = extension(kvm_fd, KVM_CAP_STEAL_TIME),
-      .mte = extension(kvm_fd, KVM_CAP_ARM_MTE),
-      .el2 = extension(kvm_fd, KVM_CAP_ARM_EL2),
-      .el2_e2h0 = extension(kvm_fd, KVM_CAP_ARM_EL2_E2H0),
+      .sve = kvm_check(kvm_fd, KVM_CAP_ARM_SVE),
+      .pauth = kvm_check(kvm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && kvm_check(kvm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC),
+      .pmu = kvm_check(kvm_fd, KVM_CAP_ARM_PMU_V3),
+      .steal_time = kvm_check(kvm_fd, KVM_CAP_STEAL_TIME),
+      .mte = kvm_check(kvm_fd, KVM_CAP_ARM_MTE),
+      .el2 = kvm_check(kvm_fd, KVM_CAP_ARM_EL2),
+      .el2_e2h0 = kvm_check(kvm_fd, KVM_CAP_ARM_EL2_E2H0),
   };
 }
 
 bool cpu_prepare_vm(int vm_fd, const CpuFeatures *features, GError **error) {
-  struct kvm_enable_cap mte = {.cap = KVM_CAP_ARM_MTE};
-
-  if (!features->mte || ioctl(vm_fd, KVM_ENABLE_CAP, &mte) == 0)
-    return true;
-  kvm_set_error(error, "cannot turn on memory tagging (KVM_ENABLE_CAP, KVM_CAP_ARM_MTE)");
-  return false;
+  return !features->mte || kvm_enable(vm_fd, KVM_CAP_ARM_MTE) ||
+         kvm_fail(error, "cannot turn on memory tagging (KVM_ENABLE_CAP, KVM_CAP_ARM_MTE)");
 }
 
 uint32_t cpu_init_bits(const CpuFeatures *features) {
@@ -58,17 +50,12 @@ static bool set_sve_lengths(int fd, CpuSveLengths wanted, GError **error) {
   struct kvm_one_reg request = {.id = KVM_REG_ARM64_SVE_VLS, .addr = (uintptr_t)lengths};
   CpuSveLengths chosen;
 
-  if (ioctl(fd, KVM_GET_ONE_REG, &request) < 0) {
-    kvm_set_error(error, "cannot read the lengths of SVE vectors (KVM_REG_ARM64_SVE_VLS)");
-    return false;
-  }
+  if (ioctl(fd, KVM_GET_ONE_REG, &request) < 0)
+    return kvm_fail(error, "cannot read the lengths of SVE vectors (KVM_REG_ARM64_SVE_VLS)");
   if (!cpu_sve_choose(wanted, (CpuSveLengths)lengths[0], &chosen, error))
     return false;
   lengths[0] = chosen;
-  if (ioctl(fd, KVM_SET_ONE_REG, &request) == 0)
-    return true;
-  kvm_set_error(error, "cannot set the lengths of SVE vectors (KVM_REG_ARM64_SVE_VLS)");
-  return false;
+  return ioctl(fd, KVM_SET_ONE_REG, &request) == 0 || kvm_fail(error, "cannot set the lengths of SVE vectors (KVM_REG_ARM64_SVE_VLS)");
 }
 
 bool cpu_configure(int fd, const CpuFeatures *features, GError **error) {
@@ -78,10 +65,7 @@ bool cpu_configure(int fd, const CpuFeatures *features, GError **error) {
     return true;
   if (features->sve_lengths && !set_sve_lengths(fd, features->sve_lengths, error))
     return false;
-  if (ioctl(fd, KVM_ARM_VCPU_FINALIZE, &feature) == 0)
-    return true;
-  kvm_set_error(error, "cannot give a vCPU its SVE registers (KVM_ARM_VCPU_FINALIZE)");
-  return false;
+  return ioctl(fd, KVM_ARM_VCPU_FINALIZE, &feature) == 0 || kvm_fail(error, "cannot give a vCPU its SVE registers (KVM_ARM_VCPU_FINALIZE)");
 }
 
 static uint64_t register_id(const IdField *field) {
@@ -100,7 +84,7 @@ static bool read_masks(int vm_fd, CpuRegister registers[ID_FIELDS]) {
   uint64_t masks[KVM_ARM_FEATURE_ID_RANGE_SIZE] = {0};
   struct reg_mask_range request = {.addr = (uintptr_t)masks, .range = KVM_ARM_FEATURE_ID_RANGE};
 
-  if (!extension(vm_fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES) || ioctl(vm_fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &request) < 0)
+  if (!kvm_check(vm_fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES) || ioctl(vm_fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &request) < 0)
     return false;
   for (unsigned i = 0; i < ID_FIELDS; i++)
     registers[i].writable = masks[MASK_INDEX(id_field_encoding(&id_fields[i]))];

@@ -96,7 +96,7 @@ bool kvm_doorbells_connect(KvmDoorbells *doorbells, int vm_fd, GError **error) {
   for (unsigned i = 0; done && i < doorbells->bells->len; i++)
     done = bind_bell(doorbells, &g_array_index(doorbells->bells, Doorbell, i), true);
   if (!done) {
-    kvm_set_error(error, "cannot connect doorbells to the VM (KVM_IOEVENTFD)");
+    kvm_fail(error, "cannot connect doorbells to the VM (KVM_IOEVENTFD)");
     doorbells->vm_fd = -1;
   }
   g_mutex_unlock(&doorbells->lock);

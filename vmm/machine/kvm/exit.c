@@ -10,7 +10,6 @@
 #include "devices/exit-path.h"
 #include "vmm/arm/esr.h"
 #include "vmm/arm/exit-reason.h"
-#include "vmm/machine/kvm/nisv.h"
 #include "vmm/machine/kvm/regs.h"
 #include "vmm/machine/kvm/vcpu.h"
 

@@ -295,7 +295,7 @@ bool irq_connect(Irq *irq, int vm_fd, GError **error) {
   irq->vm_fd = vm_fd;
   bool done = update_routing(irq) && connect_lines(irq) && connect_routes(irq);
   if (!done) {
-    kvm_set_error(error, "cannot connect interrupts to the VM");
+    kvm_fail(error, "cannot connect interrupts to the VM");
     irq->vm_fd = -1;
   }
   g_mutex_unlock(&irq->lock);

@@ -15,7 +15,6 @@
 #include "vmm/arm/kvm-abi.h"
 #include "vmm/machine/kvm/call.h"
 #include "vmm/machine/kvm/cpu.h"
-#include "vmm/machine/kvm/smccc.h"
 #include "vmm/machine/machine.h"
 
 #define DEVICE_PATH     "/dev/kvm"
@@ -53,14 +52,9 @@ static char *explain_missing(int error_number) {
   }
 }
 
-static int check_extension(int fd, int capability) {
-  int value = ioctl(fd, KVM_CHECK_EXTENSION, capability);
-  return value < 0 ? 0 : value;
-}
-
-static bool offers_device(int vm_fd, uint32_t type) {
-  struct kvm_create_device request = {.type = type, .flags = KVM_CREATE_DEVICE_TEST};
-  return ioctl(vm_fd, KVM_CREATE_DEVICE, &request) == 0;
+bool kvm_offers_smccc_filter(int vm_fd) {
+  /* KVM_CAP_VM_ATTRIBUTES is 0 on arm64 although the attributes work: the attribute itself has to be asked for. */
+  return kvm_has_attr(vm_fd, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER);
 }
 
 /* Interrupt controllers can only be asked for on a VM. */
@@ -69,10 +63,10 @@ static bool probe_vm(Kvm *kvm, GError **error) {
 
   if (vm_fd < 0)
     return false;
-  kvm->gic_v2 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
-  kvm->gic_v3 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3);
-  kvm->its = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
-  kvm->smccc_filter = smccc_filter_offered(vm_fd);
+  kvm->gic_v2 = kvm_offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
+  kvm->gic_v3 = kvm_offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3);
+  kvm->its = kvm_offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+  kvm->smccc_filter = kvm_offers_smccc_filter(vm_fd);
   close(vm_fd);
   return true;
 }
@@ -92,8 +86,8 @@ bool kvm_open(Kvm *kvm, GError **error) {
     kvm_close(kvm);
     return false;
   }
-  kvm->ipa_limit = (unsigned)check_extension(kvm->fd, KVM_CAP_ARM_VM_IPA_SIZE);
-  kvm->max_cpus = MAX(1u, (unsigned)check_extension(kvm->fd, KVM_CAP_MAX_VCPUS));
+  kvm->ipa_limit = kvm_check(kvm->fd, KVM_CAP_ARM_VM_IPA_SIZE);
+  kvm->max_cpus = MAX(1u, kvm_check(kvm->fd, KVM_CAP_MAX_VCPUS));
   cpu_probe(&kvm->cpu, kvm->fd);
   if (!probe_vm(kvm, error)) {
     kvm_close(kvm);
@@ -129,20 +123,8 @@ unsigned kvm_ipa_bits_max(const Kvm *kvm) {
 int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error) {
   int vm_fd = ioctl(kvm->fd, KVM_CREATE_VM, kvm->ipa_limit ? KVM_VM_TYPE_ARM_IPA_SIZE(ipa_bits) : 0UL);
   if (vm_fd < 0)
-    kvm_set_error(error, "cannot create a VM (KVM_CREATE_VM)");
+    kvm_fail(error, "cannot create a VM (KVM_CREATE_VM)");
   return vm_fd;
-}
-
-void kvm_take_accesses_without_syndrome(int vm_fd) {
-  struct kvm_enable_cap capability = {.cap = KVM_CAP_ARM_NISV_TO_USER};
-
-  ioctl(vm_fd, KVM_ENABLE_CAP, &capability);
-}
-
-void kvm_offer_suspend(int vm_fd) {
-  struct kvm_enable_cap capability = {.cap = KVM_CAP_ARM_SYSTEM_SUSPEND};
-
-  ioctl(vm_fd, KVM_ENABLE_CAP, &capability);
 }
 
 bool kvm_map_memory(int vm_fd, const GuestMemory *memory, GError **error) {
@@ -154,10 +136,8 @@ bool kvm_map_memory(int vm_fd, const GuestMemory *memory, GError **error) {
         .memory_size = region->size,
         .userspace_addr = (uintptr_t)region->host,
     };
-    if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0) {
-      kvm_set_error(error, "cannot give the VM its memory (KVM_SET_USER_MEMORY_REGION)");
-      return false;
-    }
+    if (ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+      return kvm_fail(error, "cannot give the VM its memory (KVM_SET_USER_MEMORY_REGION)");
   }
   return true;
 }

@@ -33,12 +33,7 @@ bool kvm_choose_gic(const Kvm *kvm, GicVersion wanted, GicVersion *chosen, GErro
 int kvm_create_vm(const Kvm *kvm, unsigned ipa_bits, GError **error);
 /* How many bits of guest physical address a VM can have. */
 unsigned kvm_ipa_bits_max(const Kvm *kvm);
-/*
- * Accesses outside RAM that KVM cannot emulate become KVM_EXIT_ARM_NISV. Where KVM has no such thing (before Linux 5.5,
- * protected VMs), KVM_RUN fails with ENOSYS.
- */
-void kvm_take_accesses_without_syndrome(int vm_fd);
-/* PSCI SYSTEM_SUSPEND is offered to the guest, and becomes a system event (Linux 5.19 and later). */
-void kvm_offer_suspend(int vm_fd);
+/* KVM's SMCCC filter, by which hypercalls leave the kernel: Linux 6.4 and later. */
+bool kvm_offers_smccc_filter(int vm_fd);
 /* Gives the VM its RAM: one memory slot a region. */
 bool kvm_map_memory(int vm_fd, const GuestMemory *memory, GError **error);

@@ -26,27 +26,21 @@ static bool load_guest(Machine *machine, GError **error) {
 static bool create_vm(Machine *machine, GError **error) {
   if (!machine_hypercalls_begin_boot(&machine->calls, error))
     return false;
-  const VmParts parts = {
-      .kvm = &machine->kvm,
-      .board = machine->board,
-      .template = machine->config->cpu_fields,
-      .smccc = machine->kvm.smccc_filter ? machine->calls.plan : NULL,
-      .vcpus =
-          {
-              .features = &machine->cpu,
-              .bus = machine->platform->bus,
-              .memory = &machine->memory,
-              .pin = machine->pin,
-              .gate = &machine->gate,
-              .shortcuts = machine->shortcuts,
-              .hypercalls = machine->calls.hypercalls,
-              .psci = machine->calls.psci,
-              .timeline = machine->trace.timeline,
-              .ended = machine_vcpu_ended,
-              .opaque = machine,
-          },
+  const VcpuShared vcpus = {
+      .features = &machine->cpu,
+      .bus = machine->platform->bus,
+      .memory = &machine->memory,
+      .pin = machine->pin,
+      .gate = &machine->gate,
+      .shortcuts = machine->shortcuts,
+      .hypercalls = machine->calls.hypercalls,
+      .psci = machine->calls.psci,
+      .timeline = machine->trace.timeline,
+      .ended = machine_vcpu_ended,
+      .opaque = machine,
   };
-  return vm_create(&machine->vm, &parts, error);
+  return vm_create(&machine->vm, &machine->kvm, machine->board, machine->config->cpu_fields,
+                   machine->kvm.smccc_filter ? machine->calls.plan : NULL, &vcpus, error);
 }
 
 static gboolean let_files_go(gpointer data) {

@@ -6,7 +6,11 @@
 
 #include "devices/backend/terminal.h"
 #include "vmm/machine/kvm/machine-state.h"
-#include "vmm/machine/kvm/stuck-vcpus.h"
+#include "vmm/machine/kvm/regs.h"
+#include "vmm/observe/stuck.h"
+
+#define SCTLR_M        (UINT64_C(1) << 0)
+#define STUCK_TOLD_MAX 4 /* vCPUs: the others have the same trouble */
 
 static void end(Machine *machine, MachineEnd how) {
   if (machine->stopping)
@@ -125,6 +129,30 @@ static void report(Machine *machine) {
   }
 }
 
+static bool read_registers(int fd, StuckRegisters *registers, uint64_t *sctlr) {
+  return reg_get(fd, REG_PC, &registers->pc) && reg_get(fd, REG_PSTATE, &registers->pstate) && reg_get(fd, REG_ELR_EL1, &registers->elr) &&
+         reg_get(fd, REG_ESR_EL1, &registers->esr) && reg_get(fd, REG_FAR_EL1, &registers->far) &&
+         reg_get(fd, REG_VBAR_EL1, &registers->vbar) && reg_get(fd, REG_SCTLR_EL1, sctlr);
+}
+
+/* At the end of a machine that did not end by itself: a line for each vCPU that is stuck in its exception vectors. */
+static void tell_stuck(const Machine *machine) {
+  StuckRegisters registers;
+  unsigned told = 0;
+  uint64_t sctlr;
+
+  for (unsigned i = 0; i < machine->vm.n_vcpus && told < STUCK_TOLD_MAX; i++) {
+    const Vcpu *vcpu = &machine->vm.vcpus[i];
+    if (!read_registers(vcpu->fd, &registers, &sctlr) || !stuck_in_vectors(&registers))
+      continue;
+    /* With the MMU on, a virtual address alone says nothing of memory. */
+    bool has_memory = sctlr & SCTLR_M || guest_memory_slice(&machine->memory, registers.elr, sizeof(uint32_t));
+    g_autofree char *text = stuck_describe(vcpu->index, &registers, has_memory);
+    g_message("the guest is stuck: %s", text);
+    told++;
+  }
+}
+
 MachineEnd machine_run(Machine *machine, GError **error) {
   machine->loop = g_main_loop_new(NULL, FALSE);
   machine->control = control_new(&machine_control_ops, machine, machine->config->grace);
@@ -135,7 +163,7 @@ MachineEnd machine_run(Machine *machine, GError **error) {
     end(machine, MACHINE_FAILED);
   machine_stop_vcpus(machine);
   if (machine->end == MACHINE_STOPPED)
-    stuck_vcpus_tell(machine->vm.vcpus, machine->vm.n_vcpus, &machine->memory);
+    tell_stuck(machine);
   platform_pause(machine->platform);
   timeline_add(machine->trace.timeline, PHASE_ENDED);
   if (machine->terminal)

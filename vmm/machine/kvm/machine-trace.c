@@ -8,12 +8,85 @@
 #include "vmm/machine/kvm/machine-trace.h"
 
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "vmm/arm/kvm-abi.h"
 #include "vmm/config/layout.h"
 #include "vmm/machine/machine.h"
 #include "vmm/observe/recording-file.h"
+
+#define DESCRIPTORS_MAX 1024
+#define NAME_MAX_SIZE   256
+
+/*
+ * KVM's own statistics of a VM or a vCPU: KVM_GET_STATS_FD, a file with a header, descriptors and data. What the
+ * descriptors say is the kernel's, read once; the numbers are read anew each time. Linux 5.14 and later, without
+ * privilege: Documentation/virt/kvm/api.rst, 4.133.
+ */
+struct KvmStats {
+  int fd;
+  struct kvm_stats_header header;
+  char *descriptors; /* header.num_desc of them, `stride` bytes each */
+  size_t stride;
+};
+
+static bool read_at(int fd, void *to, size_t size, uint64_t offset) {
+  return pread(fd, to, size, (off_t)offset) == (ssize_t)size;
+}
+
+static bool read_descriptors(KvmStats *stats) {
+  if (!read_at(stats->fd, &stats->header, sizeof stats->header, 0) || stats->header.num_desc > DESCRIPTORS_MAX ||
+      stats->header.name_size > NAME_MAX_SIZE)
+    return false;
+  stats->stride = sizeof(struct kvm_stats_desc) + stats->header.name_size;
+  stats->descriptors = g_malloc0(stats->stride * stats->header.num_desc + 1);
+  return read_at(stats->fd, stats->descriptors, stats->stride * stats->header.num_desc, stats->header.desc_offset);
+}
+
+static void free_stats(KvmStats *stats) {
+  if (!stats)
+    return;
+  close(stats->fd);
+  g_free(stats->descriptors);
+  g_free(stats);
+}
+
+/*
+ * Of the VM or vCPU behind FD; NULL where the kernel has none. Before a vCPU runs: while it does, KVM answers no other
+ * ioctl on it. Reading is possible at any time, also when FD is closed.
+ */
+static KvmStats *open_stats(int fd) {
+  int stats_fd = ioctl(fd, KVM_GET_STATS_FD, 0);
+
+  if (stats_fd < 0)
+    return NULL;
+  KvmStats *stats = g_new0(KvmStats, 1);
+  stats->fd = stats_fd;
+  if (read_descriptors(stats))
+    return stats;
+  free_stats(stats);
+  return NULL;
+}
+
+/* Counters and gauges are one number; histograms are several. */
+static bool is_number(const struct kvm_stats_desc *descriptor) {
+  return (descriptor->flags & KVM_STATS_TYPE_MASK) <= KVM_STATS_TYPE_PEAK && descriptor->size == 1;
+}
+
+/* Adds every counter as it is now to COUNTERS (of StatsCounter). Histograms are left out. NULL adds nothing. */
+static void add_stats(const KvmStats *stats, GArray *counters) {
+  for (unsigned i = 0; stats && i < stats->header.num_desc; i++) {
+    const struct kvm_stats_desc *descriptor = (const struct kvm_stats_desc *)(stats->descriptors + i * stats->stride);
+    g_autofree char *name = g_strndup(descriptor->name, stats->header.name_size);
+    uint64_t value;
+    if (is_number(descriptor) && read_at(stats->fd, &value, sizeof value, (uint64_t)stats->header.data_offset + descriptor->offset))
+      stats_counter_add(counters, name, value);
+  }
+}
+
+/* What is watched. */
 
 static GArray *new_counters(void) {
   return g_array_new(FALSE, TRUE, sizeof(StatsCounter));
@@ -23,14 +96,12 @@ static void watch_vcpus(MachineTrace *trace) {
   const Config *config = trace->config;
 
   trace->n_vcpus = config->cpus;
-  trace->counts = g_new0(ExitCounts *, trace->n_vcpus);
-  trace->watches = g_new0(VcpuWatch, trace->n_vcpus);
-  trace->kvm_before = g_new0(GArray *, trace->n_vcpus);
-  trace->kvm_stats = g_new0(KvmStats *, trace->n_vcpus);
+  trace->vcpus = g_new0(WatchedVcpu, trace->n_vcpus);
   for (unsigned i = 0; i < trace->n_vcpus; i++) {
-    trace->counts[i] = config->stats ? exit_counts_new() : NULL;
-    trace->kvm_before[i] = new_counters();
-    vcpu_watch_init(&trace->watches[i], i, trace->counts[i], trace->recorder);
+    WatchedVcpu *vcpu = &trace->vcpus[i];
+    vcpu->counts = config->stats ? exit_counts_new() : NULL;
+    vcpu->kvm_before = new_counters();
+    vcpu_watch_init(&vcpu->watch, i, vcpu->counts, trace->recorder);
   }
   trace->devices = device_counts_new(trace->recorder);
 }
@@ -61,13 +132,10 @@ void machine_trace_clear(MachineTrace *trace) {
   machine_trace_end_boot(trace);
   machine_trace_finish(trace, NULL);
   for (unsigned i = 0; i < trace->n_vcpus; i++) {
-    exit_counts_free(trace->counts[i]);
-    g_array_unref(trace->kvm_before[i]);
+    exit_counts_free(trace->vcpus[i].counts);
+    g_array_unref(trace->vcpus[i].kvm_before);
   }
-  g_clear_pointer(&trace->counts, g_free);
-  g_clear_pointer(&trace->watches, g_free);
-  g_clear_pointer(&trace->kvm_before, g_free);
-  g_clear_pointer(&trace->kvm_stats, g_free);
+  g_clear_pointer(&trace->vcpus, g_free);
   g_clear_pointer(&trace->vm_before, g_array_unref);
   g_clear_pointer(&trace->devices, device_counts_free);
   g_clear_pointer(&trace->timeline, timeline_free);
@@ -141,20 +209,20 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd) {
   trace->boots++;
   for (unsigned i = 0; i < n && i < trace->n_vcpus; i++)
-    vcpus[i].watch = &trace->watches[i];
+    vcpus[i].watch = &trace->vcpus[i].watch;
   if (!trace->config->stats)
     return;
-  trace->vm_stats = kvm_stats_open(vm_fd);
+  trace->vm_stats = open_stats(vm_fd);
   for (unsigned i = 0; i < n && i < trace->n_vcpus; i++)
-    trace->kvm_stats[i] = kvm_stats_open(vcpus[i].fd);
+    trace->vcpus[i].kvm_stats = open_stats(vcpus[i].fd);
 }
 
 void machine_trace_end_boot(MachineTrace *trace) {
-  kvm_stats_add(trace->vm_stats, trace->vm_before);
-  g_clear_pointer(&trace->vm_stats, kvm_stats_free);
+  add_stats(trace->vm_stats, trace->vm_before);
+  g_clear_pointer(&trace->vm_stats, free_stats);
   for (unsigned i = 0; i < trace->n_vcpus; i++) {
-    kvm_stats_add(trace->kvm_stats[i], trace->kvm_before[i]);
-    g_clear_pointer(&trace->kvm_stats[i], kvm_stats_free);
+    add_stats(trace->vcpus[i].kvm_stats, trace->vcpus[i].kvm_before);
+    g_clear_pointer(&trace->vcpus[i].kvm_stats, free_stats);
   }
 }
 
@@ -164,18 +232,19 @@ static Stats *gather(MachineTrace *trace, const Platform *platform) {
   Stats *stats = stats_new();
 
   for (unsigned i = 0; i < trace->n_vcpus; i++) {
+    const WatchedVcpu *watched = &trace->vcpus[i];
     StatsVcpu vcpu = {
         .index = i,
-        .sites = exit_counts_sites(trace->counts[i]),
-        .run_ns = exit_counts_run_ns(trace->counts[i]),
-        .user_ns = exit_counts_user_ns(trace->counts[i]),
-        .kvm = g_array_copy(trace->kvm_before[i]),
+        .sites = exit_counts_sites(watched->counts),
+        .run_ns = exit_counts_run_ns(watched->counts),
+        .user_ns = exit_counts_user_ns(watched->counts),
+        .kvm = g_array_copy(watched->kvm_before),
     };
-    kvm_stats_add(trace->kvm_stats[i], vcpu.kvm);
+    add_stats(watched->kvm_stats, vcpu.kvm);
     g_array_append_val(stats->vcpus, vcpu);
   }
   g_array_append_vals(stats->kvm, trace->vm_before->data, trace->vm_before->len);
-  kvm_stats_add(trace->vm_stats, stats->kvm);
+  add_stats(trace->vm_stats, stats->kvm);
   stats->devices = device_counts_get(trace->devices);
   stats->timeline = timeline_entries(trace->timeline);
   stats->boots = trace->boots;
@@ -209,6 +278,6 @@ bool machine_trace_finish(MachineTrace *trace, GError **error) {
   timeline_record(trace->timeline, NULL);
   device_counts_stop_recording(trace->devices);
   for (unsigned i = 0; i < trace->n_vcpus; i++)
-    trace->watches[i].recorder = NULL;
+    trace->vcpus[i].watch.recorder = NULL;
   return recorder_finish(g_steal_pointer(&trace->recorder), error);
 }

@@ -9,12 +9,21 @@
 #include "vmm/base/tell.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/config/board.h"
-#include "vmm/machine/kvm/kvm-stats.h"
 #include "vmm/machine/kvm/shortcuts.h"
 #include "vmm/machine/kvm/vcpu.h"
 #include "vmm/machine/platform.h"
 #include "vmm/observe/device-counts.h"
 #include "vmm/observe/stats.h"
+
+/* KVM's own counts of a VM or a vCPU. */
+typedef struct KvmStats KvmStats;
+
+typedef struct {
+  ExitCounts *counts; /* over all boots; NULL: nobody counts */
+  VcpuWatch watch;
+  GArray *kvm_before;  /* of StatsCounter: of the boots that are over */
+  KvmStats *kvm_stats; /* of this boot, or NULL */
+} WatchedVcpu;
 
 typedef struct {
   const Config *config;
@@ -25,15 +34,10 @@ typedef struct {
   const KvmShortcuts *shortcuts; /* NULL: none */
   DeviceCounts *devices;         /* NULL: neither flag */
   unsigned n_vcpus;              /* of those that are watched; 0: neither flag */
-  ExitCounts **counts;           /* a vCPU each; over all boots */
-  VcpuWatch *watches;
-  GArray **kvm_before; /* a vCPU each, of StatsCounter: of the boots that are over */
-  GArray *vm_before;   /* of StatsCounter */
+  WatchedVcpu *vcpus;
+  GArray *vm_before;  /* of StatsCounter: the VM's, as kvm_before */
+  KvmStats *vm_stats; /* of this boot, or NULL */
   unsigned boots;
-
-  /* One boot. */
-  KvmStats **kvm_stats; /* a vCPU each, or NULL */
-  KvmStats *vm_stats;
 } MachineTrace;
 
 /* Before any thread of the machine is made: from here on KVM's events of all of them are recorded. */

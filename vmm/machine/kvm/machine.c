@@ -14,7 +14,6 @@
 #include "vmm/machine/console-watch.h"
 #include "vmm/machine/kvm/machine-state.h"
 #include "vmm/machine/kvm/regs.h"
-#include "vmm/machine/kvm/steal-time.h"
 
 static IrqLine *machine_irq_line(PlatformWiring *wiring, uint32_t spi, FdtIrqTrigger trigger) {
   return irq_line(((Machine *)wiring)->irq, spi, trigger);
@@ -57,12 +56,22 @@ static bool plan(Machine *machine, GError **error) {
   return machine->pin && pin_thread(machine->pin, -1, error);
 }
 
+/* A page that KVM writes to has its own memory, beside RAM. */
+static bool add_steal_time(Machine *machine, GError **error) {
+  GuestRam *page = &machine->steal_time;
+
+  if (!guest_ram_init(page, LAYOUT.steal_time.size, error))
+    return false;
+  guest_memory_add(&machine->memory, LAYOUT.steal_time.base, page->size, page->host);
+  return true;
+}
+
 static bool assemble(Machine *machine, GError **error) {
   if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
     return false;
   guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
   if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) ||
-      (machine->cpu.steal_time && !steal_time_init(&machine->steal_time, &machine->memory, error)))
+      (machine->cpu.steal_time && !add_steal_time(machine, error)))
     return false;
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);

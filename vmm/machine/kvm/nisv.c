@@ -14,7 +14,7 @@
  * RAM in part, too, for which the architecture promises nothing (Arm ARM, B2: accesses that cross a boundary of memory
  * types). On the vCPU's thread.
  */
-#include "vmm/machine/kvm/nisv.h"
+#include "vmm/machine/kvm/vcpu.h"
 
 #include <errno.h>
 #include <inttypes.h>

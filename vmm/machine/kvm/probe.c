@@ -14,18 +14,16 @@
 
 #include "vmm/arm/kvm-abi.h"
 #include "vmm/machine/kvm/call.h"
-#include "vmm/machine/kvm/smccc.h"
+#include "vmm/machine/kvm/kvm.h"
+#include "vmm/machine/kvm/regs.h"
 
 /* include/uapi/linux/kvm.h of Linux 7.3. */
 enum {
   CAP_ARM_DIRTY_RING = 223, /* KVM_CAP_DIRTY_LOG_RING_ACQ_REL */
   CAP_DIRTY_RING_WITH_BITMAP = 225,
   CAP_COUNTER_OFFSET = 227,
-  CAP_REG_MASK_RANGES = 230,
   CAP_GUEST_MEMFD = 234,
   CAP_WRITABLE_IMP_ID_REGS = 239,
-  CAP_ARM_EL2 = 240,
-  CAP_ARM_EL2_E2H0 = 241,
   CAP_PMU_V3_STRICT = 251,
   DEVICE_VGIC_V5 = 16, /* KVM_DEV_TYPE_ARM_VGIC_V5 */
 };
@@ -44,13 +42,13 @@ static const Capability capabilities[] = {
     {CAP_PMU_V3_STRICT, offsetof(KvmFacts, pmu_strict)},
     {KVM_CAP_STEAL_TIME, offsetof(KvmFacts, steal_time)},
     {KVM_CAP_ARM_EL1_32BIT, offsetof(KvmFacts, aarch32)},
-    {CAP_ARM_EL2, offsetof(KvmFacts, el2)},
-    {CAP_ARM_EL2_E2H0, offsetof(KvmFacts, el2_e2h0)},
+    {KVM_CAP_ARM_EL2, offsetof(KvmFacts, el2)},
+    {KVM_CAP_ARM_EL2_E2H0, offsetof(KvmFacts, el2_e2h0)},
     {CAP_DIRTY_RING_WITH_BITMAP, offsetof(KvmFacts, dirty_ring_with_bitmap)},
     {CAP_GUEST_MEMFD, offsetof(KvmFacts, guest_memfd)},
     {KVM_CAP_ARM_NISV_TO_USER, offsetof(KvmFacts, nisv)},
     {CAP_COUNTER_OFFSET, offsetof(KvmFacts, counter_offset)},
-    {CAP_REG_MASK_RANGES, offsetof(KvmFacts, writable_id_regs)},
+    {KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES, offsetof(KvmFacts, writable_id_regs)},
     {CAP_WRITABLE_IMP_ID_REGS, offsetof(KvmFacts, writable_implementation)},
     {KVM_CAP_ARM_SYSTEM_SUSPEND, offsetof(KvmFacts, system_suspend)},
     {KVM_CAP_PTP_KVM, offsetof(KvmFacts, ptp)},
@@ -58,33 +56,23 @@ static const Capability capabilities[] = {
     {KVM_CAP_BINARY_STATS_FD, offsetof(KvmFacts, statistics)},
 };
 
-static unsigned check(int fd, int capability) {
-  int value = ioctl(fd, KVM_CHECK_EXTENSION, capability);
-  return value < 0 ? 0 : (unsigned)value;
-}
-
-static bool offers_device(int vm_fd, uint32_t type) {
-  struct kvm_create_device request = {.type = type, .flags = KVM_CREATE_DEVICE_TEST};
-  return ioctl(vm_fd, KVM_CREATE_DEVICE, &request) == 0;
-}
-
 static void probe_capabilities(KvmFacts *facts, int vm_fd) {
   for (unsigned i = 0; i < G_N_ELEMENTS(capabilities); i++)
-    *(bool *)((char *)facts + capabilities[i].offset) = check(vm_fd, capabilities[i].capability) != 0;
-  facts->pauth = check(vm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && check(vm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC);
-  facts->max_cpus = MAX(1u, check(vm_fd, KVM_CAP_MAX_VCPUS));
-  facts->dirty_ring = check(vm_fd, CAP_ARM_DIRTY_RING);
-  facts->breakpoints = check(vm_fd, KVM_CAP_GUEST_DEBUG_HW_BPS);
-  facts->watchpoints = check(vm_fd, KVM_CAP_GUEST_DEBUG_HW_WPS);
-  facts->gic_v2 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
-  facts->gic_v3 = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3);
-  facts->its = offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
-  facts->gic_v5 = offers_device(vm_fd, DEVICE_VGIC_V5);
-  facts->smccc_filter = smccc_filter_offered(vm_fd);
+    *(bool *)((char *)facts + capabilities[i].offset) = kvm_check(vm_fd, capabilities[i].capability) != 0;
+  facts->pauth = kvm_check(vm_fd, KVM_CAP_ARM_PTRAUTH_ADDRESS) && kvm_check(vm_fd, KVM_CAP_ARM_PTRAUTH_GENERIC);
+  facts->max_cpus = MAX(1u, kvm_check(vm_fd, KVM_CAP_MAX_VCPUS));
+  facts->dirty_ring = kvm_check(vm_fd, CAP_ARM_DIRTY_RING);
+  facts->breakpoints = kvm_check(vm_fd, KVM_CAP_GUEST_DEBUG_HW_BPS);
+  facts->watchpoints = kvm_check(vm_fd, KVM_CAP_GUEST_DEBUG_HW_WPS);
+  facts->gic_v2 = kvm_offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V2);
+  facts->gic_v3 = kvm_offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_V3);
+  facts->its = kvm_offers_device(vm_fd, KVM_DEV_TYPE_ARM_VGIC_ITS);
+  facts->gic_v5 = kvm_offers_device(vm_fd, DEVICE_VGIC_V5);
+  facts->smccc_filter = kvm_offers_smccc_filter(vm_fd);
 }
 
 static int create_vm(int kvm_fd) {
-  unsigned limit = check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
+  unsigned limit = kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
   int fd;
 
   do
@@ -93,60 +81,36 @@ static int create_vm(int kvm_fd) {
   return fd;
 }
 
-static bool read_register(int vcpu_fd, uint64_t id, void *value) {
-  struct kvm_one_reg request = {.id = id, .addr = (uintptr_t)value};
-  return ioctl(vcpu_fd, KVM_GET_ONE_REG, &request) == 0;
-}
-
-/* A vCPU with these features, on a VM of its own: features are a VM's. -1 and errno. */
-static int create_vcpu(int kvm_fd, uint32_t features, int *vm_fd) {
+/*
+ * Reads register ID of a vCPU with FEATURES, on a VM of its own: features are a VM's. VALUE stays as it is where there
+ * is no such register. 0, or the errno of making the vCPU.
+ */
+static int ask_vcpu(int kvm_fd, uint32_t features, uint64_t id, uint64_t *value) {
+  int vm_fd = create_vm(kvm_fd), vcpu_fd = vm_fd < 0 ? -1 : ioctl(vm_fd, KVM_CREATE_VCPU, 0UL);
   struct kvm_vcpu_init init;
+  bool made = vcpu_fd >= 0 && ioctl(vm_fd, KVM_ARM_PREFERRED_TARGET, &init) == 0;
 
-  *vm_fd = create_vm(kvm_fd);
-  if (*vm_fd < 0)
-    return -1;
-  int fd = ioctl(*vm_fd, KVM_CREATE_VCPU, 0UL);
-  if (fd < 0)
-    return -1;
-  if (ioctl(*vm_fd, KVM_ARM_PREFERRED_TARGET, &init) == 0) {
-    init.features[0] = features;
-    if (ioctl(fd, KVM_ARM_VCPU_INIT, &init) == 0)
-      return fd;
-  }
-  int reason = errno;
-  close(fd);
-  errno = reason;
-  return -1;
-}
-
-static void close_both(int vcpu_fd, int vm_fd) {
+  init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | features;
+  made = made && ioctl(vcpu_fd, KVM_ARM_VCPU_INIT, &init) == 0;
+  int reason = made ? 0 : errno;
+  if (made)
+    reg_get(vcpu_fd, id, value);
   if (vcpu_fd >= 0)
     close(vcpu_fd);
   if (vm_fd >= 0)
     close(vm_fd);
+  return reason;
 }
 
-static void probe_psci(KvmFacts *facts, int kvm_fd) {
-  int vm_fd;
-  int vcpu_fd = create_vcpu(kvm_fd, 1u << KVM_ARM_VCPU_PSCI_0_2, &vm_fd);
-  uint64_t version;
+static void probe_vcpus(KvmFacts *facts, int kvm_fd) {
+  uint64_t psci_version = 0, lengths[KVM_ARM64_SVE_VLS_WORDS] = {0};
 
-  if (vcpu_fd < 0)
-    facts->vcpu_error = errno;
-  else if (read_register(vcpu_fd, KVM_REG_ARM_PSCI_VERSION, &version))
-    facts->psci_version = (uint32_t)version;
-  close_both(vcpu_fd, vm_fd);
-}
-
-/* The lengths are known between KVM_ARM_VCPU_INIT and KVM_ARM_VCPU_FINALIZE. */
-static void probe_sve(KvmFacts *facts, int kvm_fd) {
-  uint64_t lengths[KVM_ARM64_SVE_VLS_WORDS] = {0};
-  int vm_fd;
-  int vcpu_fd = create_vcpu(kvm_fd, 1u << KVM_ARM_VCPU_PSCI_0_2 | 1u << KVM_ARM_VCPU_SVE, &vm_fd);
-
-  if (vcpu_fd >= 0 && read_register(vcpu_fd, KVM_REG_ARM64_SVE_VLS, lengths))
-    facts->sve_lengths = (uint32_t)lengths[0]; /* 16 quadwords at most */
-  close_both(vcpu_fd, vm_fd);
+  facts->vcpu_error = ask_vcpu(kvm_fd, 0, KVM_REG_ARM_PSCI_VERSION, &psci_version);
+  facts->psci_version = (uint32_t)psci_version;
+  /* The lengths are known between KVM_ARM_VCPU_INIT and KVM_ARM_VCPU_FINALIZE. */
+  if (facts->sve)
+    ask_vcpu(kvm_fd, 1u << KVM_ARM_VCPU_SVE, KVM_REG_ARM64_SVE_VLS, lengths);
+  facts->sve_lengths = (uint32_t)lengths[0]; /* 16 quadwords at most */
 }
 
 static void probe_vm(KvmFacts *facts, int kvm_fd) {
@@ -156,13 +120,11 @@ static void probe_vm(KvmFacts *facts, int kvm_fd) {
     facts->vm_error = errno;
     return;
   }
-  unsigned limit = check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
+  unsigned limit = kvm_check(kvm_fd, KVM_CAP_ARM_VM_IPA_SIZE);
   facts->ipa_bits = limit ? limit : IPA_BITS_LEGACY;
   probe_capabilities(facts, vm_fd);
   close(vm_fd);
-  probe_psci(facts, kvm_fd);
-  if (facts->sve)
-    probe_sve(facts, kvm_fd);
+  probe_vcpus(facts, kvm_fd);
 }
 
 void kvm_probe(KvmFacts *facts) {

@@ -34,21 +34,16 @@ bool vcpu_create(Vcpu *vcpu, const VcpuShared *shared, unsigned index, int kvm_f
   *vcpu = (Vcpu){.shared = shared, .index = index, .fd = -1};
 
   int size = ioctl(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-  if (size < 0) {
-    kvm_set_error(error, "cannot size a vCPU's shared memory (KVM_GET_VCPU_MMAP_SIZE)");
-    return false;
-  }
+  if (size < 0)
+    return kvm_fail(error, "cannot size a vCPU's shared memory (KVM_GET_VCPU_MMAP_SIZE)");
   vcpu->fd = ioctl(shared->vm_fd, KVM_CREATE_VCPU, (unsigned long)index);
-  if (vcpu->fd < 0) {
-    g_autofree char *what = g_strdup_printf("cannot create vCPU %u (KVM_CREATE_VCPU)", index);
-    kvm_set_error(error, what);
-    return false;
-  }
+  if (vcpu->fd < 0)
+    return kvm_fail(error, "cannot create vCPU %u (KVM_CREATE_VCPU)", index);
   vcpu->run_size = (size_t)size;
   vcpu->run = mmap(NULL, vcpu->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
   if (vcpu->run == MAP_FAILED) {
     vcpu->run = NULL;
-    kvm_set_error(error, "cannot map a vCPU's shared memory");
+    kvm_fail(error, "cannot map a vCPU's shared memory");
     vcpu_destroy(vcpu);
     return false;
   }
@@ -58,35 +53,25 @@ bool vcpu_create(Vcpu *vcpu, const VcpuShared *shared, unsigned index, int kvm_f
 static bool set_mp_state(Vcpu *vcpu, uint32_t state, GError **error) {
   struct kvm_mp_state request = {.mp_state = state};
 
-  if (ioctl(vcpu->fd, KVM_SET_MP_STATE, &request) == 0)
-    return true;
-  kvm_set_error(error, "cannot turn a vCPU on or off, or have it wait (KVM_SET_MP_STATE)");
-  return false;
+  return ioctl(vcpu->fd, KVM_SET_MP_STATE, &request) == 0 ||
+         kvm_fail(error, "cannot turn a vCPU on or off, or have it wait (KVM_SET_MP_STATE)");
 }
 
 bool vcpu_init(Vcpu *vcpu, GError **error) {
   struct kvm_vcpu_init init;
 
-  if (ioctl(vcpu->shared->vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0) {
-    kvm_set_error(error, "KVM names no CPU it can give to guests here (KVM_ARM_PREFERRED_TARGET)");
-    return false;
-  }
+  if (ioctl(vcpu->shared->vm_fd, KVM_ARM_PREFERRED_TARGET, &init) < 0)
+    return kvm_fail(error, "KVM names no CPU it can give to guests here (KVM_ARM_PREFERRED_TARGET)");
   init.features[0] = 1u << KVM_ARM_VCPU_PSCI_0_2 | cpu_init_bits(vcpu->shared->features);
   if (vcpu->index > 0 && !vcpu->shared->psci) /* else the thread waits before it runs the vCPU at all */
     init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
-  if (ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) == 0)
-    return true;
-  g_autofree char *what = g_strdup_printf("cannot initialise vCPU %u (KVM_ARM_VCPU_INIT)", vcpu->index);
-  kvm_set_error(error, what);
-  return false;
+  return ioctl(vcpu->fd, KVM_ARM_VCPU_INIT, &init) == 0 || kvm_fail(error, "cannot initialise vCPU %u (KVM_ARM_VCPU_INIT)", vcpu->index);
 }
 
 bool vcpu_set_entry(Vcpu *vcpu, uint64_t entry, uint64_t fdt, GError **error) {
   /* x1 to x3 are zero by the protocol, and by KVM's reset. */
-  if (reg_set(vcpu->fd, REG_PC, entry) && reg_set(vcpu->fd, REG_X(0), fdt))
-    return true;
-  kvm_set_error(error, "cannot set the boot CPU's registers (KVM_SET_ONE_REG)");
-  return false;
+  return (reg_set(vcpu->fd, REG_PC, entry) && reg_set(vcpu->fd, REG_X(0), fdt)) ||
+         kvm_fail(error, "cannot set the boot CPU's registers (KVM_SET_ONE_REG)");
 }
 
 /*
@@ -156,18 +141,16 @@ bool vcpu_go_on(Vcpu *vcpu, GError **error) {
 bool vcpu_suspend(Vcpu *vcpu, GError **error) {
   uint64_t function;
 
-  if (reg_get(vcpu->fd, REG_X(0), &function) && reg_get(vcpu->fd, REG_X(1), &vcpu->suspended.entry) &&
-      reg_get(vcpu->fd, REG_X(2), &vcpu->suspended.context)) {
-    if (!(function & HYPERCALL_FUNCTION_64BIT)) {
-      vcpu->suspended.entry = (uint32_t)vcpu->suspended.entry;
-      vcpu->suspended.context = (uint32_t)vcpu->suspended.context;
-    }
-    __atomic_store_n(&vcpu->suspended.woken, 0, __ATOMIC_SEQ_CST);
-    __atomic_store_n(&vcpu->suspended.asleep, 1, __ATOMIC_SEQ_CST);
-    return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
+  if (!reg_get(vcpu->fd, REG_X(0), &function) || !reg_get(vcpu->fd, REG_X(1), &vcpu->suspended.entry) ||
+      !reg_get(vcpu->fd, REG_X(2), &vcpu->suspended.context))
+    return kvm_fail(error, "cannot read where a vCPU wants to wake up (KVM_GET_ONE_REG)");
+  if (!(function & HYPERCALL_FUNCTION_64BIT)) {
+    vcpu->suspended.entry = (uint32_t)vcpu->suspended.entry;
+    vcpu->suspended.context = (uint32_t)vcpu->suspended.context;
   }
-  kvm_set_error(error, "cannot read where a vCPU wants to wake up (KVM_GET_ONE_REG)");
-  return false;
+  __atomic_store_n(&vcpu->suspended.woken, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&vcpu->suspended.asleep, 1, __ATOMIC_SEQ_CST);
+  return set_mp_state(vcpu, KVM_MP_STATE_SUSPENDED, error);
 }
 
 bool vcpu_wake_up(Vcpu *vcpu, GError **error) {

@@ -108,6 +108,11 @@ void vcpu_install_kick_signal(void);
 
 /* exit.c: what an exit leads to. On the vCPU's thread. */
 Verdict exit_dispatch(Vcpu *vcpu);
+/*
+ * nisv.c, an access outside RAM that KVM leaves to us: carries out the instruction, or gives the guest an external
+ * abort.
+ */
+Verdict exit_nisv(Vcpu *vcpu);
 /* VERDICT_FAIL, with a message that ends with the vCPU's registers. */
 Verdict exit_fail(Vcpu *vcpu, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* Somebody wakes the machine up, and KVM_RUN was left for it; where an interrupt was first there is nothing to do. */

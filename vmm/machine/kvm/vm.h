@@ -10,15 +10,6 @@
 #include "vmm/machine/kvm/kvm.h"
 #include "vmm/machine/kvm/vcpu.h"
 
-/* What it is made of. */
-typedef struct {
-  const Kvm *kvm;
-  const Board *board;
-  const CpuTemplate *template; /* NULL: none */
-  const GArray *smccc;         /* of SmcccRange: which calls leave the kernel; NULL: KVM has no filter */
-  VcpuShared vcpus;            /* but for its vm_fd */
-} VmParts;
-
 typedef struct {
   int fd; /* -1: none */
   Gic gic;
@@ -30,10 +21,12 @@ typedef struct {
 #define VM_NONE ((Vm){.fd = -1, .gic = {-1, -1}})
 
 /*
- * Makes all of it, with the vCPUs in their power-on state and not running. After a failure vm_destroy takes what there
- * is.
+ * Makes all of it, with the vCPUs in their power-on state and not running; VCPUS is what they share, but for its vm_fd.
+ * TEMPLATE may be NULL. SMCCC (of SmcccRange): which calls leave the kernel; NULL: KVM has no filter. After a failure
+ * vm_destroy takes what there is.
  */
-bool vm_create(Vm *vm, const VmParts *parts, GError **error);
+bool vm_create(Vm *vm, const Kvm *kvm, const Board *board, const CpuTemplate *template, const GArray *smccc, const VcpuShared *vcpus,
+               GError **error);
 /*
  * Refuses a kernel that is built for pages of PAGE_SIZE bytes (0: it does not say) where the vCPUs have no such pages;
  * KERNEL is its name.

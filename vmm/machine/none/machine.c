@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The machine where there cannot be one: this build is not for ARM64. Planning, device trees and traces work all the
- * same.
+ * same. Nor is there a KVM to ask, or to show the host's CPU as guests see it.
  */
 #include "vmm/machine/machine.h"
 
 #include <sys/utsname.h>
+
+#include "vmm/machine/cpu-host.h"
+#include "vmm/machine/probe.h"
 
 G_DEFINE_QUARK(eret_machine_error, machine_error)
 
@@ -52,4 +55,13 @@ char *machine_describe_vcpus(const Machine *machine) {
 
 const Timeline *machine_timeline(const Machine *machine) {
   return NULL;
+}
+
+CpuTemplate *cpu_host_read(const Config *config, GError **error) {
+  machine_can_run(error);
+  return NULL;
+}
+
+void kvm_probe(KvmFacts *facts) {
+  *facts = (KvmFacts){.built = false};
 }
