@@ -22,7 +22,14 @@ typedef struct VirtioDevice VirtioDevice;
 typedef struct VirtioDoorbell VirtioDoorbell;
 
 /* Device IDs: virtio 1.2, chapter 5. */
-typedef enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_ENTROPY = 4, VIRTIO_ID_INPUT = 18 } VirtioId;
+typedef enum {
+  VIRTIO_ID_NET = 1,
+  VIRTIO_ID_BLOCK = 2,
+  VIRTIO_ID_CONSOLE = 3,
+  VIRTIO_ID_ENTROPY = 4,
+  VIRTIO_ID_INPUT = 18,
+  VIRTIO_ID_VSOCK = 19
+} VirtioId;
 
 /* Device status: virtio 1.2, 2.1. */
 typedef enum {

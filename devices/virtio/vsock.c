@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The virtio socket device: virtio 1.2, 5.10. Queue 0 takes packets to the driver, queue 1 brings its own, and on
+ * queue 2 it would hear that a machine was moved. Stream sockets only: what the driver asks for beyond is reset.
+ *
+ * What the driver sends is served first and at once: its credit is the only limit to it. What there is for the driver
+ * is served one connection after the other, each as much as a few buffers take. While there is nothing for it, nobody
+ * wants to hear of its buffers; while it has none, nothing turns in circles: sockets say once what they are ready for.
+ *
+ * Threads: everything is the I/O thread's, or happens while that serves nothing (reset). No lock.
+ */
+#include "devices/virtio/vsock.h"
+
+#include <string.h>
+
+#include "devices/virtio/vsock-host.h"
+
+/* 5.10.2 */
+#define RXQ    0
+#define TXQ    1
+#define EVENTQ 2
+
+#define QUEUE_SIZE       256
+#define EVENT_QUEUE_SIZE 16
+#define BATCH            256 /* chains served before anything else has its turn */
+#define READ_BUFFERS     16  /* of the driver's, for bytes that are read at a time */
+#define READ_PIECES      512 /* in which these lie */
+
+/* 5.10.3 */
+#define VSOCK_F_STREAM (UINT64_C(1) << 0)
+
+/* 5.10.4, little-endian. */
+typedef struct {
+  uint64_t guest_cid;
+} VsockConfig;
+
+typedef struct {
+  VirtioDevice base; /* first */
+  uint64_t guest_cid;
+  VsockHost *host;
+  IoSource *source; /* NULL: not served */
+  VirtChain out, in[READ_BUFFERS];
+  struct iovec pieces[READ_PIECES];
+} VirtioVsock;
+
+static bool may_serve(const VirtioVsock *vsock, unsigned queue) {
+  return vsock->base.queues[queue].running && !(virtio_get_status(&vsock->base) & VIRTIO_STATUS_NEEDS_RESET);
+}
+
+/* To the driver. */
+
+/* The driver's next buffer, as CHAIN. */
+static bool pop_buffer(VirtioVsock *vsock, VirtChain *chain) {
+  if (virtio_pop(&vsock->base, RXQ, chain) <= 0)
+    return false;
+  if (chain->in_size > VSOCK_HEADER_SIZE)
+    return true;
+  virtio_fail(&vsock->base, "a buffer for a socket's packet that is too small for one");
+  return false;
+}
+
+static void push_packet(VirtioVsock *vsock, const VirtChain *chain, const VsockHeader *header) {
+  uint8_t bytes[VSOCK_HEADER_SIZE];
+
+  vsock_header_encode(header, bytes);
+  virt_chain_write(chain, 0, bytes, sizeof bytes);
+  virtio_push(&vsock->base, RXQ, chain->head, VSOCK_HEADER_SIZE + header->len);
+}
+
+static uint32_t room_in(const VirtChain *chain) {
+  return (uint32_t)MIN(chain->in_size - VSOCK_HEADER_SIZE, VSOCK_PAYLOAD_MAX);
+}
+
+/*
+ * As many buffers as SIZE bytes take, beside the first, which is there; where they are to go, as pieces. SIZE becomes
+ * what there is room for. Returns the buffers.
+ */
+static unsigned gather(VirtioVsock *vsock, uint32_t *size, unsigned *n_pieces) {
+  uint32_t room = 0;
+  unsigned n = 0;
+
+  *n_pieces = 0;
+  do {
+    const VirtChain *chain = &vsock->in[n++];
+    uint32_t part = MIN(room_in(chain), *size - room);
+    *n_pieces += vsock_slice(chain->iov + chain->n_out, chain->n_in, VSOCK_HEADER_SIZE, part, vsock->pieces + *n_pieces);
+    room += part;
+  } while (room < *size && n < READ_BUFFERS && *n_pieces + VIRTQUEUE_MAX_SIZE <= READ_PIECES && pop_buffer(vsock, &vsock->in[n]));
+  *size = room;
+  return n;
+}
+
+/* Bytes of CONNECTION, into the first buffer and more of them. */
+static void bring_bytes(VirtioVsock *vsock, VsockConnection *connection) {
+  uint64_t started = device_watch_now(vsock->base.watch);
+  uint32_t size = vsock_connection_may_read(connection);
+  unsigned n_pieces, n = gather(vsock, &size, &n_pieces), used = 0;
+  VsockHeader header;
+
+  if (!may_serve(vsock, RXQ))
+    return;
+  uint32_t left = vsock_connection_read(connection, vsock->pieces, n_pieces, size);
+  if (left)
+    device_watch_request(vsock->base.watch, vsock->base.name, "receive", left, started, false);
+  while (left > 0) {
+    uint32_t part = MIN(room_in(&vsock->in[used]), left);
+    vsock_connection_say_bytes(connection, part, &header);
+    header.dst_cid = vsock->guest_cid;
+    push_packet(vsock, &vsock->in[used++], &header);
+    left -= part;
+  }
+  for (; used < n; used++)
+    virtqueue_unpop(&vsock->base.queues[RXQ]);
+}
+
+/* One thing that there is to tell. False: there is no buffer. */
+static bool tell(VirtioVsock *vsock) {
+  VsockConnection *connection;
+  VsockHeader header;
+
+  if (!pop_buffer(vsock, &vsock->in[0]))
+    return false;
+  if (vsock_host_next(vsock->host, &header, &connection)) {
+    push_packet(vsock, &vsock->in[0], &header);
+    return true;
+  }
+  if (!connection) {
+    virtqueue_unpop(&vsock->base.queues[RXQ]);
+    return true;
+  }
+  bring_bytes(vsock, connection);
+  vsock_host_done(vsock->host, connection);
+  return true;
+}
+
+static void serve_receive(VirtioVsock *vsock) {
+  VirtQueue *queue = &vsock->base.queues[RXQ];
+  unsigned served = 0;
+
+  if (!may_serve(vsock, RXQ) || !vsock_host_has_news(vsock->host))
+    return;
+  virtqueue_disable_doorbell(queue);
+  while (vsock_host_has_news(vsock->host) && served < BATCH) {
+    if (tell(vsock))
+      served++;
+    else if (!may_serve(vsock, RXQ) || !virtqueue_enable_doorbell(queue))
+      break;
+  }
+  virtio_interrupt(&vsock->base, RXQ);
+  if (served == BATCH)
+    virtio_notify_again(&vsock->base, RXQ);
+}
+
+/* From the driver. */
+
+static void take_packet(VirtioVsock *vsock) {
+  uint64_t started = device_watch_now(vsock->base.watch);
+  VsockHeader header = {0};
+  bool taken = vsock_host_take(vsock->host, &vsock->out, &header);
+
+  if (!taken || header.op == VSOCK_OP_RW)
+    device_watch_request(vsock->base.watch, vsock->base.name, "transmit", header.len, started, !taken);
+}
+
+static void serve_transmit(VirtioVsock *vsock) {
+  VirtQueue *queue = &vsock->base.queues[TXQ];
+  unsigned served = 0;
+  int more = 1;
+
+  virtqueue_disable_doorbell(queue);
+  for (; served < BATCH && (more = virtio_pop(&vsock->base, TXQ, &vsock->out)) > 0; served++) {
+    take_packet(vsock);
+    virtio_push(&vsock->base, TXQ, vsock->out.head, 0);
+  }
+  if (more == 0)
+    more = virtqueue_enable_doorbell(queue);
+  if (served)
+    virtio_interrupt(&vsock->base, TXQ);
+  /* A guest that never stops must not keep the thread from anything else. */
+  if (more > 0)
+    virtio_notify_again(&vsock->base, TXQ);
+}
+
+/* The device. */
+
+static void vsock_notify(VirtioDevice *device, unsigned queue) {
+  VirtioVsock *vsock = (VirtioVsock *)device;
+
+  if (queue == TXQ && may_serve(vsock, TXQ))
+    serve_transmit(vsock);
+  if (queue != EVENTQ)
+    serve_receive(vsock);
+}
+
+static void sockets_ready(void *opaque) {
+  VirtioVsock *vsock = opaque;
+
+  vsock_host_serve(vsock->host);
+  serve_receive(vsock);
+}
+
+static void vsock_start(VirtioDevice *device) {
+  VirtioVsock *vsock = (VirtioVsock *)device;
+  vsock->source = io_thread_add_source(device->io, vsock_host_fd(vsock->host), sockets_ready, vsock);
+}
+
+/* Connections outlive a pause. */
+static void vsock_stop(VirtioDevice *device) {
+  g_clear_pointer(&((VirtioVsock *)device)->source, io_source_free);
+}
+
+static void vsock_reset(VirtioDevice *device) {
+  vsock_host_reset(((VirtioVsock *)device)->host);
+}
+
+static void vsock_config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
+  const VsockConfig config = {.guest_cid = GUINT64_TO_LE(((VirtioVsock *)device)->guest_cid)};
+
+  memcpy(to, (const uint8_t *)&config + offset, size);
+}
+
+static void vsock_free(VirtioDevice *device) {
+  virtio_device_clear(device);
+  vsock_host_free(((VirtioVsock *)device)->host);
+  g_free(device);
+}
+
+static const VirtioDeviceOps vsock_ops = {
+    .id = VIRTIO_ID_VSOCK,
+    .name = "virtio-vsock",
+    .config_size = sizeof(VsockConfig),
+    .config_read = vsock_config_read,
+    .start = vsock_start,
+    .notify = vsock_notify,
+    .stop = vsock_stop,
+    .reset = vsock_reset,
+    .free = vsock_free,
+};
+
+G_STATIC_ASSERT(VIRTIO_VSOCK_DESCRIPTORS > 2 * VSOCK_CONNECTIONS_MAX);
+
+VirtioDevice *virtio_vsock_new(const char *name, const GuestMemory *memory, uint64_t guest_cid, VsockHybrid *hybrid, GError **error) {
+  static const uint16_t queue_sizes[] = {QUEUE_SIZE, QUEUE_SIZE, EVENT_QUEUE_SIZE};
+  g_autoptr(VsockHost) host = vsock_host_new(hybrid, guest_cid, error);
+  VirtioVsock *vsock = host ? g_new0(VirtioVsock, 1) : NULL;
+
+  if (!vsock)
+    return NULL;
+  if (!virtio_device_init(&vsock->base, &vsock_ops, name, memory, VSOCK_F_STREAM, G_N_ELEMENTS(queue_sizes), queue_sizes, error)) {
+    g_free(vsock);
+    return NULL;
+  }
+  vsock->guest_cid = guest_cid;
+  vsock->host = g_steal_pointer(&host);
+  return &vsock->base;
+}
