@@ -41,3 +41,12 @@ bool guest_memory_read(const GuestMemory *memory, uint64_t address, void *to, si
   memcpy(to, from, size);
   return true;
 }
+
+bool guest_memory_write(const GuestMemory *memory, uint64_t address, const void *from, size_t size) {
+  void *to = guest_memory_slice(memory, address, size);
+
+  if (!to)
+    return false;
+  memcpy(to, from, size);
+  return true;
+}

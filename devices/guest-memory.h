@@ -30,5 +30,6 @@ bool guest_memory_add(GuestMemory *memory, uint64_t base, uint64_t size, void *h
 /* The SIZE bytes at ADDRESS, or NULL unless all of them lie in one region. SIZE 0 is NULL. */
 void *guest_memory_slice(const GuestMemory *memory, uint64_t address, uint64_t size);
 
-/* Copies out; false, with nothing copied, where guest_memory_slice would be NULL. */
+/* Copies out or in; false, with nothing copied, where guest_memory_slice would be NULL. */
 bool guest_memory_read(const GuestMemory *memory, uint64_t address, void *to, size_t size);
+bool guest_memory_write(const GuestMemory *memory, uint64_t address, const void *from, size_t size);

@@ -114,7 +114,7 @@ static gboolean source_dispatch(GSource *base, GSourceFunc callback, gpointer da
 /* Neither prepare nor check: GLib then goes by the descriptor alone. */
 static GSourceFuncs source_funcs = {.dispatch = source_dispatch};
 
-IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
+static IoSource *add_source(IoThread *thread, int fd, GIOCondition condition, void (*ready)(void *opaque), void *opaque) {
   IoSource *source = (IoSource *)g_source_new(&source_funcs, sizeof *source);
 
   source->ready = ready;
@@ -124,9 +124,17 @@ IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opa
    * itself up for that.
    */
   g_source_set_can_recurse(&source->source, TRUE);
-  g_source_add_unix_fd(&source->source, fd, G_IO_IN);
+  g_source_add_unix_fd(&source->source, fd, condition);
   g_source_attach(&source->source, thread->context);
   return source;
+}
+
+IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
+  return add_source(thread, fd, G_IO_IN, ready, opaque);
+}
+
+IoSource *io_thread_add_output_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
+  return add_source(thread, fd, G_IO_OUT, ready, opaque);
 }
 
 void io_source_free(IoSource *source) {

@@ -29,6 +29,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoThread, io_thread_free)
  * one.
  */
 IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque);
+/* The same for FD being writable. */
+IoSource *io_thread_add_output_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque);
 /*
  * On the I/O thread itself, or from elsewhere through io_thread_call. READY is not called any more afterwards. Takes
  * NULL.

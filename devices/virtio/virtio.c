@@ -136,6 +136,11 @@ void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t w
     virtqueue_push(&device->queues[queue], head, written);
 }
 
+void virtio_push_many(VirtioDevice *device, unsigned queue, const VirtUsed *used, unsigned n) {
+  if (!needs_reset(device))
+    virtqueue_push_many(&device->queues[queue], used, n);
+}
+
 void virtio_notify_again(VirtioDevice *device, unsigned queue) {
   device->doorbells[queue].own_rings++;
   signal_doorbell(device->doorbell_fds[queue]);

@@ -121,6 +121,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioDevice, virtio_device_free)
 /* For device types, on the I/O thread. pop marks the device NEEDS_RESET when the queue is broken (and returns -1). */
 int virtio_pop(VirtioDevice *device, unsigned queue, VirtChain *chain);
 void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t written);
+void virtio_push_many(VirtioDevice *device, unsigned queue, const VirtUsed *used, unsigned n);
 void virtio_interrupt(VirtioDevice *device, unsigned queue); /* after pushes; only if the driver wants one */
 /* Has the queue's notify called once more, after what else the thread has to do. */
 void virtio_notify_again(VirtioDevice *device, unsigned queue);

@@ -243,16 +243,22 @@ void virtqueue_unpop(VirtQueue *queue) {
     queue->next_avail--;
 }
 
-void virtqueue_push(VirtQueue *queue, uint16_t head, uint32_t written) {
+void virtqueue_push_many(VirtQueue *queue, const VirtUsed *used, unsigned n) {
   if (queue->broken || !queue->running)
     return;
 
-  uint32_t element[2] = {GUINT32_TO_LE(head), GUINT32_TO_LE(written)};
-  memcpy(queue->device_host + USED_RING + (size_t)USED_ELEMENT_SIZE * (queue->next_used & (queue->config.size - 1u)), element,
-         sizeof element);
-  queue->next_used++;
-  /* The driver that sees the index also sees the element and the data before it. */
+  for (unsigned i = 0; i < n; i++) {
+    uint32_t element[2] = {GUINT32_TO_LE(used[i].head), GUINT32_TO_LE(used[i].written)};
+    memcpy(queue->device_host + USED_RING + (size_t)USED_ELEMENT_SIZE * (queue->next_used & (queue->config.size - 1u)), element,
+           sizeof element);
+    queue->next_used++;
+  }
+  /* The driver that sees the index also sees the elements and the data before it. */
   __atomic_store_n((uint16_t *)(void *)(queue->device_host + USED_IDX), GUINT16_TO_LE(queue->next_used), __ATOMIC_RELEASE);
+}
+
+void virtqueue_push(VirtQueue *queue, uint16_t head, uint32_t written) {
+  virtqueue_push_many(queue, &(VirtUsed){head, written}, 1);
 }
 
 bool virtqueue_needs_interrupt(VirtQueue *queue) {

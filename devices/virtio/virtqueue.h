@@ -71,6 +71,12 @@ void virtqueue_unpop(VirtQueue *queue);
  * queue.
  */
 void virtqueue_push(VirtQueue *queue, uint16_t head, uint32_t written);
+/* The same for N chains: the driver sees all of them at once, as one that a frame is spread over must. */
+typedef struct {
+  uint16_t head;
+  uint32_t written;
+} VirtUsed;
+void virtqueue_push_many(VirtQueue *queue, const VirtUsed *used, unsigned n);
 /* After pushes: whether the driver wants an interrupt for them (NO_INTERRUPT, used_event). */
 bool virtqueue_needs_interrupt(VirtQueue *queue);
 /*

@@ -225,6 +225,28 @@ static void test_source_is_level_triggered(void) {
   close(watched.fd);
 }
 
+/* Of one descriptor, both ways: a counter that is full cannot be written, and one that is empty cannot be read. */
+static void test_output_source(void) {
+  g_autoptr(IoThread) thread = start_thread("test");
+  Watched in = {.fd = eventfd(0, EFD_NONBLOCK)}, out = {.fd = in.fd, .free_at = 3};
+
+  eventfd_write(out.fd, UINT64_MAX - 1);
+  out.source = io_thread_add_output_source(thread, out.fd, on_ready, &out);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(__atomic_load_n(&out.calls, __ATOMIC_SEQ_CST), ==, 0);
+  in.drain_at = 2;
+  in.source = io_thread_add_source(thread, in.fd, on_ready, &in);
+  wait_until_at_least(&out.calls, 3);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(__atomic_load_n(&in.calls, __ATOMIC_SEQ_CST), ==, 2);
+  g_assert_cmpint(__atomic_load_n(&out.calls, __ATOMIC_SEQ_CST), ==, 3);
+  g_assert_null(out.source);
+  io_thread_call(thread, free_source, &in.source);
+  close(in.fd);
+}
+
 static void test_source_freed_in_its_callback(void) {
   g_autoptr(IoThread) thread = start_thread("test");
   Watched watched = {.fd = eventfd(0, EFD_NONBLOCK), .free_at = 3};
@@ -332,6 +354,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/io-thread/order", test_order);
   g_test_add_func("/io-thread/many-callers", test_many_callers);
   g_test_add_func("/io-thread/source/level-triggered", test_source_is_level_triggered);
+  g_test_add_func("/io-thread/source/output", test_output_source);
   g_test_add_func("/io-thread/source/freed-in-its-callback", test_source_freed_in_its_callback);
   g_test_add_func("/io-thread/source/frees-another", test_source_frees_another);
   g_test_add_func("/io-thread/name", test_name);

@@ -95,6 +95,30 @@ static void test_chain(Fixture *f, gconstpointer data) {
   g_assert_cmpuint(written, ==, 7);
 }
 
+/* Several at once: the driver sees none of them before all are there. */
+static void test_push_many(Fixture *f, gconstpointer data) {
+  static const VirtUsed used[] = {{2, 10}, {0, 0}, {1, 12}};
+  uint32_t id, written;
+
+  for (unsigned i = 0; i < SIZE + 3; i++) {
+    fake_descriptor(&f->driver, i % 3, DATA, 4, WRITE, 0);
+    fake_offer(&f->driver, (uint16_t)(i % 3));
+    g_assert_cmpint(virtqueue_pop(&f->queue, &f->chain), ==, 1);
+    if (i % 3 != 2)
+      continue;
+    g_assert_cmpuint(fake_used_idx(&f->driver), ==, i - 2);
+    virtqueue_push_many(&f->queue, used, G_N_ELEMENTS(used));
+    g_assert_cmpuint(fake_used_idx(&f->driver), ==, i + 1);
+    for (unsigned j = 0; j < G_N_ELEMENTS(used); j++) {
+      fake_used(&f->driver, (uint16_t)(i - 2 + j), &id, &written);
+      g_assert_cmpuint(id, ==, used[j].head);
+      g_assert_cmpuint(written, ==, used[j].written);
+    }
+    virtqueue_push_many(&f->queue, used, 0);
+    g_assert_cmpuint(fake_used_idx(&f->driver), ==, i + 1);
+  }
+}
+
 /* One descriptor each, many times round the ring and past 65535. */
 static void test_wrap(Fixture *f, gconstpointer data) {
   uint32_t id, written;
@@ -604,6 +628,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   ADD("chain", test_chain);
   ADD("wrap", test_wrap);
+  ADD("push-many", test_push_many);
   ADD("unpop", test_unpop);
   ADD("stop", test_stop);
   g_test_add_func("/virtqueue/start", test_start);

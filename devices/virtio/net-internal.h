@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of the network card share: net.c has the device, net-receive.c and net-transmit.c the queues of a
+ * pair, net-control.c the commands.
+ */
+#pragma once
+
+#include "devices/virtio/net-filter.h"
+#include "devices/virtio/net.h"
+
+#define NET_QUEUE_SIZE 256
+#define NET_BATCH      64 /* frames served before anything else has its turn */
+
+/* Feature bits: 5.1.3. */
+enum {
+  NET_F_CSUM = 0,
+  NET_F_GUEST_CSUM = 1,
+  NET_F_CTRL_GUEST_OFFLOADS = 2,
+  NET_F_MTU = 3,
+  NET_F_MAC = 5,
+  NET_F_GUEST_TSO4 = 7,
+  NET_F_GUEST_TSO6 = 8,
+  NET_F_GUEST_ECN = 9,
+  NET_F_GUEST_UFO = 10,
+  NET_F_HOST_TSO4 = 11,
+  NET_F_HOST_TSO6 = 12,
+  NET_F_HOST_ECN = 13,
+  NET_F_HOST_UFO = 14,
+  NET_F_MRG_RXBUF = 15,
+  NET_F_STATUS = 16,
+  NET_F_CTRL_VQ = 17,
+  NET_F_CTRL_RX = 18,
+  NET_F_CTRL_RX_EXTRA = 20,
+  NET_F_GUEST_ANNOUNCE = 21,
+  NET_F_MQ = 22,
+  NET_F_CTRL_MAC_ADDR = 23,
+};
+#define NET_FEATURE(bit) (UINT64_C(1) << (bit))
+/* What VIRTIO_NET_F_CTRL_GUEST_OFFLOADS may name: 5.1.6.5.6.1. */
+#define NET_RECEIVE_FEATURES                                                                                                               \
+  (NET_FEATURE(NET_F_GUEST_CSUM) | NET_FEATURE(NET_F_GUEST_TSO4) | NET_FEATURE(NET_F_GUEST_TSO6) | NET_FEATURE(NET_F_GUEST_ECN) |          \
+   NET_FEATURE(NET_F_GUEST_UFO))
+
+/*
+ * Buffers of the guest's that were taken from the receive queue and wait for frames, first come first; so a frame can
+ * be received straight into them.
+ */
+#define NET_STOCK_CHAINS 64
+#define NET_STOCK_IOV    512
+typedef struct {
+  uint16_t head;
+  uint16_t n_iov;
+  uint32_t size; /* bytes */
+} NetStockChain;
+typedef struct {
+  unsigned first, n;         /* chains[first .. first + n) */
+  unsigned first_iov, n_iov; /* iov[first_iov .. first_iov + n_iov) */
+  uint64_t size;             /* bytes, of all of them */
+  bool full;                 /* the queue has one more, for which there was no place */
+  NetStockChain chains[NET_STOCK_CHAINS];
+  struct iovec iov[NET_STOCK_IOV];
+} NetStock;
+
+typedef struct VirtioNet VirtioNet;
+
+/* A receive queue and a transmit queue. The I/O thread's. */
+typedef struct {
+  VirtioNet *net;
+  unsigned index;
+  bool serving;
+  IoSource *input, *output; /* what is waited for; NULL: not */
+  int input_fd;
+  bool starved; /* the guest has given no buffers */
+  bool full;    /* the back end takes no more frames now */
+  NetStock stock;
+  uint8_t *overflow; /* of NET_FRAME_MAX bytes: what the guest's buffers may have no room for */
+  size_t waiting;    /* bytes of a frame in there that waits for buffers; kept while stopped */
+  NetHeader waiting_header;
+  struct iovec iov[NET_STOCK_IOV + 2];
+} NetPair;
+
+struct VirtioNet {
+  VirtioDevice base;
+  NetBackend *backend;
+  unsigned n_pairs;
+  unsigned mtu;                    /* 0: not told */
+  uint8_t first_mac[NET_MAC_SIZE]; /* at power-on */
+  uint64_t mac;                    /* the first byte lowest; atomic */
+  int status;                      /* atomic: bits below */
+  uint64_t counts[NET_COUNTS];     /* atomic */
+
+  /* The I/O thread's. */
+  bool running;
+  bool configured; /* since the last reset */
+  unsigned active_pairs;
+  unsigned receive_offloads, send_offloads; /* NetOffload bits: agreed on, or of those what the guest wants now */
+  NetFilter filter;
+  VirtChain chain;
+  NetPair *pairs;
+};
+
+/* VirtioNet.status. */
+enum { NET_CABLE_OUT = 1, NET_BACKEND_DOWN = 2, NET_ANNOUNCING = 4 };
+
+static inline bool net_has(const VirtioNet *net, unsigned feature) {
+  return net->base.features & NET_FEATURE(feature);
+}
+
+static inline unsigned net_receiveq(const NetPair *pair) {
+  return 2 * pair->index;
+}
+
+static inline unsigned net_transmitq(const NetPair *pair) {
+  return 2 * pair->index + 1;
+}
+
+static inline bool net_may_serve(const NetPair *pair) {
+  return pair->serving && !(virtio_get_status(&pair->net->base) & VIRTIO_STATUS_NEEDS_RESET);
+}
+
+static inline void net_count(VirtioNet *net, NetCount count) {
+  __atomic_fetch_add(&net->counts[count], 1, __ATOMIC_RELAXED);
+}
+
+bool net_link_is_up(const VirtioNet *net);
+/* After calls into the back end: the guest hears of a link that is another. */
+void net_look_at_link(VirtioNet *net);
+/* The offloads of received frames that FEATURES (a driver's, as virtio numbers them) stand for. */
+unsigned net_receive_offloads(uint64_t features);
+/* Frames are exchanged over the first N pairs. False: the back end cannot. */
+bool net_set_active_pairs(VirtioNet *net, unsigned n);
+
+void net_receive_start(NetPair *pair);
+void net_receive_stop(NetPair *pair);
+void net_receive_serve(NetPair *pair);
+
+void net_transmit_start(NetPair *pair);
+void net_transmit_stop(NetPair *pair);
+void net_transmit_serve(NetPair *pair);
+
+void net_control_serve(VirtioNet *net, unsigned queue);

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The transmit queue of a pair: virtio 1.2, 5.1.6.2. A chain is a header and a frame; the header is copied, checked and
+ * handed on from the copy, the frame goes out straight from the guest's memory. What is dropped is counted, and its
+ * chain returned like any other: there is nothing that a card says about it (5.1.6.2).
+ *
+ * Where the back end takes no more, the queue waits for it, with the chain that was not taken at its front.
+ */
+#include "devices/virtio/net-header.h"
+#include "devices/virtio/net-internal.h"
+
+/* What is wrong with the frame in net->chain; NET_COUNT_SENT: nothing. Its header is in *HEADER then. */
+static NetCount judge(VirtioNet *net, NetHeader *header) {
+  const VirtChain *chain = &net->chain;
+
+  if (virt_chain_read(chain, 0, header, NET_HEADER_SIZE) < NET_HEADER_SIZE || chain->out_size == NET_HEADER_SIZE)
+    return NET_COUNT_BAD_BUFFER;
+  if (net_header_check(header, net->send_offloads, chain->out_size - NET_HEADER_SIZE))
+    return NET_COUNT_BAD_HEADER;
+  return net_link_is_up(net) ? NET_COUNT_SENT : NET_COUNT_LINK_DOWN;
+}
+
+/* The frame of net->chain into pair->iov[1 ...]. How many there are with the back end's own. */
+static unsigned lay_out(NetPair *pair) {
+  const VirtChain *chain = &pair->net->chain;
+  size_t skip = NET_HEADER_SIZE;
+  unsigned n = 1;
+
+  for (unsigned i = 0; i < chain->n_out; i++) {
+    struct iovec part = chain->iov[i];
+
+    if (skip >= part.iov_len) {
+      skip -= part.iov_len;
+      continue;
+    }
+    pair->iov[n++] = (struct iovec){(uint8_t *)part.iov_base + skip, part.iov_len - skip};
+    skip = 0;
+  }
+  return n;
+}
+
+/* False: the frame was not taken, and is to be offered again. */
+static bool transmit(NetPair *pair) {
+  VirtioNet *net = pair->net;
+  uint64_t started = device_watch_now(net->base.watch);
+  uint64_t size = net->chain.out_size;
+  NetHeader header;
+  NetCount count = judge(net, &header);
+
+  if (count == NET_COUNT_SENT) {
+    NetSent sent = net->backend->ops->send(net->backend, pair->index, &header, pair->iov, lay_out(pair));
+
+    pair->full = sent == NET_FULL || sent == NET_SENT_FULL;
+    if (sent == NET_FULL)
+      return false;
+    if (sent == NET_REFUSED)
+      count = NET_COUNT_REFUSED;
+  }
+  net_count(net, count);
+  device_watch_request(net->base.watch, net->base.name, "transmit", size > NET_HEADER_SIZE ? size - NET_HEADER_SIZE : 0, started,
+                       count != NET_COUNT_SENT);
+  return true;
+}
+
+/* 0 when the queue is empty, 1 when there may be more, -1 when it has failed or the back end is full. */
+static int transmit_some(NetPair *pair, VirtUsed *used, unsigned *served) {
+  VirtioDevice *device = &pair->net->base;
+
+  for (*served = 0; *served < NET_BATCH && !pair->full; (*served)++) {
+    int popped = virtio_pop(device, net_transmitq(pair), &pair->net->chain);
+
+    if (popped <= 0)
+      return popped;
+    if (!transmit(pair)) {
+      virtqueue_unpop(&device->queues[net_transmitq(pair)]);
+      return -1;
+    }
+    used[*served] = (VirtUsed){.head = pair->net->chain.head};
+  }
+  return pair->full ? -1 : 1;
+}
+
+static void writable(void *opaque);
+
+/* Waits for the back end exactly while it is full. */
+static void wait_for_room(NetPair *pair) {
+  NetBackend *backend = pair->net->backend;
+  int fd = backend->ops->fd(backend, pair->index);
+
+  if (!pair->full || fd < 0)
+    g_clear_pointer(&pair->output, io_source_free);
+  else if (!pair->output)
+    pair->output = io_thread_add_output_source(pair->net->base.io, fd, writable, pair);
+  if (fd < 0)
+    pair->full = false; /* whatever comes now is refused */
+}
+
+void net_transmit_serve(NetPair *pair) {
+  VirtioDevice *device = &pair->net->base;
+  VirtQueue *queue = &device->queues[net_transmitq(pair)];
+  VirtUsed used[NET_BATCH];
+  unsigned served;
+  int more;
+
+  if (!net_may_serve(pair) || pair->full)
+    return;
+  virtqueue_disable_doorbell(queue);
+  more = transmit_some(pair, used, &served);
+  if (served) {
+    virtio_push_many(device, net_transmitq(pair), used, served);
+    virtio_interrupt(device, net_transmitq(pair));
+  }
+  wait_for_room(pair);
+  net_look_at_link(pair->net);
+  if (more == 0)
+    more = virtqueue_enable_doorbell(queue);
+  if (more > 0 || (more < 0 && !pair->full && net_may_serve(pair)))
+    virtio_notify_again(device, net_transmitq(pair));
+}
+
+static void writable(void *opaque) {
+  NetPair *pair = opaque;
+  NetBackend *backend = pair->net->backend;
+
+  if (!net_may_serve(pair)) {
+    g_clear_pointer(&pair->output, io_source_free);
+    return;
+  }
+  pair->full = backend->ops->ready_to_send && !backend->ops->ready_to_send(backend, pair->index);
+  wait_for_room(pair);
+  net_transmit_serve(pair);
+}
+
+void net_transmit_start(NetPair *pair) {
+  NetBackend *backend = pair->net->backend;
+
+  /* The rest of a frame may be waiting since before a stop. */
+  pair->full = backend->ops->ready_to_send && !backend->ops->ready_to_send(backend, pair->index);
+  wait_for_room(pair);
+}
+
+void net_transmit_stop(NetPair *pair) {
+  g_clear_pointer(&pair->output, io_source_free);
+  pair->full = false;
+}

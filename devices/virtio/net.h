@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The virtio network card (virtio 1.2, 5.1) on a back end of the host's. */
+#pragma once
+
+#include "devices/backend/net-backend.h"
+#include "devices/virtio/virtio.h"
+
+/* What becomes of frames, each counted for the life of the device. */
+typedef enum {
+  NET_COUNT_RECEIVED,   /* by the guest */
+  NET_COUNT_SENT,       /* by the guest */
+  NET_COUNT_FILTERED,   /* not for this card */
+  NET_COUNT_BAD_HEADER, /* the guest's header was not believed */
+  NET_COUNT_BAD_BUFFER, /* a buffer without room for a header, or without a frame */
+  NET_COUNT_TOO_LONG,   /* longer than the guest's buffers */
+  NET_COUNT_NOT_AGREED, /* left undone what the guest cannot do */
+  NET_COUNT_LINK_DOWN,
+  NET_COUNT_REFUSED, /* by the back end */
+  NET_COUNTS,
+} NetCount;
+
+/*
+ * BACKEND is the device's from now on, whatever happens. MTU 0: the back end's, and none is told to the guest where it
+ * knows none.
+ */
+VirtioDevice *virtio_net_new(const char *name, const GuestMemory *memory, NetBackend *backend, const uint8_t mac[NET_MAC_SIZE],
+                             unsigned mtu, GError **error);
+
+/* Pulls the cable, and plugs it in again. Any thread. */
+void virtio_net_set_link(VirtioDevice *device, bool up);
+/* Asks the guest to tell its neighbours where it is now. Any thread. */
+void virtio_net_announce(VirtioDevice *device);
+/* Any thread. */
+uint64_t virtio_net_count(const VirtioDevice *device, NetCount count);
+
+/*
+ * An address for the card INDEX of a machine, in *MAC: locally administered, and the same each time for the same
+ * IDENTITY.
+ */
+void virtio_net_derive_mac(const char *identity, unsigned index, uint8_t mac[NET_MAC_SIZE]);
