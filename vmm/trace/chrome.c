@@ -13,6 +13,7 @@
 
 #include "devices/printable.h"
 #include "vmm/arm/exit-reason.h"
+#include "vmm/arm/smccc-names.h"
 #include "vmm/trace/report.h"
 
 #define X64 "0x%" G_GINT64_MODIFIER "x"
@@ -24,7 +25,7 @@ typedef struct {
   GString *out;
   const TraceSwitches *switches;
   const Symbols *symbols;
-  GHashTable *devices; /* name -> its pid */
+  GHashTable *devices; /* name -> unsigned *, its pid */
   uint64_t requests;   /* so far: their ids */
   bool any;            /* an event is written: the next one needs a comma */
   bool any_argument;
@@ -50,6 +51,10 @@ static void append_us(GString *out, uint64_t ns) {
   g_string_append_printf(out, U64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
 }
 
+static uint64_t since_begin(const Chrome *chrome, uint64_t time) {
+  return time > chrome->switches->begins ? time - chrome->switches->begins : 0;
+}
+
 /* An event up to its arguments; end_event closes it. */
 static void begin_event(Chrome *chrome, const char *phase, unsigned pid, unsigned tid, const char *name) {
   g_string_append_printf(chrome->out, "%s{\"ph\":\"%s\",\"pid\":%u,\"tid\":%u,\"name\":", chrome->any ? ",\n" : "\n", phase, pid, tid);
@@ -60,7 +65,7 @@ static void begin_event(Chrome *chrome, const char *phase, unsigned pid, unsigne
 
 static void at_time(Chrome *chrome, uint64_t time) {
   g_string_append(chrome->out, ",\"ts\":");
-  append_us(chrome->out, time - MIN(time, chrome->switches->begins));
+  append_us(chrome->out, since_begin(chrome, time));
 }
 
 static void begin_argument(Chrome *chrome, const char *key) {
@@ -137,7 +142,7 @@ static void append_action_arguments(Chrome *chrome, const TraceSwitch *one) {
   if (one->far)
     argument_hex(chrome, "far", one->far);
   if (one->action == SWITCH_DOES_HYPERCALL && one->has_function) {
-    g_autofree char *name = trace_switch_function(one);
+    g_autofree char *name = *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
     argument_hex(chrome, "x0", one->function);
     argument_text(chrome, "function", name);
   }
@@ -187,12 +192,14 @@ static void append_switch(Chrome *chrome, const TraceSwitch *one) {
 }
 
 static unsigned device_pid(Chrome *chrome, const char *name) {
-  unsigned known = GPOINTER_TO_UINT(g_hash_table_lookup(chrome->devices, name));
+  const unsigned *known = g_hash_table_lookup(chrome->devices, name);
   unsigned pid = PID_FIRST_DEVICE + g_hash_table_size(chrome->devices);
 
   if (known)
-    return known;
-  g_hash_table_insert(chrome->devices, (gpointer)name, GUINT_TO_POINTER(pid));
+    return *known;
+  unsigned *value = g_new(unsigned, 1);
+  *value = pid;
+  g_hash_table_insert(chrome->devices, (gpointer)name, value);
   append_name(chrome, "process_name", pid, 1, *name ? name : "device");
   append_name(chrome, "thread_name", pid, 1, "events");
   return pid;
@@ -216,36 +223,39 @@ static void append_request(Chrome *chrome, const TraceRecord *record, unsigned p
   }
 }
 
-/* A moment on the track of PID and TID: left open for arguments. */
-static void begin_instant(Chrome *chrome, const TraceRecord *record, unsigned pid, unsigned tid, const char *name) {
+/* A moment. SCOPE: "t" its track, "g" a line through all. */
+static void begin_instant(Chrome *chrome, const TraceRecord *record, unsigned pid, unsigned tid, const char *name, const char *scope) {
   begin_event(chrome, "i", pid, tid, name);
   at_time(chrome, record->time);
-  /* The machine's are lines through all tracks. */
-  g_string_append(chrome->out, pid == PID_MACHINE ? ",\"s\":\"g\"" : ",\"s\":\"t\"");
-}
-
-/* With one argument; KEY may be NULL. */
-static void append_instant(Chrome *chrome, const TraceRecord *record, unsigned pid, unsigned tid, const char *name, const char *key,
-                           uint64_t value) {
-  begin_instant(chrome, record, pid, tid, name);
-  if (key)
-    argument_count(chrome, key, value);
-  end_event(chrome);
+  g_string_append_printf(chrome->out, ",\"s\":\"%s\"", scope);
 }
 
 static void append_vcpu_interrupt(Chrome *chrome, const TraceRecord *record) {
   bool timer = record->kind == TRACE_KVM_TIMER_IRQ;
   g_autofree char *name = g_strdup_printf("%s INTID " U64 " %s", timer ? "timer" : "interrupt", record->a, record->b ? "up" : "down");
 
-  if (record->c < chrome->switches->n_vcpus)
-    append_instant(chrome, record, PID_VCPUS, (unsigned)record->c + 1, name, "intid", record->a);
+  if (record->c >= chrome->switches->n_vcpus)
+    return;
+  begin_instant(chrome, record, PID_VCPUS, (unsigned)record->c + 1, name, "t");
+  argument_count(chrome, "intid", record->a);
+  end_event(chrome);
 }
 
-static void append_doorbell(Chrome *chrome, const TraceRecord *record, unsigned pid) {
-  begin_instant(chrome, record, pid, 1, "doorbell");
-  argument_count(chrome, "queue", record->a);
-  argument_count(chrome, "rings", record->b);
-  end_event(chrome);
+static void append_device_event(Chrome *chrome, const TraceRecord *record) {
+  unsigned pid = device_pid(chrome, recording_get_text(chrome->switches->recording, record->name));
+
+  if (record->kind == TRACE_ERET_REQUEST) {
+    append_request(chrome, record, pid);
+  } else if (record->kind == TRACE_ERET_DOORBELL) {
+    begin_instant(chrome, record, pid, 1, "doorbell", "t");
+    argument_count(chrome, "queue", record->a);
+    argument_count(chrome, "rings", record->b);
+    end_event(chrome);
+  } else {
+    begin_instant(chrome, record, pid, 1, "interrupt", "t");
+    argument_count(chrome, record->a ? "spi" : "vector", record->a ? record->a : record->b);
+    end_event(chrome);
+  }
 }
 
 static void append_record(Chrome *chrome, const TraceRecord *record) {
@@ -257,23 +267,23 @@ static void append_record(Chrome *chrome, const TraceRecord *record) {
     append_vcpu_interrupt(chrome, record);
     break;
   case TRACE_ERET_REQUEST:
-    append_request(chrome, record, device_pid(chrome, name));
-    break;
   case TRACE_ERET_DOORBELL:
-    append_doorbell(chrome, record, device_pid(chrome, name));
-    break;
   case TRACE_ERET_INTERRUPT:
-    append_instant(chrome, record, device_pid(chrome, name), 1, "interrupt", record->a ? "spi" : "vector",
-                   record->a ? record->a : record->b);
+    append_device_event(chrome, record);
     break;
   case TRACE_ERET_PHASE:
-    append_instant(chrome, record, PID_MACHINE, 1, name, NULL, 0);
+    begin_instant(chrome, record, PID_MACHINE, 1, name, "g");
+    end_event(chrome);
     break;
   case TRACE_ERET_MARK:
-    append_instant(chrome, record, PID_MACHINE, 2, *name ? name : "mark", "number", record->a);
+    begin_instant(chrome, record, PID_MACHINE, 2, *name ? name : "mark", "g");
+    argument_count(chrome, "number", record->a);
+    end_event(chrome);
     break;
   case TRACE_LOST:
-    append_instant(chrome, record, PID_MACHINE, 3, "records lost", "records", record->a);
+    begin_instant(chrome, record, PID_MACHINE, 3, "records lost", "g");
+    argument_count(chrome, "records", record->a);
+    end_event(chrome);
     break;
   default:
     break;
@@ -316,7 +326,7 @@ static void append_facts(GString *out, const Recording *recording) {
 }
 
 void trace_chrome(GString *out, const TraceSwitches *switches, const Symbols *symbols) {
-  g_autoptr(GHashTable) devices = g_hash_table_new(g_str_hash, g_str_equal);
+  g_autoptr(GHashTable) devices = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
   Chrome chrome = {.out = out, .switches = switches, .symbols = symbols, .devices = devices};
   const GArray *records = switches->recording->records;
 

@@ -7,7 +7,6 @@
 
 #include "vmm/arm/esr.h"
 #include "vmm/arm/exit-reason.h"
-#include "vmm/arm/smccc-names.h"
 #include "vmm/arm/sysreg.h"
 #include "vmm/trace/switches.h"
 
@@ -35,14 +34,14 @@ const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch
     return "";
   if (*one->device)
     return one->device;
-  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
+  const TraceRegion *region = recording_region(switches->recording, one->ipa);
   return region ? recording_get_text(switches->recording, region->name) : "";
 }
 
 bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one) {
   if (!switches->knows_memory || one->action != SWITCH_DOES_FAULT || !one->has_esr || (one->user_from && one->run_error != EINTR))
     return false;
-  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
+  const TraceRegion *region = recording_region(switches->recording, one->ipa);
   if (!region)
     return true;
   /* What a device has lies in no memory either; but registers may be mapped for loads. */
@@ -51,20 +50,13 @@ bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *o
 }
 
 char *trace_switch_sysreg(const TraceSwitch *one) {
-  const char *kvm = one->sysreg_name;
-  char *name = one->sysreg ? sysreg_name(one->sysreg, one->write) : NULL;
+  const char *kvm = one->sysreg_name, *name = one->sysreg ? sysreg_name(one->sysreg, one->write) : NULL;
 
   if (name)
-    return name;
+    return g_strdup(name);
   if (*kvm)
     return g_strdup(g_str_has_prefix(kvm, "SYS_") ? kvm + 4 : kvm);
   return one->sysreg ? sysreg_describe(one->sysreg, one->write) : NULL;
-}
-
-char *trace_switch_function(const TraceSwitch *one) {
-  if (!one->has_function)
-    return NULL;
-  return *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
 }
 
 static char *mmio_class(const TraceSwitches *switches, const TraceSwitch *one) {

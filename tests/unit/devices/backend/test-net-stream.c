@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A stream of frames as a back end: devices/backend/net-stream.c. */
+#define _GNU_SOURCE /* accept4 */
+#include "devices/backend/net-stream.h"
+
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const NetHeader plain;
+static uint8_t frame[NET_FRAME_MAX], got[NET_FRAME_MAX];
+
+typedef struct {
+  NetBackend *backend;
+  int other;
+} Stream;
+
+static Stream stream_new(void) {
+  Stream stream;
+  g_autoptr(GError) error = NULL;
+  int fds[2];
+
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  stream.backend = net_stream_take_fd("passt", fds[0], &error);
+  g_assert_no_error(error);
+  g_assert_true(stream.backend->link);
+  stream.other = fds[1];
+  return stream;
+}
+
+static void stream_free(Stream *stream) {
+  net_backend_free(stream->backend);
+  if (stream->other >= 0)
+    close(stream->other);
+}
+
+static int fd_of(NetBackend *backend) {
+  return backend->ops->fd(backend, 0);
+}
+
+static void fill(uint8_t first, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    frame[i] = (uint8_t)(first + i * 5 + (i >> 8));
+}
+
+static ssize_t receive(NetBackend *backend) {
+  NetHeader header = {.flags = 1, .gso_type = 1};
+  /* In pieces. */
+  struct iovec iov[] = {{0}, {got, 1}, {got + 1, 99}, {got + 100, sizeof got - 100}};
+  ssize_t size = backend->ops->receive(backend, 0, &header, iov, 4);
+
+  g_assert_cmpmem(&header, sizeof header, &plain, sizeof plain);
+  return size;
+}
+
+static NetSent send_frame(NetBackend *backend, size_t size) {
+  struct iovec iov[] = {{0}, {frame, MIN(size, 10)}, {frame + 10, size - MIN(size, 10)}};
+
+  return backend->ops->send(backend, 0, &plain, iov, 3);
+}
+
+static void say(int fd, const void *bytes, size_t size) {
+  g_assert_cmpint(write(fd, bytes, size), ==, (ssize_t)size);
+}
+
+static void say_frame(int fd, size_t size) {
+  uint32_t length = GUINT32_TO_BE((uint32_t)size);
+
+  say(fd, &length, sizeof length);
+  say(fd, frame, size);
+}
+
+static void read_all(int fd, void *to, size_t size) {
+  for (size_t done = 0; done < size;) {
+    ssize_t n = read(fd, (uint8_t *)to + done, size - done);
+
+    g_assert_cmpint(n, >, 0);
+    done += (size_t)n;
+  }
+}
+
+static void hear_frame(int fd, size_t size) {
+  uint32_t length;
+
+  read_all(fd, &length, sizeof length);
+  g_assert_cmpuint(GUINT32_FROM_BE(length), ==, size);
+  read_all(fd, got, size);
+  g_assert_cmpmem(got, size, frame, size);
+}
+
+static void test_both_ways(void) {
+  static const size_t sizes[] = {14, 60, 1514, 9014, 65535, NET_FRAME_MAX};
+  Stream stream = stream_new();
+
+  g_assert_cmpuint(stream.backend->receive_offloads | stream.backend->send_offloads, ==, 0);
+  g_assert_true(stream.backend->ops->set_offloads(stream.backend, 0));
+  g_assert_false(stream.backend->ops->set_offloads(stream.backend, NET_OFFLOAD_CSUM));
+  for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+    fill((uint8_t)i, sizes[i]);
+    g_assert_cmpint(send_frame(stream.backend, sizes[i]), ==, NET_SENT);
+    hear_frame(stream.other, sizes[i]);
+    say_frame(stream.other, sizes[i]);
+    g_assert_cmpint(receive(stream.backend), ==, (ssize_t)sizes[i]);
+    g_assert_cmpmem(got, sizes[i], frame, sizes[i]);
+    g_assert_cmpint(receive(stream.backend), ==, 0);
+  }
+  stream_free(&stream);
+}
+
+/* Byte by byte, in the length word too; and several frames at once. */
+static void test_pieces(void) {
+  Stream stream = stream_new();
+  uint32_t length = GUINT32_TO_BE(60);
+
+  fill(1, 60);
+  for (unsigned i = 0; i < 64; i++) {
+    g_assert_cmpint(receive(stream.backend), ==, 0);
+    say(stream.other, i < 4 ? (uint8_t *)&length + i : frame + i - 4, 1);
+  }
+  g_assert_cmpint(receive(stream.backend), ==, 60);
+  g_assert_cmpmem(got, 60, frame, 60);
+  for (unsigned i = 0; i < 60; i++) {
+    fill((uint8_t)i, 60 + i % 40);
+    say_frame(stream.other, 60 + i % 40);
+  }
+  for (unsigned i = 0; i < 60; i++) {
+    fill((uint8_t)i, 60 + i % 40);
+    g_assert_cmpint(receive(stream.backend), ==, 60 + i % 40);
+    g_assert_cmpmem(got, 60 + i % 40, frame, 60 + i % 40);
+  }
+  g_assert_cmpint(receive(stream.backend), ==, 0);
+  stream_free(&stream);
+}
+
+/* Who takes nothing has frames wait, each whole: none in part, none twice. */
+static void test_back_pressure(void) {
+  Stream stream = stream_new();
+  unsigned sent = 0, heard = 0, full = 0, partly = 0;
+  struct pollfd room = {.fd = fd_of(stream.backend), .events = POLLOUT};
+
+  while (heard < 400) {
+    NetSent result = NET_FULL;
+    size_t size;
+
+    while (sent < 400) {
+      size = 1000 + 977 * (sent % 60);
+      fill((uint8_t)sent, size);
+      result = send_frame(stream.backend, size);
+      if (result == NET_FULL)
+        break;
+      sent++;
+      if (result == NET_SENT_FULL)
+        break;
+      g_assert_cmpint(result, ==, NET_SENT);
+    }
+    full += result == NET_FULL;
+    partly += result == NET_SENT_FULL;
+    /* Not until it is said so. */
+    if (result == NET_SENT_FULL && !stream.backend->ops->ready_to_send(stream.backend, 0)) {
+      fill(0, 100);
+      g_assert_cmpint(send_frame(stream.backend, 100), ==, NET_FULL);
+    }
+    /* The end of a frame may be still on its way: read what there is, and have it moved on. */
+    size = 1000 + 977 * (heard % 60);
+    fill((uint8_t)heard++, size);
+    uint8_t *whole = g_malloc(size + 4);
+    for (size_t done = 0; done < size + 4;) {
+      ssize_t n = recv(stream.other, whole + done, size + 4 - done, MSG_DONTWAIT);
+
+      if (n > 0)
+        done += (size_t)n;
+      else if (poll(&room, 1, 100) == 1)
+        stream.backend->ops->ready_to_send(stream.backend, 0);
+    }
+    uint32_t length = GUINT32_TO_BE((uint32_t)size);
+    g_assert_cmpmem(whole, 4, &length, 4);
+    g_assert_cmpmem(whole + 4, size, frame, size);
+    g_free(whole);
+  }
+  g_assert_cmpuint(full + partly, >, 0);
+  g_assert_true(stream.backend->ops->ready_to_send(stream.backend, 0));
+  stream_free(&stream);
+}
+
+static void assert_lost(NetBackend *backend) {
+  g_assert_cmpint(receive(backend), ==, 0);
+  g_assert_cmpint(fd_of(backend), ==, -1);
+  g_assert_false(backend->link);
+  g_assert_cmpint(send_frame(backend, 60), ==, NET_REFUSED);
+  g_assert_true(backend->ops->ready_to_send(backend, 0));
+  g_assert_cmpint(receive(backend), ==, 0);
+}
+
+static void test_gone(void) {
+  Stream stream = stream_new();
+
+  /* What it said before it left still counts. */
+  fill(1, 60);
+  say_frame(stream.other, 60);
+  say(stream.other, "\0\0", 2);
+  close(stream.other);
+  stream.other = -1;
+  g_assert_cmpint(receive(stream.backend), ==, 60);
+  assert_lost(stream.backend);
+  stream_free(&stream);
+}
+
+static void test_gone_while_sending(void) {
+  Stream stream = stream_new();
+
+  while (send_frame(stream.backend, 60000) == NET_SENT)
+    ;
+  close(stream.other);
+  stream.other = -1;
+  g_assert_cmpint(send_frame(stream.backend, 60), ==, NET_REFUSED);
+  assert_lost(stream.backend);
+  stream_free(&stream);
+}
+
+/* A length that no frame has: where the next begins is not known any more. */
+static void test_garbage(void) {
+  static const uint32_t lengths[] = {0, NET_FRAME_MAX + 1, 0x10000000, 0x80000000, 0xffffffff};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(lengths); i++) {
+    Stream stream = stream_new();
+    uint32_t length = GUINT32_TO_BE(lengths[i]);
+
+    fill(1, 60);
+    say_frame(stream.other, 60);
+    say(stream.other, &length, sizeof length);
+    say(stream.other, frame, 60);
+    g_assert_cmpint(receive(stream.backend), ==, 60);
+    assert_lost(stream.backend);
+    stream_free(&stream);
+  }
+}
+
+static void test_no_socket(void) {
+  g_autoptr(GError) error = NULL;
+  int fds[2];
+
+  g_assert_null(net_stream_take_fd("passt", 9999, &error));
+  g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+  g_clear_error(&error);
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  g_assert_null(net_stream_take_fd("passt", fds[0], &error));
+  g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+  g_assert_cmpint(close(fds[0]), ==, -1); /* taken all the same */
+  close(fds[1]);
+}
+
+static NetBackend *meet(const char *path) {
+  g_autoptr(GError) error = NULL;
+  NetBackend *backend = net_stream_meet(path, &error);
+
+  g_assert_no_error(error);
+  return backend;
+}
+
+static void exchange(NetBackend *from, NetBackend *to, uint8_t first) {
+  fill(first, 300);
+  g_assert_cmpint(send_frame(from, 300), ==, NET_SENT);
+  g_assert_cmpint(receive(to), ==, 300);
+  g_assert_cmpmem(got, 300, frame, 300);
+}
+
+static bool is_ready(NetBackend *backend) {
+  struct pollfd ready = {.fd = fd_of(backend), .events = POLLIN};
+
+  return poll(&ready, 1, 0) == 1;
+}
+
+/* Two meet, one leaves, the next comes; whoever was there listens for it. */
+static void test_meet(void) {
+  g_autofree char *directory = g_dir_make_tmp("eret-test-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(directory, "net.sock", NULL);
+  NetBackend *first = meet(path), *second;
+
+  g_assert_false(first->link);
+  g_assert_cmpint(send_frame(first, 60), ==, NET_REFUSED);
+  g_assert_cmpint(receive(first), ==, 0);
+  second = meet(path);
+  g_assert_true(second->link);
+  g_assert_true(is_ready(first));
+  g_assert_cmpint(receive(first), ==, 0);
+  g_assert_true(first->link);
+  exchange(first, second, 1);
+  exchange(second, first, 2);
+  for (unsigned i = 0; i < 3; i++) {
+    /* The one who listened leaves. */
+    net_backend_free(first);
+    g_assert_true(is_ready(second));
+    g_assert_cmpint(receive(second), ==, 0);
+    g_assert_false(second->link);
+    g_assert_false(is_ready(second));
+    first = meet(path);
+    g_assert_true(first->link);
+    g_assert_cmpint(receive(second), ==, 0);
+    g_assert_true(second->link);
+    exchange(first, second, 3);
+    exchange(second, first, 4);
+    NetBackend *swap = first;
+    first = second;
+    second = swap;
+  }
+  /* The one who connected leaves. */
+  net_backend_free(second);
+  g_assert_cmpint(receive(first), ==, 0);
+  g_assert_false(first->link);
+  second = meet(path);
+  g_assert_cmpint(receive(first), ==, 0);
+  exchange(first, second, 5);
+  net_backend_free(first);
+  net_backend_free(second);
+  g_unlink(path);
+  g_assert_cmpint(g_rmdir(directory), ==, 0);
+}
+
+/* One who takes connections to end them at once is given up in the end. */
+static void test_futile(void) {
+  g_autofree char *directory = g_dir_make_tmp("eret-test-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(directory, "net.sock", NULL);
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  unsigned rounds = 0;
+
+  g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+  g_assert_cmpint(bind(listener, (struct sockaddr *)&address, sizeof address), ==, 0);
+  g_assert_cmpint(listen(listener, 5), ==, 0);
+  NetBackend *backend = meet(path);
+  while (fd_of(backend) >= 0 && rounds++ < 100) {
+    close(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
+    g_assert_cmpint(receive(backend), ==, 0);
+  }
+  g_assert_cmpuint(rounds, <, 50);
+  net_backend_free(backend);
+  close(listener);
+  g_unlink(path);
+  g_assert_cmpint(g_rmdir(directory), ==, 0);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/net-stream/both-ways", test_both_ways);
+  g_test_add_func("/net-stream/pieces", test_pieces);
+  g_test_add_func("/net-stream/back-pressure", test_back_pressure);
+  g_test_add_func("/net-stream/gone", test_gone);
+  g_test_add_func("/net-stream/gone-while-sending", test_gone_while_sending);
+  g_test_add_func("/net-stream/garbage", test_garbage);
+  g_test_add_func("/net-stream/no-socket", test_no_socket);
+  g_test_add_func("/net-stream/meet", test_meet);
+  g_test_add_func("/net-stream/futile", test_futile);
+  return g_test_run();
+}
