@@ -51,7 +51,7 @@ struct HypercallService {
   uint32_t first, last;
   unsigned doors;             /* HypercallDoor bits */
   unsigned n_args, n_results; /* x1 .. x[n_args] are read, x0 .. x[n_results - 1] written: at most 17 and 18 */
-  HypercallOutcome (*handle)(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+  HypercallOutcome (*handle)(const HypercallService *service, Hypercall *call);
   void *opaque; /* the service's own object: Psci, HypercallPeer */
 };
 
@@ -76,33 +76,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Hypercalls, hypercalls_free)
 bool hypercalls_add(Hypercalls *hypercalls, const HypercallService *service);
 
 /*
- * The service for FUNCTION by DOOR; never NULL: an unknown one gets the service that answers NOT_SUPPORTED and counts.
- * Any thread.
+ * The service for FUNCTION by DOOR; never NULL: an unknown one gets the service that answers NOT_SUPPORTED. Its handle
+ * wants a call whose x holds at least the arguments that it declares, zeros elsewhere. Any thread.
  */
 const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t function, HypercallDoor door);
 /*
- * Counts and calls. SERVICE comes from hypercalls_find; call->x holds at least the arguments it declares, zeros
- * elsewhere. Any thread.
- */
-HypercallOutcome hypercalls_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
-/*
- * Both at once, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the
+ * Finds it and calls it, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the
  * service declares, and, where the call returns, writes the results it declares.
  */
 HypercallOutcome hypercalls_call_registers(Hypercalls *hypercalls, HypercallDoor door, unsigned vcpu, uint32_t function,
                                            uint64_t x[HYPERCALL_N_REGISTERS]);
 
-int hypercalls_exit_code(const Hypercalls *hypercalls);    /* after HYPERCALL_EXIT: the first caller's code; -1 before */
-uint64_t hypercalls_unknown(const Hypercalls *hypercalls); /* calls answered NOT_SUPPORTED for want of a service */
-
-/* Statistics: services in the order of their function IDs, with the number of calls so far. Any thread. */
-typedef struct {
-  const char *name;
-  uint32_t first, last;
-  uint64_t calls;
-} HypercallCount;
-
-unsigned hypercalls_n_services(const Hypercalls *hypercalls);
-HypercallCount hypercalls_count_at(const Hypercalls *hypercalls, unsigned index); /* below hypercalls_n_services */
-/* Of all services of that name: PSCI's 32-bit and 64-bit functions share theirs. 0 for a name that is not there. */
-uint64_t hypercalls_count(const Hypercalls *hypercalls, const char *name);
+int hypercalls_exit_code(const Hypercalls *hypercalls); /* after HYPERCALL_EXIT: the first caller's code; -1 before */

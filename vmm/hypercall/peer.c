@@ -252,7 +252,7 @@ static void tell_once(HypercallPeer *peer, Exchange result) {
 }
 
 /* On an error x1 .. x17 stay what they were. */
-static HypercallOutcome peer_call(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome peer_call(const HypercallService *service, Hypercall *call) {
   HypercallPeer *peer = service->opaque;
   int64_t deadline = g_get_monotonic_time() + (int64_t)peer->timeout_ms * 1000;
   Exchange result = take_turn(peer, deadline);

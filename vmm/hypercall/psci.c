@@ -123,16 +123,16 @@ static Cpu *find_cpu(const Psci *psci, uint64_t mpidr) {
   return NULL;
 }
 
-static HypercallOutcome psci_version(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_version(const HypercallService *service, Hypercall *call) {
   return answer(call, ((const Psci *)service->opaque)->version);
 }
 
-static HypercallOutcome psci_cpu_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_cpu_suspend(const HypercallService *service, Hypercall *call) {
   answer(call, PSCI_SUCCESS);
   return HYPERCALL_STAND_BY;
 }
 
-static HypercallOutcome psci_cpu_off(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_cpu_off(const HypercallService *service, Hypercall *call) {
   Psci *psci = service->opaque;
 
   if (call->vcpu >= psci->config.n_cpus)
@@ -142,7 +142,7 @@ static HypercallOutcome psci_cpu_off(Hypercalls *hypercalls, const HypercallServ
   return HYPERCALL_OFF;
 }
 
-static HypercallOutcome psci_cpu_on(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_cpu_on(const HypercallService *service, Hypercall *call) {
   Psci *psci = service->opaque;
   Cpu *target = find_cpu(psci, argument(call, 1));
 
@@ -160,7 +160,7 @@ static HypercallOutcome psci_cpu_on(Hypercalls *hypercalls, const HypercallServi
 }
 
 /* A node is on as soon as one CPU in it is (DEN 0022, AFFINITY_INFO). */
-static HypercallOutcome psci_affinity_info(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_affinity_info(const HypercallService *service, Hypercall *call) {
   Psci *psci = service->opaque;
   uint64_t affinity = argument(call, 1);
   uint64_t level = argument(call, 2);
@@ -181,23 +181,23 @@ static HypercallOutcome psci_affinity_info(Hypercalls *hypercalls, const Hyperca
   return answer(call, on ? PSCI_AFFINITY_ON : PSCI_AFFINITY_OFF);
 }
 
-static HypercallOutcome psci_not_supported(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_not_supported(const HypercallService *service, Hypercall *call) {
   return answer(call, PSCI_NOT_SUPPORTED);
 }
 
-static HypercallOutcome psci_migrate_info_type(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_migrate_info_type(const HypercallService *service, Hypercall *call) {
   return answer(call, PSCI_TRUSTED_OS_NONE);
 }
 
-static HypercallOutcome psci_system_off(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_system_off(const HypercallService *service, Hypercall *call) {
   return HYPERCALL_POWER_OFF;
 }
 
-static HypercallOutcome psci_system_reset(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_system_reset(const HypercallService *service, Hypercall *call) {
   return HYPERCALL_RESET;
 }
 
-static HypercallOutcome psci_system_reset2(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_system_reset2(const HypercallService *service, Hypercall *call) {
   uint32_t type = (uint32_t)call->x[1];
 
   /* A vendor's reset is one more name for a reset; an architectural type other than the warm reset is reserved. */
@@ -206,7 +206,7 @@ static HypercallOutcome psci_system_reset2(Hypercalls *hypercalls, const Hyperca
   return HYPERCALL_RESET;
 }
 
-static HypercallOutcome psci_system_off2(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_system_off2(const HypercallService *service, Hypercall *call) {
   uint32_t type = (uint32_t)call->x[1];
 
   if (MINOR(((const Psci *)service->opaque)->version) < 3)
@@ -216,18 +216,18 @@ static HypercallOutcome psci_system_off2(Hypercalls *hypercalls, const Hypercall
   return HYPERCALL_POWER_OFF;
 }
 
-static HypercallOutcome psci_system_suspend(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_system_suspend(const HypercallService *service, Hypercall *call) {
   return HYPERCALL_SUSPEND;
 }
 
-static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+static HypercallOutcome psci_features(const HypercallService *service, Hypercall *call);
 
 static const struct {
   const char *name;
   PsciFunction function;
   bool also_64bit;
   unsigned n_args;
-  HypercallOutcome (*handle)(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+  HypercallOutcome (*handle)(const HypercallService *service, Hypercall *call);
 } functions[] = {
     {"psci_version", PSCI_FUNCTION_VERSION, false, 0, psci_version},
     {"psci_cpu_suspend", PSCI_FUNCTION_CPU_SUSPEND, true, 3, psci_cpu_suspend},
@@ -255,7 +255,7 @@ static int64_t feature(const Psci *psci, unsigned index) {
 /*
  * 0 for what is implemented; as flags of CPU_SUSPEND 0 says: original format of power_state, platform-coordinated only.
  */
-static HypercallOutcome psci_features(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome psci_features(const HypercallService *service, Hypercall *call) {
   uint32_t asked = (uint32_t)call->x[1];
 
   if (asked == SMCCC_VERSION)

@@ -16,13 +16,6 @@
 #define MARK_LAST_REGISTER   16
 #define MARK_NAME_MAX        (8 * (MARK_LAST_REGISTER - MARK_FIRST_REGISTER + 1)) /* x3 .. x16 */
 #define EXIT_CODE_MAX        255                                                  /* a process's exit status: wait(2) */
-#define EXIT_CODE_NONE       (-1)
-
-struct EretServices {
-  const HypercallSink *sink;
-  void *opaque;
-  int exit_code; /* atomic */
-};
 
 static int64_t host_time(clockid_t clock) {
   struct timespec now;
@@ -41,7 +34,7 @@ static HypercallOutcome answer(Hypercall *call, int64_t result) {
   return HYPERCALL_RETURN;
 }
 
-static HypercallOutcome eret_write(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_write(const HypercallService *service, Hypercall *call) {
   const EretServices *services = service->opaque;
   uint64_t size = call->x[1];
   char text[WRITE_MAX];
@@ -53,7 +46,7 @@ static HypercallOutcome eret_write(Hypercalls *hypercalls, const HypercallServic
   return answer(call, HYPERCALL_SUCCESS);
 }
 
-static HypercallOutcome eret_mark(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_mark(const HypercallService *service, Hypercall *call) {
   const EretServices *services = service->opaque;
   int64_t now = host_time(CLOCK_MONOTONIC); /* first: the mark is the moment of the call */
   uint64_t size = call->x[2];
@@ -66,42 +59,42 @@ static HypercallOutcome eret_mark(Hypercalls *hypercalls, const HypercallService
   return answer(call, HYPERCALL_SUCCESS);
 }
 
-static HypercallOutcome eret_ready(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_ready(const HypercallService *service, Hypercall *call) {
   const EretServices *services = service->opaque;
 
   services->sink->ready(services->opaque, host_time(CLOCK_MONOTONIC));
   return answer(call, HYPERCALL_SUCCESS);
 }
 
-static HypercallOutcome eret_exit(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_exit(const HypercallService *service, Hypercall *call) {
   EretServices *services = service->opaque;
 
   if (call->x[1] > EXIT_CODE_MAX)
     return answer(call, HYPERCALL_INVALID_PARAMETER);
   /* The first one counts: a second vCPU may come here before the machine has stopped. */
-  int none = EXIT_CODE_NONE;
+  int none = ERET_EXIT_CODE_NONE;
   __atomic_compare_exchange_n(&services->exit_code, &none, (int)call->x[1], false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
   return HYPERCALL_EXIT;
 }
 
-static HypercallOutcome eret_time(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_time(const HypercallService *service, Hypercall *call) {
   call->x[1] = (uint64_t)host_time(CLOCK_MONOTONIC);
   call->x[2] = (uint64_t)host_time(CLOCK_REALTIME);
   return answer(call, HYPERCALL_SUCCESS);
 }
 
-static HypercallOutcome eret_nop(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_nop(const HypercallService *service, Hypercall *call) {
   return answer(call, HYPERCALL_SUCCESS);
 }
 
-static HypercallOutcome eret_version(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+static HypercallOutcome eret_version(const HypercallService *service, Hypercall *call);
 
 /* The order is that of the functions: bit n of what eret_version returns in x2 stands for row n. */
 static const struct {
   const char *name;
   EretFunction function;
   unsigned n_args, n_results;
-  HypercallOutcome (*handle)(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call);
+  HypercallOutcome (*handle)(const HypercallService *service, Hypercall *call);
 } functions[] = {
     {"eret_version", ERET_FUNCTION_VERSION, 0, 4, eret_version},
     {"eret_write", ERET_FUNCTION_WRITE, HYPERCALL_N_REGISTERS - 1, 1, eret_write},
@@ -112,23 +105,11 @@ static const struct {
     {"eret_nop", ERET_FUNCTION_NOP, 0, 1, eret_nop},
 };
 
-static HypercallOutcome eret_version(Hypercalls *hypercalls, const HypercallService *service, Hypercall *call) {
+static HypercallOutcome eret_version(const HypercallService *service, Hypercall *call) {
   call->x[1] = ERET_HYPERCALL_VERSION;
   call->x[2] = (UINT64_C(1) << G_N_ELEMENTS(functions)) - 1;
   call->x[3] = ERET_NAME;
   return answer(call, HYPERCALL_SUCCESS);
-}
-
-EretServices *eret_services_new(const HypercallSink *sink, void *opaque) {
-  EretServices *services = g_new0(EretServices, 1);
-  services->sink = sink;
-  services->opaque = opaque;
-  services->exit_code = EXIT_CODE_NONE;
-  return services;
-}
-
-void eret_services_free(EretServices *services) {
-  g_free(services);
 }
 
 bool eret_services_add(EretServices *services, Hypercalls *hypercalls) {
@@ -147,8 +128,4 @@ bool eret_services_add(EretServices *services, Hypercalls *hypercalls) {
       return false;
   }
   return true;
-}
-
-int eret_services_exit_code(const EretServices *services) {
-  return __atomic_load_n(&services->exit_code, __ATOMIC_SEQ_CST);
 }

@@ -4,9 +4,12 @@
 
 #include "vmm/hypercall/hypercall.h"
 
-typedef struct EretServices EretServices;
+#define ERET_EXIT_CODE_NONE (-1)
 
-EretServices *eret_services_new(const HypercallSink *sink, void *opaque);
-void eret_services_free(EretServices *services); /* takes NULL */
+typedef struct {
+  const HypercallSink *sink;
+  void *opaque;
+  int exit_code; /* atomic */
+} EretServices;
+
 bool eret_services_add(EretServices *services, Hypercalls *hypercalls);
-int eret_services_exit_code(const EretServices *services); /* -1: nobody has called eret_exit */

@@ -81,7 +81,7 @@ ON_EXIT_PATH static Verdict exit_hypercall(Vcpu *vcpu) {
     if (!reg_get(vcpu->fd, REG_X(n), &call.x[n]))
       return exit_fail(vcpu, "cannot read x%u for hypercall 0x%08x: %s", n, call.function, g_strerror(errno));
   note_first_exit(vcpu);
-  HypercallOutcome outcome = hypercalls_call(vcpu->shared->hypercalls, service, &call);
+  HypercallOutcome outcome = service->handle(service, &call);
   if (vcpu->watch)
     vcpu_watch_hypercall(vcpu->watch, service->name, call.function, call.door == HYPERCALL_BY_SMC, call.x[0]);
   for (unsigned n = 0; hypercall_returns(outcome) && n < service->n_results; n++)
