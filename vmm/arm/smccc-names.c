@@ -259,11 +259,6 @@ static const Function *find(uint32_t function) {
   return NULL;
 }
 
-const char *smccc_function_name(uint32_t function) {
-  const Function *row = find(function);
-  return row ? row->name : NULL;
-}
-
 static const char *owner_text(unsigned owner) {
   if (owner < G_N_ELEMENTS(owners))
     return owners[owner];
@@ -273,10 +268,10 @@ static const char *owner_text(unsigned owner) {
 }
 
 char *smccc_describe(uint32_t function) {
-  const char *name = smccc_function_name(function);
+  const Function *row = find(function);
 
-  if (name)
-    return g_strdup(name);
+  if (row)
+    return g_strdup(row->name);
   if (!IS_FAST(function))
     return g_strdup_printf("yielding call 0x%08x", function);
   if (function & RESERVED_BITS)
@@ -301,7 +296,9 @@ const char *smccc_result_name(uint32_t function, int64_t result) {
   /* Nobody knows what a service of others returns, but for the errors that eret itself answers. */
   if (!row)
     return code < 0 ? code_name(CODES_ERET, code) : NULL;
-  if (row->codes == CODES_FFA && (uint32_t)code >= FFA_FIRST && ((uint32_t)code & ~BIT_64) <= FFA_LAST)
-    return smccc_function_name((uint32_t)code);
+  if (row->codes == CODES_FFA && (uint32_t)code >= FFA_FIRST && ((uint32_t)code & ~BIT_64) <= FFA_LAST) {
+    const Function *returned_with = find((uint32_t)code);
+    return returned_with ? returned_with->name : NULL;
+  }
   return row->value && code >= 0 ? NULL : code_name(row->codes, code);
 }

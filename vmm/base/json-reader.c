@@ -278,7 +278,8 @@ static void note_line(Reader *reader, JsonNode *node, unsigned line) {
   g_hash_table_insert(reader->lines, node, GUINT_TO_POINTER(line));
 }
 
-static bool read_element(Reader *reader, JsonArray *array) {
+static bool read_element(Reader *reader, void *container) {
+  JsonArray *array = container;
   gsize before = reader->path->len;
   unsigned line = reader->line;
 
@@ -292,7 +293,8 @@ static bool read_element(Reader *reader, JsonArray *array) {
   return true;
 }
 
-static bool read_member(Reader *reader, JsonObject *object) {
+static bool read_member(Reader *reader, void *container) {
+  JsonObject *object = container;
   gsize before = reader->path->len;
   const char *at = reader->at;
   unsigned line = reader->line;
@@ -338,24 +340,16 @@ static bool read_list(Reader *reader, char last, void *container, bool (*read)(R
   return true;
 }
 
-static bool read_element_of(Reader *reader, void *array) {
-  return read_element(reader, array);
-}
-
-static bool read_member_of(Reader *reader, void *object) {
-  return read_member(reader, object);
-}
-
 static JsonNode *read_array(Reader *reader) {
   g_autoptr(JsonArray) array = json_array_new();
 
-  return read_list(reader, ']', array, read_element_of) ? json_node_init_array(json_node_alloc(), array) : NULL;
+  return read_list(reader, ']', array, read_element) ? json_node_init_array(json_node_alloc(), array) : NULL;
 }
 
 static JsonNode *read_object(Reader *reader) {
   g_autoptr(JsonObject) object = json_object_new();
 
-  return read_list(reader, '}', object, read_member_of) ? json_node_init_object(json_node_alloc(), object) : NULL;
+  return read_list(reader, '}', object, read_member) ? json_node_init_object(json_node_alloc(), object) : NULL;
 }
 
 static JsonNode *read_text(Reader *reader) {

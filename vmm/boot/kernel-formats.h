@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the files of this folder that know one kernel format each share with kernel.c, and nobody else needs. Error
- * messages made here name no file: kernel_image_load puts the name in front.
+ * messages made here name no file: kernel_image_read puts the name in front.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #define PE_MACHINE_ARM64 0xaa64     /* the same, "Machine Types" */
 
 /*
- * What kernel_image_load does once the file's contents are there. Keeps a reference to CONTENTS where the image points
+ * What kernel_image_read does once the file's contents are there. Keeps a reference to CONTENTS where the image points
  * into them.
  */
 KernelImage *kernel_image_parse(GBytes *contents, KernelFormat format, GError **error);

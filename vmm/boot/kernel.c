@@ -183,9 +183,3 @@ KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat 
   g_propagate_error(error, g_steal_pointer(&failure));
   return NULL;
 }
-
-KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error) {
-  g_autoptr(MappedFile) file = kernel_file_open(path, error);
-
-  return file ? kernel_image_read(file, path, format, error) : NULL;
-}

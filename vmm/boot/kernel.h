@@ -42,8 +42,6 @@ typedef struct {
 MappedFile *kernel_file_open(const char *path, GError **error);
 /* Finds out what FILE is, unpacks and checks it; PATH is for messages. Not unpacked, the image points into FILE. */
 KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat format, GError **error);
-/* Both. */
-KernelImage *kernel_image_load(const char *path, KernelFormat format, GError **error);
 void kernel_image_free(KernelImage *image); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelImage, kernel_image_free)
 

@@ -22,12 +22,6 @@ typedef enum { POLICY_ERROR_SYNTAX, POLICY_ERROR_RESERVED, POLICY_ERROR_OVERLAP 
 #define POLICY_ERROR (policy_error_quark())
 GQuark policy_error_quark(void);
 
-/* What KVM reserves: Arm Architecture Calls, 32-bit and 64-bit. An insert that touches them fails (EEXIST). */
-#define SMCCC_RESERVED_32_FIRST 0x80000000u
-#define SMCCC_RESERVED_32_LAST  0x8000ffffu
-#define SMCCC_RESERVED_64_FIRST 0xc0000000u
-#define SMCCC_RESERVED_64_LAST  0xc000ffffu
-
 /* Appends one range; ORIGIN is interned. */
 void policy_append(GArray *ranges, uint32_t first, uint32_t last, SmcccAction action, const char *origin);
 /* Named sets: "trng", "psci", "pvtime", "vendor-hyp", "ptp": appends their ranges; false for an unknown name. */

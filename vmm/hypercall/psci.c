@@ -88,11 +88,6 @@ bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context) {
   return true;
 }
 
-bool psci_is_on(Psci *psci, unsigned cpu) {
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
-  return psci->cpus[cpu].on;
-}
-
 void psci_stop(Psci *psci) {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
 

@@ -79,7 +79,5 @@ bool psci_add(Psci *psci, Hypercalls *hypercalls);
  * on at the start (entry and context 0: the boot protocol's registers hold).
  */
 bool psci_wait(Psci *psci, unsigned cpu, uint64_t *entry, uint64_t *context);
-/* On from CPU_ON to CPU_OFF, whatever its thread has come to. */
-bool psci_is_on(Psci *psci, unsigned cpu);
 /* Wakes every waiting thread for good: the machine ends or resets. */
 void psci_stop(Psci *psci);

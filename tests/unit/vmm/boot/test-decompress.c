@@ -2,7 +2,7 @@
 /* Decompression: every format whole, cut at every length, damaged, followed by something, and too large. */
 #include "tests/unit/vmm/boot/fixtures.h"
 #include "vmm/boot/decompress.h"
-#include "vmm/boot/kernel.h"
+#include "vmm/boot/kernel-error.h"
 
 #define PLAIN_SIZE 6000
 

@@ -450,9 +450,14 @@ static void files_tear_down(Files *files, gconstpointer data) {
   g_free(files->directory);
 }
 
+static KernelImage *load(const char *path, GError **error) {
+  g_autoptr(MappedFile) file = kernel_file_open(path, error);
+  return file ? kernel_image_read(file, path, KERNEL_FORMAT_AUTO, error) : NULL;
+}
+
 static void assert_load_refused(const char *path, KernelError code, const char *text) {
   g_autoptr(GError) error = NULL;
-  g_assert_null(kernel_image_load(path, KERNEL_FORMAT_AUTO, &error));
+  g_assert_null(load(path, &error));
   assert_message(error, code, text);
   assert_message(error, code, path);
 }
@@ -462,7 +467,7 @@ static void test_load(Files *files, gconstpointer data) {
   g_autoptr(GByteArray) bytes = fixture_image(IMAGE_DEFAULT);
   g_assert_true(g_file_set_contents(path, (const char *)bytes->data, bytes->len, NULL));
   g_autoptr(GError) error = NULL;
-  g_autoptr(KernelImage) image = kernel_image_load(path, KERNEL_FORMAT_AUTO, &error);
+  g_autoptr(KernelImage) image = load(path, &error);
   g_assert_no_error(error);
   assert_valid(image);
   g_unlink(path); /* mapped: it stays */

@@ -68,6 +68,11 @@ static inline int64_t affinity_info(Fixture *f, uint64_t affinity, uint64_t leve
   return call(f, PSCI_FUNCTION_AFFINITY_INFO | F64, affinity, level, 0);
 }
 
+/* From CPU_ON to CPU_OFF, whatever its thread has come to. */
+static inline bool is_on(Fixture *f, unsigned cpu) {
+  return affinity_info(f, mpidrs[cpu], 0) == PSCI_AFFINITY_ON;
+}
+
 typedef struct {
   const char *path;
   void (*test)(Fixture *f, gconstpointer data);

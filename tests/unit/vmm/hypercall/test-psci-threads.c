@@ -33,7 +33,7 @@ static void test_wait(Fixture *f, gconstpointer data) {
     g_assert_true(waiters[cpu].woken);
     g_assert_cmphex(waiters[cpu].entry, ==, ENTRY);
     g_assert_cmpuint(waiters[cpu].context, ==, cpu);
-    g_assert_true(psci_is_on(f->psci, cpu));
+    g_assert_true(is_on(f, cpu));
   }
 }
 
@@ -51,7 +51,7 @@ static void test_stop(Fixture *f, gconstpointer data) {
   for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
     g_thread_join(threads[cpu]);
     g_assert_false(waiters[cpu].woken);
-    g_assert_false(psci_is_on(f->psci, cpu));
+    g_assert_false(is_on(f, cpu));
   }
   psci_stop(f->psci);
   g_assert_false(psci_wait(f->psci, 0, &entry, &context)); /* for good, and for CPUs that are on as well */

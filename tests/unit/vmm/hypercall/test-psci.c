@@ -75,7 +75,7 @@ static void test_doors(Fixture *f, gconstpointer data) {
   g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_DOORBELL, 0, PSCI_FUNCTION_SYSTEM_OFF, x), ==, HYPERCALL_RETURN);
   g_assert_cmpint((int64_t)x[0], ==, PSCI_NOT_SUPPORTED);
   g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_DOORBELL, 0, PSCI_FUNCTION_CPU_OFF, x), ==, HYPERCALL_RETURN);
-  g_assert_true(psci_is_on(f->psci, 0));
+  g_assert_true(is_on(f, 0));
   g_assert_false(psci_add(f->psci, f->hypercalls)); /* the ranges are taken */
 }
 
@@ -112,7 +112,7 @@ static void assert_stands_by(Fixture *f, uint32_t function, uint64_t state, uint
 
   g_assert_cmpint(hypercalls_call_registers(f->hypercalls, HYPERCALL_BY_SMC, 0, function, x), ==, HYPERCALL_STAND_BY);
   g_assert_true(x[0] == PSCI_SUCCESS && x[1] == 0 && x[2] == 0 && x[3] == 0);
-  g_assert_true(psci_is_on(f->psci, 0));
+  g_assert_true(is_on(f, 0));
 }
 
 static void test_suspend(Fixture *f, gconstpointer data) {
@@ -135,17 +135,17 @@ static void test_on(Fixture *f, gconstpointer data) {
   g_assert_true(psci_wait(f->psci, 0, &entry, &context)); /* the boot CPU is on */
   g_assert_true(entry == 0 && context == 0);
   for (unsigned cpu = 1; cpu < N_CPUS; cpu++) {
-    g_assert_false(psci_is_on(f->psci, cpu));
+    g_assert_false(is_on(f, cpu));
     g_assert_cmpint(affinity_info(f, mpidrs[cpu], 0), ==, PSCI_AFFINITY_OFF);
     g_assert_cmpint(call(f, PSCI_FUNCTION_CPU_ON | F64, mpidrs[cpu], HIGH_ENTRY, UINT64_MAX - cpu), ==, PSCI_SUCCESS);
     /* Before its thread knows: never ON_PENDING. */
     g_assert_cmpint(affinity_info(f, mpidrs[cpu], 0), ==, PSCI_AFFINITY_ON);
     g_assert_cmpint(cpu_on(f, cpu), ==, PSCI_ALREADY_ON);
-    g_assert_true(psci_is_on(f->psci, cpu));
+    g_assert_true(is_on(f, cpu));
     g_assert_true(psci_wait(f->psci, cpu, &entry, &context));
     g_assert_cmphex(entry, ==, HIGH_ENTRY); /* the first CPU_ON's */
     g_assert_cmphex(context, ==, UINT64_MAX - cpu);
-    g_assert_true(psci_is_on(f->psci, cpu));
+    g_assert_true(is_on(f, cpu));
     g_assert_cmpint(affinity_info(f, mpidrs[cpu], 0), ==, PSCI_AFFINITY_ON);
     g_assert_cmpint(cpu_on(f, cpu), ==, PSCI_ALREADY_ON);
   }
@@ -238,7 +238,7 @@ static void test_off(Fixture *f, gconstpointer data) {
   g_assert_cmpint(outcome(f, 0, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
   g_assert_cmpint(outcome(f, 1, PSCI_FUNCTION_CPU_OFF, 0, 0, 0), ==, HYPERCALL_OFF);
   for (unsigned cpu = 0; cpu < N_CPUS; cpu++)
-    g_assert_false(psci_is_on(f->psci, cpu));
+    g_assert_false(is_on(f, cpu));
 }
 
 /* A vCPU that PSCI does not know of is an error of eret's own; it must not become a write out of bounds. */
