@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "vmm/base/descriptors.h"
-#include "vmm/base/standard-fds.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/exec/outcome.h"
@@ -80,7 +79,7 @@ static int run_command(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
-  if (!standard_fds_keep())
+  if (!descriptors_keep_standard())
     return EXIT_HOST;
   g_log_set_default_handler(complain_of_log, NULL);
   signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (RLIMIT_FSIZE) is an error of the write: of a report, or of the guest's disk */

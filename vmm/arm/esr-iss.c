@@ -231,10 +231,6 @@ static void decode_vmrs(GString *out, uint64_t esr) {
   append_condition(out, esr);
 }
 
-static void decode_condition(GString *out, uint64_t esr) {
-  append_condition(out, esr);
-}
-
 /* Extensions. */
 
 static void decode_64_bytes(GString *out, uint64_t esr) {
@@ -324,14 +320,14 @@ static IssDecoder *const decoders[64] = {
     [ESR_EC_CP15_64] = decode_mcrr,
     [ESR_EC_CP14_MR] = decode_mcr,
     [0x06] = decode_ldc,
-    [0x07] = decode_condition,
+    [0x07] = append_condition,
     [0x08] = decode_vmrs,
     [0x0a] = decode_64_bytes,
     [ESR_EC_CP14_64] = decode_mcrr,
     [0x0d] = decode_branch_target,
     [0x11] = decode_immediate,
     [0x12] = decode_immediate,
-    [0x13] = decode_condition,
+    [0x13] = append_condition,
     [0x14] = decode_system_register_128,
     [0x15] = decode_immediate,
     [0x16] = decode_immediate,

@@ -11,7 +11,7 @@
 #pragma once
 
 #include "vmm/arm/load-store.h"
-#include "vmm/arm/permission.h"
+#include "vmm/arm/translate.h"
 
 /*
  * What a load-exclusive has claimed. A store-exclusive to the same place succeeds, once. Other CPUs are not looked at:

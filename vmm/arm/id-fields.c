@@ -22,10 +22,10 @@ const IdField id_fields[ID_FIELDS] = {
     FIELD(PFR0, "SEL2", 36), FIELD(PFR0, "MPAM", 40), FIELD(PFR0, "AMU", 44), FIELD(PFR0, "DIT", 48), FIELD(PFR0, "RME", 52),
     FIELD(PFR0, "CSV2", 56), FIELD(PFR0, "CSV3", 60),
 
-    FIELD(PFR1, "BT", 0), FIELD(PFR1, "SSBS", 4), FIELD(PFR1, "MTE", 8), FIELD(PFR1, "RAS_frac", 12), FIELD(PFR1, "MPAM_frac", 16),
-    /* 23:20 is RES0 */ FIELD(PFR1, "SME", 24), FIELD(PFR1, "RNDR_trap", 28), FIELD(PFR1, "CSV2_frac", 32), FIELD(PFR1, "NMI", 36),
-    FIELD_AS(PFR1, "MTE_frac", 40, ID_SIGNED), FIELD(PFR1, "GCS", 44), FIELD(PFR1, "THE", 48), FIELD(PFR1, "MTEX", 52),
-    FIELD(PFR1, "DF2", 56), FIELD(PFR1, "PFAR", 60),
+    FIELD(PFR1, "BT", 0), FIELD(PFR1, "SSBS", 4), FIELD(PFR1, "MTE", 8), FIELD(PFR1, "RAS_frac", 12),
+    FIELD(PFR1, "MPAM_frac", 16), /* 23:20 is RES0 */ FIELD(PFR1, "SME", 24), FIELD(PFR1, "RNDR_trap", 28),
+    FIELD(PFR1, "CSV2_frac", 32), FIELD(PFR1, "NMI", 36), FIELD_AS(PFR1, "MTE_frac", 40, ID_SIGNED), FIELD(PFR1, "GCS", 44),
+    FIELD(PFR1, "THE", 48), FIELD(PFR1, "MTEX", 52), FIELD(PFR1, "DF2", 56), FIELD(PFR1, "PFAR", 60),
 
     FIELD(DFR0, "DebugVer", 0), FIELD(DFR0, "TraceVer", 4), FIELD_AS(DFR0, "PMUVer", 8, ID_PMU_VERSION), FIELD(DFR0, "BRPs", 12),
     FIELD(DFR0, "PMSS", 16), FIELD(DFR0, "WRPs", 20), FIELD(DFR0, "SEBEP", 24), FIELD(DFR0, "CTX_CMPs", 28),
@@ -131,8 +131,7 @@ unsigned id_field_common(const IdField *field, unsigned a, unsigned b) {
   return 1; /* ID_STAGE2: none */
 }
 
-/* WANTED among those of REG, or among the registers where that is NULL. */
-static const char *nearest(const char *reg, const char *wanted) {
+const char *id_field_nearest(const char *reg, const char *wanted) {
   const char *names[ID_FIELDS + 1];
   unsigned n = 0;
 
@@ -144,12 +143,4 @@ static const char *nearest(const char *reg, const char *wanted) {
   }
   names[n] = NULL;
   return nearest_name(wanted, names);
-}
-
-const char *id_register_nearest(const char *reg) {
-  return nearest(NULL, reg);
-}
-
-const char *id_field_nearest(const char *reg, const char *name) {
-  return nearest(reg, name);
 }

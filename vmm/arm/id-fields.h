@@ -44,6 +44,5 @@ bool id_field_at_most(const IdField *field, unsigned a, unsigned b);
 /* The most that A and B both offer. */
 unsigned id_field_common(const IdField *field, unsigned a, unsigned b);
 
-/* The names closest to what was written, or NULL. */
-const char *id_register_nearest(const char *reg);
-const char *id_field_nearest(const char *reg, const char *name);
+/* The name closest to WANTED among the fields of REG, or among the registers where that is NULL; or NULL. */
+const char *id_field_nearest(const char *reg, const char *wanted);

@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* poll(2) says POLLNVAL of each descriptor that is free, of many at once, and nothing has to be opened to find out. */
+/*
+ * The first three: open(2) takes the lowest number that is free, so that the first closed one is filled first. How many
+ * more there are: poll(2) says POLLNVAL of each descriptor that is free, of many at once, and nothing has to be opened
+ * to find out.
+ */
 #include "vmm/base/descriptors.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define AT_ONCE 64
+
+bool descriptors_keep_standard(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0)
+      continue;
+    int opened = open("/dev/null", O_RDONLY);
+    if (opened < 0)
+      opened = open("/", O_RDONLY | O_DIRECTORY); /* where there are no devices: it is neither read nor written */
+    if (opened != fd)
+      return false;
+  }
+  return true;
+}
 
 /* How many below LIMIT are free, up to WANTED. From the top: there, few are ever open. */
 static unsigned count_free(rlim_t limit, unsigned wanted) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many files this process may still open (RLIMIT_NOFILE). GLib ends the process where a main loop finds no
- * descriptor, and a guest that runs cannot be told; so whoever will need some asks first.
+ * The descriptors of this process: the first three, and how many more it may open (RLIMIT_NOFILE). GLib ends the
+ * process where a main loop finds no descriptor, and a guest that runs cannot be told; so whoever will need some asks
+ * first.
  */
 #pragma once
 
@@ -10,6 +11,15 @@
 
 /* What a command needs beside a machine: main loops, the files that its options name. */
 #define DESCRIPTORS_OF_A_COMMAND 32
+
+/*
+ * Descriptors 0, 1 and 2 belong to the standard streams, also where whoever started the process has closed them: a file
+ * that is opened next would take the place of a closed one, and what was meant for the terminal would be written into
+ * it. So this is called before anything is opened. A closed descriptor becomes /dev/null, opened for reading: a
+ * standard input reads as empty, and writing to a standard output is the error (EBADF) that it was before. False: it
+ * could not be done, and nothing may be opened.
+ */
+bool descriptors_keep_standard(void);
 
 /*
  * Whether WANTED more descriptors can be had. The soft limit is raised to the hard one first: it is low for the sake of

@@ -61,7 +61,3 @@ void copy_cancel(Copy *copy) {
   __atomic_store_n(&copy->next, copy->size, __ATOMIC_RELAXED);
   finish(copy);
 }
-
-void copy_large(void *to, const void *from, size_t size) {
-  copy_end(copy_begin(to, from, size));
-}

@@ -15,6 +15,3 @@ Copy *copy_begin(void *to, const void *from, size_t size);
 void copy_end(Copy *copy);
 /* Leaves it where it is, unfinished. Takes NULL. */
 void copy_cancel(Copy *copy);
-
-/* All of it at once. */
-void copy_large(void *to, const void *from, size_t size);

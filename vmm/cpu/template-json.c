@@ -54,7 +54,7 @@ static void read_field(Reader *reader, const char *reg, const char *name, JsonNo
 
 static void read_register(Reader *reader, const char *reg, JsonNode *node) {
   if (!id_register_known(reg)) {
-    const char *nearest = id_register_nearest(reg);
+    const char *nearest = id_field_nearest(NULL, reg);
     add_mistake(reader, "%s is no register of templates%s%s%s", reg, nearest ? "; did you mean " : "", nearest ? nearest : "",
                 nearest ? "?" : "");
     return;

@@ -81,8 +81,8 @@ bool hypercalls_add(Hypercalls *hypercalls, const HypercallService *service);
  */
 const HypercallService *hypercalls_find(const Hypercalls *hypercalls, uint32_t function, HypercallDoor door);
 /*
- * Finds it and calls it, for a door that has all registers at hand (the doorbell page): reads from X the arguments that the
- * service declares, and, where the call returns, writes the results it declares.
+ * Finds it and calls it, for a door that has all registers at hand (the doorbell page): reads from X the arguments that
+ * the service declares, and, where the call returns, writes the results it declares.
  */
 HypercallOutcome hypercalls_call_registers(Hypercalls *hypercalls, HypercallDoor door, unsigned vcpu, uint32_t function,
                                            uint64_t x[HYPERCALL_N_REGISTERS]);

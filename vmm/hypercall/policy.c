@@ -40,9 +40,7 @@ static const struct {
 };
 
 /* What KVM reserves: Arm Architecture Calls, 32-bit and 64-bit. An insert that touches them fails (EEXIST). */
-static const struct {
-  uint32_t first, last;
-} reserved[] = {{0x80000000, 0x8000ffff}, {0xc0000000, 0xc000ffff}};
+static const struct { uint32_t first, last; } reserved[] = {{0x80000000, 0x8000ffff}, {0xc0000000, 0xc000ffff}};
 
 void policy_append(GArray *ranges, uint32_t first, uint32_t last, SmcccAction action, const char *origin) {
   SmcccRange range = {first, last, action, g_intern_string(origin)};

@@ -36,7 +36,7 @@ typedef struct {
 } Cpu;
 
 struct Psci {
-  PsciConfig config;
+  unsigned n_cpus;
   uint32_t version;
   GMutex lock;
   bool stopped;
@@ -46,14 +46,14 @@ struct Psci {
 /* The affinity fields that count at each level of AFFINITY_INFO: Aff3 in 39:32, Aff2 to Aff0 in 23:0. */
 static const uint64_t affinity_masks[] = {0xff00ffffff, 0xff00ffff00, 0xff00ff0000, 0xff00000000};
 
-Psci *psci_new(const PsciConfig *config) {
+Psci *psci_new(unsigned n_cpus, uint64_t (*mpidr)(unsigned cpu)) {
   Psci *psci = g_new0(Psci, 1);
 
-  psci->config = *config;
+  psci->n_cpus = n_cpus;
   g_mutex_init(&psci->lock);
-  psci->cpus = g_new0(Cpu, config->n_cpus);
-  for (unsigned i = 0; i < config->n_cpus; i++) {
-    psci->cpus[i].mpidr = config->mpidr(i) & affinity_masks[0];
+  psci->cpus = g_new0(Cpu, n_cpus);
+  for (unsigned i = 0; i < n_cpus; i++) {
+    psci->cpus[i].mpidr = mpidr(i) & affinity_masks[0];
     g_cond_init(&psci->cpus[i].turned_on);
   }
   psci->version = PSCI_1_1;
@@ -68,7 +68,7 @@ void psci_set_version(Psci *psci, uint32_t version) {
 void psci_free(Psci *psci) {
   if (!psci)
     return;
-  for (unsigned i = 0; i < psci->config.n_cpus; i++)
+  for (unsigned i = 0; i < psci->n_cpus; i++)
     g_cond_clear(&psci->cpus[i].turned_on);
   g_free(psci->cpus);
   g_mutex_clear(&psci->lock);
@@ -92,7 +92,7 @@ void psci_stop(Psci *psci) {
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
 
   psci->stopped = true;
-  for (unsigned i = 0; i < psci->config.n_cpus; i++)
+  for (unsigned i = 0; i < psci->n_cpus; i++)
     g_cond_signal(&psci->cpus[i].turned_on);
 }
 
@@ -112,7 +112,7 @@ static uint64_t argument(const Hypercall *call, unsigned n) {
 
 /* The CPU whose affinity fields are MPIDR; NULL for none, and for an MPIDR with other bits set. */
 static Cpu *find_cpu(const Psci *psci, uint64_t mpidr) {
-  for (unsigned i = 0; i < psci->config.n_cpus; i++)
+  for (unsigned i = 0; i < psci->n_cpus; i++)
     if (psci->cpus[i].mpidr == mpidr)
       return &psci->cpus[i];
   return NULL;
@@ -130,7 +130,7 @@ static HypercallOutcome psci_cpu_suspend(const HypercallService *service, Hyperc
 static HypercallOutcome psci_cpu_off(const HypercallService *service, Hypercall *call) {
   Psci *psci = service->opaque;
 
-  if (call->vcpu >= psci->config.n_cpus)
+  if (call->vcpu >= psci->n_cpus)
     return answer(call, PSCI_INTERNAL_FAILURE);
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
   psci->cpus[call->vcpu].on = false;
@@ -164,7 +164,7 @@ static HypercallOutcome psci_affinity_info(const HypercallService *service, Hype
   if (level >= G_N_ELEMENTS(affinity_masks) || (affinity & ~affinity_masks[0]))
     return answer(call, PSCI_INVALID_PARAMETERS);
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&psci->lock);
-  for (unsigned i = 0; i < psci->config.n_cpus; i++) {
+  for (unsigned i = 0; i < psci->n_cpus; i++) {
     const Cpu *cpu = &psci->cpus[i];
     if ((cpu->mpidr ^ affinity) & affinity_masks[level])
       continue;

@@ -55,13 +55,11 @@ typedef enum { PSCI_AFFINITY_ON = 0, PSCI_AFFINITY_OFF = 1, PSCI_AFFINITY_ON_PEN
 
 typedef struct Psci Psci;
 
-typedef struct {
-  unsigned n_cpus;                 /* at least 1 */
-  uint64_t (*mpidr)(unsigned cpu); /* affinity fields, as in the device tree; asked once for each */
-} PsciConfig;
-
-/* CPU 0 is on, every other one off. One object a boot: a reboot begins with a new one. */
-Psci *psci_new(const PsciConfig *config);
+/*
+ * N_CPUS: at least 1; MPIDR: their affinity fields, as in the device tree, asked once for each. CPU 0 is on, every
+ * other one off. One object a boot: a reboot begins with a new one.
+ */
+Psci *psci_new(unsigned n_cpus, uint64_t (*mpidr)(unsigned cpu));
 /* What PSCI_VERSION answers, from 1.1 (at the start) to 1.3: that decides what else there is. Before any vCPU runs. */
 void psci_set_version(Psci *psci, uint32_t version);
 void psci_free(Psci *psci); /* takes NULL; nobody waits any more */

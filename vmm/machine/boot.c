@@ -108,7 +108,7 @@ static bool load(const GuestMemory *memory, const char *what, uint64_t address, 
     return true;
   void *to = guest_memory_slice(memory, address, size);
   if (to) {
-    copy_large(to, data, size);
+    copy_end(copy_begin(to, data, size));
     return true;
   }
   g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT, "%s lies outside memory: 0x%" G_GINT64_MODIFIER "x, %" G_GUINT64_FORMAT " bytes",

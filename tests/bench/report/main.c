@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "tests/bench/report/report.h"
+#include "vmm/base/descriptors.h"
 #include "vmm/base/output-file.h"
-#include "vmm/base/standard-fds.h"
 
 static bool write_file(const char *directory, const char *name, const char *text, GError **error) {
   g_autofree char *path = g_build_filename(directory, name, NULL);
@@ -37,7 +37,7 @@ static bool report(const char *directory, GError **error) {
 int main(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
 
-  if (!standard_fds_keep())
+  if (!descriptors_keep_standard())
     return 1;
   if (argc != 2) {
     fprintf(stderr, "usage: bench-report DIR\n");

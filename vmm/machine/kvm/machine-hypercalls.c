@@ -125,8 +125,7 @@ bool machine_hypercalls_begin_boot(MachineHypercalls *calls, GError **error) {
   calls->hypercalls = hypercalls_new(&sink, calls);
   __atomic_store_n(&calls->stopping, 0, __ATOMIC_SEQ_CST);
   if (calls->config->psci == PSCI_BY_ERET) {
-    PsciConfig psci = {.n_cpus = calls->config->cpus, .mpidr = board_mpidr};
-    calls->psci = psci_new(&psci);
+    calls->psci = psci_new(calls->config->cpus, board_mpidr);
     psci_add(calls->psci, calls->hypercalls);
   }
   for (unsigned i = 0; i < calls->peers->len; i++) {

@@ -17,7 +17,7 @@ static void test_copy(void) {
     for (size_t at = 0; at < sizes[i]; at++)
       from[at] = (uint8_t)(at * 2654435761u >> 13);
     memset(to, 0xee, sizes[i] + 2 * MARGIN);
-    copy_large(to + MARGIN, from, sizes[i]);
+    copy_end(copy_begin(to + MARGIN, from, sizes[i]));
     g_assert_cmpint(memcmp(to + MARGIN, from, sizes[i]), ==, 0);
     for (unsigned at = 0; at < MARGIN; at++)
       g_assert_true(to[at] == 0xee && to[MARGIN + sizes[i] + at] == 0xee);

@@ -38,7 +38,7 @@ typedef struct {
 
 static inline void set_up(Fixture *f, gconstpointer data) {
   f->hypercalls = hypercalls_new(&sink, NULL);
-  f->psci = psci_new(&(PsciConfig){.n_cpus = N_CPUS, .mpidr = mpidr});
+  f->psci = psci_new(N_CPUS, mpidr);
   g_assert_true(psci_add(f->psci, f->hypercalls));
 }
 

@@ -184,7 +184,7 @@ static void test_random_calls(void) {
   static const HypercallDoor doors[] = {HYPERCALL_BY_HVC, HYPERCALL_BY_SMC, HYPERCALL_BY_DOORBELL};
   g_autoptr(GRand) rand = g_rand_new_with_seed(20230214);
   g_autoptr(Hypercalls) hypercalls = hypercalls_new(&sink, NULL);
-  g_autoptr(Psci) psci = psci_new(&(PsciConfig){.n_cpus = 4, .mpidr = mpidr});
+  g_autoptr(Psci) psci = psci_new(4, mpidr);
   unsigned answered = 0, sums = 0;
   HypercallService service = service_of("sum", 0xc2000000, 0xc200000f);
   service.opaque = &answered;
