@@ -75,12 +75,9 @@ static gsize output_room(const Output *output) {
   return output->capacity - output->size;
 }
 
-static bool more_zstd(const uint8_t *data, gsize size) {
-  return size >= 4 && (le32(data) == ZSTD_FRAME_MAGIC || (le32(data) & SKIPPABLE_MAGIC_MASK) == SKIPPABLE_MAGIC);
-}
-
-static bool more_lz4(const uint8_t *data, gsize size) {
-  return size >= 4 && (le32(data) == LZ4_FRAME_MAGIC || (le32(data) & SKIPPABLE_MAGIC_MASK) == SKIPPABLE_MAGIC);
+/* A frame of zstd or lz4, which share the skippable ones. */
+static bool more_frames(const uint8_t *data, gsize size, uint32_t magic) {
+  return size >= 4 && (le32(data) == magic || (le32(data) & SKIPPABLE_MAGIC_MASK) == SKIPPABLE_MAGIC);
 }
 
 static bool more_gzip(const uint8_t *data, gsize size) {
@@ -131,7 +128,7 @@ static bool unpack_zstd(const uint8_t *data, gsize size, Output *output, GError 
       set_damaged(error, COMPRESSION_ZSTD, ZSTD_getErrorName(status));
       break;
     }
-    done = status == 0 && !more_zstd(data + in.pos, size - in.pos);
+    done = status == 0 && !more_frames(data + in.pos, size - in.pos, ZSTD_FRAME_MAGIC);
     if (!done && in.pos == before && out.pos == 0) {
       set_truncated(error, COMPRESSION_ZSTD);
       break;
@@ -156,7 +153,7 @@ static bool unpack_lz4(const uint8_t *data, gsize size, Output *output, GError *
     }
     output->size += produced;
     position += consumed;
-    done = status == 0 && !more_lz4(data + position, size - position);
+    done = status == 0 && !more_frames(data + position, size - position, LZ4_FRAME_MAGIC);
     if (!done && produced == 0 && consumed == 0) {
       set_truncated(error, COMPRESSION_LZ4);
       break;
@@ -208,13 +205,14 @@ static bool unpack_lz4_legacy(const uint8_t *data, gsize size, Output *output, G
 
 static const struct {
   const char *name;
+  uint32_t magic; /* of 32 bits; gzip's has fewer */
   bool (*unpack)(const uint8_t *data, gsize size, Output *output, GError **error);
 } compressions[] = {
-    [COMPRESSION_NONE] = {"none", NULL},
-    [COMPRESSION_GZIP] = {"gzip", unpack_gzip},
-    [COMPRESSION_ZSTD] = {"zstd", unpack_zstd},
-    [COMPRESSION_LZ4] = {"lz4", unpack_lz4},
-    [COMPRESSION_LZ4_LEGACY] = {"lz4", unpack_lz4_legacy},
+    [COMPRESSION_NONE] = {"none", 0, NULL},
+    [COMPRESSION_GZIP] = {"gzip", 0, unpack_gzip},
+    [COMPRESSION_ZSTD] = {"zstd", ZSTD_FRAME_MAGIC, unpack_zstd},
+    [COMPRESSION_LZ4] = {"lz4", LZ4_FRAME_MAGIC, unpack_lz4},
+    [COMPRESSION_LZ4_LEGACY] = {"lz4", LZ4_LEGACY_FRAME_MAGIC, unpack_lz4_legacy},
 };
 
 const char *decompress_name(Compression compression) {
@@ -222,20 +220,12 @@ const char *decompress_name(Compression compression) {
 }
 
 Compression decompress_detect(const uint8_t *data, gsize size) {
-  if (size >= 2 && le16(data) == GZIP_MAGIC)
+  if (more_gzip(data, size))
     return COMPRESSION_GZIP;
-  if (size < 4)
-    return COMPRESSION_NONE;
-  switch (le32(data)) {
-  case ZSTD_FRAME_MAGIC:
-    return COMPRESSION_ZSTD;
-  case LZ4_FRAME_MAGIC:
-    return COMPRESSION_LZ4;
-  case LZ4_LEGACY_FRAME_MAGIC:
-    return COMPRESSION_LZ4_LEGACY;
-  default:
-    return COMPRESSION_NONE;
-  }
+  for (unsigned i = COMPRESSION_ZSTD; size >= 4 && i < G_N_ELEMENTS(compressions); i++)
+    if (le32(data) == compressions[i].magic)
+      return (Compression)i;
+  return COMPRESSION_NONE;
 }
 
 GBytes *decompress_bytes(Compression compression, const uint8_t *data, gsize size, gsize max, GError **error) {

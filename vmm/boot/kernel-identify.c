@@ -21,10 +21,7 @@ static const Magic magics[] = {
     MAGIC(0x202, "HdrS", "an x86 Linux kernel (bzImage)"), /* Linux: Documentation/arch/x86/boot.rst */
     MAGIC(0x24, "\x18\x28\x6f\x01", "a 32-bit ARM Linux kernel (zImage)"),
     MAGIC(0x38, "RSC\x05", "a RISC-V Linux kernel (Image)"), /* Linux: Documentation/arch/riscv/boot-image-header.rst */
-    MAGIC(0,
-          "\xfd"
-          "7zXZ\0",
-          "a file compressed with xz, which is not supported: unpack it first"),
+    MAGIC(0, "\3757zXZ\0", "a file compressed with xz, which is not supported: unpack it first"), /* octal: a digit follows */
     MAGIC(0, "BZh", "a file compressed with bzip2, which is not supported: unpack it first"),
     MAGIC(0, "\x5d\0\0", "a file compressed with lzma, which is not supported: unpack it first"),
     MAGIC(0, "\x89LZO\0\r\n\x1a\n", "a file compressed with lzop, which is not supported: unpack it first"),

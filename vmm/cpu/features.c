@@ -14,7 +14,7 @@ typedef struct {
   size_t choice, offer, result; /* offsets */
   bool automatic;               /* `auto` is on where the host has it */
   const char *needed;
-  bool (*masked)(const CpuTemplate *template); /* the template leaves nothing of it */
+  bool (*masked)(const CpuTemplate *template); /* the template leaves nothing of it; NULL: that is not a field's to say */
 } Feature;
 
 static bool sve_masked(const CpuTemplate *template) {
@@ -35,11 +35,6 @@ static bool mte_masked(const CpuTemplate *template) {
   return cpu_template_get(template, "ID_AA64PFR1_EL1", "MTE") == 0;
 }
 
-/* Not a field's to say: it is a bit of its own, or no matter of the CPU's registers. */
-static bool never_masked(const CpuTemplate *template) {
-  return false;
-}
-
 static const Feature features_table[] = {
     {"sve", "scalable vectors (SVE)", offsetof(CpuConfig, sve), offsetof(CpuOffer, sve), offsetof(CpuFeatures, sve), true,
      "it needs a CPU with FEAT_SVE and Linux built with CONFIG_ARM64_SVE", sve_masked},
@@ -48,15 +43,15 @@ static const Feature features_table[] = {
     {"pmu", "performance monitor (PMUv3)", offsetof(CpuConfig, pmu), offsetof(CpuOffer, pmu), offsetof(CpuFeatures, pmu), true,
      "it needs a CPU with FEAT_PMUv3 that Linux has a driver for (CONFIG_ARM_PMUV3)", pmu_masked},
     {"steal-time", "account of stolen time (PV time)", offsetof(CpuConfig, steal_time), offsetof(CpuOffer, steal_time),
-     offsetof(CpuFeatures, steal_time), true, "it needs Linux built with CONFIG_SCHED_INFO (KVM_CAP_STEAL_TIME)", never_masked},
+     offsetof(CpuFeatures, steal_time), true, "it needs Linux built with CONFIG_SCHED_INFO (KVM_CAP_STEAL_TIME)", NULL},
     {"mte", "memory tagging (MTE)", offsetof(CpuConfig, mte), offsetof(CpuOffer, mte), offsetof(CpuFeatures, mte), false,
      "it needs a CPU and memory with FEAT_MTE2 and Linux built with CONFIG_ARM64_MTE", mte_masked},
     {"el2", "exception level of a hypervisor (EL2)", offsetof(CpuConfig, el2), offsetof(CpuOffer, el2), offsetof(CpuFeatures, el2), false,
-     "nested virtualisation needs a CPU with FEAT_NV2, a GICv3, and Linux 6.16 or later, booted with kvm-arm.mode=nested", never_masked},
+     "nested virtualisation needs a CPU with FEAT_NV2, a GICv3, and Linux 6.16 or later, booted with kvm-arm.mode=nested", NULL},
 };
 
 static bool decide(const Feature *feature, CpuChoice choice, bool available, const CpuTemplate *template, GString *mistakes) {
-  bool masked = template && feature->masked(template);
+  bool masked = template && feature->masked && feature->masked(template);
 
   if (choice != CPU_ON)
     return choice == CPU_AUTO && feature->automatic && available && !masked;

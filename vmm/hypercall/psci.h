@@ -33,23 +33,15 @@ typedef enum {
   PSCI_FUNCTION_SYSTEM_OFF2 = 0x84000015u, /* 1.3 */
 } PsciFunction;
 
-/* Where they begin; HYPERCALL_FUNCTION_64BIT besides, where they take 64 bits. */
-#define PSCI_FUNCTION_FIRST 0x84000000u
-
-/* Answers: DEN 0022, "Return error codes". */
+/* Answers: DEN 0022, "Return error codes", those that are given. */
 #define PSCI_SUCCESS            INT64_C(0)
 #define PSCI_NOT_SUPPORTED      INT64_C(-1)
 #define PSCI_INVALID_PARAMETERS INT64_C(-2)
-#define PSCI_DENIED             INT64_C(-3)
 #define PSCI_ALREADY_ON         INT64_C(-4)
-#define PSCI_ON_PENDING         INT64_C(-5)
 #define PSCI_INTERNAL_FAILURE   INT64_C(-6)
-#define PSCI_NOT_PRESENT        INT64_C(-7)
-#define PSCI_DISABLED           INT64_C(-8)
-#define PSCI_INVALID_ADDRESS    INT64_C(-9)
 
 /* AFFINITY_INFO's answers. */
-typedef enum { PSCI_AFFINITY_ON = 0, PSCI_AFFINITY_OFF = 1, PSCI_AFFINITY_ON_PENDING = 2 } PsciAffinity;
+typedef enum { PSCI_AFFINITY_ON = 0, PSCI_AFFINITY_OFF = 1 } PsciAffinity;
 
 #define PSCI_TRUSTED_OS_NONE 2 /* MIGRATE_INFO_TYPE: nothing to migrate */
 

@@ -90,40 +90,27 @@ static HypercallOutcome eret_nop(const HypercallService *service, Hypercall *cal
 static HypercallOutcome eret_version(const HypercallService *service, Hypercall *call);
 
 /* The order is that of the functions: bit n of what eret_version returns in x2 stands for row n. */
-static const struct {
-  const char *name;
-  EretFunction function;
-  unsigned n_args, n_results;
-  HypercallOutcome (*handle)(const HypercallService *service, Hypercall *call);
-} functions[] = {
-    {"eret_version", ERET_FUNCTION_VERSION, 0, 4, eret_version},
-    {"eret_write", ERET_FUNCTION_WRITE, HYPERCALL_N_REGISTERS - 1, 1, eret_write},
-    {"eret_mark", ERET_FUNCTION_MARK, MARK_LAST_REGISTER, 1, eret_mark},
-    {"eret_ready", ERET_FUNCTION_READY, 0, 1, eret_ready},
-    {"eret_exit", ERET_FUNCTION_EXIT, 1, 1, eret_exit},
-    {"eret_time", ERET_FUNCTION_TIME, 0, 3, eret_time},
-    {"eret_nop", ERET_FUNCTION_NOP, 0, 1, eret_nop},
+static const HypercallService table[] = {
+    {"eret_version", ERET_FUNCTION_VERSION, ERET_FUNCTION_VERSION, HYPERCALL_BY_ANY, 0, 4, eret_version, NULL},
+    {"eret_write", ERET_FUNCTION_WRITE, ERET_FUNCTION_WRITE, HYPERCALL_BY_ANY, HYPERCALL_N_REGISTERS - 1, 1, eret_write, NULL},
+    {"eret_mark", ERET_FUNCTION_MARK, ERET_FUNCTION_MARK, HYPERCALL_BY_ANY, MARK_LAST_REGISTER, 1, eret_mark, NULL},
+    {"eret_ready", ERET_FUNCTION_READY, ERET_FUNCTION_READY, HYPERCALL_BY_ANY, 0, 1, eret_ready, NULL},
+    {"eret_exit", ERET_FUNCTION_EXIT, ERET_FUNCTION_EXIT, HYPERCALL_BY_ANY, 1, 1, eret_exit, NULL},
+    {"eret_time", ERET_FUNCTION_TIME, ERET_FUNCTION_TIME, HYPERCALL_BY_ANY, 0, 3, eret_time, NULL},
+    {"eret_nop", ERET_FUNCTION_NOP, ERET_FUNCTION_NOP, HYPERCALL_BY_ANY, 0, 1, eret_nop, NULL},
 };
 
 static HypercallOutcome eret_version(const HypercallService *service, Hypercall *call) {
   call->x[1] = ERET_HYPERCALL_VERSION;
-  call->x[2] = (UINT64_C(1) << G_N_ELEMENTS(functions)) - 1;
+  call->x[2] = (UINT64_C(1) << G_N_ELEMENTS(table)) - 1;
   call->x[3] = ERET_NAME;
   return answer(call, HYPERCALL_SUCCESS);
 }
 
 bool eret_services_add(EretServices *services, Hypercalls *hypercalls) {
-  for (unsigned i = 0; i < G_N_ELEMENTS(functions); i++) {
-    HypercallService service = {
-        .name = functions[i].name,
-        .first = functions[i].function,
-        .last = functions[i].function,
-        .doors = HYPERCALL_BY_ANY,
-        .n_args = functions[i].n_args,
-        .n_results = functions[i].n_results,
-        .handle = functions[i].handle,
-        .opaque = services,
-    };
+  for (unsigned i = 0; i < G_N_ELEMENTS(table); i++) {
+    HypercallService service = table[i];
+    service.opaque = services;
     if (!hypercalls_add(hypercalls, &service))
       return false;
   }

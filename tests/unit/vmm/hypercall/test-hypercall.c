@@ -175,7 +175,8 @@ static uint64_t random_64(GRand *rand) {
 
 /* Half of them near what exists. */
 static uint32_t random_function(GRand *rand) {
-  static const uint32_t bases[] = {ERET_FUNCTION_FIRST, PSCI_FUNCTION_FIRST, PSCI_FUNCTION_FIRST | HYPERCALL_FUNCTION_64BIT, 0xc2000000};
+  static const uint32_t bases[] = {ERET_FUNCTION_FIRST, PSCI_FUNCTION_VERSION, PSCI_FUNCTION_VERSION | HYPERCALL_FUNCTION_64BIT,
+                                   0xc2000000};
   uint32_t any = g_rand_int(rand);
   return any & 1 ? g_rand_int(rand) : bases[any >> 1 & 3] + (any >> 3 & 31);
 }

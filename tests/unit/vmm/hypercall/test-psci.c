@@ -56,7 +56,7 @@ static void test_off2(Fixture *f, gconstpointer data) {
 static void test_features_agree(Fixture *f, gconstpointer data) {
   for (uint32_t number = 0; number < 0x20; number++)
     for (unsigned wide = 0; wide < 2; wide++) {
-      uint32_t function = (PSCI_FUNCTION_FIRST + number) | (wide ? F64 : 0);
+      uint32_t function = (PSCI_FUNCTION_VERSION + number) | (wide ? F64 : 0);
       if (call(f, PSCI_FUNCTION_FEATURES, function, 0, 0) != PSCI_SUCCESS)
         g_assert_cmpint(call(f, function, 0, 0, 0), ==, PSCI_NOT_SUPPORTED);
     }
