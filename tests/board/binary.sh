@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # What the program's file promises the host: position-independent, everything bound at the start and then read-only, no
 # memory both written and executed, branches and returns guarded. Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 
 eret=build/arm64/eret
 readelf=readelf
@@ -13,16 +13,6 @@ if ! [ -x $eret ] || ! command -v $readelf > /dev/null; then
     exit 0
 fi
 
-n=0
-result() { # STATUS TEXT [FILE]
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' "${3:-/dev/null}"; fi
-}
-like() { grep -qE -e "$2" "$1"; result $? "$3" "$1"; }
-unlike() { ! grep -qE -e "$2" "$1"; result $? "$3" "$1"; }
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 $readelf -hW $eret > "$work/header"
 $readelf -lW $eret | sed '/Section to Segment/,$d' > "$work/segments"
 $readelf -dW $eret > "$work/dynamic"
@@ -60,4 +50,4 @@ like "$work/symbols" ' __(memcpy|snprintf|vsnprintf|read)_chk' "calls that know 
 } > "$work/slots"
 [ -n "$slots" ] && ((16#$slots >= begin && 16#$slots < begin + size))
 result $? "the table of lazily bound functions is read-only as well" "$work/slots"
-echo "1..$n"
+plan

@@ -2,14 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # eret exec --copy-in: what cannot be in one place is refused before there is a machine, as a mistake of the caller's.
 # Needs no KVM. Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 eret=$PWD/build/native/eret
 busybox=$PWD/build/init/eret-init # any program for ARM64
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-n=0
+evidence=errors
 
 mkdir -p d1/sub d2/sub root/etc
 echo 1 > f1
@@ -22,18 +20,13 @@ echo kernel > kernel
 
 try() { "$eret" exec --kernel kernel --busybox "$busybox" --result result.json "$@" -- true > out 2> errors < /dev/null; }
 
-ok() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' errors; fi
-}
-
 # refused TEXT NAME OPTION...
 refused() {
     local text=$1 name=$2
     shift 2
     try "$@"
     [ $? = 2 ] && grep -qxF -e "eret: --copy-in: $text" errors && [ ! -e result.json ]
-    ok $? "$name"
+    result $? "$name"
 }
 
 # accepted NAME OPTION...: it comes as far as the kernel, which is none.
@@ -44,7 +37,7 @@ accepted() {
     status=$?
     rm -f result.json
     [ "$status" != 2 ] && ! grep -q copy-in errors
-    ok $? "$name"
+    result $? "$name"
 }
 
 refused "'f2' cannot be put at '/x/y' in the guest: '/x' is there already, a file of 'f1'" "below a file" --copy-in f1:/x --copy-in f2:/x/y
@@ -70,4 +63,4 @@ refused "'f2' cannot be put at '/etc/x' in the guest: '/etc/x' is there already,
 accepted "directories that have no file in common, in another root" --rootfs root --copy-in d1:/etc --copy-in d2:/etc
 accepted "directories that have no file in common" --copy-in d1:/x --copy-in d2:/x
 accepted "files of the small system's" --copy-in f1:/etc/passwd --copy-in f1:/bin/busybox --copy-in d1:/etc
-echo "1..$n"
+plan

@@ -1,24 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # dtc parses what --dump-fdt writes, without a warning, and finds in it what it should. Needs no KVM: the native eret plans the machine.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 eret=build/native/eret
 [ -x "$eret" ] || make -s "$eret" >&2 || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-n=0
 truncate -s 1M "$work/disk.img" "$work/other.img"
 
-result() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# /' "$work/messages"
-    fi
-}
+evidence=$work/messages
 
 # tree NAME OPTION...: dumps and decompiles; all that eret and dtc say counts as a warning.
 tree() {
@@ -53,4 +42,4 @@ has 'compatible = "virtio,mmio"'
 tree "no devices" --no-defaults
 tree "command line" --append 'root=/dev/vda "quoted"'
 has 'bootargs = "root=/dev/vda \"quoted\""'
-echo "1..$n"
+plan

@@ -2,12 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A limit on the size of files (ulimit -f) is told as an error of the file that met it, and does not end eret by a
 # signal. Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 eret=$PWD/build/native/eret
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-n=0
+evidence=$work/errors
 
 # refuses NAME FILE COMMAND...: status 1, and words that name FILE.
 refuses() {
@@ -15,14 +13,9 @@ refuses() {
     shift 2
     (ulimit -f 1 && exec "$@") > /dev/null 2> "$work/errors"
     local status=$?
-    n=$((n + 1))
-    if [ "$status" = 1 ] && grep -q "^eret: .*$file.*File too large" "$work/errors"; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        echo "# status $status"
-        sed 's/^/# /' "$work/errors"
-    fi
+    echo "status $status" >> "$work/errors"
+    [ "$status" = 1 ] && grep -q "^eret: .*$file.*File too large" "$work/errors"
+    result $? "$name"
 }
 
 {
@@ -33,4 +26,4 @@ refuses() {
 
 refuses "JUnit" report.xml "$eret" test merge --junit "$work/report.xml" "$work/results.json"
 refuses "JSON" merged.json "$eret" test merge --json "$work/merged.json" "$work/results.json"
-echo "1..$n"
+plan

@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # guest-images/eret-hypercall.h compiles without a warning wherever it may be included: C99 and later, here and for ARM64, as a kernel module would, and
 # with the other compiler. Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-n=0
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
+evidence=$work/messages
 
 cat > "$work/all.c" <<'SOURCE'
 #include "eret-hypercall.h"
@@ -34,15 +32,12 @@ SOURCE
 compiles() {
     name=$1
     shift
-    n=$((n + 1))
     if ! command -v "$1" > /dev/null; then
-        echo "ok $n - $name # SKIP no $1"
-    elif "$@" -Werror -Wall -Wextra -Wshadow -Wconversion -O2 -Iguest-images -c -o "$work/all.o" "$work/all.c" > "$work/messages" 2>&1; then
-        echo "ok $n - $name"
-    else
-        echo "not ok $n - $name"
-        sed 's/^/# /' "$work/messages"
+        skip "$name" "no $1"
+        return
     fi
+    "$@" -Werror -Wall -Wextra -Wshadow -Wconversion -O2 -Iguest-images -c -o "$work/all.o" "$work/all.c" > "$work/messages" 2>&1
+    result $? "$name"
 }
 
 if [ "$(uname -m)" = aarch64 ]; then cross=gcc; else cross=aarch64-linux-gnu-gcc; fi
@@ -57,4 +52,4 @@ compiles "on bare metal" "$cross" -std=gnu11 -ffreestanding -mgeneral-regs-only 
 compiles "by clang, here" clang -std=c99 -pedantic
 # shellcheck disable=SC2086
 compiles "by clang, in a kernel" clang --target=aarch64-linux-gnu $kernel
-echo "1..$n"
+plan

@@ -1,21 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # tests/host/install.sh before a Debian that is made up: what is asked of apt, and what is said before. Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
-root=$PWD
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 
-n=0
-result() { # STATUS TEXT [FILE]
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' "${3:-/dev/null}"; fi
-}
-is() { [ "$1" = "$2" ]; result $? "$3" <(echo "got '$1', not '$2'"); }
-like() { grep -qE -e "$2" "$1"; result $? "$3" "$1"; }
-unlike() { ! grep -qE -e "$2" "$1"; result $? "$3" "$1"; }
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 mkdir "$work/bin" "$work/tree" "$work/tree/build"
 cp -r tests guest-images "$work/tree/" || exit 1
 
@@ -110,4 +98,4 @@ is $? 77 "a clang of another version is not asked"
 like "$work/said" 'held against clang-format 14.*here is 19\.1\.7' "and the version that is wanted is named"
 echo 'echo "clang-format version 14.0.6"' > "$work/bin/clang-format-14" && chmod 755 "$work/bin/clang-format-14"
 is "$(PATH=$work/bin /bin/sh tests/sources/clang.sh clang-format)" "$work/bin/clang-format-14" "beside another version the right one is found"
-echo "1..$n"
+plan

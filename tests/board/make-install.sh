@@ -1,19 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # `make install` into a directory: what is there, and that it runs from there. Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 
-n=0
-result() { # STATUS TEXT [FILE]
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then echo "ok $n - $2"; else echo "not ok $n - $2"; sed 's/^/# /' "${3:-/dev/null}"; fi
-}
-is() { [ "$1" = "$2" ]; result $? "$3" <(echo "got '$1', not '$2'"); }
-like() { grep -qE -e "$2" "$1"; result $? "$3" "$1"; }
-
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 install() { make install "$@" > "$work/log" 2>&1; }
 
 install DESTDIR="$work/here" PREFIX=/usr
@@ -140,4 +130,4 @@ make -j2 all guests > "$work/log" 2>&1 && ! grep -q jobserver "$work/log"
 result $? "make -j2 all guests: without a warning" "$work/log"
 make -j1 -n all > "$work/log" 2>&1 && ! grep -qE -e '-j *[0-9]*[02-9]' "$work/log"
 result $? "make -j1: nor is there more than one inside" "$work/log"
-echo "1..$n"
+plan

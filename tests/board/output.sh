@@ -1,30 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # What eret writes, and where: output that cannot be written, closed standard streams, files that are no regular ones. Needs no KVM.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 eret=$PWD/${ERET_NATIVE:-build/native/eret}
 [ -x "$eret" ] || make -s build/native/eret >&2 || exit 1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-n=0
-
-result() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        [ ! -e messages ] || sed 's/^/# /' messages
-    fi
-}
-
-is() { # VALUE WANTED NAME
-    [ "$1" = "$2" ] || echo "it is '$1', and should be '$2'" >> messages
-    [ "$1" = "$2" ]
-    result $? "$3"
-}
+evidence=messages
 
 # says TEXT NAME: the messages have it.
 says() {
@@ -327,4 +309,4 @@ if [ "$(uname -m)" != aarch64 ] && [ -e "$kernel" ] && [ -e "$busybox" ]; then
     unwritable=240 full=240
     writes 77 exec --kernel "$kernel" --busybox "$busybox" --result @ -- true
 fi
-echo "1..$n"
+plan

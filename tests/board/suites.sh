@@ -2,23 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # eret test from end to end on a machine without KVM: what a suite's mistakes are answered with, and the exit statuses.
 # Prints TAP.
-set -u
-cd "$(dirname "$0")/../.." || exit 1
+# shellcheck source=tests/lib.sh
+. "$(dirname "$0")/../lib.sh"
 eret=$PWD/build/native/eret
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-n=0
+evidence="out errors"
 
-result() { # STATUS NAME
-    n=$((n + 1))
-    if [ "$1" = 0 ]; then
-        echo "ok $n - $2"
-    else
-        echo "not ok $n - $2"
-        sed 's/^/# /' out errors
-    fi
-}
 # gives STATUS NAME WORD...: eret test WORD... ends with STATUS.
 gives() {
     local wanted=$1 name=$2
@@ -57,4 +46,4 @@ says errors "this shard is empty"
 gives 0 "one that is not" --list --shard 2/2 s.ini
 [ "$(cat out errors)" = s/b ]
 result $? "has its case, and nothing is said"
-echo "1..$n"
+plan

@@ -4,8 +4,8 @@
 
 #include <glib.h>
 
+#include "tests/unit/vmm/trace/make-recording.h"
 #include "vmm/arm/kvm-abi.h"
-#include "vmm/trace/recording.h"
 
 #define BOOT_BEGINS   UINT64_C(5000000000)
 #define BOOT_PC       UINT64_C(0xffff800080010000)

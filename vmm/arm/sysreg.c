@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * System registers and system instructions by name and by encoding. Arm Architecture Reference Manual (DDI 0487):
- * C5.1.1 and C5.3 for names and encodings, D24.2 for the fields of a syndrome. The table is in sysreg-table.c; what is
- * here looks things up in it. No locks: pure functions.
+ * C5.1.1 and C5.3 for names and encodings, D24.2 for the fields of a syndrome. The tables are in sysreg-table.c; what
+ * is here looks things up in them. No locks: pure functions.
  */
 #include "vmm/arm/sysreg.h"
 
 #include <glib.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "vmm/arm/sysreg-table.h"
 
@@ -45,39 +46,73 @@ static const char *pstate_name(uint32_t encoding) {
   return NULL;
 }
 
-/* The first row that is not before ENCODING; there may be none. */
-static const SysregRow *first_row(uint32_t encoding) {
+/* The row that ENCODING would be in: the last that does not begin after it. */
+static const SysregRow *row_of(uint32_t encoding) {
   unsigned low = 0, high = sysreg_table_length;
 
-  while (low < high) {
+  while (high - low > 1) {
     unsigned middle = (low + high) / 2;
-    if (sysreg_table[middle].encoding < encoding)
-      low = middle + 1;
+    if (sysreg_table[middle].encoding <= encoding)
+      low = middle;
     else
       high = middle;
   }
   return &sysreg_table[low];
 }
 
-const char *sysreg_name(uint32_t encoding, bool write) {
-  SysregDirection unwanted = write ? SYSREG_READ : SYSREG_WRITE;
-  const SysregRow *end = sysreg_table + sysreg_table_length;
+static char *name_in_row(uint32_t encoding, bool write) {
+  const SysregRow *row = row_of(encoding);
+  const char *name = row->names;
 
-  if (encoding > ENCODING_MAX)
-    return NULL;
-  if (OP0(encoding) == 0)
-    return write ? pstate_name(encoding) : NULL;
-  for (const SysregRow *row = first_row(encoding); row < end && row->encoding == encoding; row++)
-    if (row->direction != unwanted)
-      return row->name;
+  for (uint32_t at = row->encoding; at != encoding; at++) {
+    name = strchr(name, ',');
+    if (!name)
+      return NULL;
+    name += strlen(", ");
+  }
+  size_t length = strcspn(name, ",/");
+  if (write && name[length] == '/') {
+    name += length + 1;
+    length = strcspn(name, ",");
+  }
+  return *name == '-' ? NULL : g_strndup(name, length);
+}
+
+static char *member_name(const SysregFamily *family, unsigned n) {
+  const char *index = strstr(family->name, "<n>");
+  return g_strdup_printf("%.*s%u%s", (int)(index - family->name), family->name, n, index + strlen("<n>"));
+}
+
+static char *name_in_family(uint32_t encoding) {
+  for (unsigned i = 0; i < sysreg_families_length; i++) {
+    const SysregFamily *family = &sysreg_families[i];
+    uint32_t distance = encoding - family->encoding, n = family->first + distance / family->step;
+    if (encoding >= family->encoding && distance % family->step == 0 && n <= family->last)
+      return member_name(family, n);
+  }
   return NULL;
 }
 
+static bool is_nxs(uint32_t encoding) {
+  return OP0(encoding) == 1 && CRN(encoding) == 9;
+}
+
+char *sysreg_name(uint32_t encoding, bool write) {
+  if (encoding > ENCODING_MAX)
+    return NULL;
+  if (OP0(encoding) == 0)
+    return write ? g_strdup(pstate_name(encoding)) : NULL;
+  g_autofree char *name = name_in_row(is_nxs(encoding) ? encoding - SYSREG_NXS : encoding, write);
+  if (!name)
+    return name_in_family(encoding);
+  return is_nxs(encoding) ? g_strconcat(name, "nXS", NULL) : g_steal_pointer(&name);
+}
+
 char *sysreg_describe(uint32_t encoding, bool write) {
-  const char *name = sysreg_name(encoding, write);
+  char *name = sysreg_name(encoding, write);
 
   if (name)
-    return g_strdup(name);
+    return name;
   return g_strdup_printf("S%u_%u_C%u_C%u_%u", OP0(encoding), OP1(encoding), CRN(encoding), CRM(encoding), OP2(encoding));
 }
 
@@ -94,11 +129,43 @@ static int find_generic(const char *name) {
   return (int)SYSREG(op0, op1, crn, crm, op2);
 }
 
+static int find_in_row(const SysregRow *row, const char *name) {
+  int encoding = row->encoding;
+
+  for (const char *at = row->names;; at++) {
+    size_t length = strcspn(at, ",/");
+    bool begins = *at != '-' && !g_ascii_strncasecmp(name, at, length);
+    if (begins && !name[length])
+      return encoding;
+    if (begins && is_nxs((uint32_t)encoding + SYSREG_NXS) && !g_ascii_strcasecmp(name + length, "nXS"))
+      return encoding + SYSREG_NXS;
+    at += length;
+    if (!*at)
+      return -1;
+    if (*at == ',') {
+      encoding++;
+      at++;
+    }
+  }
+}
+
+static int find_in_family(const SysregFamily *family, const char *name) {
+  for (unsigned n = family->first; n <= family->last; n++) {
+    g_autofree char *member = member_name(family, n);
+    if (!g_ascii_strcasecmp(member, name))
+      return (int)(family->encoding + (n - family->first) * family->step);
+  }
+  return -1;
+}
+
 int sysreg_find(const char *name) {
-  for (unsigned i = 0; i < sysreg_table_length; i++)
-    if (!g_ascii_strcasecmp(sysreg_table[i].name, name))
-      return sysreg_table[i].encoding;
-  return find_generic(name);
+  int found = -1;
+
+  for (unsigned i = 0; i < sysreg_table_length && found < 0; i++)
+    found = find_in_row(&sysreg_table[i], name);
+  for (unsigned i = 0; i < sysreg_families_length && found < 0; i++)
+    found = find_in_family(&sysreg_families[i], name);
+  return found < 0 ? find_generic(name) : found;
 }
 
 uint32_t sysreg_of_iss(uint64_t esr) {

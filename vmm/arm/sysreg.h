@@ -14,9 +14,9 @@
 /*
  * The name of what ENCODING (SYSREG: op0 << 14 | op1 << 11 | CRn << 7 | CRm << 3 | op2) is: "ICC_SGI1R_EL1"; of
  * system instructions (op0 1) "DC CISW", "TLBI VMALLE1". NULL where the manual has none, or the name differs by
- * direction and the one for WRITE is not there.
+ * direction and the one for WRITE is not there. Free with g_free.
  */
-const char *sysreg_name(uint32_t encoding, bool write);
+char *sysreg_name(uint32_t encoding, bool write);
 /* The same, with "S3_0_C12_C11_5" for what has no name (Arm ARM C5.1.1); free with g_free. */
 char *sysreg_describe(uint32_t encoding, bool write);
 /* The encoding of a name, or -1. */

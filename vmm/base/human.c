@@ -59,6 +59,15 @@ void human_append_text(GString *out, const char *text) {
   }
 }
 
+void human_append_printf(GString *out, const char *format, ...) {
+  va_list arguments;
+
+  va_start(arguments, format);
+  g_autofree char *text = g_strdup_vprintf(format, arguments);
+  va_end(arguments);
+  human_append_text(out, text);
+}
+
 HumanText human_size(uint64_t bytes) {
   static const char *const units[] = {"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
   double size = (double)bytes;

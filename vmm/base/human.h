@@ -21,3 +21,5 @@ HumanText human_share(uint64_t part, uint64_t whole);
  * is marked. NULL is "".
  */
 void human_append_text(GString *out, const char *text);
+/* The same with texts among others, put together as printf does. */
+void human_append_printf(GString *out, const char *format, ...) G_GNUC_PRINTF(2, 3);

@@ -110,24 +110,6 @@ GArray *exit_counts_sites(const ExitCounts *counts) {
   return sites;
 }
 
-static uint64_t sum(const ExitCounts *counts, ExitCause first, ExitCause last) {
-  unsigned n = __atomic_load_n(&counts->n, __ATOMIC_ACQUIRE);
-  uint64_t total = 0;
-
-  for (unsigned i = 0; i < n; i++)
-    if (counts->sites[i].cause >= first && counts->sites[i].cause <= last)
-      total += get(&counts->sites[i].count);
-  return total;
-}
-
-uint64_t exit_counts_total(const ExitCounts *counts) {
-  return sum(counts, 0, EXIT_N_CAUSES - 1);
-}
-
-uint64_t exit_counts_of_cause(const ExitCounts *counts, ExitCause cause) {
-  return sum(counts, cause, cause);
-}
-
 uint64_t exit_counts_run_ns(const ExitCounts *counts) {
   return get(&counts->run_ns);
 }

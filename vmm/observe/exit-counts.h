@@ -34,8 +34,6 @@ void exit_counts_add(ExitCounts *counts, const ExitSite *site, uint64_t run_ns, 
 
 /* What there is, most frequent first. Free with g_array_unref. */
 GArray *exit_counts_sites(const ExitCounts *counts);
-uint64_t exit_counts_total(const ExitCounts *counts);
-uint64_t exit_counts_of_cause(const ExitCounts *counts, ExitCause cause);
 uint64_t exit_counts_run_ns(const ExitCounts *counts);
 uint64_t exit_counts_user_ns(const ExitCounts *counts);
 

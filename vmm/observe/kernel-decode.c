@@ -46,23 +46,9 @@ static const struct {
     {TRACE_KVM_WAKEUP, "kvm_vcpu_wakeup", {"ns", "waited"}, NULL},
 };
 
-const char *const kernel_event_names[] = {
-    "kvm_entry",
-    "kvm_exit",
-    "kvm_userspace_exit",
-    "kvm_hvc_arm64",
-    "kvm_guest_fault",
-    "kvm_access_fault",
-    "kvm_mmio",
-    "kvm_sys_access",
-    "kvm_handle_sys_reg",
-    "kvm_wfx_arm64",
-    "kvm_timer_update_irq",
-    "kvm_irq_line",
-    "kvm_vcpu_wakeup",
-    "vgic_update_irq_pending",
-    NULL,
-};
+const char *kernel_event_name(unsigned n) {
+  return n < G_N_ELEMENTS(known) ? known[n].name : NULL;
+}
 
 /* The parts of a system register's encoding, most significant first. */
 static const struct {

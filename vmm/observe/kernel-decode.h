@@ -19,5 +19,5 @@ void kernel_decoder_free(KernelDecoder *decoder); /* takes NULL */
 /* Fills *RECORD but for `vcpu`. False: not an event for recordings. */
 bool kernel_decode(const KernelDecoder *decoder, int event_id, struct tep_record *raw, TraceRecord *record);
 
-/* Names of the tracepoints (system kvm) to turn on; ended by NULL. */
-extern const char *const kernel_event_names[];
+/* The tracepoints (system kvm) to turn on, by number from 0; NULL behind the last. */
+const char *kernel_event_name(unsigned n);

@@ -10,19 +10,38 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <tracefs.h>
 #include <unistd.h>
 
 #include "vmm/observe/kernel-decode.h"
 #include "vmm/observe/kernel-instance.h"
 #include "vmm/observe/kernel-reader.h"
-#include "vmm/observe/kernel-thread.h"
 #include "vmm/observe/recording-file.h"
 
 /* KiB of the kernel's buffer: for each CPU, as long as there are not very many. */
 #define BUFFER_KIB_CPU 8192
 #define BUFFER_KIB_MIN 512
 #define BUFFER_KIB_ALL 131072
+/* And of that of the marks. */
+#define MARKS_KIB 8
+
+/* Linux, include/linux/proc_ns.h: PROC_PID_INIT_INO, of the namespace that is none. */
+#define INITIAL_NAMESPACE 0xeffffffcu
+
+/*
+ * The numbers by which the trace knows threads. In a PID namespace, as containers have one, they are not those that a
+ * thread has there. The kernel tells nobody what his is outside, but writes it into the trace with all that he does: so
+ * a thread writes a mark into a trace of its own, and looks who that was.
+ */
+typedef struct {
+  bool outside; /* of any namespace: the numbers are the same, and there is no other trace */
+  KernelInstance own;
+  KernelReader *reader;
+  struct tep_handle *tep;
+  int found;
+} Threads;
 
 struct KernelEvents {
   KernelInstance own;
@@ -30,7 +49,7 @@ struct KernelEvents {
   struct tep_handle *tep;
   KernelDecoder *decoder;
   GMutex lock;
-  KernelThreads *threads;
+  Threads threads;
   GHashTable *vcpus; /* thread, as the kernel numbers it -> index + 1 */
   uint64_t missed;   /* what the reader was told of losses */
   void (*take)(void *opaque, const TraceRecord *record);
@@ -44,6 +63,55 @@ static bool fail(GError **error, const char *what) {
   return false;
 }
 
+/* Threads. */
+
+static bool is_outside(void) {
+  struct stat status;
+
+  return stat("/proc/self/ns/pid", &status) == 0 && status.st_ino == INITIAL_NAMESPACE;
+}
+
+static bool open_marks(Threads *threads) {
+  static const char *const systems[] = {"ftrace", NULL};
+
+  errno = 0;
+  threads->tep = tracefs_local_events_system(tracefs_tracing_dir(), systems);
+  return threads->tep && kernel_instance_open(&threads->own) &&
+         tracefs_instance_set_buffer_size(threads->own.instance, MARKS_KIB, -1) == 0 &&
+         (threads->reader = kernel_reader_new(threads->own.instance));
+}
+
+/* False: there is a PID namespace, and no way to look out of it. */
+static bool open_threads(Threads *threads, GError **error) {
+  threads->outside = is_outside();
+  if (threads->outside || open_marks(threads))
+    return true;
+  g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "cannot tell threads of this PID namespace in the kernel's trace: %s",
+              g_strerror(errno));
+  return false;
+}
+
+/* Nobody else writes there: the last one is ours. */
+static void take_mark(void *opaque, struct tep_record *raw) {
+  Threads *threads = opaque;
+  const struct tep_event *event = tep_find_event(threads->tep, tep_data_type(threads->tep, raw));
+
+  if (event && strcmp(event->name, "print") == 0)
+    threads->found = tep_data_pid(threads->tep, raw);
+}
+
+/* Of the calling thread; 0: it cannot be told. One call at a time. */
+static int this_thread(Threads *threads) {
+  if (threads->outside)
+    return (int)syscall(SYS_gettid);
+  threads->found = 0;
+  if (tracefs_instance_file_write(threads->own.instance, "trace_marker", "eret") >= 0)
+    kernel_reader_drain(threads->reader, take_mark, threads);
+  return threads->found;
+}
+
+/* Events. */
+
 static bool write_file(KernelEvents *events, const char *file, const char *text, GError **error) {
   errno = 0;
   if (tracefs_instance_file_write(events->own.instance, file, text) >= 0)
@@ -55,7 +123,7 @@ static bool write_file(KernelEvents *events, const char *file, const char *text,
 static bool set_up(KernelEvents *events, GError **error) {
   long cpus = MAX(1, sysconf(_SC_NPROCESSORS_CONF));
   long kib = CLAMP(BUFFER_KIB_ALL / cpus, BUFFER_KIB_MIN, BUFFER_KIB_CPU);
-  int number = kernel_threads_this(events->threads);
+  int number = this_thread(&events->threads);
   g_autofree char *thread = g_strdup_printf("%d", number);
   unsigned enabled = 0;
 
@@ -69,8 +137,8 @@ static bool set_up(KernelEvents *events, GError **error) {
   if (!write_file(events, "trace_clock", "mono", error) || !write_file(events, "options/event-fork", "1", error) ||
       !write_file(events, "set_event_pid", thread, error))
     return false;
-  for (unsigned i = 0; kernel_event_names[i]; i++)
-    enabled += tracefs_event_enable(events->own.instance, "kvm", kernel_event_names[i]) == 0;
+  for (unsigned i = 0; kernel_event_name(i); i++)
+    enabled += tracefs_event_enable(events->own.instance, "kvm", kernel_event_name(i)) == 0;
   if (enabled == 0)
     return fail(error, "the kernel has no tracepoints of KVM");
   return write_file(events, "tracing_on", "1", error);
@@ -97,14 +165,13 @@ static bool open_instance(KernelEvents *events, GError **error) {
   if (!events->reader)
     return fail(error, "cannot read the kernel's trace (tracefs trace_pipe_raw)");
   events->decoder = kernel_decoder_new(events->tep);
-  events->threads = kernel_threads_new(error);
-  return events->threads && set_up(events, error);
+  return open_threads(&events->threads, error) && set_up(events, error);
 }
 
 KernelEvents *kernel_events_open(GError **error) {
   KernelEvents *events = g_new0(KernelEvents, 1);
 
-  kernel_instance_init(&events->own);
+  events->own = events->threads.own = KERNEL_INSTANCE_NONE;
   g_mutex_init(&events->lock);
   events->vcpus = g_hash_table_new(NULL, NULL);
   if (open_instance(events, error))
@@ -118,7 +185,9 @@ void kernel_events_free(KernelEvents *events) {
     return;
   kernel_reader_free(events->reader);
   kernel_instance_close(&events->own);
-  kernel_threads_free(events->threads);
+  kernel_reader_free(events->threads.reader);
+  kernel_instance_close(&events->threads.own);
+  tep_free(events->threads.tep);
   kernel_decoder_free(events->decoder);
   tep_free(events->tep);
   g_hash_table_unref(events->vcpus);
@@ -128,7 +197,7 @@ void kernel_events_free(KernelEvents *events) {
 
 void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
   g_mutex_lock(&events->lock);
-  g_hash_table_insert(events->vcpus, GINT_TO_POINTER(kernel_threads_this(events->threads)), GUINT_TO_POINTER(index + 1));
+  g_hash_table_insert(events->vcpus, GINT_TO_POINTER(this_thread(&events->threads)), GUINT_TO_POINTER(index + 1));
   g_mutex_unlock(&events->lock);
 }
 

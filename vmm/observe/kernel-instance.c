@@ -67,10 +67,6 @@ static bool lock_new(KernelInstance *instance) {
   return instance->lock_fd >= 0;
 }
 
-void kernel_instance_init(KernelInstance *instance) {
-  *instance = (KernelInstance){.lock_fd = -1};
-}
-
 bool kernel_instance_open(KernelInstance *instance) {
   tracefs_instances_walk(remove_stale, (char *)tracefs_tracing_dir());
   for (unsigned i = 0; i < TRIES; i++) {

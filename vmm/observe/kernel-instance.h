@@ -14,8 +14,8 @@ typedef struct {
   int lock_fd;
 } KernelInstance;
 
-/* Before the first use. */
-void kernel_instance_init(KernelInstance *instance);
+#define KERNEL_INSTANCE_NONE ((KernelInstance){.lock_fd = -1})
+
 /* Makes one, after those were removed that nobody has any more. False with errno. */
 bool kernel_instance_open(KernelInstance *instance);
 /* Removes it. Takes one that is not open. */

@@ -58,9 +58,7 @@ static void add_vcpu_members(JsonBuilder *builder, const StatsVcpu *vcpu) {
   add_counters(builder, vcpu->kvm);
 }
 
-static void add_vcpus(JsonBuilder *builder, const Stats *stats) {
-  StatsVcpu total = stats_total(stats);
-
+static void add_vcpus(JsonBuilder *builder, const Stats *stats, const StatsVcpu *total) {
   begin_array(builder, "vcpus");
   for (unsigned i = 0; i < stats->vcpus->len; i++) {
     const StatsVcpu *vcpu = &g_array_index(stats->vcpus, StatsVcpu, i);
@@ -72,9 +70,8 @@ static void add_vcpus(JsonBuilder *builder, const Stats *stats) {
   json_builder_end_array(builder);
   json_builder_set_member_name(builder, "total");
   json_builder_begin_object(builder);
-  add_vcpu_members(builder, &total);
+  add_vcpu_members(builder, total);
   json_builder_end_object(builder);
-  stats_vcpu_clear(&total);
 }
 
 static void add_requests(JsonBuilder *builder, const DeviceCount *work) {
@@ -92,9 +89,8 @@ static void add_requests(JsonBuilder *builder, const DeviceCount *work) {
   json_builder_end_array(builder);
 }
 
-static void add_devices(JsonBuilder *builder, const Stats *stats) {
-  StatsVcpu total = stats_total(stats);
-  g_autoptr(GArray) devices = stats_devices(stats, &total);
+static void add_devices(JsonBuilder *builder, const Stats *stats, const StatsVcpu *total) {
+  g_autoptr(GArray) devices = stats_devices(stats, total);
 
   begin_array(builder, "devices");
   for (unsigned i = 0; i < devices->len; i++) {
@@ -109,7 +105,6 @@ static void add_devices(JsonBuilder *builder, const Stats *stats) {
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
-  stats_vcpu_clear(&total);
 }
 
 static void add_timeline(JsonBuilder *builder, const GArray *entries) {
@@ -130,21 +125,23 @@ static void add_timeline(JsonBuilder *builder, const GArray *entries) {
 
 char *stats_json(const Stats *stats) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
+  StatsVcpu total = stats_total(stats);
 
   json_builder_begin_object(builder);
   json_add_text(builder, "eret", ERET_VERSION);
   add_number(builder, "boots", stats->boots);
-  add_vcpus(builder, stats);
+  add_vcpus(builder, stats, &total);
   json_builder_set_member_name(builder, "vm");
   json_builder_begin_object(builder);
   add_counters(builder, stats->kvm);
   json_builder_end_object(builder);
-  add_devices(builder, stats);
+  add_devices(builder, stats, &total);
   add_number(builder, "late_writes", stats->deferred_writes);
   add_number(builder, "unclaimed_accesses", stats->unclaimed);
   add_number(builder, "refused_accesses", stats->refused);
   add_timeline(builder, stats->timeline);
   json_builder_end_object(builder);
+  stats_vcpu_clear(&total);
 
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   return json_print(root);

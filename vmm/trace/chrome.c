@@ -13,7 +13,6 @@
 
 #include "devices/printable.h"
 #include "vmm/arm/exit-reason.h"
-#include "vmm/arm/smccc-names.h"
 #include "vmm/trace/report.h"
 
 #define X64 "0x%" G_GINT64_MODIFIER "x"
@@ -25,7 +24,7 @@ typedef struct {
   GString *out;
   const TraceSwitches *switches;
   const Symbols *symbols;
-  GHashTable *devices; /* name -> unsigned *, its pid */
+  GHashTable *devices; /* name -> its pid */
   uint64_t requests;   /* so far: their ids */
   bool any;            /* an event is written: the next one needs a comma */
   bool any_argument;
@@ -51,10 +50,6 @@ static void append_us(GString *out, uint64_t ns) {
   g_string_append_printf(out, U64 ".%03u", ns / 1000, (unsigned)(ns % 1000));
 }
 
-static uint64_t since_begin(const Chrome *chrome, uint64_t time) {
-  return time > chrome->switches->begins ? time - chrome->switches->begins : 0;
-}
-
 /* An event up to its arguments; end_event closes it. */
 static void begin_event(Chrome *chrome, const char *phase, unsigned pid, unsigned tid, const char *name) {
   g_string_append_printf(chrome->out, "%s{\"ph\":\"%s\",\"pid\":%u,\"tid\":%u,\"name\":", chrome->any ? ",\n" : "\n", phase, pid, tid);
@@ -65,7 +60,7 @@ static void begin_event(Chrome *chrome, const char *phase, unsigned pid, unsigne
 
 static void at_time(Chrome *chrome, uint64_t time) {
   g_string_append(chrome->out, ",\"ts\":");
-  append_us(chrome->out, since_begin(chrome, time));
+  append_us(chrome->out, time - MIN(time, chrome->switches->begins));
 }
 
 static void begin_argument(Chrome *chrome, const char *key) {
@@ -142,7 +137,7 @@ static void append_action_arguments(Chrome *chrome, const TraceSwitch *one) {
   if (one->far)
     argument_hex(chrome, "far", one->far);
   if (one->action == SWITCH_DOES_HYPERCALL && one->has_function) {
-    g_autofree char *name = *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
+    g_autofree char *name = trace_switch_function(one);
     argument_hex(chrome, "x0", one->function);
     argument_text(chrome, "function", name);
   }
@@ -192,14 +187,12 @@ static void append_switch(Chrome *chrome, const TraceSwitch *one) {
 }
 
 static unsigned device_pid(Chrome *chrome, const char *name) {
-  const unsigned *known = g_hash_table_lookup(chrome->devices, name);
+  unsigned known = GPOINTER_TO_UINT(g_hash_table_lookup(chrome->devices, name));
   unsigned pid = PID_FIRST_DEVICE + g_hash_table_size(chrome->devices);
 
   if (known)
-    return *known;
-  unsigned *value = g_new(unsigned, 1);
-  *value = pid;
-  g_hash_table_insert(chrome->devices, (gpointer)name, value);
+    return known;
+  g_hash_table_insert(chrome->devices, (gpointer)name, GUINT_TO_POINTER(pid));
   append_name(chrome, "process_name", pid, 1, *name ? name : "device");
   append_name(chrome, "thread_name", pid, 1, "events");
   return pid;
@@ -223,39 +216,36 @@ static void append_request(Chrome *chrome, const TraceRecord *record, unsigned p
   }
 }
 
-/* A moment. SCOPE: "t" its track, "g" a line through all. */
-static void begin_instant(Chrome *chrome, const TraceRecord *record, unsigned pid, unsigned tid, const char *name, const char *scope) {
+/* A moment on the track of PID and TID: left open for arguments. */
+static void begin_instant(Chrome *chrome, const TraceRecord *record, unsigned pid, unsigned tid, const char *name) {
   begin_event(chrome, "i", pid, tid, name);
   at_time(chrome, record->time);
-  g_string_append_printf(chrome->out, ",\"s\":\"%s\"", scope);
+  /* The machine's are lines through all tracks. */
+  g_string_append(chrome->out, pid == PID_MACHINE ? ",\"s\":\"g\"" : ",\"s\":\"t\"");
+}
+
+/* With one argument; KEY may be NULL. */
+static void append_instant(Chrome *chrome, const TraceRecord *record, unsigned pid, unsigned tid, const char *name, const char *key,
+                           uint64_t value) {
+  begin_instant(chrome, record, pid, tid, name);
+  if (key)
+    argument_count(chrome, key, value);
+  end_event(chrome);
 }
 
 static void append_vcpu_interrupt(Chrome *chrome, const TraceRecord *record) {
   bool timer = record->kind == TRACE_KVM_TIMER_IRQ;
   g_autofree char *name = g_strdup_printf("%s INTID " U64 " %s", timer ? "timer" : "interrupt", record->a, record->b ? "up" : "down");
 
-  if (record->c >= chrome->switches->n_vcpus)
-    return;
-  begin_instant(chrome, record, PID_VCPUS, (unsigned)record->c + 1, name, "t");
-  argument_count(chrome, "intid", record->a);
-  end_event(chrome);
+  if (record->c < chrome->switches->n_vcpus)
+    append_instant(chrome, record, PID_VCPUS, (unsigned)record->c + 1, name, "intid", record->a);
 }
 
-static void append_device_event(Chrome *chrome, const TraceRecord *record) {
-  unsigned pid = device_pid(chrome, recording_get_text(chrome->switches->recording, record->name));
-
-  if (record->kind == TRACE_ERET_REQUEST) {
-    append_request(chrome, record, pid);
-  } else if (record->kind == TRACE_ERET_DOORBELL) {
-    begin_instant(chrome, record, pid, 1, "doorbell", "t");
-    argument_count(chrome, "queue", record->a);
-    argument_count(chrome, "rings", record->b);
-    end_event(chrome);
-  } else {
-    begin_instant(chrome, record, pid, 1, "interrupt", "t");
-    argument_count(chrome, record->a ? "spi" : "vector", record->a ? record->a : record->b);
-    end_event(chrome);
-  }
+static void append_doorbell(Chrome *chrome, const TraceRecord *record, unsigned pid) {
+  begin_instant(chrome, record, pid, 1, "doorbell");
+  argument_count(chrome, "queue", record->a);
+  argument_count(chrome, "rings", record->b);
+  end_event(chrome);
 }
 
 static void append_record(Chrome *chrome, const TraceRecord *record) {
@@ -267,23 +257,23 @@ static void append_record(Chrome *chrome, const TraceRecord *record) {
     append_vcpu_interrupt(chrome, record);
     break;
   case TRACE_ERET_REQUEST:
+    append_request(chrome, record, device_pid(chrome, name));
+    break;
   case TRACE_ERET_DOORBELL:
+    append_doorbell(chrome, record, device_pid(chrome, name));
+    break;
   case TRACE_ERET_INTERRUPT:
-    append_device_event(chrome, record);
+    append_instant(chrome, record, device_pid(chrome, name), 1, "interrupt", record->a ? "spi" : "vector",
+                   record->a ? record->a : record->b);
     break;
   case TRACE_ERET_PHASE:
-    begin_instant(chrome, record, PID_MACHINE, 1, name, "g");
-    end_event(chrome);
+    append_instant(chrome, record, PID_MACHINE, 1, name, NULL, 0);
     break;
   case TRACE_ERET_MARK:
-    begin_instant(chrome, record, PID_MACHINE, 2, *name ? name : "mark", "g");
-    argument_count(chrome, "number", record->a);
-    end_event(chrome);
+    append_instant(chrome, record, PID_MACHINE, 2, *name ? name : "mark", "number", record->a);
     break;
   case TRACE_LOST:
-    begin_instant(chrome, record, PID_MACHINE, 3, "records lost", "g");
-    argument_count(chrome, "records", record->a);
-    end_event(chrome);
+    append_instant(chrome, record, PID_MACHINE, 3, "records lost", "records", record->a);
     break;
   default:
     break;
@@ -326,7 +316,7 @@ static void append_facts(GString *out, const Recording *recording) {
 }
 
 void trace_chrome(GString *out, const TraceSwitches *switches, const Symbols *symbols) {
-  g_autoptr(GHashTable) devices = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
+  g_autoptr(GHashTable) devices = g_hash_table_new(g_str_hash, g_str_equal);
   Chrome chrome = {.out = out, .switches = switches, .symbols = symbols, .devices = devices};
   const GArray *records = switches->recording->records;
 

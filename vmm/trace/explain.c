@@ -49,35 +49,28 @@ static const char *eret_target(const TraceSwitch *one) {
 
 static void append_place(GString *out, const TraceSwitch *one, const Symbols *symbols) {
   uint64_t pc = trace_switch_pc(one);
-  g_autofree char *symbol = NULL;
+  g_autofree char *symbol = symbols_describe(symbols, pc);
 
   if (one->cause == SWITCH_UNKNOWN)
     return;
   g_string_append_printf(out, " at " X64, pc);
-  symbol = symbols_describe(symbols, pc);
-  if (!symbol)
-    return;
-  g_string_append(out, " (");
-  human_append_text(out, symbol);
-  g_string_append_c(out, ')');
+  if (symbol)
+    human_append_printf(out, " (%s)", symbol);
 }
 
 /* "(pl011 UARTDR)", "(gic-distributor+0x100)" */
 static void append_device(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
   const char *device = trace_switch_device(switches, one);
-  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
 
   if (!*device)
     return;
-  g_string_append(out, " (");
-  human_append_text(out, device);
-  if (*one->reg) {
-    g_string_append_c(out, ' ');
-    human_append_text(out, one->reg);
-  } else if (region) {
-    g_string_append_printf(out, "+" X64, one->ipa - region->base);
-  }
-  g_string_append_c(out, ')');
+  if (*one->reg)
+    human_append_printf(out, " (%s %s)", device, one->reg);
+  else if (region)
+    human_append_printf(out, " (%s+" X64 ")", device, one->ipa - region->base);
+  else
+    human_append_printf(out, " (%s)", device);
 }
 
 /*
@@ -85,32 +78,42 @@ static void append_device(GString *out, const TraceSwitches *switches, const Tra
  * known.
  */
 
-static void append_hypercall_subject(GString *out, const TraceSwitch *one) {
-  if (one->cause == SWITCH_UNKNOWN)
-    g_string_append(out, one->smc ? "SMC" : "HVC");
-  else
-    g_string_append_printf(out, one->smc ? "SMC" : "HVC #%u", one->immediate);
-}
+/* By SwitchCause; what is NULL depends on what the instruction does. */
+static const struct {
+  const char *subject, *wish, *answer;
+} causes[] = {
+    [SWITCH_TRAP] = {NULL, NULL, NULL},
+    [SWITCH_IRQ] = {"IRQ", "a physical interrupt, the host's", "the host takes the interrupt"},
+    [SWITCH_SERROR] = {"SError", "a system error", "handled by KVM"},
+    [SWITCH_ILLEGAL] = {"illegal exception return", "the guest's state was no legal one", "handled by KVM"},
+    [SWITCH_UNKNOWN] = {NULL, NULL, "handled by KVM"},
+};
 
 static void append_sysreg_subject(GString *out, const TraceSwitch *one) {
   g_autofree char *name = trace_switch_sysreg(one);
   bool instruction = one->sysreg && SYSREG_OP0(one->sysreg) == 1;
 
-  if (!name) {
+  if (name)
+    human_append_printf(out, "%s%s", instruction ? "" : one->write ? "MSR " : "MRS ", name);
+  else
     g_string_append(out, "MSR, MRS or system instruction");
-    return;
-  }
-  g_string_append(out, instruction ? "" : one->write ? "MSR " : "MRS ");
-  human_append_text(out, name);
 }
 
-static void append_trap_subject(GString *out, const TraceSwitch *one) {
+static void append_subject(GString *out, const TraceSwitch *one) {
+  bool unknown = one->cause == SWITCH_UNKNOWN;
+
+  if (causes[one->cause].subject) {
+    g_string_append(out, causes[one->cause].subject);
+    return;
+  }
   switch (one->action) {
   case SWITCH_DOES_HYPERCALL:
-    append_hypercall_subject(out, one);
+    g_string_append(out, one->smc ? "SMC" : "HVC");
+    if (!one->smc && !unknown)
+      g_string_append_printf(out, " #%u", one->immediate);
     return;
   case SWITCH_DOES_MMIO:
-    g_string_append(out, one->cause == SWITCH_UNKNOWN ? "device access" : "data abort");
+    g_string_append(out, unknown ? "device access" : "data abort");
     return;
   case SWITCH_DOES_FAULT:
     g_string_append(out, one->ec == EC_IABT_LOW ? "instruction abort" : "data abort");
@@ -122,28 +125,18 @@ static void append_trap_subject(GString *out, const TraceSwitch *one) {
     g_string_append(out, one->wfe ? "WFE" : "WFI");
     return;
   case SWITCH_DOES_OTHER:
-    break;
+    g_string_append(out, unknown ? "exit" : "exception");
+    return;
   }
-  g_string_append(out, one->cause == SWITCH_UNKNOWN ? "exit" : "exception");
-}
-
-static void append_subject(GString *out, const TraceSwitch *one) {
-  static const char *const causes[] = {[SWITCH_IRQ] = "IRQ", [SWITCH_SERROR] = "SError", [SWITCH_ILLEGAL] = "illegal exception return"};
-
-  if (one->cause == SWITCH_TRAP || one->cause == SWITCH_UNKNOWN)
-    append_trap_subject(out, one);
-  else
-    g_string_append(out, causes[one->cause]);
 }
 
 static void append_hypercall(GString *out, const TraceSwitch *one) {
-  if (!one->has_function) {
+  g_autofree char *name = trace_switch_function(one);
+
+  if (name)
+    human_append_printf(out, ": x0=" X64 " %s", one->function, name);
+  else
     g_string_append(out, ": the function is not recorded");
-    return;
-  }
-  g_autofree char *name = *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
-  g_string_append_printf(out, ": x0=" X64 " ", one->function);
-  human_append_text(out, name);
 }
 
 static void append_mmio(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
@@ -172,14 +165,8 @@ static void append_fault(GString *out, const TraceSwitches *switches, const Trac
 }
 
 static void append_wish(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
-  static const char *const causes[] = {
-      [SWITCH_IRQ] = ": a physical interrupt, the host's",
-      [SWITCH_SERROR] = ": a system error",
-      [SWITCH_ILLEGAL] = ": the guest's state was no legal one",
-  };
-
-  if (one->cause != SWITCH_TRAP && one->cause != SWITCH_UNKNOWN) {
-    g_string_append(out, causes[one->cause]);
+  if (causes[one->cause].wish) {
+    g_string_append_printf(out, ": %s", causes[one->cause].wish);
     return;
   }
   switch (one->action) {
@@ -213,45 +200,37 @@ static void append_arrival(GString *out, const TraceSwitch *one) {
 }
 
 /* KVM answered it without userspace. */
+static const char *kernel_answer(const TraceSwitches *switches, const TraceSwitch *one) {
+  static const char *const answers[] = {
+      [SWITCH_DOES_OTHER] = "handled by KVM",
+      [SWITCH_DOES_HYPERCALL] = "answered by KVM",
+      [SWITCH_DOES_MMIO] = "answered by KVM",
+      [SWITCH_DOES_SYSREG] = "emulated by KVM",
+  };
+
+  if (causes[one->cause].answer)
+    return causes[one->cause].answer;
+  if (one->action == SWITCH_DOES_WAIT)
+    return one->wfe ? "KVM lets others run" : "KVM waits for an interrupt";
+  if (one->action != SWITCH_DOES_FAULT)
+    return answers[one->action];
+  if (trace_switch_is_nowhere(switches, one))
+    return "KVM injects an abort";
+  return one->has_esr && FSC_IS_ACCESS(ISS_FSC(one->esr)) ? "KVM marks the page as used" : "KVM maps the page";
+}
+
 static void append_kernel_answer(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
-  if (one->cause != SWITCH_TRAP) {
-    g_string_append(out, one->cause == SWITCH_IRQ ? " -> the host takes the interrupt" : " -> handled by KVM");
-    return;
-  }
-  switch (one->action) {
-  case SWITCH_DOES_HYPERCALL:
-    g_string_append(out, " -> answered by KVM");
-    return;
-  case SWITCH_DOES_MMIO:
-    g_string_append(out, " -> answered by KVM");
-    if (!one->write && one->has_value)
-      g_string_append_printf(out, " with " X64, one->value);
-    return;
-  case SWITCH_DOES_FAULT:
-    if (trace_switch_is_nowhere(switches, one)) {
-      g_string_append(out, " -> KVM injects an abort");
-      return;
-    }
-    g_string_append(out, one->has_esr && FSC_IS_ACCESS(ISS_FSC(one->esr)) ? " -> KVM marks the page as used" : " -> KVM maps the page");
-    return;
-  case SWITCH_DOES_SYSREG:
-    g_string_append(out, " -> emulated by KVM");
-    return;
-  case SWITCH_DOES_WAIT:
-    g_string_append(out, one->wfe ? " -> KVM lets others run" : " -> KVM waits for an interrupt");
-    return;
-  case SWITCH_DOES_OTHER:
-    g_string_append(out, " -> handled by KVM");
-    return;
-  }
+  bool is_read = one->cause == SWITCH_TRAP && one->action == SWITCH_DOES_MMIO && !one->write;
+
+  g_string_append_printf(out, " -> %s", kernel_answer(switches, one));
+  if (is_read && one->has_value)
+    g_string_append_printf(out, " with " X64, one->value);
 }
 
 static void append_result(GString *out, const TraceSwitch *one) {
   const char *name = smccc_result_name((uint32_t)one->function, (int64_t)one->value);
 
-  g_string_append_printf(out, ", x0=" X64, one->value);
-  if (name)
-    g_string_append_printf(out, " %s", name);
+  g_string_append_printf(out, ", x0=" X64 "%s%s", one->value, name ? " " : "", name ? name : "");
 }
 
 static void append_user_answer(GString *out, const TraceSwitches *switches, const TraceSwitch *one) {
@@ -268,13 +247,11 @@ static void append_user_answer(GString *out, const TraceSwitches *switches, cons
   g_autofree char *reason = exit_reason_describe(one->exit_reason);
   g_string_append_printf(out, " -> %s -> eret", reason);
   if (one->exit_reason == KVM_EXIT_MMIO && one->action == SWITCH_DOES_MMIO) {
-    g_string_append(out, *device ? ": " : "");
-    human_append_text(out, device);
+    human_append_printf(out, "%s%s", *device ? ": " : "", device);
     if (!one->write && one->has_value)
       g_string_append_printf(out, " gives " X64, one->value);
   } else if (one->exit_reason == KVM_EXIT_HYPERCALL && one->action == SWITCH_DOES_HYPERCALL) {
-    g_string_append(out, *one->service ? ": " : "");
-    human_append_text(out, one->service);
+    human_append_printf(out, "%s%s", *one->service ? ": " : "", one->service);
     if (one->has_value)
       append_result(out, one);
   }
@@ -304,72 +281,65 @@ typedef struct {
   bool *left; /* by vCPU: it is out of the guest, and KVM_RUN has not returned yet */
 } Explanation;
 
-static void append_intid(GString *out, uint64_t intid) {
+static char *describe_intid(uint64_t intid) {
   static const struct {
     unsigned intid;
     const char *name;
   } known[] = {{23, "performance monitor"}, {25, "GIC maintenance"},   {26, "EL2 timer"},
                {27, "virtual timer"},       {28, "EL2 virtual timer"}, {30, "physical timer"}};
+  static const struct {
+    unsigned first, end;
+    const char *name;
+  } kinds[] = {{0, 16, "SGI"}, {16, 32, "PPI"}, {32, 1020, "SPI"}};
 
-  g_string_append_printf(out, "INTID " U64, intid);
   for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
-    if (known[i].intid == intid) {
-      g_string_append_printf(out, " (%s)", known[i].name);
-      return;
-    }
-  if (intid < 16)
-    g_string_append_printf(out, " (SGI " U64 ")", intid);
-  else if (intid < 32)
-    g_string_append_printf(out, " (PPI " U64 ")", intid - 16);
-  else if (intid < 1020)
-    g_string_append_printf(out, " (SPI " U64 ")", intid - 32);
-  else if (intid >= 8192)
-    g_string_append(out, " (LPI)");
+    if (known[i].intid == intid)
+      return g_strdup_printf("INTID " U64 " (%s)", intid, known[i].name);
+  for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++)
+    if (intid < kinds[i].end)
+      return g_strdup_printf("INTID " U64 " (%s " U64 ")", intid, kinds[i].name, intid - kinds[i].first);
+  return g_strdup_printf("INTID " U64 "%s", intid, intid >= 8192 ? " (LPI)" : "");
+}
+
+static const char *text_of(const Explanation *explanation, TraceString text) {
+  return recording_get_text(explanation->switches->recording, text);
+}
+
+static HumanText since_begin(const Explanation *explanation, const TraceRecord *record) {
+  return human_time(record->time - explanation->switches->begins);
 }
 
 static void explain_irq_pending(Explanation *explanation, const TraceRecord *record) {
-  g_string_append(explanation->out, "GIC: ");
-  append_intid(explanation->out, record->a);
-  g_string_append_printf(explanation->out, " %s for vcpu" U64, record->b ? "pending" : "no longer pending", record->c);
+  g_autofree char *intid = describe_intid(record->a);
+  const char *how = record->b ? "pending" : "no longer pending";
+
+  g_string_append_printf(explanation->out, "GIC: %s %s for vcpu" U64, intid, how, record->c);
 }
 
 static void explain_timer(Explanation *explanation, const TraceRecord *record) {
-  g_string_append(explanation->out, "timer: ");
-  append_intid(explanation->out, record->a);
-  g_string_append_printf(explanation->out, " of vcpu" U64 " %s", record->c, record->b ? "fires" : "is quiet");
+  g_autofree char *intid = describe_intid(record->a);
+
+  g_string_append_printf(explanation->out, "timer: %s of vcpu" U64 " %s", intid, record->c, record->b ? "fires" : "is quiet");
 }
 
 static void explain_irq_line(Explanation *explanation, const TraceRecord *record) {
   g_string_append_printf(explanation->out, "KVM_IRQ_LINE: line " U64 " %s", record->a, record->b ? "up" : "down");
 }
 
-static void explain_text(Explanation *explanation, TraceString text) {
-  human_append_text(explanation->out, recording_get_text(explanation->switches->recording, text));
-}
-
 static void explain_doorbell(Explanation *explanation, const TraceRecord *record) {
-  g_string_append(explanation->out, "doorbell: ");
-  explain_text(explanation, record->name);
-  g_string_append_printf(explanation->out, " queue " U64, record->a);
+  human_append_printf(explanation->out, "doorbell: %s queue " U64, text_of(explanation, record->name), record->a);
   if (record->b > 1)
     g_string_append_printf(explanation->out, ", rung " U64 " times", record->b);
 }
 
 static void explain_interrupt(Explanation *explanation, const TraceRecord *record) {
-  g_string_append(explanation->out, "interrupt: ");
-  explain_text(explanation, record->name);
-  if (record->a)
-    g_string_append_printf(explanation->out, " raises SPI " U64, record->a);
-  else
-    g_string_append_printf(explanation->out, " sends message " U64, record->b);
+  human_append_printf(explanation->out, "interrupt: %s %s " U64, text_of(explanation, record->name),
+                      record->a ? "raises SPI" : "sends message", record->a ? record->a : record->b);
 }
 
 static void explain_request(Explanation *explanation, const TraceRecord *record) {
-  g_string_append(explanation->out, "request: ");
-  explain_text(explanation, record->name);
-  g_string_append_c(explanation->out, ' ');
-  explain_text(explanation, record->detail);
-  g_string_append_printf(explanation->out, " of " U64 " bytes ", record->b);
+  human_append_printf(explanation->out, "request: %s %s of " U64 " bytes ", text_of(explanation, record->name),
+                      text_of(explanation, record->detail), record->b);
   if (record->c)
     g_string_append_printf(explanation->out, "failed with status " U64, record->c);
   else
@@ -377,20 +347,13 @@ static void explain_request(Explanation *explanation, const TraceRecord *record)
   g_string_append_printf(explanation->out, ", %s", human_time(record->a).text);
 }
 
-static void append_when(Explanation *explanation, const TraceRecord *record) {
-  g_string_append_printf(explanation->out, ", %s", human_time(record->time - explanation->switches->begins).text);
-}
-
 static void explain_phase(Explanation *explanation, const TraceRecord *record) {
-  g_string_append(explanation->out, "phase: ");
-  explain_text(explanation, record->name);
-  append_when(explanation, record);
+  human_append_printf(explanation->out, "phase: %s, %s", text_of(explanation, record->name), since_begin(explanation, record).text);
 }
 
 static void explain_mark(Explanation *explanation, const TraceRecord *record) {
-  g_string_append_printf(explanation->out, "mark: " U64 " ", record->a);
-  explain_text(explanation, record->name);
-  append_when(explanation, record);
+  human_append_printf(explanation->out, "mark: " U64 " %s, %s", record->a, text_of(explanation, record->name),
+                      since_begin(explanation, record).text);
 }
 
 static void explain_lost(Explanation *explanation, const TraceRecord *record) {

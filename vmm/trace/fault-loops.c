@@ -39,10 +39,10 @@ void trace_fault_loops(GString *out, const TraceSwitches *switches, const Symbol
     if (loop->count < FAULTS_FOR_EVER)
       continue;
     g_autofree char *symbol = symbols_describe(symbols, loop->first->pc);
-    g_string_append_printf(out, "%-14svcpu%u faults for ever at 0x%" G_GINT64_MODIFIER "x%s", "stuck", i, loop->first->pc,
-                           symbol ? " (" : "");
-    human_append_text(out, symbol);
-    g_string_append_printf(out, "%s: no memory at IPA 0x%" G_GINT64_MODIFIER "x, %s times\n", symbol ? ")" : "", loop->first->ipa,
+    g_string_append_printf(out, "%-14svcpu%u faults for ever at 0x%" G_GINT64_MODIFIER "x", "stuck", i, loop->first->pc);
+    if (symbol)
+      human_append_printf(out, " (%s)", symbol);
+    g_string_append_printf(out, ": no memory at IPA 0x%" G_GINT64_MODIFIER "x, %s times\n", loop->first->ipa,
                            human_count(loop->count).text);
   }
 }

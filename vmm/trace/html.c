@@ -13,8 +13,7 @@
 #include <string.h>
 
 #include "vmm/base/human.h"
-#include "vmm/trace/html-columns.h"
-#include "vmm/trace/html-lines.h"
+#include "vmm/trace/html-data.h"
 #include "vmm/trace/html-page.h"
 #include "vmm/trace/report.h"
 
@@ -159,22 +158,12 @@ static void add_moments(Page *page) {
   add_member(page, "momentsLeftOut", left_out);
 }
 
-/*
- * By TraceSource. The records of losses and the file's end say the same; a file that was cut off has the records alone.
- */
+/* By TraceSource. */
 static void add_losses(Page *page) {
-  const Recording *recording = page->switches->recording;
-  uint64_t lost[TRACE_N_SOURCES] = {0};
-
-  for (guint i = 0; i < recording->records->len; i++) {
-    const TraceRecord *record = &g_array_index(recording->records, TraceRecord, i);
-    if (record->kind == TRACE_LOST && record->b < TRACE_N_SOURCES)
-      lost[record->b] += record->a;
-  }
   name_member(page, "lost");
   json_builder_begin_array(page->json);
   for (unsigned i = 0; i < TRACE_N_SOURCES; i++)
-    add_number(page, MAX(lost[i], recording->lost[i]));
+    add_number(page, page->switches->recording->lost[i]);
   json_builder_end_array(page->json);
 }
 

@@ -19,7 +19,7 @@ Recording *recording_new(void) {
 
   recording->records = g_array_new(FALSE, FALSE, sizeof(TraceRecord));
   recording->texts = g_ptr_array_new_with_free_func(g_free);
-  recording->regions = g_array_new(FALSE, FALSE, sizeof(TraceRegion));
+  recording->regions = g_array_new(FALSE, FALSE, sizeof(RecordingRegion));
   recording->facts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   g_ptr_array_add(recording->texts, g_strdup(""));
   return recording;
@@ -35,29 +35,6 @@ void recording_free(Recording *recording) {
   g_free(recording);
 }
 
-TraceString recording_text(Recording *recording, const char *text) {
-  if (!text)
-    return 0;
-  for (unsigned i = 0; i < recording->texts->len; i++)
-    if (g_strcmp0(g_ptr_array_index(recording->texts, i), text) == 0)
-      return i;
-  g_ptr_array_add(recording->texts, g_strdup(text));
-  return recording->texts->len - 1;
-}
-
-void recording_add(Recording *recording, const TraceRecord *record) {
-  g_array_append_val(recording->records, *record);
-}
-
-void recording_add_region(Recording *recording, const char *name, uint64_t base, uint64_t size) {
-  TraceRegion region = {.name = recording_text(recording, name), .base = base, .size = size};
-  g_array_append_val(recording->regions, region);
-}
-
-void recording_set_fact(Recording *recording, const char *key, const char *value) {
-  g_hash_table_replace(recording->facts, g_strdup(key), g_strdup(value));
-}
-
 const char *recording_get_text(const Recording *recording, TraceString text) {
   const char *found = text < recording->texts->len ? g_ptr_array_index(recording->texts, text) : NULL;
   return found ? found : "";
@@ -69,58 +46,41 @@ const char *recording_fact(const Recording *recording, const char *key) {
 
 bool recording_has_region(const Recording *recording, const char *name) {
   for (unsigned i = 0; i < recording->regions->len; i++)
-    if (g_str_equal(recording_get_text(recording, g_array_index(recording->regions, TraceRegion, i).name), name))
+    if (g_str_equal(recording_get_text(recording, g_array_index(recording->regions, RecordingRegion, i).name), name))
       return true;
   return false;
 }
 
-const TraceRegion *recording_region(const Recording *recording, uint64_t address) {
+const RecordingRegion *recording_region(const Recording *recording, uint64_t address) {
   for (unsigned i = 0; i < recording->regions->len; i++) {
-    const TraceRegion *region = &g_array_index(recording->regions, TraceRegion, i);
+    const RecordingRegion *region = &g_array_index(recording->regions, RecordingRegion, i);
     if (address >= region->base && address - region->base < region->size)
       return region;
   }
   return NULL;
 }
 
-/*
- * Sorting. The buffers of a recording are each in order already; qsort keeps no order of equals, so the place where one
- * came from decides.
- */
-
-typedef struct {
-  uint64_t time;
-  guint index;
-} SortKey;
-
-static int compare_keys(const void *a, const void *b) {
-  const SortKey *left = a, *right = b;
-  if (left->time != right->time)
-    return left->time < right->time ? -1 : 1;
-  return left->index < right->index ? -1 : 1;
+static int compare_times(gconstpointer a, gconstpointer b) {
+  const TraceRecord *left = a, *right = b;
+  return left->time < right->time ? -1 : left->time > right->time;
 }
 
-static bool is_sorted(const GArray *records) {
-  for (guint i = 1; i < records->len; i++)
-    if (g_array_index(records, TraceRecord, i).time < g_array_index(records, TraceRecord, i - 1).time)
-      return false;
-  return true;
+/* A record of a loss says the same as the file's end, which a file that was cut off has not. */
+static void add_losses(Recording *recording) {
+  uint64_t told[TRACE_N_SOURCES] = {0};
+
+  for (guint i = 0; i < recording->records->len; i++) {
+    const TraceRecord *record = &g_array_index(recording->records, TraceRecord, i);
+    if (record->kind == TRACE_LOST && record->b < TRACE_N_SOURCES)
+      told[record->b] += record->a;
+  }
+  for (unsigned source = 0; source < TRACE_N_SOURCES; source++)
+    recording->lost[source] = MAX(recording->lost[source], told[source]);
 }
 
 void recording_finish(Recording *recording) {
-  guint n = recording->records->len;
-
-  if (is_sorted(recording->records))
-    return;
-  g_autofree SortKey *keys = g_new(SortKey, n);
-  for (guint i = 0; i < n; i++)
-    keys[i] = (SortKey){g_array_index(recording->records, TraceRecord, i).time, i};
-  qsort(keys, n, sizeof *keys, compare_keys);
-  GArray *sorted = g_array_sized_new(FALSE, FALSE, sizeof(TraceRecord), n);
-  for (guint i = 0; i < n; i++)
-    g_array_append_val(sorted, g_array_index(recording->records, TraceRecord, keys[i].index));
-  g_array_unref(recording->records);
-  recording->records = sorted;
+  g_array_sort(recording->records, compare_times); /* which is stable */
+  add_losses(recording);
 }
 
 /* Reading. */
@@ -163,15 +123,21 @@ static const char *load_texts(Recording *recording, const uint8_t *data, size_t 
   return NULL;
 }
 
+/* The bytes are not aligned; the array's are. False: SIZE is no multiple of an entry's. */
+static bool append_entries(GArray *entries, const uint8_t *data, size_t size) {
+  guint width = g_array_get_element_size(entries);
+
+  if (size % width == 0)
+    g_array_append_vals(entries, data, (guint)(size / width));
+  return size % width == 0;
+}
+
 static const char *load_records(Recording *recording, const uint8_t *data, size_t size) {
-  if (size % sizeof(TraceRecord))
-    return "a broken record";
-  /* The bytes are not aligned; the array's are. */
-  guint n = (guint)(size / sizeof(TraceRecord)), before = recording->records->len;
-  g_array_set_size(recording->records, before + n);
-  if (n)
-    memcpy(&g_array_index(recording->records, TraceRecord, before), data, size);
-  return NULL;
+  return append_entries(recording->records, data, size) ? NULL : "a broken record";
+}
+
+static const char *load_regions(Recording *recording, const uint8_t *data, size_t size) {
+  return append_entries(recording->regions, data, size) ? NULL : "a broken entry of the address map";
 }
 
 static const char *load_facts(Recording *recording, const uint8_t *data, size_t size) {
@@ -185,18 +151,6 @@ static const char *load_facts(Recording *recording, const uint8_t *data, size_t 
       return "a fact without its end";
     g_hash_table_replace(recording->facts, g_utf8_make_valid((const char *)key, -1), g_utf8_make_valid((const char *)value, -1));
     at = (size_t)(value_end + 1 - data);
-  }
-  return NULL;
-}
-
-static const char *load_regions(Recording *recording, const uint8_t *data, size_t size) {
-  if (size % sizeof(RecordingRegion))
-    return "a broken entry of the address map";
-  for (size_t at = 0; at < size; at += sizeof(RecordingRegion)) {
-    RecordingRegion entry;
-    memcpy(&entry, data + at, sizeof entry);
-    TraceRegion region = {.name = entry.name, .base = entry.base, .size = entry.size};
-    g_array_append_val(recording->regions, region);
   }
   return NULL;
 }

@@ -11,20 +11,14 @@
 #include "vmm/observe/record.h"
 #include "vmm/observe/recording-file.h"
 
-/* One device's registers, for naming addresses that KVM alone has seen. */
-typedef struct {
-  TraceString name;
-  uint64_t base, size;
-} TraceRegion;
-
 typedef struct {
   GArray *records;  /* of TraceRecord, sorted by time; equal times in the order of their arrival */
   GPtrArray *texts; /* of char *: texts[0] is "" */
-  GArray *regions;  /* of TraceRegion: the machine's address map */
+  GArray *regions;  /* of RecordingRegion: the machine's address map, for naming addresses that KVM alone has seen */
   GHashTable *
       facts; /* char * -> char *: "eret", "kernel" (the host's), "guest-kernel", "cpus", "memory", "page-size", "gic", "kvm-events" ("yes", or why not),
                         "command" (for people); a fact may be missing */
-  uint64_t lost[TRACE_N_SOURCES]; /* by TraceSource */
+  uint64_t lost[TRACE_N_SOURCES]; /* by TraceSource; recording_finish adds what records tell of losses */
   bool truncated;                 /* the file ends without its end mark: the recorder was killed, or the disk was full */
 } Recording;
 
@@ -34,12 +28,7 @@ Recording *recording_load(const char *path, GError **error);
 void recording_free(Recording *recording); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Recording, recording_free)
 
-/* For tests and the loader. The same text gives the same number; NULL gives 0. */
-TraceString recording_text(Recording *recording, const char *text);
-void recording_add(Recording *recording, const TraceRecord *record);
-void recording_add_region(Recording *recording, const char *name, uint64_t base, uint64_t size);
-void recording_set_fact(Recording *recording, const char *key, const char *value);
-/* Once everything is added: sorts. */
+/* Once everything is there: sorts. */
 void recording_finish(Recording *recording);
 
 /* Never NULL; "" for 0 and for a number that is not in the table. */
@@ -47,4 +36,4 @@ const char *recording_get_text(const Recording *recording, TraceString text);
 const char *recording_fact(const Recording *recording, const char *key); /* or NULL */
 bool recording_has_region(const Recording *recording, const char *name);
 /* The region at ADDRESS, or NULL. */
-const TraceRegion *recording_region(const Recording *recording, uint64_t address);
+const RecordingRegion *recording_region(const Recording *recording, uint64_t address);

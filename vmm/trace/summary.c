@@ -12,7 +12,6 @@
 
 #include "vmm/arm/esr.h"
 #include "vmm/arm/exit-reason.h"
-#include "vmm/arm/smccc-names.h"
 #include "vmm/base/human.h"
 #include "vmm/trace/report.h"
 
@@ -42,6 +41,19 @@ static void group_free(void *opaque) {
   g_free(group);
 }
 
+/* The group of KEY, which lives as long as the table; ONE is the example of a new one. */
+static Group *group_of(GPtrArray *groups, GHashTable *by_key, gconstpointer key, const TraceSwitch *one) {
+  Group *group = g_hash_table_lookup(by_key, key);
+
+  if (group)
+    return group;
+  group = g_new0(Group, 1);
+  group->example = one;
+  g_ptr_array_add(groups, group);
+  g_hash_table_insert(by_key, (gpointer)key, group);
+  return group;
+}
+
 static int compare_u64(const void *a, const void *b) {
   uint64_t left = *(const uint64_t *)a, right = *(const uint64_t *)b;
   return left < right ? -1 : left > right;
@@ -60,22 +72,20 @@ static int compare_groups(const void *a, const void *b) {
 static void append_fact(GString *out, const char *label, const char *value) {
   if (!value)
     return;
-  g_string_append_printf(out, "%-14s", label);
-  human_append_text(out, value);
+  human_append_printf(out, "%-14s%s", label, value);
   g_string_append_c(out, '\n');
 }
 
 static void append_machine(GString *out, const Recording *recording) {
   static const struct {
-    const char *key, *format;
-  } parts[] = {{"cpus", "vCPUs: %s"}, {"memory", "memory: %s"}, {"gic", "GIC: %s"}, {"page-size", "page size: %s"}};
+    const char *key, *label;
+  } parts[] = {{"cpus", "vCPUs"}, {"memory", "memory"}, {"gic", "GIC"}, {"page-size", "page size"}};
   g_autoptr(GString) text = g_string_new(NULL);
 
   for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
     const char *value = recording_fact(recording, parts[i].key);
-    g_auto(GStrv) around = g_strsplit(parts[i].format, "%s", 2);
     if (value)
-      g_string_append_printf(text, "%s%s%s%s", text->len ? ", " : "", around[0], value, around[1]);
+      g_string_append_printf(text, "%s%s: %s", text->len ? ", " : "", parts[i].label, value);
   }
   append_fact(out, "machine", text->len ? text->str : NULL);
 }
@@ -83,16 +93,11 @@ static void append_machine(GString *out, const Recording *recording) {
 static void append_losses(GString *out, const Recording *recording) {
   static const char *const sources[] = {
       [TRACE_SOURCE_KERNEL] = "in KVM's buffers", [TRACE_SOURCE_ERET] = "in eret's buffer", [TRACE_SOURCE_FILE] = "at the file's limit"};
-  uint64_t lost[TRACE_N_SOURCES] = {0}, all = 0;
+  const uint64_t *lost = recording->lost;
+  uint64_t all = 0;
 
-  for (guint i = 0; i < recording->records->len; i++) {
-    const TraceRecord *record = &g_array_index(recording->records, TraceRecord, i);
-    if (record->kind == TRACE_LOST && record->b < TRACE_N_SOURCES)
-      lost[record->b] += record->a;
-  }
   g_string_append_printf(out, "%-14s", "lost");
   for (unsigned i = 0; i < TRACE_N_SOURCES; i++) {
-    lost[i] = MAX(lost[i], recording->lost[i]);
     if (lost[i])
       g_string_append_printf(out, "%s%s records %s", all ? ", " : "", human_count(lost[i]).text, sources[i]);
     all |= lost[i];
@@ -117,9 +122,9 @@ static void append_header(GString *out, const TraceSwitches *switches) {
                          switches->n_vcpus == 1 ? "" : "s");
   append_losses(out, recording);
   if (!switches->has_kernel) {
-    g_string_append_printf(out, "%-14snot recorded (", "KVM's events");
-    human_append_text(out, events && strcmp(events, "yes") != 0 ? events : "there are none in the file");
-    g_string_append(out, "): a switch here is a return of KVM_RUN, and its time is userspace's alone\n");
+    human_append_printf(out, "%-14snot recorded (%s): a switch here is a return of KVM_RUN, and its time is userspace's alone",
+                        "KVM's events", events && strcmp(events, "yes") != 0 ? events : "there are none in the file");
+    g_string_append_c(out, '\n');
   }
 }
 
@@ -131,14 +136,11 @@ static GPtrArray *group_by_class(const TraceSwitches *switches) {
   for (guint i = 0; i < switches->switches->len; i++) {
     const TraceSwitch *one = get_switch(switches, i);
     g_autofree char *name = trace_switch_class(switches, one);
-    Group *group = g_hash_table_lookup(by_name, name);
+    Group *group = group_of(groups, by_name, name, one);
     uint64_t cost = trace_switch_cost(one);
-    if (!group) {
-      group = g_new0(Group, 1);
-      group->name = g_steal_pointer(&name);
+    if (!group->name) {
+      group->name = g_steal_pointer(&name); /* the key */
       group->costs = g_array_new(FALSE, FALSE, sizeof(uint64_t));
-      g_ptr_array_add(groups, group);
-      g_hash_table_insert(by_name, group->name, group);
     }
     group->count++;
     group->total += cost;
@@ -169,10 +171,9 @@ static void append_classes(GString *out, const TraceSwitches *switches) {
     guint n = group->costs->len;
     if (n)
       qsort(group->costs->data, n, sizeof(uint64_t), compare_u64);
-    g_string_append_printf(out, "%12s %10s %10s %10s %10s %8s  ", human_count(group->count).text, human_time(group->total).text,
-                           n ? human_time(group->total / n).text : "-", percentile(group->costs, 50).text,
-                           percentile(group->costs, 99).text, human_share(group->total, all).text);
-    human_append_text(out, group->name);
+    human_append_printf(out, "%12s %10s %10s %10s %10s %8s  %s", human_count(group->count).text, human_time(group->total).text,
+                        n ? human_time(group->total / n).text : "-", percentile(group->costs, 50).text, percentile(group->costs, 99).text,
+                        human_share(group->total, all).text, group->name);
     g_string_append_c(out, '\n');
   }
 }
@@ -181,6 +182,14 @@ typedef struct {
   uint64_t guest, kernel, waiting, user;
   bool seen;
 } Shares;
+
+static void add_shares(Shares *shares, const TraceSwitch *one) {
+  shares->seen = true;
+  shares->guest += one->entered ? one->left - one->entered : 0;
+  shares->kernel += trace_switch_kernel_ns(one);
+  shares->waiting += one->returned ? one->waited : 0;
+  shares->user += one->user_ns;
+}
 
 static void append_share_line(GString *out, const char *name, const Shares *shares, bool has_kernel) {
   uint64_t all = shares->guest + shares->kernel + shares->waiting + shares->user;
@@ -197,12 +206,8 @@ static void append_shares(GString *out, const TraceSwitches *switches) {
 
   for (guint i = 0; i < switches->switches->len; i++) {
     const TraceSwitch *one = get_switch(switches, i);
-    Shares *shares = &vcpus[one->vcpu];
-    shares->seen = true;
-    shares->guest += one->entered ? one->left - one->entered : 0;
-    shares->kernel += trace_switch_kernel_ns(one);
-    shares->waiting += one->returned ? one->waited : 0;
-    shares->user += one->user_ns;
+    add_shares(&vcpus[one->vcpu], one);
+    add_shares(&all, one);
   }
   g_string_append(out, "\nWhere the vCPUs' time went\n");
   g_string_append_printf(out, "%-9s %10s", "", switches->has_kernel ? "guest" : "guest+KVM");
@@ -211,13 +216,8 @@ static void append_shares(GString *out, const TraceSwitches *switches) {
   g_string_append_printf(out, " %10s\n", "userspace");
   for (unsigned i = 0; i < switches->n_vcpus; i++) {
     g_autofree char *name = g_strdup_printf("vcpu%u", i);
-    if (!vcpus[i].seen)
-      continue;
-    append_share_line(out, name, &vcpus[i], switches->has_kernel);
-    all.guest += vcpus[i].guest;
-    all.kernel += vcpus[i].kernel;
-    all.waiting += vcpus[i].waiting;
-    all.user += vcpus[i].user;
+    if (vcpus[i].seen)
+      append_share_line(out, name, &vcpus[i], switches->has_kernel);
   }
   append_share_line(out, "all", &all, switches->has_kernel);
 }
@@ -292,13 +292,7 @@ static void append_places(GString *out, const TraceSwitches *switches, const Sym
     const TraceSwitch *one = get_switch(switches, i);
     if (one->cause != SWITCH_TRAP)
       continue;
-    Group *group = g_hash_table_lookup(by_pc, &one->pc);
-    if (!group) {
-      group = g_new0(Group, 1);
-      group->example = one;
-      g_ptr_array_add(groups, group);
-      g_hash_table_insert(by_pc, (gpointer)&one->pc, group);
-    }
+    Group *group = group_of(groups, by_pc, &one->pc, one);
     group->count++;
     group->total = group->count; /* the order is that of counts; the first met comes first among equals */
   }
@@ -310,10 +304,8 @@ static void append_places(GString *out, const TraceSwitches *switches, const Sym
     const Group *group = g_ptr_array_index(groups, i);
     uint64_t pc = trace_switch_pc(group->example);
     g_autofree char *symbol = symbols_describe(symbols, pc), *name = trace_switch_class(switches, group->example);
-    g_string_append_printf(out, "%12s  0x%016" G_GINT64_MODIFIER "x  ", human_count(group->count).text, pc);
-    human_append_text(out, name);
-    g_string_append(out, symbol ? "  " : "");
-    human_append_text(out, symbol);
+    human_append_printf(out, "%12s  0x%016" G_GINT64_MODIFIER "x  %s%s%s", human_count(group->count).text, pc, name, symbol ? "  " : "",
+                        symbol ? symbol : "");
     g_string_append_c(out, '\n');
   }
 }
@@ -339,13 +331,7 @@ static void append_hypercalls(GString *out, const TraceSwitches *switches) {
     const TraceSwitch *one = get_switch(switches, i);
     if (one->action != SWITCH_DOES_HYPERCALL || !one->has_function)
       continue;
-    Group *group = g_hash_table_lookup(by_function, one);
-    if (!group) {
-      group = g_new0(Group, 1);
-      group->example = one;
-      g_ptr_array_add(groups, group);
-      g_hash_table_insert(by_function, (gpointer)one, group);
-    }
+    Group *group = group_of(groups, by_function, one, one);
     group->count++;
     group->total += trace_switch_cost(one);
   }
@@ -355,10 +341,9 @@ static void append_hypercalls(GString *out, const TraceSwitches *switches) {
   g_string_append_printf(out, "\nHypercalls that took most time (of %s functions)\n", human_count(groups->len).text);
   for (guint i = 0; i < MIN(groups->len, FUNCTIONS_MAX); i++) {
     const Group *group = g_ptr_array_index(groups, i);
-    uint32_t function = (uint32_t)group->example->function;
-    g_autofree char *name = *group->example->service ? g_strdup(group->example->service) : smccc_describe(function);
-    g_string_append_printf(out, "%12s %10s  0x%08x  ", human_count(group->count).text, human_time(group->total).text, function);
-    human_append_text(out, name);
+    g_autofree char *name = trace_switch_function(group->example);
+    human_append_printf(out, "%12s %10s  0x%08x  %s", human_count(group->count).text, human_time(group->total).text,
+                        (uint32_t)group->example->function, name);
     g_string_append_c(out, '\n');
   }
 }

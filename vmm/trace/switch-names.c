@@ -7,6 +7,7 @@
 
 #include "vmm/arm/esr.h"
 #include "vmm/arm/exit-reason.h"
+#include "vmm/arm/smccc-names.h"
 #include "vmm/arm/sysreg.h"
 #include "vmm/trace/switches.h"
 
@@ -34,14 +35,14 @@ const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch
     return "";
   if (*one->device)
     return one->device;
-  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
   return region ? recording_get_text(switches->recording, region->name) : "";
 }
 
 bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one) {
   if (!switches->knows_memory || one->action != SWITCH_DOES_FAULT || !one->has_esr || (one->user_from && one->run_error != EINTR))
     return false;
-  const TraceRegion *region = recording_region(switches->recording, one->ipa);
+  const RecordingRegion *region = recording_region(switches->recording, one->ipa);
   if (!region)
     return true;
   /* What a device has lies in no memory either; but registers may be mapped for loads. */
@@ -50,13 +51,20 @@ bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *o
 }
 
 char *trace_switch_sysreg(const TraceSwitch *one) {
-  const char *kvm = one->sysreg_name, *name = one->sysreg ? sysreg_name(one->sysreg, one->write) : NULL;
+  const char *kvm = one->sysreg_name;
+  char *name = one->sysreg ? sysreg_name(one->sysreg, one->write) : NULL;
 
   if (name)
-    return g_strdup(name);
+    return name;
   if (*kvm)
     return g_strdup(g_str_has_prefix(kvm, "SYS_") ? kvm + 4 : kvm);
   return one->sysreg ? sysreg_describe(one->sysreg, one->write) : NULL;
+}
+
+char *trace_switch_function(const TraceSwitch *one) {
+  if (!one->has_function)
+    return NULL;
+  return *one->service ? g_strdup(one->service) : smccc_describe((uint32_t)one->function);
 }
 
 static char *mmio_class(const TraceSwitches *switches, const TraceSwitch *one) {

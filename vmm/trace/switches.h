@@ -97,6 +97,8 @@ const char *trace_switch_device(const TraceSwitches *switches, const TraceSwitch
 bool trace_switch_is_nowhere(const TraceSwitches *switches, const TraceSwitch *one);
 /* System register: its name by the Arm ARM, else KVM's, else "S3_0_C12_C11_5"; free with g_free. NULL: not known. */
 char *trace_switch_sysreg(const TraceSwitch *one);
+/* Hypercall: eret's service, else the function's name by SMCCC; free with g_free. NULL: not known. */
+char *trace_switch_function(const TraceSwitch *one);
 /*
  * The class it is counted under, short and stable: "HVC64", "SMC64", "DABT_LOW uart@9000000 UARTDR write", "DABT_LOW
  * memory", "IABT_LOW memory", "IABT_LOW no memory", "SYS64 ICC_SGI1R_EL1 write", "WFI", "WFE", "IRQ", "SError", "EC

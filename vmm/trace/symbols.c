@@ -147,11 +147,6 @@ static uint64_t linked(const Symbols *symbols, uint64_t address) {
   return address - (uint64_t)symbols->slide;
 }
 
-const char *symbols_name(const Symbols *symbols, uint64_t address) {
-  const Symbol *symbol = symbols ? find(symbols, linked(symbols, address)) : NULL;
-  return symbol ? symbol->name : NULL;
-}
-
 char *symbols_describe(const Symbols *symbols, uint64_t address) {
   const Symbol *symbol = symbols ? find(symbols, linked(symbols, address)) : NULL;
 
@@ -159,14 +154,6 @@ char *symbols_describe(const Symbols *symbols, uint64_t address) {
     return NULL;
   uint64_t offset = linked(symbols, address) - symbol->address;
   return offset ? g_strdup_printf("%s+0x%" G_GINT64_MODIFIER "x", symbol->name, offset) : g_strdup(symbol->name);
-}
-
-void symbols_set_slide(Symbols *symbols, int64_t slide) {
-  symbols->slide = slide;
-}
-
-int64_t symbols_slide(const Symbols *symbols) {
-  return symbols->slide;
 }
 
 /* The slide. */

@@ -30,10 +30,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Symbols, symbols_free)
  * if all PCS are in its functions.
  */
 bool symbols_find_slide(Symbols *symbols, const uint64_t *pcs, unsigned n);
-void symbols_set_slide(Symbols *symbols, int64_t slide);
-int64_t symbols_slide(const Symbols *symbols);
 
 /* "el1h_64_irq+0x1c", "el1h_64_irq"; NULL outside of all symbols. SYMBOLS may be NULL: NULL. Free with g_free. */
 char *symbols_describe(const Symbols *symbols, uint64_t address);
-/* The name alone, for counting; NULL outside. */
-const char *symbols_name(const Symbols *symbols, uint64_t address);

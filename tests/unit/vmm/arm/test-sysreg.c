@@ -11,25 +11,115 @@
 #include "vmm/arm/sysreg-table.h"
 #include "vmm/arm/sysreg.h"
 
-static void test_table_is_sorted(void) {
-  g_assert_cmpuint(sysreg_table_length, >, 1000);
-  for (unsigned i = 1; i < sysreg_table_length; i++) {
-    const SysregRow *before = &sysreg_table[i - 1], *row = &sysreg_table[i];
-    if (before->encoding < row->encoding)
-      continue;
-    /* Two rows of one encoding: one to read, one to write. */
-    g_assert_cmpuint(before->encoding, ==, row->encoding);
-    g_assert_cmpint(before->direction, ==, SYSREG_READ);
-    g_assert_cmpint(row->direction, ==, SYSREG_WRITE);
+/* What the tables come to. Of the few encodings that are two registers, each has its own entry. */
+typedef enum { BOTH, READ, WRITE } Direction;
+
+typedef struct {
+  char *name;
+  uint32_t encoding;
+  Direction direction;
+} Entry;
+
+static void clear_entry(void *data) {
+  g_free(((Entry *)data)->name);
+}
+
+static void add_entry(GArray *entries, char *name, uint32_t encoding, Direction direction) {
+  Entry entry = {name, encoding, direction};
+  if (name)
+    g_array_append_val(entries, entry);
+}
+
+/* Of everything but fields of PSTATE, by encoding. */
+static GArray *all_entries(void) {
+  GArray *entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+
+  g_array_set_clear_func(entries, clear_entry);
+  for (uint32_t encoding = SYSREG(1, 0, 0, 0, 0); encoding <= 0xffff; encoding++) {
+    char *read = sysreg_name(encoding, false), *write = sysreg_name(encoding, true);
+    bool both = read && !g_strcmp0(read, write);
+    add_entry(entries, read, encoding, both ? BOTH : READ);
+    if (both)
+      g_free(write);
+    else
+      add_entry(entries, write, encoding, WRITE);
   }
+  return entries;
+}
+
+static void assert_name(uint32_t encoding, bool write, const char *expected) {
+  g_autofree char *name = sysreg_name(encoding, write);
+  g_assert_cmpstr(name, ==, expected);
+}
+
+static void test_table_is_sorted(void) {
+  g_autoptr(GArray) entries = all_entries();
+
+  g_assert_cmpuint(entries->len, >, 1000);
+  for (unsigned i = 1; i < entries->len; i++) {
+    const Entry *before = &g_array_index(entries, Entry, i - 1), *entry = &g_array_index(entries, Entry, i);
+    if (before->encoding < entry->encoding)
+      continue;
+    /* Two of one encoding: one to read, one to write. */
+    g_assert_cmpuint(before->encoding, ==, entry->encoding);
+    g_assert_cmpint(before->direction, ==, READ);
+    g_assert_cmpint(entry->direction, ==, WRITE);
+  }
+  /* A row ends before the next begins, and does not leave its CRm. */
+  for (unsigned i = 0; i < sysreg_table_length; i++) {
+    g_auto(GStrv) names = g_strsplit(sysreg_table[i].names, ", ", -1);
+    uint32_t last = sysreg_table[i].encoding + g_strv_length(names) - 1;
+    g_assert_cmpuint(last >> 3, ==, sysreg_table[i].encoding >> 3);
+    if (i + 1 < sysreg_table_length)
+      g_assert_cmpuint(last, <, sysreg_table[i + 1].encoding);
+  }
+}
+
+/* No encoding is in two families, nor in a family and a row. */
+static void test_families_do_not_overlap(void) {
+  g_autoptr(GHashTable) seen = g_hash_table_new(NULL, NULL);
+
+  for (unsigned i = 0; i < sysreg_table_length; i++) {
+    g_auto(GStrv) names = g_strsplit(sysreg_table[i].names, ", ", -1);
+    for (unsigned k = 0; names[k]; k++)
+      if (!g_str_equal(names[k], "-"))
+        g_assert_true(g_hash_table_add(seen, GUINT_TO_POINTER(sysreg_table[i].encoding + k)));
+  }
+  for (unsigned i = 0; i < sysreg_families_length; i++) {
+    const SysregFamily *family = &sysreg_families[i];
+    for (unsigned n = 0; n <= (unsigned)family->last - family->first; n++)
+      g_assert_true(g_hash_table_add(seen, GUINT_TO_POINTER(family->encoding + n * family->step)));
+  }
+}
+
+/*
+ * Every name with its encoding and direction, from a list that had a row for each; an intended change of a name changes
+ * this too.
+ */
+static void test_all_names(void) {
+  g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+  unsigned names = 0;
+
+  for (uint32_t encoding = 0; encoding <= 0xffff; encoding++)
+    for (unsigned write = 0; write < 2; write++) {
+      g_autofree char *name = sysreg_name(encoding, write);
+      if (!name)
+        continue;
+      g_autofree char *line = g_strdup_printf("%04x %c %s\n", encoding, write ? 'w' : 'r', name);
+      g_checksum_update(sum, (const guchar *)line, -1);
+      names++;
+    }
+  g_assert_cmpuint(names, ==, 3078);
+  g_assert_cmpstr(g_checksum_get_string(sum), ==, "3484af5f2a330cb1136a48126e47661ca560aa5d999e10cb55684a7c387d225f");
 }
 
 static void test_names_are_unique(void) {
   g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GArray) entries = all_entries();
 
-  for (unsigned i = 0; i < sysreg_table_length; i++) {
-    const char *name = sysreg_table[i].name;
-    unsigned op0 = sysreg_table[i].encoding >> 14;
+  for (unsigned i = 0; i < entries->len; i++) {
+    const char *name = g_array_index(entries, Entry, i).name;
+    unsigned op0 = g_array_index(entries, Entry, i).encoding >> 14;
     g_assert_cmpuint(strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_ "), ==, strlen(name));
     g_assert_cmpuint(op0, >, 0);
     g_assert_true(op0 == 1 || !strchr(name, ' '));
@@ -39,15 +129,17 @@ static void test_names_are_unique(void) {
 }
 
 static void test_every_row_is_found(void) {
-  for (unsigned i = 0; i < sysreg_table_length; i++) {
-    const SysregRow *row = &sysreg_table[i];
-    g_autofree char *lower = g_ascii_strdown(row->name, -1);
-    g_assert_cmpint(sysreg_find(row->name), ==, row->encoding);
-    g_assert_cmpint(sysreg_find(lower), ==, row->encoding);
-    if (row->direction != SYSREG_WRITE)
-      g_assert_cmpstr(sysreg_name(row->encoding, false), ==, row->name);
-    if (row->direction != SYSREG_READ)
-      g_assert_cmpstr(sysreg_name(row->encoding, true), ==, row->name);
+  g_autoptr(GArray) entries = all_entries();
+
+  for (unsigned i = 0; i < entries->len; i++) {
+    const Entry *entry = &g_array_index(entries, Entry, i);
+    g_autofree char *lower = g_ascii_strdown(entry->name, -1);
+    g_assert_cmpint(sysreg_find(entry->name), ==, (int)entry->encoding);
+    g_assert_cmpint(sysreg_find(lower), ==, (int)entry->encoding);
+    if (entry->direction != WRITE)
+      assert_name(entry->encoding, false, entry->name);
+    if (entry->direction != READ)
+      assert_name(entry->encoding, true, entry->name);
   }
 }
 
@@ -330,15 +422,15 @@ static const struct {
 static void test_known(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(known); i++) {
     uint32_t encoding = SYSREG(known[i].op0, known[i].op1, known[i].crn, known[i].crm, known[i].op2);
-    g_assert_cmpstr(sysreg_name(encoding, false), ==, known[i].name);
-    g_assert_cmpstr(sysreg_name(encoding, true), ==, known[i].name);
+    assert_name(encoding, false, known[i].name);
+    assert_name(encoding, true, known[i].name);
     g_assert_cmpint(sysreg_find(known[i].name), ==, (int)encoding);
   }
 }
 
 static void assert_member(const char *format, unsigned n, uint32_t encoding) {
   g_autofree char *name = g_strdup_printf(format, n);
-  g_assert_cmpstr(sysreg_name(encoding, false), ==, name);
+  assert_name(encoding, false, name);
 }
 
 /* Indexed families, by the manual's formulas: "CRm = 0b10:m[4:3], op2 = m[2:0]". */
@@ -380,14 +472,15 @@ static void test_families(void) {
 
 /* A TLBI with nXS has CRn 9 where the one without has 8. C5.5. */
 static void test_tlbi_nxs(void) {
+  g_autoptr(GArray) entries = all_entries();
   unsigned pairs = 0;
 
-  for (unsigned i = 0; i < sysreg_table_length; i++) {
-    uint32_t encoding = sysreg_table[i].encoding;
+  for (unsigned i = 0; i < entries->len; i++) {
+    uint32_t encoding = g_array_index(entries, Entry, i).encoding;
     if (encoding >> 14 != 1 || (encoding >> 7 & 15) != 8)
       continue;
-    g_autofree char *nxs = g_strconcat(sysreg_table[i].name, "nXS", NULL);
-    g_assert_cmpstr(sysreg_name(encoding + (1 << 7), true), ==, nxs);
+    g_autofree char *nxs = g_strconcat(g_array_index(entries, Entry, i).name, "nXS", NULL);
+    assert_name(encoding + (1 << 7), true, nxs);
     pairs++;
   }
   g_assert_cmpuint(pairs, >, 60);
@@ -396,18 +489,18 @@ static void test_tlbi_nxs(void) {
 static void test_direction(void) {
   uint32_t dtr = SYSREG(2, 3, 0, 5, 0);
 
-  g_assert_cmpstr(sysreg_name(dtr, false), ==, "DBGDTRRX_EL0");
-  g_assert_cmpstr(sysreg_name(dtr, true), ==, "DBGDTRTX_EL0");
+  assert_name(dtr, false, "DBGDTRRX_EL0");
+  assert_name(dtr, true, "DBGDTRTX_EL0");
   g_assert_cmpint(sysreg_find("DBGDTRTX_EL0"), ==, (int)dtr);
 }
 
 static void test_pstate(void) {
-  g_assert_cmpstr(sysreg_name(SYSREG(0, 3, 4, 2, 6), true), ==, "DAIFSet");
-  g_assert_cmpstr(sysreg_name(SYSREG(0, 3, 4, 15, 7), true), ==, "DAIFClr");
-  g_assert_cmpstr(sysreg_name(SYSREG(0, 0, 4, 1, 5), true), ==, "SPSel");
-  g_assert_cmpstr(sysreg_name(SYSREG(0, 0, 4, 0, 4), true), ==, "PAN");
-  g_assert_cmpstr(sysreg_name(SYSREG(0, 1, 4, 1, 0), true), ==, "ALLINT");
-  g_assert_cmpstr(sysreg_name(SYSREG(0, 1, 4, 3, 0), true), ==, "PM");
+  assert_name(SYSREG(0, 3, 4, 2, 6), true, "DAIFSet");
+  assert_name(SYSREG(0, 3, 4, 15, 7), true, "DAIFClr");
+  assert_name(SYSREG(0, 0, 4, 1, 5), true, "SPSel");
+  assert_name(SYSREG(0, 0, 4, 0, 4), true, "PAN");
+  assert_name(SYSREG(0, 1, 4, 1, 0), true, "ALLINT");
+  assert_name(SYSREG(0, 1, 4, 3, 0), true, "PM");
   g_assert_null(sysreg_name(SYSREG(0, 1, 4, 4, 0), true));
   g_assert_null(sysreg_name(SYSREG(0, 3, 4, 2, 6), false));
   g_assert_null(sysreg_name(SYSREG(0, 3, 3, 0, 4), true));
@@ -426,6 +519,10 @@ static void test_no_name(void) {
   g_assert_null(sysreg_name(UINT32_MAX, true));
   g_assert_cmpint(sysreg_find("NO_SUCH_EL1"), ==, -1);
   g_assert_cmpint(sysreg_find(""), ==, -1);
+  g_assert_cmpint(sysreg_find("-"), ==, -1);
+  g_assert_cmpint(sysreg_find("DBGBVR<n>_EL1"), ==, -1);
+  g_assert_cmpint(sysreg_find("DBGBVR16_EL1"), ==, -1);
+  g_assert_cmpint(sysreg_find("DC CISWnXS"), ==, -1);
 }
 
 static void test_every_encoding(void) {
@@ -509,18 +606,19 @@ static bool is_withdrawn_name(const char *name) {
  */
 #define INSTRUCTIONS_A_ROW 3
 
-static void row_instructions(const SysregRow *row, uint32_t words[INSTRUCTIONS_A_ROW]) {
-  bool read = row->direction != SYSREG_WRITE;
+static void row_instructions(const Entry *row, uint32_t words[INSTRUCTIONS_A_ROW]) {
+  bool read = row->direction != WRITE;
 
   words[0] = instruction(row->encoding, read, 1);
-  words[1] = instruction(row->encoding, row->direction == SYSREG_READ, 1);
-  words[2] = instruction(row->encoding, row->direction == SYSREG_READ, 31);
+  words[1] = instruction(row->encoding, row->direction == READ, 1);
+  words[2] = instruction(row->encoding, row->direction == READ, 31);
 }
 
 static void test_disassembler(void) {
+  g_autoptr(GArray) entries = all_entries();
   g_autofree char *cross = g_find_program_in_path("aarch64-linux-gnu-objdump");
   g_autofree char *objdump = cross ? g_steal_pointer(&cross) : g_find_program_in_path("objdump");
-  g_autofree uint32_t *words = g_new(uint32_t, (gsize)sysreg_table_length * INSTRUCTIONS_A_ROW);
+  g_autofree uint32_t *words = g_new(uint32_t, (gsize)entries->len * INSTRUCTIONS_A_ROW);
   g_autofree char *path = NULL, *text = NULL;
   unsigned line_number = 0, agreed = 0;
   int status = -1;
@@ -529,10 +627,10 @@ static void test_disassembler(void) {
     g_test_skip("there is no objdump");
     return;
   }
-  for (unsigned i = 0; i < sysreg_table_length; i++)
-    row_instructions(&sysreg_table[i], &words[i * INSTRUCTIONS_A_ROW]);
+  for (unsigned i = 0; i < entries->len; i++)
+    row_instructions(&g_array_index(entries, Entry, i), &words[i * INSTRUCTIONS_A_ROW]);
   g_assert_cmpint(g_close(g_file_open_tmp("eret-sysreg-XXXXXX", &path, NULL), NULL), ==, TRUE);
-  g_assert_true(g_file_set_contents(path, (const char *)words, (gssize)sysreg_table_length * INSTRUCTIONS_A_ROW * 4, NULL));
+  g_assert_true(g_file_set_contents(path, (const char *)words, (gssize)entries->len * INSTRUCTIONS_A_ROW * 4, NULL));
   const char *argv[] = {objdump, "-D", "-z", "-b", "binary", "-m", "aarch64", path, NULL};
   bool ran = g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_STDERR_TO_DEV_NULL, NULL, NULL, &text, NULL, &status, NULL);
   g_unlink(path);
@@ -544,8 +642,8 @@ static void test_disassembler(void) {
   for (char **line = lines; *line; line++) {
     if (!strstr(*line, ":\t"))
       continue;
-    g_assert_cmpuint(line_number, <, sysreg_table_length * INSTRUCTIONS_A_ROW);
-    const SysregRow *row = &sysreg_table[line_number++ / INSTRUCTIONS_A_ROW];
+    g_assert_cmpuint(line_number, <, entries->len * INSTRUCTIONS_A_ROW);
+    const Entry *row = &g_array_index(entries, Entry, line_number++ / INSTRUCTIONS_A_ROW);
     g_autofree char *name = name_in_line(*line);
     if (!name || is_withdrawn_name(name))
       continue;
@@ -553,13 +651,15 @@ static void test_disassembler(void) {
       g_error("%s is %s to objdump: %s", row->name, name, *line);
     agreed++;
   }
-  g_assert_cmpuint(line_number, ==, sysreg_table_length * INSTRUCTIONS_A_ROW);
+  g_assert_cmpuint(line_number, ==, entries->len * INSTRUCTIONS_A_ROW);
   g_assert_cmpuint(agreed, >, 2000);
 }
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/sysreg/table-is-sorted", test_table_is_sorted);
+  g_test_add_func("/sysreg/families-do-not-overlap", test_families_do_not_overlap);
+  g_test_add_func("/sysreg/all-names", test_all_names);
   g_test_add_func("/sysreg/names-are-unique", test_names_are_unique);
   g_test_add_func("/sysreg/every-row-is-found", test_every_row_is_found);
   g_test_add_func("/sysreg/known", test_known);

@@ -16,10 +16,29 @@ static const char uart[] = "pl011", data_register[] = "UARTDR", flag_register[] 
 static const ExitSite write_data = {.cause = EXIT_BY_MMIO, .device = uart, .reg = data_register, .write = true};
 static const ExitSite read_flag = {.cause = EXIT_BY_MMIO, .device = uart, .reg = flag_register};
 
+static uint64_t count_from_to(const ExitCounts *counts, ExitCause first, ExitCause last) {
+  g_autoptr(GArray) sites = exit_counts_sites(counts);
+  uint64_t count = 0;
+
+  for (unsigned i = 0; i < sites->len; i++) {
+    const ExitSite *site = &g_array_index(sites, ExitSite, i);
+    count += site->cause >= first && site->cause <= last ? site->count : 0;
+  }
+  return count;
+}
+
+static uint64_t count_all(const ExitCounts *counts) {
+  return count_from_to(counts, 0, EXIT_N_CAUSES - 1);
+}
+
+static uint64_t count_cause(const ExitCounts *counts, ExitCause cause) {
+  return count_from_to(counts, cause, cause);
+}
+
 static void test_exit_counts(void) {
   ExitCounts *counts = exit_counts_new();
 
-  g_assert_cmpuint(exit_counts_total(counts), ==, 0);
+  g_assert_cmpuint(count_all(counts), ==, 0);
   for (unsigned i = 0; i < 3; i++)
     exit_counts_add(counts, &write_data, 100, 10);
   for (unsigned i = 0; i < 5; i++)
@@ -31,8 +50,8 @@ static void test_exit_counts(void) {
   g_assert_true(first->device == uart && first->reg == flag_register && !first->write);
   g_assert_cmpuint(first->count, ==, 5);
   g_assert_cmpuint(first->ns, ==, 100);
-  g_assert_cmpuint(exit_counts_total(counts), ==, 9);
-  g_assert_cmpuint(exit_counts_of_cause(counts, EXIT_BY_MMIO), ==, 8);
+  g_assert_cmpuint(count_all(counts), ==, 9);
+  g_assert_cmpuint(count_cause(counts, EXIT_BY_MMIO), ==, 8);
   g_assert_cmpuint(exit_counts_run_ns(counts), ==, 1301);
   g_assert_cmpuint(exit_counts_user_ns(counts), ==, 131);
   exit_counts_free(counts);
@@ -50,7 +69,7 @@ static void test_exit_counts_overflow(void) {
   for (unsigned i = 0; i < sites->len; i++)
     sum += g_array_index(sites, ExitSite, i).count;
   g_assert_cmpuint(sum, ==, sizeof names);
-  g_assert_cmpuint(exit_counts_total(counts), ==, sizeof names);
+  g_assert_cmpuint(count_all(counts), ==, sizeof names);
   g_assert_cmpuint(g_array_index(sites, ExitSite, 0).count, >, 1);
   g_assert_cmpuint(g_array_index(sites, ExitSite, 0).cause, ==, EXIT_BY_OTHER);
   exit_counts_free(counts);
@@ -68,7 +87,7 @@ static gpointer read_counts(gpointer data) {
 
   while (!__atomic_load_n(&reader->done, __ATOMIC_SEQ_CST)) {
     g_autoptr(GArray) sites = exit_counts_sites(reader->counts);
-    uint64_t now = exit_counts_total(reader->counts);
+    uint64_t now = count_all(reader->counts);
     g_assert_cmpuint(now, >=, before);
     before = now;
     for (unsigned i = 0; i < sites->len; i++)
@@ -87,7 +106,7 @@ static void test_exit_counts_threads(void) {
       exit_counts_add(reader.counts, &(ExitSite){.cause = EXIT_BY_MMIO, .device = &names[i], .reg = ""}, 1, 1);
   __atomic_store_n(&reader.done, 1, __ATOMIC_SEQ_CST);
   g_thread_join(thread);
-  g_assert_cmpuint(exit_counts_total(reader.counts), ==, 200 * sizeof names);
+  g_assert_cmpuint(count_all(reader.counts), ==, 200 * sizeof names);
   exit_counts_free(reader.counts);
 }
 
@@ -99,12 +118,12 @@ static void test_vcpu_watch(void) {
   vcpu_watch_init(&watch, 2, counts, NULL);
   vcpu_watch_begin(&watch);
   vcpu_watch_enter(&watch);
-  g_assert_cmpuint(exit_counts_total(counts), ==, 0);
+  g_assert_cmpuint(count_all(counts), ==, 0);
   vcpu_watch_return(&watch, KVM_EXIT_MMIO, 0);
   vcpu_watch_mmio(&watch, uart, data_register, 0x9000000, 4, true, 'x');
-  g_assert_cmpuint(exit_counts_total(counts), ==, 0); /* it is not over yet */
+  g_assert_cmpuint(count_all(counts), ==, 0); /* it is not over yet */
   vcpu_watch_enter(&watch);
-  g_assert_cmpuint(exit_counts_total(counts), ==, 1);
+  g_assert_cmpuint(count_all(counts), ==, 1);
   vcpu_watch_return(&watch, KVM_EXIT_HYPERCALL, 0);
   vcpu_watch_hypercall(&watch, "eret_nop", 0xc6004506, false, 0);
   vcpu_watch_enter(&watch);
@@ -114,9 +133,9 @@ static void test_vcpu_watch(void) {
   vcpu_watch_system_event(&watch, "SHUTDOWN");
   vcpu_watch_end(&watch);
   vcpu_watch_end(&watch); /* counts nothing twice */
-  g_assert_cmpuint(exit_counts_total(counts), ==, 4);
+  g_assert_cmpuint(count_all(counts), ==, 4);
   for (ExitCause cause = EXIT_BY_MMIO; cause <= EXIT_BY_SIGNAL; cause++)
-    g_assert_cmpuint(exit_counts_of_cause(counts, cause), ==, 1);
+    g_assert_cmpuint(count_cause(counts, cause), ==, 1);
   exit_counts_free(counts);
 }
 

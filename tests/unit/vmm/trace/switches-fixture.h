@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <glib.h>
 
+#include "tests/unit/vmm/trace/make-recording.h"
 #include "vmm/arm/kvm-abi.h"
 #include "vmm/arm/sysreg.h"
 #include "vmm/trace/report.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The page of a recording: vmm/trace/html.c and html-lines.c. What the page does in a browser,
+ * The page of a recording: vmm/trace/html.c and html-data.c. What the page does in a browser,
  * tests/board/trace-page.sh tests; with ERET_TRACE_PAGES=DIR this program writes the pages for it into DIR: NAME.html,
  * and NAME.lines with the line of each switch.
  */
@@ -10,7 +10,7 @@
 
 #include "tests/page/synthetic-boot.h"
 #include "vmm/base/human.h"
-#include "vmm/trace/html-lines.h"
+#include "vmm/trace/html-data.h"
 #include "vmm/trace/html-page.h"
 #include "vmm/trace/report.h"
 

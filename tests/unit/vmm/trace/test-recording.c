@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "tests/unit/vmm/trace/make-recording.h"
 #include "vmm/observe/recorder.h"
 #include "vmm/observe/recording-file.h"
 #include "vmm/trace/recording.h"

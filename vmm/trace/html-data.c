@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
+ * Columns of numbers, in the form that page/data.js reads: a recording has hundreds of thousands of switches, and most
+ * of what is to be said of one is the same as of another. Neither text nor JSON would keep the page small.
+ *
  * Lines taken apart into templates and numbers. A number is "0x" with hexadecimal digits in lower case, or decimal
  * digits; both as printf writes them, so that value and number of digits give the text back. A number that is the same
  * in all lines of a template becomes part of its text.
@@ -7,17 +10,69 @@
  * Texts in a line may be a guest's: they are made harmless as everywhere in reports (human.h), and a guest that makes
  * many templates makes a larger page. No locks: an object of its user.
  */
-#include "vmm/trace/html-lines.h"
+#include "vmm/trace/html-data.h"
 
 #include <stdbool.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "vmm/base/human.h"
-#include "vmm/trace/html-columns.h"
+
+#if G_BYTE_ORDER != G_LITTLE_ENDIAN
+#error "columns go into the page as they lie in memory"
+#endif
 
 #define HEX_DIGITS_MAX     16 /* of 64 bits */
 #define DECIMAL_DIGITS_MAX 19 /* all such fit into 64 bits */
 #define PLACEHOLDER        '\x01'
+
+/* Columns. */
+
+static guint width_of(uint64_t greatest) {
+  if (greatest <= UINT8_MAX)
+    return 1;
+  if (greatest <= UINT16_MAX)
+    return 2;
+  return greatest <= UINT32_MAX ? 4 : 8;
+}
+
+/* Appends VALUES to BLOB, and to the array that is open where they lie: offset, bytes a number. */
+static void add_column(JsonBuilder *builder, GByteArray *blob, const GArray *values) {
+  static const uint8_t padding[8];
+  uint64_t greatest = 0;
+
+  for (guint i = 0; i < values->len; i++)
+    greatest = MAX(greatest, g_array_index(values, uint64_t, i));
+  guint size = width_of(greatest);
+  g_byte_array_append(blob, padding, (size - blob->len % size) % size);
+  json_builder_add_int_value(builder, blob->len);
+  json_builder_add_int_value(builder, size);
+  /* The low bytes come first in memory. */
+  for (guint i = 0; i < values->len; i++)
+    g_byte_array_append(blob, (const uint8_t *)&g_array_index(values, uint64_t, i), size);
+}
+
+void column_write(JsonBuilder *builder, GByteArray *blob, const char *name, const GArray *values) {
+  json_builder_set_member_name(builder, name);
+  json_builder_begin_array(builder);
+  add_column(builder, blob, values);
+  json_builder_add_int_value(builder, values->len);
+  json_builder_end_array(builder);
+}
+
+char *column_encode(const GByteArray *blob) {
+  uLongf size = compressBound(blob->len);
+  g_autofree uint8_t *compressed = g_malloc(size);
+
+  /*
+   * The buffer is large enough for any input, and g_malloc does not fail: what remains is a lack of memory within zlib.
+   */
+  if (compress2(compressed, &size, blob->data ? blob->data : (const uint8_t *)"", blob->len, Z_DEFAULT_COMPRESSION) != Z_OK)
+    g_error("zlib has no memory for %u bytes", blob->len);
+  return g_base64_encode(compressed, size);
+}
+
+/* Lines. */
 
 typedef struct {
   guint number;
@@ -144,16 +199,6 @@ static void write_text(JsonBuilder *builder, GString *text) {
   g_string_truncate(text, 0);
 }
 
-static void write_number(JsonBuilder *builder, GByteArray *blob, unsigned format, const GArray *values) {
-  Column column = column_add(blob, (const uint64_t *)(const void *)values->data, values->len);
-
-  json_builder_begin_array(builder);
-  json_builder_add_int_value(builder, format);
-  json_builder_add_int_value(builder, column.offset);
-  json_builder_add_int_value(builder, column.size);
-  json_builder_end_array(builder);
-}
-
 static void write_template(const Template *template, JsonBuilder *builder, GByteArray *blob) {
   g_autoptr(GString) text = g_string_new(NULL);
   guint next = 0;
@@ -171,7 +216,10 @@ static void write_template(const Template *template, JsonBuilder *builder, GByte
       continue;
     }
     write_text(builder, text);
-    write_number(builder, blob, format, column);
+    json_builder_begin_array(builder);
+    json_builder_add_int_value(builder, format);
+    add_column(builder, blob, column);
+    json_builder_end_array(builder);
   }
   write_text(builder, text);
   json_builder_end_array(builder);
