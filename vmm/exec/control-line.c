@@ -9,29 +9,26 @@
 
 #define NUMBER_DIGITS 10
 
-typedef enum { NOTHING, TEXT } Rest;
-
 /* The first that fits: "signal N oom" is no "signal N". */
 static const struct {
   const char *word;
-  bool number;
-  unsigned min, max;
+  unsigned min, max;  /* of the number; 0: there is none */
   const char *behind; /* what follows the number, to the letter; or NULL */
-  Rest rest;
+  bool text;          /* follows at the end */
   ControlKind kind;
 } grammar[] = {
-    {"hello", true, 1, 65535, NULL, NOTHING, CONTROL_HELLO},
-    {"missing", false, 0, 0, NULL, TEXT, CONTROL_MISSING},
-    {"started", true, 1, 4194304, NULL, NOTHING, CONTROL_STARTED}, /* Linux: PID_MAX_LIMIT */
-    {"failed", true, 1, 4095, NULL, TEXT, CONTROL_FAILED},         /* Linux: MAX_ERRNO */
-    {"exit", true, 0, 255, NULL, NOTHING, CONTROL_EXIT},
-    {"signal", true, 1, 127, " oom", NOTHING, CONTROL_SIGNAL_OOM},
-    {"signal", true, 1, 127, NULL, NOTHING, CONTROL_SIGNAL},
-    {"files failed", false, 0, 0, NULL, TEXT, CONTROL_FILES_FAILED},
-    {"files END", false, 0, 0, NULL, NOTHING, CONTROL_FILES_END},
-    {"done", false, 0, 0, NULL, NOTHING, CONTROL_DONE},
-    {"pong", false, 0, 0, NULL, NOTHING, CONTROL_PONG},
-    {"taint", true, 0, UINT32_MAX, NULL, NOTHING, CONTROL_TAINT},
+    {"hello", 1, 65535, NULL, false, CONTROL_HELLO},
+    {"missing", 0, 0, NULL, true, CONTROL_MISSING},
+    {"started", 1, 4194304, NULL, false, CONTROL_STARTED}, /* Linux: PID_MAX_LIMIT */
+    {"failed", 1, 4095, NULL, true, CONTROL_FAILED},       /* Linux: MAX_ERRNO */
+    {"exit", 0, 255, NULL, false, CONTROL_EXIT},
+    {"signal", 1, 127, " oom", false, CONTROL_SIGNAL_OOM},
+    {"signal", 1, 127, NULL, false, CONTROL_SIGNAL},
+    {"files failed", 0, 0, NULL, true, CONTROL_FILES_FAILED},
+    {"files END", 0, 0, NULL, false, CONTROL_FILES_END},
+    {"done", 0, 0, NULL, false, CONTROL_DONE},
+    {"pong", 0, 0, NULL, false, CONTROL_PONG},
+    {"taint", 0, UINT32_MAX, NULL, false, CONTROL_TAINT},
 };
 
 /* " 123": as init writes it, without sign, leading zeros or a second space. Returns what is behind it, or NULL. */
@@ -56,13 +53,13 @@ static bool fits(const char *line, unsigned index, ControlLine *result) {
   const char *next = g_str_has_prefix(line, grammar[index].word) ? line + strlen(grammar[index].word) : NULL;
 
   *result = (ControlLine){.kind = grammar[index].kind};
-  if (next && grammar[index].number)
+  if (next && grammar[index].max)
     next = take_number(next, grammar[index].min, grammar[index].max, &result->number);
   if (next && grammar[index].behind)
     next = g_str_has_prefix(next, grammar[index].behind) ? next + strlen(grammar[index].behind) : NULL;
   if (!next)
     return false;
-  if (grammar[index].rest == NOTHING)
+  if (!grammar[index].text)
     return *next == 0;
   result->text = next + 1;
   return next[0] == ' ' && next[1] != 0;

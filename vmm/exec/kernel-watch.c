@@ -147,7 +147,6 @@ static const struct {
     {"BUG: sleeping function called from invalid context", false, "sleeping in atomic context"},
     {" blocked for more than ", true, "hung task"},
     {"detected stall", true, "RCU stall"},
-    {"self-detected stall", true, "RCU stall"},
     {"possible circular locking dependency detected", true, "lockdep"},
     {"possible recursive locking detected", true, "lockdep"},
     {"inconsistent lock state", true, "lockdep"},
