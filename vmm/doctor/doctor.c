@@ -11,7 +11,6 @@
 static void free_finding(gpointer data) {
   Finding *finding = data;
   g_free(finding->text);
-  g_free(finding->meaning);
   if (finding->numbers)
     g_array_unref(finding->numbers);
   g_free(finding);
@@ -47,56 +46,32 @@ void doctor_free(Doctor *doctor) {
   g_free(doctor);
 }
 
-const Finding *doctor_find(const Doctor *doctor, const char *group, const char *key) {
-  for (unsigned i = 0; i < doctor->findings->len; i++) {
-    const Finding *finding = g_ptr_array_index(doctor->findings, i);
-    if (strcmp(finding->group, group) == 0 && strcmp(finding->key, key) == 0)
-      return finding;
-  }
+static char *text_of(const Fact *fact) {
+  if (fact->text)
+    return printable_line(fact->text, -1);
+  if (fact->kind == VALUE_BOOL)
+    return g_strdup(fact->number != 0 ? "yes" : "no");
+  if (fact->kind == VALUE_NUMBER)
+    return g_strdup_printf("%.15g", fact->number);
+  if (fact->kind == VALUE_SIZE)
+    return fact->number < (double)HOST_UNLIMITED ? doctor_size((uint64_t)fact->number) : g_strdup("unlimited");
   return NULL;
 }
 
-bool doctor_advises(const Doctor *doctor, const char *key) {
-  for (unsigned i = 0; i < doctor->advice->len; i++)
-    if (strcmp(((const Advice *)g_ptr_array_index(doctor->advice, i))->key, key) == 0)
-      return true;
-  return false;
-}
-
-Finding *doctor_add(Doctor *doctor, const char *group, const char *key, const char *label, const char *meaning) {
-  Finding *finding = g_new0(Finding, 1);
-
-  finding->group = group;
-  finding->key = key;
-  finding->label = label;
-  finding->meaning = g_strdup(meaning);
-  g_ptr_array_add(doctor->findings, finding);
-  return finding;
-}
-
-void doctor_is_text(Finding *finding, const char *text) {
-  finding->kind = text ? VALUE_TEXT : VALUE_UNKNOWN;
-  finding->text = text ? printable_line(text, -1) : NULL;
-}
-
-void doctor_is_bool(Finding *finding, bool yes) {
-  finding->kind = VALUE_BOOL;
-  finding->yes = yes;
-  finding->text = g_strdup(yes ? "yes" : "no");
-}
-
-void doctor_is_number(Finding *finding, double number, const char *text) {
-  finding->kind = VALUE_NUMBER;
-  finding->number = number;
-  finding->text = text ? g_strdup(text) : g_strdup_printf("%.15g", number);
-}
-
-void doctor_is_size(Finding *finding, uint64_t bytes) {
-  g_autofree char *text = bytes == HOST_UNLIMITED ? g_strdup("unlimited") : doctor_size(bytes);
-
-  doctor_is_number(finding, (double)bytes, text);
-  if (bytes == HOST_UNLIMITED)
-    finding->kind = VALUE_UNKNOWN; /* JSON: null is no limit */
+void doctor_add(Doctor *doctor, const char *group, bool known, const Fact *facts, unsigned n) {
+  for (const Fact *fact = facts; fact < facts + n; fact++) {
+    bool unlimited = fact->kind == VALUE_SIZE && fact->number >= (double)HOST_UNLIMITED; /* JSON: null is no limit */
+    Finding *finding = g_new(Finding, 1);
+    *finding = (Finding){.group = group,
+                         .key = fact->key,
+                         .label = fact->label,
+                         .kind = known && !unlimited ? fact->kind : VALUE_UNKNOWN,
+                         .number = fact->number,
+                         .numbers = fact->numbers ? g_array_ref(fact->numbers) : NULL,
+                         .text = known ? text_of(fact) : NULL,
+                         .meaning = fact->kind == VALUE_BOOL && !(fact->number != 0) ? fact->otherwise : fact->meaning};
+    g_ptr_array_add(doctor->findings, finding);
+  }
 }
 
 char *doctor_size(uint64_t bytes) {

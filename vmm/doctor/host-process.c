@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What this process is: its user, its page size, what it may ask the kernel. Linux: userfaultfd(2). */
+/*
+ * What this process is: its user, its page size, what it may ask the kernel. And what it may use: rlimits, and those of
+ * its control group and the groups above, of which the least counts. Linux: userfaultfd(2); proc(5), /proc/PID/limits;
+ * Documentation/admin-guide/cgroup-v2.rst.
+ */
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -62,4 +67,74 @@ void host_process_clear(HostProcess *process) {
   g_free(process->machine);
   g_free(process->user);
   g_free(process->path);
+}
+
+/* Limits. */
+
+/* "Max locked memory    8388608    8388608    bytes": the first number, the soft limit. */
+static uint64_t soft_limit(const char *limits, const char *name) {
+  const char *line = limits ? strstr(limits, name) : NULL;
+
+  if (!line)
+    return HOST_UNLIMITED;
+  line += strlen(name);
+  line += strspn(line, " ");
+  return g_ascii_isdigit(*line) ? g_ascii_strtoull(line, NULL, 10) : HOST_UNLIMITED;
+}
+
+static uint64_t group_limit(const char *root, const char *group, const char *file) {
+  g_autofree char *path = g_build_filename("sys/fs/cgroup", group, file, NULL);
+  return host_read_number(root, path, HOST_UNLIMITED); /* "max" is no number */
+}
+
+/* cpu.max, "QUOTA PERIOD": CPUs, or 0. */
+static double group_cpus(const char *root, const char *group) {
+  g_autofree char *path = g_build_filename("sys/fs/cgroup", group, "cpu.max", NULL);
+  g_autofree char *text = host_read_text(root, path);
+  char *end = NULL;
+
+  if (!text || !g_ascii_isdigit(*text))
+    return 0;
+  double quota = g_ascii_strtod(text, &end);
+  double period = g_ascii_strtod(end, NULL);
+  return period > 0 ? quota / period : 0;
+}
+
+/* "0::/user.slice/x.scope", of cgroup v2; NULL: this is not one. */
+static char *own_group(const char *root) {
+  g_autofree char *text = host_read_text(root, "proc/self/cgroup");
+  g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
+
+  for (char **line = lines; *line; line++)
+    if (g_str_has_prefix(*line, "0::/"))
+      return g_strdup(*line + strlen("0::/"));
+  return NULL;
+}
+
+static void read_groups(HostFacts *facts, const char *root) {
+  g_autofree char *group = own_group(root);
+
+  while (group) {
+    facts->cgroup_memory = MIN(facts->cgroup_memory, group_limit(root, group, "memory.max"));
+    facts->cgroup_pids = MIN(facts->cgroup_pids, group_limit(root, group, "pids.max"));
+    double cpus = group_cpus(root, group);
+    if (cpus > 0 && (facts->cgroup_cpus <= 0 || cpus < facts->cgroup_cpus))
+      facts->cgroup_cpus = cpus;
+    char *slash = strrchr(group, '/');
+    if (slash)
+      *slash = 0;
+    else if (*group)
+      *group = 0;
+    else
+      break;
+  }
+}
+
+void host_limits_read(HostFacts *facts, const char *root) {
+  g_autofree char *limits = host_read_text(root, "proc/self/limits");
+
+  facts->memlock = soft_limit(limits, "Max locked memory");
+  facts->nofile = soft_limit(limits, "Max open files");
+  facts->cgroup_memory = facts->cgroup_pids = HOST_UNLIMITED;
+  read_groups(facts, root);
 }

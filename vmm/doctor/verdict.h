@@ -17,18 +17,17 @@
 #include "vmm/doctor/host-facts.h"
 #include "vmm/machine/probe.h"
 
-typedef enum { VALUE_UNKNOWN, VALUE_BOOL, VALUE_NUMBER, VALUE_TEXT, VALUE_NUMBERS, VALUE_CLUSTERS } ValueKind;
+typedef enum { VALUE_UNKNOWN, VALUE_BOOL, VALUE_NUMBER, VALUE_SIZE, VALUE_TEXT, VALUE_NUMBERS, VALUE_CLUSTERS } ValueKind;
 
 /* One fact, for people and for programs. */
 typedef struct {
   const char *group, *key; /* JSON: object and member */
   const char *label;
   ValueKind kind;
-  bool yes;        /* VALUE_BOOL */
-  double number;   /* VALUE_NUMBER: bytes, bits or a count */
-  GArray *numbers; /* VALUE_NUMBERS: of uint64_t */
-  char *text;      /* as it is shown */
-  char *meaning;   /* for guests; NULL where it is plain */
+  double number;       /* VALUE_BOOL: 0 or 1; VALUE_NUMBER: bits or a count; VALUE_SIZE: bytes */
+  GArray *numbers;     /* VALUE_NUMBERS: of uint64_t */
+  char *text;          /* as it is shown; NULL: it is not */
+  const char *meaning; /* for guests; NULL where it is plain */
 } Finding;
 
 typedef struct {
@@ -51,10 +50,6 @@ Doctor *doctor_new(const HostFacts *host, const KvmFacts *kvm);
 void doctor_free(Doctor *doctor); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doctor, doctor_free)
 
-/* The finding, or NULL. */
-const Finding *doctor_find(const Doctor *doctor, const char *group, const char *key);
-bool doctor_advises(const Doctor *doctor, const char *key);
-
 /* The parts of doctor_new. */
 void doctor_judge(Doctor *doctor);
 void doctor_find_host(Doctor *doctor);
@@ -73,9 +68,22 @@ uint64_t doctor_max_memory(const Doctor *doctor);
 /* "54 GiB". Free with g_free. */
 char *doctor_size(uint64_t bytes);
 
-/* Adds a finding; its value is not known until one of doctor_is_... says so. MEANING may be NULL. */
-Finding *doctor_add(Doctor *doctor, const char *group, const char *key, const char *label, const char *meaning);
-void doctor_is_text(Finding *finding, const char *text); /* NULL: not known */
-void doctor_is_bool(Finding *finding, bool yes);
-void doctor_is_number(Finding *finding, double number, const char *text);
-void doctor_is_size(Finding *finding, uint64_t bytes); /* HOST_UNLIMITED is no number */
+/* What becomes a finding. */
+typedef struct {
+  const char *key, *label;
+  ValueKind kind;
+  double number;
+  GArray *numbers;                 /* a reference is taken */
+  const char *text;                /* NULL: as a value of its kind is written */
+  const char *meaning, *otherwise; /* of a VALUE_BOOL that is no: OTHERWISE */
+} Fact;
+
+/* The value of a Fact, behind its key and label. HOST_UNLIMITED is a size, but no number. */
+#define FACT_TEXT(value)          .kind = (value) ? VALUE_TEXT : VALUE_UNKNOWN, .text = (value)
+#define FACT_BOOL(value)          .kind = VALUE_BOOL, .number = (value)
+#define FACT_NUMBER(known, value) .kind = (known) ? VALUE_NUMBER : VALUE_UNKNOWN, .number = (double)(value)
+#define FACT_SIZE(known, bytes)   .kind = (known) ? VALUE_SIZE : VALUE_UNKNOWN, .number = (double)(bytes)
+#define FACT_NUMBERS(array)       .kind = (array)->len ? VALUE_NUMBERS : VALUE_UNKNOWN, .numbers = (array)
+
+/* Adds a finding for each of N FACTS; of what is not KNOWN only that there would be one. */
+void doctor_add(Doctor *doctor, const char *group, bool known, const Fact *facts, unsigned n);

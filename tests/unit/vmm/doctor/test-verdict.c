@@ -22,6 +22,23 @@ static void let_go(Patient *patient) {
   host_facts_free(patient->host);
 }
 
+/* The finding, or NULL. */
+static const Finding *doctor_find(const Doctor *doctor, const char *group, const char *key) {
+  for (unsigned i = 0; i < doctor->findings->len; i++) {
+    const Finding *finding = g_ptr_array_index(doctor->findings, i);
+    if (strcmp(finding->group, group) == 0 && strcmp(finding->key, key) == 0)
+      return finding;
+  }
+  return NULL;
+}
+
+static bool doctor_advises(const Doctor *doctor, const char *key) {
+  for (unsigned i = 0; i < doctor->advice->len; i++)
+    if (strcmp(((const Advice *)g_ptr_array_index(doctor->advice, i))->key, key) == 0)
+      return true;
+  return false;
+}
+
 static void assert_like(const char *text, const char *pattern) {
   g_assert_nonnull(text);
   if (!g_regex_match_simple(pattern, text, 0, 0))

@@ -1,27 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The same as JSON: an object a group, a member a fact. What is not known is null. No lock. */
+/*
+ * The verdict, the findings by group, the advice. For people in a sentence, a table and a list, without what is not
+ * known; as JSON in an object a group and a member a fact, where what is not known is null. No lock.
+ */
+#include "vmm/doctor/report.h"
+
 #include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
 #include "vmm/base/json-writer.h"
-#include "vmm/doctor/report.h"
 
 #define FORMAT_VERSION 1
+#define LABEL_WIDTH    29
+#define VALUE_WIDTH    12
 
-static void add_text(JsonBuilder *builder, const char *name, const char *text) {
-  json_add_text(builder, name, text);
+static const struct {
+  const char *group, *title;
+} groups[] = {
+    {"host", "Host"},
+    {"cpu", "CPUs"},
+    {"kvm", "KVM"},
+    {"guests", "A guest can have"},
+    {"cpu_features", "KVM can give a guest's CPUs"},
+    {"monitor_features", "KVM can give a monitor"},
+    {"memory", "Kinds of memory"},
+    {"limits", "Limits of this process"},
+    {"tools", "Beside eret"},
+};
+
+static void add_group(GString *out, const Doctor *doctor, const char *group, const char *title) {
+  bool begun = false;
+
+  for (unsigned i = 0; i < doctor->findings->len; i++) {
+    const Finding *finding = g_ptr_array_index(doctor->findings, i);
+    if (strcmp(finding->group, group) != 0 || !finding->text || !*finding->text)
+      continue;
+    if (!begun)
+      g_string_append_printf(out, "\n%s\n", title);
+    begun = true;
+    if (finding->meaning)
+      g_string_append_printf(out, "  %-*s %-*s  %s\n", LABEL_WIDTH, finding->label, VALUE_WIDTH, finding->text, finding->meaning);
+    else
+      g_string_append_printf(out, "  %-*s %s\n", LABEL_WIDTH, finding->label, finding->text);
+  }
+}
+
+void doctor_report_text(GString *out, const Doctor *doctor) {
+  g_string_append_printf(out, "%s: %s.%s%s\n", doctor->guests ? "Guests run here" : "No guests here", doctor->reason,
+                         doctor->cure ? " " : "", doctor->cure ? doctor->cure : "");
+  for (unsigned i = 0; i < G_N_ELEMENTS(groups); i++)
+    add_group(out, doctor, groups[i].group, groups[i].title);
+  if (doctor->advice->len)
+    g_string_append(out, "\nAdvice\n");
+  for (unsigned i = 0; i < doctor->advice->len; i++)
+    g_string_append_printf(out, "  - %s\n", ((const Advice *)g_ptr_array_index(doctor->advice, i))->text);
+}
+
+/* JSON. */
+
+static void add_text(JsonBuilder *builder, const char *member, const char *text) {
   if (text)
-    return;
-  json_builder_set_member_name(builder, name);
-  json_builder_add_null_value(builder);
+    json_add_text(builder, member, text);
+  else
+    json_builder_add_null_value(json_builder_set_member_name(builder, member));
 }
 
 static void add_verdict(JsonBuilder *builder, const Doctor *doctor) {
-  json_builder_set_member_name(builder, "verdict");
-  json_builder_begin_object(builder);
-  json_builder_set_member_name(builder, "guests");
-  json_builder_add_boolean_value(builder, doctor->guests);
+  json_builder_begin_object(json_builder_set_member_name(builder, "verdict"));
+  json_builder_add_boolean_value(json_builder_set_member_name(builder, "guests"), doctor->guests);
   add_text(builder, "cause", doctor->cause);
   add_text(builder, "reason", doctor->reason);
   add_text(builder, "cure", doctor->cure);
@@ -36,8 +83,7 @@ static void add_clusters(JsonBuilder *builder, const HostFacts *host) {
     json_builder_begin_object(builder);
     add_text(builder, "name", cluster->name);
     add_text(builder, "midr", midr);
-    json_builder_set_member_name(builder, "count");
-    json_builder_add_int_value(builder, cluster->count);
+    json_builder_add_int_value(json_builder_set_member_name(builder, "count"), cluster->count);
     add_text(builder, "cpus", cluster->cpus);
     json_builder_end_object(builder);
   }
@@ -57,9 +103,10 @@ static void add_value(JsonBuilder *builder, const Doctor *doctor, const Finding 
     json_builder_add_null_value(builder);
     break;
   case VALUE_BOOL:
-    json_builder_add_boolean_value(builder, finding->yes);
+    json_builder_add_boolean_value(builder, finding->number != 0);
     break;
   case VALUE_NUMBER:
+  case VALUE_SIZE:
     if (finding->number == floor(finding->number))
       json_builder_add_int_value(builder, (gint64)finding->number);
     else
@@ -87,8 +134,7 @@ static void add_findings(JsonBuilder *builder, const Doctor *doctor) {
       if (group)
         json_builder_end_object(builder);
       group = finding->group;
-      json_builder_set_member_name(builder, group);
-      json_builder_begin_object(builder);
+      json_builder_begin_object(json_builder_set_member_name(builder, group));
     }
     json_builder_set_member_name(builder, finding->key);
     add_value(builder, doctor, finding);
@@ -98,8 +144,7 @@ static void add_findings(JsonBuilder *builder, const Doctor *doctor) {
 }
 
 static void add_advice(JsonBuilder *builder, const Doctor *doctor) {
-  json_builder_set_member_name(builder, "advice");
-  json_builder_begin_array(builder);
+  json_builder_begin_array(json_builder_set_member_name(builder, "advice"));
   for (unsigned i = 0; i < doctor->advice->len; i++) {
     const Advice *advice = g_ptr_array_index(doctor->advice, i);
     json_builder_begin_object(builder);
@@ -114,8 +159,7 @@ void doctor_report_json(GString *out, const Doctor *doctor) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
 
   json_builder_begin_object(builder);
-  json_builder_set_member_name(builder, "version");
-  json_builder_add_int_value(builder, FORMAT_VERSION);
+  json_builder_add_int_value(json_builder_set_member_name(builder, "version"), FORMAT_VERSION);
   add_text(builder, "eret", ERET_VERSION);
   add_verdict(builder, doctor);
   add_findings(builder, doctor);
