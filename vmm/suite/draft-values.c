@@ -124,16 +124,9 @@ char *draft_path(const CaseDraft *draft, const char *path) {
 }
 
 static bool is_path(const SuiteKeyRule *rule) {
-  switch (suite_key_kind(rule)) {
-  case KEY_FILE_OPTION:
-  case KEY_STDIN_FILE:
-  case KEY_DISKS:
-  case KEY_COPY_IN:
-  case KEY_FILES:
-    return true;
-  default:
-    return false;
-  }
+  SuiteKeyKind kind = suite_key_kind(rule);
+
+  return kind == KEY_FILE_OPTION || kind == KEY_STDIN_FILE || kind == KEY_DISKS || kind == KEY_COPY_IN || kind == KEY_FILES;
 }
 
 char *draft_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {

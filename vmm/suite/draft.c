@@ -220,24 +220,15 @@ static void apply_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *v
 
 static void apply(CaseDraft *draft, const SuiteKey *key, const char *name, const char *value) {
   const SuiteKeyRule *rule = suite_key_rule(name);
+  SuiteKeyKind kind = suite_key_kind(rule);
 
   draft->key = key;
-  switch (suite_key_kind(rule)) {
-  case KEY_LIST:
-  case KEY_DISKS:
-  case KEY_COPY_IN:
-  case KEY_WORDS:
-  case KEY_FILES:
-  case KEY_TAGS:
-    add_list(draft, rule, value);
-    break;
-  case KEY_REGEXES:
+  if (kind == KEY_REGEXES)
     add_regexes(draft, rule, value);
-    break;
-  default:
+  else if (kind > KEY_LAST_SINGLE && kind <= KEY_LAST_LIST)
+    add_list(draft, rule, value);
+  else
     apply_text(draft, rule, value);
-    break;
-  }
 }
 
 /* The key that a mistake of eret exec's parser, "--cpus: ...", is about; the section where it is none of them. */

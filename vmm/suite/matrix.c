@@ -10,8 +10,9 @@
 
 typedef struct {
   const SuiteKey *key;
-  const char *key_name, *name; /* as in MatrixChoice */
-  GPtrArray *values, *labels;  /* of char *, as many */
+  const char *key_name;       /* as in MatrixChoice */
+  const char *name;           /* of it in names of cases: "cpus"; "suite" of "var.suite" */
+  GPtrArray *values, *labels; /* of char *, as many */
 } Axis;
 
 static void free_axis(gpointer data) {
@@ -47,13 +48,9 @@ static char *clean_label(const char *text) {
   return label;
 }
 
-static void free_parts(gpointer data) {
-  g_strfreev(data);
-}
-
 /* Each of VALUES in its parts, of type GStrv; NULL: they are no paths with the same number of parts. */
 static GPtrArray *split_paths(const GPtrArray *values) {
-  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func(free_parts);
+  g_autoptr(GPtrArray) all = g_ptr_array_new_with_free_func((GDestroyNotify)g_strfreev);
 
   for (unsigned i = 0; i < values->len; i++) {
     GStrv parts = g_strsplit(g_ptr_array_index(values, i), "/", -1);
@@ -140,7 +137,7 @@ static void add_axis(Matrix *matrix, const SuiteFile *file, const SuiteSection *
 
   if (!rule)
     return; /* told elsewhere */
-  if (!suite_key_is_single(rule)) {
+  if (suite_key_kind(rule) > KEY_LAST_SINGLE) {
     suite_mistake(mistakes, file->path, key->line, "%s: a list cannot be crossed", key->name);
     return;
   }
@@ -158,86 +155,12 @@ static void add_axis(Matrix *matrix, const SuiteFile *file, const SuiteSection *
     suite_mistake(mistakes, file->path, key->line, "%s: there is nothing in this list", key->name);
 }
 
-/* `exclude`: combinations of labels, "kernel=6.1,console=virtio". */
+/* The cells. */
 
-static const char *label_of(const MatrixCell *cell, const char *name) {
-  for (unsigned i = 0; i < cell->choices->len; i++) {
-    const MatrixChoice *choice = &g_array_index(cell->choices, MatrixChoice, i);
-    if (strcmp(choice->name, name) == 0)
-      return choice->label;
-  }
-  return NULL;
-}
-
-typedef struct {
-  GStrv names, labels; /* as many */
-} Combination;
-
-/* "kernel=6.1,console=virtio"; something that is none of it leaves out nothing. */
-static void combination_init(Combination *combination, const char *text) {
-  g_autoptr(GStrvBuilder) names = g_strv_builder_new(), labels = g_strv_builder_new();
-  g_auto(GStrv) parts = g_strsplit(text, ",", -1);
-
-  for (unsigned i = 0; parts[i]; i++) {
-    char *equals = strchr(parts[i], '=');
-    if (equals)
-      *equals = 0;
-    g_strv_builder_add(names, g_strstrip(parts[i]));
-    g_strv_builder_add(labels, equals ? g_strstrip(equals + 1) : "");
-  }
-  *combination = (Combination){g_strv_builder_end(names), g_strv_builder_end(labels)};
-}
-
-static void combination_clear(Combination *combination) {
-  g_strfreev(combination->names);
-  g_strfreev(combination->labels);
-}
-
-static bool matches(const MatrixCell *cell, const Combination *combination) {
-  for (unsigned i = 0; combination->names[i]; i++)
-    if (g_strcmp0(label_of(cell, combination->names[i]), combination->labels[i]) != 0)
-      return false;
-  return true;
-}
-
-/* Takes away the cells that are COMBINATION. False: there is none. */
-static bool drop_cells(Matrix *matrix, const Combination *combination) {
-  GPtrArray *kept = g_ptr_array_new_with_free_func(free_cell);
-  unsigned before = matrix->cells->len;
-
-  g_ptr_array_set_free_func(matrix->cells, NULL);
-  for (unsigned i = 0; i < before; i++) {
-    MatrixCell *cell = g_ptr_array_index(matrix->cells, i);
-    if (matches(cell, combination))
-      free_cell(cell);
-    else
-      g_ptr_array_add(kept, cell);
-  }
-  g_ptr_array_unref(matrix->cells);
-  matrix->cells = kept;
-  return kept->len < before;
-}
-
-static void exclude(Matrix *matrix, const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
-  const SuiteKey *key = suite_section_find(section, "exclude");
-  g_autoptr(GPtrArray) combinations = key ? suite_split(key->value) : NULL;
-  bool had_cells = matrix->cells->len > 0;
-
-  for (unsigned i = 0; combinations && i < combinations->len; i++) {
-    const char *text = g_ptr_array_index(combinations, i);
-    Combination combination;
-    combination_init(&combination, text);
-    if (!drop_cells(matrix, &combination))
-      suite_mistake(mistakes, file->path, key->line, "exclude: no case of the matrix is %s", text);
-    combination_clear(&combination);
-  }
-  if (had_cells && matrix->cells->len == 0)
-    suite_mistake(mistakes, file->path, key->line, "exclude: it leaves no case of [%s]", section->name);
-}
-
-static MatrixCell *make_cell(const Matrix *matrix, unsigned number) {
+/* Cell NUMBER; in *NAMES its choices by their names, "cpus=2". Free both. */
+static MatrixCell *make_cell(const Matrix *matrix, unsigned number, GStrv *names) {
   MatrixCell *cell = g_new0(MatrixCell, 1);
-  GString *name = g_string_new(NULL);
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
   unsigned n = 1;
 
   cell->choices = g_array_new(FALSE, FALSE, sizeof(MatrixChoice));
@@ -247,15 +170,76 @@ static MatrixCell *make_cell(const Matrix *matrix, unsigned number) {
     const Axis *axis = g_ptr_array_index(matrix->axes, i);
     n /= axis->values->len;
     unsigned index = number / n % axis->values->len;
-    const MatrixChoice choice = {axis->key, axis->key_name, axis->name, g_ptr_array_index(axis->values, index),
-                                 g_ptr_array_index(axis->labels, index)};
+    const MatrixChoice choice = {axis->key, axis->key_name, g_ptr_array_index(axis->values, index)};
+    g_autofree char *name = g_strconcat(axis->name, "=", g_ptr_array_index(axis->labels, index), NULL);
     g_array_append_val(cell->choices, choice);
-    g_string_append_printf(name, "%s%s=%s", name->len ? "," : "[", choice.name, choice.label);
+    g_strv_builder_add(builder, name);
   }
-  if (name->len)
-    g_string_append_c(name, ']');
-  cell->name = g_string_free(name, FALSE);
+  *names = g_strv_builder_end(builder);
+  g_autofree char *all = g_strjoinv(",", *names);
+  cell->name = *all ? g_strconcat("[", all, "]", NULL) : g_strdup("");
   return cell;
+}
+
+/* A line of `exclude`: "kernel=6.1,console=virtio". */
+typedef struct {
+  const char *text;
+  GStrv names; /* as those of a cell's choices */
+  bool used;   /* it has left something out */
+} Exclusion;
+
+static void clear_exclusion(gpointer data) {
+  g_strfreev(((Exclusion *)data)->names);
+}
+
+/* Something that is no combination leaves out nothing. ITEMS must outlive it. */
+static GArray *read_exclusions(const GPtrArray *items) {
+  GArray *exclusions = g_array_new(FALSE, FALSE, sizeof(Exclusion));
+  g_autoptr(GRegex) spaced = g_regex_new("\\s*([=,])\\s*", 0, 0, NULL);
+
+  g_array_set_clear_func(exclusions, clear_exclusion);
+  for (unsigned i = 0; items && i < items->len; i++) {
+    const char *text = g_ptr_array_index(items, i);
+    g_autofree char *tight = g_regex_replace(spaced, text, -1, 0, "\\1", 0, NULL);
+    Exclusion exclusion = {text, g_strsplit(tight, ",", -1), false};
+    g_array_append_val(exclusions, exclusion);
+  }
+  return exclusions;
+}
+
+static bool is_excluded(GArray *exclusions, GStrv names) {
+  for (unsigned i = 0; i < exclusions->len; i++) {
+    Exclusion *exclusion = &g_array_index(exclusions, Exclusion, i);
+    char **wanted = exclusion->names;
+    while (*wanted && g_strv_contains((const char *const *)names, *wanted))
+      wanted++;
+    if (*wanted)
+      continue;
+    exclusion->used = true;
+    return true;
+  }
+  return false;
+}
+
+/* All N cells but those that `exclude` leaves out. */
+static void add_cells(Matrix *matrix, unsigned n, const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
+  const SuiteKey *key = suite_section_find(section, "exclude");
+  g_autoptr(GPtrArray) items = key ? suite_split(key->value) : NULL;
+  g_autoptr(GArray) exclusions = read_exclusions(items);
+
+  for (unsigned i = 0; i < n; i++) {
+    g_auto(GStrv) names = NULL;
+    MatrixCell *cell = make_cell(matrix, i, &names);
+    if (is_excluded(exclusions, names))
+      free_cell(cell);
+    else
+      g_ptr_array_add(matrix->cells, cell);
+  }
+  for (unsigned i = 0; i < exclusions->len; i++)
+    if (!g_array_index(exclusions, Exclusion, i).used)
+      suite_mistake(mistakes, file->path, key->line, "exclude: no case of the matrix is %s", g_array_index(exclusions, Exclusion, i).text);
+  if (n && matrix->cells->len == 0)
+    suite_mistake(mistakes, file->path, key->line, "exclude: it leaves no case of [%s]", section->name);
 }
 
 Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
@@ -275,8 +259,6 @@ Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section, SuiteMist
     suite_mistake(mistakes, file->path, section->line, "[%s] makes more than %u cases", section->name, CELLS_MAX);
     return matrix;
   }
-  for (unsigned i = 0; i < n; i++)
-    g_ptr_array_add(matrix->cells, make_cell(matrix, i));
-  exclude(matrix, file, section, mistakes);
+  add_cells(matrix, (unsigned)n, file, section, mistakes);
   return matrix;
 }

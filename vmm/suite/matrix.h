@@ -10,8 +10,7 @@
 typedef struct {
   const SuiteKey *key;  /* "matrix.cpus" */
   const char *key_name; /* "cpus"; "var.suite" */
-  const char *name;     /* of it in names of cases: "cpus"; "suite" */
-  const char *value, *label;
+  const char *value;
 } MatrixChoice;
 
 typedef struct {

@@ -87,25 +87,6 @@ SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule) {
   return option->alone ? KEY_FLAG_VALUE : KEY_OPTION;
 }
 
-bool suite_key_is_single(const SuiteKeyRule *rule) {
-  switch (suite_key_kind(rule)) {
-  case KEY_VARIABLE:
-  case KEY_OPTION:
-  case KEY_FILE_OPTION:
-  case KEY_FLAG:
-  case KEY_FLAG_VALUE:
-  case KEY_COMMAND:
-  case KEY_STDIN:
-  case KEY_STDIN_FILE:
-  case KEY_STATUS:
-  case KEY_OUTCOME:
-  case KEY_OUTPUT_LIMIT:
-    return true;
-  default:
-    return false;
-  }
-}
-
 /* The option of eret exec that the key becomes; NULL: none. */
 static const char *option_of(const SuiteKeyRule *rule) {
   if (rule->option)

@@ -7,26 +7,31 @@
 #include "vmm/suite/suite-case.h"
 
 typedef enum {
-  KEY_OPTION,      /* --NAME VALUE; in the table: whatever the option of that name is, of these five */
+  /* Those of one value, which can be crossed with others in a matrix. */
+  KEY_OPTION,      /* --NAME VALUE; in the table: whatever the option of that name is, of these four, or a list of it */
   KEY_FILE_OPTION, /* --NAME FILE */
   KEY_FLAG,        /* --NAME, if true */
   KEY_FLAG_VALUE,  /* the same, or --NAME=VALUE */
-  KEY_LIST,        /* --NAME ITEM for each item */
-  KEY_DISKS,       /* --disk FILE,... for each */
-  KEY_COPY_IN,     /* --copy-in FILE:... for each */
-  KEY_WORDS,       /* the items as they are */
   KEY_COMMAND,
   KEY_STDIN,
   KEY_STDIN_FILE,
   KEY_STATUS,
   KEY_OUTCOME,
-  KEY_BOOLEAN,
   KEY_OUTPUT_LIMIT,
-  KEY_REGEXES,
+  KEY_VARIABLE, /* the user's own: only ${NAME} has it */
+  KEY_LAST_SINGLE = KEY_VARIABLE,
+  /* Lists. */
+  KEY_LIST,    /* --NAME ITEM for each item */
+  KEY_DISKS,   /* --disk FILE,... for each */
+  KEY_COPY_IN, /* --copy-in FILE:... for each */
+  KEY_WORDS,   /* the items as they are */
   KEY_FILES,
   KEY_TAGS,
-  KEY_EXCLUDE,  /* the matrix's */
-  KEY_VARIABLE, /* the user's own: only ${NAME} has it */
+  KEY_REGEXES,
+  KEY_LAST_LIST = KEY_REGEXES,
+  /* Others. */
+  KEY_BOOLEAN,
+  KEY_EXCLUDE, /* the matrix's */
   KEY_COMMENT
 } SuiteKeyKind;
 
@@ -50,5 +55,3 @@ const SuiteKeyRule *suite_key_rule(const char *name);
 const SuiteKeyRule *suite_key_rule_of_option(const char *option);
 /* "cpus" of "matrix.cpus" or, with PREFIX "label.", of "label.cpus"; NULL: it is none of these. */
 const char *suite_key_of(const char *name, const char *prefix);
-/* Whether a key takes one value, and can be crossed with others in a matrix. */
-bool suite_key_is_single(const SuiteKeyRule *rule);
