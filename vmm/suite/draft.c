@@ -8,18 +8,6 @@
 
 #include "vmm/exec/options.h"
 
-static SuiteCase *new_case(const char *suite, const char *test, const MatrixCell *cell) {
-  SuiteCase *suite_case = g_new0(SuiteCase, 1);
-  GPtrArray **arrays[] = {&suite_case->options,        &suite_case->command,        &suite_case->expect,   &suite_case->reject,
-                          &suite_case->expect_console, &suite_case->reject_console, &suite_case->requires, &suite_case->tags};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(arrays); i++)
-    *arrays[i] = g_ptr_array_new_with_free_func(g_free);
-  suite_case->suite = g_strdup(suite);
-  suite_case->name = g_strconcat(test, cell->name, NULL);
-  return suite_case;
-}
-
 static void add_option(CaseDraft *draft, const char *name, char *value) {
   g_ptr_array_add(draft->made->options, g_strconcat("--", name, NULL));
   if (value)
@@ -102,7 +90,7 @@ static void add_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *val
 #define DOTALL "(?<!\\\\)\\(\\?[a-zJU^]*s[a-z]*[-:)]"
 
 static void add_regexes(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
-  GPtrArray *items = draft_list(draft, rule, value), **field = (GPtrArray **)((char *)draft->made + rule->offset);
+  GPtrArray *items = draft_list(draft, rule, value), **field = &G_STRUCT_MEMBER(GPtrArray *, draft->made, rule->offset);
 
   for (unsigned i = 0; i < items->len; i++) {
     g_autoptr(GError) error = NULL;
@@ -193,7 +181,7 @@ static void apply_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *v
       add_option(draft, rule->name, NULL);
     break;
   case KEY_BOOLEAN:
-    *(bool *)((char *)draft->made + rule->offset) = draft_is_true(draft, text);
+    G_STRUCT_MEMBER(bool, draft->made, rule->offset) = draft_is_true(draft, text);
     break;
   case KEY_COMMAND:
     set_command(draft, text);
@@ -251,7 +239,7 @@ static void pass_on(CaseDraft *draft, const char *text) {
 /* Whether what KEY says is more than what is so without it. */
 static bool says_something(const CaseDraft *draft, const SuiteKeyRule *rule) {
   if (rule->kind == KEY_BOOLEAN)
-    return *(const bool *)((const char *)draft->made + rule->offset);
+    return G_STRUCT_MEMBER(bool, draft->made, rule->offset);
   return rule->kind == KEY_STATUS ? draft->made->exit_status != 0 : *draft->key->value != 0;
 }
 
@@ -319,7 +307,7 @@ static void check_options(CaseDraft *draft) {
 }
 
 SuiteCase *draft_make_case(CaseDraft *draft, const char *suite) {
-  SuiteCase *made = draft->made = new_case(suite, draft->section->name, draft->cell);
+  SuiteCase *made = draft->made = suite_case_new(g_strdup(suite), g_strconcat(draft->section->name, draft->cell->name, NULL));
 
   for (unsigned i = 0; i < draft->section->keys->len; i++) {
     const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);

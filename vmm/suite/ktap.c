@@ -159,7 +159,10 @@ static void restart(Parser *parser, Level *level) {
 
 /* What tests say. */
 
-static void forget_pending(Parser *parser) {
+/* Nothing that comes explains LAST (NULL: no result), and nothing that came the next one. */
+static void begin_anew(Parser *parser, SubResult *last) {
+  parser->last = last;
+  parser->explain = false;
   g_string_truncate(parser->pending, 0);
   parser->pending_lines = 0;
 }
@@ -288,14 +291,13 @@ static void on_result(Parser *parser, const KtapLine *line) {
   if (parser->has_children)
     parser->complete &= keeps_plan(&parser->children);
   if (parser->has_children && parser->children.start < parser->results->len)
-    parser->last = add_parent(parser, line, name);
+    begin_anew(parser, add_parent(parser, line, name));
   else
-    parser->last = add_leaf(parser, line, name);
+    begin_anew(parser, add_leaf(parser, line, name));
   parser->explain = parser->last && parser->last->kind == RESULT_FAILED && !parser->last->detail && !parser->says_before;
   parser->has_children = false;
   level_clear(&parser->children);
   g_clear_pointer(&parser->hint, g_free);
-  forget_pending(parser);
 }
 
 /* The other lines. */
@@ -311,9 +313,7 @@ static void on_version(Parser *parser, const KtapLine *line) {
   if (level->tests || level->has_plan)
     restart(parser, level);
   level->declared = true;
-  parser->last = NULL;
-  parser->explain = false;
-  forget_pending(parser);
+  begin_anew(parser, NULL);
 }
 
 static void on_plan(Parser *parser, const KtapLine *line) {
@@ -342,10 +342,8 @@ static void on_bail_out(Parser *parser, const KtapLine *line) {
   if (!level)
     return;
   drop_children(parser);
-  parser->last = add(parser, g_strdup("Bail out!"), RESULT_FAILED, *line->text ? g_strdup(line->text) : NULL);
-  parser->explain = false;
+  begin_anew(parser, add(parser, g_strdup("Bail out!"), RESULT_FAILED, *line->text ? g_strdup(line->text) : NULL));
   level->has_plan = false; /* that it is not kept needs no second word */
-  forget_pending(parser);
 }
 
 static void on_name(Parser *parser, const KtapLine *line) {
@@ -358,9 +356,7 @@ static void on_name(Parser *parser, const KtapLine *line) {
   *hint = bound(parser, ktap_line_name(line, 1));
   parser->prefixed |= section;
   parser->says_before |= section;
-  parser->last = NULL;
-  parser->explain = false;
-  forget_pending(parser);
+  begin_anew(parser, NULL);
 }
 
 static void on_line(Parser *parser, const KtapLine *line) {

@@ -235,10 +235,10 @@ static void add_cells(Matrix *matrix, unsigned n, const SuiteFile *file, const S
     else
       g_ptr_array_add(matrix->cells, cell);
   }
-  for (unsigned i = 0; i < exclusions->len; i++)
+  for (unsigned i = 0; key && i < exclusions->len; i++)
     if (!g_array_index(exclusions, Exclusion, i).used)
       suite_mistake(mistakes, file->path, key->line, "exclude: no case of the matrix is %s", g_array_index(exclusions, Exclusion, i).text);
-  if (n && matrix->cells->len == 0)
+  if (key && n && matrix->cells->len == 0)
     suite_mistake(mistakes, file->path, key->line, "exclude: it leaves no case of [%s]", section->name);
 }
 

@@ -59,16 +59,9 @@ static char *advise(Names *names, const char *wanted) {
 
 /* Tags. */
 
-static bool has_tag(const SuiteCase *suite_case, const char *tag) {
-  for (unsigned i = 0; i < suite_case->tags->len; i++)
-    if (strcmp(g_ptr_array_index(suite_case->tags, i), tag) == 0)
-      return true;
-  return false;
-}
-
 static bool has_one_of(const SuiteCase *suite_case, const GPtrArray *tags) {
   for (unsigned i = 0; i < tags->len; i++)
-    if (has_tag(suite_case, g_ptr_array_index(tags, i)))
+    if (g_ptr_array_find_with_equal_func(suite_case->tags, g_ptr_array_index(tags, i), g_str_equal, NULL))
       return true;
   return false;
 }
@@ -94,16 +87,12 @@ static void check_tags(const GPtrArray *cases, const GPtrArray *tags, const char
 
 /* The filter. */
 
-static char *full_name(const SuiteCase *suite_case) {
-  return g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
-}
-
 static void check_filter(const GPtrArray *cases, const char *filter, const GRegex *regex, GString *mistakes) {
   g_auto(Names) tests = {0}; /* without their matrices */
 
   names_init(&tests);
   for (unsigned i = 0; i < cases->len; i++) {
-    g_autofree char *name = full_name(g_ptr_array_index(cases, i));
+    g_autofree char *name = suite_case_full_name(g_ptr_array_index(cases, i));
     if (g_regex_match(regex, name, 0, NULL))
       return;
     names_add(&tests, name, strcspn(name, "["));
@@ -113,7 +102,7 @@ static void check_filter(const GPtrArray *cases, const char *filter, const GRege
 }
 
 static bool is_wanted(const SuiteCase *suite_case, const GRegex *regex, const GPtrArray *tags, const GPtrArray *skip_tags) {
-  g_autofree char *name = full_name(suite_case);
+  g_autofree char *name = suite_case_full_name(suite_case);
 
   if (regex && !g_regex_match(regex, name, 0, NULL))
     return false;

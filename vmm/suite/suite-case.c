@@ -19,18 +19,34 @@ const char *suite_outcome_name(ExpectedOutcome outcome) {
   return outcome_names[outcome];
 }
 
+static const size_t arrays[] = {
+    offsetof(SuiteCase, options),        offsetof(SuiteCase, command),        offsetof(SuiteCase, expect),   offsetof(SuiteCase, reject),
+    offsetof(SuiteCase, expect_console), offsetof(SuiteCase, reject_console), offsetof(SuiteCase, requires), offsetof(SuiteCase, tags)};
+
+SuiteCase *suite_case_new(char *suite, char *name) {
+  SuiteCase *suite_case = g_new0(SuiteCase, 1);
+
+  suite_case->suite = suite;
+  suite_case->name = name;
+  for (unsigned i = 0; i < G_N_ELEMENTS(arrays); i++)
+    G_STRUCT_MEMBER(GPtrArray *, suite_case, arrays[i]) = g_ptr_array_new_with_free_func(g_free);
+  return suite_case;
+}
+
 void suite_case_free(gpointer data) {
   SuiteCase *suite_case = data;
 
   if (!suite_case)
     return;
-  GPtrArray *arrays[] = {suite_case->options,        suite_case->command,        suite_case->expect,   suite_case->reject,
-                         suite_case->expect_console, suite_case->reject_console, suite_case->requires, suite_case->tags};
   for (unsigned i = 0; i < G_N_ELEMENTS(arrays); i++)
-    g_ptr_array_unref(arrays[i]);
+    g_ptr_array_unref(G_STRUCT_MEMBER(GPtrArray *, suite_case, arrays[i]));
   g_clear_pointer(&suite_case->stdin_text, g_bytes_unref);
   g_free(suite_case->stdin_file);
   g_free(suite_case->suite);
   g_free(suite_case->name);
   g_free(suite_case);
+}
+
+char *suite_case_full_name(const SuiteCase *suite_case) {
+  return g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
 }

@@ -49,4 +49,8 @@ typedef struct {
   unsigned cpus;
 } SuiteCase;
 
+/* With nothing in it but its names, both of which are taken over. */
+SuiteCase *suite_case_new(char *suite, char *name);
 void suite_case_free(gpointer suite_case); /* takes NULL */
+/* "suite/name". Free with g_free. */
+char *suite_case_full_name(const SuiteCase *suite_case);

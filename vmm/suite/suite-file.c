@@ -10,12 +10,10 @@
 #include <sys/stat.h>
 
 #include "vmm/base/mistakes.h"
-
-#define START_MAX 4096 /* bytes that tell a suite from other files, with its first comments */
-
 #include "vmm/base/whole-file.h"
 
-#define FILE_MAX ((gsize)16 << 20)
+#define START_MAX 4096 /* bytes that tell a suite from other files, with its first comments */
+#define FILE_MAX  ((gsize)16 << 20)
 
 static void free_key(gpointer data) {
   SuiteKey *key = data;
@@ -34,15 +32,12 @@ SuiteSection *suite_section_new(const char *name, unsigned line, bool owns_keys)
   return section;
 }
 
-void suite_section_free(SuiteSection *section) {
+void suite_section_free(gpointer data) {
+  SuiteSection *section = data;
   g_hash_table_unref(section->by_name);
   g_ptr_array_unref(section->keys);
   g_free(section->name);
   g_free(section);
-}
-
-static void free_section(gpointer data) {
-  suite_section_free(data);
 }
 
 void suite_section_add(SuiteSection *section, SuiteKey *key) {
@@ -184,7 +179,7 @@ SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {
   }
   SuiteFile *file = g_new0(SuiteFile, 1);
   file->path = g_strdup(path);
-  file->sections = g_ptr_array_new_with_free_func(free_section);
+  file->sections = g_ptr_array_new_with_free_func(suite_section_free);
   file->by_name = g_hash_table_new(g_str_hash, g_str_equal);
   gsize before = mistakes->text->len;
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);

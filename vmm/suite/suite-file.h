@@ -43,7 +43,7 @@ void suite_file_free(SuiteFile *file); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SuiteFile, suite_file_free)
 /* Without keys. OWNS_KEYS: frees those that are added. */
 SuiteSection *suite_section_new(const char *name, unsigned line, bool owns_keys);
-void suite_section_free(SuiteSection *section);
+void suite_section_free(gpointer section);
 /* Behind those that are there; there must be none of its name. */
 void suite_section_add(SuiteSection *section, SuiteKey *key);
 const SuiteKey *suite_section_find(const SuiteSection *section, const char *name);

@@ -128,7 +128,7 @@ static void check_names(const GPtrArray *cases, SuiteMistakes *mistakes) {
 
   for (unsigned i = 0; i < cases->len; i++) {
     const SuiteCase *suite_case = g_ptr_array_index(cases, i);
-    char *name = g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
+    char *name = suite_case_full_name(suite_case);
     if (g_hash_table_contains(seen, name))
       suite_mistake(mistakes, suite_case->suite, 0, "there are two cases %s; suites need names of their own", name);
     g_hash_table_add(seen, name);
