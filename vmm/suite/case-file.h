@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names of the files of a case. Pure, no lock. */
+/* The files of a case: their names, and what people read of what it wrote, which is any bytes. No lock. */
 #pragma once
+
+#include <glib.h>
+#include <stdbool.h>
 
 #define CASE_FILE_NAME_MAX 215 /* bytes: leaves room for a suffix, such as ".console", below the 255 of Linux's file systems (NAME_MAX) */
 
@@ -11,3 +14,14 @@
  * name is longer than CASE_FILE_NAME_MAX. Free with g_free.
  */
 char *case_file_name(const char *suite, const char *name, unsigned attempt);
+
+typedef struct {
+  const char *title;
+  GBytes *bytes; /* as they were written */
+} CaseFilePart;
+
+/* HEAD, then each of the N PARTS behind its title. Nothing of it is copied in memory. */
+bool case_file_write(const char *path, const char *head, const CaseFilePart *parts, unsigned n, GError **error);
+/* The last lines of TEXT, at most 60, of each the first 500 bytes, and "..." where there were more; valid UTF-8.
+ * NULL: there is none. Free with g_free. */
+char *case_file_end(GBytes *text);

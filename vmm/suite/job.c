@@ -22,17 +22,14 @@
 #include "vmm/base/temporary-file.h"
 #include "vmm/options/option.h"
 #include "vmm/suite/case-file.h"
-#include "vmm/suite/case-log.h"
-#include "vmm/suite/judge.h"
 
 #define TIMEOUT_DEFAULT      300 /* seconds, of a command */
 #define BOOT_TIMEOUT_DEFAULT 120
 #define WATCHDOG_SECONDS     120 /* beyond all limits that eret exec keeps itself */
 #define CONSOLE_FD           3   /* of the process, for the kernel's console */
 
-enum { RESULT = JOB_N_STREAMS, N_FILES };
+enum { RESULT = CASE_N_STREAMS, N_FILES };
 static const char *const suffixes[N_FILES] = {"stdout", "stderr", "console", "json"};
-static const char *const stream_names[JOB_N_STREAMS] = {"standard output", "standard error", "the kernel's console"};
 
 Job *job_new(const SuiteCase *suite_case, unsigned attempt) {
   Job *job = g_new0(Job, 1);
@@ -67,7 +64,7 @@ void job_free(gpointer data) {
 
   if (job->watchdog)
     g_source_remove(job->watchdog);
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
     capture_clear(&job->streams[i]);
   remove_files(job);
   g_clear_pointer(&job->result, case_result_free);
@@ -76,15 +73,8 @@ void job_free(gpointer data) {
   g_free(job);
 }
 
-void job_skip(Job *job, const char *why) {
-  job->result->kind = RESULT_SKIPPED;
-  g_free(job->result->message);
-  job->result->message = g_strdup(why);
-}
-
-static bool fail_to_start(Job *job, const char *format, const char *what, const char *why) {
-  job->result->kind = RESULT_ERROR;
-  job->result->message = g_strdup_printf(format, what, why);
+static bool fail_to_start(Job *job, const char *what, const char *why) {
+  case_result_set(job->result, RESULT_ERROR, g_strdup_printf("%s: %s", what, why));
   return false;
 }
 
@@ -96,7 +86,7 @@ static bool make_place(Job *job, const char *logs) {
 
   job->keep = logs != NULL;
   if (!logs && !(job->directory = g_dir_make_tmp("eret-test-XXXXXX", &error)))
-    return fail_to_start(job, "%s: %s", "no place for temporary files", error->message);
+    return fail_to_start(job, "no place for temporary files", error->message);
   job->base = g_build_filename(logs ? logs : job->directory, name, NULL);
   return true;
 }
@@ -168,38 +158,38 @@ static void on_stream_ended(void *opaque) {
 }
 
 /* ENDS: of the pipes, for the process; those that are there are the caller's to close, also after a failure. */
-static bool open_streams(Job *job, int ends[JOB_N_STREAMS]) {
+static bool open_streams(Job *job, int ends[CASE_N_STREAMS]) {
   uint64_t limit = job->suite_case->output_limit ? job->suite_case->output_limit : SUITE_OUTPUT_LIMIT_DEFAULT;
 
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++) {
     g_autofree char *path = file_of(job, i);
     ends[i] = capture_open(&job->streams[i], path, limit, on_stream_ended, job);
     if (ends[i] < 0)
-      return fail_to_start(job, "%s: %s", "files for it cannot be opened", g_strerror(errno));
+      return fail_to_start(job, "files for it cannot be opened", g_strerror(errno));
   }
   return true;
 }
 
-static bool spawn_with(Job *job, char **arguments, int in, const int ends[JOB_N_STREAMS]) {
+static bool spawn_with(Job *job, char **arguments, int in, const int ends[CASE_N_STREAMS]) {
   static const int console_fd = CONSOLE_FD;
   g_autoptr(GError) error = NULL;
 
   if (in < 0)
-    return fail_to_start(job, "%s: %s", "its standard input cannot be provided", g_strerror(errno));
+    return fail_to_start(job, "its standard input cannot be provided", g_strerror(errno));
   if (g_spawn_async_with_pipes_and_fds(NULL, (const char *const *)arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, set_up_child, NULL, in,
-                                       ends[JOB_OUT], ends[JOB_ERR], &ends[JOB_CONSOLE], &console_fd, 1, &job->pid, NULL, NULL, NULL,
+                                       ends[CASE_OUT], ends[CASE_ERR], &ends[CASE_CONSOLE], &console_fd, 1, &job->pid, NULL, NULL, NULL,
                                        &error))
     return true;
-  return fail_to_start(job, "%s: %s", "eret cannot be started", error->message);
+  return fail_to_start(job, "eret cannot be started", error->message);
 }
 
 static bool spawn(Job *job, char **arguments) {
-  int ends[JOB_N_STREAMS] = {-1, -1, -1}, in = -1;
+  int ends[CASE_N_STREAMS] = {-1, -1, -1}, in = -1;
   bool ok = open_streams(job, ends) && spawn_with(job, arguments, in = open_input(job->suite_case), ends);
 
   if (in >= 0)
     close(in);
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
     if (ends[i] >= 0)
       close(ends[i]);
   return ok;
@@ -217,8 +207,7 @@ bool job_start(Job *job, const char *eret, const char *logs) {
   const char *missing = missing_requirement(suite_case);
 
   if (missing) {
-    g_autofree char *why = g_strdup_printf("it requires %s, which is not there", missing);
-    job_skip(job, why);
+    case_result_set(job->result, RESULT_SKIPPED, g_strdup_printf("it requires %s, which is not there", missing));
     return false;
   }
   if (!make_place(job, logs))
@@ -282,57 +271,50 @@ static GBytes *map_file(const Job *job, unsigned file) {
   return mapped ? mapped_file_bytes(mapped) : g_bytes_new(NULL, 0);
 }
 
-static void judge(Job *job, GBytes *out, GBytes *err, GBytes *console) {
+static void judge(Job *job, GBytes *const streams[CASE_N_STREAMS]) {
   CaseResult *result = job->result;
   char *why = NULL;
-  gsize sizes[3];
   CaseRun run = {.exit_status = result->exit_status, .outcome = result->outcome, .message = result->message};
 
-  run.out = g_bytes_get_data(out, &sizes[0]);
-  run.err = g_bytes_get_data(err, &sizes[1]);
-  run.console = g_bytes_get_data(console, &sizes[2]);
-  run.out_size = sizes[0];
-  run.err_size = sizes[1];
-  run.console_size = sizes[2];
-  result->kind = judge_case(job->suite_case, &run, JUDGE_LIMIT, &why);
-  g_free(result->message);
-  result->message = why;
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
+    run.streams[i].text = g_bytes_get_data(streams[i], &run.streams[i].size);
+  ResultKind kind = judge_case(job->suite_case, &run, JUDGE_LIMIT, &why);
+  case_result_set(result, kind, why);
 }
 
-static void write_log(Job *job, GBytes *const streams[JOB_N_STREAMS]) {
-  g_autofree char *console = file_of(job, JOB_CONSOLE);
+static void write_log(Job *job, GBytes *const streams[CASE_N_STREAMS]) {
+  g_autofree char *console = file_of(job, CASE_CONSOLE);
   g_autoptr(GPtrArray) arguments = make_arguments(job, "eret", console);
   g_autofree char *command = g_strjoinv(" ", (char **)arguments->pdata);
   const char *message = job->result->message;
   g_autofree char *head = g_strdup_printf("%s/%s: %s%s%s\n%s\n", job->suite_case->suite, job->suite_case->name,
                                           result_kind_name(job->result->kind), message ? ": " : "", message ? message : "", command);
-  CaseLogPart parts[JOB_N_STREAMS];
+  CaseFilePart parts[CASE_N_STREAMS];
   g_autoptr(GError) error = NULL;
 
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
-    parts[i] = (CaseLogPart){stream_names[i], streams[i]};
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
+    parts[i] = (CaseFilePart){case_stream_names[i], streams[i]};
   job->result->log = g_strconcat(job->base, ".log", NULL);
-  if (!case_log_write(job->result->log, head, parts, JOB_N_STREAMS, &error))
+  if (!case_file_write(job->result->log, head, parts, CASE_N_STREAMS, &error))
     g_warning("--logs: %s", error->message);
 }
 
-static void set_message(CaseResult *result, char *message) {
-  g_free(result->message);
-  result->message = message;
+/* "its standard output" */
+static const char *owner(unsigned stream) {
+  return stream == CASE_CONSOLE ? "" : "its ";
 }
 
 /* A stream that met its limit ended the process, whatever that said before. Also for one that ended by itself at the
  * same time. */
 static bool wrote_too_much(Job *job) {
-  static const char *const places[JOB_N_STREAMS] = {"on its standard output", "on its standard error", "on the kernel's console"};
-
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++) {
     if (!job->streams[i].too_much)
       continue;
     g_autofree char *limit = size_format(job->streams[i].limit);
     g_free(job->result->outcome);
     job->result->outcome = g_strdup(suite_outcome_name(EXPECT_TOO_MUCH_OUTPUT));
-    set_message(job->result, g_strdup_printf("it wrote more than %s %s (output-limit)", limit, places[i]));
+    case_result_set(job->result, job->result->kind,
+                    g_strdup_printf("it wrote more than %s on %s%s (output-limit)", limit, owner(i), case_stream_names[i]));
     return true;
   }
   return false;
@@ -340,9 +322,9 @@ static bool wrote_too_much(Job *job) {
 
 /* Why what it wrote says nothing, although it ended as processes do; NULL: it does. */
 static char *host_fault(const Job *job, int wait_status) {
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
     if (job->streams[i].error)
-      return g_strdup_printf("%s%s cannot be kept: %s", i == JOB_CONSOLE ? "" : "its ", stream_names[i], g_strerror(job->streams[i].error));
+      return g_strdup_printf("%s%s cannot be kept: %s", owner(i), case_stream_names[i], g_strerror(job->streams[i].error));
   if (!WIFSIGNALED(wait_status))
     return NULL;
   if (job->killed_late)
@@ -350,27 +332,26 @@ static char *host_fault(const Job *job, int wait_status) {
   return g_strdup_printf("eret was killed by signal %d (%s)", WTERMSIG(wait_status), g_strsignal(WTERMSIG(wait_status)));
 }
 
-static void make_verdict(Job *job, int wait_status, GBytes *const streams[JOB_N_STREAMS]) {
+static void make_verdict(Job *job, int wait_status, GBytes *const streams[CASE_N_STREAMS]) {
   CaseResult *result = job->result;
   char *why = wrote_too_much(job) ? NULL : host_fault(job, wait_status);
 
   if (why) {
-    result->kind = RESULT_ERROR;
-    set_message(result, why);
+    case_result_set(result, RESULT_ERROR, why);
     return;
   }
-  judge(job, streams[JOB_OUT], streams[JOB_ERR], streams[JOB_CONSOLE]);
+  judge(job, streams);
   if (job->suite_case->ktap)
-    judge_subtests(result, streams[JOB_OUT]);
+    judge_subtests(result, streams[CASE_OUT]);
 }
 
 void job_finish(Job *job, int wait_status, bool interrupted) {
   CaseResult *result = job->result;
-  GBytes *streams[JOB_N_STREAMS];
+  GBytes *streams[CASE_N_STREAMS];
 
   job->pid = 0;
   g_clear_handle_id(&job->watchdog, g_source_remove);
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++) {
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++) {
     capture_finish(&job->streams[i]);
     streams[i] = map_file(job, i);
   }
@@ -378,14 +359,14 @@ void job_finish(Job *job, int wait_status, bool interrupted) {
   result->exit_status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
   read_result_file(job);
   if (interrupted)
-    job_skip(job, "interrupted");
+    case_result_set(result, RESULT_SKIPPED, g_strdup("interrupted"));
   else
     make_verdict(job, wait_status, streams);
   if (result->kind == RESULT_FAILED || result->kind == RESULT_ERROR)
-    result->details = case_log_end(streams[JOB_ERR]);
+    result->details = case_file_end(streams[CASE_ERR]);
   if (job->keep)
     write_log(job, streams);
-  for (unsigned i = 0; i < JOB_N_STREAMS; i++)
+  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
     g_bytes_unref(streams[i]);
   remove_files(job);
 }

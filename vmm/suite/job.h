@@ -3,10 +3,7 @@
 #pragma once
 
 #include "vmm/suite/capture.h"
-#include "vmm/suite/result.h"
-#include "vmm/suite/suite.h"
-
-enum { JOB_OUT, JOB_ERR, JOB_CONSOLE, JOB_N_STREAMS };
+#include "vmm/suite/judge.h"
 
 typedef struct {
   const SuiteCase *suite_case;
@@ -15,7 +12,7 @@ typedef struct {
   char *directory;    /* where its files are */
   char *base;         /* of their names, with the directory */
   bool keep;          /* the files: they are logs */
-  Capture streams[JOB_N_STREAMS];
+  Capture streams[CASE_N_STREAMS];
   bool killed_late; /* by us: it was long after all of its time limits */
   guint watchdog;
   gint64 start; /* microseconds, monotonic */
@@ -27,7 +24,5 @@ void job_free(gpointer job);
 bool job_start(Job *job, const char *eret, const char *logs);
 /* Its process has ended with WAIT_STATUS (wait(2)): makes the result. INTERRUPTED: because the user wanted so. */
 void job_finish(Job *job, int wait_status, bool interrupted);
-/* It is not to run, and this is why. */
-void job_skip(Job *job, const char *why);
 /* Sends a signal to its processes, if it runs. */
 void job_kill(const Job *job, int number);

@@ -35,10 +35,7 @@ static char *quote(const char *text, size_t size, size_t position) {
   return printable_line(text + start, (gssize)(end - start));
 }
 
-typedef struct {
-  const char *name, *text;
-  size_t size;
-} Stream;
+const char *const case_stream_names[CASE_N_STREAMS] = {"standard output", "standard error", "the kernel's console"};
 
 /* The work for all patterns of a case. */
 typedef struct {
@@ -69,29 +66,29 @@ static size_t window_end(const char *text, size_t size, size_t start) {
 }
 
 /* 1: found, at *POSITION; 0: not; -1: too much, for this pattern or for all of them. */
-static int find(Work *work, const char *pattern, const Stream *stream, size_t *position) {
+static int find(Work *work, const char *pattern, const char *text, size_t size, size_t *position) {
   g_autofree char *bounded = g_strconcat(BACKTRACKING, pattern, NULL);
   g_autoptr(GRegex) regex = g_regex_new(bounded, G_REGEX_RAW | G_REGEX_MULTILINE, 0, NULL);
   size_t start = 0, end = 0;
 
-  while (stream->text && regex && (start < stream->size || start == 0)) {
+  while (text && regex && (start < size || start == 0)) {
     g_autoptr(GMatchInfo) match = NULL;
     g_autoptr(GError) error = NULL;
-    size_t begin = start > QUARTER ? cut(stream->text, start - QUARTER) : 0;
+    size_t begin = start > QUARTER ? cut(text, start - QUARTER) : 0;
     int at;
-    end = window_end(stream->text, stream->size, start);
-    size_t next = end < stream->size ? cut(stream->text, start + 2 * QUARTER) : end;
-    if (g_regex_match_full(regex, stream->text + begin, (gssize)(end - begin), (int)(start - begin),
-                           end < stream->size ? G_REGEX_MATCH_NOTEOL : 0, &match, &error)) {
+    end = window_end(text, size, start);
+    size_t next = end < size ? cut(text, start + 2 * QUARTER) : end;
+    if (g_regex_match_full(regex, text + begin, (gssize)(end - begin), (int)(start - begin), end < size ? G_REGEX_MATCH_NOTEOL : 0, &match,
+                           &error)) {
       g_match_info_fetch_pos(match, 0, &at, NULL);
       *position = begin + (size_t)at;
-      if (*position < next || end == stream->size)
+      if (*position < next || end == size)
         return 1;
     }
     work->spent = processor_time() - work->start >= work->limit;
     if (error || work->spent)
       return -1;
-    if (end == stream->size)
+    if (end == size)
       break;
     start = next;
   }
@@ -105,35 +102,33 @@ static char *too_much(const Work *work, const char *pattern) {
   return g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern);
 }
 
-static bool is_expected(Work *work, const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
+/* In streams FIRST to LAST. */
+static bool is_expected(Work *work, const GPtrArray *patterns, const CaseRun *run, unsigned first, unsigned last, char **why) {
   for (unsigned i = 0; i < patterns->len; i++) {
     const char *pattern = g_ptr_array_index(patterns, i);
     int found = 0;
     size_t position;
-    for (unsigned j = 0; j < n && found == 0; j++)
-      found = find(work, pattern, &streams[j], &position);
+    for (unsigned j = first; j <= last && found == 0; j++)
+      found = find(work, pattern, run->streams[j].text, run->streams[j].size, &position);
     if (found > 0)
       continue;
     *why = found < 0 ? too_much(work, pattern)
-                     : g_strdup_printf("nothing in %s is like '%s'", n > 1 ? "its output" : streams[0].name, pattern);
+                     : g_strdup_printf("nothing in %s is like '%s'", last > first ? "its output" : case_stream_names[first], pattern);
     return false;
   }
   return true;
 }
 
-static bool is_rejected(Work *work, const GPtrArray *patterns, const Stream *streams, unsigned n, char **why) {
+static bool is_rejected(Work *work, const GPtrArray *patterns, const CaseRun *run, unsigned first, unsigned last, char **why) {
   for (unsigned i = 0; i < patterns->len; i++)
-    for (unsigned j = 0; j < n; j++) {
+    for (unsigned j = first; j <= last; j++) {
       const char *pattern = g_ptr_array_index(patterns, i);
       size_t position = 0;
-      int found = find(work, pattern, &streams[j], &position);
+      int found = find(work, pattern, run->streams[j].text, run->streams[j].size, &position);
       if (found == 0)
         continue;
-      g_autofree char *line = found > 0 ? quote(streams[j].text, streams[j].size, position) : NULL;
-      if (found > 0)
-        *why = g_strdup_printf("%s has '%s', which '%s' rejects", streams[j].name, line, pattern);
-      else
-        *why = too_much(work, pattern);
+      g_autofree char *line = found > 0 ? quote(run->streams[j].text, run->streams[j].size, position) : NULL;
+      *why = line ? g_strdup_printf("%s has '%s', which '%s' rejects", case_stream_names[j], line, pattern) : too_much(work, pattern);
       return true;
     }
   return false;
@@ -142,7 +137,7 @@ static bool is_rejected(Work *work, const GPtrArray *patterns, const Stream *str
 /* Nothing of the guest's fault. */
 static bool is_host_fault(const CaseRun *run, ResultKind *kind, char **why) {
   if (!run->outcome) {
-    g_autofree char *line = run->err_size ? quote(run->err, run->err_size, 0) : NULL;
+    g_autofree char *line = run->streams[CASE_ERR].size ? quote(run->streams[CASE_ERR].text, run->streams[CASE_ERR].size, 0) : NULL;
     g_autofree char *said = line ? g_strconcat(": ", line, NULL) : g_strdup("");
     *why = g_strdup_printf("eret exec ended with status %d before there was a guest%s", run->exit_status, said);
     *kind = RESULT_ERROR;
@@ -181,25 +176,18 @@ static bool ended_as_expected(const SuiteCase *suite_case, const CaseRun *run, c
 }
 
 ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, gint64 limit, char **why) {
-  const Stream output[] = {{"standard output", run->out, run->out_size}, {"standard error", run->err, run->err_size}};
-  const Stream console = {"the kernel's console", run->console, run->console_size};
   Work work = {.start = processor_time(), .limit = limit};
   ResultKind kind;
 
   *why = NULL;
   if (is_host_fault(run, &kind, why))
     return kind;
-  if (!ended_as_expected(suite_case, run, why) || !is_expected(&work, suite_case->expect, output, G_N_ELEMENTS(output), why) ||
-      is_rejected(&work, suite_case->reject, output, G_N_ELEMENTS(output), why) ||
-      !is_expected(&work, suite_case->expect_console, &console, 1, why) || is_rejected(&work, suite_case->reject_console, &console, 1, why))
+  if (!ended_as_expected(suite_case, run, why) || !is_expected(&work, suite_case->expect, run, CASE_OUT, CASE_ERR, why) ||
+      is_rejected(&work, suite_case->reject, run, CASE_OUT, CASE_ERR, why) ||
+      !is_expected(&work, suite_case->expect_console, run, CASE_CONSOLE, CASE_CONSOLE, why) ||
+      is_rejected(&work, suite_case->reject_console, run, CASE_CONSOLE, CASE_CONSOLE, why))
     return work.spent ? RESULT_ERROR : RESULT_FAILED;
   return RESULT_PASSED;
-}
-
-static void change(CaseResult *result, ResultKind kind, char *why) {
-  result->kind = kind;
-  g_free(result->message);
-  result->message = why;
 }
 
 void judge_subtests(CaseResult *result, GBytes *out) {
@@ -215,11 +203,11 @@ void judge_subtests(CaseResult *result, GBytes *out) {
   if (result->kind != RESULT_PASSED)
     return;
   if (counts[RESULT_FAILED])
-    change(result, RESULT_FAILED, g_strdup_printf("%u of %u subtests failed", counts[RESULT_FAILED], result->sub->len));
+    case_result_set(result, RESULT_FAILED, g_strdup_printf("%u of %u subtests failed", counts[RESULT_FAILED], result->sub->len));
   else if (!result->sub->len)
-    change(result, RESULT_FAILED, g_strdup("there are no test results in its output"));
+    case_result_set(result, RESULT_FAILED, g_strdup("there are no test results in its output"));
   else if (!complete)
-    change(result, RESULT_FAILED, g_strdup("its test plan was not kept"));
+    case_result_set(result, RESULT_FAILED, g_strdup("its test plan was not kept"));
   else if (counts[RESULT_SKIPPED] == result->sub->len)
-    change(result, RESULT_SKIPPED, g_strdup("its subtests were skipped"));
+    case_result_set(result, RESULT_SKIPPED, g_strdup("its subtests were skipped"));
 }

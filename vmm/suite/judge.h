@@ -11,11 +11,18 @@
 #include "vmm/suite/result.h"
 #include "vmm/suite/suite.h"
 
+/* What a case writes to. */
+enum { CASE_OUT, CASE_ERR, CASE_CONSOLE, CASE_N_STREAMS };
+/* "standard output", "standard error", "the kernel's console". */
+extern const char *const case_stream_names[CASE_N_STREAMS];
+
 typedef struct {
-  int exit_status;                 /* of eret exec */
-  const char *outcome, *message;   /* as its result has them; NULL: there was no result */
-  const char *out, *err, *console; /* what was written; NULL: nothing */
-  size_t out_size, err_size, console_size;
+  int exit_status;               /* of eret exec */
+  const char *outcome, *message; /* as its result has them; NULL: there was no result */
+  struct {
+    const char *text; /* what was written; NULL: nothing */
+    gsize size;
+  } streams[CASE_N_STREAMS];
 } CaseRun;
 
 /* An ordinary pattern takes a fraction of a second for as much as a case may write by default. */

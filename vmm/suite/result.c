@@ -29,18 +29,19 @@ void case_result_free(gpointer data) {
 
   if (!result)
     return;
-  g_free(result->suite);
-  g_free(result->name);
-  g_free(result->message);
-  g_free(result->outcome);
-  g_free(result->expected);
-  g_free(result->started);
-  g_free(result->log);
-  g_free(result->details);
-  g_free(result->fingerprint);
+  char *const texts[] = {result->suite,   result->name, result->message, result->outcome,    result->expected,
+                         result->started, result->log,  result->details, result->fingerprint};
+  for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
+    g_free(texts[i]);
   g_clear_pointer(&result->tags, g_ptr_array_unref);
   g_clear_pointer(&result->sub, g_ptr_array_unref);
   g_free(result);
+}
+
+void case_result_set(CaseResult *result, ResultKind kind, char *message) {
+  result->kind = kind;
+  g_free(result->message);
+  result->message = message;
 }
 
 SubResult *sub_result_new(const char *name, ResultKind kind, const char *detail) {

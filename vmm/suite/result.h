@@ -46,6 +46,8 @@ typedef struct {
  */
 CaseResult *case_result_new(const char *suite, const char *name);
 void case_result_free(gpointer result); /* takes NULL */
+/* What became of it, and why: MESSAGE is taken over, and may be NULL. */
+void case_result_set(CaseResult *result, ResultKind kind, char *message);
 SubResult *sub_result_new(const char *name, ResultKind kind, const char *detail);
 void sub_result_free(gpointer sub); /* takes NULL */
 

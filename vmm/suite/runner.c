@@ -127,7 +127,7 @@ static void start(Runner *runner, Job *job) {
 
 static void drop_waiting(Runner *runner) {
   for (Job *job; (job = g_queue_pop_head(&runner->waiting));) {
-    job_skip(job, runner->stopped);
+    case_result_set(job->result, RESULT_SKIPPED, g_strdup(runner->stopped));
     finish(runner, job);
   }
 }

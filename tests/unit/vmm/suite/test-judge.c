@@ -89,12 +89,9 @@ static void test_sample(gconstpointer data) {
   const CaseRun run = {.exit_status = sample->ended,
                        .outcome = sample->outcome,
                        .message = sample->message,
-                       .out = sample->out,
-                       .err = sample->err,
-                       .console = sample->console,
-                       .out_size = sample->out ? strlen(sample->out) : 0,
-                       .err_size = sample->err ? strlen(sample->err) : 0,
-                       .console_size = sample->console ? strlen(sample->console) : 0};
+                       .streams = {{sample->out, sample->out ? strlen(sample->out) : 0},
+                                   {sample->err, sample->err ? strlen(sample->err) : 0},
+                                   {sample->console, sample->console ? strlen(sample->console) : 0}}};
   g_autofree char *why = NULL;
 
   g_assert_cmpint(judge_case(&suite_case, &run, JUDGE_LIMIT, &why), ==, sample->kind);
@@ -107,7 +104,7 @@ static void test_long_line(void) {
   g_autoptr(GPtrArray) reject = patterns("\\x00NEEDLE");
   const SuiteCase suite_case = {.expect = none, .reject = reject, .expect_console = none, .reject_console = none};
   static char text[1 << 20];
-  const CaseRun run = {.outcome = "command", .out = text, .out_size = sizeof(text)};
+  const CaseRun run = {.outcome = "command", .streams = {{text, sizeof(text)}}};
   g_autofree char *why = NULL;
 
   memset(text, 'x', sizeof(text));
@@ -121,7 +118,7 @@ static ResultKind judge(const char *expected, const GString *out, gint64 limit, 
   g_autoptr(GPtrArray) none = patterns(NULL);
   g_autoptr(GPtrArray) expect = patterns(expected);
   const SuiteCase suite_case = {.expect = expect, .reject = none, .expect_console = none, .reject_console = none};
-  const CaseRun run = {.outcome = "command", .out = out->str, .out_size = out->len};
+  const CaseRun run = {.outcome = "command", .streams = {{out->str, out->len}}};
 
   return judge_case(&suite_case, &run, limit, why);
 }
