@@ -21,27 +21,18 @@ struct Progress {
   guint timer;
 };
 
-/* "suite/case": the suite's name is that of a file. */
-static char *full_name(const char *suite, const char *name) {
-  g_autofree char *full = g_strconcat(suite, "/", name, NULL);
-
-  return report_line(full);
-}
-
 static unsigned columns(void) {
   struct winsize size;
   return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : COLUMNS_DEFAULT;
 }
 
 static void show(Progress *progress) {
-  unsigned done = progress->passed + progress->failed + progress->skipped, seconds;
-  GString *line = g_string_new(NULL);
+  unsigned done = progress->passed + progress->failed + progress->skipped;
+  unsigned seconds = (unsigned)((g_get_monotonic_time() - progress->start) / G_USEC_PER_SEC);
+  g_autoptr(GString) line = g_string_new(NULL);
 
-  if (!progress->lives) {
-    g_string_free(line, TRUE);
+  if (!progress->lives)
     return;
-  }
-  seconds = (unsigned)((g_get_monotonic_time() - progress->start) / G_USEC_PER_SEC);
   g_string_append_printf(line, "%u/%u  %u passed  %u failed", done, progress->total, progress->passed, progress->failed);
   if (progress->skipped)
     g_string_append_printf(line, "  %u skipped", progress->skipped);
@@ -51,7 +42,6 @@ static void show(Progress *progress) {
   g_autofree char *shown = g_utf8_substring(line->str, 0, MIN(g_utf8_strlen(line->str, -1), columns() - 1));
   message_show_status(shown);
   progress->shown = true;
-  g_string_free(line, TRUE);
 }
 
 void progress_clear(Progress *progress) {
@@ -90,25 +80,19 @@ void progress_free(Progress *progress) {
 }
 
 void progress_started(Progress *progress, const SuiteCase *suite_case, unsigned attempt) {
-  g_ptr_array_add(progress->running, full_name(suite_case->suite, suite_case->name));
+  g_ptr_array_add(progress->running, report_name(suite_case->suite, suite_case->name));
   show(progress);
-}
-
-static void forget_running(Progress *progress, const char *name) {
-  for (unsigned i = 0; i < progress->running->len; i++)
-    if (strcmp(g_ptr_array_index(progress->running, i), name) == 0) {
-      g_ptr_array_remove_index(progress->running, i);
-      return;
-    }
 }
 
 void progress_finished(Progress *progress, const CaseResult *result) {
   static const char *const words[] = {
       [RESULT_PASSED] = "passed ", [RESULT_FAILED] = "FAILED ", [RESULT_SKIPPED] = "skipped", [RESULT_ERROR] = "ERROR  "};
   bool good = result->kind == RESULT_PASSED;
-  g_autofree char *name = full_name(result->suite, result->name);
+  g_autofree char *name = report_name(result->suite, result->name);
 
-  forget_running(progress, name);
+  unsigned place;
+  if (g_ptr_array_find_with_equal_func(progress->running, name, g_str_equal, &place))
+    g_ptr_array_remove_index(progress->running, place);
   progress->passed += good;
   progress->skipped += result->kind == RESULT_SKIPPED;
   progress->failed += result->kind == RESULT_FAILED || result->kind == RESULT_ERROR;

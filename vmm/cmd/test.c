@@ -28,16 +28,15 @@ typedef struct {
   unsigned number; /* of the last TAP line */
 } Output;
 
-static void print(GString *text, FILE *to) {
+static void print(const GString *text, FILE *to) {
   fwrite(text->str, 1, text->len, to);
   fflush(to);
-  g_string_free(text, TRUE);
 }
 
 static void tell_result(Output *output, const CaseResult *result) {
   if (!output->options->tap)
     return;
-  GString *text = g_string_new(NULL);
+  g_autoptr(GString) text = g_string_new(NULL);
   report_tap_case(text, ++output->number, result);
   progress_clear(output->progress);
   print(text, stdout);
@@ -81,9 +80,10 @@ static bool open_output(Output *output) {
 }
 
 static void close_output(Output *output) {
-  g_clear_pointer(&output->junit, output_file_free);
-  g_clear_pointer(&output->json, output_file_free);
+  output_file_free(output->junit);
+  output_file_free(output->json);
 }
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Output, close_output)
 
 /* For people, unless something that programs read goes there. */
 static FILE *summary_stream(const TestOptions *options) {
@@ -92,40 +92,35 @@ static FILE *summary_stream(const TestOptions *options) {
   return taken ? stderr : stdout;
 }
 
-static bool write_file(OutputFile *file, GString *text, const char *option) {
+static bool write_file(OutputFile *file, const GString *text, const char *option) {
   g_autoptr(GError) error = NULL;
   bool ok = output_file_write(file, text->str, text->len, &error);
 
   if (!ok)
     complain_format("%s: %s", option, error->message);
-  g_string_free(text, TRUE);
   return ok;
 }
 
 /* Files first: the summary is what a reader sees last. */
 static bool report(const Output *output, GPtrArray *results) {
   const TestOptions *options = output->options;
-  FILE *stream = summary_stream(options);
+  g_autoptr(GString) text = g_string_new(NULL);
   bool ok = true;
 
   if (output->junit) {
-    GString *text = g_string_new(NULL);
     report_junit(text, results);
     ok &= write_file(output->junit, text, "--junit");
   }
+  g_string_truncate(text, 0);
   if (output->json) {
-    GString *text = g_string_new(NULL);
     report_json(text, results, options->shard.index, options->shard.n);
     ok &= write_file(output->json, text, "--json");
   }
-  if (options->github) {
-    GString *text = g_string_new(NULL);
+  g_string_truncate(text, 0);
+  if (options->github)
     report_github(text, results);
-    print(text, stream);
-  }
-  GString *text = g_string_new(NULL);
   report_summary(text, results);
-  print(text, stream);
+  print(text, summary_stream(options));
   return ok;
 }
 
@@ -149,9 +144,8 @@ static GPtrArray *skip_all(GPtrArray *cases, Output *output, const char *why) {
   for (unsigned i = 0; i < cases->len; i++) {
     const SuiteCase *suite_case = g_ptr_array_index(cases, i);
     CaseResult *result = case_result_new(suite_case->suite, suite_case->name);
-    result->kind = output->options->require_kvm ? RESULT_ERROR : RESULT_SKIPPED;
+    case_result_set(result, output->options->require_kvm ? RESULT_ERROR : RESULT_SKIPPED, g_strdup(why));
     result->no_kvm = result->kind == RESULT_SKIPPED;
-    result->message = g_strdup(why);
     g_ptr_array_add(results, result);
     on_finished(output, result);
   }
@@ -201,8 +195,7 @@ static int list(GPtrArray *cases) {
     complain(empty_shard);
   for (unsigned i = 0; i < cases->len; i++) {
     const SuiteCase *suite_case = g_ptr_array_index(cases, i);
-    g_autofree char *name = g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
-    g_autofree char *line = printable_line_escaped(name, -1);
+    g_autofree char *name = suite_case_full_name(suite_case), *line = printable_line_escaped(name, -1);
     puts(line);
   }
   return EXIT_OK;
@@ -215,7 +208,7 @@ static int test(const TestOptions *options) {
   g_autoptr(GPtrArray) chosen =
       cases ? suite_select(cases, options->filter, options->tags, options->skip_tags, options->shard.index, options->shard.n, &error)
             : NULL;
-  Output output = {.options = options};
+  g_auto(Output) output = {.options = options};
 
   if (!chosen)
     return complain_of(error, EXIT_USAGE);
@@ -225,19 +218,15 @@ static int test(const TestOptions *options) {
     return EXIT_USAGE;
   if (chosen->len == 0)
     complain(empty_shard);
-  if (!open_output(&output)) {
-    close_output(&output);
+  if (!open_output(&output))
     return EXIT_HOST;
-  }
   if (options->tap) {
-    GString *text = g_string_new(NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
     report_tap_plan(text, chosen->len * options->repeat);
     print(text, stdout);
   }
   output.progress = progress_new(chosen->len * options->repeat, summary_stream(options) == stdout);
-  int status = run_cases(chosen, &output);
-  close_output(&output);
-  return status;
+  return run_cases(chosen, &output);
 }
 
 static int merge(const TestOptions *options) {
@@ -246,8 +235,7 @@ static int merge(const TestOptions *options) {
   bool whole;
   g_autoptr(NamedFiles) named = named_files_new();
   g_autoptr(GPtrArray) results = results_merge((const char *const *)options->files->pdata, &warnings, &whole, &error);
-
-  Output output = {.options = options};
+  g_auto(Output) output = {.options = options};
 
   if (!results) {
     complain_lines(error->message);
@@ -259,20 +247,16 @@ static int merge(const TestOptions *options) {
     complain("there is no result in what is to be merged");
     return EXIT_USAGE;
   }
-  if (!open_output(&output)) {
-    close_output(&output);
+  if (!open_output(&output))
     return EXIT_HOST;
-  }
   if (warnings)
     complain_lines(warnings);
   if (options->tap) {
-    GString *text = g_string_new(NULL);
+    g_autoptr(GString) text = g_string_new(NULL);
     report_tap(text, results);
     print(text, stdout);
   }
-  bool reported = report(&output, results);
-  close_output(&output);
-  return exit_status(results, options, reported && whole);
+  return exit_status(results, options, report(&output, results) && whole);
 }
 
 int cmd_test(int argc, char **argv) {

@@ -62,12 +62,6 @@ static void append_counts(GString *out, GPtrArray *groups, GPtrArray *results) {
 
 /* Failures. */
 
-static char *full_name(const CaseResult *result) {
-  g_autofree char *name = g_strconcat(result->suite, "/", result->name, NULL);
-
-  return report_line(name);
-}
-
 static void append_details(GString *out, const char *details) {
   g_autofree char *text = report_lines(details);
   g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
@@ -96,7 +90,7 @@ static void append_failed_subs(GString *out, const CaseResult *result) {
 static void append_head(GString *out, const CaseGroup *group) {
   static const char *const words[N_GROUP_VERDICTS] = {[GROUP_FAILED] = "failed", [GROUP_ERROR] = "error", [GROUP_FLAKY] = "flaky"};
   const CaseResult *shown = group->shown;
-  g_autofree char *name = full_name(shown);
+  g_autofree char *name = report_name(shown->suite, shown->name);
   g_autofree char *message = report_line(shown->message);
   g_autofree char *log = report_line(shown->log);
 
@@ -127,28 +121,38 @@ static void append_failure(GString *out, const CaseGroup *group, GHashTable *tra
   if (shown->fingerprint) {
     g_autofree char *line = report_line(shown->fingerprint);
     g_string_append_printf(out, "     trace: %s\n", line);
-    g_hash_table_insert(traces, shown->fingerprint, full_name(shown));
+    g_hash_table_insert(traces, shown->fingerprint, report_name(shown->suite, shown->name));
   }
   append_details(out, shown->details);
 }
 
-static void append_equal_traces(GString *out, GPtrArray *failures) {
+/* Calls APPEND for each of the texts that KEY has of GROUPS: with how many have it, and the first of them. */
+static void append_alike(GString *out, GPtrArray *groups, const char *(*key)(const CaseGroup *group),
+                         void (*append)(GString *out, const CaseResult *first, unsigned count, const char *line)) {
   g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
 
-  for (unsigned i = 0; i < failures->len; i++) {
-    const char *trace = ((const CaseGroup *)g_ptr_array_index(failures, i))->shown->fingerprint;
-    if (trace)
-      g_hash_table_insert(counts, (gpointer)trace, GUINT_TO_POINTER(GPOINTER_TO_UINT(g_hash_table_lookup(counts, trace)) + 1));
-  }
-  for (unsigned i = 0; i < failures->len; i++) {
-    const char *trace = ((const CaseGroup *)g_ptr_array_index(failures, i))->shown->fingerprint;
-    unsigned count = trace ? GPOINTER_TO_UINT(g_hash_table_lookup(counts, trace)) : 0;
-    if (count < 2)
-      continue;
-    g_autofree char *line = report_line(trace);
-    g_string_append_printf(out, "%u cases fail with the same trace: %s\n", count, line);
-    g_hash_table_remove(counts, trace);
-  }
+  for (int pass = 0; pass < 2; pass++)
+    for (unsigned i = 0; i < groups->len; i++) {
+      const CaseGroup *group = g_ptr_array_index(groups, i);
+      const char *text = key(group);
+      unsigned count = text ? GPOINTER_TO_UINT(g_hash_table_lookup(counts, text)) : 0;
+      if (text && pass == 0)
+        g_hash_table_insert(counts, (gpointer)text, GUINT_TO_POINTER(count + 1));
+      if (pass == 0 || count == 0)
+        continue;
+      g_autofree char *line = report_line(text);
+      append(out, group->shown, count, line);
+      g_hash_table_remove(counts, text); /* it has been told */
+    }
+}
+
+static const char *trace_of(const CaseGroup *group) {
+  return group->shown->fingerprint;
+}
+
+static void append_equal_traces(GString *out, const CaseResult *first, unsigned count, const char *trace) {
+  if (count > 1)
+    g_string_append_printf(out, "%u cases fail with the same trace: %s\n", count, trace);
 }
 
 static void append_failures(GString *out, GPtrArray *groups) {
@@ -164,33 +168,23 @@ static void append_failures(GString *out, GPtrArray *groups) {
       append_failure(out, group, traces);
       g_ptr_array_add(failures, group);
     }
-  append_equal_traces(out, failures);
+  append_alike(out, failures, trace_of, append_equal_traces);
+}
+
+static const char *reason_of_skipped(const CaseGroup *group) {
+  if (group->verdict != GROUP_SKIPPED)
+    return NULL;
+  return group->shown->message ? group->shown->message : "no reason is known";
 }
 
 /* "skipped: boot/a and 3 more: it requires ...": a line for each reason. */
-static void append_skipped(GString *out, GPtrArray *groups) {
-  g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);
+static void append_skipped(GString *out, const CaseResult *first, unsigned count, const char *reason) {
+  g_autofree char *name = report_name(first->suite, first->name);
 
-  for (int pass = 0; pass < 2; pass++)
-    for (unsigned i = 0; i < groups->len; i++) {
-      const CaseGroup *group = g_ptr_array_index(groups, i);
-      const char *reason = group->shown->message ? group->shown->message : "no reason is known";
-      unsigned count = GPOINTER_TO_UINT(g_hash_table_lookup(counts, reason));
-      if (group->verdict != GROUP_SKIPPED)
-        continue;
-      if (pass == 0) {
-        g_hash_table_insert(counts, (gpointer)reason, GUINT_TO_POINTER(count + 1));
-        continue;
-      }
-      if (!g_hash_table_remove(counts, reason)) /* this reason has been told */
-        continue;
-      g_autofree char *name = full_name(group->shown);
-      g_autofree char *line = report_line(reason);
-      g_string_append_printf(out, "skipped: %s", name);
-      if (count > 1)
-        g_string_append_printf(out, " and %u more", count - 1);
-      g_string_append_printf(out, ": %s\n", line);
-    }
+  g_string_append_printf(out, "skipped: %s", name);
+  if (count > 1)
+    g_string_append_printf(out, " and %u more", count - 1);
+  g_string_append_printf(out, ": %s\n", reason);
 }
 
 /* The slowest. */
@@ -234,13 +228,14 @@ static void append_slowest(GString *out, GPtrArray *groups) {
     return;
   g_ptr_array_set_size(slowest, (int)MIN(slowest->len, SLOWEST));
   for (unsigned i = 0; i < slowest->len; i++) {
-    g_autofree char *name = full_name(g_ptr_array_index(slowest, i));
+    const CaseResult *result = g_ptr_array_index(slowest, i);
+    g_autofree char *name = report_name(result->suite, result->name);
     columns = CLAMP(g_utf8_strlen(name, -1), columns, SLOWEST_COLUMNS);
   }
   g_string_append_printf(out, "%-*s    total   VMM  kernel  init  command\n", (int)columns + 2, "slowest:");
   for (unsigned i = 0; i < slowest->len; i++) {
     const CaseResult *result = g_ptr_array_index(slowest, i);
-    g_autofree char *name = full_name(result);
+    g_autofree char *name = report_name(result->suite, result->name);
     int padding = (int)MAX(columns - g_utf8_strlen(name, -1), 0); /* printf counts bytes */
     g_string_append_printf(out, "  %s%*s  %5.1f s", name, padding, "", result->seconds);
     append_part(out, 6, result->vmm_seconds);
@@ -256,6 +251,6 @@ void report_summary(GString *out, GPtrArray *results) {
 
   append_counts(out, groups, results);
   append_failures(out, groups);
-  append_skipped(out, groups);
+  append_alike(out, groups, reason_of_skipped, append_skipped);
   append_slowest(out, groups);
 }

@@ -8,15 +8,20 @@
 #include "vmm/suite/report-text.h"
 #include "vmm/suite/report.h"
 
-/* A description: '#' would begin a directive. */
-static void append_description(GString *out, const char *text) {
+/* TEXT as a line, with a backslash before each of SPECIAL. */
+static void append_line(GString *out, const char *text, const char *special) {
   g_autofree char *line = report_line(text);
 
   for (const char *c = line; *c; c++) {
-    if (strchr("#\\", *c))
+    if (strchr(special, *c))
       g_string_append_c(out, '\\');
     g_string_append_c(out, *c);
   }
+}
+
+/* A description: '#' would begin a directive. */
+static void append_description(GString *out, const char *text) {
+  append_line(out, text, "#\\");
 }
 
 static void append_point(GString *out, const char *indent, ResultKind kind, unsigned number) {
@@ -34,16 +39,10 @@ static void append_skip(GString *out, ResultKind kind, const char *reason) {
 }
 
 static void append_yaml_text(GString *out, const char *key, const char *text) {
-  g_autofree char *line = report_line(text);
-
-  if (!line)
+  if (!text)
     return;
   g_string_append_printf(out, "  %s: \"", key);
-  for (const char *c = line; *c; c++) {
-    if (strchr("\"\\", *c))
-      g_string_append_c(out, '\\');
-    g_string_append_c(out, *c);
-  }
+  append_line(out, text, "\"\\");
   g_string_append(out, "\"\n");
 }
 

@@ -32,6 +32,12 @@ char *report_lines(const char *text) {
   return clean(text, printable);
 }
 
+char *report_name(const char *suite, const char *name) {
+  g_autofree char *full = g_strconcat(suite, "/", name, NULL);
+
+  return report_line(full);
+}
+
 void report_seconds(GString *out, double seconds) {
   char number[G_ASCII_DTOSTR_BUF_SIZE];
 

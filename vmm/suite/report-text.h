@@ -14,5 +14,7 @@
 char *report_line(const char *text);
 /* The same for several lines: keeps their ends (CR LF becomes LF), and drops those at the end of the text. */
 char *report_lines(const char *text);
+/* "suite/case" as a line: the suite's name is that of a file. Free with g_free. */
+char *report_name(const char *suite, const char *name);
 /* SECONDS with three digits after a point, whatever the locale. */
 void report_seconds(GString *out, double seconds);
