@@ -5,7 +5,7 @@
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/doctor/options.h"
-#include "vmm/doctor/report.h"
+#include "vmm/doctor/verdict.h"
 
 static int examine(bool json) {
   HostProcess process;

@@ -73,23 +73,17 @@ static void advise_cpus(Doctor *doctor) {
          commands->str);
 }
 
-static void advise_memory(Doctor *doctor) {
+static void advise_host(Doctor *doctor) {
+  enum { TASKS_ENOUGH = 32 };
   const HostFacts *host = doctor->host;
+  g_autofree char *limit = doctor_size(host->cgroup_memory);
 
   if (g_strcmp0(host->thp, "never") == 0)
     advise(doctor, "huge-pages",
            "guests are faster with transparent huge pages: echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled");
-  if (host->cgroup_memory != HOST_UNLIMITED && host->cgroup_memory < 2ull * GUEST_MEMORY) {
-    g_autofree char *limit = doctor_size(host->cgroup_memory);
+  if (host->cgroup_memory != HOST_UNLIMITED && host->cgroup_memory < 2ull * GUEST_MEMORY)
     advise(doctor, "group-memory",
            "the control group allows %s: give guests less with --memory, or raise memory.max (containers: --memory).", limit);
-  }
-}
-
-static void advise_limits(Doctor *doctor) {
-  enum { TASKS_ENOUGH = 32 };
-  const HostFacts *host = doctor->host;
-
   if (host->nofile < NOFILE_ENOUGH)
     advise(doctor, "open-files", "%u open files are few for a machine with several CPUs and devices: ulimit -n 1024.",
            (unsigned)host->nofile);
@@ -100,11 +94,6 @@ static void advise_limits(Doctor *doctor) {
     advise(doctor, "group-cpus",
            "the control group allows %.2g CPUs: a guest stands still for the rest of each period. Raise cpu.max (containers: --cpus).",
            host->cgroup_cpus);
-}
-
-static void advise_tools(Doctor *doctor) {
-  const HostFacts *host = doctor->host;
-
   if (!host->tracefs && doctor->guests)
     advise(doctor, "tracepoints", "for the kernel's side of eret run --record: %s",
            host->root ? "mount -t tracefs nodev /sys/kernel/tracing" : "run it as root, with tracefs mounted on /sys/kernel/tracing.");
@@ -114,11 +103,9 @@ static void advise_tools(Doctor *doctor) {
 }
 
 void doctor_advise(Doctor *doctor) {
-  if (doctor->guests)
+  if (doctor->guests) {
     advise_kvm(doctor);
-  if (doctor->guests)
     advise_cpus(doctor);
-  advise_memory(doctor);
-  advise_limits(doctor);
-  advise_tools(doctor);
+  }
+  advise_host(doctor);
 }

@@ -30,8 +30,7 @@ Doctor *doctor_new(const HostFacts *host, const KvmFacts *kvm) {
   doctor->findings = g_ptr_array_new_with_free_func(free_finding);
   doctor->advice = g_ptr_array_new_with_free_func(free_advice);
   doctor_judge(doctor);
-  doctor_find_host(doctor);
-  doctor_find_kvm(doctor);
+  doctor_find(doctor);
   doctor_advise(doctor);
   return doctor;
 }
@@ -46,30 +45,30 @@ void doctor_free(Doctor *doctor) {
   g_free(doctor);
 }
 
-static char *text_of(const Fact *fact) {
-  if (fact->text)
-    return printable_line(fact->text, -1);
-  if (fact->kind == VALUE_BOOL)
-    return g_strdup(fact->number != 0 ? "yes" : "no");
-  if (fact->kind == VALUE_NUMBER)
-    return g_strdup_printf("%.15g", fact->number);
-  if (fact->kind == VALUE_SIZE)
-    return fact->number < (double)HOST_UNLIMITED ? doctor_size((uint64_t)fact->number) : g_strdup("unlimited");
+static char *text_of(const Finding *row) {
+  if (row->text)
+    return printable_line(row->text, -1);
+  if (row->kind == VALUE_BOOL)
+    return g_strdup(row->number != 0 ? "yes" : "no");
+  if (row->kind == VALUE_NUMBER)
+    return g_strdup_printf("%.15g", row->number);
+  if (row->kind == VALUE_SIZE)
+    return row->number < (double)HOST_UNLIMITED ? doctor_size((uint64_t)row->number) : g_strdup("unlimited");
   return NULL;
 }
 
-void doctor_add(Doctor *doctor, const char *group, bool known, const Fact *facts, unsigned n) {
-  for (const Fact *fact = facts; fact < facts + n; fact++) {
-    bool unlimited = fact->kind == VALUE_SIZE && fact->number >= (double)HOST_UNLIMITED; /* JSON: null is no limit */
-    Finding *finding = g_new(Finding, 1);
-    *finding = (Finding){.group = group,
-                         .key = fact->key,
-                         .label = fact->label,
-                         .kind = known && !unlimited ? fact->kind : VALUE_UNKNOWN,
-                         .number = fact->number,
-                         .numbers = fact->numbers ? g_array_ref(fact->numbers) : NULL,
-                         .text = known ? text_of(fact) : NULL,
-                         .meaning = fact->kind == VALUE_BOOL && !(fact->number != 0) ? fact->otherwise : fact->meaning};
+void doctor_add(Doctor *doctor, const char *group, bool known, const Finding *rows, unsigned n) {
+  for (const Finding *row = rows; row < rows + n; row++) {
+    bool unlimited = row->kind == VALUE_SIZE && row->number >= (double)HOST_UNLIMITED; /* JSON: null is no limit */
+    Finding *finding = g_memdup2(row, sizeof *row);
+    finding->group = group;
+    finding->text = known ? text_of(row) : NULL;
+    if (!known || unlimited)
+      finding->kind = VALUE_UNKNOWN;
+    if (row->numbers)
+      g_array_ref(row->numbers);
+    if (row->kind == VALUE_BOOL && row->number == 0)
+      finding->meaning = row->otherwise;
     g_ptr_array_add(doctor->findings, finding);
   }
 }

@@ -3,7 +3,7 @@
  * The verdict, the findings by group, the advice. For people in a sentence, a table and a list, without what is not
  * known; as JSON in an object a group and a member a fact, where what is not known is null. No lock.
  */
-#include "vmm/doctor/report.h"
+#include "vmm/doctor/verdict.h"
 
 #include <json-glib/json-glib.h>
 #include <math.h>

@@ -3,11 +3,11 @@
  * What the facts mean: whether guests run here and, if not, why and what to do; what each fact means for guests; what
  * is missing and could be had. Pure: the same facts give the same verdict. No lock.
  *
- * doctor.c       the whole, and what its parts ask of the facts
- * verdict.c      the sentence on top, its cause and cure
- * findings.c     the host's facts, a line each
- * findings-kvm.c KVM's
- * advice.c       what could be better
+ * doctor.c   the whole, and what its parts ask of the facts
+ * verdict.c  the sentence on top, its cause and cure
+ * findings.c the facts, a line each
+ * advice.c   what could be better
+ * report.c   all of it as text and as JSON
  */
 #pragma once
 
@@ -21,13 +21,13 @@ typedef enum { VALUE_UNKNOWN, VALUE_BOOL, VALUE_NUMBER, VALUE_SIZE, VALUE_TEXT, 
 
 /* One fact, for people and for programs. */
 typedef struct {
-  const char *group, *key; /* JSON: object and member */
-  const char *label;
+  const char *key, *label; /* the key is a member in JSON */
   ValueKind kind;
-  double number;       /* VALUE_BOOL: 0 or 1; VALUE_NUMBER: bits or a count; VALUE_SIZE: bytes */
-  GArray *numbers;     /* VALUE_NUMBERS: of uint64_t */
-  char *text;          /* as it is shown; NULL: it is not */
-  const char *meaning; /* for guests; NULL where it is plain */
+  double number;                   /* VALUE_BOOL: 0 or 1; VALUE_NUMBER: bits or a count; VALUE_SIZE: bytes */
+  GArray *numbers;                 /* VALUE_NUMBERS: of uint64_t */
+  char *text;                      /* as it is shown; NULL: it is not */
+  const char *meaning, *otherwise; /* for guests; NULL where it is plain. Of a VALUE_BOOL that is no: OTHERWISE */
+  const char *group;               /* JSON: an object */
 } Finding;
 
 typedef struct {
@@ -50,10 +50,13 @@ Doctor *doctor_new(const HostFacts *host, const KvmFacts *kvm);
 void doctor_free(Doctor *doctor); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Doctor, doctor_free)
 
+/* Its word, for people and for programs, is appended to OUT. docs/doctor.md describes the JSON. */
+void doctor_report_text(GString *out, const Doctor *doctor);
+void doctor_report_json(GString *out, const Doctor *doctor);
+
 /* The parts of doctor_new. */
 void doctor_judge(Doctor *doctor);
-void doctor_find_host(Doctor *doctor);
-void doctor_find_kvm(Doctor *doctor);
+void doctor_find(Doctor *doctor);
 void doctor_advise(Doctor *doctor);
 
 /* How KVM runs: "VHE", "VHE+NV2", "nVHE", "protected hVHE"; NULL: not known. Free with g_free. */
@@ -68,22 +71,15 @@ uint64_t doctor_max_memory(const Doctor *doctor);
 /* "54 GiB". Free with g_free. */
 char *doctor_size(uint64_t bytes);
 
-/* What becomes a finding. */
-typedef struct {
-  const char *key, *label;
-  ValueKind kind;
-  double number;
-  GArray *numbers;                 /* a reference is taken */
-  const char *text;                /* NULL: as a value of its kind is written */
-  const char *meaning, *otherwise; /* of a VALUE_BOOL that is no: OTHERWISE */
-} Fact;
-
-/* The value of a Fact, behind its key and label. HOST_UNLIMITED is a size, but no number. */
-#define FACT_TEXT(value)          .kind = (value) ? VALUE_TEXT : VALUE_UNKNOWN, .text = (value)
+/* The value of a Finding, behind its key and label. HOST_UNLIMITED is a size, but no number. */
+#define FACT_TEXT(value)          .kind = (value) ? VALUE_TEXT : VALUE_UNKNOWN, .text = (char *)(value)
 #define FACT_BOOL(value)          .kind = VALUE_BOOL, .number = (value)
 #define FACT_NUMBER(known, value) .kind = (known) ? VALUE_NUMBER : VALUE_UNKNOWN, .number = (double)(value)
 #define FACT_SIZE(known, bytes)   .kind = (known) ? VALUE_SIZE : VALUE_UNKNOWN, .number = (double)(bytes)
 #define FACT_NUMBERS(array)       .kind = (array)->len ? VALUE_NUMBERS : VALUE_UNKNOWN, .numbers = (array)
 
-/* Adds a finding for each of N FACTS; of what is not KNOWN only that there would be one. */
-void doctor_add(Doctor *doctor, const char *group, bool known, const Fact *facts, unsigned n);
+/*
+ * Adds N findings as these ROWS to GROUP, with texts of their own: as the row's, or else as a value of its kind is
+ * written. Of what is not KNOWN only that there would be one.
+ */
+void doctor_add(Doctor *doctor, const char *group, bool known, const Finding *rows, unsigned n);

@@ -6,7 +6,6 @@
 
 #include "tests/unit/vmm/doctor/fake-host.h"
 #include "vmm/doctor/options.h"
-#include "vmm/doctor/report.h"
 
 static JsonNode *report(const HostFacts *host, const KvmFacts *kvm) {
   g_autoptr(Doctor) doctor = doctor_new(host, kvm);

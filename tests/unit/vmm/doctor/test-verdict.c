@@ -23,7 +23,7 @@ static void let_go(Patient *patient) {
 }
 
 /* The finding, or NULL. */
-static const Finding *doctor_find(const Doctor *doctor, const char *group, const char *key) {
+static const Finding *find(const Doctor *doctor, const char *group, const char *key) {
   for (unsigned i = 0; i < doctor->findings->len; i++) {
     const Finding *finding = g_ptr_array_index(doctor->findings, i);
     if (strcmp(finding->group, group) == 0 && strcmp(finding->key, key) == 0)
@@ -32,7 +32,7 @@ static const Finding *doctor_find(const Doctor *doctor, const char *group, const
   return NULL;
 }
 
-static bool doctor_advises(const Doctor *doctor, const char *key) {
+static bool advises(const Doctor *doctor, const char *key) {
   for (unsigned i = 0; i < doctor->advice->len; i++)
     if (strcmp(((const Advice *)g_ptr_array_index(doctor->advice, i))->key, key) == 0)
       return true;
@@ -54,7 +54,7 @@ static void assert_refused(const Patient *patient, const char *cause, const char
 }
 
 static void assert_shows(const Patient *patient, const char *group, const char *key, const char *text) {
-  const Finding *finding = doctor_find(patient->doctor, group, key);
+  const Finding *finding = find(patient->doctor, group, key);
   g_assert_nonnull(finding);
   g_assert_cmpstr(finding->text, ==, text);
 }
@@ -65,7 +65,7 @@ static void test_x86(void) {
   process.machine = (char *)"x86_64";
   examine(&patient, fake_host("6.1.0-amd64"), &process, (KvmFacts){.built = false});
   assert_refused(&patient, "not-arm64", "x86_64.*ARM64", "make run");
-  g_assert_cmpint(doctor_find(patient.doctor, "guests", "gicv3")->kind, ==, VALUE_UNKNOWN);
+  g_assert_cmpint(find(patient.doctor, "guests", "gicv3")->kind, ==, VALUE_UNKNOWN);
   let_go(&patient);
 }
 
@@ -85,9 +85,9 @@ static void test_server(void) {
   assert_shows(&patient, "guests", "psci", "1.1");
   assert_shows(&patient, "guests", "address_bits", "48 bits");
   assert_shows(&patient, "cpu", "kinds", "16 x Neoverse-N1 (0-15)");
-  g_assert_true(doctor_advises(patient.doctor, "nested"));
-  g_assert_false(doctor_advises(patient.doctor, "one-kind-of-cpu"));
-  g_assert_false(doctor_advises(patient.doctor, "smccc-filter"));
+  g_assert_true(advises(patient.doctor, "nested"));
+  g_assert_false(advises(patient.doctor, "one-kind-of-cpu"));
+  g_assert_false(advises(patient.doctor, "smccc-filter"));
   let_go(&patient);
 }
 
@@ -107,7 +107,7 @@ static void test_apple(void) {
   assert_shows(&patient, "guests", "max_memory", "54 GiB");
   assert_shows(&patient, "host", "page_size", "16 KiB");
   assert_shows(&patient, "guests", "gicv2", "no");
-  g_assert_true(doctor_advises(patient.doctor, "one-kind-of-cpu"));
+  g_assert_true(advises(patient.doctor, "one-kind-of-cpu"));
   let_go(&patient);
 }
 
@@ -124,9 +124,9 @@ static void test_gicv2(void) {
   examine(&patient, root, &process, kvm);
   g_assert_true(patient.doctor->guests);
   assert_like(patient.doctor->reason, "^up to 8 vCPUs and .* of memory each, GICv2, KVM in mode nVHE$");
-  assert_like(doctor_find(patient.doctor, "guests", "gicv2")->meaning, "8 vCPUs at most");
-  g_assert_true(doctor_advises(patient.doctor, "smccc-filter"));
-  g_assert_false(doctor_advises(patient.doctor, "nested"));
+  assert_like(find(patient.doctor, "guests", "gicv2")->meaning, "8 vCPUs at most");
+  g_assert_true(advises(patient.doctor, "smccc-filter"));
+  g_assert_false(advises(patient.doctor, "nested"));
   let_go(&patient);
 }
 
@@ -141,7 +141,7 @@ static void test_nested(void) {
   examine(&patient, root, &process, kvm);
   assert_shows(&patient, "kvm", "mode", "VHE+NV2");
   assert_shows(&patient, "cpu_features", "el2", "yes");
-  g_assert_false(doctor_advises(patient.doctor, "nested"));
+  g_assert_false(advises(patient.doctor, "nested"));
   let_go(&patient);
 
   root = fake_host("7.3.4"); /* asked for, but the CPU cannot */
@@ -149,7 +149,7 @@ static void test_nested(void) {
   fake_interrupts(root, "GICv3", 28);
   examine(&patient, root, &process, fake_kvm());
   assert_shows(&patient, "kvm", "mode", "VHE");
-  g_assert_true(doctor_advises(patient.doctor, "nested"));
+  g_assert_true(advises(patient.doctor, "nested"));
   let_go(&patient);
 }
 
@@ -166,7 +166,7 @@ static void test_apple_guest(void) {
   examine(&patient, root, &process, kvm);
   g_assert_true(patient.doctor->guests);
   assert_shows(&patient, "kvm", "mode", "nVHE");
-  g_assert_true(doctor_advises(patient.doctor, "nested"));
+  g_assert_true(advises(patient.doctor, "nested"));
   let_go(&patient);
 }
 
@@ -356,7 +356,7 @@ static void test_tight(void) {
   examine(&patient, root, &process, fake_kvm());
   static const char *const wanted[] = {"group-memory", "group-cpus", "group-tasks", "huge-pages", "open-files", "tracepoints", "busybox"};
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
-    g_assert_true(doctor_advises(patient.doctor, wanted[i]));
+    g_assert_true(advises(patient.doctor, wanted[i]));
   let_go(&patient);
 }
 
