@@ -160,50 +160,30 @@ static void set_stdin_file(CaseDraft *draft, const char *text) {
   draft->made->stdin_file = path;
 }
 
+static void set_stdin(CaseDraft *draft, const char *text) {
+  draft->made->stdin_text = g_bytes_new(text, strlen(text));
+}
+
 static void apply_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
+  static void (*const setters[])(CaseDraft * draft, const char *text) = {
+      [KEY_COMMAND] = set_command, [KEY_STDIN] = set_stdin,     [KEY_STDIN_FILE] = set_stdin_file,
+      [KEY_STATUS] = set_status,   [KEY_OUTCOME] = set_outcome, [KEY_OUTPUT_LIMIT] = set_output_limit,
+  };
+  SuiteKeyKind kind = suite_key_kind(rule);
   g_autofree char *text = draft_text(draft, rule, value);
 
-  switch (suite_key_kind(rule)) {
-  case KEY_OPTION:
+  if (kind < G_N_ELEMENTS(setters) && setters[kind])
+    setters[kind](draft, text);
+  else if (kind == KEY_OPTION)
     add_option(draft, rule->name, g_steal_pointer(&text));
-    break;
-  case KEY_FILE_OPTION:
+  else if (kind == KEY_FILE_OPTION)
     add_option(draft, rule->name, draft_path(draft, text));
-    break;
-  case KEY_FLAG_VALUE:
-    if (!draft_is_boolean(text)) {
-      g_ptr_array_add(draft->made->options, g_strdup_printf("--%s=%s", rule->name, text));
-      break;
-    }
-    /* fall through */
-  case KEY_FLAG:
-    if (draft_is_true(draft, text))
-      add_option(draft, rule->name, NULL);
-    break;
-  case KEY_BOOLEAN:
+  else if (kind == KEY_FLAG_VALUE && !draft_is_boolean(text))
+    g_ptr_array_add(draft->made->options, g_strdup_printf("--%s=%s", rule->name, text));
+  else if ((kind == KEY_FLAG || kind == KEY_FLAG_VALUE) && draft_is_true(draft, text))
+    add_option(draft, rule->name, NULL);
+  else if (kind == KEY_BOOLEAN)
     G_STRUCT_MEMBER(bool, draft->made, rule->offset) = draft_is_true(draft, text);
-    break;
-  case KEY_COMMAND:
-    set_command(draft, text);
-    break;
-  case KEY_STDIN:
-    draft->made->stdin_text = g_bytes_new(text, strlen(text));
-    break;
-  case KEY_STDIN_FILE:
-    set_stdin_file(draft, text);
-    break;
-  case KEY_OUTPUT_LIMIT:
-    set_output_limit(draft, text);
-    break;
-  case KEY_STATUS:
-    set_status(draft, text);
-    break;
-  case KEY_OUTCOME:
-    set_outcome(draft, text);
-    break;
-  default:
-    break;
-  }
 }
 
 static void apply(CaseDraft *draft, const SuiteKey *key, const char *name, const char *value) {
@@ -226,9 +206,9 @@ static void pass_on(CaseDraft *draft, const char *text) {
 
   for (unsigned i = 0; i < draft->section->keys->len && !found; i++) {
     const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);
-    const char *of = suite_key_of(key->name, "matrix.");
     const SuiteKeyRule *rule = suite_key_rule(key->name);
-    if (strcmp(of ? of : key->name, option) == 0 || (rule && rule->option && strcmp(rule->option, option) == 0))
+    if ((!suite_key_of(key->name, "label.") && strcmp(suite_key_base(key->name), option) == 0) ||
+        (rule && rule->option && strcmp(rule->option, option) == 0))
       found = key;
   }
   suite_mistake(draft->mistakes, draft->file->path, found ? found->line : draft->section->line, "[%s] %s", draft->section->name, text);
@@ -282,17 +262,13 @@ static void name_files(CaseDraft *draft, const NamedFiles *of_exec) {
 
 /* What would eret exec say? It also tells what the machine needs of this one. */
 static void check_options(CaseDraft *draft) {
-  g_autoptr(GPtrArray) words = g_ptr_array_new();
+  g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
   g_autoptr(GError) error = NULL;
   SuiteCase *made = draft->made;
 
-  for (unsigned i = 0; i < made->options->len; i++)
-    g_ptr_array_add(words, g_ptr_array_index(made->options, i));
-  if (made->command->len)
-    g_ptr_array_add(words, (char *)"--");
-  for (unsigned i = 0; i < made->command->len; i++)
-    g_ptr_array_add(words, g_ptr_array_index(made->command, i));
-  g_autoptr(ExecOptions) options = exec_options_parse((int)words->len, (char **)words->pdata, NULL, &error);
+  suite_case_add_arguments(made, builder);
+  g_auto(GStrv) words = g_strv_builder_end(builder);
+  g_autoptr(ExecOptions) options = exec_options_parse((int)g_strv_length(words), words, NULL, &error);
   g_auto(GStrv) lines = g_strsplit(error ? error->message : "", "\n", -1);
   for (unsigned i = 0; lines[i]; i++)
     pass_on(draft, lines[i]);
@@ -308,6 +284,7 @@ static void check_options(CaseDraft *draft) {
 
 SuiteCase *draft_make_case(CaseDraft *draft, const char *suite) {
   SuiteCase *made = draft->made = suite_case_new(g_strdup(suite), g_strconcat(draft->section->name, draft->cell->name, NULL));
+  draft->has_gaps = false;
 
   for (unsigned i = 0; i < draft->section->keys->len; i++) {
     const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);

@@ -91,33 +91,19 @@ static bool make_place(Job *job, const char *logs) {
   return true;
 }
 
-static void add(GPtrArray *arguments, const char *option, const char *value) {
-  g_ptr_array_add(arguments, g_strdup(option));
-  if (value)
-    g_ptr_array_add(arguments, g_strdup(value));
-}
-
 /* CONSOLE: where the kernel's console is to go. */
-static GPtrArray *make_arguments(const Job *job, const char *eret, const char *console) {
-  GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
+static GStrv make_arguments(const Job *job, const char *eret, const char *console) {
+  g_autoptr(GStrvBuilder) arguments = g_strv_builder_new();
   const SuiteCase *suite_case = job->suite_case;
   g_autofree char *result = file_of(job, RESULT);
 
-  add(arguments, eret, "exec");
-  add(arguments, "--result", result);
-  add(arguments, "--console-log", console);
+  g_strv_builder_add_many(arguments, eret, "exec", "--result", result, "--console-log", console, NULL);
   if (suite_case->expect_console->len + suite_case->reject_console->len == 0)
-    add(arguments, "--quiet", NULL);
+    g_strv_builder_add(arguments, "--quiet");
   if (!suite_case->timeout)
-    add(arguments, "--timeout", G_STRINGIFY(TIMEOUT_DEFAULT));
-  for (unsigned i = 0; i < suite_case->options->len; i++)
-    add(arguments, g_ptr_array_index(suite_case->options, i), NULL);
-  if (suite_case->command->len)
-    add(arguments, "--", NULL);
-  for (unsigned i = 0; i < suite_case->command->len; i++)
-    add(arguments, g_ptr_array_index(suite_case->command, i), NULL);
-  g_ptr_array_add(arguments, NULL);
-  return arguments;
+    g_strv_builder_add_many(arguments, "--timeout", G_STRINGIFY(TIMEOUT_DEFAULT), NULL);
+  suite_case_add_arguments(suite_case, arguments);
+  return g_strv_builder_end(arguments);
 }
 
 /*
@@ -212,11 +198,11 @@ bool job_start(Job *job, const char *eret, const char *logs) {
   }
   if (!make_place(job, logs))
     return false;
-  g_autoptr(GPtrArray) arguments = make_arguments(job, eret, "/dev/fd/" G_STRINGIFY(CONSOLE_FD));
+  g_auto(GStrv) arguments = make_arguments(job, eret, "/dev/fd/" G_STRINGIFY(CONSOLE_FD));
   g_autoptr(GDateTime) now = g_date_time_new_now_utc();
   job->result->started = g_date_time_format_iso8601(now);
   job->start = g_get_monotonic_time();
-  if (!spawn(job, (char **)arguments->pdata))
+  if (!spawn(job, arguments))
     return false;
   unsigned boot = suite_case->boot_timeout ? suite_case->boot_timeout : BOOT_TIMEOUT_DEFAULT;
   unsigned command = suite_case->timeout ? suite_case->timeout : TIMEOUT_DEFAULT;
@@ -284,8 +270,8 @@ static void judge(Job *job, GBytes *const streams[CASE_N_STREAMS]) {
 
 static void write_log(Job *job, GBytes *const streams[CASE_N_STREAMS]) {
   g_autofree char *console = file_of(job, CASE_CONSOLE);
-  g_autoptr(GPtrArray) arguments = make_arguments(job, "eret", console);
-  g_autofree char *command = g_strjoinv(" ", (char **)arguments->pdata);
+  g_auto(GStrv) arguments = make_arguments(job, "eret", console);
+  g_autofree char *command = g_strjoinv(" ", arguments);
   const char *message = job->result->message;
   g_autofree char *head = g_strdup_printf("%s/%s: %s%s%s\n%s\n", job->suite_case->suite, job->suite_case->name,
                                           result_kind_name(job->result->kind), message ? ": " : "", message ? message : "", command);

@@ -102,36 +102,27 @@ static char *too_much(const Work *work, const char *pattern) {
   return g_strdup_printf("'%s' takes too much work on this output; make it simpler", pattern);
 }
 
-/* In streams FIRST to LAST. */
-static bool is_expected(Work *work, const GPtrArray *patterns, const CaseRun *run, unsigned first, unsigned last, char **why) {
+/* Whether each of PATTERNS is in one of the streams FIRST to LAST, if it is WANTED, or else in none of them. */
+static bool check(Work *work, const GPtrArray *patterns, const CaseRun *run, unsigned first, unsigned last, bool wanted, char **why) {
   for (unsigned i = 0; i < patterns->len; i++) {
     const char *pattern = g_ptr_array_index(patterns, i);
+    unsigned next = first; /* behind the stream that was looked at last */
+    size_t position = 0;
     int found = 0;
-    size_t position;
-    for (unsigned j = first; j <= last && found == 0; j++)
-      found = find(work, pattern, run->streams[j].text, run->streams[j].size, &position);
-    if (found > 0)
+    for (; next <= last && found == 0; next++)
+      found = find(work, pattern, run->streams[next].text, run->streams[next].size, &position);
+    if (found == wanted)
       continue;
-    *why = found < 0 ? too_much(work, pattern)
-                     : g_strdup_printf("nothing in %s is like '%s'", last > first ? "its output" : case_stream_names[first], pattern);
+    g_autofree char *line = found > 0 ? quote(run->streams[next - 1].text, run->streams[next - 1].size, position) : NULL;
+    if (found < 0)
+      *why = too_much(work, pattern);
+    else if (line)
+      *why = g_strdup_printf("%s has '%s', which '%s' rejects", case_stream_names[next - 1], line, pattern);
+    else
+      *why = g_strdup_printf("nothing in %s is like '%s'", last > first ? "its output" : case_stream_names[first], pattern);
     return false;
   }
   return true;
-}
-
-static bool is_rejected(Work *work, const GPtrArray *patterns, const CaseRun *run, unsigned first, unsigned last, char **why) {
-  for (unsigned i = 0; i < patterns->len; i++)
-    for (unsigned j = first; j <= last; j++) {
-      const char *pattern = g_ptr_array_index(patterns, i);
-      size_t position = 0;
-      int found = find(work, pattern, run->streams[j].text, run->streams[j].size, &position);
-      if (found == 0)
-        continue;
-      g_autofree char *line = found > 0 ? quote(run->streams[j].text, run->streams[j].size, position) : NULL;
-      *why = line ? g_strdup_printf("%s has '%s', which '%s' rejects", case_stream_names[j], line, pattern) : too_much(work, pattern);
-      return true;
-    }
-  return false;
 }
 
 /* Nothing of the guest's fault. */
@@ -182,10 +173,10 @@ ResultKind judge_case(const SuiteCase *suite_case, const CaseRun *run, gint64 li
   *why = NULL;
   if (is_host_fault(run, &kind, why))
     return kind;
-  if (!ended_as_expected(suite_case, run, why) || !is_expected(&work, suite_case->expect, run, CASE_OUT, CASE_ERR, why) ||
-      is_rejected(&work, suite_case->reject, run, CASE_OUT, CASE_ERR, why) ||
-      !is_expected(&work, suite_case->expect_console, run, CASE_CONSOLE, CASE_CONSOLE, why) ||
-      is_rejected(&work, suite_case->reject_console, run, CASE_CONSOLE, CASE_CONSOLE, why))
+  if (!ended_as_expected(suite_case, run, why) || !check(&work, suite_case->expect, run, CASE_OUT, CASE_ERR, true, why) ||
+      !check(&work, suite_case->reject, run, CASE_OUT, CASE_ERR, false, why) ||
+      !check(&work, suite_case->expect_console, run, CASE_CONSOLE, CASE_CONSOLE, true, why) ||
+      !check(&work, suite_case->reject_console, run, CASE_CONSOLE, CASE_CONSOLE, false, why))
     return work.spent ? RESULT_ERROR : RESULT_FAILED;
   return RESULT_PASSED;
 }

@@ -14,11 +14,6 @@ typedef struct {
   double seconds;
 } Counts;
 
-typedef struct {
-  GString *out;
-  GHashTable *group_of; /* CaseResult -> CaseGroup */
-} Report;
-
 static void append_attribute(GString *out, const char *name, const char *text) {
   g_autofree char *line = report_line(text);
 
@@ -46,17 +41,17 @@ static void count_kind(Counts *counts, ResultKind kind) {
   counts->skipped += kind == RESULT_SKIPPED;
 }
 
-static Counts count(const GPtrArray *results) {
-  Counts counts = {0};
-
-  for (unsigned i = 0; i < results->len; i++) {
-    const CaseResult *result = g_ptr_array_index(results, i);
-    count_kind(&counts, result->kind);
-    counts.seconds += MAX(result->seconds, 0);
-    for (unsigned j = 0; j < result->sub->len; j++)
-      count_kind(&counts, ((const SubResult *)g_ptr_array_index(result->sub, j))->kind);
+static void count(Counts *counts, const GPtrArray *groups) {
+  for (unsigned i = 0; i < groups->len; i++) {
+    const CaseGroup *group = g_ptr_array_index(groups, i);
+    for (unsigned j = 0; j < group->attempts->len; j++) {
+      const CaseResult *result = g_ptr_array_index(group->attempts, j);
+      count_kind(counts, result->kind);
+      counts->seconds += MAX(result->seconds, 0);
+      for (unsigned k = 0; k < result->sub->len; k++)
+        count_kind(counts, ((const SubResult *)g_ptr_array_index(result->sub, k))->kind);
+    }
   }
-  return counts;
 }
 
 static void append_counts(GString *out, const Counts *counts) {
@@ -120,9 +115,8 @@ static void append_line(GString *text, const char *name, const char *value) {
 }
 
 /* "[[ATTACHMENT|path]]" is what Jenkins and GitLab make a link of. */
-static void append_system_out(const Report *report, const CaseResult *result) {
-  const CaseGroup *group = g_hash_table_lookup(report->group_of, result);
-  GString *text = g_string_new(NULL);
+static void append_system_out(GString *out, const CaseGroup *group, const CaseResult *result) {
+  g_autoptr(GString) text = g_string_new(NULL);
 
   if (group->verdict == GROUP_FLAKY)
     g_string_append_printf(text, "flaky: passed %u of %u\n", group->count[RESULT_PASSED], case_group_ran(group));
@@ -135,21 +129,19 @@ static void append_system_out(const Report *report, const CaseResult *result) {
   append_line(text, "log", result->log);
   if (result->log)
     g_string_append_printf(text, "[[ATTACHMENT|%s]]\n", result->log);
-  if (text->len) {
-    g_string_append(report->out, "      <system-out>");
-    append_text(report->out, text->str);
-    g_string_append(report->out, "</system-out>\n");
-  }
-  g_string_free(text, TRUE);
+  if (!text->len)
+    return;
+  g_string_append(out, "      <system-out>");
+  append_text(out, text->str);
+  g_string_append(out, "</system-out>\n");
 }
 
-static void append_case(const Report *report, const CaseResult *result) {
-  GString *out = report->out;
+static void append_case(GString *out, const CaseGroup *group, const CaseResult *result) {
   g_autofree char *class_name = g_strconcat(result->suite, ".", result->name, NULL);
 
   begin_case(out, result->name, result->attempt, result->suite, result->seconds);
   append_verdict(out, result->kind, result->outcome, result->message, result->kind == RESULT_SKIPPED ? NULL : result->details);
-  append_system_out(report, result);
+  append_system_out(out, group, result);
   g_string_append(out, "    </testcase>\n");
   for (unsigned i = 0; i < result->sub->len; i++) {
     const SubResult *sub = g_ptr_array_index(result->sub, i);
@@ -171,78 +163,72 @@ static void append_timestamp(GString *out, const char *started) {
   append_attribute(out, "timestamp", text);
 }
 
-/* RESULTS: of one suite. */
-static void append_properties(const Report *report, const GPtrArray *results) {
+static void append_properties(GString *out, const GPtrArray *groups) {
   bool any = false;
 
-  for (unsigned i = 0; i < results->len; i++) {
-    const CaseResult *result = g_ptr_array_index(results, i);
-    const CaseGroup *group = g_hash_table_lookup(report->group_of, result);
-    if (group->verdict != GROUP_FLAKY || g_ptr_array_index(group->attempts, 0) != result)
+  for (unsigned i = 0; i < groups->len; i++) {
+    const CaseGroup *group = g_ptr_array_index(groups, i);
+    if (group->verdict != GROUP_FLAKY)
       continue;
-    g_autofree char *name = g_strconcat("flaky:", result->name, NULL);
-    g_string_append_printf(report->out, "%s      <property", any ? "" : "    <properties>\n");
-    append_attribute(report->out, "name", name);
-    g_string_append_printf(report->out, " value=\"passed %u of %u\"/>\n", group->count[RESULT_PASSED], case_group_ran(group));
+    g_autofree char *name = g_strconcat("flaky:", group->shown->name, NULL);
+    g_string_append_printf(out, "%s      <property", any ? "" : "    <properties>\n");
+    append_attribute(out, "name", name);
+    g_string_append_printf(out, " value=\"passed %u of %u\"/>\n", group->count[RESULT_PASSED], case_group_ran(group));
     any = true;
   }
   if (any)
-    g_string_append(report->out, "    </properties>\n");
+    g_string_append(out, "    </properties>\n");
 }
 
-static void append_suite(const Report *report, const GPtrArray *results) {
-  const CaseResult *first = g_ptr_array_index(results, 0);
-  Counts counts = count(results);
+/* GROUPS: of one suite. */
+static void append_suite(GString *out, const GPtrArray *groups) {
+  const CaseGroup *group = g_ptr_array_index(groups, 0);
+  const CaseResult *first = g_ptr_array_index(group->attempts, 0);
+  Counts counts = {0};
 
-  g_string_append(report->out, "  <testsuite");
-  append_attribute(report->out, "name", first->suite);
-  append_counts(report->out, &counts);
-  append_timestamp(report->out, first->started);
-  g_string_append(report->out, ">\n");
-  append_properties(report, results);
-  for (unsigned i = 0; i < results->len; i++)
-    append_case(report, g_ptr_array_index(results, i));
-  g_string_append(report->out, "  </testsuite>\n");
+  count(&counts, groups);
+  g_string_append(out, "  <testsuite");
+  append_attribute(out, "name", first->suite);
+  append_counts(out, &counts);
+  append_timestamp(out, first->started);
+  g_string_append(out, ">\n");
+  append_properties(out, groups);
+  for (unsigned i = 0; i < groups->len; i++) {
+    group = g_ptr_array_index(groups, i);
+    for (unsigned j = 0; j < group->attempts->len; j++)
+      append_case(out, group, g_ptr_array_index(group->attempts, j));
+  }
+  g_string_append(out, "  </testsuite>\n");
 }
 
-static void free_suite(gpointer data) {
-  g_ptr_array_unref(data);
-}
-
-/* Of GPtrArray: RESULTS by suite, in the order of their first ones. */
-static GPtrArray *split_suites(const GPtrArray *results) {
-  GPtrArray *suites = g_ptr_array_new_with_free_func(free_suite);
+/* Of GPtrArray: GROUPS by suite, in the order of their first ones. */
+static GPtrArray *split_suites(const GPtrArray *groups) {
+  GPtrArray *suites = g_ptr_array_new_with_free_func((GDestroyNotify)g_ptr_array_unref);
   g_autoptr(GHashTable) by_name = g_hash_table_new(g_str_hash, g_str_equal);
 
-  for (unsigned i = 0; i < results->len; i++) {
-    CaseResult *result = g_ptr_array_index(results, i);
-    GPtrArray *suite = g_hash_table_lookup(by_name, result->suite);
+  for (unsigned i = 0; i < groups->len; i++) {
+    CaseGroup *group = g_ptr_array_index(groups, i);
+    GPtrArray *suite = g_hash_table_lookup(by_name, group->shown->suite);
     if (!suite) {
       suite = g_ptr_array_new();
       g_ptr_array_add(suites, suite);
-      g_hash_table_insert(by_name, result->suite, suite);
+      g_hash_table_insert(by_name, group->shown->suite, suite);
     }
-    g_ptr_array_add(suite, result);
+    g_ptr_array_add(suite, group);
   }
   return suites;
 }
 
 void report_junit(GString *out, GPtrArray *results) {
   g_autoptr(GPtrArray) groups = results_group(results);
-  g_autoptr(GPtrArray) suites = split_suites(results);
-  g_autoptr(GHashTable) group_of = g_hash_table_new(NULL, NULL);
-  const Report report = {.out = out, .group_of = group_of};
-  Counts all = count(results);
+  g_autoptr(GPtrArray) suites = split_suites(groups);
+  Counts all = {0};
 
-  for (unsigned i = 0; i < groups->len; i++) {
-    CaseGroup *group = g_ptr_array_index(groups, i);
-    for (unsigned j = 0; j < group->attempts->len; j++)
-      g_hash_table_insert(group_of, g_ptr_array_index(group->attempts, j), group);
-  }
+  count(&all, groups);
   g_string_append(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites");
   append_counts(out, &all);
   g_string_append(out, ">\n");
   for (unsigned i = 0; i < suites->len; i++)
-    append_suite(&report, g_ptr_array_index(suites, i));
+    append_suite(out, g_ptr_array_index(suites, i));
   g_string_append(out, "</testsuites>\n");
 }

@@ -11,7 +11,7 @@
 typedef struct {
   CaseResult *result; /* owned until it is handed over */
   const char *path;
-  unsigned place, shard, file; /* of its case in its suite, from 1; of its file */
+  unsigned order[3]; /* in its suite: its case's place in the file, from 1; the file's shard; its file */
 } Entry;
 
 /* Files. */
@@ -100,43 +100,29 @@ static void check_twice(GString *warnings, GArray *entries) {
 }
 
 /* Attempts of a case share its place. */
-static unsigned find_place(GHashTable *places, GHashTable *counts, const CaseResult *result) {
-  g_autofree char *key = case_result_key(result);
-  unsigned place = GPOINTER_TO_UINT(g_hash_table_lookup(places, key));
-
-  if (!place) {
-    place = GPOINTER_TO_UINT(g_hash_table_lookup(counts, result->suite)) + 1;
-    g_hash_table_insert(counts, result->suite, GUINT_TO_POINTER(place));
-    g_hash_table_insert(places, g_steal_pointer(&key), GUINT_TO_POINTER(place));
-  }
-  return place;
-}
-
 static void add_entries(GArray *entries, LoadedResults *loaded, const char *path, unsigned file) {
-  g_autoptr(GHashTable) places = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL); /* suite/name -> place */
-  g_autoptr(GHashTable) counts = g_hash_table_new(g_str_hash, g_str_equal);                    /* suite -> its last place */
+  g_autoptr(GPtrArray) groups = results_group(loaded->results);
+  g_autoptr(GHashTable) places = g_hash_table_new(g_str_hash, g_str_equal); /* suite -> its last place */
 
-  for (unsigned i = 0; i < loaded->results->len; i++) {
-    CaseResult *result = g_ptr_array_index(loaded->results, i);
-    Entry entry = {.result = result, .path = path, .place = find_place(places, counts, result), .shard = loaded->shard, .file = file};
-    g_array_append_val(entries, entry);
+  for (unsigned i = 0; i < groups->len; i++) {
+    const CaseGroup *group = g_ptr_array_index(groups, i);
+    unsigned place = GPOINTER_TO_UINT(g_hash_table_lookup(places, group->shown->suite)) + 1;
+    g_hash_table_insert(places, group->shown->suite, GUINT_TO_POINTER(place));
+    for (unsigned j = 0; j < group->attempts->len; j++) {
+      Entry entry = {g_ptr_array_index(group->attempts, j), path, {place, loaded->shard, file}};
+      g_array_append_val(entries, entry);
+    }
   }
   g_ptr_array_set_free_func(loaded->results, NULL);
-}
-
-static int compare_numbers(unsigned a, unsigned b) {
-  return a < b ? -1 : a > b;
 }
 
 static int compare_entries(gconstpointer a, gconstpointer b) {
   const Entry *left = a, *right = b;
   int order = strcmp(left->result->suite, right->result->suite);
 
-  if (!order)
-    order = compare_numbers(left->place, right->place);
-  if (!order)
-    order = compare_numbers(left->shard, right->shard);
-  return order ? order : compare_numbers(left->file, right->file);
+  for (unsigned i = 0; i < G_N_ELEMENTS(left->order) && order == 0; i++)
+    order = left->order[i] < right->order[i] ? -1 : left->order[i] > right->order[i];
+  return order;
 }
 
 GPtrArray *results_merge(const char *const *files, char **warnings, bool *whole, GError **error) {

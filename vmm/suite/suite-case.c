@@ -47,6 +47,15 @@ void suite_case_free(gpointer data) {
   g_free(suite_case);
 }
 
+void suite_case_add_arguments(const SuiteCase *suite_case, GStrvBuilder *arguments) {
+  for (unsigned i = 0; i < suite_case->options->len; i++)
+    g_strv_builder_add(arguments, g_ptr_array_index(suite_case->options, i));
+  if (suite_case->command->len)
+    g_strv_builder_add(arguments, "--");
+  for (unsigned i = 0; i < suite_case->command->len; i++)
+    g_strv_builder_add(arguments, g_ptr_array_index(suite_case->command, i));
+}
+
 char *suite_case_full_name(const SuiteCase *suite_case) {
   return g_strconcat(suite_case->suite, "/", suite_case->name, NULL);
 }

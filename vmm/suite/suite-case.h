@@ -52,5 +52,7 @@ typedef struct {
 /* With nothing in it but its names, both of which are taken over. */
 SuiteCase *suite_case_new(char *suite, char *name);
 void suite_case_free(gpointer suite_case); /* takes NULL */
+/* Adds what eret exec is told of it: options, and the command behind "--". */
+void suite_case_add_arguments(const SuiteCase *suite_case, GStrvBuilder *arguments);
 /* "suite/name". Free with g_free. */
 char *suite_case_full_name(const SuiteCase *suite_case);

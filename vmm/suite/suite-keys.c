@@ -59,11 +59,16 @@ const char *suite_key_of(const char *name, const char *prefix) {
   return g_str_has_prefix(name, prefix) ? name + strlen(prefix) : NULL;
 }
 
+const char *suite_key_base(const char *name) {
+  const char *matrix = suite_key_of(name, "matrix."), *label = suite_key_of(name, "label.");
+
+  return matrix ? matrix : label ? label : name;
+}
+
 const SuiteKeyRule *suite_key_rule(const char *name) {
   static const SuiteKeyRule variable = {SUITE_VARIABLE, KEY_VARIABLE, NULL, 0, false};
-  const char *matrix = suite_key_of(name, "matrix."), *label = suite_key_of(name, "label.");
-  const char *key = matrix ? matrix : label ? label : name;
-  const char *own = suite_key_of(key, SUITE_VARIABLE);
+  const char *key = suite_key_base(name), *own = suite_key_of(key, SUITE_VARIABLE);
+
   if (own && *own)
     return &variable;
   for (const SuiteKeyRule *rule = suite_key_rules; rule->name; rule++)

@@ -55,3 +55,5 @@ const SuiteKeyRule *suite_key_rule(const char *name);
 const SuiteKeyRule *suite_key_rule_of_option(const char *option);
 /* "cpus" of "matrix.cpus" or, with PREFIX "label.", of "label.cpus"; NULL: it is none of these. */
 const char *suite_key_of(const char *name, const char *prefix);
+/* "cpus" of all of them, and of "cpus". */
+const char *suite_key_base(const char *name);

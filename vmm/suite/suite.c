@@ -50,10 +50,7 @@ static const char *other_form(const char *name) {
 }
 
 static bool overrides(const SuiteSection *section, const char *name) {
-  const char *of = suite_key_of(name, "matrix.");
-  of = of ? of : suite_key_of(name, "label.");
-  of = of ? of : name;
-  const char *other = other_form(of);
+  const char *of = suite_key_base(name), *other = other_form(of);
 
   return suite_section_find(section, name) || has_key(section, of) || (other && has_key(section, other));
 }
@@ -75,24 +72,20 @@ static void load_section(const SuiteFile *file, const SuiteSection *section, con
   SuiteSection *merged = merge(section, defaults);
   g_autoptr(Matrix) matrix = matrix_new(file, merged, mistakes);
   g_autofree char *base = g_path_get_basename(file->path);
-  uint64_t section_left = DRAFT_SECTION_TEXT_MAX;
+  CaseDraft draft = {.file = file,
+                     .own = section,
+                     .section = merged,
+                     .defines = defines,
+                     .mistakes = mistakes,
+                     .named = named,
+                     .section_left = DRAFT_SECTION_TEXT_MAX};
   char *dot = strrchr(base, '.');
 
   if (dot && dot > base)
     *dot = 0;
-  bool too_much = false;
-  for (unsigned i = 0; i < matrix->cells->len && !too_much; i++) {
-    CaseDraft draft = {.file = file,
-                       .own = section,
-                       .section = merged,
-                       .cell = g_ptr_array_index(matrix->cells, i),
-                       .defines = defines,
-                       .mistakes = mistakes,
-                       .named = named,
-                       .section_left = section_left};
+  for (unsigned i = 0; i < matrix->cells->len && !draft.too_much; i++) { /* the next ones would be, too */
+    draft.cell = g_ptr_array_index(matrix->cells, i);
     g_ptr_array_add(cases, draft_make_case(&draft, base));
-    section_left = draft.section_left;
-    too_much = draft.too_much; /* and so would the next ones be */
   }
   suite_section_free(merged);
 }
