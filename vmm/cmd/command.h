@@ -26,4 +26,4 @@ int cmd_doctor(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* The options of the commands that have them here. */
-extern const OptionSet trace_option_set, cpu_dump_option_set, cpu_diff_option_set;
+extern const OptionSet doctor_option_set, trace_option_set, cpu_dump_option_set, cpu_diff_option_set;

@@ -4,17 +4,31 @@
 
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
-#include "vmm/doctor/options.h"
 #include "vmm/doctor/verdict.h"
 
+typedef struct {
+  bool json;
+} DoctorOptions;
+
+static const Option options_table[] = {
+    OPTION("json", FLAG, DoctorOptions, json, NULL, "The same as JSON: docs/doctor.md has its keys."),
+    OPTION_HELP_ROW,
+    {.name = NULL},
+};
+
+const OptionSet doctor_option_set = {
+    .command = "doctor",
+    .usage = "Usage: eret doctor [OPTION]...\n"
+             "Say what this host can do, what that means for guests, and what is missing.",
+    .closing = "Exit status: 0 when guests run here, 77 when KVM cannot be used.",
+    .tables = {options_table},
+};
+
 static int examine(bool json) {
-  HostProcess process;
   KvmFacts kvm;
 
-  host_process_read(&process);
   kvm_probe(&kvm);
-  g_autoptr(HostFacts) host = host_facts_read("/", &process);
-  host_process_clear(&process);
+  g_autoptr(HostFacts) host = host_facts_read("/", host_process_read());
   g_autoptr(Doctor) doctor = doctor_new(host, &kvm);
   g_autoptr(GString) text = g_string_new(NULL);
   if (json)

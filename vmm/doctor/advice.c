@@ -96,7 +96,8 @@ static void advise_host(Doctor *doctor) {
            host->cgroup_cpus);
   if (!host->tracefs && doctor->guests)
     advise(doctor, "tracepoints", "for the kernel's side of eret run --record: %s",
-           host->root ? "mount -t tracefs nodev /sys/kernel/tracing" : "run it as root, with tracefs mounted on /sys/kernel/tracing.");
+           host->process.root ? "mount -t tracefs nodev /sys/kernel/tracing"
+                              : "run it as root, with tracefs mounted on /sys/kernel/tracing.");
   if (!g_hash_table_contains(host->programs, "busybox") && doctor->guests)
     advise(doctor, "busybox",
            "eret exec puts busybox into its guests: install a static one (Debian: busybox-static), or use --busybox or --rootfs.");

@@ -11,14 +11,14 @@
 static void find_machine(Doctor *doctor) {
   const HostFacts *host = doctor->host;
   const Finding rows[] = {
-      {"architecture", "architecture", FACT_TEXT(host->machine),
-       .meaning = g_strcmp0(host->machine, "aarch64") == 0 ? NULL : "guests need aarch64"},
+      {"architecture", "architecture", FACT_TEXT(host->process.machine),
+       .meaning = g_strcmp0(host->process.machine, "aarch64") == 0 ? NULL : "guests need aarch64"},
       {"model", "machine", FACT_TEXT(host->model)},
       {"kernel", "kernel", FACT_TEXT(host->kernel)},
       {"container", "container", FACT_TEXT(host->container), .meaning = "what it may use is the host's decision"},
-      {"page_size", "page size", FACT_SIZE(true, host->page_size),
-       .meaning =
-           host->page_size > 4096 ? "guests choose their own; a guest's first touch of memory takes a whole page of the host" : NULL},
+      {"page_size", "page size", FACT_SIZE(true, host->process.page_size),
+       .meaning = host->process.page_size > 4096 ? "guests choose their own; a guest's first touch of memory takes a whole page of the host"
+                                                 : NULL},
       {"memory", "memory", FACT_SIZE(host->memory_total, host->memory_total)},
       {"memory_available", "memory available", FACT_SIZE(host->memory_available, host->memory_available),
        .meaning = "guests take theirs page by page, as they touch it"},
@@ -69,7 +69,7 @@ static void find_memory(Doctor *doctor) {
       {"huge_page_sizes", "sizes of hugetlb", FACT_NUMBERS(sizes), .text = text->str},
       {"huge_pages_reserved", "reserved for it", FACT_SIZE(sizes->len, reserved),
        .meaning = reserved ? "guests of eret do not use these" : NULL},
-      {"userfaultfd", "userfaultfd", FACT_BOOL(host->userfaultfd), .otherwise = "not for this user"},
+      {"userfaultfd", "userfaultfd", FACT_BOOL(host->process.userfaultfd), .otherwise = "not for this user"},
   };
   doctor_add(doctor, "memory", true, rows, G_N_ELEMENTS(rows));
 }

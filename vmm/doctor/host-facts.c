@@ -114,7 +114,8 @@ static bool is_program(const char *root, const char *path) {
 }
 
 /* virtiofsd lies in no directory of PATH on Debian; so do others on other systems. */
-static void read_programs(HostFacts *facts, const char *root, const char *search_path) {
+static void read_programs(HostFacts *facts, const char *root) {
+  const char *search_path = facts->process.path;
   g_autofree char *places = g_strconcat(search_path ? search_path : "", ":/usr/local/bin:/usr/bin:/bin:/usr/libexec:/usr/lib/qemu", NULL);
   g_auto(GStrv) directories = g_strsplit(places, ":", -1);
 
@@ -129,16 +130,10 @@ static void read_programs(HostFacts *facts, const char *root, const char *search
 }
 
 static void read_tracefs(HostFacts *facts, const char *root) {
-  static const char *const places[] = {"sys/kernel/tracing/events/kvm/kvm_exit/id", "sys/kernel/debug/tracing/events/kvm/kvm_exit/id"};
+  g_autofree char *own = host_read_text(root, "sys/kernel/tracing/events/kvm/kvm_exit/id");
+  g_autofree char *below_debugfs = host_read_text(root, "sys/kernel/debug/tracing/events/kvm/kvm_exit/id");
 
-  for (unsigned i = 0; i < G_N_ELEMENTS(places); i++) {
-    g_autofree char *text = host_read_text(root, places[i]);
-    facts->tracefs = facts->tracefs || text;
-  }
-}
-
-static void free_pages(gpointer data) {
-  g_free(data);
+  facts->tracefs = own || below_debugfs;
 }
 
 static void free_cluster(gpointer data) {
@@ -148,25 +143,21 @@ static void free_cluster(gpointer data) {
   g_free(cluster);
 }
 
-HostFacts *host_facts_read(const char *root, const HostProcess *process) {
+HostFacts *host_facts_read(const char *root, HostProcess process) {
   HostFacts *facts = g_new0(HostFacts, 1);
 
   facts->clusters = g_ptr_array_new_with_free_func(free_cluster);
   facts->kvm_log = g_ptr_array_new_with_free_func(g_free);
-  facts->huge_pages = g_ptr_array_new_with_free_func(free_pages);
+  facts->huge_pages = g_ptr_array_new_with_free_func(g_free);
   facts->programs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
-  facts->machine = g_strdup(process->machine);
-  facts->user = g_strdup(process->user);
-  facts->root = process->root;
-  facts->page_size = process->page_size;
-  facts->userfaultfd = process->userfaultfd;
+  facts->process = process;
   facts->kernel = read_line(root, "proc/sys/kernel/osrelease");
   read_model(facts, root);
   read_container(facts, root);
   read_memory(facts, root);
   read_thp(facts, root);
   read_huge_pages(facts, root);
-  read_programs(facts, root, process->path);
+  read_programs(facts, root);
   read_tracefs(facts, root);
   host_cpus_read(facts, root);
   host_kvm_read(facts, root);
@@ -177,8 +168,9 @@ HostFacts *host_facts_read(const char *root, const HostProcess *process) {
 void host_facts_free(HostFacts *facts) {
   if (!facts)
     return;
-  char *const texts[] = {facts->machine,   facts->kernel, facts->model,    facts->vendor,    facts->hypervisor, facts->psci_conduit,
-                         facts->container, facts->gic,    facts->kvm_mode, facts->kvm_group, facts->user,       facts->thp};
+  char *const texts[] = {facts->process.machine, facts->process.user, facts->process.path, facts->kernel,    facts->model,
+                         facts->vendor,          facts->hypervisor,   facts->psci_conduit, facts->container, facts->gic,
+                         facts->kvm_mode,        facts->kvm_group,    facts->thp};
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   g_ptr_array_unref(facts->clusters);

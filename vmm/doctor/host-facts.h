@@ -40,14 +40,15 @@ typedef struct {
 typedef enum { KERNEL_CONFIG_UNKNOWN, KERNEL_CONFIG_OFF, KERNEL_CONFIG_ON } KernelConfig;
 
 typedef struct {
+  HostProcess process;
+
   /* The machine. Texts are NULL where not known. */
-  char *machine, *kernel; /* uname -m, uname -r */
-  char *model;            /* "Raspberry Pi 4 Model B Rev 1.4", "QEMU QEMU Virtual Machine" */
-  char *vendor;           /* DMI sys_vendor */
-  char *hypervisor;       /* the device tree's /hypervisor: "xen,xen" */
-  char *psci_conduit;     /* "hvc": Linux runs at EL1 under somebody; "smc" */
-  char *container;        /* "docker", "podman", "lxc" ... */
-  uint64_t page_size;     /* bytes */
+  char *kernel;       /* uname -r */
+  char *model;        /* "Raspberry Pi 4 Model B Rev 1.4", "QEMU QEMU Virtual Machine" */
+  char *vendor;       /* DMI sys_vendor */
+  char *hypervisor;   /* the device tree's /hypervisor: "xen,xen" */
+  char *psci_conduit; /* "hvc": Linux runs at EL1 under somebody; "smc" */
+  char *container;    /* "docker", "podman", "lxc" ... */
   uint64_t memory_total, memory_available;
   GPtrArray *clusters; /* of HostCluster * */
   unsigned online_cpus;
@@ -67,14 +68,11 @@ typedef struct {
   unsigned kvm_node_mode; /* permission bits */
   char *kvm_group;        /* who owns it, a name; the number where it has none */
   bool user_in_group;     /* the user is a member, whether or not this process has it yet */
-  char *user;
-  bool root;
 
   /* Memory's kinds. */
   char *thp;             /* "always", "madvise", "never" */
   uint64_t thp_size;     /* bytes; 0: not known */
   GPtrArray *huge_pages; /* of HostHugePages * */
-  bool userfaultfd;
 
   /* Limits of this process; HOST_UNLIMITED. */
   uint64_t memlock, nofile;            /* bytes; descriptors */
@@ -85,14 +83,13 @@ typedef struct {
   GHashTable *programs; /* name -> path, of those that are there */
 } HostFacts;
 
-/* The facts below ROOT ("/"). Never NULL: what cannot be read is not known. */
-HostFacts *host_facts_read(const char *root, const HostProcess *process);
+/* The facts below ROOT ("/"). Takes what is in PROCESS. Never NULL: what cannot be read is not known. */
+HostFacts *host_facts_read(const char *root, HostProcess process);
 void host_facts_free(HostFacts *facts); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HostFacts, host_facts_free)
 
-/* This process. Free with host_process_clear. */
-void host_process_read(HostProcess *process);
-void host_process_clear(HostProcess *process);
+/* This process. */
+HostProcess host_process_read(void);
 
 /* The parts of host_facts_read, a file each. */
 void host_cpus_read(HostFacts *facts, const char *root);

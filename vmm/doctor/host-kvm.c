@@ -124,7 +124,7 @@ static void read_group(HostFacts *facts, const char *root, gid_t number) {
       continue;
     g_auto(GStrv) members = g_strsplit(parts[3], ",", -1);
     facts->kvm_group = g_strdup(parts[0]);
-    facts->user_in_group = facts->user && g_strv_contains((const char *const *)members, facts->user);
+    facts->user_in_group = facts->process.user && g_strv_contains((const char *const *)members, facts->process.user);
     return;
   }
   facts->kvm_group = g_strdup_printf("%u", (unsigned)number);

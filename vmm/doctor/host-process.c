@@ -50,10 +50,10 @@ static char *search_path(void) {
   return g_strdup_printf("%s:%s", first, path ? path : "");
 }
 
-void host_process_read(HostProcess *process) {
+HostProcess host_process_read(void) {
   struct utsname host;
 
-  *process = (HostProcess){
+  return (HostProcess){
       .machine = g_strdup(uname(&host) == 0 ? host.machine : "unknown"),
       .user = user_name(),
       .path = search_path(),
@@ -61,12 +61,6 @@ void host_process_read(HostProcess *process) {
       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
       .userfaultfd = may_use_userfaultfd(),
   };
-}
-
-void host_process_clear(HostProcess *process) {
-  g_free(process->machine);
-  g_free(process->user);
-  g_free(process->path);
 }
 
 /* Limits. */

@@ -117,19 +117,20 @@ static void judge_permission(Doctor *doctor) {
   bool by_group = (host->kvm_node_mode & GROUP_READ_WRITE) == GROUP_READ_WRITE && strcmp(group, "root") != 0;
   g_autofree char *cure = NULL;
 
-  if (host->root)
+  if (host->process.root)
     cure = g_strdup("root is refused too, so it is not the file's mode: a container's device rules or a security module; start the "
                     "container with --device /dev/kvm.");
   else if (!by_group)
     cure = g_strdup("Give the device to a group: sudo groupadd -rf kvm && sudo chgrp kvm /dev/kvm && sudo chmod 660 /dev/kvm && sudo "
                     "usermod -aG kvm $USER, then log in again; or run eret as root.");
   else if (host->user_in_group)
-    cure = g_strdup_printf("%s is in the group %s already, but this session is older than that: log in again, or `newgrp %s`.", host->user,
-                           group, group);
+    cure = g_strdup_printf("%s is in the group %s already, but this session is older than that: log in again, or `newgrp %s`.",
+                           host->process.user, group, group);
   else
     cure = g_strdup_printf("Add yourself to the group that may: sudo usermod -aG %s %s, then log in again; or run eret as root.", group,
-                           host->user ? host->user : "$USER");
-  judge(doctor, "permission-denied", cure, "%s may not use /dev/kvm: permission denied", host->user ? host->user : "this user");
+                           host->process.user ? host->process.user : "$USER");
+  judge(doctor, "permission-denied", cure, "%s may not use /dev/kvm: permission denied",
+        host->process.user ? host->process.user : "this user");
 }
 
 static void judge_closed(Doctor *doctor) {
@@ -200,7 +201,7 @@ void doctor_judge(Doctor *doctor) {
   if (!doctor->kvm->built)
     judge(doctor, "not-arm64", "`make run` in eret's source tree boots a guest here all the same, inside an emulated ARM64 host.",
           "this is eret for %s, and guests need an ARM64 machine with KVM",
-          doctor->host->machine ? doctor->host->machine : "of another kind");
+          doctor->host->process.machine ? doctor->host->process.machine : "of another kind");
   else if (doctor->kvm->open_error)
     judge_closed(doctor);
   else

@@ -43,11 +43,11 @@ char *case_file_name(const char *suite, const char *name, unsigned attempt) {
 
 /* Logs. */
 
-static void write_part(FILE *file, const CaseFilePart *part) {
+static void write_part(FILE *file, const char *title, GBytes *part) {
   gsize size;
-  const char *data = g_bytes_get_data(part->bytes, &size);
+  const char *data = g_bytes_get_data(part, &size);
 
-  fprintf(file, "--- %s\n", part->title);
+  fprintf(file, "--- %s\n", title);
   if (size == 0)
     return;
   fwrite(data, 1, size, file);
@@ -55,14 +55,14 @@ static void write_part(FILE *file, const CaseFilePart *part) {
     putc('\n', file);
 }
 
-bool case_file_write(const char *path, const char *head, const CaseFilePart *parts, unsigned n, GError **error) {
+bool case_file_write(const char *path, const char *head, const char *const *titles, GBytes *const *parts, unsigned n, GError **error) {
   FILE *file = fopen(path, "we");
   int why = errno;
 
   if (file) {
     fputs(head, file);
     for (unsigned i = 0; i < n; i++)
-      write_part(file, &parts[i]);
+      write_part(file, titles[i], parts[i]);
     bool failed = fflush(file) != 0 || ferror(file);
     why = errno;
     fclose(file);

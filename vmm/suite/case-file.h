@@ -15,13 +15,8 @@
  */
 char *case_file_name(const char *suite, const char *name, unsigned attempt);
 
-typedef struct {
-  const char *title;
-  GBytes *bytes; /* as they were written */
-} CaseFilePart;
-
-/* HEAD, then each of the N PARTS behind its title. Nothing of it is copied in memory. */
-bool case_file_write(const char *path, const char *head, const CaseFilePart *parts, unsigned n, GError **error);
+/* HEAD, then each of N PARTS, as they were written, behind its title. Nothing of it is copied in memory. */
+bool case_file_write(const char *path, const char *head, const char *const *titles, GBytes *const *parts, unsigned n, GError **error);
 /* The last lines of TEXT, at most 60, of each the first 500 bytes, and "..." where there were more; valid UTF-8.
  * NULL: there is none. Free with g_free. */
 char *case_file_end(GBytes *text);

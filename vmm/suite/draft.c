@@ -14,23 +14,19 @@ static void add_option(CaseDraft *draft, const char *name, char *value) {
     g_ptr_array_add(draft->made->options, value);
 }
 
-/* "FILE,ro": the path is what stands before the first comma, unless that is doubled. */
-static char *disk_value(const CaseDraft *draft, const char *value) {
-  const char *comma = value;
-
-  while (*comma && (*comma != ',' || comma[1] == ','))
-    comma += *comma == ',' ? 2 : 1;
-  g_autofree char *path = g_strndup(value, (gsize)(comma - value));
+/* VALUE, in which a path stands before END (NULL: it is all), with that as an absolute one. */
+static char *with_path(const CaseDraft *draft, const char *value, const char *end) {
+  g_autofree char *path = g_strndup(value, end ? (gsize)(end - value) : strlen(value));
   g_autofree char *absolute = draft_path(draft, path);
-  return g_strconcat(absolute, comma, NULL);
+
+  return g_strconcat(absolute, end, NULL);
 }
 
-/* "SRC:DST" */
-static char *copy_value(const CaseDraft *draft, const char *value) {
-  const char *colon = strrchr(value, ':');
-  g_autofree char *source = g_strndup(value, colon ? (gsize)(colon - value) : strlen(value));
-  g_autofree char *absolute = draft_path(draft, source);
-  return g_strconcat(absolute, colon, NULL);
+/* "FILE,ro": the path is what stands before the first comma, unless that is doubled. */
+static const char *end_of_disk(const char *value) {
+  while (*value && (*value != ',' || value[1] == ','))
+    value += *value == ',' ? 2 : 1;
+  return value;
 }
 
 /* For suite_key_rule_of_option and the options' own tables to decide: what is left is for `options`. */
@@ -65,10 +61,10 @@ static void add_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *val
     const char *item = g_ptr_array_index(items, i);
     switch (rule->kind) {
     case KEY_DISKS:
-      add_option(draft, rule->option, disk_value(draft, item));
+      add_option(draft, rule->option, with_path(draft, item, end_of_disk(item)));
       break;
     case KEY_COPY_IN:
-      add_option(draft, rule->name, copy_value(draft, item));
+      add_option(draft, rule->name, with_path(draft, item, strrchr(item, ':')));
       break;
     case KEY_WORDS:
       g_ptr_array_add(draft->made->options, g_strdup(item));

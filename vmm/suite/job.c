@@ -84,7 +84,6 @@ static bool make_place(Job *job, const char *logs) {
   g_autofree char *name = case_file_name(job->suite_case->suite, job->suite_case->name, job->result->attempt);
   g_autoptr(GError) error = NULL;
 
-  job->keep = logs != NULL;
   if (!logs && !(job->directory = g_dir_make_tmp("eret-test-XXXXXX", &error)))
     return fail_to_start(job, "no place for temporary files", error->message);
   job->base = g_build_filename(logs ? logs : job->directory, name, NULL);
@@ -275,13 +274,10 @@ static void write_log(Job *job, GBytes *const streams[CASE_N_STREAMS]) {
   const char *message = job->result->message;
   g_autofree char *head = g_strdup_printf("%s/%s: %s%s%s\n%s\n", job->suite_case->suite, job->suite_case->name,
                                           result_kind_name(job->result->kind), message ? ": " : "", message ? message : "", command);
-  CaseFilePart parts[CASE_N_STREAMS];
   g_autoptr(GError) error = NULL;
 
-  for (unsigned i = 0; i < CASE_N_STREAMS; i++)
-    parts[i] = (CaseFilePart){case_stream_names[i], streams[i]};
   job->result->log = g_strconcat(job->base, ".log", NULL);
-  if (!case_file_write(job->result->log, head, parts, CASE_N_STREAMS, &error))
+  if (!case_file_write(job->result->log, head, case_stream_names, streams, CASE_N_STREAMS, &error))
     g_warning("--logs: %s", error->message);
 }
 
@@ -350,7 +346,7 @@ void job_finish(Job *job, int wait_status, bool interrupted) {
     make_verdict(job, wait_status, streams);
   if (result->kind == RESULT_FAILED || result->kind == RESULT_ERROR)
     result->details = case_file_end(streams[CASE_ERR]);
-  if (job->keep)
+  if (!job->directory)
     write_log(job, streams);
   for (unsigned i = 0; i < CASE_N_STREAMS; i++)
     g_bytes_unref(streams[i]);

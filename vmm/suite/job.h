@@ -9,13 +9,13 @@ typedef struct {
   const SuiteCase *suite_case;
   CaseResult *result; /* filled in when the job has ended */
   GPid pid;           /* 0: does not run */
-  char *directory;    /* where its files are */
+  char *directory;    /* where its files are; NULL: among the logs, to be kept */
   char *base;         /* of their names, with the directory */
-  bool keep;          /* the files: they are logs */
   Capture streams[CASE_N_STREAMS];
   bool killed_late; /* by us: it was long after all of its time limits */
   guint watchdog;
-  gint64 start; /* microseconds, monotonic */
+  gpointer runner; /* of who started it */
+  gint64 start;    /* microseconds, monotonic */
 } Job;
 
 Job *job_new(const SuiteCase *suite_case, unsigned attempt);

@@ -35,11 +35,6 @@ typedef struct {
   unsigned signals;
 } Runner;
 
-typedef struct {
-  Runner *runner;
-  Job *job;
-} Child;
-
 /* What the machine has. */
 
 static uint64_t available_memory(void) {
@@ -97,9 +92,8 @@ static void finish(Runner *runner, Job *job) {
 }
 
 static void job_ended(GPid pid, int wait_status, gpointer data) {
-  g_autofree Child *child = data;
-  Runner *runner = child->runner;
-  Job *job = child->job;
+  Job *job = data;
+  Runner *runner = job->runner;
 
   g_spawn_close_pid(pid);
   runner->running--;
@@ -120,9 +114,8 @@ static void start(Runner *runner, Job *job) {
   runner->memory += memory_of(job);
   if (runner->options->started)
     runner->options->started(runner->options->opaque, job->suite_case, job->result->attempt);
-  Child *child = g_new(Child, 1);
-  *child = (Child){runner, job};
-  g_child_watch_add(job->pid, job_ended, child);
+  job->runner = runner;
+  g_child_watch_add(job->pid, job_ended, job);
 }
 
 static void drop_waiting(Runner *runner) {

@@ -12,46 +12,28 @@
 
 #define NAMES_TOLD 8
 
-/* Sets of names, in the order in which they come. */
+/* Names in the order in which they come, each once: SEEN owns them. */
+static void add_name(GPtrArray *names, GHashTable *seen, const char *text, gsize size) {
+  char *name = g_strndup(text, size);
 
-typedef struct {
-  GHashTable *seen;
-  GPtrArray *names; /* of char *, owned by `seen` */
-} Names;
-
-static void names_init(Names *names) {
-  names->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-  names->names = g_ptr_array_new();
+  if (g_hash_table_contains(seen, name))
+    g_free(name);
+  else if (g_hash_table_add(seen, name))
+    g_ptr_array_add(names, name);
 }
 
-static void names_clear(Names *names) {
-  g_hash_table_unref(names->seen);
-  g_ptr_array_unref(names->names);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Names, names_clear)
+/* "; did you mean X?", or else what there is: "; there are a, b, c ...". NAMES end with NULL. Free with g_free. */
+static char *advise(const GPtrArray *names, const char *wanted) {
+  const char *nearest = nearest_name(wanted, (const char *const *)names->pdata);
+  unsigned n = names->len - 1;
 
-static void names_add(Names *names, const char *text, gsize size) {
-  g_autofree char *name = g_strndup(text, size);
-
-  if (g_hash_table_contains(names->seen, name))
-    return;
-  g_ptr_array_add(names->names, name);
-  g_hash_table_add(names->seen, g_steal_pointer(&name));
-}
-
-/* "; did you mean X?", or else what there is: "; there are a, b, c ...". Free with g_free. */
-static char *advise(Names *names, const char *wanted) {
-  unsigned n = names->names->len;
-
-  g_ptr_array_add(names->names, NULL);
-  const char *nearest = nearest_name(wanted, (const char *const *)names->names->pdata);
   if (nearest)
     return g_strdup_printf("; did you mean %s?", nearest);
   if (n == 0)
     return g_strdup("; there are none");
   GString *text = g_string_new(n == 1 ? "; there is " : "; there are ");
   for (unsigned i = 0; i < MIN(n, NAMES_TOLD); i++)
-    g_string_append_printf(text, "%s%s", i ? ", " : "", (const char *)g_ptr_array_index(names->names, i));
+    g_string_append_printf(text, "%s%s", i ? ", " : "", (const char *)g_ptr_array_index(names, i));
   if (n > NAMES_TOLD)
     g_string_append_printf(text, " and %u more", n - NAMES_TOLD);
   return g_string_free(text, FALSE);
@@ -67,20 +49,20 @@ static bool has_one_of(const SuiteCase *suite_case, const GPtrArray *tags) {
 }
 
 static void check_tags(const GPtrArray *cases, const GPtrArray *tags, const char *option, GString *mistakes) {
-  g_auto(Names) known = {0};
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GPtrArray) known = g_ptr_array_new();
 
-  names_init(&known);
   for (unsigned i = 0; tags->len && i < cases->len; i++) {
     const GPtrArray *own = ((const SuiteCase *)g_ptr_array_index(cases, i))->tags;
     for (unsigned j = 0; j < own->len; j++)
-      names_add(&known, g_ptr_array_index(own, j), strlen(g_ptr_array_index(own, j)));
+      add_name(known, seen, g_ptr_array_index(own, j), strlen(g_ptr_array_index(own, j)));
   }
+  g_ptr_array_add(known, NULL);
   for (unsigned i = 0; i < tags->len; i++) {
     const char *tag = g_ptr_array_index(tags, i);
-    if (g_hash_table_contains(known.seen, tag))
+    if (g_hash_table_contains(seen, tag))
       continue;
-    g_autofree char *advice = advise(&known, tag);
-    g_ptr_array_set_size(known.names, (int)g_hash_table_size(known.seen)); /* without the NULL */
+    g_autofree char *advice = advise(known, tag);
     mistake(mistakes, "%s: no case has the tag '%s'%s", option, tag, advice);
   }
 }
@@ -88,16 +70,17 @@ static void check_tags(const GPtrArray *cases, const GPtrArray *tags, const char
 /* The filter. */
 
 static void check_filter(const GPtrArray *cases, const char *filter, const GRegex *regex, GString *mistakes) {
-  g_auto(Names) tests = {0}; /* without their matrices */
+  g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+  g_autoptr(GPtrArray) tests = g_ptr_array_new(); /* without their matrices */
 
-  names_init(&tests);
   for (unsigned i = 0; i < cases->len; i++) {
     g_autofree char *name = suite_case_full_name(g_ptr_array_index(cases, i));
     if (g_regex_match(regex, name, 0, NULL))
       return;
-    names_add(&tests, name, strcspn(name, "["));
+    add_name(tests, seen, name, strcspn(name, "["));
   }
-  g_autofree char *advice = advise(&tests, filter);
+  g_ptr_array_add(tests, NULL);
+  g_autofree char *advice = advise(tests, filter);
   mistake(mistakes, "--filter: '%s' is found in the name of no case%s", filter, advice);
 }
 

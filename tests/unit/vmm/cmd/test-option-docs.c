@@ -10,7 +10,6 @@
 
 #include "vmm/cmd/command.h"
 #include "vmm/config/config.h"
-#include "vmm/doctor/options.h"
 #include "vmm/exec/options.h"
 #include "vmm/suite/options.h"
 #include "vmm/suite/suite-keys.h"

@@ -76,8 +76,12 @@ static inline char *fake_host(const char *kernel) {
 
 /* The host is not to be looked at afterwards but through the returned facts. */
 static inline HostFacts *fake_read(char *root_taken, const HostProcess *process) {
-  HostFacts *facts = host_facts_read(root_taken, process);
+  HostProcess own = *process;
 
+  own.machine = g_strdup(process->machine);
+  own.user = g_strdup(process->user);
+  own.path = g_strdup(process->path);
+  HostFacts *facts = host_facts_read(root_taken, own);
   directory_free(root_taken);
   g_free(root_taken);
   return facts;

@@ -9,7 +9,7 @@ static void test_empty(void) {
   HostProcess process = fake_process();
   g_autoptr(HostFacts) facts = fake_read(directory_new(), &process);
 
-  g_assert_cmpstr(facts->machine, ==, "aarch64");
+  g_assert_cmpstr(facts->process.machine, ==, "aarch64");
   g_assert_null(facts->kernel);
   g_assert_null(facts->gic);
   g_assert_null(facts->thp);

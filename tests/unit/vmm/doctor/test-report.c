@@ -5,7 +5,7 @@
 #include <locale.h>
 
 #include "tests/unit/vmm/doctor/fake-host.h"
-#include "vmm/doctor/options.h"
+#include "vmm/cmd/command.h"
 
 static JsonNode *report(const HostFacts *host, const KvmFacts *kvm) {
   g_autoptr(Doctor) doctor = doctor_new(host, kvm);
@@ -115,7 +115,9 @@ static void test_options(void) {
       {"--xyzzyx", "unknown option --xyzzyx"},
       {"kvm", "unexpected argument 'kvm'"},
   };
-  DoctorOptions options = {false};
+  struct {
+    bool json;
+  } options = {false};
   void *const records[] = {&options};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
