@@ -21,9 +21,12 @@ static const char empty_shard[] = "this shard is empty: there are more shards th
 
 /* Reports. */
 
+enum { JUNIT, JSON, N_FILES };
+static const char *const file_options[N_FILES] = {"--junit", "--json"};
+
 typedef struct {
   const TestOptions *options;
-  OutputFile *junit, *json; /* or NULL */
+  OutputFile *files[N_FILES]; /* or NULL */
   Progress *progress;
   unsigned number; /* of the last TAP line */
 } Output;
@@ -42,28 +45,18 @@ static void tell_result(Output *output, const CaseResult *result) {
   print(text, stdout);
 }
 
-static OutputFile *open_file(const char *path, const char *option, bool *ok) {
-  g_autoptr(GError) error = NULL;
-  OutputFile *file = path ? output_file_open(path, &error) : NULL;
-
-  if (error)
-    complain_format("%s: %s", option, error->message);
-  *ok &= !error;
-  return file;
-}
-
 /* No report is written over what is read, NAMED or ours, nor over a suite that *.ini has put behind an option. */
 static bool check_files(const TestOptions *options, NamedFiles *named) {
-  const char *const outputs[][2] = {{"--junit", options->junit}, {"--json", options->json}};
+  const char *const paths[N_FILES] = {options->junit, options->json};
   g_autoptr(GString) mistakes = g_string_new(NULL);
 
   for (unsigned i = 0; i + 1 < options->files->len; i++)
     named_files_read(named, options->merge ? "a result to merge" : "a suite", g_ptr_array_index(options->files, i), mistakes);
-  for (unsigned i = 0; i < G_N_ELEMENTS(outputs); i++) {
+  for (unsigned i = 0; i < N_FILES; i++) {
     gsize before = mistakes->len;
-    named_files_write(named, outputs[i][0], outputs[i][1], mistakes);
-    if (mistakes->len == before && outputs[i][1] && suite_file_is_one(outputs[i][1]))
-      mistake(mistakes, "%s: '%s' is a suite, which would be overwritten: name the file of the report first", outputs[i][0], outputs[i][1]);
+    named_files_write(named, file_options[i], paths[i], mistakes);
+    if (mistakes->len == before && paths[i] && suite_file_is_one(paths[i]))
+      mistake(mistakes, "%s: '%s' is a suite, which would be overwritten: name the file of the report first", file_options[i], paths[i]);
   }
   if (mistakes->len)
     complain_lines(mistakes->str);
@@ -72,16 +65,22 @@ static bool check_files(const TestOptions *options, NamedFiles *named) {
 
 /* Before anything runs. */
 static bool open_output(Output *output) {
+  const char *const paths[N_FILES] = {output->options->junit, output->options->json};
   bool ok = true;
 
-  output->junit = open_file(output->options->junit, "--junit", &ok);
-  output->json = open_file(output->options->json, "--json", &ok);
+  for (unsigned i = 0; i < N_FILES; i++) {
+    g_autoptr(GError) error = NULL;
+    output->files[i] = paths[i] ? output_file_open(paths[i], &error) : NULL;
+    if (error)
+      complain_format("%s: %s", file_options[i], error->message);
+    ok &= !error;
+  }
   return ok;
 }
 
 static void close_output(Output *output) {
-  output_file_free(output->junit);
-  output_file_free(output->json);
+  for (unsigned i = 0; i < N_FILES; i++)
+    output_file_free(output->files[i]);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Output, close_output)
 
@@ -92,12 +91,13 @@ static FILE *summary_stream(const TestOptions *options) {
   return taken ? stderr : stdout;
 }
 
-static bool write_file(OutputFile *file, const GString *text, const char *option) {
+static bool write_file(const Output *output, unsigned file, GString *text) {
   g_autoptr(GError) error = NULL;
-  bool ok = output_file_write(file, text->str, text->len, &error);
+  bool ok = output_file_write(output->files[file], text->str, text->len, &error);
 
   if (!ok)
-    complain_format("%s: %s", option, error->message);
+    complain_format("%s: %s", file_options[file], error->message);
+  g_string_truncate(text, 0);
   return ok;
 }
 
@@ -107,16 +107,14 @@ static bool report(const Output *output, GPtrArray *results) {
   g_autoptr(GString) text = g_string_new(NULL);
   bool ok = true;
 
-  if (output->junit) {
+  if (output->files[JUNIT]) {
     report_junit(text, results);
-    ok &= write_file(output->junit, text, "--junit");
+    ok &= write_file(output, JUNIT, text);
   }
-  g_string_truncate(text, 0);
-  if (output->json) {
+  if (output->files[JSON]) {
     report_json(text, results, options->shard.index, options->shard.n);
-    ok &= write_file(output->json, text, "--json");
+    ok &= write_file(output, JSON, text);
   }
-  g_string_truncate(text, 0);
   if (options->github)
     report_github(text, results);
   report_summary(text, results);

@@ -13,84 +13,44 @@
 #define MIDR_KIND(midr)        ((midr)&0xff0ffff0) /* without variant and revision */
 #define CPUS_MAX               4096
 
+/* Runs of part numbers from PART on; "-" is none. */
 static const struct {
   unsigned implementer, part;
-  const char *name;
+  const char *names;
 } parts[] = {
-    {0x41, 0xd03, "Cortex-A53"},
-    {0x41, 0xd04, "Cortex-A35"},
-    {0x41, 0xd05, "Cortex-A55"},
-    {0x41, 0xd07, "Cortex-A57"},
-    {0x41, 0xd08, "Cortex-A72"},
-    {0x41, 0xd09, "Cortex-A73"},
-    {0x41, 0xd0a, "Cortex-A75"},
-    {0x41, 0xd0b, "Cortex-A76"},
-    {0x41, 0xd0c, "Neoverse-N1"},
-    {0x41, 0xd0d, "Cortex-A77"},
-    {0x41, 0xd0e, "Cortex-A76AE"},
-    {0x41, 0xd40, "Neoverse-V1"},
-    {0x41, 0xd41, "Cortex-A78"},
-    {0x41, 0xd42, "Cortex-A78AE"},
-    {0x41, 0xd44, "Cortex-X1"},
-    {0x41, 0xd46, "Cortex-A510"},
-    {0x41, 0xd47, "Cortex-A710"},
-    {0x41, 0xd48, "Cortex-X2"},
-    {0x41, 0xd49, "Neoverse-N2"},
-    {0x41, 0xd4a, "Neoverse-E1"},
-    {0x41, 0xd4b, "Cortex-A78C"},
-    {0x41, 0xd4c, "Cortex-X1C"},
-    {0x41, 0xd4d, "Cortex-A715"},
-    {0x41, 0xd4e, "Cortex-X3"},
-    {0x41, 0xd4f, "Neoverse-V2"},
-    {0x41, 0xd80, "Cortex-A520"},
-    {0x41, 0xd81, "Cortex-A720"},
-    {0x41, 0xd82, "Cortex-X4"},
-    {0x41, 0xd83, "Neoverse-V3AE"},
-    {0x41, 0xd84, "Neoverse-V3"},
-    {0x41, 0xd85, "Cortex-X925"},
-    {0x41, 0xd87, "Cortex-A725"},
-    {0x41, 0xd88, "Cortex-A520AE"},
-    {0x41, 0xd89, "Cortex-A720AE"},
-    {0x41, 0xd8e, "Neoverse-N3"},
-    {0x41, 0xd8f, "Cortex-A320"},
+    {0x41, 0xd03,
+     "Cortex-A53, Cortex-A35, Cortex-A55, -, Cortex-A57, Cortex-A72, Cortex-A73, Cortex-A75, Cortex-A76, Neoverse-N1, Cortex-A77, "
+     "Cortex-A76AE"},
+    {0x41, 0xd40,
+     "Neoverse-V1, Cortex-A78, Cortex-A78AE, -, Cortex-X1, -, Cortex-A510, Cortex-A710, Cortex-X2, Neoverse-N2, Neoverse-E1, Cortex-A78C, "
+     "Cortex-X1C, Cortex-A715, Cortex-X3, Neoverse-V2"},
+    {0x41, 0xd80,
+     "Cortex-A520, Cortex-A720, Cortex-X4, Neoverse-V3AE, Neoverse-V3, Cortex-X925, -, Cortex-A725, Cortex-A520AE, Cortex-A720AE"},
+    {0x41, 0xd8e, "Neoverse-N3, Cortex-A320"},
     {0x43, 0x0a1, "ThunderX"},
     {0x43, 0x0af, "ThunderX2"},
     {0x46, 0x001, "A64FX"},
     {0x48, 0xd01, "Kunpeng-920"},
-    {0x4e, 0x003, "Denver-2"},
-    {0x4e, 0x004, "Carmel"},
+    {0x4e, 0x003, "Denver-2, Carmel"},
     {0x51, 0x001, "Oryon"},
-    {0x51, 0x800, "Kryo-2xx-gold"},
-    {0x51, 0x801, "Kryo-2xx-silver"},
-    {0x51, 0x802, "Kryo-3xx-gold"},
-    {0x51, 0x803, "Kryo-3xx-silver"},
-    {0x51, 0x804, "Kryo-4xx-gold"},
-    {0x51, 0x805, "Kryo-4xx-silver"},
+    {0x51, 0x800, "Kryo-2xx-gold, Kryo-2xx-silver, Kryo-3xx-gold, Kryo-3xx-silver, Kryo-4xx-gold, Kryo-4xx-silver"},
     {0x51, 0xc00, "Falkor"},
-    {0x61, 0x020, "Icestorm (A14)"},
-    {0x61, 0x021, "Firestorm (A14)"},
-    {0x61, 0x022, "Icestorm (M1)"},
-    {0x61, 0x023, "Firestorm (M1)"},
-    {0x61, 0x024, "Icestorm (M1 Pro)"},
-    {0x61, 0x025, "Firestorm (M1 Pro)"},
-    {0x61, 0x028, "Icestorm (M1 Max)"},
-    {0x61, 0x029, "Firestorm (M1 Max)"},
-    {0x61, 0x032, "Blizzard (M2)"},
-    {0x61, 0x033, "Avalanche (M2)"},
-    {0x61, 0x034, "Blizzard (M2 Pro)"},
-    {0x61, 0x035, "Avalanche (M2 Pro)"},
-    {0x61, 0x038, "Blizzard (M2 Max)"},
-    {0x61, 0x039, "Avalanche (M2 Max)"},
+    {0x61, 0x020,
+     "Icestorm (A14), Firestorm (A14), Icestorm (M1), Firestorm (M1), Icestorm (M1 Pro), Firestorm (M1 Pro), -, -, Icestorm (M1 Max), "
+     "Firestorm (M1 Max)"},
+    {0x61, 0x032, "Blizzard (M2), Avalanche (M2), Blizzard (M2 Pro), Avalanche (M2 Pro), -, -, Blizzard (M2 Max), Avalanche (M2 Max)"},
     {0x6d, 0xd49, "Azure-Cobalt-100"},
-    {0xc0, 0xac3, "Ampere-1"},
-    {0xc0, 0xac4, "Ampere-1a"},
+    {0xc0, 0xac3, "Ampere-1, Ampere-1a"},
     {0x00, 0x051, "QEMU max"},
 };
 
 static char *name_of(uint64_t midr) {
-  for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++)
-    if (parts[i].implementer == MIDR_IMPLEMENTER(midr) && parts[i].part == MIDR_PART(midr))
-      return g_strdup(parts[i].name);
+  for (unsigned i = 0; i < G_N_ELEMENTS(parts); i++) {
+    g_auto(GStrv) names = g_strsplit(parts[i].names, ", ", -1);
+    unsigned place = MIDR_PART(midr) - parts[i].part;
+    if (parts[i].implementer == MIDR_IMPLEMENTER(midr) && place < g_strv_length(names) && strcmp(names[place], "-") != 0)
+      return g_strdup(names[place]);
+  }
   return g_strdup_printf("implementer 0x%02x part 0x%03x", MIDR_IMPLEMENTER(midr), MIDR_PART(midr));
 }
 

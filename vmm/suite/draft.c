@@ -207,7 +207,7 @@ static void pass_on(CaseDraft *draft, const char *text) {
         (rule && rule->option && strcmp(rule->option, option) == 0))
       found = key;
   }
-  suite_mistake(draft->mistakes, draft->file->path, found ? found->line : draft->section->line, "[%s] %s", draft->section->name, text);
+  suite_file_mistake(draft->file, found ? found->line : draft->section->line, "[%s] %s", draft->section->name, text);
 }
 
 /* Keys that say nothing beside others. */
@@ -250,10 +250,10 @@ static void name_files(CaseDraft *draft, const NamedFiles *of_exec) {
   g_autofree char *where = g_strdup_printf("%s: [%s]", draft->file->path, draft->section->name);
   g_autofree char *stdin_file = g_strconcat(where, " stdin-file", NULL), *requires = g_strconcat(where, " requires", NULL);
 
-  named_files_read_all(draft->named, where, of_exec, draft->mistakes->text);
-  named_files_read(draft->named, stdin_file, draft->made->stdin_file, draft->mistakes->text);
+  named_files_read_all(draft->named, where, of_exec, draft->file->mistakes->text);
+  named_files_read(draft->named, stdin_file, draft->made->stdin_file, draft->file->mistakes->text);
   for (unsigned i = 0; i < draft->made->requires->len; i++)
-    named_files_read(draft->named, requires, g_ptr_array_index(draft->made->requires, i), draft->mistakes->text);
+    named_files_read(draft->named, requires, g_ptr_array_index(draft->made->requires, i), draft->file->mistakes->text);
 }
 
 /* What would eret exec say? It also tells what the machine needs of this one. */

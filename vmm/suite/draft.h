@@ -26,7 +26,6 @@ typedef struct {
   const SuiteSection *section; /* with what it has of [defaults] */
   const MatrixCell *cell;
   GHashTable *defines;
-  SuiteMistakes *mistakes;
   const SuiteKey *key; /* that is looked at */
   SuiteCase *made;
   NamedFiles *named;               /* by the cases */
@@ -36,9 +35,9 @@ typedef struct {
 } CaseDraft;
 
 /* A mistake in the key that is looked at. */
-#define draft_mistake(draft, ...) suite_mistake((draft)->mistakes, (draft)->file->path, (draft)->key->line, __VA_ARGS__)
+#define draft_mistake(draft, ...) suite_file_mistake((draft)->file, (draft)->key->line, __VA_ARGS__)
 
-/* The case, as far as it is right; its mistakes are in draft->mistakes. SUITE is the suite's name. */
+/* The case, as far as it is right; its mistakes are those of draft->file. SUITE is the suite's name. */
 SuiteCase *draft_make_case(CaseDraft *draft, const char *suite);
 
 /*

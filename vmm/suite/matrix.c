@@ -110,27 +110,27 @@ static bool has_twins(const GPtrArray *labels) {
 
 /* The axes. */
 
-static void take_labels(Axis *axis, const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
+static void take_labels(Axis *axis, const SuiteFile *file, const SuiteSection *section) {
   g_autofree char *name = g_strconcat("label.", axis->key_name, NULL);
   const SuiteKey *key = suite_section_find(section, name);
 
   if (!key) {
     make_labels(axis);
     if (has_twins(axis->labels))
-      suite_mistake(mistakes, file->path, axis->key->line, "%s: these have no names that tell them apart; give them some with %s",
-                    axis->key->name, name);
+      suite_file_mistake(file, axis->key->line, "%s: these have no names that tell them apart; give them some with %s", axis->key->name,
+                         name);
     return;
   }
   g_autoptr(GPtrArray) labels = suite_split(key->value);
   if (labels->len != axis->values->len)
-    suite_mistake(mistakes, file->path, key->line, "%s: there are %u names for %u values", name, labels->len, axis->values->len);
+    suite_file_mistake(file, key->line, "%s: there are %u names for %u values", name, labels->len, axis->values->len);
   for (unsigned i = 0; i < axis->values->len; i++)
     g_ptr_array_add(axis->labels, clean_label(i < labels->len ? g_ptr_array_index(labels, i) : ""));
   if (labels->len == axis->values->len && has_twins(axis->labels))
-    suite_mistake(mistakes, file->path, key->line, "%s: two of the names are the same", name);
+    suite_file_mistake(file, key->line, "%s: two of the names are the same", name);
 }
 
-static void add_axis(Matrix *matrix, const SuiteFile *file, const SuiteSection *section, const SuiteKey *key, SuiteMistakes *mistakes) {
+static void add_axis(Matrix *matrix, const SuiteFile *file, const SuiteSection *section, const SuiteKey *key) {
   const SuiteKeyRule *rule = suite_key_rule(key->name);
   const char *name = suite_key_of(key->name, "matrix.");
   const char *variable = suite_key_of(name, SUITE_VARIABLE);
@@ -138,21 +138,21 @@ static void add_axis(Matrix *matrix, const SuiteFile *file, const SuiteSection *
   if (!rule)
     return; /* told elsewhere */
   if (suite_key_kind(rule) > KEY_LAST_SINGLE) {
-    suite_mistake(mistakes, file->path, key->line, "%s: a list cannot be crossed", key->name);
+    suite_file_mistake(file, key->line, "%s: a list cannot be crossed", key->name);
     return;
   }
   if (suite_section_find(section, name))
-    suite_mistake(mistakes, file->path, key->line, "%s: there is also %s; which is meant?", key->name, name);
+    suite_file_mistake(file, key->line, "%s: there is also %s; which is meant?", key->name, name);
   Axis *axis = g_new0(Axis, 1);
   axis->key = key;
   axis->key_name = name;
   axis->name = variable ? variable : name;
   axis->values = suite_split_raw(key->value);
   axis->labels = g_ptr_array_new_with_free_func(g_free);
-  take_labels(axis, file, section, mistakes);
+  take_labels(axis, file, section);
   g_ptr_array_add(matrix->axes, axis);
   if (axis->values->len == 0)
-    suite_mistake(mistakes, file->path, key->line, "%s: there is nothing in this list", key->name);
+    suite_file_mistake(file, key->line, "%s: there is nothing in this list", key->name);
 }
 
 /* The cells. */
@@ -222,7 +222,7 @@ static bool is_excluded(GArray *exclusions, GStrv names) {
 }
 
 /* All N cells but those that `exclude` leaves out. */
-static void add_cells(Matrix *matrix, unsigned n, const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
+static void add_cells(Matrix *matrix, unsigned n, const SuiteFile *file, const SuiteSection *section) {
   const SuiteKey *key = suite_section_find(section, "exclude");
   g_autoptr(GPtrArray) items = key ? suite_split(key->value) : NULL;
   g_autoptr(GArray) exclusions = read_exclusions(items);
@@ -237,12 +237,12 @@ static void add_cells(Matrix *matrix, unsigned n, const SuiteFile *file, const S
   }
   for (unsigned i = 0; key && i < exclusions->len; i++)
     if (!g_array_index(exclusions, Exclusion, i).used)
-      suite_mistake(mistakes, file->path, key->line, "exclude: no case of the matrix is %s", g_array_index(exclusions, Exclusion, i).text);
+      suite_file_mistake(file, key->line, "exclude: no case of the matrix is %s", g_array_index(exclusions, Exclusion, i).text);
   if (key && n && matrix->cells->len == 0)
-    suite_mistake(mistakes, file->path, key->line, "exclude: it leaves no case of [%s]", section->name);
+    suite_file_mistake(file, key->line, "exclude: it leaves no case of [%s]", section->name);
 }
 
-Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
+Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section) {
   Matrix *matrix = g_new0(Matrix, 1);
   uint64_t n = 1;
 
@@ -251,14 +251,14 @@ Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section, SuiteMist
   for (unsigned i = 0; i < section->keys->len; i++) {
     const SuiteKey *key = g_ptr_array_index(section->keys, i);
     if (suite_key_of(key->name, "matrix."))
-      add_axis(matrix, file, section, key, mistakes);
+      add_axis(matrix, file, section, key);
   }
   for (unsigned i = 0; i < matrix->axes->len; i++)
     n = MIN(n * ((const Axis *)g_ptr_array_index(matrix->axes, i))->values->len, CELLS_MAX + 1);
   if (n > CELLS_MAX) {
-    suite_mistake(mistakes, file->path, section->line, "[%s] makes more than %u cases", section->name, CELLS_MAX);
+    suite_file_mistake(file, section->line, "[%s] makes more than %u cases", section->name, CELLS_MAX);
     return matrix;
   }
-  add_cells(matrix, (unsigned)n, file, section, mistakes);
+  add_cells(matrix, (unsigned)n, file, section);
   return matrix;
 }

@@ -24,6 +24,6 @@ typedef struct {
 } Matrix;
 
 /* The matrix of SECTION, without what its `exclude` leaves out. Mistakes are told, and leave fewer cells. */
-Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes);
+Matrix *matrix_new(const SuiteFile *file, const SuiteSection *section);
 void matrix_free(Matrix *matrix); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Matrix, matrix_free)

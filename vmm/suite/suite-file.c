@@ -80,41 +80,41 @@ static bool is_name(const char *name) {
   return true;
 }
 
-static SuiteSection *begin_section(SuiteFile *file, char *text, unsigned line, SuiteMistakes *mistakes) {
+static SuiteSection *begin_section(SuiteFile *file, char *text, unsigned line) {
   char *end = strchr(text, ']');
 
   if (!end || end[1]) {
-    suite_mistake(mistakes, file->path, line, "a section is [NAME], alone on its line");
+    suite_file_mistake(file, line, "a section is [NAME], alone on its line");
     return NULL;
   }
   *end = 0;
   SuiteSection *before = g_hash_table_lookup(file->by_name, text + 1);
   if (before) {
-    suite_mistake(mistakes, file->path, line, "[%s] is there twice; the first is in line %u", text + 1, before->line);
+    suite_file_mistake(file, line, "[%s] is there twice; the first is in line %u", text + 1, before->line);
     return before;
   }
   if (!is_name(text + 1))
-    suite_mistake(mistakes, file->path, line, "'%s' is no name: letters, digits and . _ - + : @ make one", text + 1);
+    suite_file_mistake(file, line, "'%s' is no name: letters, digits and . _ - + : @ make one", text + 1);
   SuiteSection *section = suite_section_new(text + 1, line, true);
   g_ptr_array_add(file->sections, section);
   g_hash_table_insert(file->by_name, section->name, section);
   return section;
 }
 
-static void add_key(SuiteFile *file, SuiteSection *section, char *text, unsigned line, SuiteMistakes *mistakes) {
+static void add_key(SuiteFile *file, SuiteSection *section, char *text, unsigned line) {
   char *equals = strchr(text, '=');
 
   if (!equals) {
-    suite_mistake(mistakes, file->path, line, "'%s' is neither [SECTION], KEY=VALUE, nor # and a comment", text);
+    suite_file_mistake(file, line, "'%s' is neither [SECTION], KEY=VALUE, nor # and a comment", text);
     return;
   }
   *equals = 0;
   const char *name = g_strchomp(text);
   const SuiteKey *before = section ? suite_section_find(section, name) : NULL;
   if (!section)
-    suite_mistake(mistakes, file->path, line, "%s stands before the first [SECTION]", name);
+    suite_file_mistake(file, line, "%s stands before the first [SECTION]", name);
   else if (before)
-    suite_mistake(mistakes, file->path, line, "%s is there twice; the first is in line %u", name, before->line);
+    suite_file_mistake(file, line, "%s is there twice; the first is in line %u", name, before->line);
   if (!section || before)
     return;
   SuiteKey *key = g_new0(SuiteKey, 1);
@@ -125,12 +125,12 @@ static void add_key(SuiteFile *file, SuiteSection *section, char *text, unsigned
 }
 
 /* What the library makes of it. */
-static void read_values(SuiteFile *file, const char *text, SuiteMistakes *mistakes) {
+static void read_values(SuiteFile *file, const char *text) {
   g_autoptr(GKeyFile) key_file = g_key_file_new();
   g_autoptr(GError) error = NULL;
 
   if (!g_key_file_load_from_data(key_file, text, (gsize)-1, G_KEY_FILE_NONE, &error)) {
-    suite_mistake(mistakes, file->path, 0, "%s", error->message);
+    suite_file_mistake(file, 0, "%s", error->message);
     return;
   }
   for (unsigned i = 0; i < file->sections->len; i++) {
@@ -179,6 +179,7 @@ SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {
   }
   SuiteFile *file = g_new0(SuiteFile, 1);
   file->path = g_strdup(path);
+  file->mistakes = mistakes;
   file->sections = g_ptr_array_new_with_free_func(suite_section_free);
   file->by_name = g_hash_table_new(g_str_hash, g_str_equal);
   gsize before = mistakes->text->len;
@@ -186,12 +187,12 @@ SuiteFile *suite_file_read(const char *path, SuiteMistakes *mistakes) {
   for (unsigned i = 0; lines[i]; i++) {
     char *line = g_strstrip(lines[i]);
     if (*line == '[')
-      section = begin_section(file, line, i + 1, mistakes);
+      section = begin_section(file, line, i + 1);
     else if (*line && *line != '#')
-      add_key(file, section, line, i + 1, mistakes);
+      add_key(file, section, line, i + 1);
   }
   if (mistakes->text->len == before)
-    read_values(file, text, mistakes);
+    read_values(file, text);
   return file;
 }
 

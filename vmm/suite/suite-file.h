@@ -21,19 +21,21 @@ typedef struct {
   GHashTable *by_name; /* of them */
 } SuiteSection;
 
-typedef struct {
-  char *path;
-  GPtrArray *sections; /* of SuiteSection, in their order */
-  GHashTable *by_name; /* of them */
-} SuiteFile;
-
 /* Mistakes, as lines "FILE:LINE: ..."; each is there once. */
 typedef struct {
   GString *text;
   GHashTable *seen;
 } SuiteMistakes;
 
+typedef struct {
+  char *path;
+  GPtrArray *sections; /* of SuiteSection, in their order */
+  GHashTable *by_name; /* of them */
+  SuiteMistakes *mistakes;
+} SuiteFile;
+
 void suite_mistake(SuiteMistakes *mistakes, const char *file, unsigned line, const char *format, ...) G_GNUC_PRINTF(4, 5);
+#define suite_file_mistake(file, line, ...) suite_mistake((file)->mistakes, (file)->path, line, __VA_ARGS__)
 
 /* Whether PATH is a regular file that begins as suites do: with a section, behind comments. */
 bool suite_file_is_one(const char *path);

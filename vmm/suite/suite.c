@@ -17,7 +17,7 @@ G_DEFINE_QUARK(eret_suite_error, suite_error)
 
 /* Sections. */
 
-static void check_keys(const SuiteFile *file, const SuiteSection *section, SuiteMistakes *mistakes) {
+static void check_keys(const SuiteFile *file, const SuiteSection *section) {
   const char *names[64] = {NULL};
 
   for (unsigned i = 0; suite_key_rules[i].name && i + 1 < G_N_ELEMENTS(names); i++)
@@ -28,10 +28,9 @@ static void check_keys(const SuiteFile *file, const SuiteSection *section, Suite
     g_autofree char *matrix = label_of ? g_strconcat("matrix.", label_of, NULL) : NULL;
     if (!suite_key_rule(key->name)) {
       const char *nearest = nearest_name(key->name, names);
-      suite_mistake(mistakes, file->path, key->line, nearest ? "there is no key '%s'; did you mean %s?" : "there is no key '%s'", key->name,
-                    nearest);
+      suite_file_mistake(file, key->line, nearest ? "there is no key '%s'; did you mean %s?" : "there is no key '%s'", key->name, nearest);
     } else if (matrix && !suite_section_find(section, matrix)) {
-      suite_mistake(mistakes, file->path, key->line, "%s: there is no %s to name", key->name, matrix);
+      suite_file_mistake(file, key->line, "%s: there is no %s to name", key->name, matrix);
     }
   }
 }
@@ -68,17 +67,12 @@ static SuiteSection *merge(const SuiteSection *section, const SuiteSection *defa
 }
 
 static void load_section(const SuiteFile *file, const SuiteSection *section, const SuiteSection *defaults, GHashTable *defines,
-                         NamedFiles *named, GPtrArray *cases, SuiteMistakes *mistakes) {
+                         NamedFiles *named, GPtrArray *cases) {
   SuiteSection *merged = merge(section, defaults);
-  g_autoptr(Matrix) matrix = matrix_new(file, merged, mistakes);
+  g_autoptr(Matrix) matrix = matrix_new(file, merged);
   g_autofree char *base = g_path_get_basename(file->path);
-  CaseDraft draft = {.file = file,
-                     .own = section,
-                     .section = merged,
-                     .defines = defines,
-                     .mistakes = mistakes,
-                     .named = named,
-                     .section_left = DRAFT_SECTION_TEXT_MAX};
+  CaseDraft draft = {
+      .file = file, .own = section, .section = merged, .defines = defines, .named = named, .section_left = DRAFT_SECTION_TEXT_MAX};
   char *dot = strrchr(base, '.');
 
   if (dot && dot > base)
@@ -100,7 +94,7 @@ static void load_file(const char *path, GHashTable *defines, NamedFiles *named, 
     return;
   for (unsigned i = 0; i < file->sections->len; i++) {
     const SuiteSection *section = g_ptr_array_index(file->sections, i);
-    check_keys(file, section, mistakes);
+    check_keys(file, section);
     if (strcmp(section->name, DEFAULTS) == 0)
       defaults = section;
   }
@@ -109,10 +103,10 @@ static void load_file(const char *path, GHashTable *defines, NamedFiles *named, 
   for (unsigned i = 0; i < file->sections->len; i++) {
     const SuiteSection *section = g_ptr_array_index(file->sections, i);
     if (section != defaults)
-      load_section(file, section, defaults, defines, named, cases, mistakes);
+      load_section(file, section, defaults, defines, named, cases);
   }
   if (file->sections->len == (defaults != NULL))
-    suite_mistake(mistakes, path, 0, "there is no test in it");
+    suite_file_mistake(file, 0, "there is no test in it");
 }
 
 /* Files of one name in two directories would make results that cannot be told apart. */
