@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names: the first dot is the one behind the suite's name, in which dots are escaped; '~' is escaped everywhere and stands
- * only before what is not part of the names. So each name can be read back to what it was made of, a long one but for
- * its hash.
+ * Names: the first dot is the one behind the suite's name, in which dots are escaped; '~' is escaped everywhere and
+ * stands only before what is not part of the names. So each name can be read back to what it was made of, a long one
+ * but for its hash.
  */
 #define _GNU_SOURCE
 #include "vmm/suite/case-file.h"
