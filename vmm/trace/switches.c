@@ -316,28 +316,16 @@ static void take_return(Builder *builder, Vcpu *vcpu, const TraceRecord *record)
   vcpu->user_until = add_saturated(record->time, record->b);
 }
 
-/* What KVM says while it handles the exit: believed where it fits the exception. */
+/* What KVM says while it handles the exit. */
 
-static TraceSwitch *open_trap(Builder *builder, const Vcpu *vcpu) {
-  if (!vcpu->open || current(builder, vcpu)->cause != SWITCH_TRAP)
-    return NULL;
-  return current(builder, vcpu);
-}
-
-static void take_hvc(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (!one || one->action != SWITCH_DOES_HYPERCALL)
-    return;
+static void tell_hvc(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
   one->function = record->b;
   one->has_function = true;
   one->immediate = record->c & 0xffff;
 }
 
-static void take_guest_fault(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (!one || one->action != SWITCH_DOES_FAULT || ESR_EC(record->b) != one->ec)
+static void tell_guest_fault(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
+  if (ESR_EC(record->b) != one->ec)
     return;
   one->esr = record->b;
   one->has_esr = true;
@@ -348,17 +336,13 @@ static void take_guest_fault(Builder *builder, Vcpu *vcpu, const TraceRecord *re
     one->size = 1u << ISS_SAS(record->b);
 }
 
-static void take_access_fault(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (one && one->action == SWITCH_DOES_FAULT && !one->has_esr)
+static void tell_access_fault(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
+  if (!one->has_esr)
     one->ipa = record->a;
 }
 
-static void take_mmio(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (!one || one->ec != EC_DABT_LOW)
+static void tell_mmio(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
+  if (one->ec != EC_DABT_LOW)
     return;
   one->action = SWITCH_DOES_MMIO;
   one->ipa = record->a;
@@ -370,20 +354,14 @@ static void take_mmio(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
   one->has_value = true;
 }
 
-static void take_sys_access(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (!one || one->action != SWITCH_DOES_SYSREG)
-    return;
+static void tell_sys_access(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
   one->sysreg = record->b & 0xffff;
   one->write = record->c != 0;
   one->sysreg_name = recording_get_text(builder->result->recording, record->name);
 }
 
-static void take_handle_sys_reg(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (!one || one->action != SWITCH_DOES_SYSREG || ESR_EC(record->a) != one->ec)
+static void tell_handle_sys_reg(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
+  if (ESR_EC(record->a) != one->ec)
     return;
   one->esr = record->a;
   one->has_esr = true;
@@ -391,11 +369,8 @@ static void take_handle_sys_reg(Builder *builder, Vcpu *vcpu, const TraceRecord 
   one->write = !(record->a & ISS_SYSREG_READ);
 }
 
-static void take_wfx(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
-  TraceSwitch *one = open_trap(builder, vcpu);
-
-  if (one && one->action == SWITCH_DOES_WAIT)
-    one->wfe = record->b != 0;
+static void tell_wfx(const Builder *builder, TraceSwitch *one, const TraceRecord *record) {
+  one->wfe = record->b != 0;
 }
 
 static void take_wakeup(Builder *builder, Vcpu *vcpu, const TraceRecord *record) {
@@ -403,23 +378,38 @@ static void take_wakeup(Builder *builder, Vcpu *vcpu, const TraceRecord *record)
     current(builder, vcpu)->waited = add_saturated(current(builder, vcpu)->waited, record->a);
 }
 
-static void (*const handlers[])(Builder *builder, Vcpu *vcpu, const TraceRecord *record) = {
-    [TRACE_KVM_ENTRY] = take_entry,
-    [TRACE_KVM_EXIT] = take_exit,
-    [TRACE_KVM_USERSPACE_EXIT] = take_userspace_exit,
-    [TRACE_KVM_HVC] = take_hvc,
-    [TRACE_KVM_GUEST_FAULT] = take_guest_fault,
-    [TRACE_KVM_ACCESS_FAULT] = take_access_fault,
-    [TRACE_KVM_MMIO] = take_mmio,
-    [TRACE_KVM_SYS_ACCESS] = take_sys_access,
-    [TRACE_KVM_HANDLE_SYS_REG] = take_handle_sys_reg,
-    [TRACE_KVM_WFX] = take_wfx,
-    [TRACE_KVM_WAKEUP] = take_wakeup,
-    [TRACE_ERET_RETURN] = take_return,
+/* By kind: what a record does to its vCPU, or tells of the open switch, if that is a trap with one of these actions. */
+static const struct {
+  void (*take)(Builder *builder, Vcpu *vcpu, const TraceRecord *record);
+  void (*tell)(const Builder *builder, TraceSwitch *one, const TraceRecord *record);
+  unsigned actions; /* bits of SwitchAction */
+} handlers[] = {
+    [TRACE_KVM_ENTRY] = {.take = take_entry},
+    [TRACE_KVM_EXIT] = {.take = take_exit},
+    [TRACE_KVM_USERSPACE_EXIT] = {.take = take_userspace_exit},
+    [TRACE_KVM_HVC] = {.tell = tell_hvc, .actions = 1u << SWITCH_DOES_HYPERCALL},
+    [TRACE_KVM_GUEST_FAULT] = {.tell = tell_guest_fault, .actions = 1u << SWITCH_DOES_FAULT},
+    [TRACE_KVM_ACCESS_FAULT] = {.tell = tell_access_fault, .actions = 1u << SWITCH_DOES_FAULT},
+    [TRACE_KVM_MMIO] = {.tell = tell_mmio, .actions = 1u << SWITCH_DOES_FAULT | 1u << SWITCH_DOES_MMIO},
+    [TRACE_KVM_SYS_ACCESS] = {.tell = tell_sys_access, .actions = 1u << SWITCH_DOES_SYSREG},
+    [TRACE_KVM_HANDLE_SYS_REG] = {.tell = tell_handle_sys_reg, .actions = 1u << SWITCH_DOES_SYSREG},
+    [TRACE_KVM_WFX] = {.tell = tell_wfx, .actions = 1u << SWITCH_DOES_WAIT},
+    [TRACE_KVM_WAKEUP] = {.take = take_wakeup},
+    [TRACE_ERET_RETURN] = {.take = take_return},
 };
 
+static void handle(Builder *builder, const TraceRecord *record) {
+  Vcpu *vcpu = &builder->vcpus[record->vcpu];
+  TraceSwitch *one = vcpu->open ? current(builder, vcpu) : NULL;
+
+  if (handlers[record->kind].take)
+    handlers[record->kind].take(builder, vcpu, record);
+  else if (one && one->cause == SWITCH_TRAP && handlers[record->kind].actions & 1u << one->action)
+    handlers[record->kind].tell(builder, one, record);
+}
+
 static bool of_vcpu(const TraceRecord *record) {
-  return record->vcpu < VCPUS_MAX && record->kind < G_N_ELEMENTS(handlers) && handlers[record->kind];
+  return record->vcpu < VCPUS_MAX && record->kind < G_N_ELEMENTS(handlers) && (handlers[record->kind].take || handlers[record->kind].tell);
 }
 
 /* What the whole recording says: how many vCPUs, whether KVM's events are there, whether some are missing. */
@@ -460,7 +450,7 @@ TraceSwitches *trace_switches_new(const Recording *recording) {
     if (record->kind == TRACE_LOST && (record->b != TRACE_SOURCE_ERET || !result->has_kernel))
       abandon_all(&builder);
     else if (of_vcpu(record) && (result->has_kernel || record->kind == TRACE_ERET_RETURN))
-      handlers[record->kind](&builder, &vcpus[record->vcpu], record);
+      handle(&builder, record);
   }
   abandon_all(&builder);
   return result;

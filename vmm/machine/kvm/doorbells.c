@@ -102,9 +102,3 @@ bool kvm_doorbells_connect(KvmDoorbells *doorbells, int vm_fd, GError **error) {
   g_mutex_unlock(&doorbells->lock);
   return done;
 }
-
-void kvm_doorbells_disconnect(KvmDoorbells *doorbells) {
-  g_mutex_lock(&doorbells->lock);
-  doorbells->vm_fd = -1;
-  g_mutex_unlock(&doorbells->lock);
-}

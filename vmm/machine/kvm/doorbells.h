@@ -15,6 +15,5 @@ KvmDoorbells *kvm_doorbells_new(void);
 void kvm_doorbells_free(KvmDoorbells *doorbells); /* disconnected; takes NULL */
 Doorbells *kvm_doorbells_base(KvmDoorbells *doorbells);
 
-/* Those that are in use are registered with VM_FD. No vCPU runs. */
+/* Those that are in use are registered with VM_FD. -1: there is no VM. No vCPU runs. */
 bool kvm_doorbells_connect(KvmDoorbells *doorbells, int vm_fd, GError **error);
-void kvm_doorbells_disconnect(KvmDoorbells *doorbells);

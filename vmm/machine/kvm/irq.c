@@ -52,14 +52,6 @@ struct Irq {
   GPtrArray *routes; /* of MsiRoute, index gsi - MSI_GSI_BASE; NULL: free */
 };
 
-static void signal_event(int fd) {
-  uint64_t one = 1;
-  ssize_t written;
-  do
-    written = write(fd, &one, sizeof one);
-  while (written < 0 && errno == EINTR);
-}
-
 /* Lines. */
 
 ON_EXIT_PATH static void level_set(IrqLine *line, bool level) {
@@ -80,7 +72,7 @@ ON_EXIT_PATH static void level_set(IrqLine *line, bool level) {
 
 static void edge_set(IrqLine *line, bool level) {
   if (level)
-    signal_event(((KvmLine *)line)->event_fd);
+    eventfd_write(((KvmLine *)line)->event_fd, 1);
 }
 
 static void line_free(gpointer data) {
@@ -171,27 +163,21 @@ static bool update_routing(Irq *irq) {
 
 static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
   Irq *irq = (Irq *)controller;
-  MsiRoute *route = g_new0(MsiRoute, 1);
+  MsiRoute *route = NULL;
   unsigned place = 0;
 
-  route->irq = irq;
-  route->device_id = device_id;
-  route->event_fd = -1;
   g_mutex_lock(&irq->lock);
   while (place < irq->routes->len && g_ptr_array_index(irq->routes, place))
     place++;
   if (place < MAX_MSI) {
-    route->gsi = MSI_GSI_BASE + place;
+    route = g_new(MsiRoute, 1);
+    *route = (MsiRoute){.irq = irq, .gsi = MSI_GSI_BASE + place, .device_id = device_id, .event_fd = -1};
     if (place == irq->routes->len)
-      g_ptr_array_add(irq->routes, route);
-    else
-      g_ptr_array_index(irq->routes, place) = route;
+      g_ptr_array_add(irq->routes, NULL);
+    g_ptr_array_index(irq->routes, place) = route;
   }
   g_mutex_unlock(&irq->lock);
-  if (place < MAX_MSI)
-    return route;
-  g_free(route);
-  return NULL;
+  return route;
 }
 
 static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
@@ -213,7 +199,7 @@ static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
 
 static void route_signal(MsiRoute *route) {
   if (route->set)
-    signal_event(route->event_fd);
+    eventfd_write(route->event_fd, 1);
 }
 
 static void route_free(MsiRoute *route) {
@@ -300,10 +286,4 @@ bool irq_connect(Irq *irq, int vm_fd, GError **error) {
   }
   g_mutex_unlock(&irq->lock);
   return done;
-}
-
-void irq_disconnect(Irq *irq) {
-  g_mutex_lock(&irq->lock);
-  irq->vm_fd = -1;
-  g_mutex_unlock(&irq->lock);
 }

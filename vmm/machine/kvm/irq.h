@@ -18,6 +18,5 @@ void irq_free(Irq *irq); /* disconnected; takes NULL */
 IrqLine *irq_line(Irq *irq, uint32_t spi, FdtIrqTrigger trigger);
 MsiController *irq_msi(Irq *irq);
 
-/* VM_FD has its GIC: lines and routes that are in use are registered with it. No vCPU runs. */
+/* VM_FD has its GIC: lines and routes that are in use are registered with it. -1: there is no VM. No vCPU runs. */
 bool irq_connect(Irq *irq, int vm_fd, GError **error);
-void irq_disconnect(Irq *irq);

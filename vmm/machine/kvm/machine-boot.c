@@ -93,8 +93,8 @@ void machine_unboot(Machine *machine) {
   platform_pause(machine->platform); /* the last requests are carried out */
   platform_reset(machine->platform);
   platform_resume(machine->platform);
-  irq_disconnect(machine->irq);
-  kvm_doorbells_disconnect(machine->doorbells);
+  irq_connect(machine->irq, -1, NULL);
+  kvm_doorbells_connect(machine->doorbells, -1, NULL);
   if (machine->shortcuts)
     kvm_shortcuts_disconnect(machine->shortcuts);
   machine_trace_end_boot(&machine->trace);
