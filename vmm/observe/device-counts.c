@@ -41,19 +41,17 @@ static void record(const DeviceCounts *counts, TraceRecord entry, const char *de
 static void doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
   DeviceCounts *counts = (DeviceCounts *)watch;
 
-  g_mutex_lock(&counts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
   find(counts, device)->doorbells += rings;
   record(counts, (TraceRecord){.kind = TRACE_ERET_DOORBELL, .a = queue, .b = rings}, device, NULL);
-  g_mutex_unlock(&counts->lock);
 }
 
 static void interrupt(DeviceWatch *watch, const char *device, unsigned vector) {
   DeviceCounts *counts = (DeviceCounts *)watch;
 
-  g_mutex_lock(&counts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
   find(counts, device)->interrupts++;
   record(counts, (TraceRecord){.kind = TRACE_ERET_INTERRUPT, .b = vector}, device, NULL);
-  g_mutex_unlock(&counts->lock);
 }
 
 /* The last place takes what is too much: devices have a handful of kinds. */
@@ -71,14 +69,13 @@ static void request(DeviceWatch *watch, const char *device, const char *kind, ui
   DeviceCounts *counts = (DeviceCounts *)watch;
   uint64_t took = trace_now() - started;
 
-  g_mutex_lock(&counts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
   RequestCount *count = find_kind(find(counts, device), kind);
   count->count++;
   count->failed += failed;
   count->bytes += failed ? 0 : bytes;
   count->ns += took;
   record(counts, (TraceRecord){.kind = TRACE_ERET_REQUEST, .a = took, .b = bytes, .c = failed}, device, kind);
-  g_mutex_unlock(&counts->lock);
 }
 
 DeviceCounts *device_counts_new(Recorder *recorder) {
@@ -104,14 +101,12 @@ DeviceWatch *device_counts_watch(DeviceCounts *counts) {
 }
 
 void device_counts_stop_recording(DeviceCounts *counts) {
-  g_mutex_lock(&counts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
   counts->recorder = NULL;
-  g_mutex_unlock(&counts->lock);
 }
 
 GArray *device_counts_get(DeviceCounts *counts) {
-  g_mutex_lock(&counts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
   GArray *copy = g_array_copy(counts->devices);
-  g_mutex_unlock(&counts->lock);
   return copy;
 }

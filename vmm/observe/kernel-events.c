@@ -196,9 +196,8 @@ void kernel_events_free(KernelEvents *events) {
 }
 
 void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
-  g_mutex_lock(&events->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&events->lock);
   g_hash_table_insert(events->vcpus, GINT_TO_POINTER(this_thread(&events->threads)), GUINT_TO_POINTER(index + 1));
-  g_mutex_unlock(&events->lock);
 }
 
 void kernel_events_stop(KernelEvents *events) {

@@ -66,42 +66,38 @@ static TraceString new_text(Recorder *recorder, const char *text) {
 TraceString recorder_text(Recorder *recorder, const char *text) {
   if (!text)
     return 0;
-  g_mutex_lock(&recorder->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&recorder->lock);
   TraceString number = GPOINTER_TO_UINT(g_hash_table_lookup(recorder->numbers, text));
   /* The guest chooses the texts of marks: their number is bounded, and one place is kept for saying so. */
   if (!number && g_hash_table_size(recorder->numbers) >= RECORDING_TEXTS_MAX - 1)
     number = GPOINTER_TO_UINT(g_hash_table_lookup(recorder->numbers, text = TOO_MANY_TEXTS));
   if (!number)
     number = new_text(recorder, text);
-  g_mutex_unlock(&recorder->lock);
   return number;
 }
 
 void recorder_add(Recorder *recorder, const TraceRecord *record) {
-  g_mutex_lock(&recorder->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&recorder->lock);
   if (recorder->records->len < BUFFERED_MAX)
     g_array_append_val(recorder->records, *record);
   else
     recorder->lost[TRACE_SOURCE_ERET]++;
-  g_mutex_unlock(&recorder->lock);
 }
 
 void recorder_fact(Recorder *recorder, const char *key, const char *value) {
-  g_mutex_lock(&recorder->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&recorder->lock);
   if (recorder->facts->len < SMALL_BUFFER_MAX) {
     g_byte_array_append(recorder->facts, (const guint8 *)key, (guint)strlen(key) + 1);
     g_byte_array_append(recorder->facts, (const guint8 *)value, (guint)strlen(value) + 1);
   }
-  g_mutex_unlock(&recorder->lock);
 }
 
 void recorder_region(Recorder *recorder, const char *name, uint64_t base, uint64_t size) {
   RecordingRegion region = {.name = recorder_text(recorder, name), .base = base, .size = size};
 
-  g_mutex_lock(&recorder->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&recorder->lock);
   if (recorder->regions->len < SMALL_BUFFER_MAX)
     g_byte_array_append(recorder->regions, (const guint8 *)&region, sizeof region);
-  g_mutex_unlock(&recorder->lock);
 }
 
 void recorder_this_is_vcpu(Recorder *recorder, unsigned index) {

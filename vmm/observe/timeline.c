@@ -108,11 +108,10 @@ void timeline_free(Timeline *timeline) {
 }
 
 void timeline_record(Timeline *timeline, Recorder *recorder) {
-  g_mutex_lock(&timeline->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&timeline->lock);
   timeline->recorder = recorder;
   for (unsigned i = 0; recorder && i < timeline->entries->len; i++)
     record_entry(recorder, &g_array_index(timeline->entries, TimelineEntry, i));
-  g_mutex_unlock(&timeline->lock);
 }
 
 bool timeline_has(const Timeline *timeline, Phase phase) {

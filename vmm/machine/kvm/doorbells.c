@@ -43,18 +43,17 @@ static bool attach(Doorbells *base, uint64_t address, unsigned size, bool match,
   KvmDoorbells *doorbells = (KvmDoorbells *)base;
   Doorbell bell = {address, size, match, value, fd};
 
-  g_mutex_lock(&doorbells->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&doorbells->lock);
   bool bound = bind_bell(doorbells, &bell, true);
   if (bound)
     g_array_append_val(doorbells->bells, bell);
-  g_mutex_unlock(&doorbells->lock);
   return bound;
 }
 
 static void detach(Doorbells *base, uint64_t address, unsigned size, bool match, uint32_t value, int fd) {
   KvmDoorbells *doorbells = (KvmDoorbells *)base;
 
-  g_mutex_lock(&doorbells->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&doorbells->lock);
   for (unsigned i = 0; i < doorbells->bells->len; i++) {
     const Doorbell *bell = &g_array_index(doorbells->bells, Doorbell, i);
     if (bell->address == address && bell->fd == fd && bell->value == value && bell->size == size && bell->match == match) {
@@ -63,7 +62,6 @@ static void detach(Doorbells *base, uint64_t address, unsigned size, bool match,
       break;
     }
   }
-  g_mutex_unlock(&doorbells->lock);
 }
 
 KvmDoorbells *kvm_doorbells_new(void) {
@@ -89,16 +87,13 @@ Doorbells *kvm_doorbells_base(KvmDoorbells *doorbells) {
 }
 
 bool kvm_doorbells_connect(KvmDoorbells *doorbells, int vm_fd, GError **error) {
-  bool done = true;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&doorbells->lock);
 
-  g_mutex_lock(&doorbells->lock);
   doorbells->vm_fd = vm_fd;
-  for (unsigned i = 0; done && i < doorbells->bells->len; i++)
-    done = bind_bell(doorbells, &g_array_index(doorbells->bells, Doorbell, i), true);
-  if (!done) {
-    kvm_fail(error, "cannot connect doorbells to the VM (KVM_IOEVENTFD)");
-    doorbells->vm_fd = -1;
-  }
-  g_mutex_unlock(&doorbells->lock);
-  return done;
+  for (unsigned i = 0; i < doorbells->bells->len; i++)
+    if (!bind_bell(doorbells, &g_array_index(doorbells->bells, Doorbell, i), true)) {
+      doorbells->vm_fd = -1;
+      return kvm_fail(error, "cannot connect doorbells to the VM (KVM_IOEVENTFD)");
+    }
+  return true;
 }

@@ -14,44 +14,38 @@ void gate_clear(Gate *gate) {
 }
 
 bool gate_enter(Gate *gate, const int *stop) {
-  g_mutex_lock(&gate->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gate->lock);
   while (gate_is_closed(gate) && !__atomic_load_n(stop, __ATOMIC_SEQ_CST))
     g_cond_wait(&gate->changed, &gate->lock);
   bool entered = !gate_is_closed(gate);
   gate->inside += entered;
-  g_mutex_unlock(&gate->lock);
   return entered;
 }
 
 void gate_leave(Gate *gate) {
-  g_mutex_lock(&gate->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gate->lock);
   gate->inside--;
   g_cond_broadcast(&gate->changed);
-  g_mutex_unlock(&gate->lock);
 }
 
 void gate_close(Gate *gate) {
-  g_mutex_lock(&gate->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gate->lock);
   __atomic_store_n(&gate->closed, 1, __ATOMIC_SEQ_CST);
-  g_mutex_unlock(&gate->lock);
 }
 
 void gate_wait(Gate *gate) {
-  g_mutex_lock(&gate->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gate->lock);
   while (gate->inside)
     g_cond_wait(&gate->changed, &gate->lock);
-  g_mutex_unlock(&gate->lock);
 }
 
 void gate_open(Gate *gate) {
-  g_mutex_lock(&gate->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gate->lock);
   __atomic_store_n(&gate->closed, 0, __ATOMIC_SEQ_CST);
   g_cond_broadcast(&gate->changed);
-  g_mutex_unlock(&gate->lock);
 }
 
 void gate_wake(Gate *gate) {
-  g_mutex_lock(&gate->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&gate->lock);
   g_cond_broadcast(&gate->changed);
-  g_mutex_unlock(&gate->lock);
 }

@@ -61,13 +61,12 @@ ON_EXIT_PATH static void level_set(IrqLine *line, bool level) {
       .level = level,
   };
 
-  g_mutex_lock(&wire->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&wire->lock);
   if (wire->level != level) {
     wire->level = level;
     if (wire->irq->vm_fd >= 0)
       ioctl(wire->irq->vm_fd, KVM_IRQ_LINE, &request);
   }
-  g_mutex_unlock(&wire->lock);
 }
 
 static void edge_set(IrqLine *line, bool level) {
@@ -166,7 +165,7 @@ static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
   MsiRoute *route = NULL;
   unsigned place = 0;
 
-  g_mutex_lock(&irq->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&irq->lock);
   while (place < irq->routes->len && g_ptr_array_index(irq->routes, place))
     place++;
   if (place < MAX_MSI) {
@@ -176,14 +175,13 @@ static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
       g_ptr_array_add(irq->routes, NULL);
     g_ptr_array_index(irq->routes, place) = route;
   }
-  g_mutex_unlock(&irq->lock);
   return route;
 }
 
 static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
   Irq *irq = route->irq;
 
-  g_mutex_lock(&irq->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&irq->lock);
   if (!route->set || route->address != address || route->data != data) {
     bool first = !route->set;
     route->set = true;
@@ -194,7 +192,6 @@ static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
     if (!update_routing(irq) || (first && !bind_event(irq, route->event_fd, route->gsi, true)))
       g_warning("a message-signalled interrupt cannot be routed: %s", g_strerror(errno));
   }
-  g_mutex_unlock(&irq->lock);
 }
 
 static void route_signal(MsiRoute *route) {
@@ -277,13 +274,11 @@ static bool connect_routes(Irq *irq) {
 }
 
 bool irq_connect(Irq *irq, int vm_fd, GError **error) {
-  g_mutex_lock(&irq->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&irq->lock);
+
   irq->vm_fd = vm_fd;
-  bool done = update_routing(irq) && connect_lines(irq) && connect_routes(irq);
-  if (!done) {
-    kvm_fail(error, "cannot connect interrupts to the VM");
-    irq->vm_fd = -1;
-  }
-  g_mutex_unlock(&irq->lock);
-  return done;
+  if (update_routing(irq) && connect_lines(irq) && connect_routes(irq))
+    return true;
+  irq->vm_fd = -1;
+  return kvm_fail(error, "cannot connect interrupts to the VM");
 }

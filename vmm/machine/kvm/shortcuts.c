@@ -84,19 +84,18 @@ static bool map(Shortcuts *base, uint64_t address, size_t size, const void *byte
 
   if ((address | size | (uintptr_t)bytes) % base->page_size)
     return false;
-  g_mutex_lock(&shortcuts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->lock);
   Mapping mapping = {address, size, bytes, free_slot(shortcuts->mappings)};
   bool done = set_slot(shortcuts, &mapping, true); /* KVM refuses one that overlaps */
   if (done)
     g_array_append_val(shortcuts->mappings, mapping);
-  g_mutex_unlock(&shortcuts->lock);
   return done;
 }
 
 static void unmap(Shortcuts *base, uint64_t address) {
   KvmShortcuts *shortcuts = (KvmShortcuts *)base;
 
-  g_mutex_lock(&shortcuts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->lock);
   for (unsigned i = 0; i < shortcuts->mappings->len; i++) {
     const Mapping *mapping = &g_array_index(shortcuts->mappings, Mapping, i);
     if (mapping->address != address)
@@ -105,7 +104,6 @@ static void unmap(Shortcuts *base, uint64_t address) {
     g_array_remove_index_fast(shortcuts->mappings, i);
     break;
   }
-  g_mutex_unlock(&shortcuts->lock);
 }
 
 /* Deferred writes. */
@@ -172,7 +170,7 @@ static void start_timer(KvmShortcuts *shortcuts) {
 static void defer(Shortcuts *base, uint64_t address, unsigned size, DeferFor how_long) {
   KvmShortcuts *shortcuts = (KvmShortcuts *)base;
 
-  g_mutex_lock(&shortcuts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->lock);
   Zone *zone = find_zone(shortcuts, address);
   if (zone) {
     zone->idle = 0;
@@ -183,17 +181,15 @@ static void defer(Shortcuts *base, uint64_t address, unsigned size, DeferFor how
   }
   if (how_long == DEFER_BRIEFLY)
     start_timer(shortcuts);
-  g_mutex_unlock(&shortcuts->lock);
 }
 
 static void undefer(Shortcuts *base, uint64_t address) {
   KvmShortcuts *shortcuts = (KvmShortcuts *)base;
 
-  g_mutex_lock(&shortcuts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->lock);
   Zone *zone = find_zone(shortcuts, address);
   if (zone)
     remove_zone(shortcuts, zone);
-  g_mutex_unlock(&shortcuts->lock);
 }
 
 static bool is_catching_up(Shortcuts *base) {
@@ -208,7 +204,7 @@ static bool is_behind(const struct kvm_coalesced_mmio_ring *ring) {
 static G_GNUC_NO_INLINE void carry_out(KvmShortcuts *shortcuts) {
   struct kvm_coalesced_mmio_ring *ring = shortcuts->ring;
 
-  g_mutex_lock(&shortcuts->catching_up);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->catching_up);
   __atomic_store_n(&shortcuts->catcher, g_thread_self(), __ATOMIC_SEQ_CST);
   /* What comes meanwhile is for its writer's own exit: order needs no more, and vCPUs cannot keep a thread here. */
   for (uint32_t last = __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE); ring->first != last;) {
@@ -221,7 +217,6 @@ static G_GNUC_NO_INLINE void carry_out(KvmShortcuts *shortcuts) {
     __atomic_store_n(&ring->first, (ring->first + 1) % shortcuts->ring_size, __ATOMIC_RELEASE);
   }
   __atomic_store_n(&shortcuts->catcher, NULL, __ATOMIC_SEQ_CST);
-  g_mutex_unlock(&shortcuts->catching_up);
 }
 
 ON_EXIT_PATH void kvm_shortcuts_catch_up(KvmShortcuts *shortcuts) {
@@ -283,20 +278,18 @@ static void find_ring(KvmShortcuts *shortcuts, int vm_fd, void *shared, size_t s
 }
 
 void kvm_shortcuts_connect(KvmShortcuts *shortcuts, int vm_fd, void *shared, size_t size) {
-  g_mutex_lock(&shortcuts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->lock);
   shortcuts->vm_fd = vm_fd;
   find_ring(shortcuts, vm_fd, shared, size);
   for (unsigned i = 0; i < shortcuts->mappings->len; i++)
     set_slot(shortcuts, &g_array_index(shortcuts->mappings, Mapping, i), true); /* what does not succeed is read by exits */
   for (unsigned i = 0; i < shortcuts->zones->len; i++)
     set_zone(shortcuts, &g_array_index(shortcuts->zones, Zone, i), true);
-  g_mutex_unlock(&shortcuts->lock);
 }
 
 void kvm_shortcuts_disconnect(KvmShortcuts *shortcuts) {
   kvm_shortcuts_catch_up(shortcuts);
-  g_mutex_lock(&shortcuts->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&shortcuts->lock);
   __atomic_store_n(&shortcuts->ring, NULL, __ATOMIC_SEQ_CST);
   shortcuts->vm_fd = -1;
-  g_mutex_unlock(&shortcuts->lock);
 }
