@@ -17,7 +17,6 @@
 
 #include "vmm/observe/kernel-decode.h"
 #include "vmm/observe/kernel-instance.h"
-#include "vmm/observe/kernel-reader.h"
 #include "vmm/observe/recording-file.h"
 
 /* KiB of the kernel's buffer: for each CPU, as long as there are not very many. */
@@ -38,14 +37,12 @@
 typedef struct {
   bool outside; /* of any namespace: the numbers are the same, and there is no other trace */
   KernelInstance own;
-  KernelReader *reader;
   struct tep_handle *tep;
   int found;
 } Threads;
 
 struct KernelEvents {
   KernelInstance own;
-  KernelReader *reader;
   struct tep_handle *tep;
   KernelDecoder *decoder;
   GMutex lock;
@@ -77,8 +74,7 @@ static bool open_marks(Threads *threads) {
   errno = 0;
   threads->tep = tracefs_local_events_system(tracefs_tracing_dir(), systems);
   return threads->tep && kernel_instance_open(&threads->own) &&
-         tracefs_instance_set_buffer_size(threads->own.instance, MARKS_KIB, -1) == 0 &&
-         (threads->reader = kernel_reader_new(threads->own.instance));
+         tracefs_instance_set_buffer_size(threads->own.instance, MARKS_KIB, -1) == 0 && kernel_instance_open_buffers(&threads->own);
 }
 
 /* False: there is a PID namespace, and no way to look out of it. */
@@ -106,7 +102,7 @@ static int this_thread(Threads *threads) {
     return (int)syscall(SYS_gettid);
   threads->found = 0;
   if (tracefs_instance_file_write(threads->own.instance, "trace_marker", "eret") >= 0)
-    kernel_reader_drain(threads->reader, take_mark, threads);
+    kernel_instance_drain(&threads->own, take_mark, threads);
   return threads->found;
 }
 
@@ -161,8 +157,7 @@ static bool open_instance(KernelEvents *events, GError **error) {
   events->tep = tracefs_local_events_system(directory, systems);
   if (!events->tep)
     return fail(error, "cannot read what KVM's tracepoints look like (tracefs events/kvm)");
-  events->reader = kernel_reader_new(events->own.instance);
-  if (!events->reader)
+  if (!kernel_instance_open_buffers(&events->own))
     return fail(error, "cannot read the kernel's trace (tracefs trace_pipe_raw)");
   events->decoder = kernel_decoder_new(events->tep);
   return open_threads(&events->threads, error) && set_up(events, error);
@@ -183,9 +178,7 @@ KernelEvents *kernel_events_open(GError **error) {
 void kernel_events_free(KernelEvents *events) {
   if (!events)
     return;
-  kernel_reader_free(events->reader);
   kernel_instance_close(&events->own);
-  kernel_reader_free(events->threads.reader);
   kernel_instance_close(&events->threads.own);
   tep_free(events->threads.tep);
   kernel_decoder_free(events->decoder);
@@ -234,7 +227,7 @@ static void take_event(void *opaque, struct tep_record *raw) {
 void kernel_events_drain(KernelEvents *events, void (*take)(void *opaque, const TraceRecord *record), void *opaque) {
   events->take = take;
   events->opaque = opaque;
-  kernel_reader_drain(events->reader, take_event, events);
+  kernel_instance_drain(&events->own, take_event, events);
 }
 
 /* per_cpu/cpuN/stats has lines "overrun: N" and "dropped events: N". */

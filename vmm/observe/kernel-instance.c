@@ -7,19 +7,25 @@
  * of other PID namespaces in it, and a number from its name would be looked up in ours, where it is nobody, or somebody
  * else. A lock goes with its process, however that ends. Between making and locking another may take a new directory
  * for one that nobody has: so the lock is only good if the directory is still there afterwards.
+ *
+ * The files of the buffers stay open from one look to the next, and are read, not mapped: libtracefs's own loop opens
+ * and maps them anew each time (1.8), and an event that comes between its last look at a page and its word to the
+ * kernel that the page has been read is never seen. The layout of a page is libtraceevent's to know (kbuffer).
  */
 #define _GNU_SOURCE
 #include "vmm/observe/kernel-instance.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <kbuffer.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define NAME_PATTERN "^eret-[0-9]+-[0-9a-f]{8}$"
-#define TRIES        10 /* to make one that stays */
+#define TRIES        10    /* to make one that stays */
+#define PAGE_MAX     65536 /* bytes, the largest page of an ARM64 kernel: one is read at a time */
 
 static bool is_still_there(int fd, const char *path) {
   struct stat opened, there;
@@ -82,7 +88,63 @@ bool kernel_instance_open(KernelInstance *instance) {
   return false;
 }
 
+bool kernel_instance_open_buffers(KernelInstance *instance) {
+  long cpus = MAX(1, sysconf(_SC_NPROCESSORS_CONF));
+
+  instance->page = kbuffer_alloc(KBUFFER_LSIZE_8, KBUFFER_ENDIAN_LITTLE);
+  instance->bytes = g_malloc(PAGE_MAX);
+  instance->buffer_fds = g_array_new(FALSE, FALSE, sizeof(int));
+  for (long cpu = 0; cpu < cpus; cpu++) {
+    g_autofree char *name = g_strdup_printf("per_cpu/cpu%ld/trace_pipe_raw", cpu);
+    int fd = tracefs_instance_file_open(instance->instance, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno != ENOENT && errno != ENODEV)
+      return false;
+    g_array_append_val(instance->buffer_fds, fd);
+  }
+  return true;
+}
+
+/* Also a page that is not full yet; what is added to it later is read later. */
+static bool read_page(const KernelInstance *instance, int fd) {
+  ssize_t got;
+
+  do
+    got = read(fd, instance->bytes, PAGE_MAX);
+  while (got < 0 && errno == EINTR);
+  return got > 0 && kbuffer_load_subbuffer(instance->page, instance->bytes) == 0;
+}
+
+void kernel_instance_drain(KernelInstance *instance, void (*take)(void *opaque, struct tep_record *raw), void *opaque) {
+  for (unsigned cpu = 0; cpu < instance->buffer_fds->len; cpu++) {
+    while (read_page(instance, g_array_index(instance->buffer_fds, int, cpu))) {
+      unsigned long long time;
+      void *data;
+      while ((data = kbuffer_read_event(instance->page, &time))) {
+        struct tep_record raw = {
+            .ts = time,
+            .size = kbuffer_event_size(instance->page),
+            .data = data,
+            .cpu = (int)cpu,
+            .missed_events = kbuffer_missed_events(instance->page),
+        };
+        take(opaque, &raw);
+        kbuffer_next_event(instance->page, NULL);
+      }
+    }
+  }
+}
+
+static void close_buffers(KernelInstance *instance) {
+  for (unsigned i = 0; instance->buffer_fds && i < instance->buffer_fds->len; i++)
+    if (g_array_index(instance->buffer_fds, int, i) >= 0)
+      close(g_array_index(instance->buffer_fds, int, i));
+  g_clear_pointer(&instance->buffer_fds, g_array_unref);
+  g_clear_pointer(&instance->page, kbuffer_free);
+  g_clear_pointer(&instance->bytes, g_free);
+}
+
 void kernel_instance_close(KernelInstance *instance) {
+  close_buffers(instance);
   if (instance->instance) {
     tracefs_instance_destroy(instance->instance);
     tracefs_instance_free(g_steal_pointer(&instance->instance));
