@@ -23,15 +23,6 @@ static void fixture_init(Fixture *f) {
   g_assert_cmpuint(f->memory.n_regions, ==, 3);
 }
 
-/* As whoever has a slice writes. */
-static bool guest_memory_write(const GuestMemory *memory, uint64_t address, const void *from, size_t size) {
-  void *to = guest_memory_slice(memory, address, size);
-
-  if (to)
-    memcpy(to, from, size);
-  return to != NULL;
-}
-
 static void test_add(void) {
   static const struct {
     uint64_t base, size;
