@@ -5,7 +5,7 @@
  * A socket's file outlives who made it, so what is at PATH may be left over. Whether it is, a connection tells; but two
  * that start at a time could both find it so, and the second remove what the first has just made. They take turns by a
  * lock on the directory, which leaves nothing behind. Somebody else may hold that lock for reasons of his own, so
- * nobody waits long for it.
+ * nobody waits long for it; nor at all where directories cannot be locked.
  *
  * A socket's address has room for 107 bytes, its directory included: where PATH is too long for that, it is named by
  * way of the directory's descriptor.
@@ -106,7 +106,7 @@ static bool listen_at(VsockHybrid *hybrid, const struct sockaddr_un *address, GE
 }
 
 static void lock_directory(const VsockHybrid *hybrid) {
-  for (unsigned i = 0; i < LOCK_TRIES && flock(hybrid->directory, LOCK_EX | LOCK_NB) != 0; i++)
+  for (unsigned i = 0; i < LOCK_TRIES && flock(hybrid->directory, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; i++)
     g_usleep(LOCK_PAUSE_US);
 }
 

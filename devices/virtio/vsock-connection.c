@@ -120,7 +120,10 @@ static uint32_t write_out(VsockConnection *connection, struct iovec *iov, unsign
   return 0;
 }
 
-/* What waits, as far as the socket takes it; then the end, if it was the last. */
+/*
+ * What waits, as far as the socket takes it; then the end, if it was the last. Not where the guest closes both ways:
+ * then the socket is closed as well, and whoever sees its end finds that nobody reads it any more either.
+ */
 static void flush(VsockConnection *connection) {
   while (connection->ring_size > 0 && !connection->blocked) {
     uint32_t first = MIN(connection->ring_size, connection->window - connection->ring_start);
@@ -135,7 +138,7 @@ static void flush(VsockConnection *connection) {
   if (connection->ring_size > 0)
     return;
   drop_ring(connection);
-  if ((connection->guest_shut & VSOCK_SHUTDOWN_SEND) && !connection->end_passed && connection->fd >= 0) {
+  if (connection->guest_shut == VSOCK_SHUTDOWN_SEND && !connection->end_passed && connection->fd >= 0) {
     shutdown(connection->fd, SHUT_WR);
     connection->end_passed = true;
   }

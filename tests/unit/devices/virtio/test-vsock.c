@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "devices/virtio/vsock-host.h"
 
@@ -21,6 +22,14 @@ gint64 g_get_monotonic_time(void) {
 
   clock_gettime(CLOCK_MONOTONIC, &now);
   return now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000 + __atomic_load_n(&clock_offset, __ATOMIC_SEQ_CST);
+}
+
+static int halves; /* atomic: ends of writing alone, of whatever socket */
+
+int shutdown(int fd, int how) {
+  if (how == SHUT_WR)
+    __atomic_fetch_add(&halves, 1, __ATOMIC_SEQ_CST);
+  return (int)syscall(SYS_shutdown, fd, how);
 }
 
 static void assert_idle(FakeVsock *vsock) {
@@ -370,6 +379,27 @@ static void drain_host(int fd, uint64_t from, uint64_t to) {
     from += got;
   }
   g_assert_cmpuint(from, ==, to);
+}
+
+/* A guest that closes both ways does not do one after the other: who sees the end cannot write any more. */
+static void test_guest_closes(void) {
+  for (unsigned slow = 0; slow < 2; slow++) {
+    FakeVsock *vsock = fake_vsock_new();
+    FakeStream stream;
+    int fd = fake_open_by_host(vsock, 52, WINDOW, &stream);
+    int before = __atomic_load_n(&halves, __ATOMIC_SEQ_CST);
+    uint64_t sent = slow ? fill_up(&stream) : 0;
+
+    fake_stream_say(&stream, VSOCK_OP_SHUTDOWN, VSOCK_SHUTDOWN_BOTH, NULL, 0);
+    fake_stream_expect(&stream, VSOCK_OP_RST);
+    drain_host(fd, 0, sent);
+    fake_host_expect_end(fd);
+    g_assert_cmpint(send(fd, "x", 1, MSG_NOSIGNAL), ==, -1);
+    g_assert_cmpint(errno, ==, EPIPE);
+    g_assert_cmpint(__atomic_load_n(&halves, __ATOMIC_SEQ_CST), ==, before);
+    close(fd);
+    fake_vsock_free(vsock);
+  }
 }
 
 static void test_host_never_reads(void) {
@@ -1135,6 +1165,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/vsock/host-ends-first", test_host_ends_first);
   g_test_add_func("/vsock/host-ends-and-goes", test_host_ends_and_goes);
   g_test_add_func("/vsock/guest-ends-first", test_guest_ends_first);
+  g_test_add_func("/vsock/guest-closes", test_guest_closes);
   g_test_add_func("/vsock/guest-stops-reading", test_guest_stops_reading);
   g_test_add_func("/vsock/host-stops-reading", test_host_stops_reading);
   g_test_add_func("/vsock/guest-talks-on", test_guest_talks_on);
