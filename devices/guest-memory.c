@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-bool guest_memory_add(GuestMemory *memory, uint64_t base, uint64_t size, void *host) {
+bool guest_memory_add_shared(GuestMemory *memory, uint64_t base, uint64_t size, void *host, int fd, uint64_t offset) {
   uint64_t last;
 
   if (memory->n_regions == GUEST_MEMORY_MAX_REGIONS || size == 0 || __builtin_add_overflow(base, size - 1, &last))
@@ -17,8 +17,12 @@ bool guest_memory_add(GuestMemory *memory, uint64_t base, uint64_t size, void *h
     if (base <= region->base + (region->size - 1) && region->base <= last)
       return false;
   }
-  memory->regions[memory->n_regions++] = (GuestMemoryRegion){base, size, host};
+  memory->regions[memory->n_regions++] = (GuestMemoryRegion){base, size, host, fd, offset};
   return true;
+}
+
+bool guest_memory_add(GuestMemory *memory, uint64_t base, uint64_t size, void *host) {
+  return guest_memory_add_shared(memory, base, size, host, -1, 0);
 }
 
 void *guest_memory_slice(const GuestMemory *memory, uint64_t address, uint64_t size) {

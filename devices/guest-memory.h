@@ -17,6 +17,8 @@ typedef struct {
   uint64_t base; /* guest physical address */
   uint64_t size; /* bytes */
   uint8_t *host; /* where it is mapped in this process */
+  int fd;        /* what others map to have it too, from fd_offset on; -1: it is this process's alone */
+  uint64_t fd_offset;
 } GuestMemoryRegion;
 
 typedef struct {
@@ -26,6 +28,8 @@ typedef struct {
 
 /* Adds a region; false when full, empty, wrapping round or overlapping. */
 bool guest_memory_add(GuestMemory *memory, uint64_t base, uint64_t size, void *host);
+/* The same of one that others may map: HOST is a shared mapping of FD, which stays the caller's, from OFFSET on. */
+bool guest_memory_add_shared(GuestMemory *memory, uint64_t base, uint64_t size, void *host, int fd, uint64_t offset);
 
 /* The SIZE bytes at ADDRESS, or NULL unless all of them lie in one region. SIZE 0 is NULL. */
 void *guest_memory_slice(const GuestMemory *memory, uint64_t address, uint64_t size);

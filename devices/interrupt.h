@@ -34,6 +34,13 @@ typedef struct {
   /* Sends the message. Nothing happens on a route that was never set. */
   void (*route_signal)(MsiRoute *route);
   void (*route_free)(MsiRoute *route); /* takes NULL */
+  /*
+   * From now on whoever signals the event descriptor FD sends the message of a route that was set, without a visit to
+   * this process, which does not see the signal then. False when the host cannot: it is then as if nobody had asked.
+   * FD stays the caller's. Optional, both: NULL where no host ever can.
+   */
+  bool (*route_attach)(MsiRoute *route, int fd);
+  void (*route_detach)(MsiRoute *route, int fd);
 } MsiControllerOps;
 struct MsiController {
   const MsiControllerOps *ops;

@@ -27,6 +27,13 @@ typedef struct {
   bool no_route;
 } Vector;
 
+/* An event descriptor that is to send the message of a vector. */
+typedef struct {
+  int fd;
+  unsigned vector;
+  bool attached; /* the host does it */
+} Call;
+
 struct MsiX {
   PciFunction *function;
   MsiController *controller;
@@ -39,6 +46,7 @@ struct MsiX {
   bool function_mask;
   /* The host's. */
   Vector vectors[MSIX_MAX_VECTORS];
+  GArray *calls; /* of Call */
 };
 
 MsiX *msix_new(PciFunction *function, unsigned n_vectors, unsigned bar, uint32_t table_offset, uint32_t pba_offset) {
@@ -46,6 +54,7 @@ MsiX *msix_new(PciFunction *function, unsigned n_vectors, unsigned bar, uint32_t
 
   g_assert(n_vectors > 0 && n_vectors <= MSIX_MAX_VECTORS);
   g_mutex_init(&msix->lock);
+  msix->calls = g_array_new(FALSE, FALSE, sizeof(Call));
   msix->function = function;
   msix->controller = pci_function_msi(function);
   msix->n_vectors = n_vectors;
@@ -63,19 +72,9 @@ void msix_free(MsiX *msix) {
     return;
   for (unsigned i = 0; i < msix->n_vectors; i++)
     msix->controller->ops->route_free(msix->vectors[i].route);
+  g_array_unref(msix->calls);
   g_mutex_clear(&msix->lock);
   g_free(msix);
-}
-
-void msix_reset(MsiX *msix) {
-  g_mutex_lock(&msix->lock);
-  for (unsigned i = 0; i < msix->n_vectors * ENTRY_WORDS; i++)
-    msix->table[i] = i % ENTRY_WORDS == ENTRY_CONTROL ? ENTRY_CONTROL_MASK : 0;
-  for (unsigned i = 0; i < G_N_ELEMENTS(msix->pending); i++)
-    msix->pending[i] = 0;
-  __atomic_store_n(&msix->enabled, 0, __ATOMIC_SEQ_CST);
-  msix->function_mask = false;
-  g_mutex_unlock(&msix->lock);
 }
 
 /* All below with the lock. */
@@ -115,18 +114,52 @@ static void send(MsiX *msix, unsigned vector) {
     msix->controller->ops->route_signal(msix->vectors[vector].route);
 }
 
-/* After anything that may have unmasked the vector, or changed its message. */
-static void refresh(MsiX *msix, unsigned vector) {
-  if (!can_fire(msix, vector))
+/* Has the host signal for the descriptor, or no more, as the vector now is. */
+static void update_call(MsiX *msix, Call *call) {
+  const MsiControllerOps *ops = msix->controller->ops;
+  MsiRoute *route = msix->vectors[call->vector].route;
+  bool attach = route && ops->route_attach && can_fire(msix, call->vector);
+
+  if (attach == call->attached)
     return;
-  update_route(msix, vector);
-  if (!is_pending(msix, vector))
+  if (attach)
+    call->attached = ops->route_attach(route, call->fd);
+  else
+    ops->route_detach(route, call->fd);
+  call->attached = attach && call->attached;
+}
+
+static void update_calls(MsiX *msix, unsigned vector) {
+  for (unsigned i = 0; i < msix->calls->len; i++)
+    if (g_array_index(msix->calls, Call, i).vector == vector)
+      update_call(msix, &g_array_index(msix->calls, Call, i));
+}
+
+/* After anything that may have masked or unmasked the vector, or changed its message. */
+static void refresh(MsiX *msix, unsigned vector) {
+  if (can_fire(msix, vector))
+    update_route(msix, vector);
+  update_calls(msix, vector);
+  if (!can_fire(msix, vector) || !is_pending(msix, vector))
     return;
   set_pending(msix, vector, false);
   send(msix, vector);
 }
 
 /* The entry points. */
+
+void msix_reset(MsiX *msix) {
+  g_mutex_lock(&msix->lock);
+  for (unsigned i = 0; i < msix->n_vectors * ENTRY_WORDS; i++)
+    msix->table[i] = i % ENTRY_WORDS == ENTRY_CONTROL ? ENTRY_CONTROL_MASK : 0;
+  for (unsigned i = 0; i < G_N_ELEMENTS(msix->pending); i++)
+    msix->pending[i] = 0;
+  __atomic_store_n(&msix->enabled, 0, __ATOMIC_SEQ_CST);
+  msix->function_mask = false;
+  for (unsigned i = 0; i < msix->n_vectors; i++)
+    refresh(msix, i);
+  g_mutex_unlock(&msix->lock);
+}
 
 static bool aligned_inside(uint64_t offset, unsigned size, uint64_t limit) {
   return (size == 4 || size == 8) && offset % size == 0 && offset < limit && size <= limit - offset;
@@ -197,5 +230,29 @@ void msix_signal(MsiX *msix, unsigned vector) {
     send(msix, vector);
   else if (msix->enabled)
     set_pending(msix, vector, true);
+  g_mutex_unlock(&msix->lock);
+}
+
+void msix_attach(MsiX *msix, unsigned vector, int fd) {
+  Call call = {.fd = fd, .vector = vector};
+
+  g_assert(vector < msix->n_vectors);
+  g_mutex_lock(&msix->lock);
+  update_call(msix, &call);
+  g_array_append_val(msix->calls, call);
+  g_mutex_unlock(&msix->lock);
+}
+
+void msix_detach(MsiX *msix, int fd) {
+  g_mutex_lock(&msix->lock);
+  for (unsigned i = 0; i < msix->calls->len; i++) {
+    const Call *call = &g_array_index(msix->calls, Call, i);
+    if (call->fd != fd)
+      continue;
+    if (call->attached)
+      msix->controller->ops->route_detach(msix->vectors[call->vector].route, fd);
+    g_array_remove_index_fast(msix->calls, i);
+    break;
+  }
   g_mutex_unlock(&msix->lock);
 }

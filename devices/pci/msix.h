@@ -39,3 +39,10 @@ bool msix_enabled(const MsiX *msix);
  * nothing. Any thread.
  */
 void msix_signal(MsiX *msix, unsigned vector);
+/*
+ * Whoever signals the event descriptor FD sends the message of VECTOR, which exists, by way of the host while the
+ * vector can fire and the host can do it. Otherwise a signal stays for whoever reads FD, who is to call msix_signal. FD
+ * must stay open until msix_detach. Any thread.
+ */
+void msix_attach(MsiX *msix, unsigned vector, int fd);
+void msix_detach(MsiX *msix, int fd); /* whether it is attached or not */

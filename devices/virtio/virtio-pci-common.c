@@ -73,7 +73,7 @@ static uint32_t queue_vector_read(const VirtioPci *pci) {
 
 static void queue_vector_write(VirtioPci *pci, uint32_t value) {
   if (selected(pci))
-    __atomic_store_n(&pci->queue_vectors[pci->queue_select], valid_vector(pci, value), __ATOMIC_SEQ_CST);
+    virtio_pci_set_queue_vector(pci, pci->queue_select, valid_vector(pci, value));
 }
 
 /* The device. */

@@ -42,5 +42,7 @@ typedef struct {
 } VirtioPciPassive;
 extern const VirtioPciPassive virtio_pci_passive[2];
 
+/* VECTOR exists or is VIRTIO_MSI_NO_VECTOR. With the host's lock. */
+void virtio_pci_set_queue_vector(VirtioPci *pci, unsigned queue, uint16_t vector);
 /* The transport's own state back to power-on. */
 void virtio_pci_reset_transport(VirtioPci *pci);

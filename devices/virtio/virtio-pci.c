@@ -219,6 +219,18 @@ static void interrupt(VirtioPci *pci, const uint16_t *vector, uint8_t isr) {
   g_mutex_unlock(&pci->isr_lock);
 }
 
+void virtio_pci_set_queue_vector(VirtioPci *pci, unsigned queue, uint16_t vector) {
+  MsiX *msix = pci->function.msix;
+  int call_fd = virtio_call_fd(pci->device, queue);
+
+  __atomic_store_n(&pci->queue_vectors[queue], vector, __ATOMIC_SEQ_CST);
+  if (!msix || call_fd < 0)
+    return;
+  msix_detach(msix, call_fd);
+  if (vector != VIRTIO_MSI_NO_VECTOR)
+    msix_attach(msix, vector, call_fd);
+}
+
 static void queue_interrupt(void *transport, unsigned queue) {
   VirtioPci *pci = transport;
 
@@ -323,7 +335,7 @@ void virtio_pci_reset_transport(VirtioPci *pci) {
   pci->queue_select = 0;
   __atomic_store_n(&pci->config_vector, VIRTIO_MSI_NO_VECTOR, __ATOMIC_SEQ_CST);
   for (unsigned i = 0; i < pci->device->n_queues; i++)
-    __atomic_store_n(&pci->queue_vectors[i], VIRTIO_MSI_NO_VECTOR, __ATOMIC_SEQ_CST);
+    virtio_pci_set_queue_vector(pci, i, VIRTIO_MSI_NO_VECTOR);
   isr_read(pci, 0, 1);
 }
 
@@ -357,7 +369,9 @@ static void pci_resume(PciFunction *function) {
 static void pci_free(PciFunction *function) {
   VirtioPci *pci = (VirtioPci *)function;
 
-  virtio_device_free(pci->device); /* its thread may interrupt until it is gone */
+  for (unsigned i = 0; i < pci->device->n_queues; i++)
+    virtio_pci_set_queue_vector(pci, i, VIRTIO_MSI_NO_VECTOR); /* while its call is open */
+  virtio_device_free(pci->device);                             /* its thread may interrupt until it is gone */
   msix_free(function->msix);
   g_mutex_clear(&pci->isr_lock);
   g_mutex_clear(&pci->page_lock);

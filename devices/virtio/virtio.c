@@ -8,6 +8,9 @@
  * unserve over by io_thread_call and waits; after unserve nothing is in flight. A guest that breaks a rule makes the
  * device NEEDS_RESET: served no further, but answering register accesses.
  *
+ * A queue that is served elsewhere has a second descriptor, its call: a signal is an interrupt. On a host whose KVM takes
+ * it, no thread of ours wakes up for one; what it leaves comes here, and goes the way of every interrupt.
+ *
  * Locks: none. `status` and `config_generation` are atomic; what else both threads use changes only while the other
  * waits.
  */
@@ -29,6 +32,7 @@ struct VirtioDoorbell {
   VirtioDevice *device;
   unsigned queue;
   IoSource *source;   /* I/O thread; NULL while not served */
+  IoSource *call;     /* I/O thread; of a queue that is served elsewhere */
   uint64_t own_rings; /* I/O thread: those of virtio_notify_again, which no guest rang */
 };
 
@@ -36,7 +40,7 @@ static bool needs_reset(const VirtioDevice *device) {
   return virtio_get_status(device) & VIRTIO_STATUS_NEEDS_RESET;
 }
 
-static void signal_doorbell(int fd) {
+static void signal_event(int fd) {
   uint64_t one = 1;
   ssize_t written;
 
@@ -46,7 +50,7 @@ static void signal_doorbell(int fd) {
 }
 
 /* How often it was rung since the last time. */
-static uint64_t drain_doorbell(int fd) {
+static uint64_t drain_event(int fd) {
   uint64_t count = 0;
   ssize_t got;
 
@@ -63,7 +67,7 @@ static uint64_t drain_doorbell(int fd) {
  * thread.
  */
 static void notify(VirtioDevice *device, unsigned queue) {
-  if (device->serving && device->queues[queue].running && !needs_reset(device))
+  if (device->serving && device->queues[queue].running && virtio_call_fd(device, queue) < 0 && !needs_reset(device))
     device->ops->notify(device, queue);
 }
 
@@ -71,11 +75,32 @@ static void doorbell_rung(void *opaque) {
   VirtioDoorbell *doorbell = opaque;
 
   /* First the counter, then the queue: a ring in between is then seen by one or the other. */
-  uint64_t rings = drain_doorbell(doorbell->device->doorbell_fds[doorbell->queue]);
+  uint64_t rings = drain_event(doorbell->device->doorbell_fds[doorbell->queue]);
   if (rings > doorbell->own_rings)
     device_watch_doorbell(doorbell->device->watch, doorbell->device->name, doorbell->queue, rings - doorbell->own_rings);
   doorbell->own_rings = 0;
   notify(doorbell->device, doorbell->queue);
+}
+
+/* Who serves the queue elsewhere interrupts, and the transport had nobody else take it. */
+static void called(void *opaque) {
+  const VirtioDoorbell *doorbell = opaque;
+  VirtioDevice *device = doorbell->device;
+
+  if (!drain_event(device->call_fds[doorbell->queue]) || needs_reset(device))
+    return;
+  device_watch_interrupt(device->watch, device->name, doorbell->queue);
+  device->transport_ops->queue_interrupt(device->transport, doorbell->queue);
+}
+
+static void listen(VirtioDevice *device, unsigned queue) {
+  VirtioDoorbell *doorbell = &device->doorbells[queue];
+  int call_fd = virtio_call_fd(device, queue);
+
+  if (call_fd >= 0)
+    doorbell->call = io_thread_add_source(device->io, call_fd, called, doorbell);
+  else
+    doorbell->source = io_thread_add_source(device->io, device->doorbell_fds[queue], doorbell_rung, doorbell);
 }
 
 static void serve(void *opaque) {
@@ -92,7 +117,7 @@ static void serve(void *opaque) {
     return;
   for (unsigned i = 0; i < device->n_queues; i++)
     if (device->queues[i].running)
-      device->doorbells[i].source = io_thread_add_source(device->io, device->doorbell_fds[i], doorbell_rung, &device->doorbells[i]);
+      listen(device, i);
   /* Chains that were made available before anyone looked, or put back by a pause. */
   for (unsigned i = 0; i < device->n_queues; i++)
     notify(device, i);
@@ -106,8 +131,12 @@ static void unserve(void *opaque) {
   if (device->serving)
     device->ops->stop(device);
   device->serving = false;
-  for (unsigned i = 0; i < device->n_queues; i++)
+  for (unsigned i = 0; i < device->n_queues; i++) {
+    if (device->doorbells[i].call)
+      called(&device->doorbells[i]); /* for what was still returned */
+    g_clear_pointer(&device->doorbells[i].call, io_source_free);
     virtqueue_stop(&device->queues[i]);
+  }
 }
 
 /*
@@ -143,7 +172,7 @@ void virtio_push_many(VirtioDevice *device, unsigned queue, const VirtUsed *used
 
 void virtio_notify_again(VirtioDevice *device, unsigned queue) {
   device->doorbells[queue].own_rings++;
-  signal_doorbell(device->doorbell_fds[queue]);
+  signal_event(device->doorbell_fds[queue]);
 }
 
 void virtio_interrupt(VirtioDevice *device, unsigned queue) {
@@ -151,6 +180,11 @@ void virtio_interrupt(VirtioDevice *device, unsigned queue) {
     return;
   device_watch_interrupt(device->watch, device->name, queue);
   device->transport_ops->queue_interrupt(device->transport, queue);
+}
+
+void virtio_taken_back(VirtioDevice *device, unsigned queue, uint16_t next) {
+  device->queues[queue].next_avail = next;
+  device->queues[queue].next_used = next;
 }
 
 void virtio_fail(VirtioDevice *device, const char *why) {
@@ -237,7 +271,11 @@ uint32_t virtio_get_driver_features(const VirtioDevice *device, unsigned word) {
 
 void virtio_ring_doorbell(VirtioDevice *device, unsigned queue) {
   if (queue < device->n_queues)
-    signal_doorbell(device->doorbell_fds[queue]);
+    signal_event(device->doorbell_fds[queue]);
+}
+
+int virtio_call_fd(const VirtioDevice *device, unsigned queue) {
+  return device->call_fds ? device->call_fds[queue] : -1;
 }
 
 void virtio_config_read(VirtioDevice *device, uint64_t offset, void *to, unsigned size) {
@@ -291,7 +329,9 @@ static void reset_queue(VirtioDevice *device, unsigned index) {
   virtqueue_reset(queue);
   queue->event_idx = event_idx;
   queue->indirect = indirect;
-  drain_doorbell(device->doorbell_fds[index]);
+  drain_event(device->doorbell_fds[index]);
+  if (virtio_call_fd(device, index) >= 0)
+    drain_event(device->call_fds[index]);
   device->doorbells[index].own_rings = 0;
   if (device->ops->queue_reset)
     device->ops->queue_reset(device, index);
@@ -350,17 +390,30 @@ static void ignore_config_interrupt(void *transport) {
 
 static const VirtioTransportOps no_transport = {.queue_interrupt = ignore_queue_interrupt, .config_interrupt = ignore_config_interrupt};
 
+static bool open_event(const VirtioDevice *device, unsigned queue, int *fd, GError **error) {
+  *fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (*fd >= 0)
+    return true;
+  int code = errno;
+  g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: cannot make an event descriptor for queue %u: %s", device->name,
+              queue, g_strerror(code));
+  return false;
+}
+
 static bool open_doorbells(VirtioDevice *device, GError **error) {
-  for (unsigned i = 0; i < device->n_queues; i++) {
-    device->doorbell_fds[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (device->doorbell_fds[i] < 0) {
-      int code = errno;
-      g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s: cannot make an event descriptor for queue %u: %s", device->name,
-                  i, g_strerror(code));
+  for (unsigned i = 0; i < device->n_queues; i++)
+    if (!open_event(device, i, &device->doorbell_fds[i], error))
       return false;
-    }
-  }
   return true;
+}
+
+bool virtio_serve_elsewhere(VirtioDevice *device, unsigned queue, GError **error) {
+  if (!device->call_fds) {
+    device->call_fds = g_new(int, device->n_queues);
+    for (unsigned i = 0; i < device->n_queues; i++)
+      device->call_fds[i] = -1;
+  }
+  return open_event(device, queue, &device->call_fds[queue], error);
 }
 
 bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
@@ -392,10 +445,14 @@ bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const 
 
 void virtio_device_clear(VirtioDevice *device) {
   g_clear_pointer(&device->io, io_thread_free);
-  for (unsigned i = 0; i < device->n_queues; i++)
+  for (unsigned i = 0; i < device->n_queues; i++) {
     if (device->doorbell_fds[i] >= 0)
       close(device->doorbell_fds[i]);
+    if (virtio_call_fd(device, i) >= 0)
+      close(device->call_fds[i]);
+  }
   g_clear_pointer(&device->doorbell_fds, g_free);
+  g_clear_pointer(&device->call_fds, g_free);
   g_clear_pointer(&device->queues, g_free);
   g_clear_pointer(&device->doorbells, g_free);
   g_clear_pointer(&device->name, g_free);

@@ -99,6 +99,7 @@ struct VirtioDevice {
   VirtQueue *queues;
   int *doorbell_fds;         /* one event descriptor a queue: what the transport attaches to Doorbells and signals itself otherwise */
   VirtioDoorbell *doorbells; /* one a queue */
+  int *call_fds;             /* one a queue: how who serves it elsewhere interrupts, or -1; NULL: all are served here */
   bool started, paused;      /* transport's thread: DRIVER_OK was taken; between pause and resume */
   bool serving;              /* I/O thread: between the type's start and stop */
   bool failure_logged;       /* I/O thread */
@@ -114,6 +115,13 @@ struct VirtioDevice {
  */
 bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
                         unsigned n_queues, const uint16_t *queue_sizes, GError **error);
+/*
+ * QUEUE is served elsewhere, by the kernel or by another process; before a transport takes the device. The core checks,
+ * starts and stops it as any other, but nobody here listens to its doorbell, and there is no notify for it. The type's
+ * start hands out what is in queues[QUEUE], doorbell_fds[QUEUE] and call_fds[QUEUE]; its stop, after which nobody else
+ * touches the queue, says by virtio_taken_back where it will go on.
+ */
+bool virtio_serve_elsewhere(VirtioDevice *device, unsigned queue, GError **error);
 void virtio_device_clear(VirtioDevice *device);
 void virtio_device_free(VirtioDevice *device); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioDevice, virtio_device_free)
@@ -130,6 +138,8 @@ void virtio_notify_again(VirtioDevice *device, unsigned queue);
  * once.
  */
 void virtio_fail(VirtioDevice *device, const char *why);
+/* For a type's stop: chains of a queue that was served elsewhere were taken up to the available index NEXT, and returned. */
+void virtio_taken_back(VirtioDevice *device, unsigned queue, uint16_t next);
 /* The configuration space changed: new generation, configuration interrupt. Any thread. */
 void virtio_config_changed(VirtioDevice *device);
 
@@ -143,6 +153,11 @@ uint32_t virtio_get_device_features(const VirtioDevice *device, unsigned word);
 uint32_t virtio_get_driver_features(const VirtioDevice *device, unsigned word);
 /* A doorbell that did not go through Doorbells: signals doorbell_fds[queue]; out of range is ignored. */
 void virtio_ring_doorbell(VirtioDevice *device, unsigned queue);
+/*
+ * The descriptor whose signals are interrupts of QUEUE, or -1. A transport may have the host take them, as long as none
+ * is lost: one that stays is read on the I/O thread, which calls queue_interrupt.
+ */
+int virtio_call_fd(const VirtioDevice *device, unsigned queue);
 /*
  * SIZE bytes of the configuration space from OFFSET on: zeros beyond its end; a write that is not wholly inside is
  * ignored.

@@ -26,7 +26,12 @@ static void hypercall(void *opaque, unsigned frame, uint32_t function, uint64_t 
   x[0] = (uint64_t)HYPERCALL_NOT_SUPPORTED;
 }
 
-static const MsiControllerOps msi_ops = {route_new, route_set, route_ignore, route_ignore};
+static const MsiControllerOps msi_ops = {
+    .route_new = route_new,
+    .route_set = route_set,
+    .route_signal = route_ignore,
+    .route_free = route_ignore,
+};
 
 static bool doorbell_attach(Doorbells *doorbells, uint64_t address, unsigned size, bool match, uint32_t value, int fd) {
   return false;

@@ -23,6 +23,20 @@ static void fixture_init(Fixture *f) {
   g_assert_cmpuint(f->memory.n_regions, ==, 3);
 }
 
+/* What others may map says how. */
+static void test_shared(void) {
+  GuestMemory memory = {0};
+  uint8_t own[SIZE], shared[SIZE];
+
+  g_assert_true(guest_memory_add(&memory, RAM, SIZE, own));
+  g_assert_false(guest_memory_add_shared(&memory, RAM, SIZE, shared, 5, 0));
+  g_assert_true(guest_memory_add_shared(&memory, RAM + SIZE, SIZE, shared, 5, 0x3000));
+  g_assert_cmpint(memory.regions[0].fd, ==, -1);
+  g_assert_cmpint(memory.regions[1].fd, ==, 5);
+  g_assert_cmphex(memory.regions[1].fd_offset, ==, 0x3000);
+  g_assert_true(guest_memory_slice(&memory, RAM + SIZE + 1, 1) == shared + 1);
+}
+
 static void test_add(void) {
   static const struct {
     uint64_t base, size;
@@ -145,6 +159,7 @@ static void test_empty(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/guest-memory/shared", test_shared);
   g_test_add_func("/guest-memory/add", test_add);
   g_test_add_func("/guest-memory/slice-inside", test_slice_inside);
   g_test_add_func("/guest-memory/slice-outside", test_slice_outside);

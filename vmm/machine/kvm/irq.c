@@ -4,7 +4,8 @@
  *
  * A level line is KVM_IRQ_LINE, which names an SPI by its INTID. An edge line and a message are irqfds: an event
  * descriptor bound to a GSI, of which a routing table says where it goes: an SPI by its number (INTID - 32), or a
- * message. GSI n below MSI_GSI_BASE is SPI n.
+ * message. GSI n below MSI_GSI_BASE is SPI n. A descriptor of somebody else's may be bound too: KVM then takes its
+ * signals before any reader of it sees them (Linux: virt/kvm/eventfd.c, irqfd_wakeup, which is the first in the queue).
  *
  * Locks: `lock` guards the tables and vm_fd; signalling an irqfd takes none. A level line has a lock of its own so that
  * two threads cannot swap the order of their changes.
@@ -41,6 +42,7 @@ struct MsiRoute {
   uint64_t address;
   uint32_t data;
   int event_fd;
+  GArray *attached; /* of int: event descriptors of others; NULL: none */
 };
 
 struct Irq {
@@ -194,9 +196,39 @@ static void route_set(MsiRoute *route, uint64_t address, uint32_t data) {
   }
 }
 
+static unsigned attached_to(const MsiRoute *route) {
+  return route->attached ? route->attached->len : 0;
+}
+
 static void route_signal(MsiRoute *route) {
   if (route->set)
     eventfd_write(route->event_fd, 1);
+}
+
+static bool route_attach(MsiRoute *route, int fd) {
+  Irq *irq = route->irq;
+
+  g_mutex_lock(&irq->lock);
+  bool bound = route->set && bind_event(irq, fd, route->gsi, true);
+  if (bound && !route->attached)
+    route->attached = g_array_new(FALSE, FALSE, sizeof(int));
+  if (bound)
+    g_array_append_val(route->attached, fd);
+  g_mutex_unlock(&irq->lock);
+  return bound;
+}
+
+static void route_detach(MsiRoute *route, int fd) {
+  Irq *irq = route->irq;
+
+  g_mutex_lock(&irq->lock);
+  for (unsigned i = 0; i < attached_to(route); i++)
+    if (g_array_index(route->attached, int, i) == fd) {
+      bind_event(irq, fd, route->gsi, false);
+      g_array_remove_index_fast(route->attached, i);
+      break;
+    }
+  g_mutex_unlock(&irq->lock);
 }
 
 static void route_free(MsiRoute *route) {
@@ -212,6 +244,7 @@ static void route_free(MsiRoute *route) {
   g_mutex_unlock(&irq->lock);
   if (route->event_fd >= 0)
     close(route->event_fd);
+  g_clear_pointer(&route->attached, g_array_unref);
   g_free(route);
 }
 
@@ -220,6 +253,8 @@ static const MsiControllerOps msi_ops = {
     .route_set = route_set,
     .route_signal = route_signal,
     .route_free = route_free,
+    .route_attach = route_attach,
+    .route_detach = route_detach,
 };
 
 Irq *irq_new(GicVersion gic) {
@@ -269,6 +304,9 @@ static bool connect_routes(Irq *irq) {
     const MsiRoute *route = g_ptr_array_index(irq->routes, i);
     if (route && route->set && !bind_event(irq, route->event_fd, route->gsi, true))
       return false;
+    for (unsigned j = 0; route && j < attached_to(route); j++)
+      if (!bind_event(irq, g_array_index(route->attached, int, j), route->gsi, true))
+        return false;
   }
   return true;
 }

@@ -251,6 +251,81 @@ static void test_intx_off(Fixture *f, gconstpointer data) {
   g_assert_cmpint(wire->level, ==, 1);
 }
 
+/* Event descriptors of others: the host takes their signals while the vector can fire, and only then. */
+static void test_attach(Fixture *f, gconstpointer data) {
+  enum { FIRST = 100, SECOND, OTHER };
+  const MsiRoute *route = &f->pci.msi.routes[0], *other = &f->pci.msi.routes[1];
+
+  msix_attach(f->msix, 0, FIRST); /* before there is anything to attach to */
+  g_assert_cmpuint(f->pci.msi.n, ==, 0);
+  control(f, ENABLE);
+  program(f, 0, 0x1000, 1, 0);
+  g_assert_cmpuint(route->n_attached, ==, 1);
+  g_assert_cmpint(route->attached[0], ==, FIRST);
+  msix_attach(f->msix, 0, SECOND); /* two queues may share a vector */
+  g_assert_cmpuint(route->n_attached, ==, 2);
+  program(f, 1, 0x1000, 2, 0);
+  msix_attach(f->msix, 1, OTHER);
+  g_assert_cmpuint(other->n_attached, ==, 1);
+
+  msix_table_write(f->msix, CONTROL, 4, 1); /* masked: signals stay for their reader, who makes them pending */
+  g_assert_cmpuint(route->n_attached, ==, 0);
+  g_assert_cmpuint(other->n_attached, ==, 1);
+  msix_signal(f->msix, 0);
+  g_assert_cmphex(pending(f), ==, 1);
+  msix_table_write(f->msix, CONTROL, 4, 0);
+  g_assert_cmpuint(route->n_attached, ==, 2);
+  g_assert_cmpint(sent(f, 0), ==, 1);
+
+  control(f, ENABLE | FUNCTION_MASK);
+  g_assert_cmpuint(route->n_attached + other->n_attached, ==, 0);
+  control(f, ENABLE);
+  g_assert_cmpuint(route->n_attached + other->n_attached, ==, 3);
+  control(f, 0);
+  g_assert_cmpuint(route->n_attached + other->n_attached, ==, 0);
+  control(f, ENABLE);
+  program(f, 0, 0x2000, 9, 0); /* another message: the route leads there, and they with it */
+  g_assert_cmphex(route->data, ==, 9);
+  g_assert_cmpuint(route->n_attached, ==, 2);
+
+  msix_detach(f->msix, FIRST);
+  msix_detach(f->msix, FIRST); /* not there any more */
+  g_assert_cmpuint(route->n_attached, ==, 1);
+  g_assert_cmpint(route->attached[0], ==, SECOND);
+  msix_table_write(f->msix, CONTROL, 4, 1);
+  msix_detach(f->msix, SECOND);
+  msix_table_write(f->msix, CONTROL, 4, 0);
+  g_assert_cmpuint(route->n_attached, ==, 0);
+
+  device_reset(pci_host_ecam(f->pci.host));
+  msix_reset(f->msix);
+  g_assert_cmpuint(other->n_attached, ==, 0);
+  msix_detach(f->msix, OTHER);
+}
+
+/* What the host does not take stays for the reader, and is asked for again with the next chance. */
+static void test_attach_refused(Fixture *f, gconstpointer data) {
+  MsiRoute *route = &f->pci.msi.routes[0];
+
+  control(f, ENABLE);
+  program(f, 0, 0x1000, 1, 0);
+  route->refuse = true;
+  msix_attach(f->msix, 0, 100);
+  g_assert_cmpuint(route->n_attached, ==, 0);
+  msix_signal(f->msix, 0);
+  g_assert_cmpint(sent(f, 0), ==, 1);
+  route->refuse = false;
+  msix_table_write(f->msix, CONTROL, 4, 0);
+  g_assert_cmpuint(route->n_attached, ==, 1);
+  msix_detach(f->msix, 100);
+
+  f->pci.msi.limit = 1; /* a vector without a route */
+  program(f, 1, 0x1000, 2, 0);
+  msix_attach(f->msix, 1, 101);
+  msix_detach(f->msix, 101);
+  g_assert_cmpuint(f->pci.msi.n, ==, 1);
+}
+
 static void *signal_often(void *data) {
   for (unsigned i = 0; i < 20000; i++)
     msix_signal(data, 0);
@@ -294,6 +369,8 @@ int main(int argc, char **argv) {
   ADD("no-route", test_no_route);
   ADD("reset", test_reset);
   ADD("intx-off", test_intx_off);
+  ADD("attach", test_attach);
+  ADD("attach-refused", test_attach_refused);
   ADD("threads", test_threads);
   return g_test_run();
 }

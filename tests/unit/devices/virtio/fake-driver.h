@@ -199,6 +199,9 @@ struct MsiRoute {
   uint32_t device_id, data;
   uint64_t address;
   int n_set, n_signalled; /* atomic */
+  unsigned n_attached;
+  int attached[4];
+  bool refuse; /* to attach */
 };
 
 typedef struct {
@@ -228,11 +231,38 @@ static inline void fake_route_signal(MsiRoute *route) {
 }
 
 static inline void fake_route_free(MsiRoute *route) {
-  if (route)
-    route->used = false;
+  if (!route)
+    return;
+  g_assert_cmpuint(route->n_attached, ==, 0);
+  route->used = false;
 }
 
-static const MsiControllerOps fake_msi_ops = {fake_route_new, fake_route_set, fake_route_signal, fake_route_free};
+static inline bool fake_route_attach(MsiRoute *route, int fd) {
+  g_assert_true(route->set);
+  if (route->refuse)
+    return false;
+  g_assert_cmpuint(route->n_attached, <, G_N_ELEMENTS(route->attached));
+  route->attached[route->n_attached++] = fd;
+  return true;
+}
+
+static inline void fake_route_detach(MsiRoute *route, int fd) {
+  for (unsigned i = 0; i < route->n_attached; i++)
+    if (route->attached[i] == fd) {
+      route->attached[i] = route->attached[--route->n_attached];
+      return;
+    }
+  g_assert_not_reached(); /* never attached */
+}
+
+static const MsiControllerOps fake_msi_ops = {
+    .route_new = fake_route_new,
+    .route_set = fake_route_set,
+    .route_signal = fake_route_signal,
+    .route_free = fake_route_free,
+    .route_attach = fake_route_attach,
+    .route_detach = fake_route_detach,
+};
 #define FAKE_MSI                                                                                                                           \
   { .controller = {&fake_msi_ops}, .limit = 16 }
 
@@ -327,6 +357,12 @@ static inline Loopback *loopback_new(const GuestMemory *memory) {
   g_assert_true(virtio_device_init(&loopback->base, &loopback_ops, "loopback0", memory, LOOPBACK_FEATURE | LOOPBACK_FEATURE_HI,
                                    LOOPBACK_QUEUES, sizes, NULL));
   return loopback;
+}
+
+/* As who serves QUEUE elsewhere interrupts, where no host takes it. */
+static inline void fake_call(VirtioDevice *device, unsigned queue) {
+  uint64_t one = 1;
+  g_assert_cmpint(write(virtio_call_fd(device, queue), &one, sizeof one), ==, sizeof one);
 }
 
 static inline void fake_nothing(void *opaque) {

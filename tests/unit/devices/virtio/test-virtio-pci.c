@@ -508,6 +508,69 @@ static void test_without_msi(Fixture *f, gconstpointer data) {
   g_assert_cmphex(bus_read(f->pci.bus, f->isr, 1), ==, 1);
 }
 
+/*
+ * A queue that is served elsewhere: its call is attached to the vector's route while that can fire. A signal that no
+ * host took goes the way of every interrupt.
+ */
+static void test_call(Fixture *f, gconstpointer data) {
+  VirtioDevice *device = &f->loopback->base;
+
+  g_assert_true(virtio_serve_elsewhere(device, 1, NULL));
+  go_live(f);
+  enable_msix(f);
+  const MsiRoute *route = NULL;
+  for (unsigned i = 0; i < f->pci.msi.n; i++)
+    if (f->pci.msi.routes[i].data == 0xd2)
+      route = &f->pci.msi.routes[i];
+  g_assert_nonnull(route);
+  g_assert_cmpuint(route->n_attached, ==, 1);
+  g_assert_cmpint(route->attached[0], ==, virtio_call_fd(device, 1));
+  fake_call(device, 1);
+  WAIT_FOR(messages(f, 0xd2) == 1);
+
+  bus_write(f->pci.bus, f->table + 2 * 16 + 12, 4, 1);
+  g_assert_cmpuint(route->n_attached, ==, 0);
+  fake_call(device, 1);
+  WAIT_FOR(bus_read(f->pci.bus, f->pba, 8) == 4);
+  g_assert_cmpint(messages(f, 0xd2), ==, 1);
+  bus_write(f->pci.bus, f->table + 2 * 16 + 12, 4, 0);
+  g_assert_cmpint(messages(f, 0xd2), ==, 2);
+  g_assert_cmpuint(route->n_attached, ==, 1);
+
+  wr(f, QUEUE_SELECT, 2, 1);
+  wr(f, QUEUE_MSIX_VECTOR, 2, 1); /* to that of another queue */
+  g_assert_cmpuint(route->n_attached, ==, 0);
+  fake_call(device, 1);
+  WAIT_FOR(messages(f, 0xd1) == 1);
+  wr(f, QUEUE_MSIX_VECTOR, 2, NO_VECTOR);
+  for (unsigned i = 0; i < f->pci.msi.n; i++)
+    g_assert_cmpuint(f->pci.msi.routes[i].n_attached, ==, 0);
+  wr(f, QUEUE_MSIX_VECTOR, 2, 2);
+  g_assert_cmpuint(route->n_attached, ==, 1);
+
+  kick(f, 1); /* is for who serves it */
+  fake_settle(device);
+  g_assert_cmpint(f->loopback->notifies[1], ==, 0);
+  uint64_t rings = 0;
+  g_assert_cmpint(read(device->doorbell_fds[1], &rings, sizeof rings), ==, sizeof rings);
+
+  wr(f, DEVICE_STATUS, 1, 0);
+  g_assert_cmpuint(route->n_attached, ==, 0);
+  go_live(f);
+  enable_msix(f);
+  g_assert_cmpuint(route->n_attached, ==, 1); /* and tear_down takes it away */
+}
+
+static void test_call_intx(Fixture *f, gconstpointer data) {
+  const FakeLine *wire = &f->pci.lines[WIRE];
+
+  g_assert_true(virtio_serve_elsewhere(&f->loopback->base, 1, NULL));
+  go_live(f);
+  fake_call(&f->loopback->base, 1);
+  WAIT_FOR(__atomic_load_n(&wire->level, __ATOMIC_SEQ_CST) == 1);
+  g_assert_cmphex(bus_read(f->pci.bus, f->isr, 1), ==, 1);
+}
+
 static void test_needs_reset(Fixture *f, gconstpointer data) {
   enable_msix(f);
   go_live(f);
@@ -759,6 +822,8 @@ int main(int argc, char **argv) {
   ADD("msix", test_msix);
   ADD("msix-masked", test_msix_masked);
   ADD("intx", test_intx);
+  ADD("call", test_call);
+  ADD("call-intx", test_call_intx);
   g_test_add("/virtio-pci/without-msi", Fixture, NULL, set_up_without_msi, test_without_msi, tear_down);
   ADD("needs-reset", test_needs_reset);
   ADD("reset", test_reset);

@@ -458,6 +458,62 @@ static void test_life(void) {
   fake_guest_clear(&guest);
 }
 
+/* A queue that is served elsewhere: checked, started and stopped here, but neither served nor waited for. */
+static void test_elsewhere(Fixture *f, gconstpointer data) {
+  uint64_t rings = 0;
+
+  g_assert_true(virtio_serve_elsewhere(f->device, 1, NULL));
+  g_assert_cmpint(virtio_call_fd(f->device, 0), ==, -1);
+  g_assert_cmpint(virtio_call_fd(f->device, 1), >=, 0);
+  go_live(f, 0);
+  g_assert_true(f->device->queues[1].running);
+  echo(f, 0, 0, "served here");
+  fake_offer_text(&f->driver[1], 0, "served there");
+  virtio_ring_doorbell(f->device, 1);
+  fake_settle(f->device);
+  g_assert_cmpint(f->loopback->notifies[1], ==, 0);
+  g_assert_cmpint(read(f->device->doorbell_fds[1], &rings, sizeof rings), ==, sizeof rings); /* still there for who waits */
+
+  fake_call(f->device, 1);
+  WAIT_FOR(__atomic_load_n(&f->queue_interrupts[1], __ATOMIC_SEQ_CST) == 1);
+
+  /* Its stop says where it goes on; a call that came meanwhile is not lost. */
+  virtio_taken_back(f->device, 1, 7);
+  virtio_device_pause(f->device);
+  g_assert_cmpuint(f->device->queues[1].next_avail, ==, 7);
+  g_assert_cmpuint(f->device->queues[1].next_used, ==, 7);
+  fake_call(f->device, 1);
+  g_assert_cmpint(f->queue_interrupts[1], ==, 1);
+  virtio_device_resume(f->device);
+  WAIT_FOR(__atomic_load_n(&f->queue_interrupts[1], __ATOMIC_SEQ_CST) == 2);
+
+  /* A wrong place is found before anybody else is handed it. */
+  virtio_device_reset(f->device);
+  fake_call(f->device, 1);
+  virtio_device_reset(f->device);
+  f->driver[1].device = RAM_BASE + RAM_SIZE;
+  negotiate(f, 0);
+  configure(f, 0);
+  configure(f, 1);
+  int starts = f->loopback->starts;
+  virtio_set_status(f->device, LIVE);
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE | VIRTIO_STATUS_NEEDS_RESET);
+  g_assert_cmpint(f->loopback->starts, ==, starts);
+  g_assert_cmpint(f->queue_interrupts[1], ==, 2); /* what was from before the reset is gone with it */
+}
+
+/* A call between the last look and the stop: the interrupt comes all the same. */
+static void test_elsewhere_last_call(Fixture *f, gconstpointer data) {
+  g_assert_true(virtio_serve_elsewhere(f->device, 0, NULL));
+  go_live(f, 0);
+  for (int i = 1; i <= 100; i++) {
+    fake_call(f->device, 0);
+    virtio_device_pause(f->device);
+    g_assert_cmpint(f->queue_interrupts[0], ==, i);
+    virtio_device_resume(f->device);
+  }
+}
+
 #define ADD(path, function) g_test_add("/virtio/" path, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv) {
@@ -483,6 +539,8 @@ int main(int argc, char **argv) {
   ADD("config", test_config);
   ADD("config-changed", test_config_changed);
   ADD("traffic", test_traffic);
+  ADD("elsewhere", test_elsewhere);
+  ADD("elsewhere-last-call", test_elsewhere_last_call);
   g_test_add_func("/virtio/life", test_life);
   return g_test_run();
 }
