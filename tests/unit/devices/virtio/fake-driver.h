@@ -9,6 +9,8 @@
 #include <glib.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "devices/interrupt.h"
@@ -32,17 +34,36 @@ enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
 typedef struct {
   GuestMemory memory;
   uint8_t *ram; /* of exactly RAM_SIZE bytes, so that the sanitizer sees a step beyond */
+  int fd;       /* of shared memory, or -1 */
 } FakeGuest;
 
 static inline void fake_guest_init(FakeGuest *guest) {
   memset(guest, 0, sizeof *guest);
+  guest->fd = -1;
   guest->ram = aligned_alloc(4096, RAM_SIZE);
   memset(guest->ram, 0, RAM_SIZE);
   g_assert_true(guest_memory_add(&guest->memory, RAM_BASE, RAM_SIZE, guest->ram));
 }
 
+/* With memory that others may map, which begins at a page of the file that is not its first. */
+#define FAKE_SHARED_OFFSET 0x10000
+static inline void fake_guest_init_shared(FakeGuest *guest) {
+  memset(guest, 0, sizeof *guest);
+  guest->fd = (int)syscall(SYS_memfd_create, "guest", 1 /* MFD_CLOEXEC */);
+  g_assert_cmpint(guest->fd, >=, 0);
+  g_assert_cmpint(ftruncate(guest->fd, FAKE_SHARED_OFFSET + RAM_SIZE), ==, 0);
+  guest->ram = mmap(NULL, RAM_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, guest->fd, FAKE_SHARED_OFFSET);
+  g_assert_true(guest->ram != MAP_FAILED);
+  g_assert_true(guest_memory_add_shared(&guest->memory, RAM_BASE, RAM_SIZE, guest->ram, guest->fd, FAKE_SHARED_OFFSET));
+}
+
 static inline void fake_guest_clear(FakeGuest *guest) {
-  free(guest->ram);
+  if (guest->fd < 0) {
+    free(guest->ram);
+    return;
+  }
+  munmap(guest->ram, RAM_SIZE);
+  close(guest->fd);
 }
 
 static inline void *fake_at(const FakeGuest *guest, uint64_t address) {

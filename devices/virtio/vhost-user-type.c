@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What types of virtio devices are like, for those that another process is: virtio 1.2, chapter 5. The size of a
+ * configuration is that of its structure there: some back ends refuse to be asked for more, some for less.
+ *
+ * No lock: it is a table.
+ */
+#include "devices/virtio/vhost-user.h"
+
+#include <string.h>
+
+/* 5.2.3: some offer SIZE_MAX and then say 0, with which no request could be made. */
+#define BLK_F_SIZE_MAX (UINT64_C(1) << 1)
+
+#define UNKNOWN_CONFIG 256 /* as much as vhost-user can carry */
+
+static const VhostUserType types[] = {
+    {.id = 1, .name = "net", .queues = 2, .config_size = 12},
+    {.id = 2, .name = "block", .queues = 1, .config_size = 60, .never = BLK_F_SIZE_MAX},
+    {.id = 3, .name = "console", .queues = 2, .config_size = 12},
+    {.id = 4, .name = "rng", .queues = 1},
+    {.id = 8, .name = "scsi", .queues = 3, .config_size = 36},
+    {.id = 16, .name = "gpu", .queues = 2, .config_size = 16},
+    {.id = 18, .name = "input", .queues = 2, .config_size = 136},
+    {.id = 19, .name = "vsock", .queues = 3, .config_size = 8},
+    {.id = 25, .name = "sound", .queues = 4, .config_size = 12},
+    {.id = 26, .name = "fs", .queues = 2, .config_size = 40},
+    {.id = 32, .name = "scmi", .queues = 2},
+    {.id = 34, .name = "i2c", .queues = 1},
+    {.id = 41, .name = "gpio", .queues = 2, .config_size = 8},
+};
+
+VhostUserType vhost_user_type(unsigned id) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
+    if (types[i].id == id)
+      return types[i];
+  return (VhostUserType){.id = id, .queues = 1, .config_size = UNKNOWN_CONFIG, .guessed = true};
+}
+
+unsigned vhost_user_type_by_name(const char *name) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
+    if (strcmp(types[i].name, name) == 0)
+      return types[i].id;
+  return 0;
+}
+
+char *vhost_user_type_names(void) {
+  GString *names = g_string_new(NULL);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
+    g_string_append_printf(names, "%s%s", i ? ", " : "", types[i].name);
+  return g_string_free(names, FALSE);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtio device that another process is; see vhost-user.h. QEMU: docs/interop/vhost-user.rst.
+ *
+ * The guest reads a copy of the configuration, which is taken when the back end is connected, when it says that there is
+ * a new one, and after a write, which some devices answer with another configuration (virtio-input, 5.8.5). So no read
+ * waits for anybody.
+ *
+ * Locks: config_lock guards the copy. Everything else is the I/O thread's once the device is connected.
+ */
+#include "devices/virtio/vhost-user.h"
+
+#include <string.h>
+
+#include "devices/vhost/vhost-user.h"
+#include "devices/virtio/vhost-queues.h"
+
+#define QUEUE_SIZE VIRTQUEUE_MAX_SIZE
+
+typedef struct {
+  VirtioDevice base; /* first */
+  VirtioDeviceOps ops;
+  Vhost *vhost; /* of queues */
+  VhostQueues *queues;
+  GMutex config_lock;
+  uint8_t *config; /* ops.config_size bytes */
+} VhostUserDevice;
+
+/* Configuration. */
+
+/* On the I/O thread, or before there is one. */
+static bool fetch_config(VhostUserDevice *user, GError **error) {
+  unsigned size = user->ops.config_size;
+  g_autofree uint8_t *fresh = g_malloc0(size + 1);
+
+  if (size == 0)
+    return true;
+  if (!user->vhost->ops->get_config(user->vhost, fresh, size, error))
+    return false;
+  g_mutex_lock(&user->config_lock);
+  memcpy(user->config, fresh, size);
+  g_mutex_unlock(&user->config_lock);
+  return true;
+}
+
+static void config_changed(VirtioDevice *device) {
+  VhostUserDevice *user = (VhostUserDevice *)device;
+  g_autoptr(GError) error = NULL;
+
+  if (fetch_config(user, &error))
+    virtio_config_changed(device);
+  else
+    vhost_queues_lost(user->queues, error);
+}
+
+static void config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
+  VhostUserDevice *user = (VhostUserDevice *)device;
+
+  g_mutex_lock(&user->config_lock);
+  memcpy(to, user->config + offset, size);
+  g_mutex_unlock(&user->config_lock);
+}
+
+typedef struct {
+  VhostUserDevice *user;
+  unsigned offset, size;
+  const void *from;
+} ConfigWrite;
+
+static void write_config(void *opaque) {
+  const ConfigWrite *write = opaque;
+  VhostUserDevice *user = write->user;
+  Vhost *vhost = user->vhost;
+  g_autoptr(GError) error = NULL;
+
+  if (!vhost->connected)
+    return;
+  vhost_begin(vhost);
+  if (!vhost->ops->set_config(vhost, write->offset, write->from, write->size, &error) || !fetch_config(user, &error))
+    vhost_queues_lost(user->queues, error);
+}
+
+/* The driver may go on once it was said, and what is read then is what follows from it. */
+static void config_write(VirtioDevice *device, unsigned offset, const void *from, unsigned size) {
+  ConfigWrite write = {.user = (VhostUserDevice *)device, .offset = offset, .size = size, .from = from};
+
+  if (io_thread_start(device->io, NULL))
+    io_thread_call(device->io, write_config, &write);
+}
+
+/* Service. */
+
+static void start(VirtioDevice *device) {
+  VhostUserDevice *user = (VhostUserDevice *)device;
+  bool was_connected = user->vhost->connected;
+  g_autoptr(GError) error = NULL;
+
+  if (!vhost_queues_start(user->queues) || was_connected)
+    return;
+  if (!user->vhost->has_config || fetch_config(user, &error))
+    virtio_config_changed(device);
+  else
+    vhost_queues_lost(user->queues, error);
+}
+
+/* All queues are served elsewhere. */
+static void notify(VirtioDevice *device, unsigned queue) {
+}
+
+static void stop(VirtioDevice *device) {
+  vhost_queues_stop(((VhostUserDevice *)device)->queues);
+}
+
+static void reset(VirtioDevice *device) {
+  vhost_queues_reset(((VhostUserDevice *)device)->queues);
+}
+
+/* Life. */
+
+static void user_free(VirtioDevice *device) {
+  VhostUserDevice *user = (VhostUserDevice *)device;
+
+  vhost_queues_free(user->queues);
+  virtio_device_clear(device);
+  g_mutex_clear(&user->config_lock);
+  g_free(user->config);
+  g_free(user);
+}
+
+static const VirtioDeviceOps user_ops = {
+    .config_read = config_read,
+    .config_write = config_write,
+    .start = start,
+    .notify = notify,
+    .stop = stop,
+    .reset = reset,
+    .free = user_free,
+};
+
+/* The first copy. One that does not answer so much as was guessed has none to be known. */
+static bool first_config(VhostUserDevice *user, const VhostUserType *type, GError **error) {
+  Vhost *vhost = user->vhost;
+  g_autoptr(GError) problem = NULL;
+
+  user->ops.config_size = vhost->has_config ? type->config_size : 0;
+  user->config = g_malloc0(user->ops.config_size + 1);
+  if (fetch_config(user, &problem))
+    return true;
+  if (!type->guessed) {
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
+  }
+  user->ops.config_size = 0;
+  vhost->ops->disconnect(vhost);
+  vhost_begin(vhost);
+  return vhost->ops->connect(vhost, error);
+}
+
+/* How many queues it is to have; 0: an error. */
+static unsigned choose_queues(const Vhost *vhost, const VhostUserType *type, unsigned asked, GError **error) {
+  if (asked && vhost->max_queues && asked > vhost->max_queues) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s has %u queues, not %u", vhost->name, vhost->max_queues, asked);
+    return 0;
+  }
+  return asked ? asked : MIN(MAX(type->queues, vhost->max_queues), VHOST_USER_QUEUES_MAX);
+}
+
+/* Connects it, and makes the device of what it says. */
+static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, const GuestMemory *memory, const VhostUserType *type,
+                 unsigned asked, GError **error) {
+  g_autoptr(Vhost) vhost = take_vhost;
+  uint16_t sizes[VHOST_USER_QUEUES_MAX];
+
+  vhost_begin(vhost);
+  if (!vhost->ops->connect(vhost, error))
+    return false;
+  if (!(vhost->features & VIRTIO_F_VERSION_1)) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is none of virtio 1.0 or later, which eret needs", vhost->name);
+    return false;
+  }
+  unsigned n = choose_queues(vhost, type, asked, error);
+  if (n == 0)
+    return false;
+  for (unsigned i = 0; i < n; i++)
+    sizes[i] = QUEUE_SIZE;
+  user->ops = user_ops;
+  user->ops.id = (VirtioId)type->id;
+  user->ops.name = "vhost-user";
+  user->vhost = vhost;
+  uint64_t features = vhost_queues_features(vhost) & ~type->never;
+  if (!first_config(user, type, error) || !virtio_device_init(&user->base, &user->ops, name, memory, features, n, sizes, error))
+    return false;
+  user->base.offered_features = features; /* and not all that the core could do */
+  user->queues = vhost_queues_new(&user->base, g_steal_pointer(&vhost), 0, n, error);
+  if (user->queues)
+    vhost_queues_on_config(user->queues, config_changed);
+  return user->queues != NULL;
+}
+
+VirtioDevice *virtio_vhost_user_new(const char *name, const GuestMemory *memory, const char *path, unsigned type_id, unsigned queues,
+                                    GError **error) {
+  VhostUserDevice *user = g_new0(VhostUserDevice, 1);
+  VhostUserType type = vhost_user_type(type_id);
+
+  g_assert(queues <= VHOST_USER_QUEUES_MAX);
+  g_mutex_init(&user->config_lock);
+  if (make(user, vhost_user_new(path, type.config_size > 0), name, memory, &type, queues, error))
+    return &user->base;
+  user_free(&user->base);
+  return NULL;
+}

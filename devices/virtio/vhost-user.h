@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A virtio device of any type that a process behind a vhost-user socket is: all of its queues and its configuration are
+ * served there. Here are only its place and its transport.
+ */
+#pragma once
+
+#include "devices/virtio/virtio.h"
+
+/* What is known of a type of device, beside that it has features, queues and a configuration. */
+typedef struct {
+  unsigned id;
+  const char *name;     /* "rng" */
+  unsigned queues;      /* at least, where the back end does not say how many */
+  unsigned config_size; /* what may be asked for, bytes */
+  uint64_t never;       /* features that cannot be believed */
+  bool guessed;         /* config_size is one to try */
+} VhostUserType;
+
+/* By ID (virtio 1.2, chapter 5); of one that is not in the table it is whatever the back end says. */
+VhostUserType vhost_user_type(unsigned id);
+#define VHOST_USER_TYPE_ID_MAX 63 /* of those in the specification; a PCI device ID has room for it */
+/* The ID of a name, or 0; and all names, for a message: "net, block, ...". */
+unsigned vhost_user_type_by_name(const char *name);
+char *vhost_user_type_names(void);
+
+#define VHOST_USER_QUEUES_MAX 64
+
+/*
+ * The device of TYPE behind the socket PATH, which is connected to. QUEUES is how many it has; 0: as many as the back
+ * end says, or else is usual. MEMORY must be shared.
+ */
+VirtioDevice *virtio_vhost_user_new(const char *name, const GuestMemory *memory, const char *path, unsigned type, unsigned queues,
+                                    GError **error);
