@@ -256,6 +256,17 @@ static void test_interrupt(Fixture *f, gconstpointer data) {
   g_assert_cmpint(f->line.raised, ==, 3);
 }
 
+/* A queue that is served elsewhere interrupts by the line, as there is no message to be sent for it. */
+static void test_call(Fixture *f, gconstpointer data) {
+  g_assert_true(virtio_serve_elsewhere(&f->loopback->base, 1, NULL));
+  go_live(f);
+  fake_call(&f->loopback->base, 1);
+  WAIT_FOR(rd(f, INTERRUPT_STATUS) == 1);
+  WAIT_FOR(__atomic_load_n(&f->line.level, __ATOMIC_SEQ_CST) == 1);
+  wr(f, INTERRUPT_ACK, 1);
+  g_assert_cmpint(f->line.level, ==, 0);
+}
+
 static void test_notify_out_of_range(Fixture *f, gconstpointer data) {
   go_live(f);
   WAIT_FOR(__atomic_load_n(&f->loopback->notifies[0], __ATOMIC_SEQ_CST) == 1); /* that of the start */
@@ -413,6 +424,7 @@ int main(int argc, char **argv) {
   ADD("shared-memory", test_shared_memory);
   ADD("unused-registers", test_unused_registers);
   ADD("interrupt", test_interrupt);
+  ADD("call", test_call);
   ADD("notify-out-of-range", test_notify_out_of_range);
   ADD("doorbells", test_doorbells);
   ADD("doorbells-refused", test_doorbells_refused);
