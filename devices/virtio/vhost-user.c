@@ -2,9 +2,9 @@
 /*
  * A virtio device that another process is; see vhost-user.h. QEMU: docs/interop/vhost-user.rst.
  *
- * The guest reads a copy of the configuration, which is taken when the back end is connected, when it says that there is
- * a new one, and after a write, which some devices answer with another configuration (virtio-input, 5.8.5). So no read
- * waits for anybody.
+ * The guest reads a copy of the configuration, which is taken when the back end is connected, when it says that there
+ * is a new one, and after a write, which some devices answer with another configuration (virtio-input, 5.8.5). So no
+ * read waits for anybody.
  *
  * Locks: config_lock guards the copy. Everything else is the I/O thread's once the device is connected.
  */

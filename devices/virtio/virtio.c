@@ -8,8 +8,8 @@
  * unserve over by io_thread_call and waits; after unserve nothing is in flight. A guest that breaks a rule makes the
  * device NEEDS_RESET: served no further, but answering register accesses.
  *
- * A queue that is served elsewhere has a second descriptor, its call: a signal is an interrupt. On a host whose KVM takes
- * it, no thread of ours wakes up for one; what it leaves comes here, and goes the way of every interrupt.
+ * A queue that is served elsewhere has a second descriptor, its call: a signal is an interrupt. On a host whose KVM
+ * takes it, no thread of ours wakes up for one; what it leaves comes here, and goes the way of every interrupt.
  *
  * Locks: none. `status` and `config_generation` are atomic; what else both threads use changes only while the other
  * waits.

@@ -138,7 +138,7 @@ void virtio_notify_again(VirtioDevice *device, unsigned queue);
  * once.
  */
 void virtio_fail(VirtioDevice *device, const char *why);
-/* For a type's stop: chains of a queue that was served elsewhere were taken up to the available index NEXT, and returned. */
+/* For a type's stop: elsewhere, chains of QUEUE were taken up to the available index NEXT, and returned. */
 void virtio_taken_back(VirtioDevice *device, unsigned queue, uint16_t next);
 /* The configuration space changed: new generation, configuration interrupt. Any thread. */
 void virtio_config_changed(VirtioDevice *device);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guest RAM: private anonymous memory, or a memfd where somebody else must see it. Linux: madvise(2), memfd_create(2),
- * fallocate(2). A page of a memfd is not given back by unmapping it, but by a hole. No lock: changed while no vCPU runs.
+ * fallocate(2). A page of a memfd is not given back by unmapping it, but by a hole. No lock: changed while no vCPU
+ * runs.
  */
 #define _GNU_SOURCE /* memfd_create, fallocate */
 #include "vmm/machine/memory.h"

@@ -119,7 +119,7 @@ static void test_passt(Fixture *f, gconstpointer data) {
   g_assert_no_error(error);
 }
 
-/* The memory table is known to be read before anything is kicked: by its acknowledgement, or by a question behind it. */
+/* The memory table is known to be read before anything is kicked: by an acknowledgement, or a question behind it. */
 static void test_table_is_read(Fixture *f, gconstpointer data) {
   g_autoptr(GError) error = NULL;
 
