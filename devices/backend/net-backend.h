@@ -79,6 +79,7 @@ struct NetBackend {
   unsigned receive_offloads, send_offloads; /* NetOffload bits: what it can leave undone; what may be left to it */
   unsigned n_pairs;                         /* at least 1 */
   unsigned mtu;                             /* bytes; 0: not known */
+  bool kernels;                             /* its descriptors are the kernel's, with a NetHeader each frame: for vhost */
   bool link;                                /* there is somebody at the other end; the I/O thread's */
 };
 

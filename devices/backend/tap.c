@@ -250,6 +250,7 @@ NetBackend *tap_open(const char *name, unsigned n_pairs, GError **error) {
       explain(name, n_pairs, errno, error);
     return NULL;
   }
+  backend->kernels = true;
   find_offloads(tap);
   backend->mtu = device_mtu(name);
   return g_steal_pointer(&backend);
@@ -300,6 +301,7 @@ NetBackend *tap_take_fds(const int *fds, unsigned n, GError **error) {
   }
   g_free(backend->name);
   backend->name = g_strdup_printf("tap %s", first);
+  backend->kernels = tap->header;
   if (tap->header)
     find_offloads(tap);
   return g_steal_pointer(&backend);

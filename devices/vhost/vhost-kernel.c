@@ -181,13 +181,29 @@ Vhost *vhost_kernel_net_new(const char *path, int tap_fd, GError **error) {
   return kernel ? &kernel->base : NULL;
 }
 
-Vhost *vhost_kernel_vsock_new(const char *path, uint64_t cid, GError **error) {
+/* virtio 1.2, 5.10.4: 0 and 1 are reserved, 2 is the host, and so is the highest number. */
+#define CID_FIRST 3
+#define CIDS_MAX  4096 /* to be tried for a free one */
+
+static bool set_cid(const VhostKernel *kernel, uint64_t *cid) {
+  if (*cid)
+    return ioctl(kernel->fd, VHOST_VSOCK_SET_GUEST_CID, cid) == 0;
+  for (*cid = CID_FIRST; *cid < CID_FIRST + CIDS_MAX; ++*cid) {
+    if (ioctl(kernel->fd, VHOST_VSOCK_SET_GUEST_CID, cid) == 0)
+      return true;
+    if (errno != EADDRINUSE)
+      return false;
+  }
+  return false;
+}
+
+Vhost *vhost_kernel_vsock_new(const char *path, uint64_t *cid, GError **error) {
   VhostKernel *kernel = open_device(path, -1, error);
 
-  if (!kernel || ioctl(kernel->fd, VHOST_VSOCK_SET_GUEST_CID, &cid) == 0)
+  if (!kernel || set_cid(kernel, cid))
     return kernel ? &kernel->base : NULL;
   int code = errno;
-  g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s takes no guest %" G_GUINT64_FORMAT ": %s", path, cid,
+  g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s takes no guest %" G_GUINT64_FORMAT ": %s", path, *cid,
               code == EADDRINUSE ? "another machine of this host has that CID" : g_strerror(code));
   vhost_free(&kernel->base);
   return NULL;

@@ -16,5 +16,8 @@
  * packet socket, sends and receives. TAP_FD stays the caller's, and stays open. PATH is opened, and an error names it.
  */
 Vhost *vhost_kernel_net_new(const char *path, int tap_fd, GError **error);
-/* The receive and the transmit queue of a vsock device whose guest is CID in this host; which must be free. */
-Vhost *vhost_kernel_vsock_new(const char *path, uint64_t cid, GError **error);
+/*
+ * The receive and the transmit queue of a vsock device whose guest is *CID in this host, which must be free; 0: the
+ * first that is, and *CID says which.
+ */
+Vhost *vhost_kernel_vsock_new(const char *path, uint64_t *cid, GError **error);

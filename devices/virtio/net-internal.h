@@ -7,6 +7,7 @@
 
 #include "devices/virtio/net-filter.h"
 #include "devices/virtio/net.h"
+#include "devices/virtio/vhost-queues.h"
 
 #define NET_QUEUE_SIZE 256
 #define NET_BATCH      64 /* frames served before anything else has its turn */
@@ -68,6 +69,7 @@ typedef struct {
   VirtioNet *net;
   unsigned index;
   bool serving;
+  VhostQueues *vhost;       /* who serves both queues in our place; NULL: nobody */
   IoSource *input, *output; /* what is waited for; NULL: not */
   int input_fd;
   bool starved; /* the guest has given no buffers */
@@ -129,6 +131,12 @@ void net_look_at_link(VirtioNet *net);
 unsigned net_receive_offloads(uint64_t features);
 /* Frames are exchanged over the first N pairs. False: the back end cannot. */
 bool net_set_active_pairs(VirtioNet *net, unsigned n);
+
+/*
+ * VHOSTS, N of them, one a pair, serve the pairs from now on, and are taken over, whatever happens. Before the device is
+ * connected.
+ */
+bool net_hand_over(VirtioNet *net, Vhost **vhosts, unsigned n, GError **error);
 
 void net_receive_start(NetPair *pair);
 void net_receive_stop(NetPair *pair);

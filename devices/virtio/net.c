@@ -133,6 +133,10 @@ void virtio_net_derive_mac(const char *identity, unsigned index, uint8_t mac[NET
 
 static void start_pair(NetPair *pair) {
   pair->serving = true;
+  if (pair->vhost) {
+    vhost_queues_start(pair->vhost);
+    return;
+  }
   net_transmit_start(pair);
   net_receive_start(pair);
 }
@@ -140,9 +144,13 @@ static void start_pair(NetPair *pair) {
 static void stop_pair(NetPair *pair) {
   if (!pair->serving)
     return;
+  pair->serving = false;
+  if (pair->vhost) {
+    vhost_queues_stop(pair->vhost);
+    return;
+  }
   net_receive_stop(pair);
   net_transmit_stop(pair);
-  pair->serving = false;
 }
 
 bool net_set_active_pairs(VirtioNet *net, unsigned n) {
@@ -242,6 +250,8 @@ static void net_config_read(VirtioDevice *device, unsigned offset, void *to, uns
 static void net_free(VirtioDevice *device) {
   VirtioNet *net = (VirtioNet *)device;
 
+  for (unsigned i = 0; i < net->n_pairs && net->pairs; i++)
+    vhost_queues_free(net->pairs[i].vhost);
   virtio_device_clear(device);
   net_backend_free(net->backend);
   for (unsigned i = 0; i < net->n_pairs; i++)

@@ -26,6 +26,13 @@ typedef enum {
 VirtioDevice *virtio_net_new(const char *name, const GuestMemory *memory, NetBackend *backend, const uint8_t mac[NET_MAC_SIZE],
                              unsigned mtu, GError **error);
 
+/*
+ * Has the kernel's vhost, at PATH (VHOST_KERNEL_NET), serve the queues of frames: no thread of ours is in their way
+ * then, and nothing of them is filtered or counted here. Before the device is connected. False: it is as it was, unless
+ * this process has no descriptors left.
+ */
+bool virtio_net_use_vhost(VirtioDevice *device, const char *path, GError **error);
+
 /* Pulls the cable, and plugs it in again. Any thread. */
 void virtio_net_set_link(VirtioDevice *device, bool up);
 /* Asks the guest to tell its neighbours where it is now. Any thread. */
