@@ -133,8 +133,8 @@ unsigned net_receive_offloads(uint64_t features);
 bool net_set_active_pairs(VirtioNet *net, unsigned n);
 
 /*
- * VHOSTS, N of them, one a pair, serve the pairs from now on, and are taken over, whatever happens. Before the device is
- * connected.
+ * VHOSTS, N of them, one a pair, serve the pairs from now on, and are taken over, whatever happens. Before the device
+ * is connected.
  */
 bool net_hand_over(VirtioNet *net, Vhost **vhosts, unsigned n, GError **error);
 
