@@ -10,8 +10,6 @@
  */
 #include "devices/gicv2m.h"
 
-#include "devices/interrupt.h"
-
 #define MSI_TYPER 0x008
 #define MSI_IIDR  0xfcc
 
@@ -19,9 +17,8 @@
 
 typedef struct {
   Device device;
-  uint32_t first_spi, n_spis;
-  GicV2mRaise raise;
-  void *opaque;
+  uint32_t first_spi;
+  IrqLines *irqs;
 } GicV2m;
 
 /* MSI_IIDR is zero, as is all else: no implementer's quirks; Linux knows some by this register. */
@@ -30,7 +27,7 @@ static uint64_t gicv2m_read(Device *device, uint64_t offset, unsigned size) {
   unsigned byte = offset % 4;
 
   if (offset - byte == MSI_TYPER)
-    return ((frame->first_spi + SPI_TO_INTID) << MSI_TYPER_BASE_SHIFT | frame->n_spis) >> (8 * byte) & (UINT64_MAX >> (64 - 8 * size));
+    return ((frame->first_spi + SPI_TO_INTID) << MSI_TYPER_BASE_SHIFT | GICV2M_SPIS) >> (8 * byte) & (UINT64_MAX >> (64 - 8 * size));
   return 0;
 }
 
@@ -38,8 +35,8 @@ static void gicv2m_write(Device *device, uint64_t offset, unsigned size, uint64_
   GicV2m *frame = (GicV2m *)device;
   uint64_t spi = value - SPI_TO_INTID - frame->first_spi;
 
-  if (offset == GICV2M_SETSPI_NS && value >= SPI_TO_INTID && spi < frame->n_spis)
-    frame->raise(frame->opaque, (uint32_t)value);
+  if (offset == GICV2M_SETSPI_NS && value >= SPI_TO_INTID && spi < GICV2M_SPIS)
+    irq_line_set(frame->irqs->line(frame->irqs, (uint32_t)(value - SPI_TO_INTID), FDT_IRQ_EDGE_RISING), true);
 }
 
 static const char *gicv2m_register_name(const Device *device, uint64_t offset) {
@@ -70,12 +67,19 @@ static const DeviceOps gicv2m_ops = {
     .free = gicv2m_free,
 };
 
-Device *gicv2m_new(uint32_t first_spi, uint32_t n_spis, GicV2mRaise raise, void *opaque) {
+static Device *gicv2m_make(const DeviceParts *parts, GError **error) {
   GicV2m *frame = g_new0(GicV2m, 1);
   device_init(&frame->device, &gicv2m_ops, "gicv2m", NULL);
-  frame->first_spi = first_spi;
-  frame->n_spis = n_spis;
-  frame->raise = raise;
-  frame->opaque = opaque;
+  frame->first_spi = parts->slot->spi;
+  frame->irqs = parts->irqs;
   return &frame->device;
 }
+
+const DeviceKind gicv2m_kind = {
+    .name = "gicv2m",
+    .note = "MSI to",
+    .size = 0x1000,
+    .n_spis = GICV2M_SPIS,
+    .trigger = FDT_IRQ_EDGE_RISING,
+    .make = gicv2m_make,
+};

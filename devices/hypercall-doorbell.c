@@ -35,9 +35,7 @@ typedef struct {
 
 typedef struct {
   Device device;
-  HypercallDoorbellInfo info;
-  HypercallDoorbellCall call;
-  void *opaque;
+  HypercallDoorbellCalls calls;
   struct {
     Frame frames[HYPERCALL_DOORBELL_FRAMES];
   } state;
@@ -60,9 +58,9 @@ static uint32_t read_word(const HypercallDoorbell *doorbell, unsigned frame, uin
   case MAGIC:
     return MAGIC_VALUE;
   case VERSION:
-    return doorbell->info.version;
+    return doorbell->calls.version;
   case FUNCTION_BASE:
-    return doorbell->info.first_function;
+    return doorbell->calls.first_function;
   case FRAME:
     return frame;
   default:
@@ -86,7 +84,7 @@ static void ring(HypercallDoorbell *doorbell, unsigned frame, uint32_t function)
 
   state->function = function;
   state->calls++;
-  doorbell->call(doorbell->opaque, frame, function, state->x);
+  doorbell->calls.call(doorbell->calls.opaque, frame, function, state->x);
 }
 
 static void hypercall_doorbell_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
@@ -137,10 +135,10 @@ static void hypercall_doorbell_describe(const Device *device, const DeviceSlot *
   fdt_writer_begin_at(fdt, "hypercall", slot->base);
   fdt_writer_string(fdt, "compatible", "eret,hypercall-1.0");
   fdt_writer_reg(fdt, slot->base, slot->size);
-  if (doorbell->info.method)
-    fdt_writer_string(fdt, "method", doorbell->info.method);
-  fdt_writer_u32(fdt, "eret,function-base", doorbell->info.first_function);
-  fdt_writer_u32(fdt, "eret,version", doorbell->info.version);
+  if (doorbell->calls.method)
+    fdt_writer_string(fdt, "method", doorbell->calls.method);
+  fdt_writer_u32(fdt, "eret,function-base", doorbell->calls.first_function);
+  fdt_writer_u32(fdt, "eret,version", doorbell->calls.version);
   fdt_writer_end(fdt);
 }
 
@@ -165,11 +163,16 @@ static const DeviceOps hypercall_doorbell_ops = {
     .free = hypercall_doorbell_free,
 };
 
-Device *hypercall_doorbell_new(const HypercallDoorbellInfo *info, HypercallDoorbellCall call, void *opaque) {
+static Device *hypercall_doorbell_make(const DeviceParts *parts, GError **error) {
   HypercallDoorbell *doorbell = g_new0(HypercallDoorbell, 1);
   device_init(&doorbell->device, &hypercall_doorbell_ops, "hypercall-doorbell", NULL);
-  doorbell->info = *info;
-  doorbell->call = call;
-  doorbell->opaque = opaque;
+  doorbell->calls = *parts->hypercalls;
   return &doorbell->device;
 }
+
+const DeviceKind hypercall_doorbell_kind = {
+    .name = "hypercall",
+    .note = "doorbell page",
+    .size = HYPERCALL_DOORBELL_SIZE,
+    .make = hypercall_doorbell_make,
+};

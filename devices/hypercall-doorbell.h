@@ -6,23 +6,20 @@
  */
 #pragma once
 
-#include "devices/device.h"
+#include "devices/device-kind.h"
 
 #define HYPERCALL_DOORBELL_FRAMES     16
 #define HYPERCALL_DOORBELL_FRAME_SIZE 0x1000
 #define HYPERCALL_DOORBELL_SIZE       (HYPERCALL_DOORBELL_FRAMES * HYPERCALL_DOORBELL_FRAME_SIZE)
 #define HYPERCALL_DOORBELL_REGISTERS  18
 
-/* Answers the call: X holds x0 .. x17 and takes the results. With the device's lock held. */
-typedef void (*HypercallDoorbellCall)(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]);
-
-/*
- * What describe writes about eret's functions: the conduit ("hvc" or "smc", NULL: the doorbell alone), first function
- * ID and version.
- */
-typedef struct {
-  const char *method;
+/* Who answers, and what describe and the registers say of it. */
+typedef struct HypercallDoorbellCalls {
+  /* X holds x0 .. x17 and takes the results. With the device's lock held. */
+  void (*call)(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]);
+  void *opaque;
+  const char *method; /* the conduit of eret's functions, "hvc" or "smc"; NULL: the doorbell alone */
   uint32_t first_function, version;
-} HypercallDoorbellInfo;
+} HypercallDoorbellCalls;
 
-Device *hypercall_doorbell_new(const HypercallDoorbellInfo *info, HypercallDoorbellCall call, void *opaque);
+extern const DeviceKind hypercall_doorbell_kind;

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fdt/fdt-writer.h"
+
 #define SPI_TO_INTID 32 /* SPI n is INTID n + 32: Arm IHI 0069, 2.2 */
 
 /* A wire into the interrupt controller. */
@@ -20,6 +22,13 @@ struct IrqLine {
 static inline void irq_line_set(IrqLine *line, bool level) {
   line->set(line, level);
 }
+
+/* The wires that there are. */
+typedef struct IrqLines IrqLines;
+struct IrqLines {
+  /* That of SPI, whose trigger is TRIGGER; the same SPI gives the same line, which stays theirs. */
+  IrqLine *(*line)(IrqLines *lines, uint32_t spi, FdtIrqTrigger trigger);
+};
 
 /* One source of message-signalled interrupts: a vector of one PCI function. */
 typedef struct MsiRoute MsiRoute;

@@ -475,17 +475,26 @@ static const DeviceOps pl011_ops = {
     .free = pl011_free,
 };
 
-Device *pl011_new(IrqLine *irq, CharBackend *backend) {
+static Device *pl011_make(const DeviceParts *parts, GError **error) {
   Pl011 *uart = g_new0(Pl011, 1);
 
   device_init(&uart->device, &pl011_ops, "pl011", NULL);
-  uart->irq = irq;
-  uart->backend = backend;
+  uart->irq = parts->irq;
+  uart->backend = parts->console;
   uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET};
   register_page_init(&uart->page, PRIMECELL_SIZE);
   primecell_store_ids(&uart->page, PERIPH_ID);
   store(uart);
-  if (backend)
-    char_backend_connect(backend, &frontend, uart);
+  if (uart->backend)
+    char_backend_connect(uart->backend, &frontend, uart);
   return &uart->device;
 }
+
+const DeviceKind pl011_kind = {
+    .name = "pl011",
+    .size = PL011_SIZE,
+    .n_spis = 1,
+    .trigger = FDT_IRQ_LEVEL_HIGH,
+    .apb_clock = true,
+    .make = pl011_make,
+};

@@ -229,11 +229,12 @@ static const DeviceOps pl031_ops = {
     .free = pl031_free,
 };
 
-Device *pl031_new(IrqLine *irq, Clock *clock) {
+static Device *pl031_make(const DeviceParts *parts, GError **error) {
+  Clock *clock = parts->clock;
   Pl031 *rtc = g_new0(Pl031, 1);
 
   device_init(&rtc->device, &pl031_ops, "pl031", NULL);
-  rtc->irq = irq;
+  rtc->irq = parts->irq;
   rtc->clock = clock;
   rtc->deadline = INT64_MAX;
   rtc->alarm = clock->ops->timer_new(clock, alarm_expired, rtc);
@@ -243,3 +244,12 @@ Device *pl031_new(IrqLine *irq, Clock *clock) {
   store(rtc, RTCCR, RTCCR_START);
   return &rtc->device;
 }
+
+const DeviceKind pl031_kind = {
+    .name = "pl031",
+    .size = PL031_SIZE,
+    .n_spis = 1,
+    .trigger = FDT_IRQ_LEVEL_HIGH,
+    .apb_clock = true,
+    .make = pl031_make,
+};

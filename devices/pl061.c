@@ -3,7 +3,7 @@
  * PL061 GPIO. PrimeCell General Purpose Input/Output (PL061) Technical Reference Manual, Arm DDI 0190: eight lines, of
  * which line 3 is wired to the power button and the others to nothing.
  *
- * Locks: the device's lock, which the bus holds; pl061_set_power_button takes it.
+ * Locks: the device's lock, which the bus holds; set_power_button takes it.
  */
 #include "devices/pl061.h"
 
@@ -208,24 +208,34 @@ static const DeviceOps pl061_ops = {
     .free = pl061_free,
 };
 
-Device *pl061_new(IrqLine *irq) {
+static Device *pl061_make(const DeviceParts *parts, GError **error) {
   Pl061 *gpio = g_new0(Pl061, 1);
 
   device_init(&gpio->device, &pl061_ops, "pl061", NULL);
-  gpio->irq = irq;
+  gpio->irq = parts->irq;
   register_page_init(&gpio->page, PRIMECELL_SIZE);
   primecell_store_ids(&gpio->page, PERIPH_ID);
   update(gpio);
   return &gpio->device;
 }
 
-void pl061_set_power_button(Device *device, bool pressed) {
-  Pl061 *gpio = (Pl061 *)device;
+static void pl061_set_power_button(void *device, bool pressed) {
+  Pl061 *gpio = device;
 
-  g_mutex_lock(device->lock);
+  g_mutex_lock(gpio->device.lock);
   uint8_t before = levels(gpio);
   gpio->inputs = pressed ? 1u << POWER_BUTTON_LINE : 0;
   detect_edges(gpio, before);
   update(gpio);
-  g_mutex_unlock(device->lock);
+  g_mutex_unlock(gpio->device.lock);
 }
+
+const DeviceKind pl061_kind = {
+    .name = "pl061",
+    .size = PL061_SIZE,
+    .n_spis = 1,
+    .trigger = FDT_IRQ_LEVEL_HIGH,
+    .apb_clock = true,
+    .make = pl061_make,
+    .set_power_button = pl061_set_power_button,
+};

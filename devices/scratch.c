@@ -53,8 +53,15 @@ static const DeviceOps scratch_ops = {
     .free = scratch_free,
 };
 
-Device *scratch_new(void) {
+static Device *scratch_make(const DeviceParts *parts, GError **error) {
   Scratch *scratch = g_new0(Scratch, 1);
   device_init(&scratch->device, &scratch_ops, "scratch", NULL);
   return &scratch->device;
 }
+
+const DeviceKind scratch_kind = {
+    .name = "scratch",
+    .note = "holds what is written",
+    .size = SCRATCH_SIZE,
+    .make = scratch_make,
+};

@@ -6,8 +6,8 @@
  */
 #pragma once
 
-#include "devices/device.h"
+#include "devices/device-kind.h"
 
 #define SCRATCH_SIZE 0x1000
 
-Device *scratch_new(void);
+extern const DeviceKind scratch_kind;

@@ -181,6 +181,10 @@ Device *pci_host_ecam(PciHost *host) {
   return &host->ecam;
 }
 
+PciHost *pci_host_of(Device *ecam) {
+  return (PciHost *)ecam;
+}
+
 Device *pci_host_window32(PciHost *host) {
   return &host->window32.device;
 }
@@ -206,3 +210,39 @@ bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function) {
 PciFunction *pci_host_function(PciHost *host, unsigned slot) {
   return slot < PCI_MAX_DEVICES ? host->functions[slot] : NULL;
 }
+
+static Device *pci_host_make(const DeviceParts *parts, GError **error) {
+  const PciWindows *windows = parts->asked;
+  PciHostConfig config = {
+      .ecam_base = parts->slot->base,
+      .window32_base = windows->base32,
+      .window32_size = windows->size32,
+      .window64_base = windows->base64,
+      .window64_size = windows->size64,
+      .msi = parts->msi,
+  };
+
+  for (unsigned pin = 0; pin < PCI_N_PINS; pin++) {
+    config.intx_spi[pin] = parts->slot->spi + pin;
+    config.intx[pin] = parts->irqs->line(parts->irqs, config.intx_spi[pin], parts->slot->trigger);
+  }
+  PciHost *host = pci_host_new(&config, error);
+  if (!host)
+    return NULL;
+  /* The windows are parts of the host: on the bus, but described, reset and freed with it. */
+  DeviceSlot window32 = {.base = windows->base32, .size = windows->size32, .spi = DEVICE_NO_SPI};
+  DeviceSlot window64 = {.base = windows->base64, .size = windows->size64, .spi = DEVICE_NO_SPI};
+  if (bus_add(parts->bus, &window32, &host->window32.device, error) && bus_add(parts->bus, &window64, &host->window64.device, error))
+    return &host->ecam;
+  device_free(&host->ecam);
+  return NULL;
+}
+
+const DeviceKind pci_host_kind = {
+    .name = "pci",
+    .note = "ECAM, bus 0; INTA-INTD",
+    .size = PCI_ECAM_BUS_SIZE,
+    .n_spis = PCI_N_PINS,
+    .trigger = FDT_IRQ_LEVEL_HIGH,
+    .make = pci_host_make,
+};

@@ -13,8 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "devices/device.h"
-#include "devices/interrupt.h"
+#include "devices/device-kind.h"
 
 #define PCI_MAX_DEVICES   32
 #define PCI_CONFIG_SIZE   256 /* what we implement of the 4096 bytes; the rest reads as zeros */
@@ -39,6 +38,7 @@ typedef struct {
  */
 PciHost *pci_host_new(const PciHostConfig *config, GError **error);
 Device *pci_host_ecam(PciHost *host);
+PciHost *pci_host_of(Device *ecam);
 Device *pci_host_window32(PciHost *host);
 Device *pci_host_window64(PciHost *host); /* NULL without one */
 /*
@@ -47,6 +47,14 @@ Device *pci_host_window64(PciHost *host); /* NULL without one */
  */
 bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function);
 PciFunction *pci_host_function(PciHost *host, unsigned slot);
+
+/* The memory windows of a host, in bytes; the second may have size 0. */
+typedef struct {
+  uint64_t base32, size32, base64, size64;
+} PciWindows;
+
+/* The whole of it: all three devices on the bus. */
+extern const DeviceKind pci_host_kind; /* of PciWindows */
 
 typedef struct {
   uint64_t (*bar_read)(PciFunction *function, unsigned bar, uint64_t offset, unsigned size);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "devices/printable.h"
 #include "devices/virtio/blk-internal.h"
 
 /* Hosts keep files in 4 KiB blocks. */
@@ -221,3 +222,19 @@ VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskIm
   }
   return &blk->base;
 }
+
+static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
+  const DiskConfig *disk = parts->asked;
+  DiskImage *image = disk_image_open(disk->path, disk->read_only, disk->format, DISK_IMAGE_ENGINE_AUTO, error);
+
+  return image ? virtio_blk_new(parts->name, parts->memory, image, disk->serial, error) : NULL;
+}
+
+static char *blk_print_asked(const void *asked) {
+  const DiskConfig *disk = asked;
+  g_autofree char *path = printable_line_escaped(disk->path, -1);
+
+  return g_strconcat(path, disk->read_only ? " (read-only)" : "", NULL);
+}
+
+const DeviceKind virtio_blk_kind = {.name = "virtio-blk", .print_asked = blk_print_asked, .make_virtio = blk_make};

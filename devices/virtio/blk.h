@@ -7,5 +7,16 @@
 
 #define VIRTIO_BLK_SERIAL_MAX 20 /* bytes: virtio 1.2, 5.2.6 VIRTIO_BLK_T_GET_ID */
 
+/* What can be asked of it. */
+typedef struct {
+  char *path;
+  bool read_only;
+  DiskImageFormat format;
+  char *serial; /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
+} DiskConfig;
+
+/* Opens the image. */
+extern const DeviceKind virtio_blk_kind; /* of a DiskConfig */
+
 /* Takes IMAGE (also on failure). SERIAL may be NULL and is at most VIRTIO_BLK_SERIAL_MAX bytes. */
 VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskImage *image, const char *serial, GError **error);

@@ -323,30 +323,32 @@ static const VirtioDeviceOps ports_ops = {
     .free = ports_free,
 };
 
-VirtioDevice *virtio_console_ports_new(const char *name, const GuestMemory *memory, const VirtioConsolePort *ports, unsigned n_ports,
-                                       const VirtioConsolePortsOps *ops, void *opaque, GError **error) {
+static VirtioDevice *ports_make(const DeviceParts *parts, GError **error) {
+  const VirtioConsolePortSet *set = parts->ports;
+  unsigned n_ports = set->n;
   uint16_t queue_sizes[2 * VIRTIO_CONSOLE_PORTS_MAX + 2];
   VirtioConsolePorts *console = g_new0(VirtioConsolePorts, 1);
 
   g_assert(n_ports > 0 && n_ports <= VIRTIO_CONSOLE_PORTS_MAX);
   for (unsigned i = 0; i < 2 * n_ports + 2; i++)
     queue_sizes[i] = i == CONTROL_RECEIVEQ || i == CONTROL_TRANSMITQ ? CONTROL_QUEUE_SIZE : QUEUE_SIZE;
-  if (!virtio_device_init(&console->base, &ports_ops, name, memory, CONSOLE_F_MULTIPORT, 2 * n_ports + 2, queue_sizes, error)) {
+  if (!virtio_device_init(&console->base, &ports_ops, parts->name, parts->memory, CONSOLE_F_MULTIPORT, 2 * n_ports + 2, queue_sizes,
+                          error)) {
     g_free(console);
     return NULL;
   }
   g_mutex_init(&console->lock);
-  console->ops = ops;
-  console->opaque = opaque;
+  console->ops = set->ops;
+  console->opaque = set->opaque;
   console->n_ports = n_ports;
   console->ports = g_new0(Port, n_ports);
   for (unsigned i = 0; i < n_ports; i++) {
     Port *port = &console->ports[i];
     port->console = console;
-    port->name = g_strdup(ports[i].name);
+    port->name = g_strdup(set->ports[i].name);
     port->stream.input_ended = port_input_ended;
     port->stream.output_drained = port_output_drained;
-    console_stream_init(&port->stream, &console->base, receiveq_of(i), receiveq_of(i) + 1, ports[i].backend, STASH_SIZE);
+    console_stream_init(&port->stream, &console->base, receiveq_of(i), receiveq_of(i) + 1, set->ports[i].backend, STASH_SIZE);
   }
   return &console->base;
 }
@@ -354,3 +356,9 @@ VirtioDevice *virtio_console_ports_new(const char *name, const GuestMemory *memo
 void virtio_console_ports_end_input(VirtioDevice *device, unsigned port) {
   console_stream_end_input(&ports_of(device)->ports[port].stream);
 }
+
+const DeviceKind virtio_console_ports_kind = {
+    .name = "virtio-ports",
+    .make_virtio = ports_make,
+    .descriptors = 2 * VIRTIO_CONSOLE_PORTS_MAX,
+};

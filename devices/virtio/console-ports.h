@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include "devices/char-backend.h"
 #include "devices/virtio/virtio.h"
 
 #define VIRTIO_CONSOLE_PORTS_MAX 16
@@ -25,9 +24,14 @@ typedef struct {
   void (*drained)(void *opaque, unsigned port);
 } VirtioConsolePortsOps;
 
-/* OPS may be NULL. */
-VirtioDevice *virtio_console_ports_new(const char *name, const GuestMemory *memory, const VirtioConsolePort *ports, unsigned n_ports,
-                                       const VirtioConsolePortsOps *ops, void *opaque, GError **error);
+typedef struct VirtioConsolePortSet {
+  const VirtioConsolePort *ports;
+  unsigned n;                       /* 1 .. VIRTIO_CONSOLE_PORTS_MAX, where there is such a device */
+  const VirtioConsolePortsOps *ops; /* or NULL */
+  void *opaque;
+} VirtioConsolePortSet;
+
+extern const DeviceKind virtio_console_ports_kind;
 /*
  * The host's end of the stream to the guest: once what the back end has handed over so far is in the guest's buffers,
  * the port is closed on the host's side, and the guest reads end of file. Main thread.

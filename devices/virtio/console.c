@@ -108,16 +108,16 @@ static const VirtioDeviceOps console_ops = {
     .free = console_free,
 };
 
-VirtioDevice *virtio_console_new(const char *name, const GuestMemory *memory, CharBackend *backend, GError **error) {
+static VirtioDevice *console_make(const DeviceParts *parts, GError **error) {
   static const uint16_t queue_sizes[] = {QUEUE_SIZE, QUEUE_SIZE};
   VirtioConsole *console = g_new0(VirtioConsole, 1);
 
-  if (!virtio_device_init(&console->base, &console_ops, name, memory, CONSOLE_F_SIZE | CONSOLE_F_EMERG_WRITE, G_N_ELEMENTS(queue_sizes),
-                          queue_sizes, error)) {
+  if (!virtio_device_init(&console->base, &console_ops, parts->name, parts->memory, CONSOLE_F_SIZE | CONSOLE_F_EMERG_WRITE,
+                          G_N_ELEMENTS(queue_sizes), queue_sizes, error)) {
     g_free(console);
     return NULL;
   }
-  console_stream_init(&console->stream, &console->base, RECEIVEQ, TRANSMITQ, backend, STASH_SIZE);
+  console_stream_init(&console->stream, &console->base, RECEIVEQ, TRANSMITQ, parts->console, STASH_SIZE);
   console->stream.connected = true; /* always: a guest without a driver gives no buffers */
   return &console->base;
 }
@@ -129,3 +129,5 @@ void virtio_console_resize(VirtioDevice *device, uint16_t columns, uint16_t rows
   if (__atomic_exchange_n(&console->size, size, __ATOMIC_SEQ_CST) != size)
     virtio_config_changed(device);
 }
+
+const DeviceKind virtio_console_kind = {.name = "virtio-console", .make_virtio = console_make};

@@ -213,11 +213,11 @@ static const VirtioDeviceOps input_ops = {
     .free = input_free,
 };
 
-VirtioDevice *virtio_input_new(const char *name, const GuestMemory *memory, GError **error) {
+static VirtioDevice *input_make(const DeviceParts *parts, GError **error) {
   static const uint16_t queue_sizes[] = {QUEUE_SIZE, QUEUE_SIZE};
   VirtioInput *input = g_new0(VirtioInput, 1);
 
-  if (!virtio_device_init(&input->base, &input_ops, name, memory, 0, G_N_ELEMENTS(queue_sizes), queue_sizes, error)) {
+  if (!virtio_device_init(&input->base, &input_ops, parts->name, parts->memory, 0, G_N_ELEMENTS(queue_sizes), queue_sizes, error)) {
     g_free(input);
     return NULL;
   }
@@ -234,8 +234,8 @@ static void events_wait(void *opaque) {
     input_notify(device, EVENTQ);
 }
 
-void virtio_input_set_power_button(VirtioDevice *device, bool pressed) {
-  VirtioInput *input = (VirtioInput *)device;
+static void input_set_power_button(void *device, bool pressed) {
+  VirtioInput *input = device;
   InputState *state = &input->state;
 
   g_mutex_lock(&input->lock);
@@ -246,5 +246,12 @@ void virtio_input_set_power_button(VirtioDevice *device, bool pressed) {
   }
   g_mutex_unlock(&input->lock);
   if (room)
-    io_thread_post(device->io, events_wait, device);
+    io_thread_post(input->base.io, events_wait, device);
 }
+
+const DeviceKind virtio_input_kind = {
+    .name = "virtio-input",
+    .make_virtio = input_make,
+    .always_mmio = true,
+    .set_power_button = input_set_power_button,
+};

@@ -4,10 +4,11 @@
 
 #include "devices/virtio/virtio.h"
 
-VirtioDevice *virtio_input_new(const char *name, const GuestMemory *memory, GError **error);
-
 /*
- * Presses or releases the power button. What the driver has no buffers for yet waits for it, one press and release at
- * most: also for a driver that is not there yet, or has put the device away while the guest is suspended. Any thread.
+ * Of its button, what the driver has no buffers for yet waits for it, one press and release at most: also for a driver
+ * that is not there yet, or has put the device away while the guest is suspended.
+ *
+ * It is always behind virtio-mmio: on the PCI bus each guest would set it up, and that costs exits, while this way only
+ * one does that has the driver.
  */
-void virtio_input_set_power_button(VirtioDevice *device, bool pressed);
+extern const DeviceKind virtio_input_kind;

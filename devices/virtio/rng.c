@@ -100,13 +100,15 @@ static const VirtioDeviceOps rng_ops = {
     .free = rng_free,
 };
 
-VirtioDevice *virtio_rng_new(const char *name, const GuestMemory *memory, GError **error) {
+static VirtioDevice *rng_make(const DeviceParts *parts, GError **error) {
   static const uint16_t queue_size = QUEUE_SIZE;
   VirtioRng *rng = g_new0(VirtioRng, 1);
 
-  if (!virtio_device_init(&rng->base, &rng_ops, name, memory, 0, 1, &queue_size, error)) {
+  if (!virtio_device_init(&rng->base, &rng_ops, parts->name, parts->memory, 0, 1, &queue_size, error)) {
     g_free(rng);
     return NULL;
   }
   return &rng->base;
 }
+
+const DeviceKind virtio_rng_kind = {.name = "virtio-rng", .make_virtio = rng_make};

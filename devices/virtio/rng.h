@@ -4,4 +4,4 @@
 
 #include "devices/virtio/virtio.h"
 
-VirtioDevice *virtio_rng_new(const char *name, const GuestMemory *memory, GError **error);
+extern const DeviceKind virtio_rng_kind;

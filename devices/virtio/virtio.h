@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/device-kind.h"
 #include "devices/device-watch.h"
 #include "devices/guest-memory.h"
 #include "devices/io-thread.h"

@@ -46,7 +46,7 @@ static inline void board_fixture_init(BoardFixture *fixture, const char *argumen
   fixture->console.backend.ops = &kept_ops;
   fixture->console.output = g_string_new(NULL);
   null_wiring_set_cpu(&fixture->wiring, config_cpu(fixture->config));
-  fixture->wiring.wiring.console = &fixture->console.backend;
+  fixture->wiring.wiring.parts.console = &fixture->console.backend;
   fixture->board = board_new(fixture->config, gic, &error);
   g_assert_no_error(error);
   fixture->platform = platform_new(fixture->board, &fixture->wiring.wiring, &error);

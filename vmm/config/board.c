@@ -1,18 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Plans the board. One function, place_devices, says which devices there are and where; the rest is arithmetic and
- * printing.
+ * Plans the board. Which devices there are and where, the table in layout.h says; the rest is arithmetic and printing.
  */
 #include "vmm/config/board.h"
 
+#include <stddef.h>
 #include <string.h>
 
-#include "devices/gicv2m.h"
-#include "devices/pci/pci.h"
 #include "devices/printable.h"
-#include "devices/virtio/console-ports.h"
 #include "devices/virtio/transport.h"
-#include "devices/virtio/virtio.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -31,11 +27,13 @@ void board_free(Board *board) {
   g_free(board);
 }
 
-bool board_has(const Board *board, BoardDeviceKind kind) {
-  for (unsigned i = 0; i < board->devices->len; i++)
-    if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind == kind)
-      return true;
-  return false;
+const BoardDevice *board_find(const Board *board, const DeviceKind *kind) {
+  for (unsigned i = 0; i < board->devices->len; i++) {
+    const BoardDevice *device = g_ptr_array_index(board->devices, i);
+    if (device->kind == kind)
+      return device;
+  }
+  return NULL;
 }
 
 unsigned board_descriptors(const Board *board) {
@@ -43,11 +41,8 @@ unsigned board_descriptors(const Board *board) {
   unsigned n = OF_THE_VM + OF_A_CPU * board->cpus;
 
   for (unsigned i = 0; i < board->devices->len; i++) {
-    BoardDeviceKind kind = ((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind;
-    if (kind == BOARD_VIRTIO_CONSOLE_PORTS)
-      n += 2 * VIRTIO_CONSOLE_PORTS_MAX;
-    if (kind >= BOARD_VIRTIO_CONSOLE)
-      n += OF_A_VIRTIO_DEVICE;
+    const DeviceKind *kind = ((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind;
+    n += kind->descriptors + (kind->make_virtio ? OF_A_VIRTIO_DEVICE : 0);
   }
   return n;
 }
@@ -57,106 +52,132 @@ uint64_t board_mpidr(unsigned index) {
   return (uint64_t)(index & 0xf) | (uint64_t)((index >> 4) & 0xff) << 8 | (uint64_t)((index >> 12) & 0xff) << 16;
 }
 
-static BoardDevice *add_device(Board *board, BoardDeviceKind kind, char *name) {
-  BoardDevice *device = g_new0(BoardDevice, 1);
-  device->kind = kind;
-  device->name = name;
-  device->pci_slot = -1;
-  device->slot.spi = DEVICE_NO_SPI;
-  g_ptr_array_add(board->devices, device);
-  return device;
+/* A row of the table of devices: see layout.h. */
+typedef struct {
+  const DeviceKind *kind;
+  struct {
+    uint64_t base;
+    uint32_t spi;
+  } place;
+  struct {
+    enum { IF_ON, IF_CHOSEN, FOR_EACH, IF_SO } how;
+    size_t field;
+    int choice;
+    bool (*is_so)(const Board *board);
+  } when;
+} DeviceRow;
+
+static bool has_gpio_button(const Board *board);
+static bool has_virtio_button(const Board *board);
+static bool has_gicv2m(const Board *board);
+static bool has_pci(const Board *board);
+
+#define AT(ADDRESS, SPI)       .base = (ADDRESS), .spi = (SPI)
+#define ON_VIRTIO              .spi = DEVICE_NO_SPI
+#define IF(FIELD)              .how = IF_ON, .field = offsetof(Config, FIELD)
+#define IF_IS(FIELD, VALUE)    .how = IF_CHOSEN, .field = offsetof(Config, FIELD), .choice = (VALUE)
+#define EACH(FIELD)            .how = FOR_EACH, .field = offsetof(Config, FIELD)
+#define WHERE(FUNCTION)        .how = IF_SO, .is_so = (FUNCTION)
+#define ROW(KIND, PLACE, WHEN) {.kind = &(KIND), .place = {PLACE}, .when = {WHEN}},
+static const DeviceRow rows[] = {LAYOUT_DEVICES(ROW)};
+
+static const GPtrArray *list_of(const Board *board, const DeviceRow *row) {
+  return row->when.how == FOR_EACH ? *(GPtrArray *const *)((const char *)board->config + row->when.field) : NULL;
 }
 
-static void add_mapped(Board *board, BoardDeviceKind kind, const char *name, const AddressRange *range, uint32_t spi) {
-  BoardDevice *device = add_device(board, kind, g_strdup(name));
-  device->slot = (DeviceSlot){.base = range->base, .size = range->size, .spi = spi, .trigger = FDT_IRQ_LEVEL_HIGH};
-}
+/* How many of a row there are to be. */
+static unsigned count(const Board *board, const DeviceRow *row) {
+  const void *field = (const char *)board->config + row->when.field;
 
-static BoardDevice *add_virtio_mmio(Board *board, BoardDeviceKind kind, char *name, unsigned place) {
-  BoardDevice *device = add_device(board, kind, name);
-
-  device->slot = (DeviceSlot){
-      .base = LAYOUT.virtio_mmio.base + (uint64_t)place * VIRTIO_MMIO_SIZE,
-      .size = VIRTIO_MMIO_SIZE,
-      .spi = LAYOUT_SPI_VIRTIO_MMIO + place,
-      .trigger = FDT_IRQ_EDGE_RISING,
-  };
-  return device;
-}
-
-/* The next place on the virtio transport in use. */
-static BoardDevice *add_virtio(Board *board, BoardDeviceKind kind, char *name, unsigned *next) {
-  unsigned place = (*next)++;
-
-  if (board->config->transport == TRANSPORT_MMIO)
-    return add_virtio_mmio(board, kind, name, place);
-  BoardDevice *device = add_device(board, kind, name);
-  device->pci_slot = (int)place + 1; /* device 0 is where a host bridge would be */
-  return device;
+  switch (row->when.how) {
+  case IF_ON:
+    return *(const bool *)field;
+  case IF_CHOSEN:
+    return *(const int *)field == row->when.choice;
+  case FOR_EACH:
+    return list_of(board, row)->len;
+  case IF_SO:
+    return row->when.is_so(board);
+  }
+  g_assert_not_reached();
 }
 
 /*
  * A kernel hears the button that it has a driver for, so both are there where a distribution's kernel may be: what has
- * a disk; eret exec ends its guest in another way. The virtio button is a device of virtio-mmio, whatever the transport
- * of the others is: on the PCI bus each guest would set it up, and that costs exits, while this way only one does that
- * has the driver.
+ * a disk; eret exec ends its guest in another way. Where nobody asked for it, the virtio button takes no place that
+ * another device needs.
  */
-static bool has_virtio_button(const Config *config) {
+static bool has_virtio_button(const Board *board) {
+  const Config *config = board->config;
+
   if (config->power_button == POWER_BUTTON_AUTO)
-    return config->defaults && config->disks->len > 0 && !config->ports;
+    return config->defaults && config->disks->len > 0 && !config->ports && board->n_mmio < LAYOUT_VIRTIO_MMIO_SLOTS;
   return config->power_button == POWER_BUTTON_VIRTIO || config->power_button == POWER_BUTTON_BOTH;
 }
 
-static bool has_gpio_button(const Config *config) {
+static bool has_gpio_button(const Board *board) {
+  const Config *config = board->config;
+
   if (config->power_button == POWER_BUTTON_AUTO)
     return config->defaults;
   return config->power_button == POWER_BUTTON_GPIO || config->power_button == POWER_BUTTON_BOTH;
 }
 
-/* Which devices, and where. Linux names disks in the order of discovery: that of --disk. */
-static bool place_devices(Board *board, GError **error) {
-  const Config *config = board->config;
-  unsigned n_virtio = (config->console == CONSOLE_VIRTIO) + config->ports + config->disks->len + config->rng;
-  unsigned most = config->transport == TRANSPORT_PCI ? PCI_MAX_DEVICES - 1 : LAYOUT_VIRTIO_MMIO_SLOTS;
-  unsigned next = 0;
-  /* Where nobody asked for it, it takes no place that another device needs. */
-  bool button =
-      has_virtio_button(config) && (config->transport == TRANSPORT_PCI || config->power_button != POWER_BUTTON_AUTO || n_virtio < most);
-  n_virtio += button && config->transport == TRANSPORT_MMIO;
-  bool pci = config->transport == TRANSPORT_PCI && (config->defaults || n_virtio > 0);
+static bool has_pci(const Board *board) {
+  bool wanted = board->config->defaults;
 
-  if (n_virtio > most) {
-    g_set_error(error, BOARD_ERROR, BOARD_ERROR_TOO_MANY, "%u virtio devices do not fit: %s has room for %u", n_virtio,
-                config->transport == TRANSPORT_PCI ? "the PCI bus" : "virtio-mmio", most);
-    return false;
+  for (unsigned i = 0; i < G_N_ELEMENTS(rows) && !wanted; i++)
+    wanted = rows[i].kind->make_virtio && !rows[i].kind->always_mmio && count(board, &rows[i]) > 0;
+  return wanted && board->config->transport == TRANSPORT_PCI;
+}
+
+static bool has_gicv2m(const Board *board) {
+  return board->gic == GIC_V2 && has_pci(board);
+}
+
+/* The next place on its transport, or the row's. */
+static void place_device(Board *board, const DeviceRow *row, BoardDevice *device) {
+  const DeviceKind *kind = row->kind;
+
+  device->pci_slot = -1;
+  device->slot = (DeviceSlot){.base = row->place.base, .size = kind->size, .spi = row->place.spi, .trigger = kind->trigger};
+  if (!kind->make_virtio)
+    return;
+  if (board->config->transport == TRANSPORT_PCI && !kind->always_mmio) {
+    device->pci_slot = (int)++board->n_pci; /* device 0 is where a host bridge would be */
+    return;
   }
+  device->slot = (DeviceSlot){
+      .base = LAYOUT.virtio_mmio.base + (uint64_t)board->n_mmio * VIRTIO_MMIO_SIZE,
+      .size = VIRTIO_MMIO_SIZE,
+      .spi = LAYOUT_SPI_VIRTIO_MMIO + board->n_mmio,
+      .trigger = FDT_IRQ_EDGE_RISING,
+  };
+  board->n_mmio++;
+}
 
-  if (config->console == CONSOLE_PL011)
-    add_mapped(board, BOARD_PL011, "pl011", &LAYOUT.pl011, LAYOUT_SPI_PL011);
-  if (config->defaults)
-    add_mapped(board, BOARD_PL031, "pl031", &LAYOUT.pl031, LAYOUT_SPI_PL031);
-  if (has_gpio_button(config))
-    add_mapped(board, BOARD_PL061, "pl061", &LAYOUT.pl061, LAYOUT_SPI_PL061);
-  if (config->defaults)
-    add_mapped(board, BOARD_HYPERCALL_DOORBELL, "hypercall", &LAYOUT.hypercall_doorbell, DEVICE_NO_SPI);
-  if (config->scratch)
-    add_mapped(board, BOARD_SCRATCH, "scratch", &LAYOUT.scratch, DEVICE_NO_SPI);
-  if (pci && board->gic == GIC_V2)
-    add_mapped(board, BOARD_GICV2M, "gicv2m", &LAYOUT.gicv2m, DEVICE_NO_SPI);
-  if (pci)
-    add_mapped(board, BOARD_PCI_HOST, "pci", &LAYOUT.pci_ecam, LAYOUT_SPI_PCI_INTX);
+static bool fits(unsigned n, const char *where, unsigned room, GError **error) {
+  if (n > room)
+    g_set_error(error, BOARD_ERROR, BOARD_ERROR_TOO_MANY, "%u virtio devices do not fit: %s has room for %u", n, where, room);
+  return n <= room;
+}
 
-  if (config->console == CONSOLE_VIRTIO)
-    add_virtio(board, BOARD_VIRTIO_CONSOLE, g_strdup("virtio-console"), &next);
-  if (config->ports)
-    add_virtio(board, BOARD_VIRTIO_CONSOLE_PORTS, g_strdup("virtio-ports"), &next);
-  for (unsigned i = 0; i < config->disks->len; i++)
-    add_virtio(board, BOARD_VIRTIO_BLK, g_strdup_printf("virtio-blk%u", i), &next)->disk = g_ptr_array_index(config->disks, i);
-  if (config->rng)
-    add_virtio(board, BOARD_VIRTIO_RNG, g_strdup("virtio-rng"), &next);
-  if (button)
-    add_virtio_mmio(board, BOARD_VIRTIO_INPUT, g_strdup("virtio-input"), config->transport == TRANSPORT_MMIO ? next : 0);
-  return true;
+static bool place_devices(Board *board, GError **error) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+    const GPtrArray *list = list_of(board, &rows[i]);
+    unsigned n = count(board, &rows[i]);
+
+    for (unsigned k = 0; k < n; k++) {
+      BoardDevice *device = g_new0(BoardDevice, 1);
+      device->kind = rows[i].kind;
+      device->name = list ? g_strdup_printf("%s%u", device->kind->name, k) : g_strdup(device->kind->name);
+      device->asked = list ? list->pdata[k] : NULL;
+      place_device(board, &rows[i], device);
+      g_ptr_array_add(board->devices, device);
+    }
+  }
+  return fits(board->n_pci, "the PCI bus", PCI_MAX_DEVICES - 1, error) &&
+         fits(board->n_mmio, "virtio-mmio", LAYOUT_VIRTIO_MMIO_SLOTS, error);
 }
 
 static bool place_cpus(Board *board, GError **error) {
@@ -180,13 +201,18 @@ static void place_high(Board *board) {
   uint64_t ram_end = board->ram.base + board->ram.size;
   uint64_t high = MAX(LAYOUT_HIGH_MIN, (ram_end + LAYOUT_HIGH_ALIGN - 1) & ~(LAYOUT_HIGH_ALIGN - 1));
 
+  BoardDevice *pci = (BoardDevice *)board_find(board, &pci_host_kind);
+
   board->end = ram_end;
   if (board->gic == GIC_V3 && board->cpus > low) {
     board->redistributors[1] = (AddressRange){high, (uint64_t)(board->cpus - low) * LAYOUT_GIC_REDISTRIBUTOR_STRIDE};
     board->end = high + board->redistributors[1].size;
   }
-  if (board_has(board, BOARD_PCI_HOST)) {
+  if (pci) {
     board->pci_window64 = (AddressRange){high + LAYOUT_HIGH_PCI_OFFSET, LAYOUT_PCI_WINDOW64_SIZE};
+    board->pci_windows =
+        (PciWindows){LAYOUT.pci_window32.base, LAYOUT.pci_window32.size, board->pci_window64.base, board->pci_window64.size};
+    pci->asked = &board->pci_windows;
     board->end = board->pci_window64.base + board->pci_window64.size;
   }
   board->ipa_bits = MAX(32, 64 - (unsigned)__builtin_clzll(board->end - 1));
@@ -225,31 +251,30 @@ static void print_range(GString *text, const char *name, const AddressRange *ran
                          range->base + range->size - 1, name, *note ? MAX(1, 17 - (int)strlen(name)) : 0, "", note);
 }
 
+static char *print_spis(const BoardDevice *device) {
+  unsigned n = device->kind->make_virtio ? 1 : device->kind->n_spis;
+
+  if (n > 1)
+    return g_strdup_printf("SPI %u-%u", device->slot.spi, device->slot.spi + n - 1);
+  return n ? g_strdup_printf("SPI %u %s", device->slot.spi, device->slot.trigger == FDT_IRQ_EDGE_RISING ? "edge" : "level") : g_strdup("");
+}
+
 static void print_device(GString *text, const Board *board, const BoardDevice *device) {
-  g_autofree char *path = device->disk ? printable_line_escaped(device->disk->path, -1) : g_strdup("");
-  g_autofree char *disk = g_strconcat(path, device->disk && device->disk->read_only ? " (read-only)" : "", NULL);
+  const DeviceKind *kind = device->kind;
+  g_autofree char *asked = kind->print_asked ? kind->print_asked(device->asked) : g_strdup("");
 
   if (device->pci_slot >= 0) {
     g_autofree char *place = g_strdup_printf("PCI 00:%02x.0", (unsigned)device->pci_slot);
     g_string_append_printf(text, "  %-26s  %-16s MSI-X, else INTx SPI %u%s%s\n", place, device->name,
-                           LAYOUT_SPI_PCI_INTX + (unsigned)device->pci_slot % 4, *disk ? "; " : "", disk);
+                           LAYOUT_SPI_PCI_INTX + (unsigned)device->pci_slot % 4, *asked ? "; " : "", asked);
     return;
   }
   AddressRange range = {device->slot.base, device->slot.size};
-  g_autofree char *note = NULL;
-  if (device->kind == BOARD_PCI_HOST)
-    note = g_strdup_printf("ECAM, bus 0; INTA-INTD SPI %u-%u; MSI by %s", device->slot.spi, device->slot.spi + 3,
-                           board->gic == GIC_V3 ? "ITS" : "GICv2m");
-  else if (device->kind == BOARD_HYPERCALL_DOORBELL)
-    note = g_strdup("doorbell page");
-  else if (device->kind == BOARD_SCRATCH)
-    note = g_strdup("holds what is written");
-  else if (device->slot.spi == DEVICE_NO_SPI)
-    note = g_strdup_printf("MSI to SPI %u-%u", LAYOUT_SPI_GICV2M, LAYOUT_SPI_GICV2M + LAYOUT_GICV2M_SPIS - 1);
-  else
-    note = g_strdup_printf("SPI %u %s %s", device->slot.spi, device->slot.trigger == FDT_IRQ_EDGE_RISING ? "edge" : "level", disk);
-  print_range(text, device->name, &range, g_strchomp(note));
-  if (device->kind == BOARD_PCI_HOST) {
+  g_autofree char *spis = print_spis(device);
+  const char *msi = kind != &pci_host_kind ? " " : board->gic == GIC_V3 ? "; MSI by ITS" : "; MSI by GICv2m";
+  g_autofree char *note = g_strconcat(kind->note ? kind->note : "", " ", spis, msi, asked, NULL);
+  print_range(text, device->name, &range, g_strstrip(note));
+  if (kind == &pci_host_kind) {
     print_range(text, "  memory, 32 bit", &LAYOUT.pci_window32, "");
     print_range(text, "  memory, 64 bit", &board->pci_window64, "prefetchable");
   }

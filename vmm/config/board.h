@@ -5,31 +5,21 @@
  */
 #pragma once
 
-#include "devices/device.h"
+#include "devices/device-kind.h"
+#include "devices/pci/pci.h"
 #include "vmm/config/config.h"
 #include "vmm/config/layout.h"
 
-typedef enum {
-  BOARD_PL011,
-  BOARD_PL031,
-  BOARD_PL061,
-  BOARD_GICV2M,
-  BOARD_HYPERCALL_DOORBELL,
-  BOARD_SCRATCH,
-  BOARD_PCI_HOST,
-  BOARD_VIRTIO_CONSOLE, /* from here on they are virtio devices */
-  BOARD_VIRTIO_CONSOLE_PORTS,
-  BOARD_VIRTIO_BLK,
-  BOARD_VIRTIO_RNG,
-  BOARD_VIRTIO_INPUT,
-} BoardDeviceKind;
+#define DECLARE(KIND, PLACE, WHEN) extern const DeviceKind KIND;
+LAYOUT_DEVICES(DECLARE)
+#undef DECLARE
 
 typedef struct {
-  BoardDeviceKind kind;
-  char *name;             /* "virtio-blk0" */
-  DeviceSlot slot;        /* unless it is a PCI function */
-  int pci_slot;           /* device number on the PCI bus, or -1 */
-  const DiskConfig *disk; /* BOARD_VIRTIO_BLK */
+  const DeviceKind *kind;
+  char *name;        /* "virtio-blk0" */
+  DeviceSlot slot;   /* unless it is a PCI function */
+  int pci_slot;      /* device number on the PCI bus, or -1 */
+  const void *asked; /* see DeviceParts */
 } BoardDevice;
 
 typedef struct {
@@ -39,9 +29,11 @@ typedef struct {
   AddressRange ram;
   AddressRange redistributors[2]; /* GICv3; the second has size 0 where the first is enough */
   AddressRange pci_window64;      /* size 0 without PCI */
+  PciWindows pci_windows;         /* of pci_host_kind */
   uint64_t end;                   /* one past the highest address in use */
   unsigned ipa_bits;              /* what the board needs: at least 32 (KVM's minimum) */
   GPtrArray *devices;             /* of BoardDevice, in the order of creation */
+  unsigned n_pci, n_mmio;         /* virtio devices on each transport */
 } Board;
 
 typedef enum { BOARD_ERROR_TOO_MANY, BOARD_ERROR_ADDRESSES } BoardError;
@@ -53,7 +45,8 @@ Board *board_new(const Config *config, GicVersion gic, GError **error);
 void board_free(Board *board);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Board, board_free)
 
-bool board_has(const Board *board, BoardDeviceKind kind);
+/* The first device of KIND, or NULL. */
+const BoardDevice *board_find(const Board *board, const DeviceKind *kind);
 /* The descriptors that a machine on this board has open at most, whatever its guest does. */
 unsigned board_descriptors(const Board *board);
 /* The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines. */

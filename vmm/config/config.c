@@ -20,7 +20,6 @@
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
 #define GRACE_DEFAULT        10
 #define GRACE_MAX            86400 /* a day */
-#define DISK_SERIAL_MAX      20    /* virtio 1.2, 5.2.6: VIRTIO_BLK_T_GET_ID */
 
 static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
 
@@ -28,7 +27,7 @@ static const Option disk_options[] = {
     OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
     OPTION("ro", BOOLEAN, DiskConfig, read_only, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, format, "raw", NULL, .choices = disk_formats),
-    OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = DISK_SERIAL_MAX),
+    OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
     {.name = NULL},
 };
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "devices/backend/disk-image-format.h"
+#include "devices/virtio/blk.h"
 #include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/cpu/features.h"
@@ -26,13 +26,6 @@ typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;
 
 /* Which power buttons there are. AUTO: on a GPIO line, and where there is a disk by virtio too. */
 typedef enum { POWER_BUTTON_AUTO, POWER_BUTTON_NONE, POWER_BUTTON_GPIO, POWER_BUTTON_VIRTIO, POWER_BUTTON_BOTH } PowerButton;
-
-typedef struct {
-  char *path;
-  bool read_only;
-  DiskImageFormat format;
-  char *serial; /* NULL: none */
-} DiskConfig;
 
 /*
  * EL2 for the guest. E2H0: one without FEAT_VHE, for hypervisors that were written before it (HCR_EL2.E2H is 0 and

@@ -320,9 +320,7 @@ static void make_client(ExecSession *session, GBytes *initrd) {
   session->client = (MachineClient){
       .console = session->console,
       .initrd = initrd,
-      .ports = session->ports,
-      .n_ports = session->options->boot_only ? 0 : N_PORTS,
-      .ports_ops = &ports_ops,
+      .ports = {session->ports, session->options->boot_only ? 0 : N_PORTS, &ports_ops, session},
       .asked_to_stop = asked_to_stop,
       .paused = machine_paused,
       .opaque = session,

@@ -21,11 +21,9 @@ typedef struct Machine Machine;
  * outlive the machine.
  */
 typedef struct {
-  CharBackend *console; /* what the guest's console leads to; NULL: the terminal */
-  GBytes *initrd;       /* instead of the configuration's */
-  const VirtioConsolePort *ports;
-  unsigned n_ports; /* 0: no such device */
-  const VirtioConsolePortsOps *ports_ops;
+  CharBackend *console;       /* what the guest's console leads to; NULL: the terminal */
+  GBytes *initrd;             /* instead of the configuration's */
+  VirtioConsolePortSet ports; /* none: no such device */
   /* SIGINT, SIGTERM or SIGHUP came. True: taken care of; else the guest's power button is pressed. Main thread. */
   bool (*asked_to_stop)(void *opaque, int signal_number);
   /* The process is about to be stopped (SIGTSTP), the machine with it; or it goes on. Main thread. */

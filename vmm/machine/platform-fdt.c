@@ -11,6 +11,7 @@ static FdtRange fdt_range(const AddressRange *range) {
 }
 
 static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement *placement, const BootSeed *seed) {
+  const BoardDevice *uart = board_find(board, &pl011_kind);
   g_autofree char *stdout_path = NULL;
   FdtChosen chosen = {
       .bootargs = board->config->append,
@@ -19,8 +20,8 @@ static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement
       .kaslr_seed = seed->kaslr,
   };
 
-  if (board_has(board, BOARD_PL011))
-    stdout_path = g_strdup_printf("/pl011@%" G_GINT64_MODIFIER "x", LAYOUT.pl011.base);
+  if (uart)
+    stdout_path = g_strdup_printf("/pl011@%" G_GINT64_MODIFIER "x", uart->slot.base);
   chosen.stdout_path = stdout_path;
   if (seed->kaslr) {
     chosen.rng_seed = seed->rng;
@@ -44,9 +45,17 @@ static void write_gic(FdtWriter *fdt, const Board *board, bool el2) {
       .distributor = fdt_range(&LAYOUT.gic_distributor),
       .cpu_interface = fdt_range(&LAYOUT.gic_cpu_interface),
   };
-  if (board_has(board, BOARD_GICV2M))
-    gic.msi_frame = fdt_range(&LAYOUT.gicv2m);
+  const BoardDevice *frame = board_find(board, &gicv2m_kind);
+  if (frame)
+    gic.msi_frame = (FdtRange){frame->slot.base, frame->slot.size};
   fdt_write_gicv2(fdt, &gic);
+}
+
+static bool has_apb_clock(const Board *board) {
+  for (unsigned i = 0; i < board->devices->len; i++)
+    if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind->apb_clock)
+      return true;
+  return false;
 }
 
 GBytes *platform_describe(const Platform *platform, const BootPlacement *placement, const BootSeed *seed, GError **error) {
@@ -70,9 +79,12 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   if (platform->wiring->pmu)
     fdt_write_pmu(fdt, LAYOUT_PPI_PMU, timer.gicv2_cpus);
   write_gic(fdt, board, platform->wiring->el2);
-  if (board_has(board, BOARD_PL011) || board_has(board, BOARD_PL031) || board_has(board, BOARD_PL061))
+  if (has_apb_clock(board))
     fdt_write_apb_clock(fdt);
-  for (unsigned i = 0; i < platform->devices->len; i++)
-    device_describe(g_ptr_array_index(platform->devices, i), &g_array_index(platform->slots, DeviceSlot, i), fdt);
+  for (unsigned i = 0; i < platform->devices->len; i++) {
+    const PlatformDevice *made = &g_array_index(platform->devices, PlatformDevice, i);
+    if (made->device)
+      device_describe(made->device, &made->plan->slot, fdt);
+  }
   return fdt_writer_finish(fdt, error);
 }

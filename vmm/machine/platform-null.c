@@ -2,14 +2,15 @@
 /* A wiring that does nothing; see the header. No lock: nothing happens. */
 #include "vmm/machine/platform-null.h"
 
+#include "devices/virtio/console-ports.h"
 #include "vmm/hypercall/hypercall.h"
 #include "vmm/machine/clock-host.h"
 
 static void line_set(IrqLine *line, bool level) {
 }
 
-static IrqLine *irq_line(PlatformWiring *wiring, uint32_t spi, FdtIrqTrigger trigger) {
-  return &((NullWiring *)wiring)->line;
+static IrqLine *irq_line(IrqLines *irqs, uint32_t spi, FdtIrqTrigger trigger) {
+  return &((NullWiring *)((char *)irqs - offsetof(NullWiring, irqs)))->line;
 }
 
 static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
@@ -42,24 +43,25 @@ static void doorbell_detach(Doorbells *doorbells, uint64_t address, unsigned siz
 
 /* What is behind them, and their names, is no part of a plan. */
 static const VirtioConsolePort port = {.name = "port"};
+static const VirtioConsolePortSet ports = {.ports = &port, .n = 1};
 
 void null_wiring_init(NullWiring *null) {
   *null = (NullWiring){
+      .irqs = {irq_line},
       .line = {line_set},
       .msi = {&msi_ops},
       .doorbells = {doorbell_attach, doorbell_detach},
       .clock = clock_host_new(),
+      .hypercalls = {.call = hypercall, .method = "hvc", .first_function = ERET_FUNCTION_FIRST, .version = ERET_HYPERCALL_VERSION},
   };
   null->wiring = (PlatformWiring){
-      .irq_line = irq_line,
-      .msi = &null->msi,
       .doorbells = &null->doorbells,
-      .clock = null->clock,
-      .memory = &null->memory,
-      .hypercall = hypercall,
-      .ports = &port,
-      .n_ports = 1,
-      .hypercall_info = {.method = "hvc", .first_function = ERET_FUNCTION_FIRST, .version = ERET_HYPERCALL_VERSION},
+      .parts = {.irqs = &null->irqs,
+                .msi = &null->msi,
+                .clock = null->clock,
+                .memory = &null->memory,
+                .hypercalls = &null->hypercalls,
+                .ports = &ports},
   };
 }
 
@@ -67,7 +69,7 @@ void null_wiring_set_cpu(NullWiring *null, const CpuConfig *cpu) {
   null->wiring.pmu = cpu->pmu != CPU_OFF;
   null->wiring.el2 = cpu->el2 == CPU_ON;
   null->wiring.el2_vhe = null->wiring.el2 && !cpu->el2_e2h0;
-  null->wiring.hypercall_info.method = null->wiring.el2 ? "smc" : "hvc";
+  null->hypercalls.method = null->wiring.el2 ? "smc" : "hvc";
 }
 
 void null_wiring_clear(NullWiring *null) {

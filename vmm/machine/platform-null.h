@@ -5,15 +5,18 @@
  */
 #pragma once
 
+#include "devices/hypercall-doorbell.h"
 #include "vmm/machine/platform.h"
 
 typedef struct {
   PlatformWiring wiring;
+  IrqLines irqs;
   IrqLine line;
   MsiController msi;
   Doorbells doorbells;
   Clock *clock;
   GuestMemory memory;
+  HypercallDoorbellCalls hypercalls;
 } NullWiring;
 
 /* clang-format off */

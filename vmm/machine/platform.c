@@ -1,29 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Makes the devices of a board. One constructor a kind, in a table; the bus, the reset and the device tree go over the
- * same array, so that no device can be on one and missing on another.
+ * Makes the devices of a board, each as its kind says; the bus, the reset and the device tree go over the same array,
+ * so that no device can be on one and missing on another.
  */
 #include "vmm/machine/platform.h"
+
 #include "devices/virtio/transport.h"
-
-#include "devices/backend/disk-image.h"
-#include "devices/gicv2m.h"
-#include "devices/pci/pci.h"
-#include "devices/pl011.h"
-#include "devices/pl031.h"
-#include "devices/pl061.h"
-#include "devices/scratch.h"
-#include "devices/virtio/blk.h"
-#include "devices/virtio/console.h"
-#include "devices/virtio/input.h"
-#include "devices/virtio/rng.h"
-#include "fdt/fdt-nodes.h"
 #include "vmm/base/descriptors.h"
-
-typedef struct {
-  Platform *platform;
-  PciHost *pci; /* NULL until made */
-} Assembly;
 
 /* A line that tells the watch when it is raised. */
 typedef struct {
@@ -46,14 +29,8 @@ static void watched_set(IrqLine *line, bool level) {
   irq_line_set(watched->wire, level);
 }
 
-static IrqLine *host_line(Platform *platform, const BoardDevice *device) {
-  return platform->wiring->irq_line(platform->wiring, device->slot.spi, device->slot.trigger);
-}
-
 /* Of a device that does not tell the watch itself. */
-static IrqLine *irq_line(Platform *platform, const BoardDevice *device) {
-  IrqLine *wire = host_line(platform, device);
-
+static IrqLine *watched_line(Platform *platform, const BoardDevice *device, IrqLine *wire) {
   if (!platform->wiring->watch)
     return wire;
   WatchedLine *watched = g_new0(WatchedLine, 1);
@@ -68,188 +45,119 @@ static IrqLine *irq_line(Platform *platform, const BoardDevice *device) {
   return &watched->line;
 }
 
-/* Owns DEVICE from now on, whatever happens. */
-static bool place(Platform *platform, Device *device, const DeviceSlot *slot, GError **error) {
-  g_ptr_array_add(platform->devices, device);
-  g_array_append_val(platform->slots, *slot);
-  return bus_add(platform->bus, slot, device, error);
+static IrqLine *host_line(const DeviceParts *parts) {
+  return parts->irqs->line(parts->irqs, parts->slot->spi, parts->slot->trigger);
 }
 
-static bool make_pl011(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  return place(platform, pl011_new(irq_line(platform, device), platform->wiring->console), &device->slot, error);
-}
-
-static bool make_pl031(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  return place(platform, pl031_new(irq_line(platform, device), platform->wiring->clock), &device->slot, error);
-}
-
-static bool make_pl061(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  platform->gpio = pl061_new(irq_line(platform, device));
-  return place(platform, platform->gpio, &device->slot, error);
-}
-
-static void raise_edge(void *opaque, uint32_t intid) {
-  Platform *platform = opaque;
-  irq_line_set(platform->wiring->irq_line(platform->wiring, intid - SPI_TO_INTID, FDT_IRQ_EDGE_RISING), true);
-}
-
-static bool make_hypercall_doorbell(Assembly *assembly, const BoardDevice *device, GError **error) {
-  PlatformWiring *wiring = assembly->platform->wiring;
-  return place(assembly->platform, hypercall_doorbell_new(&wiring->hypercall_info, wiring->hypercall, wiring), &device->slot, error);
-}
-
-static bool make_scratch(Assembly *assembly, const BoardDevice *device, GError **error) {
-  return place(assembly->platform, scratch_new(), &device->slot, error);
-}
-
-static bool make_gicv2m(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  return place(platform, gicv2m_new(LAYOUT_SPI_GICV2M, LAYOUT_GICV2M_SPIS, raise_edge, platform), &device->slot, error);
-}
-
-static bool make_pci_host(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  const Board *board = platform->board;
-  PciHostConfig config = {
-      .ecam_base = device->slot.base,
-      .window32_base = LAYOUT.pci_window32.base,
-      .window32_size = LAYOUT.pci_window32.size,
-      .window64_base = board->pci_window64.base,
-      .window64_size = board->pci_window64.size,
-      .msi = platform->wiring->msi,
-  };
-
-  for (unsigned pin = 0; pin < G_N_ELEMENTS(config.intx); pin++) {
-    config.intx_spi[pin] = device->slot.spi + pin;
-    config.intx[pin] = platform->wiring->irq_line(platform->wiring, config.intx_spi[pin], FDT_IRQ_LEVEL_HIGH);
-  }
-  assembly->pci = pci_host_new(&config, error);
-  if (!assembly->pci || !place(platform, pci_host_ecam(assembly->pci), &device->slot, error))
-    return false;
-
-  /* The windows are parts of the host: on the bus, but described, reset and freed with it. */
-  DeviceSlot window32 = {.base = config.window32_base, .size = config.window32_size, .spi = DEVICE_NO_SPI};
-  DeviceSlot window64 = {.base = config.window64_base, .size = config.window64_size, .spi = DEVICE_NO_SPI};
-  return bus_add(platform->bus, &window32, pci_host_window32(assembly->pci), error) &&
-         bus_add(platform->bus, &window64, pci_host_window64(assembly->pci), error);
+static bool make_device(Platform *platform, PlatformDevice *made, DeviceParts *parts, GError **error) {
+  if (made->plan->kind->n_spis == 1)
+    parts->irq = watched_line(platform, made->plan, host_line(parts));
+  made->device = made->plan->kind->make(parts, error);
+  return made->device;
 }
 
 /* Puts a virtio device behind the transport that the board chose. */
-static bool plug_virtio(Assembly *assembly, const BoardDevice *device, VirtioDevice *virtio, GError **error) {
-  Platform *platform = assembly->platform;
+static bool make_virtio(Platform *platform, PlatformDevice *made, DeviceParts *parts, GError **error) {
+  Doorbells *doorbells = platform->wiring->doorbells;
+  int slot = made->plan->pci_slot;
 
-  if (!virtio)
+  made->virtio = made->plan->kind->make_virtio(parts, error);
+  if (!made->virtio)
     return false;
-  virtio->watch = platform->wiring->watch;
-  if (device->pci_slot < 0) {
-    Device *mmio = virtio_mmio_new(virtio, host_line(platform, device), platform->wiring->doorbells);
-    virtio_mmio_attach_doorbells(mmio, device->slot.base);
-    return place(platform, mmio, &device->slot, error);
+  made->virtio->watch = platform->wiring->watch;
+  if (slot < 0) {
+    made->device = virtio_mmio_new(made->virtio, host_line(parts), doorbells);
+    virtio_mmio_attach_doorbells(made->device, parts->slot->base);
+    return true;
   }
-  bool plugged = pci_host_add(assembly->pci, (unsigned)device->pci_slot, virtio_pci_new(virtio, platform->wiring->doorbells));
+  bool plugged =
+      pci_host_add(pci_host_of(platform_find(platform, &pci_host_kind)), (unsigned)slot, virtio_pci_new(made->virtio, doorbells));
   g_assert(plugged); /* the board gives each function a place of its own */
   return true;
 }
 
-static bool make_virtio_console(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  platform->virtio_console = virtio_console_new(device->name, platform->wiring->memory, platform->wiring->console, error);
-  return plug_virtio(assembly, device, platform->virtio_console, error);
-}
+static bool add_device(Platform *platform, const BoardDevice *plan, GError **error) {
+  PlatformDevice made = {.plan = plan};
+  DeviceParts parts = platform->wiring->parts;
 
-static bool make_virtio_console_ports(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  const PlatformWiring *wiring = platform->wiring;
-  platform->virtio_ports = virtio_console_ports_new(device->name, wiring->memory, wiring->ports, wiring->n_ports, wiring->ports_ops,
-                                                    wiring->ports_opaque, error);
-  return plug_virtio(assembly, device, platform->virtio_ports, error);
-}
-
-static bool make_virtio_blk(Assembly *assembly, const BoardDevice *device, GError **error) {
-  const DiskConfig *disk = device->disk;
-  DiskImage *image = disk_image_open(disk->path, disk->read_only, disk->format, DISK_IMAGE_ENGINE_AUTO, error);
-
-  if (!image)
+  parts.name = plan->name;
+  parts.asked = plan->asked;
+  parts.slot = &plan->slot;
+  parts.bus = platform->bus;
+  if (!(plan->kind->make_virtio ? make_virtio : make_device)(platform, &made, &parts, error))
     return false;
-  return plug_virtio(assembly, device, virtio_blk_new(device->name, assembly->platform->wiring->memory, image, disk->serial, error), error);
+  g_array_append_val(platform->devices, made);
+  return !made.device || bus_add(platform->bus, &plan->slot, made.device, error);
 }
 
-static bool make_virtio_rng(Assembly *assembly, const BoardDevice *device, GError **error) {
-  return plug_virtio(assembly, device, virtio_rng_new(device->name, assembly->platform->wiring->memory, error), error);
-}
-
-static bool make_virtio_input(Assembly *assembly, const BoardDevice *device, GError **error) {
-  Platform *platform = assembly->platform;
-  platform->virtio_input = virtio_input_new(device->name, platform->wiring->memory, error);
-  return plug_virtio(assembly, device, platform->virtio_input, error);
-}
-
-static bool (*const makers[])(Assembly *assembly, const BoardDevice *device, GError **error) = {
-    [BOARD_PL011] = make_pl011,
-    [BOARD_PL031] = make_pl031,
-    [BOARD_PL061] = make_pl061,
-    [BOARD_GICV2M] = make_gicv2m,
-    [BOARD_HYPERCALL_DOORBELL] = make_hypercall_doorbell,
-    [BOARD_SCRATCH] = make_scratch,
-    [BOARD_PCI_HOST] = make_pci_host,
-    [BOARD_VIRTIO_CONSOLE] = make_virtio_console,
-    [BOARD_VIRTIO_CONSOLE_PORTS] = make_virtio_console_ports,
-    [BOARD_VIRTIO_BLK] = make_virtio_blk,
-    [BOARD_VIRTIO_RNG] = make_virtio_rng,
-    [BOARD_VIRTIO_INPUT] = make_virtio_input,
-};
-
-static void free_device(gpointer device) {
-  device_free(device);
+static void free_device(gpointer made) {
+  device_free(((PlatformDevice *)made)->device);
 }
 
 Platform *platform_new(const Board *board, PlatformWiring *wiring, GError **error) {
   g_autoptr(Platform) platform = g_new0(Platform, 1);
-  Assembly assembly = {.platform = platform};
 
   if (!descriptors_suffice(board_descriptors(board), error))
     return NULL;
   platform->board = board;
   platform->wiring = wiring;
   platform->bus = bus_new();
-  platform->devices = g_ptr_array_new_with_free_func(free_device);
-  platform->slots = g_array_new(FALSE, FALSE, sizeof(DeviceSlot));
+  platform->devices = g_array_new(FALSE, FALSE, sizeof(PlatformDevice));
+  g_array_set_clear_func(platform->devices, free_device);
   platform->lines = g_ptr_array_new_with_free_func(g_free);
-  for (unsigned i = 0; i < board->devices->len; i++) {
-    const BoardDevice *device = g_ptr_array_index(board->devices, i);
-    if (!makers[device->kind](&assembly, device, error))
+  for (unsigned i = 0; i < board->devices->len; i++)
+    if (!add_device(platform, g_ptr_array_index(board->devices, i), error))
       return NULL;
-  }
   bus_seal(platform->bus);
-  for (unsigned i = 0; wiring->shortcuts && i < platform->devices->len; i++)
-    device_connect(g_ptr_array_index(platform->devices, i), &g_array_index(platform->slots, DeviceSlot, i), wiring->shortcuts);
+  for (unsigned i = 0; wiring->shortcuts && i < platform->devices->len; i++) {
+    const PlatformDevice *made = &g_array_index(platform->devices, PlatformDevice, i);
+    if (made->device)
+      device_connect(made->device, &made->plan->slot, wiring->shortcuts);
+  }
   return g_steal_pointer(&platform);
 }
 
 void platform_free(Platform *platform) {
   if (!platform)
     return;
-  g_clear_pointer(&platform->devices, g_ptr_array_unref);
-  g_clear_pointer(&platform->slots, g_array_unref);
+  g_clear_pointer(&platform->devices, g_array_unref);
   g_clear_pointer(&platform->lines, g_ptr_array_unref);
   g_clear_pointer(&platform->bus, bus_free);
   g_free(platform);
 }
 
+static void *model_of(const PlatformDevice *made) {
+  return made->virtio ? (void *)made->virtio : made->device;
+}
+
+void *platform_find(const Platform *platform, const DeviceKind *kind) {
+  for (unsigned i = 0; i < platform->devices->len; i++) {
+    const PlatformDevice *made = &g_array_index(platform->devices, PlatformDevice, i);
+    if (made->plan->kind == kind)
+      return model_of(made);
+  }
+  return NULL;
+}
+
 static void for_each(Platform *platform, void (*function)(Device *)) {
-  for (unsigned i = 0; i < platform->devices->len; i++)
-    function(g_ptr_array_index(platform->devices, i));
+  for (unsigned i = 0; i < platform->devices->len; i++) {
+    Device *device = g_array_index(platform->devices, PlatformDevice, i).device;
+    if (device)
+      function(device);
+  }
 }
 
 bool platform_set_power_button(const Platform *platform, bool pressed) {
-  if (platform->gpio)
-    pl061_set_power_button(platform->gpio, pressed);
-  if (platform->virtio_input)
-    virtio_input_set_power_button(platform->virtio_input, pressed);
-  return platform->gpio || platform->virtio_input;
+  bool has_one = false;
+
+  for (unsigned i = 0; i < platform->devices->len; i++) {
+    const PlatformDevice *made = &g_array_index(platform->devices, PlatformDevice, i);
+    if (!made->plan->kind->set_power_button)
+      continue;
+    made->plan->kind->set_power_button(model_of(made), pressed);
+    has_one = true;
+  }
+  return has_one;
 }
 
 void platform_reset(Platform *platform) {

@@ -31,7 +31,10 @@ static void record_call(void *opaque, unsigned frame, uint32_t function, uint64_
     x[1] += x[i];
 }
 
-static const HypercallDoorbellInfo info = {.method = "hvc", .first_function = FUNCTION, .version = VERSION};
+static Device *doorbell_new(const char *method, Record *record) {
+  const HypercallDoorbellCalls calls = {record_call, record, method, FUNCTION, VERSION};
+  return hypercall_doorbell_kind.make(&(DeviceParts){.hypercalls = &calls}, NULL);
+}
 
 static uint64_t rd(Device *device, unsigned frame, uint64_t offset, unsigned size) {
   return device->ops->read(device, frame * UINT64_C(0x1000) + offset, size);
@@ -43,7 +46,7 @@ static void wr(Device *device, unsigned frame, uint64_t offset, unsigned size, u
 
 static void test_call(void) {
   Record record = {0};
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, &record);
+  g_autoptr(Device) device = doorbell_new("hvc", &record);
 
   for (unsigned frame = 0; frame < HYPERCALL_DOORBELL_FRAMES; frame++) {
     uint64_t sum = 0;
@@ -67,7 +70,7 @@ static void test_call(void) {
 
 static void test_halves(void) {
   Record record = {0};
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, &record);
+  g_autoptr(Device) device = doorbell_new("hvc", &record);
 
   wr(device, 3, 8, 8, UINT64_MAX);
   wr(device, 3, 8, 4, 0x11111111);
@@ -84,7 +87,7 @@ static void test_halves(void) {
 
 static void test_identification(void) {
   Record record = {0};
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, &record);
+  g_autoptr(Device) device = doorbell_new("hvc", &record);
 
   for (unsigned frame = 0; frame < HYPERCALL_DOORBELL_FRAMES; frame++) {
     g_assert_cmphex(rd(device, frame, 0x110, 4), ==, 0x74657265);
@@ -102,7 +105,7 @@ static void test_identification(void) {
 /* Nothing else fires a call, keeps a value, or reaches another frame. */
 static void test_nothing_else(void) {
   Record record = {0};
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, &record);
+  g_autoptr(Device) device = doorbell_new("hvc", &record);
 
   wr(device, 0, CALL, 8, UINT64_C(0xc600450600000000));
   wr(device, 0, 0x104, 4, 7);
@@ -123,7 +126,7 @@ static void test_nothing_else(void) {
 
 static void test_reset(void) {
   Record record = {0};
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, &record);
+  g_autoptr(Device) device = doorbell_new("hvc", &record);
 
   wr(device, 9, 16, 8, 77);
   wr(device, 9, CALL, 4, FUNCTION);
@@ -135,7 +138,7 @@ static void test_reset(void) {
 }
 
 static void test_register_names(void) {
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, NULL);
+  g_autoptr(Device) device = doorbell_new("hvc", NULL);
   static const struct {
     uint64_t offset;
     const char *name;
@@ -151,7 +154,7 @@ static void test_register_names(void) {
 
 static void test_bus(void) {
   Record record = {0};
-  g_autoptr(Device) device = hypercall_doorbell_new(&info, record_call, &record);
+  g_autoptr(Device) device = doorbell_new("hvc", &record);
   g_autoptr(Bus) bus = bus_new();
   g_assert_true(bus_add(bus, &(DeviceSlot){.base = BASE, .size = HYPERCALL_DOORBELL_SIZE, .spi = DEVICE_NO_SPI}, device, NULL));
   bus_seal(bus);
@@ -171,9 +174,7 @@ static void test_bus(void) {
 
 static void test_describe(void) {
   for (unsigned with_method = 0; with_method < 2; with_method++) {
-    HypercallDoorbellInfo this_info = info;
-    this_info.method = with_method ? "smc" : NULL;
-    g_autoptr(Device) device = hypercall_doorbell_new(&this_info, record_call, NULL);
+    g_autoptr(Device) device = doorbell_new(with_method ? "smc" : NULL, NULL);
     g_autoptr(FdtWriter) writer = fdt_writer_new();
     g_autoptr(GError) error = NULL;
     device_describe(device, &(DeviceSlot){.base = BASE, .size = HYPERCALL_DOORBELL_SIZE, .spi = DEVICE_NO_SPI}, writer);

@@ -44,7 +44,7 @@ typedef struct {
 
 static void fixture_init(Fixture *f) {
   *f = (Fixture){.irq = FAKE_IRQ_LINE, .backend = fake_char_backend_new()};
-  f->uart = pl011_new(&f->irq.line, &f->backend->backend);
+  f->uart = pl011_kind.make(&(DeviceParts){.irq = &f->irq.line, .console = &f->backend->backend}, NULL);
 }
 
 static void fixture_clear(Fixture *f) {
@@ -717,7 +717,7 @@ static void test_loop_back(void) {
 
 static void test_without_backend(void) {
   FakeIrqLine irq = FAKE_IRQ_LINE;
-  g_autoptr(Device) uart = pl011_new(&irq.line, NULL);
+  g_autoptr(Device) uart = pl011_kind.make(&(DeviceParts){.irq = &irq.line}, NULL);
 
   uart->ops->write(uart, UARTLCR_H, 4, LCR_H_FEN);
   uart->ops->write(uart, UARTCR, 4, CR_ON);

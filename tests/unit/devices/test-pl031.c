@@ -23,7 +23,7 @@ typedef struct {
 
 static void fixture_init(Fixture *f) {
   *f = (Fixture){.irq = FAKE_IRQ_LINE, .clock = FAKE_CLOCK(NOW)};
-  f->rtc = pl031_new(&f->irq.line, &f->clock.clock);
+  f->rtc = pl031_kind.make(&(DeviceParts){.irq = &f->irq.line, .clock = &f->clock.clock}, NULL);
 }
 
 static void fixture_clear(Fixture *f) {

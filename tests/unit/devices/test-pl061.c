@@ -32,7 +32,7 @@ typedef struct {
 
 static void fixture_init(Fixture *f) {
   *f = (Fixture){.irq = FAKE_IRQ_LINE};
-  f->gpio = pl061_new(&f->irq.line);
+  f->gpio = pl061_kind.make(&(DeviceParts){.irq = &f->irq.line}, NULL);
 }
 
 static void fixture_clear(Fixture *f) {
@@ -116,7 +116,7 @@ static void test_page(void) {
   device_connect(f.gpio, &slot, &fake.shortcuts);
   for (unsigned i = 0; i < 300; i++) {
     if (g_rand_boolean(random))
-      pl061_set_power_button(f.gpio, g_rand_boolean(random));
+      pl061_kind.set_power_button(f.gpio, g_rand_boolean(random));
     else
       wr(&f, (uint64_t)g_rand_int_range(random, 0, PL061_SIZE / 4) * 4, g_rand_int(random));
     for (uint64_t offset = 0; offset < PL061_SIZE; offset += 4) {
@@ -178,7 +178,7 @@ static void test_direction(void) {
   g_assert_cmphex(rd(&f, ALL_LINES), ==, 0x00); /* what was written to inputs is not kept */
   wr(&f, ALL_LINES, 0xff);
   g_assert_cmphex(rd(&f, ALL_LINES), ==, 0xf0);
-  pl061_set_power_button(f.gpio, true);
+  pl061_kind.set_power_button(f.gpio, true);
   g_assert_cmphex(rd(&f, ALL_LINES), ==, 0xf8);
   g_assert_cmphex(rd(&f, BUTTON << 2), ==, BUTTON);
   g_assert_cmphex(rd(&f, (0xff & ~BUTTON) << 2), ==, 0xf0);
@@ -186,7 +186,7 @@ static void test_direction(void) {
   g_assert_cmphex(rd(&f, ALL_LINES), ==, 0x00);
   wr(&f, GPIODIR, 0x00);
   g_assert_cmphex(rd(&f, ALL_LINES), ==, BUTTON);
-  pl061_set_power_button(f.gpio, false);
+  pl061_kind.set_power_button(f.gpio, false);
   g_assert_cmphex(rd(&f, ALL_LINES), ==, 0x00);
   fixture_clear(&f);
 }
@@ -210,14 +210,14 @@ static void test_edges(void) {
     wr(&f, GPIOIBE, cases[i].ibe);
     wr(&f, GPIOIEV, cases[i].iev);
     wr(&f, GPIOIE, 0xff);
-    pl061_set_power_button(f.gpio, true);
+    pl061_kind.set_power_button(f.gpio, true);
     g_assert_cmphex(rd(&f, GPIORIS), ==, cases[i].on_press ? BUTTON : 0);
     g_assert_cmpint(f.irq.level, ==, cases[i].on_press);
     wr(&f, GPIOIC, BUTTON);
     g_assert_false(f.irq.level);
-    pl061_set_power_button(f.gpio, true); /* still held: no edge */
+    pl061_kind.set_power_button(f.gpio, true); /* still held: no edge */
     g_assert_cmphex(rd(&f, GPIORIS), ==, 0);
-    pl061_set_power_button(f.gpio, false);
+    pl061_kind.set_power_button(f.gpio, false);
     g_assert_cmphex(rd(&f, GPIORIS), ==, cases[i].on_release ? BUTTON : 0);
     g_assert_cmpint(f.irq.level, ==, cases[i].on_release);
     fixture_clear(&f);
@@ -230,8 +230,8 @@ static void test_edge_stays(void) {
   fixture_init(&f);
   wr(&f, GPIOIEV, BUTTON);
   wr(&f, GPIOIE, BUTTON);
-  pl061_set_power_button(f.gpio, true);
-  pl061_set_power_button(f.gpio, false);
+  pl061_kind.set_power_button(f.gpio, true);
+  pl061_kind.set_power_button(f.gpio, false);
   g_assert_true(f.irq.level);
   g_assert_cmphex(rd(&f, GPIOMIS), ==, BUTTON);
   wr(&f, GPIOIC, (uint32_t)~BUTTON);
@@ -251,12 +251,12 @@ static void test_levels(void) {
     wr(&f, GPIOIEV, high ? BUTTON : 0);
     wr(&f, GPIOIE, BUTTON);
     g_assert_cmpint(f.irq.level, ==, !high);
-    pl061_set_power_button(f.gpio, true);
+    pl061_kind.set_power_button(f.gpio, true);
     g_assert_cmpint(f.irq.level, ==, high);
     g_assert_cmphex(rd(&f, GPIORIS), ==, high ? BUTTON : 0);
     wr(&f, GPIOIC, 0xff); /* a level is not cleared */
     g_assert_cmpint(f.irq.level, ==, high);
-    pl061_set_power_button(f.gpio, false);
+    pl061_kind.set_power_button(f.gpio, false);
     g_assert_cmpint(f.irq.level, ==, !high);
     wr(&f, GPIOIS, 0); /* back to edges: none was seen */
     g_assert_cmphex(rd(&f, GPIORIS), ==, 0);
@@ -271,7 +271,7 @@ static void test_mask(void) {
   fixture_init(&f);
   wr(&f, GPIOIBE, BUTTON);
   wr(&f, GPIOIE, (uint32_t)~BUTTON);
-  pl061_set_power_button(f.gpio, true);
+  pl061_kind.set_power_button(f.gpio, true);
   g_assert_cmphex(rd(&f, GPIORIS), ==, BUTTON);
   g_assert_cmphex(rd(&f, GPIOMIS), ==, 0);
   g_assert_false(f.irq.level);
@@ -299,7 +299,7 @@ static void test_outputs_do_not_interrupt(void) {
   wr(&f, GPIOIEV, 0x0f);
   g_assert_cmphex(rd(&f, GPIORIS), ==, 0);
   g_assert_false(f.irq.level);
-  pl061_set_power_button(f.gpio, true); /* behind an output */
+  pl061_kind.set_power_button(f.gpio, true); /* behind an output */
   g_assert_cmphex(rd(&f, GPIORIS), ==, 0);
   fixture_clear(&f);
 }
@@ -312,7 +312,7 @@ static void test_edge_by_direction(void) {
   wr(&f, GPIODIR, BUTTON);
   wr(&f, GPIOIEV, BUTTON);
   wr(&f, GPIOIE, BUTTON);
-  pl061_set_power_button(f.gpio, true);
+  pl061_kind.set_power_button(f.gpio, true);
   g_assert_false(f.irq.level);
   wr(&f, GPIODIR, 0);
   g_assert_true(f.irq.level);
@@ -331,12 +331,12 @@ static void test_power_button(void) {
   wr(&f, GPIOIBE, BUTTON);
   wr(&f, GPIOIE, BUTTON);
   for (unsigned presses = 1; presses <= 3; presses++) {
-    pl061_set_power_button(f.gpio, true);
+    pl061_kind.set_power_button(f.gpio, true);
     g_assert_true(f.irq.level);
     g_assert_cmphex(rd(&f, GPIOMIS), ==, BUTTON);
     wr(&f, GPIOIC, BUTTON);
     g_assert_cmphex(rd(&f, BUTTON << 2), ==, BUTTON);
-    pl061_set_power_button(f.gpio, false);
+    pl061_kind.set_power_button(f.gpio, false);
     g_assert_true(f.irq.level);
     wr(&f, GPIOIC, BUTTON);
     g_assert_cmphex(rd(&f, BUTTON << 2), ==, 0);
@@ -356,7 +356,7 @@ static void test_reset(void) {
   wr(&f, ALL_LINES, 0xff);
   wr(&f, GPIODIR, 0x01);
   wr(&f, GPIOIEV, 0x00);
-  pl061_set_power_button(f.gpio, true);
+  pl061_kind.set_power_button(f.gpio, true);
   g_assert_true(f.irq.level); /* lines at a level */
   device_reset(f.gpio);
   g_assert_false(f.irq.level);
@@ -428,7 +428,7 @@ static void test_random(void) {
     if (g_rand_boolean(random))
       wr(&f, offset, g_rand_int(random));
     else if (g_rand_boolean(random))
-      pl061_set_power_button(f.gpio, g_rand_boolean(random));
+      pl061_kind.set_power_button(f.gpio, g_rand_boolean(random));
     else if (g_rand_int_range(random, 0, 100) == 0)
       device_reset(f.gpio);
     g_assert_cmphex(rd(&f, GPIOMIS), ==, rd(&f, GPIORIS) & rd(&f, GPIOIE));

@@ -8,7 +8,7 @@
 
 int main(int argc, char *argv[]) {
   g_autoptr(Bus) bus = bus_new();
-  g_autoptr(Device) scratch = scratch_new();
+  g_autoptr(Device) scratch = scratch_kind.make(&(DeviceParts){0}, NULL);
   const DeviceSlot slot = {.base = BASE, .size = SCRATCH_SIZE, .spi = DEVICE_NO_SPI};
 
   g_assert_true(bus_add(bus, &slot, scratch, NULL));

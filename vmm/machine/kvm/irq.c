@@ -13,6 +13,7 @@
 #include "vmm/machine/kvm/irq.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -46,6 +47,7 @@ struct MsiRoute {
 };
 
 struct Irq {
+  IrqLines wires; /* first */
   MsiController msi;
   GicVersion gic;
   GMutex lock;
@@ -93,7 +95,9 @@ static bool bind_event(Irq *irq, int event_fd, uint32_t gsi, bool bind) {
   return irq->vm_fd < 0 || ioctl(irq->vm_fd, KVM_IRQFD, &request) == 0;
 }
 
-IrqLine *irq_line(Irq *irq, uint32_t spi, FdtIrqTrigger trigger) {
+static IrqLine *irq_line(IrqLines *wires, uint32_t spi, FdtIrqTrigger trigger) {
+  Irq *irq = (Irq *)wires;
+
   g_assert(spi + SPI_TO_INTID < LAYOUT_GIC_IRQS);
   KvmLine *wire = g_ptr_array_index(irq->lines, spi);
 
@@ -131,7 +135,7 @@ static bool route_entry(const Irq *irq, const MsiRoute *route, struct kvm_irq_ro
     return true;
   }
   const uint32_t first = LAYOUT_SPI_GICV2M + SPI_TO_INTID;
-  if (route->address != LAYOUT.gicv2m.base + GICV2M_SETSPI_NS || route->data < first || route->data >= first + LAYOUT_GICV2M_SPIS)
+  if (route->address != LAYOUT_GICV2M + GICV2M_SETSPI_NS || route->data < first || route->data >= first + GICV2M_SPIS)
     return false;
   entry->type = KVM_IRQ_ROUTING_IRQCHIP;
   entry->u.irqchip.pin = route->data - SPI_TO_INTID;
@@ -163,7 +167,7 @@ static bool update_routing(Irq *irq) {
 }
 
 static MsiRoute *route_new(MsiController *controller, uint32_t device_id) {
-  Irq *irq = (Irq *)controller;
+  Irq *irq = (Irq *)((char *)controller - offsetof(Irq, msi));
   MsiRoute *route = NULL;
   unsigned place = 0;
 
@@ -260,6 +264,7 @@ static const MsiControllerOps msi_ops = {
 Irq *irq_new(GicVersion gic) {
   Irq *irq = g_new0(Irq, 1);
 
+  irq->wires.line = irq_line;
   irq->msi.ops = &msi_ops;
   irq->gic = gic;
   irq->vm_fd = -1;
@@ -277,6 +282,10 @@ void irq_free(Irq *irq) {
   g_ptr_array_unref(irq->routes);
   g_mutex_clear(&irq->lock);
   g_free(irq);
+}
+
+IrqLines *irq_lines(Irq *irq) {
+  return &irq->wires;
 }
 
 MsiController *irq_msi(Irq *irq) {

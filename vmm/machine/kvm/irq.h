@@ -6,7 +6,6 @@
 #pragma once
 
 #include "devices/interrupt.h"
-#include "fdt/fdt-writer.h"
 #include "vmm/config/board.h"
 
 typedef struct Irq Irq;
@@ -14,8 +13,7 @@ typedef struct Irq Irq;
 Irq *irq_new(GicVersion gic);
 void irq_free(Irq *irq); /* disconnected; takes NULL */
 
-/* The line of an SPI; the same SPI gives the same line. Main thread. */
-IrqLine *irq_line(Irq *irq, uint32_t spi, FdtIrqTrigger trigger);
+IrqLines *irq_lines(Irq *irq);
 MsiController *irq_msi(Irq *irq);
 
 /* VM_FD has its GIC: lines and routes that are in use are registered with it. -1: there is no VM. No vCPU runs. */

@@ -69,8 +69,9 @@ bool machine_boot(Machine *machine, GError **error) {
   if (!vm_start(vm, error))
     return false;
   machine->let_go = g_timeout_add(LET_GO_MS, let_files_go, machine);
-  if (machine->platform->virtio_console)
-    machine->hint = console_hint_new(machine->platform->virtio_console, CONSOLE_HINT_MS);
+  const VirtioDevice *console = platform_find(machine->platform, &virtio_console_kind);
+  if (console)
+    machine->hint = console_hint_new(console, CONSOLE_HINT_MS);
   /* The guest has enough to do before it looks at devices. */
   if (machine->shortcuts)
     kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);

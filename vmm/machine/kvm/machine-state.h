@@ -6,6 +6,7 @@
 #pragma once
 
 #include "devices/backend/terminal.h"
+#include "devices/hypercall-doorbell.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/console-hint.h"
 #include "vmm/machine/control.h"
@@ -21,7 +22,6 @@
 #define OUTPUT_FLUSH_MS 2000 /* how long the last output may take to be read */
 
 struct Machine {
-  PlatformWiring wiring; /* first: irq lines find the machine by it */
   const Config *config;
   const MachineClient *client; /* never NULL */
   Kvm kvm;
@@ -41,6 +41,8 @@ struct Machine {
   KvmShortcuts *shortcuts; /* NULL: every access exits */
   MachineHypercalls calls;
   MachineTrace trace;
+  HypercallDoorbellCalls doorbell_calls;
+  PlatformWiring wiring;
   Platform *platform;
 
   Vm vm;             /* one boot */

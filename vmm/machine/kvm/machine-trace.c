@@ -152,8 +152,9 @@ DeviceWatch *machine_trace_devices(MachineTrace *trace) {
 static void describe_map(Recorder *recorder, const Board *board, const Platform *platform) {
   recorder_region(recorder, TRACE_REGION_RAM, board->ram.base, board->ram.size);
   for (unsigned i = 0; i < platform->devices->len; i++) {
-    const DeviceSlot *slot = &g_array_index(platform->slots, DeviceSlot, i);
-    recorder_region(recorder, ((Device *)g_ptr_array_index(platform->devices, i))->name, slot->base, slot->size);
+    const PlatformDevice *made = &g_array_index(platform->devices, PlatformDevice, i);
+    if (made->device)
+      recorder_region(recorder, made->device->name, made->plan->slot.base, made->plan->slot.size);
   }
   recorder_region(recorder, "stolen time", LAYOUT.steal_time.base, LAYOUT.steal_time.size);
   recorder_region(recorder, "GIC distributor", LAYOUT.gic_distributor.base, LAYOUT.gic_distributor.size);

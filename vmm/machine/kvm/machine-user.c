@@ -40,10 +40,11 @@ static void control_stop(void *opaque, const char *why) {
 }
 
 void machine_resize_console(Machine *machine) {
+  VirtioDevice *console = platform_find(machine->platform, &virtio_console_kind);
   struct winsize size;
 
-  if (machine->terminal && machine->platform->virtio_console && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
-    virtio_console_resize(machine->platform->virtio_console, size.ws_col, size.ws_row);
+  if (machine->terminal && console && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+    virtio_console_resize(console, size.ws_col, size.ws_row);
 }
 
 static void control_resized(void *opaque) {

@@ -15,10 +15,6 @@
 #include "vmm/machine/kvm/machine-state.h"
 #include "vmm/machine/kvm/regs.h"
 
-static IrqLine *machine_irq_line(PlatformWiring *wiring, uint32_t spi, FdtIrqTrigger trigger) {
-  return irq_line(((Machine *)wiring)->irq, spi, trigger);
-}
-
 static bool check_ipa_bits(const Machine *machine, GError **error) {
   unsigned wanted = machine->board->ipa_bits, limit = kvm_ipa_bits_max(&machine->kvm);
 
@@ -86,31 +82,32 @@ static bool assemble(Machine *machine, GError **error) {
   if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, machine->console, machine->trace.timeline,
                                error))
     return false;
+  machine->doorbell_calls = (HypercallDoorbellCalls){
+      .call = machine_doorbell_call,
+      .opaque = machine,
+      .method = !machine->kvm.smccc_filter ? NULL
+                : machine->cpu.el2         ? "smc"
+                                           : "hvc", /* HVC is the guest's own EL2's */
+      .first_function = ERET_FUNCTION_FIRST,
+      .version = ERET_HYPERCALL_VERSION,
+  };
   machine->wiring = (PlatformWiring){
-      .irq_line = machine_irq_line,
-      .msi = irq_msi(machine->irq),
+      .parts =
+          {
+              .irqs = irq_lines(machine->irq),
+              .msi = irq_msi(machine->irq),
+              .memory = &machine->memory,
+              .clock = machine->clock,
+              .console = machine->console,
+              .ports = &machine->client->ports,
+              .hypercalls = &machine->doorbell_calls,
+          },
       .doorbells = kvm_doorbells_base(machine->doorbells),
       .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,
-      .clock = machine->clock,
-      .console = machine->console,
       .watch = machine_trace_devices(&machine->trace),
-      .ports = machine->client->ports,
-      .n_ports = machine->client->n_ports,
-      .ports_ops = machine->client->ports_ops,
-      .ports_opaque = machine->client->opaque,
-      .memory = &machine->memory,
       .pmu = machine->cpu.pmu,
       .el2 = machine->cpu.el2,
       .el2_vhe = machine->cpu.el2 && !machine->cpu.el2_e2h0,
-      .hypercall = machine_doorbell_call,
-      .hypercall_info =
-          {
-              .method = !machine->kvm.smccc_filter ? NULL
-                        : machine->cpu.el2         ? "smc"
-                                                   : "hvc", /* HVC is the guest's own EL2's */
-              .first_function = ERET_FUNCTION_FIRST,
-              .version = ERET_HYPERCALL_VERSION,
-          },
   };
   machine->platform = platform_new(machine->board, &machine->wiring, error);
   if (!machine->platform)
@@ -201,6 +198,8 @@ int machine_exit_code(const Machine *machine) {
 }
 
 void machine_end_port_input(Machine *machine, unsigned port) {
-  if (machine->platform && machine->platform->virtio_ports)
-    virtio_console_ports_end_input(machine->platform->virtio_ports, port);
+  VirtioDevice *ports = machine->platform ? platform_find(machine->platform, &virtio_console_ports_kind) : NULL;
+
+  if (ports)
+    virtio_console_ports_end_input(ports, port);
 }

@@ -67,7 +67,9 @@ static Fixture *fixture_new(void) {
   }
   fixture->news = g_string_new(NULL);
   fixture->guest = fake_guest_new();
-  fake_guest_plug(fixture->guest, virtio_console_ports_new("ports", &fixture->guest->memory, ports, N_PORTS, &ports_ops, fixture, &error));
+  const VirtioConsolePortSet set = {ports, N_PORTS, &ports_ops, fixture};
+  fake_guest_plug(fixture->guest, virtio_console_ports_kind.make_virtio(
+                                      &(DeviceParts){.name = "ports", .memory = &fixture->guest->memory, .ports = &set}, &error));
   g_assert_no_error(error);
   fake_guest_start(fixture->guest, MULTIPORT);
   return fixture;

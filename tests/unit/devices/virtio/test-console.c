@@ -49,7 +49,9 @@ static Fixture *fixture_new(uint64_t features) {
   fixture->backend.output = g_byte_array_new();
   fixture->backend.room = SIZE_MAX;
   fixture->guest = fake_guest_new();
-  fake_guest_plug(fixture->guest, virtio_console_new("console", &fixture->guest->memory, &fixture->backend.base, &error));
+  fake_guest_plug(fixture->guest,
+                  virtio_console_kind.make_virtio(
+                      &(DeviceParts){.name = "console", .memory = &fixture->guest->memory, .console = &fixture->backend.base}, &error));
   g_assert_no_error(error);
   g_assert_nonnull(fixture->backend.base.frontend);
   fake_guest_start(fixture->guest, features);
@@ -484,7 +486,7 @@ static void test_no_back_end(void) {
   FakeGuest *guest = fake_guest_new();
   g_autoptr(GError) error = NULL;
 
-  fake_guest_plug(guest, virtio_console_new("console", &guest->memory, NULL, &error));
+  fake_guest_plug(guest, virtio_console_kind.make_virtio(&(DeviceParts){.name = "console", .memory = &guest->memory}, &error));
   g_assert_no_error(error);
   fake_guest_start(guest, 0);
   FakeBuffer buffer = {fake_alloc(guest, 64), 64, false};

@@ -17,7 +17,7 @@ static FakeGuest *make_guest(void) {
   FakeGuest *guest = fake_guest_new();
   g_autoptr(GError) error = NULL;
 
-  fake_guest_plug(guest, virtio_input_new("button", &guest->memory, &error));
+  fake_guest_plug(guest, virtio_input_kind.make_virtio(&(DeviceParts){.name = "button", .memory = &guest->memory}, &error));
   g_assert_no_error(error);
   return guest;
 }
@@ -110,8 +110,8 @@ static void give_buffers(FakeGuest *guest, uint64_t buffers[4]) {
 }
 
 static void click(FakeGuest *guest) {
-  virtio_input_set_power_button(guest->device, true);
-  virtio_input_set_power_button(guest->device, false);
+  virtio_input_kind.set_power_button(guest->device, true);
+  virtio_input_kind.set_power_button(guest->device, false);
 }
 
 static void test_click(void) {

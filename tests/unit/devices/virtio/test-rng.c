@@ -32,7 +32,7 @@ static FakeGuest *make_guest(uint64_t features) {
   FakeGuest *guest = fake_guest_new();
   g_autoptr(GError) error = NULL;
 
-  fake_guest_plug(guest, virtio_rng_new("rng", &guest->memory, &error));
+  fake_guest_plug(guest, virtio_rng_kind.make_virtio(&(DeviceParts){.name = "rng", .memory = &guest->memory}, &error));
   g_assert_no_error(error);
   fake_guest_start(guest, features);
   return guest;

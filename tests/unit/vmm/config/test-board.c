@@ -153,11 +153,11 @@ static void test_power_buttons(void) {
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(Config) config = configure(cases[i].arguments);
     g_autoptr(Board) board = board_new(config, GIC_V3, NULL);
-    g_assert_cmpint(board_has(board, BOARD_PL061), ==, cases[i].gpio);
-    g_assert_cmpint(board_has(board, BOARD_VIRTIO_INPUT), ==, cases[i].virtio);
+    g_assert_cmpint(board_find(board, &pl061_kind) != NULL, ==, cases[i].gpio);
+    g_assert_cmpint(board_find(board, &virtio_input_kind) != NULL, ==, cases[i].virtio);
     /* It comes last, so that disks keep their places. */
     const BoardDevice *last = g_ptr_array_index(board->devices, board->devices->len - 1);
-    g_assert_cmpint(last->kind == BOARD_VIRTIO_INPUT, ==, cases[i].virtio);
+    g_assert_cmpint(last->kind == &virtio_input_kind, ==, cases[i].virtio);
     /* On PCI it would cost each guest exits. */
     bool second = strstr(cases[i].arguments, "--transport mmio");
     if (cases[i].virtio) {
@@ -168,7 +168,7 @@ static void test_power_buttons(void) {
     /* The guest of eret exec is ended in another way. */
     config->ports = true;
     g_autoptr(Board) exec = board_new(config, GIC_V3, NULL);
-    g_assert_cmpint(board_has(exec, BOARD_VIRTIO_INPUT), ==, cases[i].virtio && config->power_button != POWER_BUTTON_AUTO);
+    g_assert_cmpint(board_find(exec, &virtio_input_kind) != NULL, ==, cases[i].virtio && config->power_button != POWER_BUTTON_AUTO);
   }
 }
 
@@ -183,8 +183,8 @@ static void test_button_makes_room(void) {
   g_autoptr(Board) first = board_new(with_room, GIC_V3, &error), second = board_new(without, GIC_V3, &error);
 
   g_assert_no_error(error);
-  g_assert_true(board_has(first, BOARD_VIRTIO_INPUT));
-  g_assert_false(board_has(second, BOARD_VIRTIO_INPUT));
+  g_assert_nonnull(board_find(first, &virtio_input_kind));
+  g_assert_null(board_find(second, &virtio_input_kind));
   too_many->power_button = POWER_BUTTON_BOTH;
   g_assert_null(board_new(too_many, GIC_V3, &error));
   g_assert_error(error, BOARD_ERROR, BOARD_ERROR_TOO_MANY);

@@ -11,7 +11,7 @@ static FakeGuest *make_guest(void) {
   FakeGuest *guest = fake_guest_new();
   g_autoptr(GError) error = NULL;
 
-  fake_guest_plug(guest, virtio_console_new("console", &guest->memory, NULL, &error));
+  fake_guest_plug(guest, virtio_console_kind.make_virtio(&(DeviceParts){.name = "console", .memory = &guest->memory}, &error));
   g_assert_no_error(error);
   return guest;
 }

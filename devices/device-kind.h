@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a machine knows of a device before there is one. Each model has a const DeviceKind: by it a board plans the
+ * device and prints the plan, and a platform makes it. Where it sits and when it is there is not its own to say: that
+ * is the board's table of devices.
+ */
+#pragma once
+
+#include "devices/bus.h"
+#include "devices/char-backend.h"
+#include "devices/clock.h"
+#include "devices/guest-memory.h"
+#include "devices/interrupt.h"
+
+/* What a new device is handed. All but what is asked for must outlive it; what the machine has not is NULL. */
+typedef struct {
+  /* This device's own. */
+  const char *name;       /* of this instance: "virtio-blk0" */
+  const void *asked;      /* what is asked of it: the record of its option, of a type that the kind names; or NULL */
+  const DeviceSlot *slot; /* where its registers will be, unless it is a virtio device */
+  IrqLine *irq;           /* of a device with one SPI */
+
+  /* The machine's, the same for all. */
+  IrqLines *irqs;
+  MsiController *msi;
+  Bus *bus; /* for more than the slot: further windows */
+  const GuestMemory *memory;
+  Clock *clock;
+  CharBackend *console;                            /* NULL: output vanishes */
+  const struct VirtioConsolePortSet *ports;        /* devices/virtio/console-ports.h */
+  const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
+} DeviceParts;
+
+typedef struct {
+  const char *name; /* in the plan; where there may be several, with a number: "virtio-blk" */
+  const char *note; /* in the printed plan, before the interrupts; or NULL */
+  /* In the printed plan, what is asked of this one; free with g_free. Optional. */
+  char *(*print_asked)(const void *asked);
+
+  /* A device with registers of its own: its size in bytes, and its SPIs, one after the other. */
+  uint64_t size;
+  unsigned n_spis;
+  FdtIrqTrigger trigger;
+  bool apb_clock; /* its node names FDT_PHANDLE_APB_CLOCK */
+  Device *(*make)(const DeviceParts *parts, GError **error);
+
+  /* Or a virtio device. */
+  struct VirtioDevice *(*make_virtio)(const DeviceParts *parts, GError **error);
+  bool always_mmio; /* on virtio-mmio, whatever transport the others have */
+
+  unsigned descriptors; /* that it has open at most, beside those that every virtio device has */
+  /* Presses or releases the machine's power button, in DEVICE or VirtioDevice DEVICE. Any thread. Optional. */
+  void (*set_power_button)(void *device, bool pressed);
+} DeviceKind;
