@@ -9,6 +9,13 @@ void device_init(Device *device, const DeviceOps *ops, const char *name, GMutex 
   device->lock = shared_lock ? shared_lock : &device->own_lock;
 }
 
+void *device_new(size_t size, const DeviceOps *ops, const char *name) {
+  Device *device = g_malloc0(size);
+
+  device_init(device, ops, name, NULL);
+  return device;
+}
+
 void device_clear(Device *device) {
   g_mutex_clear(&device->own_lock);
   g_clear_pointer(&device->name, g_free);
@@ -40,6 +47,12 @@ void device_resume(Device *device) {
 }
 
 void device_free(Device *device) {
-  if (device)
+  if (!device)
+    return;
+  if (device->ops->free) {
     device->ops->free(device);
+    return;
+  }
+  device_clear(device);
+  g_free(device);
 }

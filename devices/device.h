@@ -34,7 +34,6 @@ typedef struct {
 typedef enum { ACCESS_1 = 1, ACCESS_2 = 2, ACCESS_4 = 4, ACCESS_8 = 8, ACCESS_ANY = 15 } AccessSize;
 
 typedef struct {
-  const char *name;      /* of the model: "pl011" */
   unsigned access_sizes; /* AccessSize bits; an access of another size reads as zeros and is counted */
   unsigned
       read_sizes; /* more of them, for reads alone: what lies in a RegisterPage the guest loads as it likes, with and without shortcuts */
@@ -65,6 +64,7 @@ typedef struct {
   void (*pause)(Device *device);
   void (*resume)(Device *device);
 
+  /* Optional: one that device_new has made, and that holds nothing. */
   void (*free)(Device *device);
 } DeviceOps;
 
@@ -75,7 +75,9 @@ struct Device {
   GMutex own_lock;
 };
 
-/* For models: the base part of a new device. NAME is copied; SHARED_LOCK may be NULL. */
+/* For models: SIZE bytes, zeroed, that begin with the base part. */
+void *device_new(size_t size, const DeviceOps *ops, const char *name);
+/* The base part alone. NAME is copied; SHARED_LOCK may be NULL. */
 void device_init(Device *device, const DeviceOps *ops, const char *name, GMutex *shared_lock);
 void device_clear(Device *device);
 

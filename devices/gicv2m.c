@@ -52,24 +52,16 @@ static const char *gicv2m_register_name(const Device *device, uint64_t offset) {
   }
 }
 
-static void gicv2m_free(Device *device) {
-  device_clear(device);
-  g_free(device);
-}
-
 static const DeviceOps gicv2m_ops = {
-    .name = "gicv2m",
     .access_sizes = ACCESS_4,
     .read_sizes = ACCESS_1 | ACCESS_2,
     .read = gicv2m_read,
     .write = gicv2m_write,
     .register_name = gicv2m_register_name,
-    .free = gicv2m_free,
 };
 
 static Device *gicv2m_make(const DeviceParts *parts, GError **error) {
-  GicV2m *frame = g_new0(GicV2m, 1);
-  device_init(&frame->device, &gicv2m_ops, "gicv2m", NULL);
+  GicV2m *frame = device_new(sizeof *frame, &gicv2m_ops, "gicv2m");
   frame->first_spi = parts->slot->spi;
   frame->irqs = parts->irqs;
   return &frame->device;

@@ -147,25 +147,17 @@ static void hypercall_doorbell_reset(Device *device) {
   memset(&doorbell->state, 0, sizeof doorbell->state);
 }
 
-static void hypercall_doorbell_free(Device *device) {
-  device_clear(device);
-  g_free(device);
-}
-
 static const DeviceOps hypercall_doorbell_ops = {
-    .name = "hypercall-doorbell",
     .access_sizes = ACCESS_4 | ACCESS_8,
     .read = hypercall_doorbell_read,
     .write = hypercall_doorbell_write,
     .register_name = hypercall_doorbell_register_name,
     .describe = hypercall_doorbell_describe,
     .reset = hypercall_doorbell_reset,
-    .free = hypercall_doorbell_free,
 };
 
 static Device *hypercall_doorbell_make(const DeviceParts *parts, GError **error) {
-  HypercallDoorbell *doorbell = g_new0(HypercallDoorbell, 1);
-  device_init(&doorbell->device, &hypercall_doorbell_ops, "hypercall-doorbell", NULL);
+  HypercallDoorbell *doorbell = device_new(sizeof *doorbell, &hypercall_doorbell_ops, "hypercall-doorbell");
   doorbell->calls = *parts->hypercalls;
   return &doorbell->device;
 }

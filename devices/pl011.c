@@ -135,20 +135,54 @@ static uint32_t flags(const Pl011State *state) {
   return fr;
 }
 
+typedef struct {
+  uint16_t offset;
+  const char *name;
+  size_t field;      /* in Pl011State: what it reads; NOT_KEPT: not that alone */
+  uint32_t writable; /* bits of the field */
+} Register;
+
+#define NOT_KEPT SIZE_MAX
+
+static const Register registers[] = {
+    {UARTDR, "UARTDR", NOT_KEPT, 0},
+    {UARTRSR, "UARTRSR", offsetof(Pl011State, rsr), 0}, /* a write clears it */
+    {UARTFR, "UARTFR", NOT_KEPT, 0},
+    {UARTILPR, "UARTILPR", offsetof(Pl011State, ilpr), 0xff},
+    {UARTIBRD, "UARTIBRD", offsetof(Pl011State, ibrd), 0xffff},
+    {UARTFBRD, "UARTFBRD", offsetof(Pl011State, fbrd), 0x3f},
+    {UARTLCR_H, "UARTLCR_H", offsetof(Pl011State, lcr_h), 0xff},
+    {UARTCR, "UARTCR", offsetof(Pl011State, cr), 0xff87},
+    {UARTIFLS, "UARTIFLS", offsetof(Pl011State, ifls), 0x3f},
+    {UARTIMSC, "UARTIMSC", offsetof(Pl011State, imsc), INT_ALL},
+    {UARTRIS, "UARTRIS", NOT_KEPT, 0},
+    {UARTMIS, "UARTMIS", NOT_KEPT, 0},
+    {UARTICR, "UARTICR", NOT_KEPT, 0},
+    {UARTDMACR, "UARTDMACR", offsetof(Pl011State, dmacr), 0x7}, /* but there is no DMA */
+};
+
+static const Register *register_at(uint64_t offset) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
+    if (registers[i].offset == offset)
+      return &registers[i];
+  return NULL;
+}
+
+/* NULL where it keeps nothing. */
+static uint32_t *field_of(Pl011State *state, const Register *reg) {
+  return reg && reg->field != NOT_KEPT ? (uint32_t *)((char *)state + reg->field) : NULL;
+}
+
 static void store(Pl011 *uart) {
-  const Pl011State *state = &uart->state;
+  Pl011State *state = &uart->state;
   uint32_t ris = raw_interrupts(state);
-  const struct {
-    unsigned offset;
-    uint32_t value;
-  } registers[] = {
-      {UARTRSR, state->rsr},        {UARTFR, flags(state)},    {UARTILPR, state->ilpr}, {UARTIBRD, state->ibrd}, {UARTFBRD, state->fbrd},
-      {UARTLCR_H, state->lcr_h},    {UARTCR, state->cr},       {UARTIFLS, state->ifls}, {UARTIMSC, state->imsc}, {UARTRIS, ris},
-      {UARTMIS, ris & state->imsc}, {UARTDMACR, state->dmacr},
-  };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
-    register_page_set(&uart->page, registers[i].offset, 4, registers[i].value);
+    if (field_of(state, &registers[i]))
+      register_page_set(&uart->page, registers[i].offset, 4, *field_of(state, &registers[i]));
+  register_page_set(&uart->page, UARTFR, 4, flags(state));
+  register_page_set(&uart->page, UARTRIS, 4, ris);
+  register_page_set(&uart->page, UARTMIS, 4, ris & state->imsc);
 }
 
 /* Whether a byte may leave later than it was written and nobody could tell. */
@@ -342,21 +376,11 @@ static uint64_t pl011_read(Device *device, uint64_t offset, unsigned size) {
   return register_page_get(&uart->page, offset, size);
 }
 
-static void write_line_control(Pl011 *uart, uint32_t value) {
-  Pl011State *state = &uart->state;
-
-  /*
-   * A change of FEN empties the FIFOs (DDI 0183, 3.3.7): received bytes are gone, unsent ones are not the model's to
-   * lose.
-   */
-  if ((state->lcr_h ^ value) & LCR_H_FEN)
-    state->receive.count = 0;
-  state->lcr_h = value & 0xff;
-}
-
 static void pl011_write(Device *device, uint64_t offset, unsigned size, uint64_t wide) {
   Pl011 *uart = (Pl011 *)device;
   Pl011State *state = &uart->state;
+  const Register *reg = register_at(offset);
+  uint32_t *field = field_of(state, reg);
   uint32_t value = (uint32_t)wide;
 
   if (offset == UARTDR) {
@@ -364,69 +388,32 @@ static void pl011_write(Device *device, uint64_t offset, unsigned size, uint64_t
     return;
   }
   uart->writes = 0;
-  switch (offset) {
-  case UARTRSR:
-    state->rsr = 0;
-    break;
-  case UARTILPR:
-    state->ilpr = value & 0xff;
-    break;
-  case UARTIBRD:
-    state->ibrd = value & 0xffff;
-    break;
-  case UARTFBRD:
-    state->fbrd = value & 0x3f;
-    break;
-  case UARTLCR_H:
-    write_line_control(uart, value);
-    break;
-  case UARTCR:
-    state->cr = value & 0xff87;
-    break;
-  case UARTIFLS:
-    state->ifls = value & 0x3f;
-    break;
-  case UARTIMSC:
-    state->imsc = value & INT_ALL;
-    break;
-  case UARTICR:
+  /*
+   * A change of FEN empties the FIFOs (DDI 0183, 3.3.7): received bytes are gone, unsent ones are not the model's to
+   * lose.
+   */
+  if (offset == UARTLCR_H && ((state->lcr_h ^ value) & LCR_H_FEN))
+    state->receive.count = 0;
+  if (offset == UARTICR)
     state->latched &= ~value;
-    break;
-  case UARTDMACR:
-    state->dmacr = value & 0x7; /* kept, but there is no DMA */
-    break;
-  default:
+  else if (field)
+    *field = value & reg->writable;
+  else
     return;
-  }
   update(uart);
   accept_if_starved(uart);
 }
 
 static const char *pl011_register_name(const Device *device, uint64_t offset) {
-  static const struct {
-    uint16_t offset;
-    const char *name;
-  } names[] = {
-      {UARTDR, "UARTDR"},     {UARTRSR, "UARTRSR"},     {UARTFR, "UARTFR"},   {UARTILPR, "UARTILPR"},   {UARTIBRD, "UARTIBRD"},
-      {UARTFBRD, "UARTFBRD"}, {UARTLCR_H, "UARTLCR_H"}, {UARTCR, "UARTCR"},   {UARTIFLS, "UARTIFLS"},   {UARTIMSC, "UARTIMSC"},
-      {UARTRIS, "UARTRIS"},   {UARTMIS, "UARTMIS"},     {UARTICR, "UARTICR"}, {UARTDMACR, "UARTDMACR"},
-  };
-  for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
-    if (names[i].offset == offset)
-      return names[i].name;
-  return primecell_is_id(offset) ? (offset < 0xff0 ? "UARTPeriphID" : "UARTPCellID") : NULL;
+  const Register *reg = register_at(offset);
+  return reg ? reg->name : primecell_id_name(offset, "UARTPeriphID", "UARTPCellID");
 }
 
 static void pl011_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
-  static const char *const compatible[] = {"arm,pl011", "arm,primecell"};
   static const char *const clock_names[] = {"uartclk", "apb_pclk"};
   static const uint32_t clocks[] = {FDT_PHANDLE_APB_CLOCK, FDT_PHANDLE_APB_CLOCK};
 
-  fdt_writer_begin_at(fdt, "pl011", slot->base);
-  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
-  fdt_writer_reg(fdt, slot->base, slot->size);
-  fdt_writer_u32(fdt, PRIMECELL_PERIPHID, PERIPH_ID);
-  fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
+  primecell_begin_node(fdt, "pl011", slot, PERIPH_ID);
   fdt_writer_cells(fdt, "clocks", clocks, G_N_ELEMENTS(clocks));
   fdt_writer_strings(fdt, "clock-names", clock_names, G_N_ELEMENTS(clock_names));
   fdt_writer_end(fdt);
@@ -463,7 +450,6 @@ static void pl011_free(Device *device) {
 }
 
 static const DeviceOps pl011_ops = {
-    .name = "pl011",
     .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
     .read_sizes = ACCESS_ANY,
     .read = pl011_read,
@@ -476,14 +462,12 @@ static const DeviceOps pl011_ops = {
 };
 
 static Device *pl011_make(const DeviceParts *parts, GError **error) {
-  Pl011 *uart = g_new0(Pl011, 1);
+  Pl011 *uart = device_new(sizeof *uart, &pl011_ops, "pl011");
 
-  device_init(&uart->device, &pl011_ops, "pl011", NULL);
   uart->irq = parts->irq;
   uart->backend = parts->console;
   uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET};
-  register_page_init(&uart->page, PRIMECELL_SIZE);
-  primecell_store_ids(&uart->page, PERIPH_ID);
+  primecell_init_page(&uart->page, PERIPH_ID);
   store(uart);
   if (uart->backend)
     char_backend_connect(uart->backend, &frontend, uart);

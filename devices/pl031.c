@@ -170,17 +170,11 @@ static const char *pl031_register_name(const Device *device, uint64_t offset) {
 
   if (offset <= RTCICR && offset % 4 == 0)
     return names[offset / 4];
-  return primecell_is_id(offset) ? (offset < 0xff0 ? "RTCPeriphID" : "RTCPCellID") : NULL;
+  return primecell_id_name(offset, "RTCPeriphID", "RTCPCellID");
 }
 
 static void pl031_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
-  static const char *const compatible[] = {"arm,pl031", "arm,primecell"};
-
-  fdt_writer_begin_at(fdt, "pl031", slot->base);
-  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
-  fdt_writer_reg(fdt, slot->base, slot->size);
-  fdt_writer_u32(fdt, PRIMECELL_PERIPHID, PERIPH_ID);
-  fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
+  primecell_begin_node(fdt, "pl031", slot, PERIPH_ID);
   fdt_writer_u32(fdt, "clocks", FDT_PHANDLE_APB_CLOCK);
   fdt_writer_string(fdt, "clock-names", "apb_pclk");
   fdt_writer_end(fdt);
@@ -217,7 +211,6 @@ static void pl031_free(Device *device) {
 }
 
 static const DeviceOps pl031_ops = {
-    .name = "pl031",
     .access_sizes = ACCESS_4,
     .read_sizes = ACCESS_ANY,
     .read = pl031_read,
@@ -231,16 +224,14 @@ static const DeviceOps pl031_ops = {
 
 static Device *pl031_make(const DeviceParts *parts, GError **error) {
   Clock *clock = parts->clock;
-  Pl031 *rtc = g_new0(Pl031, 1);
+  Pl031 *rtc = device_new(sizeof *rtc, &pl031_ops, "pl031");
 
-  device_init(&rtc->device, &pl031_ops, "pl031", NULL);
   rtc->irq = parts->irq;
   rtc->clock = clock;
   rtc->deadline = INT64_MAX;
   rtc->alarm = clock->ops->timer_new(clock, alarm_expired, rtc);
   rtc->turn = clock->ops->timer_new(clock, second_turned, rtc);
-  register_page_init(&rtc->page, PRIMECELL_SIZE);
-  primecell_store_ids(&rtc->page, PERIPH_ID);
+  primecell_init_page(&rtc->page, PERIPH_ID);
   store(rtc, RTCCR, RTCCR_START);
   return &rtc->device;
 }

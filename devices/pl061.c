@@ -18,18 +18,7 @@
  * Register offsets: DDI 0190, 3.2. GPIODATA is 0x000 .. 0x3fc: bits 9:2 of the address are a mask of the lines
  * accessed.
  */
-enum {
-  GPIODATA_LAST = 0x3fc,
-  GPIODIR = 0x400,
-  GPIOIS = 0x404,
-  GPIOIBE = 0x408,
-  GPIOIEV = 0x40c,
-  GPIOIE = 0x410,
-  GPIORIS = 0x414,
-  GPIOMIS = 0x418,
-  GPIOIC = 0x41c,
-  GPIOAFSEL = 0x420,
-};
+enum { GPIODATA_LAST = 0x3fc, GPIODIR = 0x400, GPIOIC = 0x41c, GPIOAFSEL = 0x420 };
 
 typedef struct {
   uint8_t data; /* what the guest drives */
@@ -89,30 +78,11 @@ static uint64_t pl061_read(Device *device, uint64_t offset, unsigned size) {
   return register_page_get(&((Pl061 *)device)->page, offset, size);
 }
 
-static void write_register(Pl061State *state, uint64_t offset, uint8_t value) {
-  switch (offset) {
-  case GPIODIR:
-    state->dir = value;
-    break;
-  case GPIOIS:
-    state->is = value;
-    break;
-  case GPIOIBE:
-    state->ibe = value;
-    break;
-  case GPIOIEV:
-    state->iev = value;
-    break;
-  case GPIOIE:
-    state->ie = value;
-    break;
-  case GPIOIC:
-    state->edges &= ~value;
-    break;
-  case GPIOAFSEL:
-    state->afsel = value;
-    break;
-  }
+/* What a register at OFFSET, behind GPIODATA, keeps; NULL: nothing that a write could set. */
+static uint8_t *field_at(Pl061State *state, uint64_t offset) {
+  uint8_t *const fields[] = {&state->dir, &state->is, &state->ibe, &state->iev, &state->ie, NULL, NULL, NULL, &state->afsel};
+
+  return offset % 4 == 0 && offset <= GPIOAFSEL ? fields[(offset - GPIODIR) / 4] : NULL;
 }
 
 static void pl061_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
@@ -122,8 +92,10 @@ static void pl061_write(Device *device, uint64_t offset, unsigned size, uint64_t
   if (offset <= GPIODATA_LAST) {
     uint8_t mask = (uint8_t)(offset >> 2) & gpio->state.dir;
     gpio->state.data = (uint8_t)((gpio->state.data & ~mask) | (value & mask));
-  } else {
-    write_register(&gpio->state, offset, (uint8_t)value);
+  } else if (offset == GPIOIC) {
+    gpio->state.edges &= (uint8_t)~value;
+  } else if (field_at(&gpio->state, offset)) {
+    *field_at(&gpio->state, offset) = (uint8_t)value;
   }
   detect_edges(gpio, before);
   update(gpio);
@@ -136,7 +108,7 @@ static const char *pl061_register_name(const Device *device, uint64_t offset) {
     return "GPIODATA";
   if (offset >= GPIODIR && offset <= GPIOAFSEL && offset % 4 == 0)
     return names[(offset - GPIODIR) / 4];
-  return primecell_is_id(offset) ? (offset < 0xff0 ? "GPIOPeriphID" : "GPIOPCellID") : NULL;
+  return primecell_id_name(offset, "GPIOPeriphID", "GPIOPCellID");
 }
 
 static void describe_power_button(FdtWriter *fdt) {
@@ -154,13 +126,7 @@ static void describe_power_button(FdtWriter *fdt) {
 }
 
 static void pl061_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
-  static const char *const compatible[] = {"arm,pl061", "arm,primecell"};
-
-  fdt_writer_begin_at(fdt, "pl061", slot->base);
-  fdt_writer_strings(fdt, "compatible", compatible, G_N_ELEMENTS(compatible));
-  fdt_writer_reg(fdt, slot->base, slot->size);
-  fdt_writer_u32(fdt, PRIMECELL_PERIPHID, PERIPH_ID);
-  fdt_writer_interrupt(fdt, FDT_IRQ_SPI, slot->spi, slot->trigger);
+  primecell_begin_node(fdt, "pl061", slot, PERIPH_ID);
   fdt_writer_flag(fdt, "gpio-controller");
   fdt_writer_u32(fdt, "#gpio-cells", 2);
   fdt_writer_flag(fdt, "interrupt-controller");
@@ -196,7 +162,6 @@ static void pl061_free(Device *device) {
 }
 
 static const DeviceOps pl061_ops = {
-    .name = "pl061",
     .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
     .read_sizes = ACCESS_ANY,
     .read = pl061_read,
@@ -209,12 +174,10 @@ static const DeviceOps pl061_ops = {
 };
 
 static Device *pl061_make(const DeviceParts *parts, GError **error) {
-  Pl061 *gpio = g_new0(Pl061, 1);
+  Pl061 *gpio = device_new(sizeof *gpio, &pl061_ops, "pl061");
 
-  device_init(&gpio->device, &pl061_ops, "pl061", NULL);
   gpio->irq = parts->irq;
-  register_page_init(&gpio->page, PRIMECELL_SIZE);
-  primecell_store_ids(&gpio->page, PERIPH_ID);
+  primecell_init_page(&gpio->page, PERIPH_ID);
   update(gpio);
   return &gpio->device;
 }

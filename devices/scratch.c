@@ -37,26 +37,17 @@ static void scratch_reset(Device *device) {
   memset(scratch->bytes, 0, sizeof scratch->bytes);
 }
 
-static void scratch_free(Device *device) {
-  device_clear(device);
-  g_free(device);
-}
-
 static const DeviceOps scratch_ops = {
-    .name = "scratch",
     .access_sizes = ACCESS_ANY,
     .unaligned = true,
     .read = scratch_read,
     .write = scratch_write,
     .describe = scratch_describe,
     .reset = scratch_reset,
-    .free = scratch_free,
 };
 
 static Device *scratch_make(const DeviceParts *parts, GError **error) {
-  Scratch *scratch = g_new0(Scratch, 1);
-  device_init(&scratch->device, &scratch_ops, "scratch", NULL);
-  return &scratch->device;
+  return device_new(sizeof(Scratch), &scratch_ops, "scratch");
 }
 
 const DeviceKind scratch_kind = {

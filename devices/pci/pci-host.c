@@ -134,7 +134,6 @@ static void host_free(Device *device) {
 }
 
 static const DeviceOps ecam_ops = {
-    .name = "pci-host",
     .access_sizes = ACCESS_1 | ACCESS_2 | ACCESS_4,
     .read_sizes = ACCESS_ANY,
     .read = ecam_read,
@@ -151,7 +150,6 @@ static const DeviceOps ecam_ops = {
 
 /* Parts of the host, which describes, resets and frees them. */
 static const DeviceOps window_ops = {
-    .name = "pci-window",
     .access_sizes = ACCESS_ANY,
     .read = window_read,
     .write = window_write,

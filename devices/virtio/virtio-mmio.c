@@ -323,7 +323,6 @@ static void mmio_free(Device *base) {
 }
 
 static const DeviceOps mmio_ops = {
-    .name = "virtio-mmio",
     .access_sizes = ACCESS_ANY,
     .read = mmio_read,
     .write = mmio_write,
@@ -336,9 +335,8 @@ static const DeviceOps mmio_ops = {
 };
 
 Device *virtio_mmio_new(VirtioDevice *device, IrqLine *irq, Doorbells *doorbells) {
-  VirtioMmio *mmio = g_new0(VirtioMmio, 1);
+  VirtioMmio *mmio = device_new(sizeof *mmio, &mmio_ops, device->name);
 
-  device_init(&mmio->base, &mmio_ops, device->name, NULL);
   mmio->device = device;
   mmio->irq = irq;
   mmio->doorbells = doorbells;

@@ -45,19 +45,14 @@ static void probe_free(Device *device) {
   device_clear(device);
 }
 
-static const DeviceOps any_ops = {.name = "any", .access_sizes = ACCESS_ANY, .read = probe_read, .write = probe_write, .free = probe_free};
+static const DeviceOps any_ops = {.access_sizes = ACCESS_ANY, .read = probe_read, .write = probe_write, .free = probe_free};
 static const DeviceOps loose_ops = {
-    .name = "loose", .access_sizes = ACCESS_ANY, .unaligned = true, .read = probe_read, .write = probe_write, .free = probe_free};
-static const DeviceOps word_ops = {.name = "word", .access_sizes = ACCESS_4, .read = probe_read, .write = probe_write, .free = probe_free};
-static const DeviceOps small_ops = {
-    .name = "small", .access_sizes = ACCESS_1 | ACCESS_2, .read = probe_read, .write = probe_write, .free = probe_free};
+    .access_sizes = ACCESS_ANY, .unaligned = true, .read = probe_read, .write = probe_write, .free = probe_free};
+static const DeviceOps word_ops = {.access_sizes = ACCESS_4, .read = probe_read, .write = probe_write, .free = probe_free};
+static const DeviceOps small_ops = {.access_sizes = ACCESS_1 | ACCESS_2, .read = probe_read, .write = probe_write, .free = probe_free};
 
-static const DeviceOps readable_ops = {.name = "readable",
-                                       .access_sizes = ACCESS_4,
-                                       .read_sizes = ACCESS_1 | ACCESS_8,
-                                       .read = probe_read,
-                                       .write = probe_write,
-                                       .free = probe_free};
+static const DeviceOps readable_ops = {
+    .access_sizes = ACCESS_4, .read_sizes = ACCESS_1 | ACCESS_8, .read = probe_read, .write = probe_write, .free = probe_free};
 
 /* Messages of the bus, counted; they come from any thread. */
 typedef struct {
@@ -404,8 +399,7 @@ static const char *probe_part(const Device *device, uint64_t offset) {
 }
 
 static void test_name(void) {
-  static const DeviceOps named = {
-      .name = "named", .access_sizes = ACCESS_ANY, .register_name = probe_register, .part_name = probe_part, .free = probe_free};
+  static const DeviceOps named = {.access_sizes = ACCESS_ANY, .register_name = probe_register, .part_name = probe_part, .free = probe_free};
   const char *reg;
   Fixture f;
 

@@ -32,14 +32,13 @@ static void model_free(Device *device) {
 }
 
 static const DeviceOps full_ops = {
-    .name = "model",
     .describe = model_describe,
     .reset = model_reset,
     .pause = model_pause,
     .resume = model_resume,
     .free = model_free,
 };
-static const DeviceOps bare_ops = {.name = "bare", .free = model_free};
+static const DeviceOps bare_ops = {.free = model_free};
 static const DeviceSlot slot = {.base = 0x1234000, .size = 0x1000, .spi = DEVICE_NO_SPI};
 
 static void test_init(void) {

@@ -79,7 +79,6 @@ static void fake_describe(const Device *device, const DeviceSlot *slot, FdtWrite
 }
 
 static const DeviceOps fake_ops = {
-    .name = "fake",
     .access_sizes = ACCESS_ANY,
     .read = fake_read,
     .write = fake_write,
