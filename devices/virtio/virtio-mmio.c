@@ -10,38 +10,39 @@
 #include "devices/virtio/virtio.h"
 
 /* 4.2.2, table of registers. */
-enum {
-  MAGIC_VALUE = 0x000,
-  VERSION = 0x004,
-  DEVICE_ID = 0x008,
-  VENDOR_ID = 0x00c,
-  DEVICE_FEATURES = 0x010,
-  DEVICE_FEATURES_SEL = 0x014,
-  DRIVER_FEATURES = 0x020,
-  DRIVER_FEATURES_SEL = 0x024,
-  QUEUE_SEL = 0x030,
-  QUEUE_NUM_MAX = 0x034,
-  QUEUE_NUM = 0x038,
-  QUEUE_READY = 0x044,
-  QUEUE_NOTIFY = 0x050,
-  INTERRUPT_STATUS = 0x060,
-  INTERRUPT_ACK = 0x064,
-  STATUS = 0x070,
-  QUEUE_DESC_LOW = 0x080,
-  QUEUE_DESC_HIGH = 0x084,
-  QUEUE_DRIVER_LOW = 0x090,
-  QUEUE_DRIVER_HIGH = 0x094,
-  QUEUE_DEVICE_LOW = 0x0a0,
-  QUEUE_DEVICE_HIGH = 0x0a4,
-  SHM_SEL = 0x0ac,
-  SHM_LEN_LOW = 0x0b0,
-  SHM_LEN_HIGH = 0x0b4,
-  SHM_BASE_LOW = 0x0b8,
-  SHM_BASE_HIGH = 0x0bc,
-  QUEUE_RESET = 0x0c0,
-  CONFIG_GENERATION = 0x0fc,
-  CONFIG = 0x100,
-};
+#define REGISTERS(R)                                                                                                                       \
+  R(0x000, MAGIC_VALUE, "MagicValue")                                                                                                      \
+  R(0x004, VERSION, "Version")                                                                                                             \
+  R(0x008, DEVICE_ID, "DeviceID")                                                                                                          \
+  R(0x00c, VENDOR_ID, "VendorID")                                                                                                          \
+  R(0x010, DEVICE_FEATURES, "DeviceFeatures")                                                                                              \
+  R(0x014, DEVICE_FEATURES_SEL, "DeviceFeaturesSel")                                                                                       \
+  R(0x020, DRIVER_FEATURES, "DriverFeatures")                                                                                              \
+  R(0x024, DRIVER_FEATURES_SEL, "DriverFeaturesSel")                                                                                       \
+  R(0x030, QUEUE_SEL, "QueueSel")                                                                                                          \
+  R(0x034, QUEUE_NUM_MAX, "QueueSizeMax")                                                                                                  \
+  R(0x038, QUEUE_NUM, "QueueSize")                                                                                                         \
+  R(0x044, QUEUE_READY, "QueueReady")                                                                                                      \
+  R(0x050, QUEUE_NOTIFY, "QueueNotify")                                                                                                    \
+  R(0x060, INTERRUPT_STATUS, "InterruptStatus")                                                                                            \
+  R(0x064, INTERRUPT_ACK, "InterruptACK")                                                                                                  \
+  R(0x070, STATUS, "Status")                                                                                                               \
+  R(0x080, QUEUE_DESC_LOW, "QueueDescLow")                                                                                                 \
+  R(0x084, QUEUE_DESC_HIGH, "QueueDescHigh")                                                                                               \
+  R(0x090, QUEUE_DRIVER_LOW, "QueueDriverLow")                                                                                             \
+  R(0x094, QUEUE_DRIVER_HIGH, "QueueDriverHigh")                                                                                           \
+  R(0x0a0, QUEUE_DEVICE_LOW, "QueueDeviceLow")                                                                                             \
+  R(0x0a4, QUEUE_DEVICE_HIGH, "QueueDeviceHigh")                                                                                           \
+  R(0x0ac, SHM_SEL, "SHMSel")                                                                                                              \
+  R(0x0b0, SHM_LEN_LOW, "SHMLenLow")                                                                                                       \
+  R(0x0b4, SHM_LEN_HIGH, "SHMLenHigh")                                                                                                     \
+  R(0x0b8, SHM_BASE_LOW, "SHMBaseLow")                                                                                                     \
+  R(0x0bc, SHM_BASE_HIGH, "SHMBaseHigh")                                                                                                   \
+  R(0x0c0, QUEUE_RESET, "QueueReset")                                                                                                      \
+  R(0x0fc, CONFIG_GENERATION, "ConfigGeneration")
+
+#define OFFSET(REG_OFFSET, NAME, TEXT) NAME = (REG_OFFSET),
+enum { REGISTERS(OFFSET) CONFIG = 0x100 };
 
 #define MAGIC            0x74726976 /* "virt" */
 #define MODERN_VERSION   2
@@ -148,7 +149,6 @@ static uint32_t read_register(VirtioMmio *mmio, uint64_t offset) {
 /* Registers of the selected queue's configuration. */
 static void write_queue_register(VirtioMmio *mmio, uint64_t offset, uint32_t value) {
   VirtQueue *queue = virtio_queue_to_configure(mmio->device, mmio->queue_sel);
-  const uint64_t low = UINT32_MAX;
 
   if (offset == QUEUE_READY && value == 0)
     virtio_queue_disable(mmio->device, mmio->queue_sel);
@@ -163,22 +163,12 @@ static void write_queue_register(VirtioMmio *mmio, uint64_t offset, uint32_t val
     queue->config.ready = value == 1;
     return;
   case QUEUE_DESC_LOW:
-    queue->config.descriptors = (queue->config.descriptors & ~low) | value;
-    return;
   case QUEUE_DESC_HIGH:
-    queue->config.descriptors = (queue->config.descriptors & low) | (uint64_t)value << 32;
-    return;
   case QUEUE_DRIVER_LOW:
-    queue->config.driver = (queue->config.driver & ~low) | value;
-    return;
   case QUEUE_DRIVER_HIGH:
-    queue->config.driver = (queue->config.driver & low) | (uint64_t)value << 32;
-    return;
   case QUEUE_DEVICE_LOW:
-    queue->config.device = (queue->config.device & ~low) | value;
-    return;
   case QUEUE_DEVICE_HIGH:
-    queue->config.device = (queue->config.device & low) | (uint64_t)value << 32;
+    virtqueue_set_area(queue, (offset - QUEUE_DESC_LOW) / 0x10, offset & 4, value);
     return;
   default:
     return;
@@ -237,37 +227,8 @@ static void mmio_write(Device *base, uint64_t offset, unsigned size, uint64_t va
 }
 
 static const char *mmio_register_name(const Device *base, uint64_t offset) {
-  static const char *const names[CONFIG / 4] = {
-      [MAGIC_VALUE / 4] = "MagicValue",
-      [VERSION / 4] = "Version",
-      [DEVICE_ID / 4] = "DeviceID",
-      [VENDOR_ID / 4] = "VendorID",
-      [DEVICE_FEATURES / 4] = "DeviceFeatures",
-      [DEVICE_FEATURES_SEL / 4] = "DeviceFeaturesSel",
-      [DRIVER_FEATURES / 4] = "DriverFeatures",
-      [DRIVER_FEATURES_SEL / 4] = "DriverFeaturesSel",
-      [QUEUE_SEL / 4] = "QueueSel",
-      [QUEUE_NUM_MAX / 4] = "QueueSizeMax",
-      [QUEUE_NUM / 4] = "QueueSize",
-      [QUEUE_READY / 4] = "QueueReady",
-      [QUEUE_NOTIFY / 4] = "QueueNotify",
-      [INTERRUPT_STATUS / 4] = "InterruptStatus",
-      [INTERRUPT_ACK / 4] = "InterruptACK",
-      [STATUS / 4] = "Status",
-      [QUEUE_DESC_LOW / 4] = "QueueDescLow",
-      [QUEUE_DESC_HIGH / 4] = "QueueDescHigh",
-      [QUEUE_DRIVER_LOW / 4] = "QueueDriverLow",
-      [QUEUE_DRIVER_HIGH / 4] = "QueueDriverHigh",
-      [QUEUE_DEVICE_LOW / 4] = "QueueDeviceLow",
-      [QUEUE_DEVICE_HIGH / 4] = "QueueDeviceHigh",
-      [SHM_SEL / 4] = "SHMSel",
-      [SHM_LEN_LOW / 4] = "SHMLenLow",
-      [SHM_LEN_HIGH / 4] = "SHMLenHigh",
-      [SHM_BASE_LOW / 4] = "SHMBaseLow",
-      [SHM_BASE_HIGH / 4] = "SHMBaseHigh",
-      [QUEUE_RESET / 4] = "QueueReset",
-      [CONFIG_GENERATION / 4] = "ConfigGeneration",
-  };
+#define TEXT_AT(REG_OFFSET, NAME, TEXT) [(REG_OFFSET) / 4] = (TEXT),
+  static const char *const names[CONFIG / 4] = {REGISTERS(TEXT_AT)};
 
   return offset < CONFIG ? names[offset / 4] : "Config";
 }

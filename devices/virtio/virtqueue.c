@@ -84,6 +84,22 @@ static void *area(const VirtQueue *queue, uint64_t address, uint64_t size, uint6
   return address % align == 0 ? guest_memory_slice(queue->memory, address, size) : NULL;
 }
 
+static uint64_t *area_address(VirtQueue *queue, unsigned area) {
+  uint64_t *const addresses[] = {&queue->config.descriptors, &queue->config.driver, &queue->config.device};
+  return addresses[area];
+}
+
+uint32_t virtqueue_get_area(const VirtQueue *queue, unsigned area, bool high) {
+  return (uint32_t)(*area_address((VirtQueue *)queue, area) >> (high ? 32 : 0));
+}
+
+void virtqueue_set_area(VirtQueue *queue, unsigned area, bool high, uint32_t value) {
+  uint64_t *address = area_address(queue, area);
+  unsigned shift = high ? 32 : 0;
+
+  *address = (*address & ~((uint64_t)UINT32_MAX << shift)) | (uint64_t)value << shift;
+}
+
 bool virtqueue_start(VirtQueue *queue) {
   uint16_t size = queue->config.size;
 

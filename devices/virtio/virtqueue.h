@@ -27,7 +27,7 @@ typedef struct {
   struct {
     uint16_t size;
     bool ready;
-    uint64_t descriptors, driver, device; /* guest physical addresses of the three areas */
+    uint64_t descriptors, driver, device; /* guest physical addresses of the three areas, in this order */
   } config;
 
   /* Progress; kept over stop and start. */
@@ -55,6 +55,11 @@ typedef struct {
 void virtqueue_init(VirtQueue *queue, const GuestMemory *memory, uint16_t max_size);
 /* Power-on state: not ready, size max_size, addresses 0. */
 void virtqueue_reset(VirtQueue *queue);
+/*
+ * Half of the configured address of one of the three areas, for transports: 0 descriptors, 1 driver area, 2 device area.
+ */
+uint32_t virtqueue_get_area(const VirtQueue *queue, unsigned area, bool high);
+void virtqueue_set_area(VirtQueue *queue, unsigned area, bool high, uint32_t value);
 /*
  * Checks the configured size, alignment and addresses, and starts where it was stopped. False, and broken, where they
  * are wrong.
