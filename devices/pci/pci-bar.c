@@ -43,9 +43,8 @@ static bool inside(uint64_t address, uint64_t size, uint64_t window, uint64_t wi
   return address >= window && size <= window_size && address - window <= window_size - size;
 }
 
-static bool forwarded(const PciHostConfig *config, uint64_t address, uint64_t size) {
-  return inside(address, size, config->window32_base, config->window32_size) ||
-         inside(address, size, config->window64_base, config->window64_size);
+static bool forwarded(const PciWindows *windows, uint64_t address, uint64_t size) {
+  return inside(address, size, windows->base32, windows->size32) || inside(address, size, windows->base64, windows->size64);
 }
 
 static void collect_mappings(PciHost *host) {
@@ -80,7 +79,7 @@ void pci_bars_update(PciFunction *function) {
     if (!size)
       continue;
     uint64_t address = configured_address(function, bar);
-    bool decoded = enabled && forwarded(&function->host->config, address, size);
+    bool decoded = enabled && forwarded(&function->host->windows, address, size);
     bool moved = function->bars[bar].mapped && (!decoded || address != function->bars[bar].address);
     if (moved)
       unmap(function, bar);

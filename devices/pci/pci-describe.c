@@ -30,15 +30,15 @@ static void range_cells(uint32_t *cells, uint32_t space, uint64_t base, uint64_t
     cells[i] = range[i];
 }
 
-static void describe_ranges(const PciHostConfig *config, FdtWriter *fdt) {
+static void describe_ranges(const PciWindows *windows, FdtWriter *fdt) {
   uint32_t cells[2 * RANGE_CELLS];
 
-  range_cells(cells, PHYS_HI_MEMORY32, config->window32_base, config->window32_size);
-  range_cells(cells + RANGE_CELLS, PHYS_HI_MEMORY64 | PHYS_HI_PREFETCHABLE, config->window64_base, config->window64_size);
-  fdt_writer_cells(fdt, "ranges", cells, config->window64_size ? 2 * RANGE_CELLS : RANGE_CELLS);
+  range_cells(cells, PHYS_HI_MEMORY32, windows->base32, windows->size32);
+  range_cells(cells + RANGE_CELLS, PHYS_HI_MEMORY64 | PHYS_HI_PREFETCHABLE, windows->base64, windows->size64);
+  fdt_writer_cells(fdt, "ranges", cells, windows->size64 ? 2 * RANGE_CELLS : RANGE_CELLS);
 }
 
-static void describe_interrupts(const PciHostConfig *config, FdtWriter *fdt) {
+static void describe_interrupts(uint32_t first_spi, FdtWriter *fdt) {
   static const uint32_t mask[] = {(MAP_DEVICES - 1) << PHYS_HI_DEVICE_SHIFT, 0, 0, 7};
   uint32_t cells[MAP_DEVICES * PCI_N_PINS * MAP_CELLS] = {0};
   uint32_t *entry = cells;
@@ -49,7 +49,7 @@ static void describe_interrupts(const PciHostConfig *config, FdtWriter *fdt) {
       entry[3] = pin + 1;
       entry[4] = FDT_PHANDLE_GIC;
       entry[7] = FDT_IRQ_SPI;
-      entry[8] = config->intx_spi[(device + pin) % PCI_N_PINS];
+      entry[8] = first_spi + (device + pin) % PCI_N_PINS;
       entry[9] = FDT_IRQ_LEVEL_HIGH;
     }
   fdt_writer_u32(fdt, "#interrupt-cells", 1);
@@ -58,7 +58,7 @@ static void describe_interrupts(const PciHostConfig *config, FdtWriter *fdt) {
 }
 
 void pci_host_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
-  const PciHostConfig *config = &((const PciHost *)device)->config;
+  const PciHost *host = (const PciHost *)device;
   static const uint32_t bus_range[] = {0, 0};
   static const uint32_t msi_map[] = {0, FDT_PHANDLE_MSI, 0, REQUESTER_IDS};
 
@@ -71,9 +71,9 @@ void pci_host_describe(const Device *device, const DeviceSlot *slot, FdtWriter *
   fdt_writer_cells(fdt, "bus-range", bus_range, G_N_ELEMENTS(bus_range));
   fdt_writer_u32(fdt, "linux,pci-domain", 0);
   fdt_writer_flag(fdt, "dma-coherent");
-  describe_ranges(config, fdt);
-  describe_interrupts(config, fdt);
-  if (config->msi)
+  describe_ranges(&host->windows, fdt);
+  describe_interrupts(slot->spi, fdt);
+  if (host->msi)
     fdt_writer_cells(fdt, "msi-map", msi_map, G_N_ELEMENTS(msi_map));
   fdt_writer_end(fdt);
 }

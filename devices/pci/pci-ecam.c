@@ -86,12 +86,12 @@ static void defer_vain_writes(Shortcuts *shortcuts, uint64_t base, const PciFunc
     shortcuts->defer(shortcuts, base + LATENCY_TIMER, 1, DEFER_UNTIL_NEXT);
 }
 
-void pci_ecam_connect(PciHost *host, Shortcuts *shortcuts) {
-  register_page_connect(&host->page, shortcuts, host->config.ecam_base);
+void pci_ecam_connect(PciHost *host, uint64_t address, Shortcuts *shortcuts) {
+  register_page_connect(&host->page, shortcuts, address);
   register_page_open(&host->page);
   for (unsigned slot = 0; slot < PCI_MAX_DEVICES; slot++)
     if (host->functions[slot])
-      defer_vain_writes(shortcuts, host->config.ecam_base + ((uint64_t)slot << ECAM_DEVICE_SHIFT), host->functions[slot]);
+      defer_vain_writes(shortcuts, address + ((uint64_t)slot << ECAM_DEVICE_SHIFT), host->functions[slot]);
 }
 
 void pci_function_want_reads(PciFunction *function, bool want) {

@@ -94,8 +94,7 @@ static void drive_intx(PciFunction *function) {
     host->intx_asserting[pin]++;
   else
     host->intx_asserting[pin]--;
-  if (host->config.intx[pin])
-    irq_line_set(host->config.intx[pin], host->intx_asserting[pin] > 0);
+  irq_line_set(host->intx[pin], host->intx_asserting[pin] > 0);
 }
 
 /* After what the wire depends on has changed. Any lock. */
@@ -144,7 +143,7 @@ void pci_function_reset(PciFunction *function) {
 }
 
 MsiController *pci_function_msi(const PciFunction *function) {
-  return function->host ? function->host->config.msi : NULL;
+  return function->host ? function->host->msi : NULL;
 }
 
 uint32_t pci_function_id(const PciFunction *function) {

@@ -88,7 +88,7 @@ static const char *window_register_name(const Device *device, uint64_t offset) {
 }
 
 static void host_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
-  pci_ecam_connect((PciHost *)device, shortcuts);
+  pci_ecam_connect((PciHost *)device, slot->base, shortcuts);
 }
 
 static void host_reset(Device *device) {
@@ -157,41 +157,9 @@ static const DeviceOps window_ops = {
     .part_name = window_part_name,
 };
 
-PciHost *pci_host_new(const PciHostConfig *config, GError **error) {
-  PciHost *host = g_new0(PciHost, 1);
+bool pci_host_add(Device *device, unsigned slot, PciFunction *function) {
+  PciHost *host = (PciHost *)device;
 
-  if (!pci_ecam_init(&host->page, error)) {
-    g_free(host);
-    return NULL;
-  }
-  host->config = *config;
-  g_mutex_init(&host->intx_lock);
-  device_init(&host->ecam, &ecam_ops, "pci", NULL);
-  device_init(&host->window32.device, &window_ops, "pci-window32", host->ecam.lock);
-  device_init(&host->window64.device, &window_ops, "pci-window64", host->ecam.lock);
-  host->window32.host = host->window64.host = host;
-  host->window32.base = config->window32_base;
-  host->window64.base = config->window64_base;
-  return host;
-}
-
-Device *pci_host_ecam(PciHost *host) {
-  return &host->ecam;
-}
-
-PciHost *pci_host_of(Device *ecam) {
-  return (PciHost *)ecam;
-}
-
-Device *pci_host_window32(PciHost *host) {
-  return &host->window32.device;
-}
-
-Device *pci_host_window64(PciHost *host) {
-  return host->config.window64_size ? &host->window64.device : NULL;
-}
-
-bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function) {
   if (slot >= PCI_MAX_DEVICES || host->functions[slot]) {
     function->ops->free(function);
     return false;
@@ -205,32 +173,34 @@ bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function) {
   return true;
 }
 
-PciFunction *pci_host_function(PciHost *host, unsigned slot) {
-  return slot < PCI_MAX_DEVICES ? host->functions[slot] : NULL;
+PciFunction *pci_host_function(Device *device, unsigned slot) {
+  return slot < PCI_MAX_DEVICES ? ((PciHost *)device)->functions[slot] : NULL;
+}
+
+static void init_window(PciHost *host, PciWindow *window, const char *name, uint64_t base) {
+  device_init(&window->device, &window_ops, name, host->ecam.lock);
+  window->host = host;
+  window->base = base;
+}
+
+static bool add_window(PciWindow *window, uint64_t size, Bus *bus, GError **error) {
+  DeviceSlot slot = {.base = window->base, .size = size, .spi = DEVICE_NO_SPI};
+  return size == 0 || bus_add(bus, &slot, &window->device, error);
 }
 
 static Device *pci_host_make(const DeviceParts *parts, GError **error) {
   const PciWindows *windows = parts->asked;
-  PciHostConfig config = {
-      .ecam_base = parts->slot->base,
-      .window32_base = windows->base32,
-      .window32_size = windows->size32,
-      .window64_base = windows->base64,
-      .window64_size = windows->size64,
-      .msi = parts->msi,
-  };
+  PciHost *host = device_new(sizeof *host, &ecam_ops, "pci");
 
-  for (unsigned pin = 0; pin < PCI_N_PINS; pin++) {
-    config.intx_spi[pin] = parts->slot->spi + pin;
-    config.intx[pin] = parts->irqs->line(parts->irqs, config.intx_spi[pin], parts->slot->trigger);
-  }
-  PciHost *host = pci_host_new(&config, error);
-  if (!host)
-    return NULL;
-  /* The windows are parts of the host: on the bus, but described, reset and freed with it. */
-  DeviceSlot window32 = {.base = windows->base32, .size = windows->size32, .spi = DEVICE_NO_SPI};
-  DeviceSlot window64 = {.base = windows->base64, .size = windows->size64, .spi = DEVICE_NO_SPI};
-  if (bus_add(parts->bus, &window32, &host->window32.device, error) && bus_add(parts->bus, &window64, &host->window64.device, error))
+  host->windows = *windows;
+  host->msi = parts->msi;
+  for (unsigned pin = 0; pin < PCI_N_PINS; pin++)
+    host->intx[pin] = parts->irqs->line(parts->irqs, parts->slot->spi + pin, FDT_IRQ_LEVEL_HIGH);
+  g_mutex_init(&host->intx_lock);
+  init_window(host, &host->window32, "pci-window32", windows->base32);
+  init_window(host, &host->window64, "pci-window64", windows->base64);
+  if (pci_ecam_init(&host->page, error) && add_window(&host->window32, windows->size32, parts->bus, error) &&
+      add_window(&host->window64, windows->size64, parts->bus, error))
     return &host->ecam;
   device_free(&host->ecam);
   return NULL;

@@ -61,7 +61,9 @@ typedef struct {
 
 struct PciHost {
   Device ecam; /* its own lock is the host's */
-  PciHostConfig config;
+  PciWindows windows;
+  MsiController *msi;        /* or NULL */
+  IrqLine *intx[PCI_N_PINS]; /* level lines */
   PciWindow window32, window64;
   PciFunction *functions[PCI_MAX_DEVICES];
   RegisterPage page;     /* the ECAM window: what reads of it return, all functions' configuration space and all ones elsewhere */
@@ -85,7 +87,7 @@ bool pci_ecam_init(RegisterPage *page, GError **error);
 /* Moves the function's configuration space there. */
 void pci_ecam_plug(RegisterPage *page, PciFunction *function);
 /* Opens it to the guest, and defers writes that change nothing, of the functions there are. */
-void pci_ecam_connect(PciHost *host, Shortcuts *shortcuts);
+void pci_ecam_connect(PciHost *host, uint64_t address, Shortcuts *shortcuts);
 
 /*
  * Follows the BAR registers and Command.Memory Space: unmaps what is no longer decoded where it was, maps what is now.

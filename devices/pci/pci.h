@@ -23,38 +23,24 @@
 typedef struct PciHost PciHost;
 typedef struct PciFunction PciFunction;
 
-typedef struct {
-  uint64_t ecam_base;                    /* PCI_ECAM_BUS_SIZE bytes: bus 0 */
-  uint64_t window32_base, window32_size; /* non-prefetchable memory, below 4 GiB */
-  uint64_t window64_base, window64_size; /* prefetchable memory; size 0: none */
-  uint32_t intx_spi[4];                  /* SPIs of INTA .. INTD, swizzled by device number */
-  IrqLine *intx[4];                      /* level lines */
-  MsiController *msi;                    /* NULL: no MSI-X is offered, and no msi-map written */
-} PciHostConfig;
-
-/*
- * The host is a Device: its slot is the ECAM window. reset resets every function, free frees them. NULL: this host has
- * no memory for the window, or does not let eret have it.
- */
-PciHost *pci_host_new(const PciHostConfig *config, GError **error);
-Device *pci_host_ecam(PciHost *host);
-PciHost *pci_host_of(Device *ecam);
-Device *pci_host_window32(PciHost *host);
-Device *pci_host_window64(PciHost *host); /* NULL without one */
-/*
- * Plugs FUNCTION (takes it, also on failure) as function 0 of device SLOT (0..31). False when there is no such place or
- * it is taken.
- */
-bool pci_host_add(PciHost *host, unsigned slot, PciFunction *function);
-PciFunction *pci_host_function(PciHost *host, unsigned slot);
-
-/* The memory windows of a host, in bytes; the second may have size 0. */
+/* The memory windows of a host, in bytes: non-prefetchable below 4 GiB, and prefetchable, which may have size 0. */
 typedef struct {
   uint64_t base32, size32, base64, size64;
 } PciWindows;
 
-/* The whole of it: all three devices on the bus. */
-extern const DeviceKind pci_host_kind; /* of PciWindows */
+/*
+ * A host, of PciWindows; it puts these on the bus. Its SPIs are those of INTA .. INTD, swizzled by device number.
+ * Without an MSI controller no MSI-X is offered, and no msi-map written. reset resets every function, free frees them.
+ * NULL: this host has no memory for the ECAM window, or does not let eret have it.
+ */
+extern const DeviceKind pci_host_kind;
+
+/*
+ * Plugs FUNCTION (takes it, also on failure) into HOST as function 0 of device SLOT (0..31). False when there is no
+ * such place or it is taken.
+ */
+bool pci_host_add(Device *host, unsigned slot, PciFunction *function);
+PciFunction *pci_host_function(Device *host, unsigned slot);
 
 typedef struct {
   uint64_t (*bar_read)(PciFunction *function, unsigned bar, uint64_t offset, unsigned size);

@@ -56,7 +56,8 @@ void virtqueue_init(VirtQueue *queue, const GuestMemory *memory, uint16_t max_si
 /* Power-on state: not ready, size max_size, addresses 0. */
 void virtqueue_reset(VirtQueue *queue);
 /*
- * Half of the configured address of one of the three areas, for transports: 0 descriptors, 1 driver area, 2 device area.
+ * Half of the configured address of one of the three areas, for transports: 0 descriptors, 1 driver area, 2 device
+ * area.
  */
 uint32_t virtqueue_get_area(const VirtQueue *queue, unsigned area, bool high);
 void virtqueue_set_area(VirtQueue *queue, unsigned area, bool high, uint32_t value);

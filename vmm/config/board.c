@@ -171,7 +171,7 @@ static bool place_devices(Board *board, GError **error) {
       BoardDevice *device = g_new0(BoardDevice, 1);
       device->kind = rows[i].kind;
       device->name = list ? g_strdup_printf("%s%u", device->kind->name, k) : g_strdup(device->kind->name);
-      device->asked = list ? list->pdata[k] : NULL;
+      device->asked = list ? list->pdata[k] : device->kind == &pci_host_kind ? &board->pci : NULL;
       place_device(board, &rows[i], device);
       g_ptr_array_add(board->devices, device);
     }
@@ -201,19 +201,14 @@ static void place_high(Board *board) {
   uint64_t ram_end = board->ram.base + board->ram.size;
   uint64_t high = MAX(LAYOUT_HIGH_MIN, (ram_end + LAYOUT_HIGH_ALIGN - 1) & ~(LAYOUT_HIGH_ALIGN - 1));
 
-  BoardDevice *pci = (BoardDevice *)board_find(board, &pci_host_kind);
-
   board->end = ram_end;
   if (board->gic == GIC_V3 && board->cpus > low) {
     board->redistributors[1] = (AddressRange){high, (uint64_t)(board->cpus - low) * LAYOUT_GIC_REDISTRIBUTOR_STRIDE};
     board->end = high + board->redistributors[1].size;
   }
-  if (pci) {
-    board->pci_window64 = (AddressRange){high + LAYOUT_HIGH_PCI_OFFSET, LAYOUT_PCI_WINDOW64_SIZE};
-    board->pci_windows =
-        (PciWindows){LAYOUT.pci_window32.base, LAYOUT.pci_window32.size, board->pci_window64.base, board->pci_window64.size};
-    pci->asked = &board->pci_windows;
-    board->end = board->pci_window64.base + board->pci_window64.size;
+  if (board_find(board, &pci_host_kind)) {
+    board->pci = (PciWindows){LAYOUT.pci_window32.base, LAYOUT.pci_window32.size, high + LAYOUT_HIGH_PCI_OFFSET, LAYOUT_PCI_WINDOW64_SIZE};
+    board->end = board->pci.base64 + board->pci.size64;
   }
   board->ipa_bits = MAX(32, 64 - (unsigned)__builtin_clzll(board->end - 1));
 }
@@ -276,7 +271,7 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
   print_range(text, device->name, &range, g_strstrip(note));
   if (kind == &pci_host_kind) {
     print_range(text, "  memory, 32 bit", &LAYOUT.pci_window32, "");
-    print_range(text, "  memory, 64 bit", &board->pci_window64, "prefetchable");
+    print_range(text, "  memory, 64 bit", &(AddressRange){board->pci.base64, board->pci.size64}, "prefetchable");
   }
 }
 

@@ -28,8 +28,7 @@ typedef struct {
   unsigned cpus;
   AddressRange ram;
   AddressRange redistributors[2]; /* GICv3; the second has size 0 where the first is enough */
-  AddressRange pci_window64;      /* size 0 without PCI */
-  PciWindows pci_windows;         /* of pci_host_kind */
+  PciWindows pci;                 /* sizes 0 without PCI */
   uint64_t end;                   /* one past the highest address in use */
   unsigned ipa_bits;              /* what the board needs: at least 32 (KVM's minimum) */
   GPtrArray *devices;             /* of BoardDevice, in the order of creation */

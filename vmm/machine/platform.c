@@ -70,8 +70,7 @@ static bool make_virtio(Platform *platform, PlatformDevice *made, DeviceParts *p
     virtio_mmio_attach_doorbells(made->device, parts->slot->base);
     return true;
   }
-  bool plugged =
-      pci_host_add(pci_host_of(platform_find(platform, &pci_host_kind)), (unsigned)slot, virtio_pci_new(made->virtio, doorbells));
+  bool plugged = pci_host_add(platform_find(platform, &pci_host_kind), (unsigned)slot, virtio_pci_new(made->virtio, doorbells));
   g_assert(plugged); /* the board gives each function a place of its own */
   return true;
 }

@@ -165,8 +165,8 @@ static void describe_map(Recorder *recorder, const Board *board, const Platform 
     recorder_region(recorder, "GIC redistributor", LAYOUT.gic_redistributor.base, LAYOUT.gic_redistributor.size);
   }
   recorder_region(recorder, "PCI window", LAYOUT.pci_window32.base, LAYOUT.pci_window32.size);
-  if (board->pci_window64.size)
-    recorder_region(recorder, "PCI window", board->pci_window64.base, board->pci_window64.size);
+  if (board->pci.size64)
+    recorder_region(recorder, "PCI window", board->pci.base64, board->pci.size64);
 }
 
 static void add_fact(Recorder *recorder, const char *key, const char *format, ...) G_GNUC_PRINTF(3, 4);

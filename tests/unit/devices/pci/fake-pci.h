@@ -19,45 +19,39 @@ enum { CFG_COMMAND = 0x04, CFG_STATUS = 0x06, CFG_BAR0 = 0x10, CFG_CAPABILITIES 
 enum { COMMAND_MEMORY = 2, COMMAND_MASTER = 4, COMMAND_INTX_DISABLE = 0x400 };
 
 typedef struct {
-  PciHostConfig config;
+  IrqLines irqs; /* first */
   FakeLine lines[4];
   FakeMsi msi;
-  PciHost *host;
+  Device *host;
   Bus *bus;
 } FakePci;
 
-static inline void fake_pci_init(FakePci *pci, bool with_msi, bool with_window64) {
-  DeviceSlot ecam = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE, .spi = FIRST_SPI};
-  DeviceSlot window32 = {.base = WINDOW32, .size = WINDOW32_SIZE, .spi = DEVICE_NO_SPI};
-  DeviceSlot window64 = {.base = WINDOW64, .size = WINDOW64_SIZE, .spi = DEVICE_NO_SPI};
+static inline IrqLine *fake_pci_line(IrqLines *irqs, uint32_t spi, FdtIrqTrigger trigger) {
+  g_assert_cmpint(trigger, ==, FDT_IRQ_LEVEL_HIGH);
+  g_assert_cmpuint(spi - FIRST_SPI, <, 4);
+  return &((FakePci *)irqs)->lines[spi - FIRST_SPI].line;
+}
 
-  pci->msi = (FakeMsi)FAKE_MSI;
-  pci->config = (PciHostConfig){
-      .ecam_base = ECAM,
-      .window32_base = WINDOW32,
-      .window32_size = WINDOW32_SIZE,
-      .window64_base = with_window64 ? WINDOW64 : 0,
-      .window64_size = with_window64 ? WINDOW64_SIZE : 0,
-      .msi = with_msi ? &pci->msi.controller : NULL,
-  };
-  for (unsigned i = 0; i < 4; i++) {
+static inline void fake_pci_init(FakePci *pci, bool with_msi, bool with_window64) {
+  const DeviceSlot ecam = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE, .spi = FIRST_SPI};
+  const PciWindows windows = {WINDOW32, WINDOW32_SIZE, with_window64 ? WINDOW64 : 0, with_window64 ? WINDOW64_SIZE : 0};
+
+  pci->irqs.line = fake_pci_line;
+  for (unsigned i = 0; i < 4; i++)
     pci->lines[i] = (FakeLine)FAKE_LINE;
-    pci->config.intx_spi[i] = FIRST_SPI + i;
-    pci->config.intx[i] = &pci->lines[i].line;
-  }
-  pci->host = pci_host_new(&pci->config, NULL);
-  g_assert_nonnull(pci->host);
+  pci->msi = (FakeMsi)FAKE_MSI;
   pci->bus = bus_new();
-  g_assert_true(bus_add(pci->bus, &ecam, pci_host_ecam(pci->host), NULL));
-  g_assert_true(bus_add(pci->bus, &window32, pci_host_window32(pci->host), NULL));
-  if (with_window64)
-    g_assert_true(bus_add(pci->bus, &window64, pci_host_window64(pci->host), NULL));
+  const DeviceParts parts = {
+      .asked = &windows, .slot = &ecam, .irqs = &pci->irqs, .msi = with_msi ? &pci->msi.controller : NULL, .bus = pci->bus};
+  pci->host = pci_host_kind.make(&parts, NULL);
+  g_assert_nonnull(pci->host);
+  g_assert_true(bus_add(pci->bus, &ecam, pci->host, NULL));
   bus_seal(pci->bus);
 }
 
 static inline void fake_pci_clear(FakePci *pci) {
   bus_free(pci->bus);
-  device_free(pci_host_ecam(pci->host));
+  device_free(pci->host);
   for (unsigned i = 0; i < pci->msi.n; i++)
     g_assert_false(pci->msi.routes[i].used); /* all given back */
 }

@@ -228,7 +228,7 @@ static void test_reset(Fixture *f, gconstpointer data) {
   program(f, 0, 0x1000, 1, 0);
   msix_signal(f->msix, 1);
   g_assert_cmphex(pending(f), ==, 2);
-  device_reset(pci_host_ecam(f->pci.host));
+  device_reset(f->pci.host);
   g_assert_false(msix_enabled(f->msix));
   g_assert_cmphex(pending(f), ==, 0);
   g_assert_cmphex(msix_table_read(f->msix, 0, 8), ==, 0);
@@ -297,7 +297,7 @@ static void test_attach(Fixture *f, gconstpointer data) {
   msix_table_write(f->msix, CONTROL, 4, 0);
   g_assert_cmpuint(route->n_attached, ==, 0);
 
-  device_reset(pci_host_ecam(f->pci.host));
+  device_reset(f->pci.host);
   msix_reset(f->msix);
   g_assert_cmpuint(other->n_attached, ==, 0);
   msix_detach(f->msix, OTHER);

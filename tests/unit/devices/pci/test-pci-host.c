@@ -211,7 +211,7 @@ static void test_ecam_page(Fixture *f, gconstpointer data) {
   static FakeShortcuts fake;
 
   fake_shortcuts_init(&fake);
-  device_connect(pci_host_ecam(f->pci.host), &slot, &fake.shortcuts);
+  device_connect(f->pci.host, &slot, &fake.shortcuts);
   cfg_write(&f->pci, 1, CFG_BAR0, 4, 0xffffffff);
   cfg_write(&f->pci, 5, CFG_COMMAND, 2, 6);
   pci_function_set_intx(&f->five->base, true);
@@ -232,7 +232,7 @@ static void test_vain_writes(Fixture *f, gconstpointer data) {
   static FakeShortcuts fake;
 
   fake_shortcuts_init(&fake);
-  device_connect(pci_host_ecam(f->pci.host), &slot, &fake.shortcuts);
+  device_connect(f->pci.host, &slot, &fake.shortcuts);
   for (unsigned offset = 0; offset < PCI_CONFIG_SIZE; offset++) {
     if (!fake_shortcuts_is_deferred(&fake, cfg_address(1, offset), 1))
       continue;
@@ -445,7 +445,7 @@ static void test_reset_host(Fixture *f, gconstpointer data) {
   place(f, 1, 0x10010000);
   cfg_write(&f->pci, 1, CFG_INTERRUPT_LINE, 1, 42);
   pci_function_set_intx(&f->one->base, true);
-  device_reset(pci_host_ecam(f->pci.host));
+  device_reset(f->pci.host);
   g_assert_cmpuint(f->one->resets, ==, 1);
   g_assert_cmpuint(f->five->resets, ==, 1);
   g_assert_cmpuint(f->one->unmaps, ==, 1);
@@ -456,14 +456,15 @@ static void test_reset_host(Fixture *f, gconstpointer data) {
   g_assert_cmphex(cfg_read(&f->pci, 1, CFG_INTERRUPT_LINE, 2), ==, 0x0100);
   g_assert_cmphex(cfg_read(&f->pci, 1, 0, 4), ==, 0x56781234);
   g_assert_cmphex(bus_read(f->pci.bus, 0x10010000, 4), ==, 0xffffffff);
-  device_pause(pci_host_ecam(f->pci.host));
-  device_resume(pci_host_ecam(f->pci.host));
+  device_pause(f->pci.host);
+  device_resume(f->pci.host);
   g_assert_cmpuint(f->one->pauses + f->five->pauses, ==, 2);
   g_assert_cmpuint(f->one->resumes + f->five->resumes, ==, 2);
 }
 
 static void test_names(Fixture *f, gconstpointer data) {
-  Device *ecam = pci_host_ecam(f->pci.host), *window = pci_host_window32(f->pci.host);
+  uint64_t offset;
+  Device *ecam = f->pci.host, *window = bus_find(f->pci.bus, WINDOW32, &offset);
 
   g_assert_cmpstr(ecam->ops->register_name(ecam, 0x8000), ==, "Vendor ID");
   g_assert_cmpstr(ecam->ops->register_name(ecam, 0x8004), ==, "Command");
@@ -493,7 +494,7 @@ static uint32_t cell(const uint32_t *cells_, unsigned i) {
 static GBytes *describe(FakePci *pci) {
   DeviceSlot slot = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE, .spi = FIRST_SPI};
   g_autoptr(FdtWriter) writer = fdt_writer_new();
-  device_describe(pci_host_ecam(pci->host), &slot, writer);
+  device_describe(pci->host, &slot, writer);
   GBytes *blob = fdt_writer_finish(writer, NULL);
   g_assert_nonnull(blob);
   return blob;
@@ -558,7 +559,8 @@ static void test_minimal(void) {
   FakePci pci;
 
   fake_pci_init(&pci, false, false);
-  g_assert_null(pci_host_window64(pci.host));
+  uint64_t offset;
+  g_assert_null(bus_find(pci.bus, WINDOW64, &offset));
   g_autoptr(GBytes) blob = describe(&pci);
   const void *fdt = g_bytes_get_data(blob, NULL);
   int size;

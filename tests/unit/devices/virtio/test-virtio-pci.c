@@ -600,7 +600,7 @@ static void test_reset(Fixture *f, gconstpointer data) {
   memset(f->guest.ram, 0, 0x20000);
   go_live(f);
   virtio_config_changed(&f->loopback->base);
-  device_reset(pci_host_ecam(f->pci.host)); /* by the machine: everything goes */
+  device_reset(f->pci.host); /* by the machine: everything goes */
   g_assert_cmpint(f->loopback->stops, ==, 2);
   g_assert_cmpint(f->pci.lines[WIRE].level, ==, 0);
   g_assert_cmpuint(f->doorbells.n, ==, 0);
@@ -673,7 +673,8 @@ static void test_window_wrong(Fixture *f, gconstpointer data) {
 }
 
 static void test_names(Fixture *f, gconstpointer data) {
-  Device *window = pci_host_window32(f->pci.host);
+  uint64_t offset;
+  const Device *window = bus_find(f->pci.bus, WINDOW32, &offset);
   uint64_t base = f->common - WINDOW32;
 
   g_assert_cmpstr(window->ops->register_name(window, base + DEVICE_STATUS), ==, "device_status");
@@ -690,7 +691,7 @@ static void connect(Fixture *f, FakeShortcuts *fake) {
   const DeviceSlot slot = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE};
 
   fake_shortcuts_init(fake);
-  device_connect(pci_host_ecam(f->pci.host), &slot, &fake->shortcuts);
+  device_connect(f->pci.host, &slot, &fake->shortcuts);
   cfg_write(&f->pci, SLOT, CFG_COMMAND, 2, 0);
   enable_memory(f);
 }
@@ -795,7 +796,7 @@ static void test_fuzz(Fixture *f, gconstpointer data) {
       bus_read(f->pci.bus, BAR + offset, size);
   }
   g_rand_free(rand);
-  device_reset(pci_host_ecam(f->pci.host));
+  device_reset(f->pci.host);
   memset(f->guest.ram, 0, 0x20000);
   enable_memory(f);
   go_live(f);

@@ -97,8 +97,8 @@ static void test_address_bits(void) {
     g_autoptr(Config) config = configure(arguments);
     g_autoptr(Board) board = board_new(config, GIC_V3, NULL);
     g_assert_cmpuint(board->ipa_bits, ==, cases[i].bits);
-    g_assert_cmphex(board->pci_window64.base, ==, cases[i].window64);
-    g_assert_cmphex(board->pci_window64.base, >=, board->ram.base + board->ram.size);
+    g_assert_cmphex(board->pci.base64, ==, cases[i].window64);
+    g_assert_cmphex(board->pci.base64, >=, board->ram.base + board->ram.size);
   }
 }
 
