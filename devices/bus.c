@@ -118,13 +118,12 @@ static bool log_page_once(Bus *bus, uint64_t address) {
   uint64_t page = address >> LOG_PAGE_SHIFT;
   bool fresh;
 
-  g_mutex_lock(&bus->log_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&bus->log_lock);
   fresh = bus->n_logged < LOG_PAGES_MAX;
   for (unsigned i = 0; i < bus->n_logged && fresh; i++)
     fresh = bus->logged[i] != page;
   if (fresh)
     bus->logged[bus->n_logged++] = page;
-  g_mutex_unlock(&bus->log_lock);
   return fresh;
 }
 
@@ -171,15 +170,13 @@ ON_EXIT_PATH static Device *accept(Bus *bus, uint64_t address, unsigned size, bo
 }
 
 ON_EXIT_PATH uint64_t bus_read(Bus *bus, uint64_t address, unsigned size) {
-  uint64_t offset, value;
+  uint64_t offset;
   Device *device = accept(bus, address, size, true, &offset);
 
   if (!device)
     return 0;
-  g_mutex_lock(device->lock);
-  value = device->ops->read(device, offset, size);
-  g_mutex_unlock(device->lock);
-  return value;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(device->lock);
+  return device->ops->read(device, offset, size);
 }
 
 ON_EXIT_PATH void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t value) {
@@ -188,9 +185,8 @@ ON_EXIT_PATH void bus_write(Bus *bus, uint64_t address, unsigned size, uint64_t 
 
   if (!device)
     return;
-  g_mutex_lock(device->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(device->lock);
   device->ops->write(device, offset, size, value);
-  g_mutex_unlock(device->lock);
 }
 
 uint64_t bus_unclaimed(const Bus *bus) {

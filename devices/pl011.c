@@ -238,10 +238,9 @@ static void accept_if_starved(Pl011 *uart) {
 static size_t backend_room(void *opaque) {
   Pl011 *uart = opaque;
 
-  g_mutex_lock(uart->device.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(uart->device.lock);
   size_t room = receive_room(&uart->state);
   uart->starved = room == 0;
-  g_mutex_unlock(uart->device.lock);
   return room;
 }
 
@@ -262,11 +261,10 @@ static void receive_byte(Pl011 *uart, uint8_t byte) {
 static void backend_receive(void *opaque, const uint8_t *bytes, size_t size) {
   Pl011 *uart = opaque;
 
-  g_mutex_lock(uart->device.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(uart->device.lock);
   for (size_t i = 0; i < size; i++)
     receive_byte(uart, bytes[i]); /* the guest may have shrunk the FIFO since room() was asked */
   update(uart);
-  g_mutex_unlock(uart->device.lock);
 }
 
 static uint32_t read_data(Pl011 *uart) {
@@ -321,12 +319,11 @@ static void drain(Pl011 *uart) {
 static void backend_writable(void *opaque) {
   Pl011 *uart = opaque;
 
-  g_mutex_lock(uart->device.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(uart->device.lock);
   if (uart->state.transmit.count > 0) {
     drain(uart);
     update(uart);
   }
-  g_mutex_unlock(uart->device.lock);
 }
 
 /*
@@ -430,11 +427,10 @@ static void pl011_reset(Device *device) {
   Pl011 *uart = (Pl011 *)device;
 
   /* What the guest has sent is the user's, and a slow reader gets it after the reset. */
-  g_mutex_lock(device->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(device->lock);
   uart->state = (Pl011State){.cr = CR_RESET, .ifls = IFLS_RESET, .transmit = uart->state.transmit};
   update(uart);
   register_page_open(&uart->page);
-  g_mutex_unlock(device->lock);
 }
 
 static void pl011_free(Device *device) {

@@ -83,13 +83,12 @@ static void await_next_second(Pl031 *rtc) {
 static void second_turned(void *opaque) {
   Pl031 *rtc = opaque;
 
-  g_mutex_lock(rtc->device.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(rtc->device.lock);
   store_time(rtc);
   if (rtc->open_for > 0 && --rtc->open_for > 0)
     await_next_second(rtc);
   else
     register_page_close(&rtc->page);
-  g_mutex_unlock(rtc->device.lock);
 }
 
 /* With the lock, or before anyone else knows the device. */
@@ -118,13 +117,12 @@ static void alarm_expired(void *opaque) {
   Pl031 *rtc = opaque;
 
   /* The guest may have moved the alarm while this call was on its way. */
-  g_mutex_lock(rtc->device.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(rtc->device.lock);
   if (rtc->clock->ops->real_time(rtc->clock) >= rtc->deadline) {
     rtc->deadline = INT64_MAX;
     rtc->state.ris = 1;
     update_interrupt(rtc);
   }
-  g_mutex_unlock(rtc->device.lock);
 }
 
 ON_EXIT_PATH static uint64_t pl031_read(Device *device, uint64_t offset, unsigned size) {
@@ -184,13 +182,12 @@ static void pl031_reset(Device *device) {
   Pl031 *rtc = (Pl031 *)device;
 
   /* A battery keeps the time the guest has set over its reboot; the rest is power-on state. */
-  g_mutex_lock(device->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(device->lock);
   rtc->state = (Pl031State){.offset = rtc->state.offset};
   rtc->deadline = INT64_MAX;
   rtc->clock->ops->timer_arm(rtc->alarm, rtc->deadline);
   update(rtc);
   open_page(rtc);
-  g_mutex_unlock(device->lock);
 }
 
 static void pl031_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {

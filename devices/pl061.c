@@ -142,10 +142,9 @@ static void pl061_describe(const Device *device, const DeviceSlot *slot, FdtWrit
 static void pl061_reset(Device *device) {
   Pl061 *gpio = (Pl061 *)device;
 
-  g_mutex_lock(device->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(device->lock);
   gpio->state = (Pl061State){0};
   update(gpio);
-  g_mutex_unlock(device->lock);
 }
 
 static void pl061_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
@@ -185,12 +184,11 @@ static Device *pl061_make(const DeviceParts *parts, GError **error) {
 static void pl061_set_power_button(void *device, bool pressed) {
   Pl061 *gpio = device;
 
-  g_mutex_lock(gpio->device.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(gpio->device.lock);
   uint8_t before = levels(gpio);
   gpio->inputs = pressed ? 1u << POWER_BUTTON_LINE : 0;
   detect_edges(gpio, before);
   update(gpio);
-  g_mutex_unlock(gpio->device.lock);
 }
 
 const DeviceKind pl061_kind = {

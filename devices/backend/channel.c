@@ -53,10 +53,8 @@ static void channel_accept(CharBackend *backend) {
 }
 
 static bool has_received(Channel *channel) {
-  g_mutex_lock(&channel->lock);
-  bool some = channel->received->len > 0;
-  g_mutex_unlock(&channel->lock);
-  return some;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&channel->lock);
+  return channel->received->len > 0;
 }
 
 static bool can_send(Channel *channel) {

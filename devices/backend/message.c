@@ -96,7 +96,7 @@ void message_say(const char *text, int timeout_ms) {
   bool terminal = isatty(STDERR_FILENO);
   g_autoptr(GString) out = g_string_new(NULL);
 
-  g_mutex_lock(&last.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&last.lock);
   if (last.open && last.status)
     g_string_append(out, CLEAR_LINE);
   else if (last.open)
@@ -108,13 +108,11 @@ void message_say(const char *text, int timeout_ms) {
   }
   last.open = last.status = false;
   last.lost = !write_all(out->str, out->len, last.lost ? MIN(timeout_ms, 0) : timeout_ms);
-  g_mutex_unlock(&last.lock);
 }
 
 void message_show_status(const char *text) {
-  g_mutex_lock(&last.lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&last.lock);
   g_autofree char *line = g_strconcat(last.open && !last.status ? "\n" : "", CLEAR_LINE, text, NULL);
   last.open = last.status = text && *text;
   write_all(line, strlen(line), -1);
-  g_mutex_unlock(&last.lock);
 }

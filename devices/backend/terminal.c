@@ -157,10 +157,9 @@ static void lose_output(Terminal *self) {
 static size_t output_front(Terminal *self, const uint8_t **bytes) {
   size_t size;
 
-  g_mutex_lock(&self->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
   *bytes = self->output + self->output_start;
   size = MIN(self->output_size, OUTPUT_SIZE - self->output_start);
-  g_mutex_unlock(&self->lock);
   return MIN(size, self->write_max);
 }
 
@@ -173,12 +172,11 @@ static ssize_t write_output(const Terminal *self, const void *bytes, size_t size
 static bool output_advance(Terminal *self, size_t size) {
   bool announce;
 
-  g_mutex_lock(&self->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
   self->output_start = (self->output_start + size) % OUTPUT_SIZE;
   self->output_size -= size;
   announce = self->refused && self->output_size <= OUTPUT_SIZE / 2;
   self->refused &= !announce;
-  g_mutex_unlock(&self->lock);
   return announce;
 }
 
@@ -208,10 +206,8 @@ static size_t drain(Terminal *self) {
 uint64_t terminal_taken(CharBackend *backend) {
   Terminal *self = (Terminal *)backend;
 
-  g_mutex_lock(&self->lock);
-  uint64_t taken = self->taken;
-  g_mutex_unlock(&self->lock);
-  return taken;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+  return self->taken;
 }
 
 bool terminal_flush(CharBackend *backend, unsigned timeout_ms) {
@@ -340,12 +336,9 @@ static bool wants_input(Terminal *self) {
 }
 
 static bool has_output(Terminal *self) {
-  bool wanted;
 
-  g_mutex_lock(&self->lock);
-  wanted = self->output_size > 0;
-  g_mutex_unlock(&self->lock);
-  return wanted;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+  return self->output_size > 0;
 }
 
 /* Without asking poll. */

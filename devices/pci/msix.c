@@ -149,7 +149,7 @@ static void refresh(MsiX *msix, unsigned vector) {
 /* The entry points. */
 
 void msix_reset(MsiX *msix) {
-  g_mutex_lock(&msix->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
   for (unsigned i = 0; i < msix->n_vectors * ENTRY_WORDS; i++)
     msix->table[i] = i % ENTRY_WORDS == ENTRY_CONTROL ? ENTRY_CONTROL_MASK : 0;
   for (unsigned i = 0; i < G_N_ELEMENTS(msix->pending); i++)
@@ -158,7 +158,6 @@ void msix_reset(MsiX *msix) {
   msix->function_mask = false;
   for (unsigned i = 0; i < msix->n_vectors; i++)
     refresh(msix, i);
-  g_mutex_unlock(&msix->lock);
 }
 
 static bool aligned_inside(uint64_t offset, unsigned size, uint64_t limit) {
@@ -174,38 +173,33 @@ static uint64_t read_words(const uint32_t *words, uint64_t offset, unsigned size
 uint64_t msix_table_read(MsiX *msix, uint64_t offset, unsigned size) {
   if (!aligned_inside(offset, size, (uint64_t)msix->n_vectors * MSIX_ENTRY_SIZE))
     return 0;
-  g_mutex_lock(&msix->lock);
-  uint64_t value = read_words(msix->table, offset, size);
-  g_mutex_unlock(&msix->lock);
-  return value;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
+  return read_words(msix->table, offset, size);
 }
 
 void msix_table_write(MsiX *msix, uint64_t offset, unsigned size, uint64_t value) {
   if (!aligned_inside(offset, size, (uint64_t)msix->n_vectors * MSIX_ENTRY_SIZE))
     return;
-  g_mutex_lock(&msix->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
   for (unsigned i = 0; i < size / 4; i++) {
     unsigned word = (unsigned)(offset / 4) + i;
     msix->table[word] = (uint32_t)(value >> (32 * i)) & entry_writable[word % ENTRY_WORDS];
   }
   refresh(msix, (unsigned)(offset / MSIX_ENTRY_SIZE));
-  g_mutex_unlock(&msix->lock);
 }
 
 uint64_t msix_pba_read(MsiX *msix, uint64_t offset, unsigned size) {
   if (!aligned_inside(offset, size, sizeof msix->pending))
     return 0;
-  g_mutex_lock(&msix->lock);
-  uint64_t value = read_words(msix->pending, offset, size);
-  g_mutex_unlock(&msix->lock);
-  return value;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
+  return read_words(msix->pending, offset, size);
 }
 
 void msix_control_written(MsiX *msix) {
   uint32_t control = pci_config_get(msix->function, msix->capability + MESSAGE_CONTROL, 2);
   bool enabled = control & MESSAGE_CONTROL_ENABLE, function_mask = control & MESSAGE_CONTROL_FUNCTION_MASK;
 
-  g_mutex_lock(&msix->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
   if (enabled != msix->enabled || function_mask != msix->function_mask) {
     __atomic_store_n(&msix->enabled, enabled, __ATOMIC_SEQ_CST);
     msix->function_mask = function_mask;
@@ -215,7 +209,6 @@ void msix_control_written(MsiX *msix) {
     for (unsigned i = 0; i < msix->n_vectors; i++)
       refresh(msix, i);
   }
-  g_mutex_unlock(&msix->lock);
 }
 
 bool msix_enabled(const MsiX *msix) {
@@ -225,26 +218,24 @@ bool msix_enabled(const MsiX *msix) {
 void msix_signal(MsiX *msix, unsigned vector) {
   if (vector >= msix->n_vectors)
     return;
-  g_mutex_lock(&msix->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
   if (can_fire(msix, vector))
     send(msix, vector);
   else if (msix->enabled)
     set_pending(msix, vector, true);
-  g_mutex_unlock(&msix->lock);
 }
 
 void msix_attach(MsiX *msix, unsigned vector, int fd) {
   Call call = {.fd = fd, .vector = vector};
 
   g_assert(vector < msix->n_vectors);
-  g_mutex_lock(&msix->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
   update_call(msix, &call);
   g_array_append_val(msix->calls, call);
-  g_mutex_unlock(&msix->lock);
 }
 
 void msix_detach(MsiX *msix, int fd) {
-  g_mutex_lock(&msix->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&msix->lock);
   for (unsigned i = 0; i < msix->calls->len; i++) {
     const Call *call = &g_array_index(msix->calls, Call, i);
     if (call->fd != fd)
@@ -254,5 +245,4 @@ void msix_detach(MsiX *msix, int fd) {
     g_array_remove_index_fast(msix->calls, i);
     break;
   }
-  g_mutex_unlock(&msix->lock);
 }

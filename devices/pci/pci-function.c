@@ -99,9 +99,8 @@ static void drive_intx(PciFunction *function) {
 
 /* After what the wire depends on has changed. Any lock. */
 static void update_intx(PciFunction *function) {
-  g_mutex_lock(&function->host->intx_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&function->host->intx_lock);
   drive_intx(function);
-  g_mutex_unlock(&function->host->intx_lock);
 }
 
 /* Whether an access touches the bytes from FIRST up to END. */
@@ -155,11 +154,10 @@ void pci_function_set_intx(PciFunction *function, bool level) {
 
   if (!function->host)
     return;
-  g_mutex_lock(&function->host->intx_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&function->host->intx_lock);
   function->intx_level = level;
   set_byte(status, (uint8_t)((get_byte(status) & ~PCI_STATUS_INTERRUPT) | (level ? PCI_STATUS_INTERRUPT : 0)));
   drive_intx(function);
-  g_mutex_unlock(&function->host->intx_lock);
 }
 
 const char *pci_function_config_name(unsigned offset) {

@@ -67,11 +67,9 @@ static const char *ecam_part_name(const Device *device, uint64_t offset) {
 static const char *window_part_name(const Device *device, uint64_t offset) {
   const PciWindow *window = (const PciWindow *)device;
 
-  g_mutex_lock(device->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(device->lock);
   const PciMapping *mapping = pci_bar_at(window->host, window->base + offset);
-  const char *name = mapping ? mapping->function->name : NULL;
-  g_mutex_unlock(device->lock);
-  return name;
+  return mapping ? mapping->function->name : NULL;
 }
 
 static const char *window_register_name(const Device *device, uint64_t offset) {

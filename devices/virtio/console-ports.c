@@ -102,11 +102,10 @@ static gboolean tell_news(gpointer data) {
 static void add_news(VirtioConsolePorts *console, uint32_t *set, const Port *port) {
   if (!console->ops)
     return;
-  g_mutex_lock(&console->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&console->lock);
   *set |= UINT32_C(1) << (port - console->ports);
   if (!console->news_source)
     console->news_source = g_idle_add_full(G_PRIORITY_DEFAULT, tell_news, console, NULL);
-  g_mutex_unlock(&console->lock);
 }
 
 /* To the guest. */

@@ -138,22 +138,18 @@ static void announce_room(ConsoleStream *stream, bool buffers) {
 }
 
 static bool stash_is_empty(ConsoleStream *stream) {
-  bool empty;
 
-  g_mutex_lock(&stream->lock);
-  empty = !stream->stash_size;
-  g_mutex_unlock(&stream->lock);
-  return empty;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
+  return !stream->stash_size;
 }
 
 /* The end of the input goes to the guest behind its last byte. */
 static bool reached_end(ConsoleStream *stream) {
   bool reached;
 
-  g_mutex_lock(&stream->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
   reached = stream->ending && !stream->stash_size;
   stream->ending &= !reached;
-  g_mutex_unlock(&stream->lock);
   return reached;
 }
 
@@ -185,9 +181,8 @@ void console_stream_set_connected(ConsoleStream *stream, bool connected) {
     console_stream_serve_input(stream);
     return;
   }
-  g_mutex_lock(&stream->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
   stream->buffers = false;
-  g_mutex_unlock(&stream->lock);
 }
 
 static void input_arrived(void *opaque) {
@@ -200,10 +195,9 @@ static size_t stream_room(void *opaque) {
   ConsoleStream *stream = opaque;
   size_t room;
 
-  g_mutex_lock(&stream->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
   room = stream->buffers ? stream->stash_max - stream->stash_size : 0;
   stream->starved = !room;
-  g_mutex_unlock(&stream->lock);
   return room;
 }
 
@@ -245,9 +239,8 @@ void console_stream_start(ConsoleStream *stream) {
 
 void console_stream_stop(ConsoleStream *stream) {
   stream->running = false;
-  g_mutex_lock(&stream->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&stream->lock);
   stream->buffers = false;
-  g_mutex_unlock(&stream->lock);
 }
 
 void console_stream_reset(ConsoleStream *stream) {

@@ -108,10 +108,8 @@ static void input_config_write(VirtioDevice *device, unsigned offset, const void
 /* Queues: the I/O thread. */
 
 static bool is_waiting(VirtioInput *input) {
-  g_mutex_lock(&input->lock);
-  bool waiting = input->state.n_events > 0;
-  g_mutex_unlock(&input->lock);
-  return waiting;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&input->lock);
+  return input->state.n_events > 0;
 }
 
 /* Gives the driver's next buffer the next event; false when there is no buffer, or it is none. */

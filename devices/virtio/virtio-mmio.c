@@ -69,29 +69,25 @@ typedef struct {
 /* Interrupts. */
 
 static void raise_interrupt(VirtioMmio *mmio, uint32_t reason) {
-  g_mutex_lock(&mmio->irq_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mmio->irq_lock);
   mmio->interrupt_status |= reason;
   /*
    * On an edge line one more edge, even if the last reason was not acknowledged yet: a driver may do so after it has
    * looked at the ring.
    */
   irq_line_set(mmio->irq, true);
-  g_mutex_unlock(&mmio->irq_lock);
 }
 
 static void acknowledge(VirtioMmio *mmio, uint32_t reasons) {
-  g_mutex_lock(&mmio->irq_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mmio->irq_lock);
   mmio->interrupt_status &= ~reasons;
   if (!mmio->interrupt_status)
     irq_line_set(mmio->irq, false);
-  g_mutex_unlock(&mmio->irq_lock);
 }
 
 static uint32_t interrupt_status(VirtioMmio *mmio) {
-  g_mutex_lock(&mmio->irq_lock);
-  uint32_t status = mmio->interrupt_status;
-  g_mutex_unlock(&mmio->irq_lock);
-  return status;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&mmio->irq_lock);
+  return mmio->interrupt_status;
 }
 
 static void queue_interrupt(void *transport, unsigned queue) {

@@ -68,11 +68,10 @@ enum {
 static uint64_t isr_read(VirtioPci *pci, uint64_t offset, unsigned size) {
   if (offset != 0)
     return 0;
-  g_mutex_lock(&pci->isr_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pci->isr_lock);
   uint8_t isr = pci->isr;
   pci->isr = 0;
   pci_function_set_intx(&pci->function, false);
-  g_mutex_unlock(&pci->isr_lock);
   return isr;
 }
 
@@ -82,11 +81,10 @@ static void store_config(VirtioPci *pci) {
   unsigned size = device->ops->config_size;
   g_autofree uint8_t *config = g_malloc0(size + 1);
 
-  g_mutex_lock(&pci->page_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pci->page_lock);
   virtio_config_read(device, 0, config, size);
   for (unsigned i = 0; i < size; i++)
     register_page_set(&pci->page, DEVICE_CONFIG + i, 1, config[i]);
-  g_mutex_unlock(&pci->page_lock);
 }
 
 static void config_changed(void *transport) {
@@ -213,10 +211,9 @@ static void interrupt(VirtioPci *pci, const uint16_t *vector, uint8_t isr) {
     msix_signal(pci->function.msix, __atomic_load_n(vector, __ATOMIC_SEQ_CST)); /* NO_VECTOR is out of range */
     return;
   }
-  g_mutex_lock(&pci->isr_lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&pci->isr_lock);
   pci->isr |= isr;
   pci_function_set_intx(&pci->function, true);
-  g_mutex_unlock(&pci->isr_lock);
 }
 
 void virtio_pci_set_queue_vector(VirtioPci *pci, unsigned queue, uint16_t vector) {

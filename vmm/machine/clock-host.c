@@ -66,10 +66,9 @@ static ClockTimer *timer_new(Clock *clock, void (*expired)(void *opaque), void *
 }
 
 static void timer_arm(ClockTimer *timer, int64_t deadline) {
-  g_mutex_lock(&timer->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&timer->lock);
   timer->deadline = deadline;
   sleep_towards_deadline(timer);
-  g_mutex_unlock(&timer->lock);
 }
 
 static void timer_free(ClockTimer *timer) {

@@ -36,14 +36,13 @@ static void look(ConsoleWatch *watch, const uint8_t *bytes, size_t size) {
     timeline_add(watch->timeline, PHASE_FIRST_OUTPUT);
   if (timeline_has(watch->timeline, PHASE_INIT))
     return;
-  g_mutex_lock(&watch->lock);
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&watch->lock);
   for (size_t i = 0; i < size; i++) {
     if (bytes[i] == '\n')
       look_at_line(watch);
     else if (watch->length < sizeof watch->line - 1)
       watch->line[watch->length++] = (char)bytes[i];
   }
-  g_mutex_unlock(&watch->lock);
 }
 
 static size_t watch_write(CharBackend *backend, const uint8_t *bytes, size_t size) {
