@@ -3,37 +3,26 @@
  * The user's terminal, a pipe or a file as a character backend: one GSource on the default main context that watches
  * the input while there is somewhere to put it, and the output while there is something to write.
  *
- * Output goes through a ring, written by any thread and emptied by the main loop, which is woken only when the ring was
- * empty before. The user's descriptors keep their flags, as others share them (O_NONBLOCK would outlive us); so that a
- * reader who stalls cannot stall the main loop, a terminal or pipe is opened a second time for writing without
- * blocking, and where that fails writes are small and wait for poll(2). What cannot block is written without asking
- * poll first.
- *
  * Input from a terminal is read ahead, so that Ctrl-A x works even when the guest takes nothing; from a pipe or file no
  * more is read than the front end takes.
  *
- * Locks: `lock` guards the ring's counters and `refused`; it is held neither in system calls nor in callbacks.
- * `front_full` is atomic.
+ * Locks: the output has its own (terminal-output.h). `front_full` is atomic.
  */
 #include "devices/backend/terminal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "devices/backend/escape.h"
 #include "devices/backend/message.h"
 #include "devices/backend/raw-mode.h"
+#include "devices/backend/terminal-output.h"
 
-#define OUTPUT_SIZE (64 * 1024)
-#define INPUT_SIZE  4096                             /* of a terminal; a stream's is as large as its output */
-#define READ_MAX    (INPUT_SIZE / ESCAPE_MAX_OUTPUT) /* what it becomes fits in any case */
+#define INPUT_SIZE 4096                             /* of a terminal; a stream's is as large as its output */
+#define READ_MAX   (INPUT_SIZE / ESCAPE_MAX_OUTPUT) /* what it becomes fits in any case */
 
 typedef struct Terminal Terminal;
 
@@ -44,14 +33,9 @@ typedef struct {
 
 struct Terminal {
   CharBackend base;
-  int in_fd, out_fd;
-  int write_fd;        /* out_fd, or a second description of the same file that does not block */
-  size_t write_max;    /* bytes at once that cannot block after poll has said yes */
-  bool shares;         /* messages arrive there as well */
-  bool never_blocks;   /* no write does, whether poll was asked or not */
+  int in_fd;
   bool in_is_terminal; /* in raw mode, with an escape key; never of a stream */
-  bool out_is_terminal;
-  bool tells_end; /* a stream, and TERMINAL_ENDED is still to come */
+  bool tells_end;      /* a stream, and TERMINAL_ENDED is still to come */
   bool tells_stall;
   void (*event)(TerminalEvent event, void *opaque);
   void *opaque;
@@ -61,9 +45,6 @@ struct Terminal {
   /* Main thread. */
   Escape escape;
   bool input_ended;
-  bool output_full; /* of what never blocks: the last write was short, so poll has to say when to go on */
-  bool output_gone;
-  int output_errno;   /* why it is gone */
   bool stalled;       /* TERMINAL_STALLED was told */
   int64_t full_since; /* g_get_monotonic_time: since when the front end waits, and the reader takes nothing; 0: it does not */
   uint8_t *input;     /* of input_size bytes: read, not yet taken by the front end: input_start .. input_end */
@@ -71,66 +52,10 @@ struct Terminal {
 
   int front_full; /* atomic: the front end had no room, and has not called accept since */
 
-  GMutex lock;
-  uint8_t *output; /* a ring of OUTPUT_SIZE bytes, made when first used */
-  size_t output_start, output_size;
-  uint64_t taken; /* in all */
-  bool refused;   /* a write was short */
-  bool vanish;    /* nobody reads: output is taken and forgotten */
+  TerminalOutput output;
 };
 
 /* Output. */
-
-static size_t terminal_write(CharBackend *backend, const uint8_t *bytes, size_t size) {
-  Terminal *self = (Terminal *)backend;
-  size_t taken, end, first;
-  bool wake;
-
-  g_mutex_lock(&self->lock);
-  if (self->vanish) {
-    self->taken += size;
-    g_mutex_unlock(&self->lock);
-    return size;
-  }
-  if (!self->output)
-    self->output = g_malloc(OUTPUT_SIZE);
-  taken = MIN(size, OUTPUT_SIZE - self->output_size);
-  end = (self->output_start + self->output_size) % OUTPUT_SIZE;
-  first = MIN(taken, OUTPUT_SIZE - end);
-  memcpy(self->output + end, bytes, first);
-  memcpy(self->output, bytes + first, taken - first);
-  wake = (taken && !self->output_size) || (self->tells_stall && taken < size && !self->refused);
-  self->output_size += taken;
-  self->taken += taken;
-  self->refused |= taken < size;
-  g_mutex_unlock(&self->lock);
-  if (wake)
-    g_main_context_wakeup(NULL);
-  return taken;
-}
-
-/* A reader that has gone, or a file at the process's limit, is an error code and not the end of the process. */
-static ssize_t write_without_signal(int fd, const void *bytes, size_t size) {
-  static const struct timespec no_wait = {0};
-  sigset_t signals, before;
-  ssize_t written;
-  int saved_errno;
-
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGPIPE);
-  sigaddset(&signals, SIGXFSZ);
-  pthread_sigmask(SIG_BLOCK, &signals, &before);
-  written = write(fd, bytes, size);
-  saved_errno = errno;
-  if (written < 0 && (saved_errno == EPIPE || saved_errno == EFBIG)) {
-    sigdelset(&signals, saved_errno == EPIPE ? SIGXFSZ : SIGPIPE);
-    if (!sigismember(&before, saved_errno == EPIPE ? SIGPIPE : SIGXFSZ))
-      sigtimedwait(&signals, NULL, &no_wait);
-  }
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  errno = saved_errno;
-  return written;
-}
 
 /* The reader takes, or there is none. */
 static void end_stall(Terminal *self) {
@@ -142,83 +67,43 @@ static void end_stall(Terminal *self) {
     self->event(TERMINAL_FLOWS, self->opaque);
 }
 
-static void lose_output(Terminal *self) {
-  self->output_errno = errno;
-  g_mutex_lock(&self->lock);
-  self->vanish = true;
-  self->output_size = 0;
-  g_mutex_unlock(&self->lock);
-  self->output_gone = true;
-  end_stall(self);
-  self->event(TERMINAL_GONE, self->opaque);
+static size_t terminal_write(CharBackend *backend, const uint8_t *bytes, size_t size) {
+  Terminal *self = (Terminal *)backend;
+  bool wake;
+  size_t taken = terminal_output_put(&self->output, bytes, size, self->tells_stall, &wake);
+
+  if (wake)
+    g_main_context_wakeup(NULL);
+  return taken;
 }
 
-/* The bytes at the ring's front, in one piece. They stay where they are: other threads only append. */
-static size_t output_front(Terminal *self, const uint8_t **bytes) {
-  size_t size;
-
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-  *bytes = self->output + self->output_start;
-  size = MIN(self->output_size, OUTPUT_SIZE - self->output_start);
-  return MIN(size, self->write_max);
-}
-
-static ssize_t write_output(const Terminal *self, const void *bytes, size_t size) {
-  return self->shares ? message_write_beside(self->write_fd, bytes, size, write_without_signal)
-                      : write_without_signal(self->write_fd, bytes, size);
-}
-
-/* Drops SIZE bytes from the front; whether a front end waits for room and there is enough of it to be worth the way. */
-static bool output_advance(Terminal *self, size_t size) {
-  bool announce;
-
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-  self->output_start = (self->output_start + size) % OUTPUT_SIZE;
-  self->output_size -= size;
-  announce = self->refused && self->output_size <= OUTPUT_SIZE / 2;
-  self->refused &= !announce;
-  return announce;
-}
-
-/* One write of what poll has announced; how many bytes left the ring. */
+/* One write of what poll has announced; how many bytes are gone. */
 static size_t drain(Terminal *self) {
-  const uint8_t *bytes;
-  size_t size = output_front(self, &bytes);
-  ssize_t written;
+  bool was_gone = self->output.gone, room;
+  size_t written = terminal_output_drain(&self->output, &room);
 
-  if (!size)
-    return 0;
-  written = write_output(self, bytes, size);
-  if (written < 0) {
-    /* A full disk (ENOSPC) or a file at its limit will not get better either; the guest must not hang over it. */
-    if (errno != EAGAIN && errno != EINTR)
-      lose_output(self);
-    written = 0;
-  }
-  self->output_full = (size_t)written < size;
-  if (written > 0)
+  if (written || self->output.gone)
     end_stall(self);
-  if ((written > 0 ? output_advance(self, (size_t)written) : self->output_gone) && self->base.frontend)
+  if (self->output.gone && !was_gone)
+    self->event(TERMINAL_GONE, self->opaque);
+  if (room && self->base.frontend)
     self->base.frontend->writable(self->base.opaque);
-  return (size_t)written;
+  return written;
 }
 
 uint64_t terminal_taken(CharBackend *backend) {
-  Terminal *self = (Terminal *)backend;
+  TerminalOutput *output = &((Terminal *)backend)->output;
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&output->lock);
 
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-  return self->taken;
+  return output->taken;
 }
 
 bool terminal_flush(CharBackend *backend, unsigned timeout_ms) {
   Terminal *self = (Terminal *)backend;
-  size_t left;
+  size_t left = terminal_output_waiting(&self->output);
 
-  g_mutex_lock(&self->lock);
-  left = self->output_size;
-  g_mutex_unlock(&self->lock);
-  while (left && !self->output_gone) {
-    struct pollfd ready = {.fd = self->write_fd, .events = POLLOUT};
+  while (left && !self->output.gone) {
+    struct pollfd ready = {.fd = self->output.write_fd, .events = POLLOUT};
     int polled = poll(&ready, 1, (int)MIN(timeout_ms, INT_MAX));
     size_t drained = polled > 0 ? drain(self) : 0;
 
@@ -230,17 +115,17 @@ bool terminal_flush(CharBackend *backend, unsigned timeout_ms) {
 }
 
 int terminal_lost(CharBackend *backend) {
-  return ((const Terminal *)backend)->output_errno;
+  return ((const Terminal *)backend)->output.error;
 }
 
 /* Input. */
 
 /* On the way to the terminal it may overtake the guest's output: then it is there even when that floods. */
 static void show_help(const Terminal *self) {
-  int fd = self->out_is_terminal ? self->write_fd : self->in_fd;
+  int fd = self->output.is_terminal ? self->output.write_fd : self->in_fd;
   struct pollfd ready = {.fd = fd, .events = POLLOUT};
 
-  if (poll(&ready, 1, 0) == 1 && message_write_beside(fd, escape_help, strlen(escape_help), write_without_signal) < 0)
+  if (poll(&ready, 1, 0) == 1 && message_write_beside(fd, escape_help, strlen(escape_help), terminal_output_write) < 0)
     g_debug("no help on the terminal: %s", g_strerror(errno));
 }
 
@@ -335,15 +220,9 @@ static bool wants_input(Terminal *self) {
   return self->input_start == self->input_end && !__atomic_load_n(&self->front_full, __ATOMIC_SEQ_CST);
 }
 
-static bool has_output(Terminal *self) {
-
-  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-  return self->output_size > 0;
-}
-
 /* Without asking poll. */
 static bool can_drain(Terminal *self) {
-  return self->never_blocks && !self->output_full && has_output(self);
+  return self->output.never_blocks && !self->output.full && terminal_output_waiting(&self->output);
 }
 
 static bool can_deliver(Terminal *self) {
@@ -364,12 +243,9 @@ static void watch(Terminal *self, gpointer *tag, int fd, GIOCondition condition,
 
 /* In how many milliseconds the reader counts as stalled; -1: it does not. */
 static int stall_due(Terminal *self) {
-  if (!self->tells_stall || self->stalled || self->output_gone)
+  if (!self->tells_stall || self->stalled || self->output.gone)
     return -1;
-  g_mutex_lock(&self->lock);
-  bool full = self->refused;
-  g_mutex_unlock(&self->lock);
-  if (!full) {
+  if (!terminal_output_is_full(&self->output)) {
     self->full_since = 0;
     return -1;
   }
@@ -384,7 +260,8 @@ static gboolean source_prepare(GSource *source, gint *timeout) {
   Terminal *self = ((TerminalSource *)source)->terminal;
 
   watch(self, &self->in_tag, self->in_fd, G_IO_IN, wants_input(self));
-  watch(self, &self->out_tag, self->write_fd, G_IO_OUT, (!self->never_blocks || self->output_full) && has_output(self));
+  watch(self, &self->out_tag, self->output.write_fd, G_IO_OUT,
+        (!self->output.never_blocks || self->output.full) && terminal_output_waiting(&self->output));
   *timeout = stall_due(self);
   return *timeout == 0 || can_deliver(self) || can_drain(self);
 }
@@ -418,42 +295,6 @@ static GSourceFuncs source_funcs = {.prepare = source_prepare, .check = source_c
 
 /* Beginning and end. */
 
-/* A standard output that was closed is open for reading alone: a guest may run with nobody there for its output. */
-static bool is_writable(int fd) {
-  int flags = fcntl(fd, F_GETFL);
-
-  return flags >= 0 && (flags & O_ACCMODE) != O_RDONLY;
-}
-
-static bool is_pty_master(int fd) {
-  unsigned number;
-
-  return ioctl(fd, TIOCGPTN, &number) == 0;
-}
-
-/*
- * A description of the output's file of our own can be non-blocking without anybody noticing. Not for regular files:
- * they never block, and their offset is part of the description.
- */
-static void open_for_writing(Terminal *self) {
-  g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", self->out_fd);
-  struct stat status;
-  int own = -1;
-
-  self->write_fd = self->out_fd;
-  self->write_max = PIPE_BUF;
-  self->shares = message_shares(self->out_fd);
-  if (fstat(self->out_fd, &status) < 0)
-    return;
-  if (S_ISFIFO(status.st_mode) || (self->out_is_terminal && !is_pty_master(self->out_fd)))
-    own = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-  if (own >= 0)
-    self->write_fd = own;
-  self->never_blocks = own >= 0 || S_ISREG(status.st_mode);
-  if (self->never_blocks)
-    self->write_max = OUTPUT_SIZE;
-}
-
 static void terminal_free(CharBackend *backend) {
   Terminal *self = (Terminal *)backend;
 
@@ -463,11 +304,8 @@ static void terminal_free(CharBackend *backend) {
   }
   if (self->in_is_terminal)
     raw_mode_leave(self->in_fd);
-  if (self->write_fd != self->out_fd)
-    close(self->write_fd);
+  terminal_output_clear(&self->output);
   g_free(self->input);
-  g_free(self->output);
-  g_mutex_clear(&self->lock);
   g_free(self);
 }
 
@@ -492,16 +330,12 @@ static Terminal *new_terminal(int in_fd, int out_fd, size_t input_size, void (*e
   Terminal *self = g_new0(Terminal, 1);
 
   self->base.ops = &terminal_ops;
-  g_mutex_init(&self->lock);
   self->in_fd = in_fd;
-  self->out_fd = out_fd;
   self->event = event;
   self->opaque = opaque;
   self->input_size = input_size;
   self->input = g_malloc(input_size);
-  self->out_is_terminal = isatty(out_fd);
-  self->vanish = !is_writable(out_fd);
-  open_for_writing(self);
+  terminal_output_init(&self->output, out_fd);
   return self;
 }
 
@@ -531,7 +365,7 @@ CharBackend *terminal_new(int in_fd, int out_fd, void (*event)(TerminalEvent eve
 }
 
 CharBackend *terminal_new_stream(int in_fd, int out_fd, void (*event)(TerminalEvent event, void *opaque), void *opaque) {
-  Terminal *self = new_terminal(in_fd, out_fd, OUTPUT_SIZE, event, opaque);
+  Terminal *self = new_terminal(in_fd, out_fd, TERMINAL_OUTPUT_SIZE, event, opaque);
 
   self->tells_end = in_fd >= 0;
   self->tells_stall = out_fd >= 0;
