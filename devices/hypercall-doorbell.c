@@ -107,26 +107,12 @@ static void hypercall_doorbell_write(Device *device, uint64_t offset, unsigned s
 }
 
 static const char *hypercall_doorbell_register_name(const Device *device, uint64_t offset) {
+  static const char *const names[] = {"CALL", "CALLS", NULL, NULL, "MAGIC", "VERSION", "FUNCTION_BASE", "FRAME"};
   uint64_t in_frame = offset % HYPERCALL_DOORBELL_FRAME_SIZE;
 
   if (in_frame < X_END)
     return x_names[in_frame / 8];
-  switch (in_frame) {
-  case CALL:
-    return "CALL";
-  case CALLS:
-    return "CALLS";
-  case MAGIC:
-    return "MAGIC";
-  case VERSION:
-    return "VERSION";
-  case FUNCTION_BASE:
-    return "FUNCTION_BASE";
-  case FRAME:
-    return "FRAME";
-  default:
-    return NULL;
-  }
+  return in_frame >= CALL && in_frame <= FRAME && in_frame % 4 == 0 ? names[(in_frame - CALL) / 4] : NULL;
 }
 
 static void hypercall_doorbell_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {

@@ -23,23 +23,28 @@
 #define FIFO_DEPTH 32 /* r1p5 */
 #define PERIPH_ID  0x00341011
 
-/* Register offsets: DDI 0183, 3.2. */
-enum {
-  UARTDR = 0x000,
-  UARTRSR = 0x004, /* UARTECR when written */
-  UARTFR = 0x018,
-  UARTILPR = 0x020,
-  UARTIBRD = 0x024,
-  UARTFBRD = 0x028,
-  UARTLCR_H = 0x02c,
-  UARTCR = 0x030,
-  UARTIFLS = 0x034,
-  UARTIMSC = 0x038,
-  UARTRIS = 0x03c,
-  UARTMIS = 0x040,
-  UARTICR = 0x044,
-  UARTDMACR = 0x048,
-};
+/*
+ * Registers: DDI 0183, 3.2. Of those that read what a field of the state holds, which one, and the bits that a write
+ * changes; the others are KEPT_NOWHERE.
+ */
+#define REGISTERS(R)                                                                                                                       \
+  R(0x000, UARTDR, KEPT_NOWHERE, 0)                                                                                                        \
+  R(0x004, UARTRSR, FIELD(rsr), 0)                                                                                                         \
+  R(0x018, UARTFR, KEPT_NOWHERE, 0)                                                                                                        \
+  R(0x020, UARTILPR, FIELD(ilpr), 0xff)                                                                                                    \
+  R(0x024, UARTIBRD, FIELD(ibrd), 0xffff)                                                                                                  \
+  R(0x028, UARTFBRD, FIELD(fbrd), 0x3f)                                                                                                    \
+  R(0x02c, UARTLCR_H, FIELD(lcr_h), 0xff)                                                                                                  \
+  R(0x030, UARTCR, FIELD(cr), 0xff87)                                                                                                      \
+  R(0x034, UARTIFLS, FIELD(ifls), 0x3f)                                                                                                    \
+  R(0x038, UARTIMSC, FIELD(imsc), INT_ALL)                                                                                                 \
+  R(0x03c, UARTRIS, KEPT_NOWHERE, 0)                                                                                                       \
+  R(0x040, UARTMIS, KEPT_NOWHERE, 0)                                                                                                       \
+  R(0x044, UARTICR, KEPT_NOWHERE, 0)                                                                                                       \
+  R(0x048, UARTDMACR, FIELD(dmacr), 0x7)
+
+#define OFFSET(REG_OFFSET, NAME, WHERE, WRITABLE) NAME = (REG_OFFSET),
+enum { REGISTERS(OFFSET) };
 
 enum {
   FR_CTS = 1 << 0,
@@ -138,28 +143,14 @@ static uint32_t flags(const Pl011State *state) {
 typedef struct {
   uint16_t offset;
   const char *name;
-  size_t field;      /* in Pl011State: what it reads; NOT_KEPT: not that alone */
-  uint32_t writable; /* bits of the field */
+  size_t field; /* in Pl011State */
+  uint32_t writable;
 } Register;
 
-#define NOT_KEPT SIZE_MAX
-
-static const Register registers[] = {
-    {UARTDR, "UARTDR", NOT_KEPT, 0},
-    {UARTRSR, "UARTRSR", offsetof(Pl011State, rsr), 0}, /* a write clears it */
-    {UARTFR, "UARTFR", NOT_KEPT, 0},
-    {UARTILPR, "UARTILPR", offsetof(Pl011State, ilpr), 0xff},
-    {UARTIBRD, "UARTIBRD", offsetof(Pl011State, ibrd), 0xffff},
-    {UARTFBRD, "UARTFBRD", offsetof(Pl011State, fbrd), 0x3f},
-    {UARTLCR_H, "UARTLCR_H", offsetof(Pl011State, lcr_h), 0xff},
-    {UARTCR, "UARTCR", offsetof(Pl011State, cr), 0xff87},
-    {UARTIFLS, "UARTIFLS", offsetof(Pl011State, ifls), 0x3f},
-    {UARTIMSC, "UARTIMSC", offsetof(Pl011State, imsc), INT_ALL},
-    {UARTRIS, "UARTRIS", NOT_KEPT, 0},
-    {UARTMIS, "UARTMIS", NOT_KEPT, 0},
-    {UARTICR, "UARTICR", NOT_KEPT, 0},
-    {UARTDMACR, "UARTDMACR", offsetof(Pl011State, dmacr), 0x7}, /* but there is no DMA */
-};
+#define KEPT_NOWHERE                           SIZE_MAX
+#define FIELD(NAME)                            offsetof(Pl011State, NAME)
+#define ROW(REG_OFFSET, NAME, WHERE, WRITABLE) {(REG_OFFSET), #NAME, WHERE, WRITABLE},
+static const Register registers[] = {REGISTERS(ROW)};
 
 static const Register *register_at(uint64_t offset) {
   for (unsigned i = 0; i < G_N_ELEMENTS(registers); i++)
@@ -170,7 +161,7 @@ static const Register *register_at(uint64_t offset) {
 
 /* NULL where it keeps nothing. */
 static uint32_t *field_of(Pl011State *state, const Register *reg) {
-  return reg && reg->field != NOT_KEPT ? (uint32_t *)((char *)state + reg->field) : NULL;
+  return reg && reg->field != KEPT_NOWHERE ? (uint32_t *)((char *)state + reg->field) : NULL;
 }
 
 static void store(Pl011 *uart) {

@@ -163,10 +163,10 @@ static uint32_t ppi_flags(unsigned gicv2_cpus) {
   return FDT_IRQ_LEVEL_HIGH | ((1u << gicv2_cpus) - 1) << PPI_CPU_MASK_SHIFT;
 }
 
-void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer) {
+void fdt_write_timer(FdtWriter *fdt, bool hyp_virtual, unsigned gicv2_cpus) {
   static const uint32_t ppis[] = {PPI_TIMER_SECURE, PPI_TIMER_PHYSICAL, PPI_TIMER_VIRTUAL, PPI_TIMER_HYP, PPI_TIMER_HYP_VIRTUAL};
-  unsigned n = G_N_ELEMENTS(ppis) - (timer->hyp_virtual ? 0 : 1);
-  uint32_t flags = ppi_flags(timer->gicv2_cpus);
+  unsigned n = G_N_ELEMENTS(ppis) - (hyp_virtual ? 0 : 1);
+  uint32_t flags = ppi_flags(gicv2_cpus);
   uint32_t cells[3 * G_N_ELEMENTS(ppis)];
 
   for (unsigned i = 0; i < n; i++) {

@@ -45,11 +45,11 @@ void fdt_write_memory(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges)
 /* METHOD is "hvc" or "smc". */
 void fdt_write_psci(FdtWriter *fdt, const char *method);
 
-typedef struct {
-  bool hyp_virtual;    /* with the virtual timer of EL2, which FEAT_VHE brings */
-  unsigned gicv2_cpus; /* on a GICv2 the number of CPUs, for the specifier's mask; else 0 */
-} FdtTimer;
-void fdt_write_timer(FdtWriter *fdt, const FdtTimer *timer);
+/*
+ * HYP_VIRTUAL: with the virtual timer of EL2, which FEAT_VHE brings. GICV2_CPUS: on a GICv2 the number of CPUs, for the
+ * specifier's mask; else 0.
+ */
+void fdt_write_timer(FdtWriter *fdt, bool hyp_virtual, unsigned gicv2_cpus);
 
 /* The PMUv3 of the CPUs, on PPI. GICV2_CPUS: as of the timer. */
 void fdt_write_pmu(FdtWriter *fdt, uint32_t ppi, unsigned gicv2_cpus);

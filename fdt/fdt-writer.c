@@ -21,11 +21,9 @@ struct FdtWriter {
 
 typedef enum { FDT_WRITER_ERROR_LIBFDT } FdtWriterError;
 #define FDT_WRITER_ERROR (fdt_writer_error_quark())
-static GQuark fdt_writer_error_quark(void) {
-  return g_quark_from_static_string("eret-fdt-writer-error");
-}
+static G_DEFINE_QUARK(eret_fdt_writer_error, fdt_writer_error)
 
-static void keep_error(FdtWriter *writer, int result, const char *property) {
+    static void keep_error(FdtWriter *writer, int result, const char *property) {
   if (!writer->error)
     writer->error = g_strdup_printf("device tree, node %s%s%s: %s", writer->path->len ? writer->path->str : "/",
                                     property ? ", property " : "", property ? property : "", fdt_strerror(result));

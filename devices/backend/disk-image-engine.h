@@ -15,7 +15,7 @@ typedef struct {
   void (*start)(DiskEngine *engine, IoThread *thread);
   /* Waits until nothing is outstanding, including what the callbacks add meanwhile. */
   void (*drain)(DiskEngine *engine);
-  void (*stop)(DiskEngine *engine); /* after drain */
+  void (*stop)(DiskEngine *engine); /* after drain; optional */
   void (*submit)(DiskEngine *engine, DiskImageRequest *request);
   void (*kick)(DiskEngine *engine);
   void (*free)(DiskEngine *engine); /* stopped */
@@ -23,7 +23,8 @@ typedef struct {
 
 struct DiskEngine {
   const DiskEngineOps *ops;
-  int fd; /* the image's */
+  int fd;           /* the image's */
+  IoSource *source; /* of completions, while started */
   bool block_device;
   unsigned outstanding; /* submitted, DONE not yet called */
   void (*batch_end)(void *opaque);
@@ -62,6 +63,12 @@ unsigned disk_request_n_iov(const DiskImageRequest *request);
 void disk_request_advance(DiskImageRequest *request, uint64_t size);
 /* The whole request with plain system calls, waiting for them: 0 or a negative errno. Any thread. */
 int disk_request_perform(int fd, bool block_device, DiskImageRequest *request);
+
+static inline void disk_engine_stop(DiskEngine *engine) {
+  if (engine->ops->stop)
+    engine->ops->stop(engine);
+  g_clear_pointer(&engine->source, io_source_free);
+}
 
 /* For engines: the request is over. */
 static inline void disk_engine_finish(DiskEngine *engine, DiskImageRequest *request, int result) {

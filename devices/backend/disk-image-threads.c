@@ -19,7 +19,6 @@
 
 typedef struct {
   DiskEngine base;
-  IoSource *source;
   int event_fd; /* readable while `finished` has something */
   DiskRequestList staged;
 
@@ -130,9 +129,7 @@ static void deliver(void *opaque) {
 }
 
 static void threads_start(DiskEngine *engine, IoThread *thread) {
-  ThreadsEngine *self = (ThreadsEngine *)engine;
-
-  self->source = io_thread_add_source(thread, self->event_fd, deliver, self);
+  engine->source = io_thread_add_source(thread, ((ThreadsEngine *)engine)->event_fd, deliver, engine);
 }
 
 static void threads_drain(DiskEngine *engine) {
@@ -145,12 +142,6 @@ static void threads_drain(DiskEngine *engine) {
     poll(&ready, 1, -1);
     deliver(self);
   }
-}
-
-static void threads_stop(DiskEngine *engine) {
-  ThreadsEngine *self = (ThreadsEngine *)engine;
-
-  g_clear_pointer(&self->source, io_source_free);
 }
 
 static void threads_free(DiskEngine *engine) {
@@ -173,7 +164,6 @@ static const DiskEngineOps threads_ops = {
     .name = "threads",
     .start = threads_start,
     .drain = threads_drain,
-    .stop = threads_stop,
     .submit = threads_submit,
     .kick = threads_kick,
     .free = threads_free,

@@ -24,7 +24,6 @@ typedef struct {
   DiskEngine base;
   DiskEngine *helper; /* or NULL; started when this one is */
   IoThread *thread;   /* while started */
-  IoSource *source;
   struct io_uring ring;
   bool have_ring;
   DiskRequestList queued;
@@ -192,7 +191,7 @@ static void uring_start(DiskEngine *engine, IoThread *thread) {
   UringEngine *self = (UringEngine *)engine;
 
   self->thread = thread;
-  self->source = io_thread_add_source(thread, self->ring.ring_fd, completed, self);
+  engine->source = io_thread_add_source(thread, self->ring.ring_fd, completed, self);
   if (self->helper)
     self->helper->ops->start(self->helper, thread);
 }
@@ -218,8 +217,7 @@ static void uring_stop(DiskEngine *engine) {
   UringEngine *self = (UringEngine *)engine;
 
   if (self->helper)
-    self->helper->ops->stop(self->helper);
-  g_clear_pointer(&self->source, io_source_free);
+    disk_engine_stop(self->helper);
   self->thread = NULL;
 }
 

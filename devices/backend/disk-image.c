@@ -204,7 +204,7 @@ bool disk_image_start(DiskImage *image, IoThread *thread, GError **error) {
 
 void disk_image_stop(DiskImage *image) {
   image->engine->ops->drain(image->engine);
-  image->engine->ops->stop(image->engine);
+  disk_engine_stop(image->engine);
 }
 
 void disk_image_submit(DiskImage *image, DiskImageRequest *request) {

@@ -17,8 +17,6 @@
 #include "vmm/cpu/pin.h"
 #include "vmm/hypercall/plan.h"
 
-#define GICV2_CPUS_MAX 8 /* Arm IHI 0048, 1.1: a GICv2 has up to eight CPU interfaces */
-
 /* Fills in STATUS. BLOCK: a block device will do as well. */
 static bool check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status) {
   if (stat(path, status) < 0) {
@@ -176,9 +174,9 @@ static void settle_command_line(OptionDraft *draft, Config *config) {
 static void check_board(OptionDraft *draft, const Config *config) {
   g_autoptr(GError) error = NULL;
 
-  if (config->gic == GIC_V2 && config->cpus > GICV2_CPUS_MAX) {
+  if (config->gic == GIC_V2 && config->cpus > LAYOUT_GICV2_MAX_CPUS) {
     option_mistake(draft, option_where(draft, "cpus", -1), "%u CPUs need GIC version 3: version 2 serves at most %d", config->cpus,
-                   GICV2_CPUS_MAX);
+                   LAYOUT_GICV2_MAX_CPUS);
     return;
   }
   g_autoptr(Board) board = board_new(config, config->gic == GIC_AUTO ? GIC_V3 : config->gic, &error);

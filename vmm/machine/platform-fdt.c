@@ -62,7 +62,7 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   const Board *board = platform->board;
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
   FdtRange ram = fdt_range(&board->ram);
-  FdtTimer timer = {.hyp_virtual = platform->wiring->el2_vhe, .gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0};
+  unsigned gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0;
 
   fdt_write_root(fdt);
   /*
@@ -75,9 +75,9 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   FdtCpus cpus = {.n_cpus = board->cpus, .mpidr = board_mpidr, .clidr = platform->wiring->clidr};
   fdt_write_cpus(fdt, &cpus);
   fdt_write_psci(fdt, platform->wiring->el2 ? "smc" : "hvc");
-  fdt_write_timer(fdt, &timer);
+  fdt_write_timer(fdt, platform->wiring->el2_vhe, gicv2_cpus);
   if (platform->wiring->pmu)
-    fdt_write_pmu(fdt, LAYOUT_PPI_PMU, timer.gicv2_cpus);
+    fdt_write_pmu(fdt, LAYOUT_PPI_PMU, gicv2_cpus);
   write_gic(fdt, board, platform->wiring->el2);
   if (has_apb_clock(board))
     fdt_write_apb_clock(fdt);

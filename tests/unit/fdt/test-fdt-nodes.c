@@ -228,22 +228,21 @@ static void test_psci(void) {
 
 static void test_timer(void) {
   static const struct {
-    FdtTimer timer;
+    bool hyp_virtual;
+    unsigned gicv2_cpus;
     uint32_t flags;
   } cases[] = {
-      {{.hyp_virtual = false, .gicv2_cpus = 0}, 4},     {{.hyp_virtual = true, .gicv2_cpus = 0}, 4},
-      {{.hyp_virtual = false, .gicv2_cpus = 1}, 0x104}, {{.hyp_virtual = false, .gicv2_cpus = 3}, 0x704},
-      {{.hyp_virtual = true, .gicv2_cpus = 4}, 0xf04},  {{.hyp_virtual = false, .gicv2_cpus = 8}, 0xff04},
+      {false, 0, 4}, {true, 0, 4}, {false, 1, 0x104}, {false, 3, 0x704}, {true, 4, 0xf04}, {false, 8, 0xff04},
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     uint32_t flags = cases[i].flags;
     g_autoptr(FdtWriter) fdt = fdt_writer_new();
-    fdt_write_timer(fdt, &cases[i].timer);
+    fdt_write_timer(fdt, cases[i].hyp_virtual, cases[i].gicv2_cpus);
     g_autoptr(GBytes) tree = finish(fdt);
     fake_assert_string(tree, "/timer", "compatible", "arm,armv8-timer");
     fake_assert_flag(tree, "/timer", "always-on");
-    if (cases[i].timer.hyp_virtual)
+    if (cases[i].hyp_virtual)
       fake_assert_cells(tree, "/timer", "interrupts", 1, 13, flags, 1, 14, flags, 1, 11, flags, 1, 10, flags, 1, 12, flags);
     else
       fake_assert_cells(tree, "/timer", "interrupts", 1, 13, flags, 1, 14, flags, 1, 11, flags, 1, 10, flags);
@@ -367,7 +366,7 @@ static GBytes *whole_tree(bool gicv3) {
   fdt_write_cpus(fdt, &(FdtCpus){.n_cpus = 4, .mpidr = gicv3 ? far_mpidr : near_mpidr, .clidr = 3 | 4 << 3 | 4 << 6});
   fdt_write_memory(fdt, ram, G_N_ELEMENTS(ram));
   fdt_write_psci(fdt, "hvc");
-  fdt_write_timer(fdt, &(FdtTimer){.hyp_virtual = true, .gicv2_cpus = gicv3 ? 0 : 4});
+  fdt_write_timer(fdt, true, gicv3 ? 0 : 4);
   if (gicv3)
     fdt_write_gicv3(fdt, &full_gicv3);
   else
