@@ -77,6 +77,21 @@ static void test_all_keys(void) {
   }
 }
 
+/* In a machine that is another process's, d leaves, and x does not end it. */
+static void test_attached(void) {
+  for (unsigned key = 0; key < 256; key++) {
+    Escape escape = {.attached = true, .pending = true};
+    uint8_t to[ESCAPE_MAX_OUTPUT];
+    unsigned n;
+    EscapeCommand command = escape_byte(&escape, (uint8_t)key, to, &n);
+
+    g_assert_false(escape.pending);
+    g_assert_cmpint(command, ==, key == 'd' ? ESCAPE_DETACH : key == 'x' || key == 'h' ? ESCAPE_HELP : ESCAPE_NONE);
+    g_assert_cmpuint(n, ==, key == 'd' || key == 'x' || key == 'h' ? 0 : key == 'a' || key == ESCAPE_KEY ? 1 : 2);
+  }
+  g_assert_nonnull(strstr(escape_help_attached, "Ctrl-A d"));
+}
+
 static void test_help_names_the_keys(void) {
   g_assert_nonnull(strstr(escape_help, "Ctrl-A x"));
   g_assert_nonnull(strstr(escape_help, "Ctrl-A h"));
@@ -90,6 +105,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/escape/cases", test_cases);
   g_test_add_func("/escape/nul-passes", test_nul_passes);
   g_test_add_func("/escape/all-keys", test_all_keys);
+  g_test_add_func("/escape/attached", test_attached);
   g_test_add_func("/escape/help-names-the-keys", test_help_names_the_keys);
   return g_test_run();
 }
