@@ -6,13 +6,20 @@
 #include "devices/backend/message.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/cmd/detach.h"
 #include "vmm/cmd/plan.h"
 #include "vmm/config/config.h"
 #include "vmm/machine/machine.h"
 
-static int run(const Config *config) {
+static void started(void *opaque) {
+  detached_tell_started(opaque);
+}
+
+/* From here to the machine's end, with its exit status. */
+static int run(const Config *config, NamedMachine *named, Detached *detached) {
+  const MachineClient client = {.named = named, .started = started, .opaque = detached};
   g_autoptr(GError) error = NULL;
-  g_autoptr(Machine) machine = machine_new(config, NULL, message_say, &error);
+  g_autoptr(Machine) machine = machine_new(config, &client, message_say, &error);
 
   if (!machine)
     return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_NO_KVM) ? EXIT_NO_KVM : EXIT_HOST);
@@ -26,6 +33,27 @@ static int run(const Config *config) {
   if (end != MACHINE_FAILED)
     return end == MACHINE_RESET ? EXIT_GUEST_RESET : EXIT_STOPPED;
   return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST) ? EXIT_GUEST_ERROR : EXIT_HOST);
+}
+
+/* A machine with a name, which is kept where there is nobody to hear how it failed. */
+static int run_named(const Config *config) {
+  Detached detached = {.ready_fd = -1};
+  g_autoptr(GError) error = NULL;
+  int status = EXIT_HOST;
+  NamedMachine *named = named_machine_claim(config->name, config->cpus, config->memory, &error);
+
+  if (!named)
+    return complain_of(error, EXIT_HOST);
+  if (config->detach && !detach(named, &detached, &status, &error)) {
+    if (!error)
+      return status;
+    named_machine_end(named, 0, false);
+    return complain_of(error, EXIT_HOST);
+  }
+  status = run(config, named, &detached);
+  bool failed = status != EXIT_OK && status != EXIT_GUEST_RESET && status != EXIT_STOPPED;
+  named_machine_end(named, status, failed && config->detach && detached.ready_fd < 0);
+  return status;
 }
 
 int cmd_run(int argc, char **argv) {
@@ -43,5 +71,6 @@ int cmd_run(int argc, char **argv) {
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config->kernel)
     return EXIT_OK;
-  return run(config);
+  Detached nobody = {.ready_fd = -1};
+  return config->name ? run_named(config) : run(config, NULL, &nobody);
 }

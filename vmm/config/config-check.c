@@ -13,6 +13,7 @@
 #include "vmm/boot/command-line.h"
 #include "vmm/config/board.h"
 #include "vmm/config/config.h"
+#include "vmm/control/runtime-directory.h"
 #include "vmm/cpu/features.h"
 #include "vmm/cpu/pin.h"
 #include "vmm/hypercall/plan.h"
@@ -185,6 +186,14 @@ static void check_board(OptionDraft *draft, const Config *config) {
                    error->message);
 }
 
+static void check_name(OptionDraft *draft, const Config *config) {
+  if (config->name && !runtime_name_is_valid(config->name))
+    option_mistake(draft, option_where(draft, "name", -1),
+                   "'%s': letters, digits, '.', '_' and '-' make a name, of which the first is a letter or digit", config->name);
+  if (config->detach && !config->name)
+    option_mistake(draft, option_where(draft, "detach", -1), "nothing could find the machine again: add --name NAME");
+}
+
 void config_check(OptionDraft *draft, Config *config) {
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
@@ -196,4 +205,5 @@ void config_check(OptionDraft *draft, Config *config) {
   check_hypercalls(draft, config);
   check_pin(draft, config);
   check_board(draft, config);
+  check_name(draft, config);
 }

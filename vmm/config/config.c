@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vmm/boot/command-line.h"
+#include "vmm/control/runtime-directory.h"
 #include "vmm/hypercall/peer.h"
 
 #define CPUS_MAX             512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
@@ -150,6 +151,12 @@ const Option config_options[] = {
            "The button that this presses: a key on a GPIO line, a virtio keyboard, or both; auto: gpio, and both where there is a disk "
            "(default: auto).",
            .choices = power_buttons),
+
+    OPTION("name", STRING, Config, name, "NAME",
+           "Name the machine, for 'eret ps', 'eret attach NAME' and 'eret stop NAME'. Its sockets are in $XDG_RUNTIME_DIR/eret/NAME.",
+           .max = RUNTIME_NAME_MAX, .not_in_suite = "cases run beside one another"),
+    OPTION("detach", BOOLEAN, Config, detach, NULL, "Return when the machine runs, and let it go on without this terminal. Needs --name.",
+           .not_in_suite = "a case is over when its machine is"),
 
     OPTION("stats", PATH, Config, stats, "FILE",
            "At the end, and on SIGUSR1, print what the machine needed of eret and of KVM: exits by cause, devices, the boot's steps. Into "

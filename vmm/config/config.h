@@ -62,7 +62,9 @@ typedef struct {
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
   PowerButton power_button;
-  unsigned grace;        /* seconds between power button and power-off */
+  unsigned grace; /* seconds between power button and power-off */
+  char *name;     /* NULL: none */
+  bool detach;
   char *stats;           /* NULL: no; CONFIG_STATS_STDERR, or a file */
   char *record;          /* NULL: no */
   uint64_t record_limit; /* bytes */

@@ -266,6 +266,8 @@ static void settle(ExecOptions *options, GString *mistakes) {
 
   if (!options->config->kernel) /* a plan does without one, but not what goes into the guest beside it */
     mistake(mistakes, "no kernel given: add --kernel FILE");
+  if (options->config->detach)
+    mistake(mistakes, "--detach: the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
   options->config->ports = !options->boot_only;
   options->config->reboot = false;
   if (!add_default_arguments(options->config, quiet, &why))

@@ -360,6 +360,9 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
   make_client(session, initrd);
   if (options->copy_out->len && !(session->files = exec_copy_out_new(options, error)))
     return NULL;
+  if (options->config->name &&
+      !(session->client.named = named_machine_claim(options->config->name, options->config->cpus, options->config->memory, error)))
+    return NULL;
   session->machine = machine_new(options->config, &session->client, tell, error);
   session->client.initrd = NULL; /* the machine has a reference for as long as it needs it */
   return session->machine ? g_steal_pointer(&session) : NULL;
@@ -373,6 +376,7 @@ void exec_session_free(ExecSession *session) {
   g_clear_handle_id(&session->grace_timer, g_source_remove);
   g_clear_handle_id(&session->reader_timer, g_source_remove);
   machine_free(session->machine);
+  named_machine_end(session->client.named, 0, false);
   for (unsigned i = 0; i < N_PORTS; i++)
     char_backend_free(session->ports[i].backend);
   char_backend_free(session->console);

@@ -12,6 +12,7 @@
 #include "devices/virtio/console-ports.h"
 #include "vmm/base/tell.h"
 #include "vmm/config/config.h"
+#include "vmm/control/named-machine.h"
 #include "vmm/observe/timeline.h"
 
 typedef struct Machine Machine;
@@ -22,8 +23,11 @@ typedef struct Machine Machine;
  */
 typedef struct {
   CharBackend *console;       /* what the guest's console leads to; NULL: the terminal */
+  NamedMachine *named;        /* NULL: it has no name; outlives the machine */
   GBytes *initrd;             /* instead of the configuration's */
   VirtioConsolePortSet ports; /* none: no such device */
+  /* It runs: the first boot has come as far as the guest's first instruction. Main thread. */
+  void (*started)(void *opaque);
   /* SIGINT, SIGTERM or SIGHUP came. True: taken care of; else the guest's power button is pressed. Main thread. */
   bool (*asked_to_stop)(void *opaque, int signal_number);
   /* The process is about to be stopped (SIGTSTP), the machine with it; or it goes on. Main thread. */

@@ -157,7 +157,12 @@ MachineEnd machine_run(Machine *machine, GError **error) {
   machine->loop = g_main_loop_new(NULL, FALSE);
   machine->control = control_new(&machine_control_ops, machine, machine->config->grace);
   machine_resize_console(machine);
-  if (machine_boot(machine, &machine->failure))
+  bool boots = machine_boot(machine, &machine->failure);
+  if (boots && machine->client->started)
+    machine->client->started(machine->client->opaque);
+  if (boots && machine->client->named)
+    named_machine_set_life(machine->client->named, MACHINE_RUNNING);
+  if (boots)
     g_main_loop_run(machine->loop);
   else
     end(machine, MACHINE_FAILED);

@@ -35,6 +35,7 @@ struct Machine {
   GuestMemory memory;
   Clock *clock;
   CharBackend *terminal; /* NULL: the client has the console */
+  CharBackend *shared;   /* in front of that, where the machine has a name; or NULL */
   CharBackend *console;  /* in front of the terminal, or of the client's: what devices write to */
   Irq *irq;
   KvmDoorbells *doorbells;

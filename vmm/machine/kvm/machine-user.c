@@ -90,6 +90,8 @@ static void halt(Machine *machine) {
 }
 
 static void tell_paused(const MachineClient *client, bool paused) {
+  if (client->named)
+    named_machine_set_life(client->named, paused ? MACHINE_PAUSED : MACHINE_RUNNING);
   if (client->paused)
     client->paused(client->opaque, paused);
 }

@@ -62,6 +62,20 @@ static bool add_steal_time(Machine *machine, GError **error) {
   return true;
 }
 
+/* The terminal, or what the client has for it, and who attaches to the machine by its name. */
+static bool open_console(Machine *machine, GError **error) {
+  CharBackend *console = machine->client->console;
+  bool types = console || isatty(STDIN_FILENO);
+
+  if (!console)
+    console = machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, machine_terminal_event, machine, error);
+  if (console && machine->client->named)
+    console = machine->shared = named_machine_share_console(machine->client->named, console, types, error);
+  if (console)
+    machine->console = console_watch_new(console, machine->trace.timeline);
+  return console;
+}
+
 static bool assemble(Machine *machine, GError **error) {
   if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
     return false;
@@ -74,11 +88,8 @@ static bool assemble(Machine *machine, GError **error) {
   machine->doorbells = kvm_doorbells_new();
   if (machine->config->exits == EXITS_LEAN)
     machine->shortcuts = kvm_shortcuts_new();
-  if (!machine->client->console)
-    machine->terminal = terminal_new(STDIN_FILENO, STDOUT_FILENO, machine_terminal_event, machine, error);
-  if (!machine->client->console && !machine->terminal)
+  if (!open_console(machine, error))
     return false;
-  machine->console = console_watch_new(machine->terminal ? machine->terminal : machine->client->console, machine->trace.timeline);
   if (!machine_hypercalls_init(&machine->calls, machine->config, machine->kvm.smccc_filter, machine->console, machine->trace.timeline,
                                error))
     return false;
@@ -156,6 +167,7 @@ void machine_free(Machine *machine) {
   platform_free(machine->platform);
   machine_hypercalls_clear(&machine->calls);
   char_backend_free(machine->console);
+  char_backend_free(machine->shared);
   char_backend_free(machine->terminal);
   irq_free(machine->irq);
   kvm_doorbells_free(machine->doorbells);

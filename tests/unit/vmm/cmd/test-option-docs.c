@@ -25,6 +25,9 @@ static const struct {
     {&test_merge_option_set, "RUNNING TESTS", ".Op "},
     {&trace_option_set, "READING A RECORDING", ".It "},
     {&doctor_option_set, "EXAMINING THE HOST", ".It "},
+    {&ps_option_set, "MACHINES WITH NAMES", ".It "},
+    {&attach_option_set, "MACHINES WITH NAMES", ".It "},
+    {&stop_option_set, "MACHINES WITH NAMES", ".It "},
     {&cpu_dump_option_set, "CPU TEMPLATES", ".It "},
     {&cpu_diff_option_set, "CPU TEMPLATES", ".It "},
 };

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A machine's name, held by its process. */
+#include "vmm/control/named-machine.h"
+
+#include <unistd.h>
+
+#include "devices/backend/console-server.h"
+
+struct NamedMachine {
+  RuntimeDirectory *directory;
+  KnownMachine known; /* without a name: that is the directory's */
+};
+
+NamedMachine *named_machine_claim(const char *name, unsigned cpus, uint64_t memory, GError **error) {
+  RuntimeDirectory *directory = runtime_directory_claim(name, error);
+
+  if (!directory)
+    return NULL;
+  NamedMachine *named = g_new0(NamedMachine, 1);
+  named->directory = directory;
+  named->known = (KnownMachine){
+      .life = MACHINE_STARTING, .pid = getpid(), .started = g_get_real_time() / G_USEC_PER_SEC, .cpus = cpus, .memory = memory};
+  if (known_machine_publish(&named->known, directory, error))
+    return named;
+  named_machine_end(named, 0, false);
+  return NULL;
+}
+
+CharBackend *named_machine_share_console(NamedMachine *named, CharBackend *console, bool types, GError **error) {
+  int listener = runtime_directory_listen(named->directory, MACHINE_CONSOLE, error);
+
+  return listener < 0 ? NULL : console_server_new_take_fd(listener, console, types);
+}
+
+int named_machine_open_log(NamedMachine *named, GError **error) {
+  return runtime_directory_open_log(named->directory, MACHINE_LOG, error);
+}
+
+void named_machine_set_life(NamedMachine *named, MachineLife life) {
+  g_autoptr(GError) error = NULL;
+
+  named->known.life = life;
+  named->known.pid = getpid();
+  if (!known_machine_publish(&named->known, named->directory, &error))
+    g_warning("--name: %s", error->message);
+}
+
+const char *named_machine_name(const NamedMachine *named) {
+  return runtime_directory_name(named->directory);
+}
+
+void named_machine_forget(NamedMachine *named) {
+  runtime_directory_abandon(named->directory);
+  g_free(named);
+}
+
+void named_machine_end(NamedMachine *named, int status, bool keep) {
+  if (!named)
+    return;
+  named->known.status = status;
+  if (status != 0 && keep) {
+    named_machine_set_life(named, MACHINE_FAILED_TO_LAST);
+    runtime_directory_abandon(named->directory);
+  } else {
+    runtime_directory_release(named->directory);
+  }
+  g_free(named);
+}
