@@ -64,7 +64,7 @@ static void test_stalled(void) {
       g_main_context_iteration(NULL, FALSE);
   }
   g_assert_false(console_show_flush(show, 10));
-  g_assert_cmpint(g_get_monotonic_time() - begin, <, 10 * G_USEC_PER_SEC);
+  g_assert_cmpint(g_get_monotonic_time() - begin, <, 100 * G_USEC_PER_SEC);
   while (!console_show_flush(show, 10))
     read_some(fds[0], seen);
   console_show_write(show, "after\n", 6);
