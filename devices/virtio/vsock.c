@@ -13,6 +13,7 @@
 
 #include <string.h>
 
+#include "devices/printable.h"
 #include "devices/virtio/vsock-host.h"
 
 /* 5.10.2 */
@@ -29,10 +30,13 @@
 /* 5.10.3 */
 #define VSOCK_F_STREAM (UINT64_C(1) << 0)
 
+/* Each connection has a socket; and there is what waits for all of them, and the directory. */
+#define DESCRIPTORS (2 * VSOCK_CONNECTIONS_MAX + 8)
+
 /* 5.10.4, little-endian. */
 typedef struct {
   uint64_t guest_cid;
-} VsockConfig;
+} VsockSpace;
 
 typedef struct {
   VirtioDevice base; /* first */
@@ -214,7 +218,7 @@ static void vsock_reset(VirtioDevice *device) {
 }
 
 static void vsock_config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
-  const VsockConfig config = {.guest_cid = GUINT64_TO_LE(((VirtioVsock *)device)->guest_cid)};
+  const VsockSpace config = {.guest_cid = GUINT64_TO_LE(((VirtioVsock *)device)->guest_cid)};
 
   memcpy(to, (const uint8_t *)&config + offset, size);
 }
@@ -228,7 +232,7 @@ static void vsock_free(VirtioDevice *device) {
 static const VirtioDeviceOps vsock_ops = {
     .id = VIRTIO_ID_VSOCK,
     .name = "virtio-vsock",
-    .config_size = sizeof(VsockConfig),
+    .config_size = sizeof(VsockSpace),
     .config_read = vsock_config_read,
     .start = vsock_start,
     .notify = vsock_notify,
@@ -236,8 +240,6 @@ static const VirtioDeviceOps vsock_ops = {
     .reset = vsock_reset,
     .free = vsock_free,
 };
-
-G_STATIC_ASSERT(VIRTIO_VSOCK_DESCRIPTORS > 2 * VSOCK_CONNECTIONS_MAX);
 
 VirtioDevice *virtio_vsock_new(const char *name, const GuestMemory *memory, uint64_t guest_cid, VsockHybrid *hybrid, GError **error) {
   static const uint16_t queue_sizes[] = {QUEUE_SIZE, QUEUE_SIZE, EVENT_QUEUE_SIZE};
@@ -254,3 +256,37 @@ VirtioDevice *virtio_vsock_new(const char *name, const GuestMemory *memory, uint
   vsock->host = g_steal_pointer(&host);
   return &vsock->base;
 }
+
+/* As an option. */
+
+bool virtio_vsock_parse_cid(const char *text, uint32_t *cid, char **why) {
+  guint64 number = VSOCK_CID_FIRST;
+
+  if (strcmp(text, "auto") != 0 && !g_ascii_string_to_unsigned(text, 10, VSOCK_CID_FIRST, VSOCK_CID_LAST, &number, NULL)) {
+    *why = g_strdup_printf("'%s' is no context ID of a guest: auto, or %u to %u", text, VSOCK_CID_FIRST, VSOCK_CID_LAST);
+    return false;
+  }
+  *cid = (uint32_t)number;
+  return true;
+}
+
+static VirtioDevice *vsock_make(const DeviceParts *parts, GError **error) {
+  const VsockConfig *asked = parts->asked;
+  VsockHybrid *hybrid = vsock_hybrid_new(asked->path, error);
+
+  return hybrid ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, hybrid, error) : NULL;
+}
+
+static char *vsock_print_asked(const void *opaque) {
+  const VsockConfig *asked = opaque;
+  g_autofree char *path = printable_line_escaped(asked->path, -1);
+
+  return g_strdup_printf("CID %u, %s", asked->guest_cid, path);
+}
+
+const DeviceKind virtio_vsock_kind = {
+    .name = "virtio-vsock",
+    .print_asked = vsock_print_asked,
+    .make_virtio = vsock_make,
+    .descriptors = DESCRIPTORS,
+};

@@ -5,8 +5,20 @@
 #include "devices/backend/vsock-hybrid.h"
 #include "devices/virtio/virtio.h"
 
-/* The descriptors that a device has open at most: connections, each with its socket, and what waits for them. */
-#define VIRTIO_VSOCK_DESCRIPTORS (2 * 1024 + 8)
+/* What can be asked of it. */
+typedef struct {
+  char *cid;          /* "auto", or a number; NULL: nothing was said */
+  uint32_t guest_cid; /* what that comes to */
+  char *path;         /* of the hybrid's sockets */
+} VsockConfig;
+
+extern const DeviceKind virtio_vsock_kind; /* of a VsockConfig */
+
+/*
+ * The context ID that TEXT asks for, as VsockConfig has it. False: *WHY says what it has to be. AUTO is the first one:
+ * with sockets of its own no machine meets another's.
+ */
+bool virtio_vsock_parse_cid(const char *text, uint32_t *cid, char **why);
 
 /*
  * GUEST_CID: VSOCK_CID_FIRST to VSOCK_CID_LAST (vsock-packet.h). HYBRID is the device's from now on, whatever happens.

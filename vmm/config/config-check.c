@@ -93,6 +93,20 @@ static void check_disks(OptionDraft *draft, const Config *config) {
   }
 }
 
+static void check_vsock(OptionDraft *draft, const Config *config) {
+  for (unsigned i = 0; i < config->vsock->len; i++) {
+    VsockConfig *vsock = config->vsock->pdata[i];
+    const char *where = option_where(draft, "vsock", (int)i);
+    g_autofree char *why = NULL;
+    if (vsock->cid && !virtio_vsock_parse_cid(vsock->cid, &vsock->guest_cid, &why))
+      option_mistake(draft, where, "%s", why);
+    if (!vsock->path)
+      option_mistake(draft, where, "add unix=PATH, where the host's sockets are to be: there is no vsock by the host's kernel yet");
+    if (i == 1)
+      option_mistake(draft, where, "a guest has one vsock device: leave one of them out");
+  }
+}
+
 static void add_lines(OptionDraft *draft, const char *where, const char *message) {
   g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
   for (unsigned i = 0; lines[i]; i++)
@@ -201,6 +215,7 @@ void config_check(OptionDraft *draft, Config *config) {
   check_boot_files(draft, config);
   check_cpu(draft, config);
   check_disks(draft, config);
+  check_vsock(draft, config);
   option_name_files(draft, config->named);
   check_hypercalls(draft, config);
   check_pin(draft, config);

@@ -34,6 +34,14 @@ static const Option disk_options[] = {
 
 static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
 
+static const Option vsock_options[] = {
+    {.name = "cid", .kind = OPTION_STRING, .offset = offsetof(VsockConfig, cid), .argument = "CID|auto"},
+    {.name = "unix", .kind = OPTION_PATH, .offset = offsetof(VsockConfig, path), .argument = "PATH"},
+    {.name = NULL},
+};
+
+static const OptionElement vsock_element = {.options = vsock_options, .first_unnamed = true, .size = sizeof(VsockConfig)};
+
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
 
@@ -115,6 +123,11 @@ const Option config_options[] = {
            .choices = consoles),
     OPTION("transport", CHOICE, Config, transport, NULL, "How the guest reaches virtio devices (default: pci).", .choices = transports),
     OPTION("rng", BOOLEAN, Config, rng, NULL, "Add a virtio source of random numbers."),
+    OPTION("vsock", LIST, Config, vsock, "CID|auto,unix=PATH",
+           "Add a virtio socket device: stream sockets between guest and host, without a network. CID: the guest's address, 3 or more "
+           "(auto: 3). unix: whoever connects to the local socket PATH and writes 'CONNECT PORT' reaches that port of the guest; the guest "
+           "reaches whoever listens on PATH_PORT, by CID 2.",
+           .element = &vsock_element, .examples = "auto,unix="),
     OPTION("nested", CHOICE, Config, nested, NULL,
            "Give the guest EL2, so that it can run guests of its own. e2h0: one without the Virtualization Host Extensions, for "
            "hypervisors that do not know them (default: off; alone: vhe).",
@@ -199,7 +212,7 @@ static const struct {
   const char *names, *text;
 } absent[] = {
     {" net netdev nic network tap ", "there are no network devices yet"},
-    {" vsock ", "there is no vsock device yet"},
+    {" vhost-vsock guest-cid ", "--vsock CID,unix=PATH gives the guest sockets to the host"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
     {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "devices/virtio/blk.h"
+#include "devices/virtio/vsock.h"
 #include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/cpu/features.h"
@@ -46,6 +47,7 @@ typedef struct {
   CpuTemplate *cpu_fields; /* what is in it */
   uint64_t memory;         /* bytes, a multiple of 2 MiB */
   GPtrArray *disks;        /* of DiskConfig */
+  GPtrArray *vsock;        /* of VsockConfig, one at most */
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */

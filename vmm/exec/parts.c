@@ -134,6 +134,8 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
     g_ptr_array_add(names, (char *)"virtio_blk");
   if (config->rng)
     g_ptr_array_add(names, (char *)"virtio_rng");
+  if (config->vsock->len)
+    g_ptr_array_add(names, (char *)"vmw_vsock_virtio_transport");
   if (root_type) {
     g_ptr_array_add(names, (char *)root_type);
     g_ptr_array_add(names, (char *)"overlay");
@@ -183,6 +185,8 @@ static void add_drivers(GByteArray *spec, const Config *config) {
     add_record(spec, "driver", "2 virtio_blk");
   if (config->rng)
     add_record(spec, "driver", "4 virtio_rng");
+  if (config->vsock->len)
+    add_record(spec, "driver", "19 vmw_vsock_virtio_transport");
 }
 
 static void add_spec(Initramfs *initramfs, const ExecOptions *options, const char *root_type) {

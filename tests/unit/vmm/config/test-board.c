@@ -119,6 +119,23 @@ static void test_no_defaults(void) {
   g_assert_cmpint(find(with_rng, "virtio-rng")->pci_slot, ==, 1);
 }
 
+/* Behind what there was before it, on either transport; with as many descriptors as it may have connections. */
+static void test_vsock(void) {
+  g_autoptr(Config) pci = configure("--rng --vsock 77,unix=somewhere");
+  g_autoptr(Config) mmio = configure("--rng --transport mmio --vsock auto,unix=somewhere --no-defaults");
+  g_autoptr(Config) without = configure("--rng");
+  g_autoptr(Board) on_pci = board_new(pci, GIC_V3, NULL);
+  g_autoptr(Board) on_mmio = board_new(mmio, GIC_V3, NULL);
+  g_autoptr(Board) neither = board_new(without, GIC_V3, NULL);
+  g_autofree char *plan = board_print(on_pci);
+
+  g_assert_cmpint(find(on_pci, "virtio-rng")->pci_slot, ==, 1);
+  g_assert_cmpint(find(on_pci, "virtio-vsock0")->pci_slot, ==, 2);
+  g_assert_cmphex(find(on_mmio, "virtio-vsock0")->slot.base, ==, 0x0a000200);
+  g_assert_nonnull(strstr(plan, "CID 77, somewhere"));
+  g_assert_cmpuint(board_descriptors(on_pci), >=, board_descriptors(neither) + 2048);
+}
+
 static void test_transports(void) {
   g_autoptr(Config) pci = configure("--console virtio --rng");
   g_autoptr(Config) mmio = configure("--console virtio --rng --transport mmio");
@@ -237,6 +254,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/board/many-cpus", test_many_cpus);
   g_test_add_func("/board/address-bits", test_address_bits);
   g_test_add_func("/board/no-defaults", test_no_defaults);
+  g_test_add_func("/board/vsock", test_vsock);
   g_test_add_func("/board/transports", test_transports);
   g_test_add_func("/board/power-buttons", test_power_buttons);
   g_test_add_func("/board/button-makes-room", test_button_makes_room);

@@ -109,6 +109,32 @@ static void test_every_option(void) {
   g_assert_false(config->dry_run);
 }
 
+static const VsockConfig *vsock(const Config *config) {
+  g_assert_cmpuint(config->vsock->len, ==, 1);
+  return g_ptr_array_index(config->vsock, 0);
+}
+
+static void test_vsock(void) {
+  g_autoptr(Config) number = parse("--dry-run", "--vsock", "4294967294,unix=a,,b", NULL);
+  g_autoptr(Config) automatic = parse("--dry-run", "--vsock=auto,unix=vm.vsock", NULL);
+  static const char *const wrong[] = {"0", "1", "2", "-1", "4294967295", "18446744073709551619", "x", "3x", "Auto"};
+
+  g_assert_cmpuint(vsock(number)->guest_cid, ==, UINT32_MAX - 1);
+  g_assert_cmpstr(vsock(number)->path, ==, "a,b");
+  g_assert_cmpuint(vsock(automatic)->guest_cid, ==, 3);
+  g_assert_cmpstr(vsock(automatic)->path, ==, "vm.vsock");
+  for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+    g_autofree char *option = g_strdup_printf("--vsock=%s,unix=p", wrong[i]);
+    g_autofree char *wanted =
+        g_strdup_printf("--vsock %s,unix=p: '%s' is no context ID of a guest: auto, or 3 to 4294967294", wrong[i], wrong[i]);
+    refuse(wanted, "--dry-run", option, NULL);
+  }
+  refuse("--vsock 3: add unix=PATH, where the host's sockets are to be: there is no vsock by the host's kernel yet", "--dry-run", "--vsock",
+         "3", NULL);
+  refuse("--vsock 4,unix=b: a guest has one vsock device: leave one of them out", "--dry-run", "--vsock", "3,unix=a", "--vsock", "4,unix=b",
+         NULL);
+}
+
 /* Both names of a boolean, and the last one counts. */
 static void test_opposites(void) {
   g_autoptr(Config) config = parse("--dry-run", "--no-reboot", "--reboot", "--rng", "--no-rng", "--no-defaults", "--defaults", NULL);
@@ -551,6 +577,7 @@ int main(int argc, char **argv) {
   make_files();
   g_test_add_func("/config/defaults", test_defaults);
   g_test_add_func("/config/every-option", test_every_option);
+  g_test_add_func("/config/vsock", test_vsock);
   g_test_add_func("/config/opposites", test_opposites);
   g_test_add_func("/config/stats", test_stats);
   g_test_add_func("/config/end-of-options", test_end_of_options);
