@@ -111,6 +111,12 @@ $(B)/guests/hostile-init: $(HOSTILE_SOURCES) guest-images/init/init.h Makefile
 	$(Q)$(CC_arm64) $(CFLAGS_init) $(if $(CI),-Werror) -static -s -o $@ $(HOSTILE_SOURCES)
 guests: $(B)/guests/hostile-init
 
+# Sockets between guests and hosts: static, for both.
+$(B)/guests/vsock-stream: guest-images/vsock/vsock-stream.c Makefile
+	@mkdir -p $(@D)$(call say,LINK,$@)
+	$(Q)$(CC_arm64) -std=gnu11 -Os $(WARNINGS) $(if $(CI),-Werror) -static -s -o $@ $<
+guests: $(B)/guests/vsock-stream
+
 # Eret's calls from a guest's user space: static, for whatever the guest is.
 $(B)/arm64/eret-guest: guest-images/eret-guest.c guest-images/eret-hypercall.h Makefile
 	@mkdir -p $(@D)$(call say,LINK,$@)

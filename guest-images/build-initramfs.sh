@@ -17,7 +17,7 @@ kernel=$build/kernels/$1
 out=${2:-$kernel/initrd}
 [ -f "$kernel/Image" ] || { echo "build-initramfs.sh: no $kernel; run guest-images/fetch.sh $1" >&2; exit 1; }
 
-if [ -f "$out" ] && [ -z "$(find "$here/initramfs" "$here/applets" "$here/eret-guest.c" "$here/eret-hypercall.h" "$0" "$kernel/modules" "$build/busybox/busybox" -newer "$out" | head -n 1)" ]; then
+if [ -f "$out" ] && [ -z "$(find "$here/initramfs" "$here/applets" "$here/eret-guest.c" "$here/eret-hypercall.h" "$here/vsock" "$0" "$kernel/modules" "$build/busybox/busybox" -newer "$out" | head -n 1)" ]; then
     exit 0
 fi
 
@@ -43,6 +43,7 @@ rm -f "$tree/modules"/vhost* "$tree/modules/tun.ko" "$tree/modules/tap.ko" "$tre
 if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
 $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$tree/bin/power-button" "$here/initramfs/power-button.c"
 $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$tree/bin/eret-guest" "$here/eret-guest.c"
+$cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$tree/bin/vsock-stream" "$here/vsock/vsock-stream.c"
 
 # The order, the owner and the times are fixed, so the same input makes the same archive.
 find "$tree" -exec touch -h -d @0 {} +
