@@ -26,6 +26,7 @@ typedef struct {
   Bus *bus; /* for more than the slot: further windows */
   const GuestMemory *memory;
   Clock *clock;
+  bool plan_only;                                  /* the device will not run: what is asked for is not to be connected to anybody else's */
   CharBackend *console;                            /* NULL: output vanishes */
   const struct VirtioConsolePortSet *ports;        /* devices/virtio/console-ports.h */
   const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
@@ -48,6 +49,7 @@ typedef struct {
   struct VirtioDevice *(*make_virtio)(const DeviceParts *parts, GError **error);
   bool always_mmio; /* on virtio-mmio, whatever transport the others have */
 
+  bool shares_memory;   /* another process works on guest memory */
   unsigned descriptors; /* that it has open at most, beside those that every virtio device has */
   /* Presses or releases the machine's power button, in DEVICE or VirtioDevice DEVICE. Any thread. Optional. */
   void (*set_power_button)(void *device, bool pressed);

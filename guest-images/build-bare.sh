@@ -20,7 +20,9 @@ for source in "$here"/hello/*.S; do
     ${cross}objcopy -O binary "$out/$name.elf" "$out/$name.bin"
 done
 
-# The example server of the documentation, for the host's side of a test.
-if [ -n "$(find "$here/../docs/hypercall-server.c" -newer "$out/hypercall-server" 2>/dev/null || echo missing)" ] || [ ! -e "$out/hypercall-server" ]; then
-    ${cross}gcc -static -O2 -Wall -Wextra -o "$out/hypercall-server" "$here/../docs/hypercall-server.c"
-fi
+# For the host's side of a test: the example server of the documentation, and a device in a process of its own.
+for source in docs/hypercall-server.c tests/host/rng-back-end.c; do
+    name=$(basename "$source" .c)
+    [ -n "$(find "$here/../$source" -newer "$out/$name" 2>/dev/null || echo missing)" ] || continue
+    ${cross}gcc -static -O2 -Wall -Wextra -o "$out/$name" "$here/../$source"
+done

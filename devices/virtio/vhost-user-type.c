@@ -37,11 +37,13 @@ VhostUserType vhost_user_type(unsigned id) {
   return (VhostUserType){.id = id, .queues = 1, .config_size = UNKNOWN_CONFIG, .guessed = true};
 }
 
-unsigned vhost_user_type_by_name(const char *name) {
+unsigned vhost_user_type_id(const char *text) {
+  guint64 id;
+
   for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
-    if (strcmp(types[i].name, name) == 0)
+    if (strcmp(types[i].name, text) == 0)
       return types[i].id;
-  return 0;
+  return g_ascii_string_to_unsigned(text, 10, 1, VHOST_USER_TYPE_ID_MAX, &id, NULL) ? (unsigned)id : 0;
 }
 
 char *vhost_user_type_names(void) {

@@ -12,6 +12,7 @@
 
 #include <string.h>
 
+#include "devices/printable.h"
 #include "devices/vhost/vhost-user.h"
 #include "devices/virtio/vhost-queues.h"
 
@@ -137,6 +138,24 @@ static const VirtioDeviceOps user_ops = {
     .free = user_free,
 };
 
+static VhostUserDevice *new_of(const VhostUserType *type) {
+  VhostUserDevice *user = g_new0(VhostUserDevice, 1);
+
+  g_mutex_init(&user->config_lock);
+  user->ops = user_ops;
+  user->ops.id = (VirtioId)type->id;
+  user->ops.name = "vhost-user";
+  return user;
+}
+
+static bool init(VhostUserDevice *user, const char *name, const GuestMemory *memory, uint64_t features, unsigned n, GError **error) {
+  uint16_t sizes[VHOST_USER_QUEUES_MAX];
+
+  for (unsigned i = 0; i < n; i++)
+    sizes[i] = QUEUE_SIZE;
+  return virtio_device_init(&user->base, &user->ops, name, memory, features, n, sizes, error);
+}
+
 /* The first copy. One that does not answer so much as was guessed has none to be known. */
 static bool first_config(VhostUserDevice *user, const VhostUserType *type, GError **error) {
   Vhost *vhost = user->vhost;
@@ -169,7 +188,6 @@ static unsigned choose_queues(const Vhost *vhost, const VhostUserType *type, uns
 static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, const GuestMemory *memory, const VhostUserType *type,
                  unsigned asked, GError **error) {
   g_autoptr(Vhost) vhost = take_vhost;
-  uint16_t sizes[VHOST_USER_QUEUES_MAX];
 
   vhost_begin(vhost);
   if (!vhost->ops->connect(vhost, error))
@@ -181,14 +199,9 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
   unsigned n = choose_queues(vhost, type, asked, error);
   if (n == 0)
     return false;
-  for (unsigned i = 0; i < n; i++)
-    sizes[i] = QUEUE_SIZE;
-  user->ops = user_ops;
-  user->ops.id = (VirtioId)type->id;
-  user->ops.name = "vhost-user";
   user->vhost = vhost;
   uint64_t features = vhost_queues_features(vhost) & ~type->never;
-  if (!first_config(user, type, error) || !virtio_device_init(&user->base, &user->ops, name, memory, features, n, sizes, error))
+  if (!first_config(user, type, error) || !init(user, name, memory, features, n, error))
     return false;
   user->base.offered_features = features; /* and not all that the core could do */
   user->queues = vhost_queues_new(&user->base, g_steal_pointer(&vhost), 0, n, error);
@@ -199,13 +212,47 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
 
 VirtioDevice *virtio_vhost_user_new(const char *name, const GuestMemory *memory, const char *path, unsigned type_id, unsigned queues,
                                     GError **error) {
-  VhostUserDevice *user = g_new0(VhostUserDevice, 1);
   VhostUserType type = vhost_user_type(type_id);
+  VhostUserDevice *user = new_of(&type);
 
   g_assert(queues <= VHOST_USER_QUEUES_MAX);
-  g_mutex_init(&user->config_lock);
   if (make(user, vhost_user_new(path, type.config_size > 0), name, memory, &type, queues, error))
     return &user->base;
   user_free(&user->base);
   return NULL;
 }
+
+/* One that is only planned: there need be no back end. */
+static VirtioDevice *plan(const DeviceParts *parts, const VhostUserDeviceConfig *asked, GError **error) {
+  VhostUserType type = vhost_user_type(vhost_user_type_id(asked->type));
+  VhostUserDevice *user = new_of(&type);
+
+  if (init(user, parts->name, parts->memory, 0, asked->queues ? asked->queues : type.queues, error))
+    return &user->base;
+  user_free(&user->base);
+  return NULL;
+}
+
+static VirtioDevice *kind_make(const DeviceParts *parts, GError **error) {
+  const VhostUserDeviceConfig *asked = parts->asked;
+
+  if (parts->plan_only)
+    return plan(parts, asked, error);
+  return virtio_vhost_user_new(parts->name, parts->memory, asked->path, vhost_user_type_id(asked->type), asked->queues, error);
+}
+
+static char *kind_print_asked(const void *opaque) {
+  const VhostUserDeviceConfig *asked = opaque;
+  g_autofree char *path = printable_line_escaped(asked->path, -1);
+
+  return g_strdup_printf("%s at %s", asked->type, path);
+}
+
+/* Of a queue its event, its call and that of its vector; and the sockets. */
+const DeviceKind virtio_vhost_user_kind = {
+    .name = "vhost-user",
+    .print_asked = kind_print_asked,
+    .make_virtio = kind_make,
+    .shares_memory = true,
+    .descriptors = 3 * VHOST_USER_QUEUES_MAX + 4,
+};

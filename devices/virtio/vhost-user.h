@@ -7,6 +7,19 @@
 
 #include "devices/virtio/virtio.h"
 
+#define VHOST_USER_QUEUES_MAX  64
+#define VHOST_USER_TYPE_ID_MAX 63 /* of the device IDs in the specification */
+
+/* What can be asked of it. */
+typedef struct {
+  char *path;      /* of the socket */
+  char *type;      /* a name, or an ID as a number: vhost_user_type_id */
+  unsigned queues; /* 0: as many as the back end says, or else is usual */
+} VhostUserDeviceConfig;
+
+/* Connects to the back end. */
+extern const DeviceKind virtio_vhost_user_kind; /* of a VhostUserDeviceConfig */
+
 /* What is known of a type of device, beside that it has features, queues and a configuration. */
 typedef struct {
   unsigned id;
@@ -19,12 +32,9 @@ typedef struct {
 
 /* By ID (virtio 1.2, chapter 5); of one that is not in the table it is whatever the back end says. */
 VhostUserType vhost_user_type(unsigned id);
-#define VHOST_USER_TYPE_ID_MAX 63 /* of those in the specification; a PCI device ID has room for it */
-/* The ID of a name, or 0; and all names, for a message: "net, block, ...". */
-unsigned vhost_user_type_by_name(const char *name);
+/* The ID that TEXT is, or whose name it is; 0: none. And all names, for a message: "net, block, ...". */
+unsigned vhost_user_type_id(const char *text);
 char *vhost_user_type_names(void);
-
-#define VHOST_USER_QUEUES_MAX 64
 
 /*
  * The device of TYPE behind the socket PATH, which is connected to. QUEUES is how many it has; 0: as many as the back

@@ -47,6 +47,13 @@ unsigned board_descriptors(const Board *board) {
   return n;
 }
 
+bool board_shares_memory(const Board *board) {
+  for (unsigned i = 0; i < board->devices->len; i++)
+    if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind->shares_memory)
+      return true;
+  return false;
+}
+
 uint64_t board_mpidr(unsigned index) {
   /* Linux: arch/arm64/kvm/sys_regs.c, reset_mpidr: Aff0 is 4 bits, as ICC_SGI1R_EL1's target list holds 16. */
   return (uint64_t)(index & 0xf) | (uint64_t)((index >> 4) & 0xff) << 8 | (uint64_t)((index >> 12) & 0xff) << 16;

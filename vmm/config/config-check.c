@@ -107,6 +107,20 @@ static void check_vsock(OptionDraft *draft, const Config *config) {
   }
 }
 
+static void check_devices(OptionDraft *draft, const Config *config) {
+  for (unsigned i = 0; i < config->devices->len; i++) {
+    const VhostUserDeviceConfig *device = config->devices->pdata[i];
+    const char *where = option_where(draft, "device", (int)i);
+    g_autofree char *types = vhost_user_type_names();
+
+    if (!device->path)
+      option_mistake(draft, where, "needs vhost-user=PATH: the socket of the process that is the device");
+    if (!device->type || !vhost_user_type_id(device->type))
+      option_mistake(draft, where, "%s type=TYPE, which is one of %s, or an ID from 1 to %d", device->type ? "has a wrong" : "needs", types,
+                     VHOST_USER_TYPE_ID_MAX);
+  }
+}
+
 static void add_lines(OptionDraft *draft, const char *where, const char *message) {
   g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
   for (unsigned i = 0; lines[i]; i++)
@@ -216,6 +230,7 @@ void config_check(OptionDraft *draft, Config *config) {
   check_cpu(draft, config);
   check_disks(draft, config);
   check_vsock(draft, config);
+  check_devices(draft, config);
   option_name_files(draft, config->named);
   check_hypercalls(draft, config);
   check_pin(draft, config);

@@ -42,6 +42,15 @@ static const Option vsock_options[] = {
 
 static const OptionElement vsock_element = {.options = vsock_options, .first_unnamed = true, .size = sizeof(VsockConfig)};
 
+static const Option device_options[] = {
+    OPTION("vhost-user", PATH, VhostUserDeviceConfig, path, "PATH", NULL),
+    OPTION("type", STRING, VhostUserDeviceConfig, type, "TYPE", NULL),
+    OPTION("queues", NUMBER, VhostUserDeviceConfig, queues, "N", NULL, .min = 1, .max = VHOST_USER_QUEUES_MAX),
+    {.name = NULL},
+};
+
+static const OptionElement device_element = {.options = device_options, .size = sizeof(VhostUserDeviceConfig)};
+
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
 
@@ -119,6 +128,11 @@ const Option config_options[] = {
            "A virtio disk on a raw image or block device; repeatable. ro: read-only. format=raw: the file's bytes as they are, also where "
            "they are those of another image format, which is else refused. serial: at most 20 bytes. A comma in FILE is written ,,.",
            .group = "Devices", .element = &disk_element),
+    OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N]",
+           "A virtio device that another process is, which listens on the socket PATH for vhost-user; repeatable. TYPE: what it is (net, "
+           "block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, gpio), or the ID of its type. queues: how many it has, "
+           "where it does not say so itself. It sees all of the guest's memory.",
+           .element = &device_element),
     OPTION("console", CHOICE, Config, console, NULL, "Device behind the terminal (default: pl011; with --no-defaults: none).",
            .choices = consoles),
     OPTION("transport", CHOICE, Config, transport, NULL, "How the guest reaches virtio devices (default: pci).", .choices = transports),

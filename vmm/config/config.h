@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "devices/virtio/blk.h"
+#include "devices/virtio/vhost-user.h"
 #include "devices/virtio/vsock.h"
 #include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
@@ -48,6 +49,7 @@ typedef struct {
   uint64_t memory;         /* bytes, a multiple of 2 MiB */
   GPtrArray *disks;        /* of DiskConfig */
   GPtrArray *vsock;        /* of VsockConfig, one at most */
+  GPtrArray *devices;      /* of VhostUserDeviceConfig */
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */

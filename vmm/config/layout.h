@@ -82,6 +82,7 @@ enum {
   DEVICE(virtio_blk_kind, ON_VIRTIO, EACH(disks))                                                                                          \
   DEVICE(virtio_rng_kind, ON_VIRTIO, IF(rng))                                                                                              \
   DEVICE(virtio_vsock_kind, ON_VIRTIO, EACH(vsock))                                                                                        \
+  DEVICE(virtio_vhost_user_kind, ON_VIRTIO, EACH(devices))                                                                                 \
   DEVICE(virtio_input_kind, ON_VIRTIO, WHERE(has_virtio_button))
 
 /* PPI number (INTID - 16): that of Arm's Base System Architecture (DEN 0094), table of PPIs, and QEMU's virt. */

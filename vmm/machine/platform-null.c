@@ -61,6 +61,7 @@ void null_wiring_init(NullWiring *null) {
                 .clock = null->clock,
                 .memory = &null->memory,
                 .hypercalls = &null->hypercalls,
+                .plan_only = true,
                 .ports = &ports},
   };
 }

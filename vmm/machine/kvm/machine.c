@@ -76,10 +76,19 @@ static bool open_console(Machine *machine, GError **error) {
   return console;
 }
 
-static bool assemble(Machine *machine, GError **error) {
-  if (!guest_ram_init(&machine->ram, machine->board->ram.size, error))
+static bool make_memory(Machine *machine, GError **error) {
+  const Board *board = machine->board;
+  GuestRam *ram = &machine->ram;
+
+  if (!(board_shares_memory(board) ? guest_ram_init_shared : guest_ram_init)(ram, board->ram.size, error))
     return false;
-  guest_memory_add(&machine->memory, machine->board->ram.base, machine->ram.size, machine->ram.host);
+  guest_memory_add_shared(&machine->memory, board->ram.base, ram->size, ram->host, ram->fd, 0);
+  return true;
+}
+
+static bool assemble(Machine *machine, GError **error) {
+  if (!make_memory(machine, error))
+    return false;
   if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) ||
       (machine->cpu.steal_time && !add_steal_time(machine, error)))
     return false;

@@ -422,14 +422,33 @@ static void test_config_guessed_wrong(Fixture *f, gconstpointer data) {
   echo(f, 0, 0, "without");
 }
 
+/* A device that is only planned needs no back end. */
+static void test_plan(Fixture *f, gconstpointer data) {
+  VhostUserDeviceConfig asked = {.path = "/nowhere", .type = "sound"};
+  DeviceParts parts = {.name = "vhost-user0", .asked = &asked, .memory = &f->guest.memory, .plan_only = true};
+
+  f->device = virtio_vhost_user_kind.make_virtio(&parts, NULL);
+  g_assert_nonnull(f->device);
+  g_assert_cmpuint(f->device->n_queues, ==, 4);
+  g_assert_cmpuint(f->device->ops->id, ==, 25);
+  g_autofree char *text = virtio_vhost_user_kind.print_asked(&asked);
+  g_assert_cmpstr(text, ==, "sound at /nowhere");
+}
+
 static void test_types(void) {
   g_autofree char *names = vhost_user_type_names();
 
   g_assert_true(g_str_has_prefix(names, "net, block, console, rng, "));
-  g_assert_cmpuint(vhost_user_type_by_name("rng"), ==, RNG);
-  g_assert_cmpuint(vhost_user_type_by_name("i2c"), ==, 34);
-  g_assert_cmpuint(vhost_user_type_by_name("toaster"), ==, 0);
-  g_assert_cmpuint(vhost_user_type_by_name(""), ==, 0);
+  g_assert_cmpuint(vhost_user_type_id("rng"), ==, RNG);
+  g_assert_cmpuint(vhost_user_type_id("i2c"), ==, 34);
+  g_assert_cmpuint(vhost_user_type_id("toaster"), ==, 0);
+  g_assert_cmpuint(vhost_user_type_id(""), ==, 0);
+  g_assert_cmpuint(vhost_user_type_id("18"), ==, 18);
+  g_assert_cmpuint(vhost_user_type_id("63"), ==, 63);
+  g_assert_cmpuint(vhost_user_type_id("64"), ==, 0);
+  g_assert_cmpuint(vhost_user_type_id("0"), ==, 0);
+  g_assert_cmpuint(vhost_user_type_id("-4"), ==, 0);
+  g_assert_cmpuint(vhost_user_type_id("4x"), ==, 0);
   g_assert_cmpuint(vhost_user_type(BLOCK).config_size, ==, 60);
   g_assert_cmpuint(vhost_user_type(UNKNOWN).queues, ==, 1);
 }
@@ -457,6 +476,7 @@ int main(int argc, char **argv) {
   ADD("config-write", test_config_write);
   ADD("config-guessed", test_config_guessed);
   ADD("config-guessed-wrong", test_config_guessed_wrong);
+  ADD("plan", test_plan);
   g_test_add_func("/virtio-vhost-user/types", test_types);
   return g_test_run();
 }

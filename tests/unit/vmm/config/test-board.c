@@ -208,6 +208,22 @@ static void test_button_makes_room(void) {
   g_string_free(disks, TRUE);
 }
 
+/* Memory is another process's only where there is one that works on it. */
+static void test_shared_memory(void) {
+  g_autoptr(Config) alone = configure("--disk LICENSE,ro --rng --console virtio"),
+                    shared = configure("--rng --device vhost-user=/x,type=rng --device vhost-user=/y,type=fs");
+  g_autoptr(Board) without = board_new(alone, GIC_V3, NULL), with = board_new(shared, GIC_V3, NULL);
+
+  g_assert_false(board_shares_memory(without));
+  g_assert_true(board_shares_memory(with));
+  const BoardDevice *last = g_ptr_array_index(with->devices, with->devices->len - 1);
+  g_assert_true(last->kind == &virtio_vhost_user_kind);
+  g_assert_cmpstr(last->name, ==, "vhost-user1");
+  g_assert_cmpint(last->pci_slot, ==, 3);
+  g_autofree char *plan = board_print(with);
+  g_assert_nonnull(strstr(plan, "fs at /y"));
+}
+
 static void test_bootargs(void) {
   static const struct {
     const char *arguments, *bootargs;
@@ -258,6 +274,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/board/transports", test_transports);
   g_test_add_func("/board/power-buttons", test_power_buttons);
   g_test_add_func("/board/button-makes-room", test_button_makes_room);
+  g_test_add_func("/board/shared-memory", test_shared_memory);
   g_test_add_func("/board/bootargs", test_bootargs);
   g_test_add_func("/board/mpidr", test_mpidr);
   g_test_add_func("/board/print", test_print);

@@ -135,6 +135,28 @@ static void test_vsock(void) {
          NULL);
 }
 
+static void test_device(void) {
+  g_autoptr(Config) config =
+      parse("--dry-run", "--device", "vhost-user=/run/rng.sock,type=rng", "--device=type=30,queues=64,vhost-user=with,,comma", NULL);
+  const VhostUserDeviceConfig *first = config->devices->pdata[0], *second = config->devices->pdata[1];
+
+  g_assert_cmpuint(config->devices->len, ==, 2);
+  g_assert_cmpstr(first->path, ==, "/run/rng.sock");
+  g_assert_cmpstr(first->type, ==, "rng");
+  g_assert_cmpuint(first->queues, ==, 0);
+  g_assert_cmpstr(second->path, ==, "with,comma");
+  g_assert_cmpstr(second->type, ==, "30");
+  g_assert_cmpuint(second->queues, ==, 64);
+  refuse("--device type=rng: needs vhost-user=PATH: the socket of the process that is the device", "--dry-run", "--device", "type=rng",
+         NULL);
+  refuse("--device vhost-user=x,type=toaster: has a wrong type=TYPE, which is one of net, block, console, rng, scsi, gpu, input, vsock, "
+         "sound, fs, scmi, i2c, gpio, or an ID from 1 to 63",
+         "--dry-run", "--device", "vhost-user=x,type=toaster", NULL);
+  refuse("--device vhost-user=x: needs type=TYPE, which is one of net, block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, "
+         "gpio, or an ID from 1 to 63",
+         "--dry-run", "--device", "vhost-user=x", NULL);
+}
+
 /* Both names of a boolean, and the last one counts. */
 static void test_opposites(void) {
   g_autoptr(Config) config = parse("--dry-run", "--no-reboot", "--reboot", "--rng", "--no-rng", "--no-defaults", "--defaults", NULL);
@@ -578,6 +600,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/defaults", test_defaults);
   g_test_add_func("/config/every-option", test_every_option);
   g_test_add_func("/config/vsock", test_vsock);
+  g_test_add_func("/config/device", test_device);
   g_test_add_func("/config/opposites", test_opposites);
   g_test_add_func("/config/stats", test_stats);
   g_test_add_func("/config/end-of-options", test_end_of_options);
