@@ -22,8 +22,8 @@ typedef struct {
   uint16_t status;
   uint16_t max_virtqueue_pairs;
   uint16_t mtu;
-} NetConfig;
-G_STATIC_ASSERT(sizeof(NetConfig) == 12 && offsetof(NetConfig, status) == 6);
+} NetConfigSpace;
+G_STATIC_ASSERT(sizeof(NetConfigSpace) == 12 && offsetof(NetConfigSpace, status) == 6);
 
 enum { NET_S_LINK_UP = 1, NET_S_ANNOUNCE = 2 };
 
@@ -237,7 +237,7 @@ static void net_config_read(VirtioDevice *device, unsigned offset, void *to, uns
   VirtioNet *net = (VirtioNet *)device;
   uint64_t mac = GUINT64_TO_LE(__atomic_load_n(&net->mac, __ATOMIC_RELAXED));
   bool announcing = __atomic_load_n(&net->status, __ATOMIC_SEQ_CST) & NET_ANNOUNCING;
-  NetConfig config = {
+  NetConfigSpace config = {
       .status = GUINT16_TO_LE((net_link_is_up(net) ? NET_S_LINK_UP : 0) | (announcing ? NET_S_ANNOUNCE : 0)),
       .max_virtqueue_pairs = GUINT16_TO_LE((uint16_t)net->n_pairs),
       .mtu = GUINT16_TO_LE((uint16_t)net->mtu),
@@ -263,7 +263,7 @@ static void net_free(VirtioDevice *device) {
 static const VirtioDeviceOps net_ops = {
     .id = VIRTIO_ID_NET,
     .name = "virtio-net",
-    .config_size = sizeof(NetConfig),
+    .config_size = sizeof(NetConfigSpace),
     .config_read = net_config_read,
     .start = net_start,
     .notify = net_notify,

@@ -5,6 +5,23 @@
 #include "devices/backend/net-backend.h"
 #include "devices/virtio/virtio.h"
 
+/* Whether the kernel's vhost serves the queues. AUTO: where the host has it and the back end is a tap. */
+typedef enum { NET_VHOST_AUTO, NET_VHOST_ON, NET_VHOST_OFF } NetVhost;
+
+/* What can be asked of it: one of the first three, which say what is behind it. */
+typedef struct {
+  char *tap;       /* a tap device's name */
+  unsigned fd;     /* an open tap's descriptor, of several queues the first of as many; 0: none */
+  char *unix_path; /* a socket at which another machine's card is met */
+  unsigned queues; /* pairs; 0: one */
+  char *mac;       /* as text; NULL: derived */
+  unsigned mtu;    /* 0: the back end's, if it has one */
+  NetVhost vhost;
+} NetConfig;
+
+/* Opens the back end. */
+extern const DeviceKind virtio_net_kind; /* of a NetConfig */
+
 /* What becomes of frames, each counted for the life of the device. */
 typedef enum {
   NET_COUNT_RECEIVED,   /* by the guest */
@@ -32,6 +49,9 @@ VirtioDevice *virtio_net_new(const char *name, const GuestMemory *memory, NetBac
  * this process has no descriptors left.
  */
 bool virtio_net_use_vhost(VirtioDevice *device, const char *path, GError **error);
+
+/* "02:00:00:12:34:56", of one card: false where it is none, or that of a group, or of zeros. */
+bool virtio_net_parse_mac(const char *text, uint8_t mac[NET_MAC_SIZE]);
 
 /* Pulls the cable, and plugs it in again. Any thread. */
 void virtio_net_set_link(VirtioDevice *device, bool up);

@@ -121,6 +121,30 @@ static void check_devices(OptionDraft *draft, const Config *config) {
   }
 }
 
+static void check_nets(OptionDraft *draft, const Config *config) {
+  for (unsigned i = 0; i < config->nets->len; i++) {
+    const NetConfig *net = config->nets->pdata[i];
+    const char *where = option_where(draft, "net", (int)i);
+    uint8_t mac[NET_MAC_SIZE];
+    int places = (net->tap != NULL) + (net->fd != 0) + (net->unix_path != NULL);
+
+    if (places != 1)
+      option_mistake(draft, where, "%s: give one of tap=NAME, fd=N and unix=PATH",
+                     places ? "a card has one place where it is connected" : "it is not said where the card is connected");
+    if (net->unix_path && net->queues > 1)
+      option_mistake(draft, where, "queues: a socket has one queue each way");
+    if (net->unix_path && net->vhost == NET_VHOST_ON)
+      option_mistake(draft, where, "vhost: the host's kernel serves taps, and no sockets");
+    if (net->mac && !virtio_net_parse_mac(net->mac, mac))
+      option_mistake(draft, where, "mac: '%s' is not the address of a card, such as 02:00:00:12:34:56", net->mac);
+    for (unsigned j = 0; j < i; j++) {
+      const NetConfig *other = config->nets->pdata[j];
+      if (net->mac && other->mac && g_ascii_strcasecmp(net->mac, other->mac) == 0)
+        option_mistake(draft, where, "mac: '%s' is that of card number %u, too", net->mac, j + 1);
+    }
+  }
+}
+
 static void add_lines(OptionDraft *draft, const char *where, const char *message) {
   g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
   for (unsigned i = 0; lines[i]; i++)
@@ -231,6 +255,7 @@ void config_check(OptionDraft *draft, Config *config) {
   check_disks(draft, config);
   check_vsock(draft, config);
   check_devices(draft, config);
+  check_nets(draft, config);
   option_name_files(draft, config->named);
   check_hypercalls(draft, config);
   check_pin(draft, config);

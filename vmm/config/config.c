@@ -19,6 +19,7 @@
 #define RECORD_LIMIT_DEFAULT (UINT64_C(1) << 30)
 #define RECORD_LIMIT_MIN     (UINT64_C(1) << 20)
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
+#define NET_FD_MAX           (1u << 20)
 #define GRACE_DEFAULT        10
 #define GRACE_MAX            86400 /* a day */
 
@@ -50,6 +51,20 @@ static const Option device_options[] = {
 };
 
 static const OptionElement device_element = {.options = device_options, .size = sizeof(VhostUserDeviceConfig)};
+static const OptionChoice net_vhosts[] = {{"auto", NET_VHOST_AUTO}, {"on", NET_VHOST_ON}, {"off", NET_VHOST_OFF}, {NULL, 0}};
+
+static const Option net_options[] = {
+    OPTION("tap", STRING, NetConfig, tap, "NAME", NULL),
+    OPTION("fd", NUMBER, NetConfig, fd, "N", NULL, .min = 3, .max = NET_FD_MAX),
+    OPTION("unix", PATH, NetConfig, unix_path, "PATH", NULL),
+    OPTION("queues", NUMBER, NetConfig, queues, "N", NULL, .min = 1, .max = NET_PAIRS_MAX),
+    OPTION("mac", STRING, NetConfig, mac, "ADDRESS", NULL),
+    OPTION("mtu", NUMBER, NetConfig, mtu, "BYTES", NULL, .min = NET_MTU_MIN, .max = UINT16_MAX),
+    OPTION("vhost", CHOICE, NetConfig, vhost, "on|off|auto", NULL, .choices = net_vhosts),
+    {.name = NULL},
+};
+
+static const OptionElement net_element = {.options = net_options, .size = sizeof(NetConfig)};
 
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
@@ -133,6 +148,12 @@ const Option config_options[] = {
            "block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, gpio), or the ID of its type. queues: how many it has, "
            "where it does not say so itself. It sees all of the guest's memory.",
            .element = &device_element),
+    OPTION(
+        "net", LIST, Config, nets, "tap=NAME|fd=N|unix=PATH[,queues=N][,mac=MAC][,mtu=N][,vhost=on|off|auto]",
+        "A virtio network card; repeatable. On the tap device NAME, on a tap that is open as descriptor N, or on the socket PATH, "
+        "where it meets another machine's that names the same one. queues: pairs, for as many CPUs (default: 1). vhost: whether the host's "
+        "kernel moves the frames (default: auto, where it can).",
+        .element = &net_element),
     OPTION("console", CHOICE, Config, console, NULL, "Device behind the terminal (default: pl011; with --no-defaults: none).",
            .choices = consoles),
     OPTION("transport", CHOICE, Config, transport, NULL, "How the guest reaches virtio devices (default: pci).", .choices = transports),
@@ -225,8 +246,8 @@ static const struct {
 static const struct {
   const char *names, *text;
 } absent[] = {
-    {" net netdev nic network tap ", "there are no network devices yet"},
     {" vhost-vsock guest-cid ", "--vsock CID,unix=PATH gives the guest sockets to the host"},
+    {" netdev nic network tap ", "a network card is --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
     {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},

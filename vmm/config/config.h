@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "devices/virtio/blk.h"
+#include "devices/virtio/net.h"
 #include "devices/virtio/vhost-user.h"
 #include "devices/virtio/vsock.h"
 #include "vmm/base/named-files.h"
@@ -50,6 +51,7 @@ typedef struct {
   GPtrArray *disks;        /* of DiskConfig */
   GPtrArray *vsock;        /* of VsockConfig, one at most */
   GPtrArray *devices;      /* of VhostUserDeviceConfig */
+  GPtrArray *nets;         /* of NetConfig */
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */

@@ -80,6 +80,7 @@ enum {
   DEVICE(virtio_console_kind, ON_VIRTIO, IF_IS(console, CONSOLE_VIRTIO))                                                                   \
   DEVICE(virtio_console_ports_kind, ON_VIRTIO, IF(ports))                                                                                  \
   DEVICE(virtio_blk_kind, ON_VIRTIO, EACH(disks))                                                                                          \
+  DEVICE(virtio_net_kind, ON_VIRTIO, EACH(nets))                                                                                           \
   DEVICE(virtio_rng_kind, ON_VIRTIO, IF(rng))                                                                                              \
   DEVICE(virtio_vsock_kind, ON_VIRTIO, EACH(vsock))                                                                                        \
   DEVICE(virtio_vhost_user_kind, ON_VIRTIO, EACH(devices))                                                                                 \

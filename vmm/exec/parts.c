@@ -132,6 +132,8 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
   g_ptr_array_add(names, (char *)"virtio_console");
   if (config->disks->len)
     g_ptr_array_add(names, (char *)"virtio_blk");
+  if (config->nets->len)
+    g_ptr_array_add(names, (char *)"virtio_net");
   if (config->rng)
     g_ptr_array_add(names, (char *)"virtio_rng");
   if (config->vsock->len)
@@ -183,6 +185,8 @@ static char *disk_name(unsigned n) {
 static void add_drivers(GByteArray *spec, const Config *config) {
   if (config->disks->len)
     add_record(spec, "driver", "2 virtio_blk");
+  if (config->nets->len)
+    add_record(spec, "driver", "1 virtio_net");
   if (config->rng)
     add_record(spec, "driver", "4 virtio_rng");
   if (config->vsock->len)

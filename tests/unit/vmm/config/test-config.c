@@ -266,7 +266,8 @@ static void test_unknown(void) {
   refuse("unknown option -m; did you mean --memory?", "--dry-run", "-m", "1G", NULL);
   refuse("unknown option --drive; did you mean --disk?", "--dry-run", "--drive", "a.img", NULL);
   refuse("unknown option --frobnicate", "--dry-run", "--frobnicate", "x", NULL);
-  refuse("unknown option --net: there are no network devices yet", "--dry-run", "--net", "user", NULL);
+  refuse("unknown option --netdev: a network card is --net tap=NAME, or on a socket: --net unix=PATH", "--dry-run", "--netdev", "user",
+         NULL);
   refuse("unknown option -nographic: there is no display: the terminal is the guest's console", "--dry-run", "-nographic", NULL);
   refuse("unknown option --no-cpus", "--dry-run", "--no-cpus", NULL);
   refuse("unknown option --kern; did you mean --kernel?", "--dry-run", "--kern", "Image", NULL); /* no abbreviations */
@@ -443,6 +444,44 @@ static void test_disks(void) {
   refuse("--disk ,ro: must not be empty", "--dry-run", "--disk", ",ro", NULL);
 }
 
+static void test_nets(void) {
+  g_autoptr(Config) config =
+      parse("--dry-run", "--net", "tap=tap0,queues=4,mac=02:00:00:12:34:aF,mtu=9000", "--net", "fd=7", "--net", "unix=net.sock", NULL);
+  const NetConfig *net = config->nets->pdata[0];
+
+  g_assert_cmpuint(config->nets->len, ==, 3);
+  g_assert_cmpstr(net->tap, ==, "tap0");
+  g_assert_cmpuint(net->queues, ==, 4);
+  g_assert_cmpstr(net->mac, ==, "02:00:00:12:34:aF");
+  g_assert_cmpuint(net->mtu, ==, 9000);
+  net = config->nets->pdata[1];
+  g_assert_cmpuint(net->fd, ==, 7);
+  g_assert_null(net->tap);
+  net = config->nets->pdata[2];
+  g_assert_cmpstr(net->unix_path, ==, "net.sock");
+
+  refuse("--net queues=2: it is not said where the card is connected: give one of tap=NAME, fd=N and unix=PATH", "--dry-run", "--net",
+         "queues=2", NULL);
+  refuse("--net tap=a,fd=7: a card has one place where it is connected: give one of tap=NAME, fd=N and unix=PATH", "--dry-run", "--net",
+         "tap=a,fd=7", NULL);
+  refuse("--net unix=a,queues=2: queues: a socket has one queue each way", "--dry-run", "--net", "unix=a,queues=2", NULL);
+  refuse("--net unix=a,vhost=on: vhost: the host's kernel serves taps, and no sockets", "--dry-run", "--net", "unix=a,vhost=on", NULL);
+  refuse("--net tap=a,vhost=maybe: vhost: 'maybe' is none of auto, on, off", "--dry-run", "--net", "tap=a,vhost=maybe", NULL);
+  refuse("--net tap=a,fd=1: fd: '1' is not a whole number from 3 to 1048576", "--dry-run", "--net", "tap=a,fd=1", NULL);
+  refuse("--net tap=a,queues=9: queues: '9' is not a whole number from 1 to 8", "--dry-run", "--net", "tap=a,queues=9", NULL);
+  refuse("--net tap=a,mtu=67: mtu: '67' is not a whole number from 68 to 65535", "--dry-run", "--net", "tap=a,mtu=67", NULL);
+  static const char *const wrong[] = {"02:00:00:12:34",    "02:00:00:12:34:56:78", "02-00-00-12-34-56", "02:00:00:12:34:5g",
+                                      "00:00:00:00:00:00", "01:00:00:12:34:56",    "ff:ff:ff:ff:ff:ff", "2:0:0:12:34:56"};
+  for (guint i = 0; i < G_N_ELEMENTS(wrong); i++) {
+    g_autofree char *value = g_strdup_printf("tap=a,mac=%s", wrong[i]);
+    g_autofree char *message =
+        g_strdup_printf("--net %s: mac: '%s' is not the address of a card, such as 02:00:00:12:34:56", value, wrong[i]);
+    refuse(message, "--dry-run", "--net", value, NULL);
+  }
+  refuse("--net tap=b,mac=02:00:00:00:00:0A: mac: '02:00:00:00:00:0A' is that of card number 1, too", "--dry-run", "--net",
+         "tap=a,mac=02:00:00:00:00:0a", "--net", "tap=b,mac=02:00:00:00:00:0A", NULL);
+}
+
 static void test_same_disk(void) {
   g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img,ro", "--disk", "a.img,ro", NULL);
   g_assert_cmpuint(config->disks->len, ==, 2);
@@ -611,6 +650,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/memory", test_memory);
   g_test_add_func("/config/sizes", test_sizes);
   g_test_add_func("/config/disks", test_disks);
+  g_test_add_func("/config/nets", test_nets);
   g_test_add_func("/config/same-disk", test_same_disk);
   g_test_add_func("/config/named-files", test_named_files);
   g_test_add_func("/config/files", test_files);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a machine knows of a network card before there is one: what can be asked of it, and which back end that is.
+ *
+ * The address is derived from what the card is connected to, so that a machine has the same each time it starts; of the
+ * host nothing goes into it. Two machines that meet at a socket name the same one, so that theirs are made up.
+ */
+#include <string.h>
+
+#include "devices/backend/net-stream.h"
+#include "devices/backend/tap.h"
+#include "devices/printable.h"
+#include "devices/vhost/vhost-kernel.h"
+#include "devices/virtio/net.h"
+
+#define MULTICAST 1 /* in the first byte: IEEE 802, 8.2 */
+
+bool virtio_net_parse_mac(const char *text, uint8_t mac[NET_MAC_SIZE]) {
+  static const uint8_t zeros[NET_MAC_SIZE];
+
+  if (strlen(text) != 3 * NET_MAC_SIZE - 1)
+    return false;
+  for (unsigned i = 0; i < NET_MAC_SIZE; i++) {
+    const char *digits = text + 3 * (size_t)i;
+
+    if (!g_ascii_isxdigit(digits[0]) || !g_ascii_isxdigit(digits[1]) || (i + 1 < NET_MAC_SIZE && digits[2] != ':'))
+      return false;
+    mac[i] = (uint8_t)(g_ascii_xdigit_value(digits[0]) << 4 | g_ascii_xdigit_value(digits[1]));
+  }
+  return !(mac[0] & MULTICAST) && memcmp(mac, zeros, sizeof zeros) != 0;
+}
+
+/* That of a card which is only planned: a tap is others' while it is in use, and who meets a socket is met. */
+
+static int nowhere_fd(NetBackend *backend, unsigned pair) {
+  return -1;
+}
+
+static ssize_t nowhere_receive(NetBackend *backend, unsigned pair, NetHeader *header, struct iovec *iov, unsigned n) {
+  return 0;
+}
+
+static NetSent nowhere_send(NetBackend *backend, unsigned pair, const NetHeader *header, struct iovec *iov, unsigned n) {
+  return NET_REFUSED;
+}
+
+static bool nowhere_set_offloads(NetBackend *backend, unsigned offloads) {
+  return true;
+}
+
+static void nowhere_free(NetBackend *backend) {
+  g_free(backend->name);
+  g_free(backend);
+}
+
+static NetBackend *nowhere_new(unsigned n_pairs) {
+  static const NetBackendOps ops = {
+      .fd = nowhere_fd, .receive = nowhere_receive, .send = nowhere_send, .set_offloads = nowhere_set_offloads, .free = nowhere_free};
+  NetBackend *backend = g_new0(NetBackend, 1);
+
+  *backend = (NetBackend){.ops = &ops, .name = g_strdup("nowhere"), .n_pairs = n_pairs};
+  return backend;
+}
+
+static NetBackend *open_backend(const NetConfig *config, GError **error) {
+  unsigned n_pairs = MAX(config->queues, 1);
+  int fds[NET_PAIRS_MAX];
+
+  if (config->unix_path)
+    return net_stream_meet(config->unix_path, error);
+  if (config->tap)
+    return tap_open(config->tap, n_pairs, error);
+  for (unsigned i = 0; i < n_pairs; i++)
+    fds[i] = (int)(config->fd + i);
+  return tap_take_fds(fds, n_pairs, error);
+}
+
+static void choose_mac(const NetConfig *config, const NetBackend *backend, const char *device, uint8_t mac[NET_MAC_SIZE]) {
+  g_autofree char *made_up = g_strdup_printf("%08x%08x", g_random_int(), g_random_int());
+  g_autofree char *identity = g_strdup_printf("%s %s", config->unix_path ? made_up : backend->name, device);
+
+  if (!config->mac || !virtio_net_parse_mac(config->mac, mac))
+    virtio_net_derive_mac(identity, 0, mac);
+}
+
+/* Without a complaint where nobody insists on it. */
+static bool try_vhost(const NetConfig *config, VirtioDevice *device, GError **error) {
+  bool wanted = config->vhost != NET_VHOST_OFF && !config->unix_path;
+
+  return !wanted || virtio_net_use_vhost(device, VHOST_KERNEL_NET, config->vhost == NET_VHOST_ON ? error : NULL) ||
+         config->vhost != NET_VHOST_ON;
+}
+
+static VirtioDevice *net_make(const DeviceParts *parts, GError **error) {
+  const NetConfig *config = parts->asked;
+  NetBackend *backend = parts->plan_only ? nowhere_new(MAX(config->queues, 1)) : open_backend(config, error);
+  uint8_t mac[NET_MAC_SIZE];
+
+  if (!backend)
+    return NULL;
+  choose_mac(config, backend, parts->name, mac);
+  VirtioDevice *device = virtio_net_new(parts->name, parts->memory, backend, mac, config->mtu, error);
+  if (device && !parts->plan_only && !try_vhost(config, device, error))
+    g_clear_pointer(&device, virtio_device_free);
+  return device;
+}
+
+static char *net_print_asked(const void *asked) {
+  const NetConfig *config = asked;
+  g_autofree char *fd = g_strdup_printf("%u", config->fd);
+  g_autofree char *where = printable_line_escaped(config->tap ? config->tap : config->unix_path ? config->unix_path : fd, -1);
+  g_autofree char *queues = config->queues > 1 ? g_strdup_printf(", %u queues", config->queues) : g_strdup("");
+
+  return g_strconcat(config->tap ? "tap " : config->unix_path ? "socket " : "tap at descriptor ", where, queues, NULL);
+}
+
+const DeviceKind virtio_net_kind = {
+    .name = "virtio-net",
+    .print_asked = net_print_asked,
+    .make_virtio = net_make,
+    .descriptors = 8 * NET_PAIRS_MAX, /* of each pair: a tap's, a vhost's, two doorbells, two calls and two messages */
+};
