@@ -9,6 +9,7 @@
 #                          a root whose /bin and /lib are links, as in Debian
 #   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first
 #                          own act is a store to address 0
+#   with-tap           runs a command with queues of a tap open: tests/host/with-tap.c
 #   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
 # What is already there, and newer than its source, is left alone.
@@ -114,6 +115,11 @@ if stale oops.ko; then
         substr($bytes, $at - 4, 8) = "\x00\x00\x80\xd2\x00\x00\x00\xf9";
         print $bytes' "$work/dummy.ko" $((0x$section + 0x$symbol)) > "$work/oops.ko"
     mv "$work/oops.ko" "$out/"
+fi
+if [ -n "$(find "$root/tests/host/with-tap.c" -newer "$out/with-tap" 2> /dev/null || echo none)" ]; then
+    if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
+    $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$work/with-tap" "$root/tests/host/with-tap.c"
+    mv "$work/with-tap" "$out/"
 fi
 bench=$root/tests/bench
 if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/arm/kvm-abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then
