@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A helper is told of eret's end by the kernel (PR_SET_PDEATHSIG, of the thread that made it: the main thread) and by
+ * its socket. Its output comes by a pipe and is read as it comes; a line is bounded, and so is their number, as it may
+ * be a guest that makes the helper talk. Its end is seen on a pidfd, so that no signal handler is needed.
+ */
+#define _GNU_SOURCE /* pipe2 */
+#include "vmm/helpers/helper-process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "devices/printable.h"
+
+#define LINE_MAX_BYTES 400
+#define END_WAIT_MS    2000 /* between asking and ending */
+
+G_DEFINE_QUARK(eret_helper_error, helper_error)
+
+struct HelperProcess {
+  char *name;
+  bool (*is_noise)(const char *line);
+  void (*ended)(void *opaque, const char *how);
+  void *opaque;
+  GPid pid;
+  int pid_fd, output_fd;
+  guint pid_source, output_source; /* 0: there is none */
+  GString *line;                   /* not complete yet */
+  char *last;                      /* the last line that was no noise, made printable; or NULL */
+  unsigned lines;
+};
+
+/* In the child, between fork and exec. */
+static void set_up_child(gpointer data) {
+  sigset_t none;
+
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* Output. */
+
+static void say_line(HelperProcess *process) {
+  bool noise = process->line->len == 0 || (process->is_noise && process->is_noise(process->line->str));
+  g_autofree char *text = printable_line(process->line->str, (gssize)process->line->len);
+
+  g_string_truncate(process->line, 0);
+  if (noise || ++process->lines > HELPER_LINES_MAX) {
+    g_debug("%s: %s", process->name, text);
+    return;
+  }
+  g_message("%s: %s", process->name, text);
+  if (process->lines == HELPER_LINES_MAX)
+    g_message("%s: it says more, which is left out", process->name);
+  g_free(process->last);
+  process->last = g_steal_pointer(&text);
+}
+
+static void hear(HelperProcess *process, const char *bytes, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (bytes[i] == '\n')
+      say_line(process);
+    else if (process->line->len < LINE_MAX_BYTES)
+      g_string_append_c(process->line, bytes[i]);
+  }
+}
+
+/* How much there was; 0: nothing more will come. */
+static ssize_t read_output(HelperProcess *process) {
+  char bytes[1024];
+  ssize_t got = read(process->output_fd, bytes, sizeof bytes);
+
+  if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    return -1;
+  if (got > 0)
+    hear(process, bytes, (size_t)got);
+  return MAX(got, 0);
+}
+
+static gboolean on_output(gint fd, GIOCondition condition, gpointer data) {
+  HelperProcess *process = data;
+
+  if (read_output(process) != 0)
+    return G_SOURCE_CONTINUE;
+  process->output_source = 0;
+  return G_SOURCE_REMOVE;
+}
+
+/* Its end. */
+
+static char *describe_end(const HelperProcess *process, int status) {
+  g_autofree char *how = WIFSIGNALED(status) ? g_strdup_printf("ended by signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)))
+                                             : g_strdup_printf("ended with exit status %d", WEXITSTATUS(status));
+
+  return process->last ? g_strdup_printf("%s; its last words: %s", how, process->last) : g_steal_pointer(&how);
+}
+
+static gboolean on_end(gint fd, GIOCondition condition, gpointer data) {
+  HelperProcess *process = data;
+  int status = 0;
+
+  if (waitpid(process->pid, &status, WNOHANG) == 0)
+    return G_SOURCE_CONTINUE;
+  process->pid = 0;
+  process->pid_source = 0;
+  for (unsigned i = 0; i < HELPER_LINES_MAX && process->output_source && read_output(process) > 0; i++)
+    ;
+  if (process->line->len)
+    say_line(process);
+  g_autofree char *how = describe_end(process, status);
+  if (process->ended)
+    process->ended(process->opaque, how); /* may free it */
+  return G_SOURCE_REMOVE;
+}
+
+static void end_child(const HelperProcess *process) {
+  struct pollfd ended = {.fd = process->pid_fd, .events = POLLIN};
+
+  kill(process->pid, SIGTERM);
+  if (process->pid_fd < 0 || poll(&ended, 1, END_WAIT_MS) <= 0)
+    kill(process->pid, SIGKILL);
+  while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
+    ;
+}
+
+void helper_process_free(HelperProcess *process) {
+  if (!process)
+    return;
+  g_clear_handle_id(&process->pid_source, g_source_remove);
+  g_clear_handle_id(&process->output_source, g_source_remove);
+  if (process->pid)
+    end_child(process);
+  if (process->pid_fd >= 0)
+    close(process->pid_fd);
+  if (process->output_fd >= 0)
+    close(process->output_fd);
+  g_string_free(process->line, TRUE);
+  g_free(process->last);
+  g_free(process->name);
+  g_free(process);
+}
+
+/* Beginning. */
+
+static bool set_errno(GError **error, const char *name, const char *what) {
+  g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s: %s", name, what, g_strerror(errno));
+  return false;
+}
+
+static bool spawn(HelperProcess *process, const HelperConfig *config, int its_fd, int its_output, GError **error) {
+  const int target = HELPER_FD;
+  g_autoptr(GError) local = NULL;
+
+  if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, set_up_child,
+                                        NULL, -1, its_output, its_output, &its_fd, &target, 1, &process->pid, NULL, NULL, NULL, &local)) {
+    process->pid = 0;
+    g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
+    return false;
+  }
+  process->pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
+  return process->pid_fd >= 0 || set_errno(error, config->name, "cannot watch its process");
+}
+
+HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error) {
+  g_autoptr(HelperProcess) process = g_new0(HelperProcess, 1);
+  int pair[2], output[2];
+
+  *process = (HelperProcess){
+      .name = g_strdup(config->name),
+      .is_noise = config->is_noise,
+      .ended = config->ended,
+      .opaque = config->opaque,
+      .pid_fd = -1,
+      .output_fd = -1,
+      .line = g_string_new(NULL),
+  };
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
+    set_errno(error, config->name, "cannot make a socket pair");
+    return NULL;
+  }
+  if (pipe2(output, O_CLOEXEC) < 0) {
+    set_errno(error, config->name, "cannot make a pipe");
+    close(pair[0]);
+    close(pair[1]);
+    return NULL;
+  }
+  process->output_fd = output[0];
+  bool started = g_unix_set_fd_nonblocking(output[0], TRUE, error) && spawn(process, config, pair[1], output[1], error);
+  close(pair[1]);
+  close(output[1]);
+  if (!started) {
+    close(pair[0]);
+    return NULL;
+  }
+  process->output_source = g_unix_fd_add(process->output_fd, G_IO_IN | G_IO_HUP, on_output, process);
+  process->pid_source = g_unix_fd_add(process->pid_fd, G_IO_IN, on_end, process);
+  *fd = pair[0];
+  return g_steal_pointer(&process);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A program of somebody else's that works for a machine (passt): started with one end of a socket pair, ended with the
+ * machine, and with eret however that ends. What it says goes to eret's log, a line each behind its name; it is not
+ * believed in anything, and never waited for.
+ *
+ * No lock: main thread, default GMainContext.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct HelperProcess HelperProcess;
+
+/* The descriptor of a helper's that is its end of the socket pair. */
+#define HELPER_FD 3
+
+typedef struct {
+  const char *name;                             /* "passt" */
+  const char *const *argv;                      /* argv[0] is its path; ended by NULL */
+  bool (*is_noise)(const char *line);           /* what it says that nobody needs to read; NULL: nothing. Such lines are for debugging */
+  void (*ended)(void *opaque, const char *how); /* by itself: "exit status 1", with what it said last; NULL: nobody asks */
+  void *opaque;
+} HelperConfig;
+
+typedef enum { HELPER_ERROR_START } HelperError;
+#define HELPER_ERROR (helper_error_quark())
+GQuark helper_error_quark(void);
+
+/* *FD is the other end of its socket pair, a stream socket, and the caller's. CONFIG is only read. */
+HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error);
+/* Asks it to end, and ends it if it does not; waits for that. Takes NULL. `ended` is not called any more. */
+void helper_process_free(HelperProcess *process);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(HelperProcess, helper_process_free)
+/* What the helper of NAME says at most of itself: lines, in its life; the rest is counted. */
+#define HELPER_LINES_MAX 200
