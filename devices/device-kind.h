@@ -30,6 +30,7 @@ typedef struct {
   CharBackend *console;                            /* NULL: output vanishes */
   const struct VirtioConsolePortSet *ports;        /* devices/virtio/console-ports.h */
   const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
+  struct UserNetworks *user_networks;              /* devices/user-network.h */
 } DeviceParts;
 
 typedef struct {

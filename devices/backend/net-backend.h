@@ -47,6 +47,7 @@ typedef enum {
   NET_SENT_FULL, /* sent; no more until the descriptor is writable and ready_to_send says so */
   NET_FULL,      /* not taken, to be offered again as above */
   NET_REFUSED,   /* not taken, and never will be */
+  NET_FORBIDDEN, /* the same: what the guest may not send */
 } NetSent;
 
 typedef struct NetBackend NetBackend;
@@ -70,6 +71,10 @@ typedef struct {
   bool (*set_offloads)(NetBackend *backend, unsigned offloads);
   /* Frames arrive at the first N pairs only. Optional with one pair. */
   bool (*set_pairs)(NetBackend *backend, unsigned n);
+  /*
+   * The card is reset: who was lost may be called back. Any thread; the I/O thread is not at work. Optional.
+   */
+  void (*reset)(NetBackend *backend);
   void (*free)(NetBackend *backend); /* any thread */
 } NetBackendOps;
 

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "devices/backend/answer-filter.h"
 #include "devices/backend/unix-meeting.h"
 
 #define LENGTH_SIZE 4
@@ -25,9 +26,11 @@
 
 typedef struct {
   NetBackend base;
-  char *path; /* NULL: a connection that cannot be made again */
-  int fd;     /* -1: gone */
-  bool listening;
+  char *path;           /* where others are met */
+  UserNetwork *network; /* or who gives connections; without either, one that is lost cannot be made again */
+  int fd;               /* -1: gone */
+  bool listening;       /* fd is what tells of the next connection */
+  bool restricted;
   unsigned futile;
   uint32_t length; /* of the frame that is being sent, as it goes out */
 
@@ -42,9 +45,9 @@ static int stream_fd(NetBackend *backend, unsigned pair) {
 }
 
 static void close_socket(NetStream *stream) {
-  if (stream->fd >= 0 && stream->listening)
+  if (stream->fd >= 0 && stream->listening && stream->path)
     unix_meeting_leave(stream->path, stream->fd);
-  else if (stream->fd >= 0)
+  else if (stream->fd >= 0 && !stream->listening)
     close(stream->fd);
   stream->fd = -1;
   stream->listening = stream->base.link = false;
@@ -53,6 +56,11 @@ static void close_socket(NetStream *stream) {
 
 /* Waits for the other, or finds it waiting. */
 static bool meet(NetStream *stream, GError **error) {
+  if (stream->network) {
+    stream->fd = stream->network->event_fd;
+    stream->listening = true;
+    return true;
+  }
   if (!unix_meeting_join(stream->path, &stream->fd, &stream->listening, error))
     return false;
   stream->base.link = !stream->listening;
@@ -63,9 +71,11 @@ static bool meet(NetStream *stream, GError **error) {
 static void lose(NetStream *stream, const char *why) {
   g_autoptr(GError) error = NULL;
 
-  g_message("%s: %s; the network card has no link%s", stream->base.name, why, stream->path ? " until another comes" : " any more");
+  bool comes_again = stream->path || stream->network;
+
+  g_message("%s: %s; the network card has no link%s", stream->base.name, why, comes_again ? " until another comes" : " any more");
   close_socket(stream);
-  if (!stream->path)
+  if (!comes_again)
     return;
   /* Who takes connections only to end them would have us busy for ever. */
   if (++stream->futile > MAX_FUTILE)
@@ -81,7 +91,7 @@ static void lose_to_error(NetStream *stream, int code) {
 /* Receiving. */
 
 static void accept_other(NetStream *stream) {
-  int accepted = unix_meeting_accept(stream->fd);
+  int accepted = stream->network ? stream->network->ops->take(stream->network) : unix_meeting_accept(stream->fd);
 
   if (accepted < 0)
     return;
@@ -188,12 +198,29 @@ static void keep(NetStream *stream, const struct iovec *iov, unsigned n, size_t 
   }
 }
 
+/* Whether the guest may send the frame in iov[1 .. n). */
+static bool may_go(const NetStream *stream, const struct iovec *iov, unsigned n) {
+  const AnswerFilter filter = {stream->network->udp_ports, stream->network->n_udp_ports};
+  uint8_t start[ANSWER_FILTER_BYTES];
+  size_t size = 0;
+
+  for (unsigned i = 1; i < n && size < sizeof start; i++) {
+    size_t part = MIN(iov[i].iov_len, sizeof start - size);
+
+    memcpy(start + size, iov[i].iov_base, part);
+    size += part;
+  }
+  return answer_filter_passes(&filter, start, size);
+}
+
 static NetSent stream_send(NetBackend *backend, unsigned pair, const NetHeader *header, struct iovec *iov, unsigned n) {
   NetStream *stream = (NetStream *)backend;
   struct msghdr message = {.msg_iov = iov, .msg_iovlen = n};
   size_t size = 0;
   ssize_t sent;
 
+  if (stream->restricted && !may_go(stream, iov, n))
+    return NET_FORBIDDEN;
   if (!flush(stream))
     return NET_FULL;
   if (stream->fd < 0 || stream->listening)
@@ -222,10 +249,18 @@ static bool stream_set_offloads(NetBackend *backend, unsigned offloads) {
   return !offloads;
 }
 
+static void stream_reset(NetBackend *backend) {
+  NetStream *stream = (NetStream *)backend;
+
+  if (stream->network && stream->listening)
+    stream->network->ops->renew(stream->network);
+}
+
 static void stream_free(NetBackend *backend) {
   NetStream *stream = (NetStream *)backend;
 
   close_socket(stream);
+  user_network_free(stream->network);
   g_free(stream->in);
   g_free(stream->out);
   g_free(stream->path);
@@ -239,6 +274,7 @@ static const NetBackendOps stream_ops = {
     .send = stream_send,
     .ready_to_send = stream_ready_to_send,
     .set_offloads = stream_set_offloads,
+    .reset = stream_reset,
     .free = stream_free,
 };
 
@@ -274,4 +310,14 @@ NetBackend *net_stream_meet(const char *path, GError **error) {
 
   stream->path = g_strdup(path);
   return meet(stream, error) ? g_steal_pointer(&backend) : NULL;
+}
+
+NetBackend *net_stream_of(UserNetwork *network, bool restricted) {
+  NetStream *stream = stream_new(network->name);
+
+  stream->network = network;
+  stream->restricted = restricted;
+  meet(stream, NULL);
+  accept_other(stream);
+  return &stream->base;
 }

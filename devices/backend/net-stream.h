@@ -6,6 +6,7 @@
 #pragma once
 
 #include "devices/backend/net-backend.h"
+#include "devices/user-network.h"
 
 /*
  * FD is a connected stream socket, and the back end's from now on. NAME is for people ("passt"). When the other end
@@ -18,3 +19,9 @@ NetBackend *net_stream_take_fd(const char *name, int fd, GError **error);
  * there, and after it has left, until the next comes.
  */
 NetBackend *net_stream_meet(const char *path, GError **error);
+
+/*
+ * What a user network sends; NETWORK is the back end's from now on. RESTRICTED: only what answer-filter.h lets pass
+ * goes out. After it is lost, the link is down until a reset has brought the next.
+ */
+NetBackend *net_stream_of(UserNetwork *network, bool restricted);

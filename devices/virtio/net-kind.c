@@ -62,10 +62,22 @@ static NetBackend *nowhere_new(unsigned n_pairs) {
   return backend;
 }
 
-static NetBackend *open_backend(const NetConfig *config, GError **error) {
+/* By another program of ours, which is there when this returns. */
+static NetBackend *open_user_network(const DeviceParts *parts, GError **error) {
+  const NetConfig *config = parts->asked;
+  const UserNetworkWish wish = {.card = parts->name, .forwards = config->forwards};
+  UserNetwork *network = parts->user_networks->start(parts->user_networks, &wish, error);
+
+  return network ? net_stream_of(network, config->restricted) : NULL;
+}
+
+static NetBackend *open_backend(const DeviceParts *parts, GError **error) {
+  const NetConfig *config = parts->asked;
   unsigned n_pairs = MAX(config->queues, 1);
   int fds[NET_PAIRS_MAX];
 
+  if (config->user)
+    return open_user_network(parts, error);
   if (config->unix_path)
     return net_stream_meet(config->unix_path, error);
   if (config->tap)
@@ -85,7 +97,7 @@ static void choose_mac(const NetConfig *config, const NetBackend *backend, const
 
 /* Without a complaint where nobody insists on it. */
 static bool try_vhost(const NetConfig *config, VirtioDevice *device, GError **error) {
-  bool wanted = config->vhost != NET_VHOST_OFF && !config->unix_path;
+  bool wanted = config->vhost != NET_VHOST_OFF && !config->unix_path && !config->user;
 
   return !wanted || virtio_net_use_vhost(device, VHOST_KERNEL_NET, config->vhost == NET_VHOST_ON ? error : NULL) ||
          config->vhost != NET_VHOST_ON;
@@ -93,7 +105,7 @@ static bool try_vhost(const NetConfig *config, VirtioDevice *device, GError **er
 
 static VirtioDevice *net_make(const DeviceParts *parts, GError **error) {
   const NetConfig *config = parts->asked;
-  NetBackend *backend = parts->plan_only ? nowhere_new(MAX(config->queues, 1)) : open_backend(config, error);
+  NetBackend *backend = parts->plan_only ? nowhere_new(MAX(config->queues, 1)) : open_backend(parts, error);
   uint8_t mac[NET_MAC_SIZE];
 
   if (!backend)
@@ -105,8 +117,22 @@ static VirtioDevice *net_make(const DeviceParts *parts, GError **error) {
   return device;
 }
 
+static char *print_user(const NetConfig *config) {
+  GString *text = g_string_new("user network");
+
+  for (unsigned i = 0; config->forwards && i < config->forwards->len; i++) {
+    g_autofree char *forward = printable_line_escaped(g_ptr_array_index(config->forwards, i), -1);
+    g_string_append_printf(text, "%s%s", i ? ", " : ", forwards ", forward);
+  }
+  g_string_append(text, config->restricted ? ", restricted" : "");
+  return g_string_free(text, FALSE);
+}
+
 static char *net_print_asked(const void *asked) {
   const NetConfig *config = asked;
+
+  if (config->user)
+    return print_user(config);
   g_autofree char *fd = g_strdup_printf("%u", config->fd);
   g_autofree char *where = printable_line_escaped(config->tap ? config->tap : config->unix_path ? config->unix_path : fd, -1);
   g_autofree char *queues = config->queues > 1 ? g_strdup_printf(", %u queues", config->queues) : g_strdup("");

@@ -53,8 +53,8 @@ static bool transmit(NetPair *pair) {
     pair->full = sent == NET_FULL || sent == NET_SENT_FULL;
     if (sent == NET_FULL)
       return false;
-    if (sent == NET_REFUSED)
-      count = NET_COUNT_REFUSED;
+    if (sent == NET_REFUSED || sent == NET_FORBIDDEN)
+      count = sent == NET_FORBIDDEN ? NET_COUNT_FORBIDDEN : NET_COUNT_REFUSED;
   }
   net_count(net, count);
   device_watch_request(net->base.watch, net->base.name, "transmit", size > NET_HEADER_SIZE ? size - NET_HEADER_SIZE : 0, started,

@@ -224,6 +224,8 @@ static void net_reset(VirtioDevice *device) {
   net_filter_reset(&net->filter);
   __atomic_store_n(&net->mac, pack_mac(net->first_mac), __ATOMIC_RELAXED);
   __atomic_fetch_and(&net->status, ~NET_ANNOUNCING, __ATOMIC_SEQ_CST);
+  if (net->backend->ops->reset)
+    net->backend->ops->reset(net->backend);
 }
 
 static void net_queue_reset(VirtioDevice *device, unsigned queue) {

@@ -8,15 +8,18 @@
 /* Whether the kernel's vhost serves the queues. AUTO: where the host has it and the back end is a tap. */
 typedef enum { NET_VHOST_AUTO, NET_VHOST_ON, NET_VHOST_OFF } NetVhost;
 
-/* What can be asked of it: one of the first three, which say what is behind it. */
+/* What can be asked of it: one of the first four, which say what is behind it. */
 typedef struct {
   char *tap;       /* a tap device's name */
   unsigned fd;     /* an open tap's descriptor, of several queues the first of as many; 0: none */
   char *unix_path; /* a socket at which another machine's card is met */
+  bool user;       /* another program's sockets */
   unsigned queues; /* pairs; 0: one */
   char *mac;       /* as text; NULL: derived */
   unsigned mtu;    /* 0: the back end's, if it has one */
   NetVhost vhost;
+  GPtrArray *forwards; /* of char *, of a user network: see devices/user-network.h; NULL: none */
+  bool restricted;     /* the guest may answer, and begin nothing: see devices/backend/answer-filter.h */
 } NetConfig;
 
 /* Opens the back end. */
@@ -32,7 +35,8 @@ typedef enum {
   NET_COUNT_TOO_LONG,   /* longer than the guest's buffers */
   NET_COUNT_NOT_AGREED, /* left undone what the guest cannot do */
   NET_COUNT_LINK_DOWN,
-  NET_COUNT_REFUSED, /* by the back end */
+  NET_COUNT_REFUSED,   /* by the back end */
+  NET_COUNT_FORBIDDEN, /* what the guest may not send */
   NET_COUNTS,
 } NetCount;
 

@@ -16,6 +16,7 @@
 #include "vmm/control/runtime-directory.h"
 #include "vmm/cpu/features.h"
 #include "vmm/cpu/pin.h"
+#include "vmm/helpers/passt.h"
 #include "vmm/hypercall/plan.h"
 
 /* Fills in STATUS. BLOCK: a block device will do as well. */
@@ -121,20 +122,58 @@ static void check_devices(OptionDraft *draft, const Config *config) {
   }
 }
 
+/* Whether both listen at the same place. */
+static bool collide(const PasstForward *a, const PasstForward *b) {
+  return a->udp == b->udp && a->host_port == b->host_port && (!a->address || !b->address || strcmp(a->address, b->address) == 0);
+}
+
+/* KNOWN: what was forwarded before, by other cards, too. */
+static void check_forwards(OptionDraft *draft, const NetConfig *net, const char *where, GPtrArray *known) {
+  for (unsigned i = 0; i < net->forwards->len; i++) {
+    const char *text = net->forwards->pdata[i], *why;
+    PasstForward *forward = g_new0(PasstForward, 1);
+
+    if (!passt_parse_forward(text, forward, &why)) {
+      option_mistake(draft, where, "forward: '%s': %s", text, why);
+      passt_forward_free(forward);
+      continue;
+    }
+    for (unsigned j = 0; j < known->len; j++)
+      if (collide(forward, known->pdata[j])) {
+        option_mistake(draft, where, "forward: %s port %u of the host is forwarded twice", forward->udp ? "UDP" : "TCP",
+                       forward->host_port);
+        break;
+      }
+    g_ptr_array_add(known, forward);
+  }
+}
+
+/* What one of the places has, and the others have not. */
+static void check_place(OptionDraft *draft, const NetConfig *net, const char *where) {
+  bool is_tap = !net->unix_path && !net->user;
+
+  if (!is_tap && net->queues > 1)
+    option_mistake(draft, where, "queues: a %s has one queue each way", net->user ? "user network" : "socket");
+  if (!is_tap && net->vhost == NET_VHOST_ON)
+    option_mistake(draft, where, "vhost: the host's kernel serves taps, and no %s", net->user ? "user networks" : "sockets");
+  if (!net->user && (net->forwards->len || net->restricted))
+    option_mistake(draft, where, "%s is for a user network: --net user", net->restricted ? "restrict" : "forward");
+}
+
 static void check_nets(OptionDraft *draft, const Config *config) {
+  g_autoptr(GPtrArray) forwards = g_ptr_array_new_with_free_func(passt_forward_free);
+
   for (unsigned i = 0; i < config->nets->len; i++) {
     const NetConfig *net = config->nets->pdata[i];
     const char *where = option_where(draft, "net", (int)i);
     uint8_t mac[NET_MAC_SIZE];
-    int places = (net->tap != NULL) + (net->fd != 0) + (net->unix_path != NULL);
+    int places = (net->tap != NULL) + (net->fd != 0) + (net->unix_path != NULL) + net->user;
 
     if (places != 1)
-      option_mistake(draft, where, "%s: give one of tap=NAME, fd=N and unix=PATH",
+      option_mistake(draft, where, "%s: give one of user, tap=NAME, fd=N and unix=PATH",
                      places ? "a card has one place where it is connected" : "it is not said where the card is connected");
-    if (net->unix_path && net->queues > 1)
-      option_mistake(draft, where, "queues: a socket has one queue each way");
-    if (net->unix_path && net->vhost == NET_VHOST_ON)
-      option_mistake(draft, where, "vhost: the host's kernel serves taps, and no sockets");
+    check_place(draft, net, where);
+    check_forwards(draft, net, where, forwards);
     if (net->mac && !virtio_net_parse_mac(net->mac, mac))
       option_mistake(draft, where, "mac: '%s' is not the address of a card, such as 02:00:00:12:34:56", net->mac);
     for (unsigned j = 0; j < i; j++) {

@@ -57,6 +57,9 @@ static const Option net_options[] = {
     OPTION("tap", STRING, NetConfig, tap, "NAME", NULL),
     OPTION("fd", NUMBER, NetConfig, fd, "N", NULL, .min = 3, .max = NET_FD_MAX),
     OPTION("unix", PATH, NetConfig, unix_path, "PATH", NULL),
+    OPTION("user", BOOLEAN, NetConfig, user, NULL, NULL),
+    OPTION("forward", TEXTS, NetConfig, forwards, "[ADDRESS:]HOSTPORT:GUESTPORT[/udp]", NULL),
+    OPTION("restrict", BOOLEAN, NetConfig, restricted, NULL, NULL),
     OPTION("queues", NUMBER, NetConfig, queues, "N", NULL, .min = 1, .max = NET_PAIRS_MAX),
     OPTION("mac", STRING, NetConfig, mac, "ADDRESS", NULL),
     OPTION("mtu", NUMBER, NetConfig, mtu, "BYTES", NULL, .min = NET_MTU_MIN, .max = UINT16_MAX),
@@ -148,12 +151,13 @@ const Option config_options[] = {
            "block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, gpio), or the ID of its type. queues: how many it has, "
            "where it does not say so itself. It sees all of the guest's memory.",
            .element = &device_element),
-    OPTION(
-        "net", LIST, Config, nets, "tap=NAME|fd=N|unix=PATH[,queues=N][,mac=MAC][,mtu=N][,vhost=on|off|auto]",
-        "A virtio network card; repeatable. On the tap device NAME, on a tap that is open as descriptor N, or on the socket PATH, "
-        "where it meets another machine's that names the same one. queues: pairs, for as many CPUs (default: 1). vhost: whether the host's "
-        "kernel moves the frames (default: auto, where it can).",
-        .element = &net_element),
+    OPTION("net", LIST, Config, nets, "user|tap=NAME|fd=N|unix=PATH[,PART=VALUE]...",
+           "A virtio network card; repeatable. user: by passt, without root; with forward=[ADDRESS:]HOSTPORT:GUESTPORT[/udp], repeatable, "
+           "for ports of the host that lead to the guest, and restrict, where the guest may answer and not begin. Or on the tap device "
+           "NAME, on a tap that is open as descriptor N, or on the socket PATH, where it meets another machine's that names the same one. "
+           "queues=N: pairs, for as many CPUs (default: 1). mac=ADDRESS. mtu=BYTES. vhost=on|off|auto: whether the host's kernel moves the "
+           "frames (default: auto, where it can).",
+           .element = &net_element),
     OPTION("console", CHOICE, Config, console, NULL, "Device behind the terminal (default: pl011; with --no-defaults: none).",
            .choices = consoles),
     OPTION("transport", CHOICE, Config, transport, NULL, "How the guest reaches virtio devices (default: pci).", .choices = transports),
@@ -247,7 +251,7 @@ static const struct {
   const char *names, *text;
 } absent[] = {
     {" vhost-vsock guest-cid ", "--vsock CID,unix=PATH gives the guest sockets to the host"},
-    {" netdev nic network tap ", "a network card is --net tap=NAME, or on a socket: --net unix=PATH"},
+    {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
     {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},

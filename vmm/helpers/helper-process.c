@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -33,6 +34,7 @@ struct HelperProcess {
   void *opaque;
   GPid pid;
   int pid_fd, output_fd;
+  int ready_fd;                    /* -1: it does not tell, or has told */
   guint pid_source, output_source; /* 0: there is none */
   GString *line;                   /* not complete yet */
   char *last;                      /* the last line that was no noise, made printable; or NULL */
@@ -105,22 +107,64 @@ static char *describe_end(const HelperProcess *process, int status) {
   return process->last ? g_strdup_printf("%s; its last words: %s", how, process->last) : g_steal_pointer(&how);
 }
 
-static gboolean on_end(gint fd, GIOCondition condition, gpointer data) {
-  HelperProcess *process = data;
+/* How it has ended, with what it had still to say; NULL: it has not. */
+static char *reap(HelperProcess *process) {
   int status = 0;
 
   if (waitpid(process->pid, &status, WNOHANG) == 0)
-    return G_SOURCE_CONTINUE;
+    return NULL;
   process->pid = 0;
-  process->pid_source = 0;
   for (unsigned i = 0; i < HELPER_LINES_MAX && process->output_source && read_output(process) > 0; i++)
     ;
   if (process->line->len)
     say_line(process);
-  g_autofree char *how = describe_end(process, status);
+  return describe_end(process, status);
+}
+
+static gboolean on_end(gint fd, GIOCondition condition, gpointer data) {
+  HelperProcess *process = data;
+  g_autofree char *how = reap(process);
+
+  if (!how)
+    return G_SOURCE_CONTINUE;
+  process->pid_source = 0;
   if (process->ended)
     process->ended(process->opaque, how); /* may free it */
   return G_SOURCE_REMOVE;
+}
+
+/* Whether it has told; what it tells is for nobody to read. */
+static bool has_told(HelperProcess *process) {
+  char word[64];
+  ssize_t got = read(process->ready_fd, word, sizeof word);
+
+  if (got >= 0) {
+    close(process->ready_fd);
+    process->ready_fd = -1;
+  }
+  return got > 0;
+}
+
+bool helper_process_wait(HelperProcess *process, unsigned ms, GError **error) {
+  gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
+
+  for (;;) {
+    gint64 left = (until - g_get_monotonic_time()) / 1000;
+    struct pollfd fds[] = {{.fd = process->ready_fd, .events = POLLIN}, {.fd = process->pid_fd, .events = POLLIN}};
+
+    if (left < 0 || (poll(fds, G_N_ELEMENTS(fds), (int)left) < 0 && errno != EINTR)) {
+      g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s does not come to be ready in %u seconds", process->name, ms / 1000);
+      return false;
+    }
+    if (fds[0].revents && has_told(process))
+      return true;
+    g_autofree char *how = fds[1].revents ? reap(process) : NULL;
+    if (how) {
+      g_clear_handle_id(&process->pid_source, g_source_remove);
+      g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s %s", process->name, how);
+      return false;
+    }
+  }
 }
 
 static void end_child(const HelperProcess *process) {
@@ -144,6 +188,8 @@ void helper_process_free(HelperProcess *process) {
     close(process->pid_fd);
   if (process->output_fd >= 0)
     close(process->output_fd);
+  if (process->ready_fd >= 0)
+    close(process->ready_fd);
   g_string_free(process->line, TRUE);
   g_free(process->last);
   g_free(process->name);
@@ -157,12 +203,26 @@ static bool set_errno(GError **error, const char *name, const char *what) {
   return false;
 }
 
-static bool spawn(HelperProcess *process, const HelperConfig *config, int its_fd, int its_output, GError **error) {
+/* Its ends of what is between it and us. */
+typedef struct {
+  int fd, output, ready;
+} ItsEnds;
+
+static void close_ends(const ItsEnds *ends) {
+  const int fds[] = {ends->fd, ends->output, ends->ready};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
+    if (fds[i] >= 0)
+      close(fds[i]);
+}
+
+static bool spawn(HelperProcess *process, const HelperConfig *config, const ItsEnds *its, GError **error) {
   const int target = HELPER_FD;
   g_autoptr(GError) local = NULL;
 
   if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, set_up_child,
-                                        NULL, -1, its_output, its_output, &its_fd, &target, 1, &process->pid, NULL, NULL, NULL, &local)) {
+                                        NULL, -1, its->ready >= 0 ? its->ready : its->output, its->output, &its->fd, &target, 1,
+                                        &process->pid, NULL, NULL, NULL, &local)) {
     process->pid = 0;
     g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
     return false;
@@ -171,9 +231,36 @@ static bool spawn(HelperProcess *process, const HelperConfig *config, int its_fd
   return process->pid_fd >= 0 || set_errno(error, config->name, "cannot watch its process");
 }
 
+static bool make_pipe(const HelperConfig *config, int *ours, int *its, GError **error) {
+  int ends[2];
+
+  if (pipe2(ends, O_CLOEXEC) < 0)
+    return set_errno(error, config->name, "cannot make a pipe");
+  *ours = ends[0];
+  *its = ends[1];
+  return g_unix_set_fd_nonblocking(*ours, TRUE, error);
+}
+
+/* What it tells by is opened anew by some, after they became another user. */
+static bool connect_ends(HelperProcess *process, const HelperConfig *config, int *fd, ItsEnds *its, GError **error) {
+  int pair[2];
+
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    return set_errno(error, config->name, "cannot make a socket pair");
+  *fd = pair[0];
+  its->fd = pair[1];
+  if (!make_pipe(config, &process->output_fd, &its->output, error))
+    return false;
+  if (!config->tells_ready)
+    return true;
+  return make_pipe(config, &process->ready_fd, &its->ready, error) &&
+         (fchmod(its->ready, 0666) == 0 || set_errno(error, config->name, "cannot open a pipe to it"));
+}
+
 HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error) {
   g_autoptr(HelperProcess) process = g_new0(HelperProcess, 1);
-  int pair[2], output[2];
+  ItsEnds its = {-1, -1, -1};
+  int ours = -1;
 
   *process = (HelperProcess){
       .name = g_strdup(config->name),
@@ -182,28 +269,18 @@ HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError 
       .opaque = config->opaque,
       .pid_fd = -1,
       .output_fd = -1,
+      .ready_fd = -1,
       .line = g_string_new(NULL),
   };
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0) {
-    set_errno(error, config->name, "cannot make a socket pair");
-    return NULL;
-  }
-  if (pipe2(output, O_CLOEXEC) < 0) {
-    set_errno(error, config->name, "cannot make a pipe");
-    close(pair[0]);
-    close(pair[1]);
-    return NULL;
-  }
-  process->output_fd = output[0];
-  bool started = g_unix_set_fd_nonblocking(output[0], TRUE, error) && spawn(process, config, pair[1], output[1], error);
-  close(pair[1]);
-  close(output[1]);
+  bool started = connect_ends(process, config, &ours, &its, error) && spawn(process, config, &its, error);
+  close_ends(&its);
   if (!started) {
-    close(pair[0]);
+    if (ours >= 0)
+      close(ours);
     return NULL;
   }
   process->output_source = g_unix_fd_add(process->output_fd, G_IO_IN | G_IO_HUP, on_output, process);
   process->pid_source = g_unix_fd_add(process->pid_fd, G_IO_IN, on_end, process);
-  *fd = pair[0];
+  *fd = ours;
   return g_steal_pointer(&process);
 }

@@ -21,6 +21,7 @@ typedef struct {
   const char *const *argv;                      /* argv[0] is its path; ended by NULL */
   bool (*is_noise)(const char *line);           /* what it says that nobody needs to read; NULL: nothing. Such lines are for debugging */
   void (*ended)(void *opaque, const char *how); /* by itself: "exit status 1", with what it said last; NULL: nobody asks */
+  bool tells_ready;                             /* its standard output is for one word, when it is ready: see helper_process_wait */
   void *opaque;
 } HelperConfig;
 
@@ -30,6 +31,11 @@ GQuark helper_error_quark(void);
 
 /* *FD is the other end of its socket pair, a stream socket, and the caller's. CONFIG is only read. */
 HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error);
+/*
+ * Waits, at most MS milliseconds, until one that tells is ready. False: it has ended, which is not told in another way
+ * then, or has not come so far; it is to be freed.
+ */
+bool helper_process_wait(HelperProcess *process, unsigned ms, GError **error);
 /* Asks it to end, and ends it if it does not; waits for that. Takes NULL. `ended` is not called any more. */
 void helper_process_free(HelperProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HelperProcess, helper_process_free)

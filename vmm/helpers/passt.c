@@ -9,9 +9,10 @@
 #include "vmm/helpers/passt.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <string.h>
-
-#define HELP_MAX (256 * 1024)
+#include <sys/socket.h>
+#include <unistd.h>
 
 void passt_free(Passt *passt) {
   if (!passt)
@@ -77,6 +78,9 @@ GPtrArray *passt_arguments(const Passt *passt, const GPtrArray *forwards, bool v
     add(arguments, "--vhost-user");
   add(arguments, "--fd");
   g_ptr_array_add(arguments, g_strdup_printf("%d", HELPER_FD));
+  /* Its number goes there when all is set up, and it has not left the file system yet. */
+  add(arguments, "--pid");
+  add(arguments, "/proc/self/fd/1");
   for (unsigned i = 0; forwards && i < forwards->len; i++) {
     const PasstForward *forward = g_ptr_array_index(forwards, i);
     add(arguments, forward->udp ? "--udp-ports" : "--tcp-ports");
@@ -85,6 +89,39 @@ GPtrArray *passt_arguments(const Passt *passt, const GPtrArray *forwards, bool v
   }
   g_ptr_array_add(arguments, NULL);
   return arguments;
+}
+
+/* Whether the host's port can be had in FAMILY. Some versions say nothing where they cannot, but go without. */
+static bool is_free(const PasstForward *forward, int family) {
+  struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = g_htons(forward->host_port)};
+  struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = g_htons(forward->host_port)};
+  bool is_v4 = family == AF_INET;
+  int yes = 1, fd = socket(family, (forward->udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
+
+  if (fd < 0) /* the host has no such family */
+    return true;
+  if (forward->address)
+    inet_pton(family, forward->address, is_v4 ? (void *)&v4.sin_addr : (void *)&v6.sin6_addr);
+  if (!is_v4)
+    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+  if (!forward->udp) /* what was connected before, and lingers, is no hindrance */
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  bool bound = bind(fd, is_v4 ? (struct sockaddr *)&v4 : (struct sockaddr *)&v6, is_v4 ? sizeof v4 : sizeof v6) == 0 &&
+               (forward->udp || listen(fd, 1) == 0);
+  int code = errno;
+  close(fd);
+  errno = code;
+  return bound || (!forward->address && code == EADDRNOTAVAIL);
+}
+
+static bool check_port(const PasstForward *forward, GError **error) {
+  bool v4 = !forward->address || !strchr(forward->address, ':'), v6 = !forward->address || strchr(forward->address, ':');
+
+  if ((!v4 || is_free(forward, AF_INET)) && (!v6 || is_free(forward, AF_INET6)))
+    return true;
+  g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s port %u of the host cannot be forwarded%s%s: %s", forward->udp ? "UDP" : "TCP",
+              forward->host_port, forward->address ? ", at " : "", forward->address ? forward->address : "", g_strerror(errno));
+  return false;
 }
 
 HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, void (*ended)(void *opaque, const char *how),
@@ -96,8 +133,12 @@ HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool v
       .is_noise = is_noise,
       .ended = ended,
       .opaque = opaque,
+      .tells_ready = true,
   };
 
+  for (unsigned i = 0; forwards && i < forwards->len; i++)
+    if (!check_port(g_ptr_array_index(forwards, i), error))
+      return NULL;
   return helper_process_start(&config, fd, error);
 }
 

@@ -30,7 +30,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Passt, passt_free)
 
 /*
  * Starts it with FORWARDS (of PasstForward, or NULL), serving vhost-user or a stream on its end of the socket pair. FD
- * and ENDED as in helper_process_start.
+ * and ENDED as in helper_process_start; it tells when it is ready. Ports that are taken are an error, as it would do
+ * without them in part.
  */
 HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, void (*ended)(void *opaque, const char *how),
                            void *opaque, int *fd, GError **error);

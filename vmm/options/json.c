@@ -66,13 +66,15 @@ static char *value_text(JsonNode *node) {
 }
 
 static bool is_text_only(const Option *option) {
-  return option->kind == OPTION_STRING || option->kind == OPTION_PATH;
+  return option->kind == OPTION_STRING || option->kind == OPTION_PATH || option->kind == OPTION_TEXTS;
 }
 
 /* What the key takes, for people. Free with g_free. */
 static char *wanted_kinds(const Option *option, bool negated) {
   if (option->kind == OPTION_BOOLEAN || negated)
     return g_strdup("true or false");
+  if (option->kind == OPTION_TEXTS)
+    return g_strdup("a string, or an array of strings");
   if (is_text_only(option))
     return g_strdup(option->alone ? "true or a string" : "a string");
   if (option->kind != OPTION_CHOICE)
@@ -100,12 +102,31 @@ static bool apply_value(JsonSource *source, void *record, const Option *option, 
   return option_set(draft, record, option, where, source->directory, text);
 }
 
+/* One may stand alone, without an array around it. */
+static void apply_texts(JsonSource *source, void *record, const Option *option, const char *where, const char *name, JsonNode *node) {
+  if (!JSON_NODE_HOLDS_ARRAY(node)) {
+    apply_value(source, record, option, false, where, node);
+    return;
+  }
+  JsonArray *array = json_node_get_array(node);
+  for (unsigned i = 0; i < json_array_get_length(array); i++) {
+    g_autofree char *one = g_strdup_printf("%s[%u]", name, i);
+    JsonNode *element = json_array_get_element(array, i);
+    g_autofree char *there = where_of(source, element, one);
+    apply_value(source, record, option, false, there, element);
+  }
+}
+
 static void apply_element_member(JsonSource *source, const OptionElement *kind, void *element, JsonObject *object, const char *list_name,
                                  const char *key) {
   g_autofree char *name = g_strdup_printf("%s.%s", list_name, key);
   JsonNode *node = json_object_get_member(object, key);
   g_autofree char *where = where_of(source, node, name);
   const Option *option = option_find(kind->options, key);
+  if (option && option->kind == OPTION_TEXTS) {
+    apply_texts(source, element, option, where, name, node);
+    return;
+  }
   if (option) {
     apply_value(source, element, option, false, where, node);
     return;

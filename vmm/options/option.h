@@ -34,7 +34,7 @@ typedef enum {
   OPTION_SIZE,    /* uint64_t, MIN to MAX, a multiple of STEP where that is not 0 */
   OPTION_CHOICE,  /* an enum, or int */
   OPTION_LIST,    /* GPtrArray * of records; repeatable, JSON: an array */
-  OPTION_TEXTS,   /* GPtrArray * of char *, ended by NULL beyond its length; repeatable; flag only */
+  OPTION_TEXTS,   /* GPtrArray * of char *, ended by NULL beyond its length; repeatable, JSON: an array */
   OPTION_PARSED,  /* what PARSE makes of it; flag only */
 } OptionKind;
 

@@ -255,6 +255,7 @@ void *option_add_element(OptionDraft *draft, void *record, const Option *option,
   GPtrArray *list = *(GPtrArray **)field_of(record, option);
   option_begin_list(draft, record, option);
   void *element = g_malloc0(option->element->size);
+  option_record_init(option->element->options, element);
   g_ptr_array_add(list, element);
   option_set_where(draft, option->name, list->len - 1, where);
   return element;
@@ -293,7 +294,7 @@ static void set_part(OptionDraft *draft, void *element, const OptionElement *kin
   }
   g_autofree char *there = g_strdup_printf("%s: %s", where, name);
   uint64_t bit = UINT64_C(1) << (option - kind->options);
-  if (*seen & bit)
+  if ((*seen & bit) && option->kind != OPTION_TEXTS)
     option_mistake(draft, there, "given twice");
   else if (equals)
     option_set(draft, element, option, there, base, equals + 1);

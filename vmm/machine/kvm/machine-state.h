@@ -7,6 +7,7 @@
 
 #include "devices/backend/terminal.h"
 #include "devices/hypercall-doorbell.h"
+#include "devices/user-network.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/console-hint.h"
 #include "vmm/machine/control.h"
@@ -43,6 +44,7 @@ struct Machine {
   MachineHypercalls calls;
   MachineTrace trace;
   HypercallDoorbellCalls doorbell_calls;
+  UserNetworks *user_networks; /* NULL: no card has one */
   PlatformWiring wiring;
   Platform *platform;
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/backend/terminal.h"
+#include "vmm/helpers/user-network.h"
 #include "vmm/machine/clock-host.h"
 #include "vmm/machine/console-watch.h"
 #include "vmm/machine/kvm/machine-state.h"
@@ -31,11 +32,24 @@ static bool check_ipa_bits(const Machine *machine, GError **error) {
   return false;
 }
 
+/* Where a card has one: whether the host has what makes them. */
+static bool find_user_networks(Machine *machine, GError **error) {
+  const GPtrArray *nets = machine->config->nets;
+
+  for (unsigned i = 0; i < nets->len && !machine->user_networks; i++)
+    if (((const NetConfig *)nets->pdata[i])->user) {
+      machine->user_networks = passt_networks_new(error);
+      if (!machine->user_networks)
+        return false;
+    }
+  return true;
+}
+
 static bool plan(Machine *machine, GError **error) {
   const Config *config = machine->config;
 
-  if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !kvm_open(&machine->kvm, error) ||
-      !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
+  if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !find_user_networks(machine, error) ||
+      !kvm_open(&machine->kvm, error) || !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
       !cpu_features_decide(config_cpu(config), config->cpu_fields, &machine->kvm.cpu, &machine->cpu, error))
     return false;
   if (config->cpus > machine->kvm.max_cpus) {
@@ -121,6 +135,7 @@ static bool assemble(Machine *machine, GError **error) {
               .console = machine->console,
               .ports = &machine->client->ports,
               .hypercalls = &machine->doorbell_calls,
+              .user_networks = machine->user_networks,
           },
       .doorbells = kvm_doorbells_base(machine->doorbells),
       .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,
@@ -174,6 +189,7 @@ void machine_free(Machine *machine) {
   if (machine->terminal)
     terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   platform_free(machine->platform);
+  passt_networks_free(machine->user_networks);
   machine_hypercalls_clear(&machine->calls);
   char_backend_free(machine->console);
   char_backend_free(machine->shared);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a machine knows of a network card: devices/virtio/net-kind.c. */
+#include "devices/user-network.h"
 #include "devices/virtio/net-internal.h"
 
 #include <glib/gstdio.h>
@@ -45,6 +46,16 @@ static void test_print(void) {
   }
 }
 
+static void test_print_user(void) {
+  const char *forwards[] = {"2222:22", "53:53/udp\n"};
+  GPtrArray list = {.pdata = (gpointer *)forwards, .len = 2};
+  const NetConfig plain = {.user = true}, full = {.user = true, .forwards = &list, .restricted = true};
+  g_autofree char *one = virtio_net_kind.print_asked(&plain), *other = virtio_net_kind.print_asked(&full);
+
+  g_assert_cmpstr(one, ==, "user network");
+  g_assert_cmpstr(other, ==, "user network, forwards 2222:22, 53:53/udp\\u000a, restricted");
+}
+
 static VirtioDevice *make(const NetConfig *config, bool plan_only, const char *name) {
   DeviceParts parts = {.name = name, .asked = config, .memory = &memory, .plan_only = plan_only};
   g_autoptr(GError) error = NULL;
@@ -86,6 +97,25 @@ static void test_failures(void) {
   }
 }
 
+/* A card asks for what it was asked for, and what is wrong with that is its error. */
+static UserNetwork *refuse_network(UserNetworks *networks, const UserNetworkWish *wish, GError **error) {
+  g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s: no %s", wish->card, (const char *)wish->forwards->pdata[0]);
+  return NULL;
+}
+
+static void test_user_failure(void) {
+  const char *forwards[] = {"2222:22"};
+  GPtrArray list = {.pdata = (gpointer *)forwards, .len = 1};
+  const NetConfig config = {.user = true, .forwards = &list};
+  UserNetworks networks = {refuse_network};
+  DeviceParts parts = {.name = "virtio-net0", .asked = &config, .memory = &memory, .user_networks = &networks};
+  g_autoptr(GError) error = NULL;
+
+  virtio_device_free(make(&config, true, "virtio-net0")); /* planned, it needs none */
+  g_assert_null(virtio_net_kind.make_virtio(&parts, &error));
+  g_assert_cmpstr(error->message, ==, "virtio-net0: no 2222:22");
+}
+
 static uint64_t mac_of(VirtioDevice *device) {
   uint64_t mac = 0;
 
@@ -119,6 +149,8 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/net-kind/parse-mac", test_parse_mac);
   g_test_add_func("/net-kind/print", test_print);
+  g_test_add_func("/net-kind/print-user", test_print_user);
+  g_test_add_func("/net-kind/user-failure", test_user_failure);
   g_test_add_func("/net-kind/plan", test_plan);
   g_test_add_func("/net-kind/failures", test_failures);
   g_test_add_func("/net-kind/addresses", test_addresses);

@@ -104,6 +104,29 @@ static void test_equal_forms(void) {
   g_assert_cmpuint(empty->disks->len, ==, 0);
 }
 
+/* A part of an element that is repeatable is an array, or stands alone. */
+static void test_texts(void) {
+  g_autoptr(Config) config = accept("vm.json",
+                                    "{ \"net\": [ { \"user\": true, \"forward\": [ \"1:2\", \"3:4/udp\" ], \"restrict\": true },\n"
+                                    "  { \"user\": true, \"forward\": \"5:6\" }, \"user,forward=7:8,forward=9:10\",\n"
+                                    "  { \"user\": true, \"forward\": [] } ], \"dry-run\": true }",
+                                    NULL);
+  static const char *const wanted[] = {"1:2 3:4/udp", "5:6", "7:8 9:10", ""};
+
+  g_assert_cmpuint(config->nets->len, ==, G_N_ELEMENTS(wanted));
+  for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++) {
+    const NetConfig *net = config->nets->pdata[i];
+    g_autofree char *forwards = g_strjoinv(" ", (char **)net->forwards->pdata);
+    g_assert_true(net->user && net->restricted == (i == 0));
+    g_assert_cmpstr(forwards, ==, wanted[i]);
+  }
+  refuse("{ \"net\": { \"user\": true, \"forward\": 22 } }", "--dry-run",
+         "vm.json:1: net.forward: wants a string, or an array of strings, not a number");
+  refuse("{ \"net\": [ { \"user\": true, \"forward\": [ \"1:2\",\n [] ] } ] }", "--dry-run",
+         "vm.json:2: net[0].forward[1]: wants a string, or an array of strings, not an array");
+  refuse("{ \"net\": { \"user\": true, \"forward\": [ \"\" ] } }", "--dry-run", "vm.json:1: net.forward[0]: must not be empty");
+}
+
 static void test_relative_paths(void) {
   g_autofree char *absolute = g_build_filename(work_directory, "a.img", NULL);
   g_autofree char *json = g_strdup_printf("{ \"kernel\": \"kernel\", \"dump-fdt\": \"x.dtb\", \"disk\": [ \"b.img\", \"%s\", {\"file\": "
@@ -380,6 +403,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/nested", test_nested);
   g_test_add_func("/config-json/every-key", test_every_key);
   g_test_add_func("/config-json/equal-forms", test_equal_forms);
+  g_test_add_func("/config-json/texts", test_texts);
   g_test_add_func("/config-json/relative-paths", test_relative_paths);
   g_test_add_func("/config-json/stats", test_stats);
   g_test_add_func("/config-json/named-files", test_named_files);

@@ -266,8 +266,8 @@ static void test_unknown(void) {
   refuse("unknown option -m; did you mean --memory?", "--dry-run", "-m", "1G", NULL);
   refuse("unknown option --drive; did you mean --disk?", "--dry-run", "--drive", "a.img", NULL);
   refuse("unknown option --frobnicate", "--dry-run", "--frobnicate", "x", NULL);
-  refuse("unknown option --netdev: a network card is --net tap=NAME, or on a socket: --net unix=PATH", "--dry-run", "--netdev", "user",
-         NULL);
+  refuse("unknown option --netdev: a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH", "--dry-run", "--netdev",
+         "user", NULL);
   refuse("unknown option -nographic: there is no display: the terminal is the guest's console", "--dry-run", "-nographic", NULL);
   refuse("unknown option --no-cpus", "--dry-run", "--no-cpus", NULL);
   refuse("unknown option --kern; did you mean --kernel?", "--dry-run", "--kern", "Image", NULL); /* no abbreviations */
@@ -460,10 +460,10 @@ static void test_nets(void) {
   net = config->nets->pdata[2];
   g_assert_cmpstr(net->unix_path, ==, "net.sock");
 
-  refuse("--net queues=2: it is not said where the card is connected: give one of tap=NAME, fd=N and unix=PATH", "--dry-run", "--net",
+  refuse("--net queues=2: it is not said where the card is connected: give one of user, tap=NAME, fd=N and unix=PATH", "--dry-run", "--net",
          "queues=2", NULL);
-  refuse("--net tap=a,fd=7: a card has one place where it is connected: give one of tap=NAME, fd=N and unix=PATH", "--dry-run", "--net",
-         "tap=a,fd=7", NULL);
+  refuse("--net tap=a,fd=7: a card has one place where it is connected: give one of user, tap=NAME, fd=N and unix=PATH", "--dry-run",
+         "--net", "tap=a,fd=7", NULL);
   refuse("--net unix=a,queues=2: queues: a socket has one queue each way", "--dry-run", "--net", "unix=a,queues=2", NULL);
   refuse("--net unix=a,vhost=on: vhost: the host's kernel serves taps, and no sockets", "--dry-run", "--net", "unix=a,vhost=on", NULL);
   refuse("--net tap=a,vhost=maybe: vhost: 'maybe' is none of auto, on, off", "--dry-run", "--net", "tap=a,vhost=maybe", NULL);
@@ -480,6 +480,40 @@ static void test_nets(void) {
   }
   refuse("--net tap=b,mac=02:00:00:00:00:0A: mac: '02:00:00:00:00:0A' is that of card number 1, too", "--dry-run", "--net",
          "tap=a,mac=02:00:00:00:00:0a", "--net", "tap=b,mac=02:00:00:00:00:0A", NULL);
+}
+
+static void test_user_networks(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--net", "user,forward=2222:22,mac=02:00:00:12:34:56,forward=[::1]:53:5353/udp,restrict",
+                                   "--net", "user", "--net", "tap=a", NULL);
+  const NetConfig *net = config->nets->pdata[0], *plain = config->nets->pdata[1];
+
+  g_assert_true(net->user && net->restricted);
+  g_assert_cmpuint(net->forwards->len, ==, 2);
+  g_assert_cmpstr(net->forwards->pdata[0], ==, "2222:22");
+  g_assert_cmpstr(net->forwards->pdata[1], ==, "[::1]:53:5353/udp");
+  g_assert_cmpstr(net->mac, ==, "02:00:00:12:34:56");
+  g_assert_true(plain->user && !plain->restricted);
+  g_assert_cmpuint(plain->forwards->len, ==, 0);
+  g_assert_false(((const NetConfig *)config->nets->pdata[2])->user);
+
+  /* The same port is another one by UDP, and at another address. */
+  g_autoptr(Config) apart =
+      parse("--dry-run", "--net", "user,forward=53:53,forward=53:53/udp,forward=127.0.0.1:80:80,forward=127.0.0.2:80:80", NULL);
+  refuse("--net user,unix=a: a card has one place where it is connected: give one of user, tap=NAME, fd=N and unix=PATH", "--dry-run",
+         "--net", "user,unix=a", NULL);
+  refuse("--net user,queues=2: queues: a user network has one queue each way", "--dry-run", "--net", "user,queues=2", NULL);
+  refuse("--net user,vhost=on: vhost: the host's kernel serves taps, and no user networks", "--dry-run", "--net", "user,vhost=on", NULL);
+  refuse("--net tap=a,restrict: restrict is for a user network: --net user", "--dry-run", "--net", "tap=a,restrict", NULL);
+  refuse("--net tap=a,forward=1:1: forward is for a user network: --net user", "--dry-run", "--net", "tap=a,forward=1:1", NULL);
+  refuse("--net user,user: user: given twice", "--dry-run", "--net", "user,user", NULL);
+  refuse("--net user,forward: forward: needs a value: forward=[ADDRESS:]HOSTPORT:GUESTPORT[/udp]", "--dry-run", "--net", "user,forward",
+         NULL);
+  refuse("--net user,forward=22,forward=1:1,forward=::1:1:1: forward: '22': it is [ADDRESS:]HOSTPORT:GUESTPORT[/udp], with ports from 1 "
+         "to 65535\n--net user,forward=22,forward=1:1,forward=::1:1:1: forward: '::1:1:1': what stands before the ports is no IP address; "
+         "one with colons is written in brackets",
+         "--dry-run", "--net", "user,forward=22,forward=1:1,forward=::1:1:1", NULL);
+  refuse("--net user,forward=127.0.0.1:22:22: forward: TCP port 22 of the host is forwarded twice", "--dry-run", "--net",
+         "user,forward=22:2222", "--net", "user,forward=127.0.0.1:22:22", NULL);
 }
 
 static void test_same_disk(void) {
@@ -651,6 +685,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/sizes", test_sizes);
   g_test_add_func("/config/disks", test_disks);
   g_test_add_func("/config/nets", test_nets);
+  g_test_add_func("/config/user-networks", test_user_networks);
   g_test_add_func("/config/same-disk", test_same_disk);
   g_test_add_func("/config/named-files", test_named_files);
   g_test_add_func("/config/files", test_files);

@@ -2,6 +2,7 @@
 /* Helpers: shells in their place, good ones and bad ones. And what passt is started with. */
 #include "vmm/helpers/helper-process.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -47,14 +48,18 @@ static bool is_noise(const char *line) {
   return g_str_has_prefix(line, "noise");
 }
 
-static HelperProcess *start(const char *script, int *fd) {
+static HelperProcess *start_with(const char *script, bool tells_ready, int *fd) {
   const char *const argv[] = {"/bin/sh", "-c", script, NULL};
-  const HelperConfig config = {.name = "helper", .argv = argv, .is_noise = is_noise, .ended = on_ended};
+  const HelperConfig config = {.name = "helper", .argv = argv, .is_noise = is_noise, .ended = on_ended, .tells_ready = tells_ready};
   g_autoptr(GError) error = NULL;
   HelperProcess *process = helper_process_start(&config, fd, &error);
 
   g_assert_no_error(error);
   return process;
+}
+
+static HelperProcess *start(const char *script, int *fd) {
+  return start_with(script, false, fd);
 }
 
 static void wait_for_end(void) {
@@ -79,6 +84,32 @@ static void test_talks(Fixture *fixture, gconstpointer data) {
   g_assert_cmpstr(the.how, ==, "ended with exit status 0");
   helper_process_free(process);
   close(fd);
+}
+
+static void test_ready(Fixture *fixture, gconstpointer data) {
+  static const struct {
+    const char *script, *why; /* NULL: it becomes ready */
+  } cases[] = {
+      {"sleep 0.1; echo 17; read line <&3", NULL},
+      {"echo 17 > /proc/self/fd/1; read line <&3", NULL},
+      {"echo 17; exit 3", NULL}, /* it was */
+      {"echo 'the port is taken' >&2; exit 3", "helper ended with exit status 3; its last words: the port is taken"},
+      {"exec >&-; sleep 0.1; exit 3", "helper ended with exit status 3"},
+      {"sleep 60", "helper does not come to be ready in 1 seconds"},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GError) error = NULL;
+    int fd;
+    HelperProcess *process = start_with(cases[i].script, true, &fd);
+    bool ready = helper_process_wait(process, cases[i].why && cases[i].script[0] == 's' ? 1000 : 30000, &error);
+
+    g_assert_cmpint(ready, ==, !cases[i].why);
+    g_assert_cmpstr(error ? error->message : NULL, ==, cases[i].why);
+    g_assert_null(the.how);
+    close(fd);
+    helper_process_free(process);
+  }
 }
 
 /* Only what it is given: the socket, and the three that everybody has. */
@@ -195,7 +226,39 @@ static void test_arguments(void) {
   g_ptr_array_add(forwards, &dns);
   g_autoptr(GPtrArray) arguments = passt_arguments(&passt, forwards, true);
   g_autofree char *line = g_strjoinv(" ", (char **)arguments->pdata);
-  g_assert_cmpstr(line, ==, "/usr/bin/passt --foreground --quiet --vhost-user --fd 3 --tcp-ports 2222:22 --udp-ports 127.0.0.1/53:5353");
+  g_assert_cmpstr(
+      line, ==,
+      "/usr/bin/passt --foreground --quiet --vhost-user --fd 3 --pid /proc/self/fd/1 --tcp-ports 2222:22 --udp-ports 127.0.0.1/53:5353");
+}
+
+/* A port that somebody has, by either protocol, and at one of the families alone. */
+static void test_taken(void) {
+  const Passt passt = {.program = (char *)"/bin/true"};
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  socklen_t size = sizeof address;
+
+  for (unsigned udp = 0; udp < 2; udp++) {
+    int taken = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0), fd;
+    g_autoptr(GPtrArray) forwards = g_ptr_array_new();
+    g_autoptr(GError) error = NULL;
+
+    address.sin_port = 0;
+    g_assert_cmpint(bind(taken, (struct sockaddr *)&address, sizeof address), ==, 0);
+    g_assert_cmpint(getsockname(taken, (struct sockaddr *)&address, &size), ==, 0);
+    g_assert_true(udp || listen(taken, 1) == 0);
+    PasstForward forward = {.host_port = g_ntohs(address.sin_port), .guest_port = 1, .udp = udp};
+    g_ptr_array_add(forwards, &forward);
+    g_assert_null(passt_start(&passt, forwards, false, NULL, NULL, &fd, &error));
+    g_autofree char *wanted =
+        g_strdup_printf("%s port %u of the host cannot be forwarded: Address already in use", udp ? "UDP" : "TCP", forward.host_port);
+    g_assert_cmpstr(error->message, ==, wanted);
+    g_clear_error(&error);
+    close(taken);
+    HelperProcess *process = passt_start(&passt, forwards, false, NULL, NULL, &fd, &error);
+    g_assert_no_error(error);
+    helper_process_free(process);
+    close(fd);
+  }
 }
 
 /* The real one, where it is installed: it starts, stays, and leaves when its socket is closed. */
@@ -232,6 +295,7 @@ int main(int argc, char **argv) {
   g_log_set_always_fatal(G_LOG_FATAL_MASK);
 #define ADD(name, function) g_test_add("/helper-process/" name, Fixture, NULL, set_up, function, tear_down)
   ADD("talks", test_talks);
+  ADD("ready", test_ready);
   ADD("descriptors", test_descriptors);
   ADD("says", test_says);
   ADD("says-much", test_says_much);
@@ -241,5 +305,6 @@ int main(int argc, char **argv) {
   ADD("passt", test_real);
   g_test_add_func("/passt/forwards", test_forwards);
   g_test_add_func("/passt/arguments", test_arguments);
+  g_test_add_func("/passt/taken", test_taken);
   return g_test_run();
 }

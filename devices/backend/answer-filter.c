@@ -4,7 +4,7 @@
  * connection have no need of them. Nor do ICMP's requests; its answers to pings do, and its errors, which are about
  * packets that came.
  */
-#include "devices/backend/net-filter.h"
+#include "devices/backend/answer-filter.h"
 
 #define ETHERNET_SIZE 14
 #define IPV6_SIZE     40
@@ -23,7 +23,7 @@ static unsigned read_16(const uint8_t *at) {
   return (unsigned)at[0] << 8 | at[1];
 }
 
-static bool is_forwarded(const NetFilter *filter, unsigned port) {
+static bool is_forwarded(const AnswerFilter *filter, unsigned port) {
   for (unsigned i = 0; i < filter->n_udp_ports; i++)
     if (filter->udp_ports[i] == port)
       return true;
@@ -36,7 +36,7 @@ static bool passes_tcp(const uint8_t *tcp, size_t size) {
   return (tcp[TCP_FLAGS] & (TCP_ACK | TCP_RST)) && (tcp[TCP_FLAGS] & (TCP_SYN | TCP_ACK)) != TCP_SYN;
 }
 
-static bool passes_udp(const NetFilter *filter, const uint8_t *udp, size_t size, unsigned client, unsigned server) {
+static bool passes_udp(const AnswerFilter *filter, const uint8_t *udp, size_t size, unsigned client, unsigned server) {
   if (size < 8)
     return false;
   return (read_16(udp) == client && read_16(udp + 2) == server) || is_forwarded(filter, read_16(udp));
@@ -54,7 +54,7 @@ static bool passes_icmpv6(const uint8_t *icmp, size_t size) {
          (icmp[0] >= NDP_FIRST && icmp[0] <= NDP_LAST) || icmp[0] == MLD2_REPORT;
 }
 
-static bool passes_ipv4(const NetFilter *filter, const uint8_t *ip, size_t size) {
+static bool passes_ipv4(const AnswerFilter *filter, const uint8_t *ip, size_t size) {
   size_t header = size >= 20 ? (size_t)(ip[0] & 0xf) * 4 : 0;
 
   if (header < 20 || header > size || ip[0] >> 4 != 4 || (read_16(ip + 6) & 0x3fff))
@@ -72,7 +72,7 @@ static bool passes_ipv4(const NetFilter *filter, const uint8_t *ip, size_t size)
 }
 
 /* Listener reports come behind a header of options for each hop, with a router alert in it: the one that is known. */
-static bool passes_ipv6(const NetFilter *filter, const uint8_t *ip, size_t size) {
+static bool passes_ipv6(const AnswerFilter *filter, const uint8_t *ip, size_t size) {
   size_t header = IPV6_SIZE;
 
   if (size < IPV6_SIZE || ip[0] >> 4 != 6)
@@ -96,7 +96,7 @@ static bool passes_ipv6(const NetFilter *filter, const uint8_t *ip, size_t size)
   }
 }
 
-bool net_filter_passes(const NetFilter *filter, const uint8_t *frame, size_t size) {
+bool answer_filter_passes(const AnswerFilter *filter, const uint8_t *frame, size_t size) {
   if (size < ETHERNET_SIZE)
     return false;
   switch (read_16(frame + 12)) {

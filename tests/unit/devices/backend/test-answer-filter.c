@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest that may not begin connections can send, and what not. */
-#include "devices/backend/net-filter.h"
+#include "devices/backend/answer-filter.h"
 
 #include <glib.h>
 #include <string.h>
 
 static const uint16_t ports[] = {53, 5060};
-static const NetFilter filter = {ports, G_N_ELEMENTS(ports)};
+static const AnswerFilter filter = {ports, G_N_ELEMENTS(ports)};
 
 typedef struct {
   uint8_t bytes[128];
@@ -46,7 +46,7 @@ static Frame ipv6(unsigned protocol, const void *payload, size_t size) {
 static bool passes(Frame frame) {
   /* Where the memory ends with it, a byte read beyond is noticed. */
   g_autofree uint8_t *exact = g_memdup2(frame.bytes, frame.size);
-  return net_filter_passes(&filter, exact, frame.size);
+  return answer_filter_passes(&filter, exact, frame.size);
 }
 
 /* A packet that passes does not when a part of it is missing. */
@@ -153,11 +153,11 @@ static void test_others(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
-  g_test_add_func("/net-filter/tcp", test_tcp);
-  g_test_add_func("/net-filter/udp", test_udp);
-  g_test_add_func("/net-filter/icmp", test_icmp);
-  g_test_add_func("/net-filter/hop-by-hop", test_hop_by_hop);
-  g_test_add_func("/net-filter/fragments", test_fragments);
-  g_test_add_func("/net-filter/others", test_others);
+  g_test_add_func("/answer-filter/tcp", test_tcp);
+  g_test_add_func("/answer-filter/udp", test_udp);
+  g_test_add_func("/answer-filter/icmp", test_icmp);
+  g_test_add_func("/answer-filter/hop-by-hop", test_hop_by_hop);
+  g_test_add_func("/answer-filter/fragments", test_fragments);
+  g_test_add_func("/answer-filter/others", test_others);
   return g_test_run();
 }
