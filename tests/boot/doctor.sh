@@ -63,10 +63,24 @@ gic=$(sed -n '1s/.*\(GICv[23]\).*/\1/p' doctor.txt)
 run_eret --kernel "$GUESTS/hello.elf" --gic "${gic#GICv}"
 is "$status" 0 "a guest has the interrupt controller that it names"
 
+# And of networks.
+# node_state PATH: what it should say of a device node, to root.
+node_state() { if [ -e "$1" ]; then echo '"usable"'; else echo '"missing"'; fi; }
+is "$(says network tap)" "$(node_state /dev/net/tun)" "taps, as there is a /dev/net/tun"
+is "$(says network vhost_net)" "$(node_state /dev/vhost-net)" "vhost-net, as there is its node"
+is "$(says network vhost_vsock)" "$(node_state /dev/vhost-vsock)" "vhost-vsock, as there is its node"
+case $(passt --help 2>&1) in
+*--vhost-user*) passt='"vhost-user"' ;;
+*--fd*) passt='"stream"' ;;
+*) passt='"missing"' ;;
+esac
+is "$(says network passt)" "$passt" "passt, and what it can"
+
 # In a namespace of its own, /dev has only what is said here.
 cat > with-devices <<'END'
 mount -t tmpfs tmpfs /dev
 mknod /dev/null c 1 3
+mknod -m 600 /dev/vhost-net c 10 238
 [ "$1" = nothing ] || mknod -m "$1" /dev/kvm c 10 232
 shift
 exec "$@"
@@ -86,6 +100,8 @@ unshare -m sh with-devices 600 start-stop-daemon -S -q -p none -c nobody -x /bin
 is "$?" 77 "no permission: status 77"
 is "$(value refused.json verdict cause)" '"permission-denied"' "no permission: the cause"
 like refused.json '"cure" : ".*(usermod|newgrp)' "no permission: what to do"
+is "$(value refused.json network vhost_net)" '"unusable"' "no permission: nor for vhost-net"
+is "$(value refused.json network tap)" '"missing"' "no /dev/net/tun: no taps"
 "$ERET" doctor --jsno 2> mistake.txt
 is "$?" 2 "a mistake: status 2"
 like mistake.txt 'did you mean --json' "a mistake: what was meant"

@@ -8,7 +8,7 @@
 #define NOFILE_ENOUGH 256          /* a machine with 16 vCPUs and 16 devices takes about 150 */
 #define GUEST_MEMORY  (512u << 20) /* --memory's default */
 
-static void G_GNUC_PRINTF(3, 4) advise(Doctor *doctor, const char *key, const char *format, ...) {
+void doctor_add_advice(Doctor *doctor, const char *key, const char *format, ...) {
   Advice *advice = g_new0(Advice, 1);
   va_list arguments;
 
@@ -35,24 +35,26 @@ static void advise_kvm(Doctor *doctor) {
   g_autofree char *mode = doctor_kvm_mode(doctor);
 
   if (!kvm->smccc_filter && kernel_is(host, 6, 4))
-    advise(doctor, "smccc-filter",
-           "hypercalls cannot be forwarded although the kernel is new enough: this KVM was built or patched without its filter.");
+    doctor_add_advice(
+        doctor, "smccc-filter",
+        "hypercalls cannot be forwarded although the kernel is new enough: this KVM was built or patched without its filter.");
   else if (!kvm->smccc_filter)
-    advise(doctor, "smccc-filter",
-           "for --psci user, --smccc and --hypercall: a host kernel from Linux 6.4 on (Debian 12: bookworm-backports).");
+    doctor_add_advice(doctor, "smccc-filter",
+                      "for --psci user, --smccc and --hypercall: a host kernel from Linux 6.4 on (Debian 12: bookworm-backports).");
   if (!kvm->el2 && host->model && strstr(host->model, "Apple Virtualization")) {
-    advise(doctor, "nested",
-           "macOS gives virtual machines one level below themselves: guests here run, but have no KVM of their own, whatever is set up.");
+    doctor_add_advice(
+        doctor, "nested",
+        "macOS gives virtual machines one level below themselves: guests here run, but have no KVM of their own, whatever is set up.");
     return;
   }
   if (kvm->el2 || !kvm->gic_v3 || (mode && strcmp(mode, "VHE") != 0))
     return;
   if (g_strcmp0(host->kvm_mode, "nested") == 0 && kernel_is(host, 6, 16))
-    advise(
+    doctor_add_advice(
         doctor, "nested",
         "kvm-arm.mode=nested is on the command line without effect: the CPU lacks FEAT_NV2, or the machine outside does not pass it on.");
   else if (!host->kvm_mode)
-    advise(
+    doctor_add_advice(
         doctor, "nested",
         "for virtual machines within guests: Linux 6.16 or later on the host%s, booted with kvm-arm.mode=nested, on a CPU with FEAT_NV2.",
         kernel_is(host, 6, 16) ? " (it is)" : "");
@@ -68,9 +70,9 @@ static void advise_cpus(Doctor *doctor) {
     const HostCluster *cluster = g_ptr_array_index(host->clusters, i);
     g_string_append_printf(commands, "%s`taskset -c %s eret run ...` (%s)", i ? " or " : "", cluster->cpus, cluster->name);
   }
-  advise(doctor, "one-kind-of-cpu",
-         "the CPUs are of %u kinds, and a vCPU that moves between them sees another CPU: run a guest on one kind, %s.", host->clusters->len,
-         commands->str);
+  doctor_add_advice(doctor, "one-kind-of-cpu",
+                    "the CPUs are of %u kinds, and a vCPU that moves between them sees another CPU: run a guest on one kind, %s.",
+                    host->clusters->len, commands->str);
 }
 
 static void advise_host(Doctor *doctor) {
@@ -79,34 +81,38 @@ static void advise_host(Doctor *doctor) {
   g_autofree char *limit = doctor_size(host->cgroup_memory);
 
   if (g_strcmp0(host->thp, "never") == 0)
-    advise(doctor, "huge-pages",
-           "guests are faster with transparent huge pages: echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled");
+    doctor_add_advice(doctor, "huge-pages",
+                      "guests are faster with transparent huge pages: echo madvise | sudo tee /sys/kernel/mm/transparent_hugepage/enabled");
   if (host->cgroup_memory != HOST_UNLIMITED && host->cgroup_memory < 2ull * GUEST_MEMORY)
-    advise(doctor, "group-memory",
-           "the control group allows %s: give guests less with --memory, or raise memory.max (containers: --memory).", limit);
+    doctor_add_advice(doctor, "group-memory",
+                      "the control group allows %s: give guests less with --memory, or raise memory.max (containers: --memory).", limit);
   if (host->nofile < NOFILE_ENOUGH)
-    advise(doctor, "open-files", "%u open files are few for a machine with several CPUs and devices: ulimit -n 1024.",
-           (unsigned)host->nofile);
+    doctor_add_advice(doctor, "open-files", "%u open files are few for a machine with several CPUs and devices: ulimit -n 1024.",
+                      (unsigned)host->nofile);
   if (host->cgroup_pids < TASKS_ENOUGH)
-    advise(doctor, "group-tasks", "the control group allows %u tasks, and a machine takes one a vCPU and virtio device: raise pids.max.",
-           (unsigned)host->cgroup_pids);
+    doctor_add_advice(doctor, "group-tasks",
+                      "the control group allows %u tasks, and a machine takes one a vCPU and virtio device: raise pids.max.",
+                      (unsigned)host->cgroup_pids);
   if (host->cgroup_cpus > 0 && host->cgroup_cpus < 1)
-    advise(doctor, "group-cpus",
-           "the control group allows %.2g CPUs: a guest stands still for the rest of each period. Raise cpu.max (containers: --cpus).",
-           host->cgroup_cpus);
+    doctor_add_advice(
+        doctor, "group-cpus",
+        "the control group allows %.2g CPUs: a guest stands still for the rest of each period. Raise cpu.max (containers: --cpus).",
+        host->cgroup_cpus);
   if (!host->tracefs && doctor->guests)
-    advise(doctor, "tracepoints", "for the kernel's side of eret run --record: %s",
-           host->process.root ? "mount -t tracefs nodev /sys/kernel/tracing"
-                              : "run it as root, with tracefs mounted on /sys/kernel/tracing.");
+    doctor_add_advice(doctor, "tracepoints", "for the kernel's side of eret run --record: %s",
+                      host->process.root ? "mount -t tracefs nodev /sys/kernel/tracing"
+                                         : "run it as root, with tracefs mounted on /sys/kernel/tracing.");
   if (!g_hash_table_contains(host->programs, "busybox") && doctor->guests)
-    advise(doctor, "busybox",
-           "eret exec puts busybox into its guests: install a static one (Debian: busybox-static), or use --busybox or --rootfs.");
+    doctor_add_advice(
+        doctor, "busybox",
+        "eret exec puts busybox into its guests: install a static one (Debian: busybox-static), or use --busybox or --rootfs.");
 }
 
 void doctor_advise(Doctor *doctor) {
   if (doctor->guests) {
     advise_kvm(doctor);
     advise_cpus(doctor);
+    doctor_advise_network(doctor);
   }
   advise_host(doctor);
 }

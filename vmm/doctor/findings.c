@@ -223,6 +223,7 @@ void doctor_find(Doctor *doctor) {
   find_memory(doctor);
   find_limits(doctor);
   find_programs(doctor);
+  doctor_find_network(doctor);
   find_kvm(doctor);
   find_guests(doctor);
   find_cpu_features(doctor);

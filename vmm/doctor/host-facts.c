@@ -162,17 +162,30 @@ HostFacts *host_facts_read(const char *root, HostProcess process) {
   host_cpus_read(facts, root);
   host_kvm_read(facts, root);
   host_limits_read(facts, root);
+  host_network_read(facts, root);
   return facts;
 }
 
 void host_facts_free(HostFacts *facts) {
   if (!facts)
     return;
-  char *const texts[] = {facts->process.machine, facts->process.user, facts->process.path, facts->kernel,    facts->model,
-                         facts->vendor,          facts->hypervisor,   facts->psci_conduit, facts->container, facts->gic,
-                         facts->kvm_mode,        facts->kvm_group,    facts->thp};
+  char *const texts[] = {facts->process.machine,
+                         facts->process.user,
+                         facts->process.path,
+                         facts->kernel,
+                         facts->model,
+                         facts->vendor,
+                         facts->hypervisor,
+                         facts->psci_conduit,
+                         facts->container,
+                         facts->gic,
+                         facts->kvm_mode,
+                         facts->kvm_group,
+                         facts->thp,
+                         facts->process.passt_problem};
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
+  host_network_clear(&facts->network);
   g_ptr_array_unref(facts->clusters);
   g_ptr_array_unref(facts->kvm_log);
   g_ptr_array_unref(facts->huge_pages);

@@ -12,14 +12,20 @@
 
 #define HOST_UNLIMITED UINT64_MAX
 
-/* What this process is, and what it may ask the kernel: nothing of it is in a file. */
+/* What passt(1) answers when it is asked what it can do. */
+typedef enum { HOST_PASST_UNKNOWN, HOST_PASST_NONE, HOST_PASST_STREAM, HOST_PASST_VHOST_USER } HostPasst;
+
+/* What this process is, and what it may ask the kernel and programs: nothing of it is in a file. */
 typedef struct {
   char *machine; /* uname -m: "aarch64" */
   char *user;    /* its name */
   char *path;    /* where programs are looked for, as in $PATH */
   bool root;
+  unsigned uid;
   uint64_t page_size; /* bytes */
   bool userfaultfd;   /* this process may use it */
+  HostPasst passt;
+  char *passt_problem; /* of HOST_PASST_NONE: why, and what to do */
 } HostProcess;
 
 /* CPUs of one kind: the same part by MIDR_EL1, of whatever revision. */
@@ -35,6 +41,30 @@ typedef struct {
   uint64_t size; /* bytes */
   uint64_t total, free;
 } HostHugePages;
+
+/* A driver of the kernel's: that it cannot be had is known only where the kernel's list of modules is there. */
+typedef enum { HOST_DRIVER_UNKNOWN, HOST_DRIVER_MISSING, HOST_DRIVER_LOADABLE, HOST_DRIVER_LOADED } HostDriver;
+
+/* A device in /dev. */
+typedef struct {
+  bool there;
+  bool usable;   /* this process may read and write it */
+  unsigned mode; /* permission bits */
+  char *group;   /* who owns it, a name; the number where it has none */
+  bool member;   /* the user is one, whether or not this process has it yet */
+  HostDriver driver;
+} HostNode;
+
+/* What networks for guests are made of. */
+typedef struct {
+  HostNode tun, vhost_net, vhost_vsock;
+  HostDriver macvtap;
+  bool net_admin;       /* this process may make network devices: CAP_NET_ADMIN */
+  GPtrArray *taps;      /* of char *: those there are, that this user may use */
+  GPtrArray *macvtaps;  /* the same */
+  bool kvm_group_known; /* there is a group "kvm" */
+  bool kvm_member;      /* the user is in it */
+} HostNetwork;
 
 /* What the kernel's configuration says about KVM. */
 typedef enum { KERNEL_CONFIG_UNKNOWN, KERNEL_CONFIG_OFF, KERNEL_CONFIG_ON } KernelConfig;
@@ -79,6 +109,8 @@ typedef struct {
   uint64_t cgroup_memory, cgroup_pids; /* bytes; tasks */
   double cgroup_cpus;                  /* 0: unlimited */
 
+  HostNetwork network;
+
   bool tracefs;         /* KVM's tracepoints can be read */
   GHashTable *programs; /* name -> path, of those that are there */
 } HostFacts;
@@ -95,7 +127,14 @@ HostProcess host_process_read(void);
 void host_cpus_read(HostFacts *facts, const char *root);
 void host_kvm_read(HostFacts *facts, const char *root);
 void host_limits_read(HostFacts *facts, const char *root);
+void host_network_read(HostFacts *facts, const char *root);
+void host_network_clear(HostNetwork *network);
 /* A file below ROOT, without the blanks at its end; NULL: cannot be read. Free with g_free. */
 char *host_read_text(const char *root, const char *path);
+/*
+ * The name of group NUMBER, or the number where it has none, free with g_free; *MEMBER: the user is in it. By
+ * /etc/group.
+ */
+char *host_group_name(const HostFacts *facts, const char *root, unsigned number, bool *member);
 /* The whole number in such a file, or FALLBACK. */
 uint64_t host_read_number(const char *root, const char *path, uint64_t fallback);

@@ -113,21 +113,21 @@ static void read_kernel_config(HostFacts *facts, const char *root) {
   gzclose(file);
 }
 
-/* The line "kvm:x:106:ann,bob" of the group with this number: its name, and whether USER is in it. */
-static void read_group(HostFacts *facts, const char *root, gid_t number) {
+/* By the line "kvm:x:106:ann,bob". */
+char *host_group_name(const HostFacts *facts, const char *root, unsigned number, bool *member) {
   g_autofree char *text = host_read_text(root, "etc/group");
   g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", -1);
 
+  *member = false;
   for (char **line = lines; *line; line++) {
     g_auto(GStrv) parts = g_strsplit(*line, ":", 4);
     if (g_strv_length(parts) != 4 || g_ascii_strtoull(parts[2], NULL, 10) != number)
       continue;
     g_auto(GStrv) members = g_strsplit(parts[3], ",", -1);
-    facts->kvm_group = g_strdup(parts[0]);
-    facts->user_in_group = facts->process.user && g_strv_contains((const char *const *)members, facts->process.user);
-    return;
+    *member = facts->process.user && g_strv_contains((const char *const *)members, facts->process.user);
+    return g_strdup(parts[0]);
   }
-  facts->kvm_group = g_strdup_printf("%u", (unsigned)number);
+  return g_strdup_printf("%u", number);
 }
 
 static void read_node(HostFacts *facts, const char *root) {
@@ -138,7 +138,7 @@ static void read_node(HostFacts *facts, const char *root) {
     return;
   facts->kvm_node = true;
   facts->kvm_node_mode = status.st_mode & 07777;
-  read_group(facts, root, status.st_gid);
+  facts->kvm_group = host_group_name(facts, root, status.st_gid, &facts->user_in_group);
 }
 
 /* "232 kvm" */

@@ -14,6 +14,7 @@
 
 #include "vmm/base/own-files.h"
 #include "vmm/doctor/host-facts.h"
+#include "vmm/helpers/passt.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -50,17 +51,29 @@ static char *search_path(void) {
   return g_strdup_printf("%s:%s", first, path ? path : "");
 }
 
+/* passt knows of no version: it is asked what it can do. */
+static void ask_passt(HostProcess *process) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Passt) passt = passt_find(&error);
+
+  process->passt = !passt ? HOST_PASST_NONE : passt->vhost_user ? HOST_PASST_VHOST_USER : HOST_PASST_STREAM;
+  process->passt_problem = passt ? NULL : g_strdup(error->message);
+}
+
 HostProcess host_process_read(void) {
   struct utsname host;
-
-  return (HostProcess){
+  HostProcess process = {
       .machine = g_strdup(uname(&host) == 0 ? host.machine : "unknown"),
       .user = user_name(),
       .path = search_path(),
       .root = geteuid() == 0,
+      .uid = geteuid(),
       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
       .userfaultfd = may_use_userfaultfd(),
   };
+
+  ask_passt(&process);
+  return process;
 }
 
 /* Limits. */

@@ -27,6 +27,7 @@ static const struct {
     {"memory", "Kinds of memory"},
     {"limits", "Limits of this process"},
     {"tools", "Beside eret"},
+    {"network", "Networks for guests"},
 };
 
 static void add_group(GString *out, const Doctor *doctor, const char *group, const char *title) {

@@ -7,6 +7,7 @@
  * verdict.c  the sentence on top, its cause and cure
  * findings.c the facts, a line each
  * advice.c   what could be better
+ * network.c  both, of networks for guests
  * report.c   all of it as text and as JSON
  */
 #pragma once
@@ -58,6 +59,10 @@ void doctor_report_json(GString *out, const Doctor *doctor);
 void doctor_judge(Doctor *doctor);
 void doctor_find(Doctor *doctor);
 void doctor_advise(Doctor *doctor);
+void doctor_find_network(Doctor *doctor);
+void doctor_advise_network(Doctor *doctor);
+/* Adds one to the advice. */
+void doctor_add_advice(Doctor *doctor, const char *key, const char *format, ...) G_GNUC_PRINTF(3, 4);
 
 /* How KVM runs: "VHE", "VHE+NV2", "nVHE", "protected hVHE"; NULL: not known. Free with g_free. */
 char *doctor_kvm_mode(const Doctor *doctor);

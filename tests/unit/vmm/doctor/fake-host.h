@@ -7,7 +7,7 @@
 
 /* An ARM64 process of an ordinary user. Nothing of it is to be freed. */
 static inline HostProcess fake_process(void) {
-  return (HostProcess){.machine = (char *)"aarch64", .user = (char *)"ann", .path = (char *)"/opt/bin", .page_size = 4096};
+  return (HostProcess){.machine = (char *)"aarch64", .user = (char *)"ann", .path = (char *)"/opt/bin", .uid = 1000, .page_size = 4096};
 }
 
 /* A KVM as in Linux 6.12 on a VHE host with GICv3. */
@@ -81,6 +81,7 @@ static inline HostFacts *fake_read(char *root_taken, const HostProcess *process)
   own.machine = g_strdup(process->machine);
   own.user = g_strdup(process->user);
   own.path = g_strdup(process->path);
+  own.passt_problem = g_strdup(process->passt_problem);
   HostFacts *facts = host_facts_read(root_taken, own);
   directory_free(root_taken);
   g_free(root_taken);

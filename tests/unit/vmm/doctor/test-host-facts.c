@@ -142,6 +142,58 @@ static void test_programs(void) {
 }
 
 /* Sizes and numbers that no kernel writes. */
+static void test_network(void) {
+  HostProcess process = fake_process();
+  char *root = fake_host("6.12.0");
+  directory_write(root, "dev/net/tun", "");
+  directory_write(root, "dev/tap7", "");
+  directory_write(root, "etc/group", "kvm:x:106:bob,ann\n");
+  directory_write(root, "lib/modules/6.12.0/modules.dep", "kernel/drivers/vhost/vhost_net.ko.xz: kernel/drivers/vhost/vhost.ko.xz\n");
+  directory_write(root, "lib/modules/6.12.0/modules.builtin", "kernel/drivers/net/tun.ko\n");
+  directory_write(root, "sys/module/macvtap/refcnt", "1\n");
+  directory_write(root, "sys/class/net/tap0/tun_flags", "0x1002\n");
+  directory_write(root, "sys/class/net/tap0/owner", "1000\n");
+  directory_write(root, "sys/class/net/tap1/tun_flags", "0x1002\n");
+  directory_write(root, "sys/class/net/tap1/owner", "1001\n");
+  directory_write(root, "sys/class/net/tun0/tun_flags", "0x1001\n"); /* packets, not frames */
+  directory_write(root, "sys/class/net/tun0/owner", "1000\n");
+  directory_write(root, "sys/class/net/macvtap0/macvtap/tap7/dev", "");
+  directory_write(root, "sys/class/net/macvtap0/ifindex", "7\n");
+  directory_write(root, "sys/class/net/macvtap1/macvtap/tap8/dev", "");
+  directory_write(root, "sys/class/net/macvtap1/ifindex", "8\n"); /* without a node */
+  directory_write(root, "proc/self/status", "Name:\teret\nCapEff:\t0000000000000fff\n");
+  g_autoptr(HostFacts) facts = fake_read(root, &process);
+  const HostNetwork *network = &facts->network;
+
+  g_assert_true(network->tun.there && network->tun.usable);
+  g_assert_cmpint(network->tun.driver, ==, HOST_DRIVER_LOADED);
+  g_assert_false(network->vhost_net.there || network->vhost_net.usable);
+  g_assert_cmpint(network->vhost_net.driver, ==, HOST_DRIVER_LOADABLE);
+  g_assert_cmpint(network->vhost_vsock.driver, ==, HOST_DRIVER_MISSING);
+  g_assert_cmpint(network->macvtap, ==, HOST_DRIVER_LOADED);
+  g_assert_false(network->net_admin); /* bit 12 is the next one */
+  g_assert_true(network->kvm_group_known && network->kvm_member);
+  g_assert_cmpuint(network->taps->len, ==, 1);
+  g_assert_cmpstr(g_ptr_array_index(network->taps, 0), ==, "tap0");
+  g_assert_cmpuint(network->macvtaps->len, ==, 1);
+  g_assert_cmpstr(g_ptr_array_index(network->macvtaps, 0), ==, "macvtap0");
+}
+
+static void test_network_admin(void) {
+  HostProcess process = fake_process();
+  char *root = fake_host("6.12.0");
+  directory_write(root, "sys/class/net/tap1/tun_flags", "0x1002\n");
+  directory_write(root, "sys/class/net/tap1/owner", "-1\n");
+  directory_write(root, "proc/self/status", "CapEff:\t0000000000001000\n");
+  g_autoptr(HostFacts) facts = fake_read(root, &process);
+
+  g_assert_true(facts->network.net_admin);
+  g_assert_cmpuint(facts->network.taps->len, ==, 1);
+  g_assert_cmpint(facts->network.macvtap, ==, HOST_DRIVER_UNKNOWN); /* there is no list of modules */
+  g_assert_true(facts->network.kvm_group_known);
+  g_assert_false(facts->network.kvm_member);
+}
+
 static void test_odd(void) {
   HostProcess process = fake_process();
   char *root = fake_host("");
@@ -172,6 +224,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/doctor/host-facts/packed-config", test_packed_config);
   g_test_add_func("/doctor/host-facts/limits", test_limits);
   g_test_add_func("/doctor/host-facts/programs", test_programs);
+  g_test_add_func("/doctor/host-facts/network", test_network);
+  g_test_add_func("/doctor/host-facts/network/admin", test_network_admin);
   g_test_add_func("/doctor/host-facts/odd", test_odd);
   return g_test_run();
 }
