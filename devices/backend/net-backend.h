@@ -15,6 +15,8 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "devices/device-watch.h"
+
 #define NET_MAC_SIZE  6
 #define NET_FRAME_MIN 14 /* two addresses and a type */
 #define NET_FRAME_MAX                                                                                                                      \
@@ -75,6 +77,11 @@ typedef struct {
    * The card is reset: who was lost may be called back. Any thread; the I/O thread is not at work. Optional.
    */
   void (*reset)(NetBackend *backend);
+  /*
+   * What has gone through it since whenever, as the host's kernel counts it: also what nobody here has seen. False: it
+   * is not known. Any thread. Optional.
+   */
+  bool (*traffic)(const NetBackend *backend, DeviceTraffic *traffic);
   void (*free)(NetBackend *backend); /* any thread */
 } NetBackendOps;
 

@@ -17,14 +17,20 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define TUN_DEVICE "/dev/net/tun"
+#define TUN_MAJOR  10 /* Linux: include/linux/miscdevice.h, TUN_MINOR */
+#define TUN_MINOR  200
 
 typedef struct {
   NetBackend base;
   unsigned n_attached;
-  bool header; /* each frame is behind one */
+  bool header;           /* each frame is behind one */
+  bool macvtap, counted; /* the kernel's counts of it are to be had, by this name */
+  char device[IFNAMSIZ];
   int fds[NET_PAIRS_MAX];
 } Tap;
 
@@ -116,6 +122,39 @@ static bool tap_set_pairs(NetBackend *backend, unsigned n) {
   return true;
 }
 
+/*
+ * A line of /proc/net/dev, "tap0: 8 numbers of what it received, 8 of what it sent": proc(5). In contrast to sysfs it
+ * shows the network devices of this process's own namespace.
+ */
+static bool tap_traffic(const NetBackend *backend, DeviceTraffic *traffic) {
+  enum { BYTES, PACKETS, ERRORS, DROPS, WAY = 8 };
+  const Tap *tap = (const Tap *)backend;
+  g_autofree char *text = NULL, *start = g_strdup_printf("%s:", tap->device);
+  uint64_t numbers[2 * WAY];
+
+  if (!tap->counted || !g_file_get_contents("/proc/net/dev", &text, NULL, NULL))
+    return false;
+  char *next = text;
+  while (next && !g_str_has_prefix(next + strspn(next, " "), start))
+    next = strchr(next, '\n') ? strchr(next, '\n') + 1 : NULL;
+  if (!next)
+    return false;
+  next = strchr(next, ':') + 1;
+  for (unsigned i = 0; i < G_N_ELEMENTS(numbers); i++)
+    numbers[i] = g_ascii_strtoull(next, &next, 10);
+  /* What a tap receives is what the guest has sent; a macvtap stands on the guest's side itself. */
+  const uint64_t *to_guest = numbers + (tap->macvtap ? 0 : WAY), *from_guest = numbers + (tap->macvtap ? WAY : 0);
+  *traffic = (DeviceTraffic){
+      .received = to_guest[PACKETS],
+      .received_bytes = to_guest[BYTES],
+      .received_drops = to_guest[DROPS] + to_guest[ERRORS],
+      .sent = from_guest[PACKETS],
+      .sent_bytes = from_guest[BYTES],
+      .sent_drops = from_guest[DROPS] + from_guest[ERRORS],
+  };
+  return true;
+}
+
 static void tap_free(NetBackend *backend) {
   Tap *tap = (Tap *)backend;
 
@@ -130,8 +169,31 @@ static const NetBackendOps tap_ops = {
     .send = tap_send,
     .set_offloads = tap_set_offloads,
     .set_pairs = tap_set_pairs,
+    .traffic = tap_traffic,
     .free = tap_free,
 };
+
+/* Of a network of this process's own: a device of that name in another has another address. */
+static bool is_own_device(int tap_fd, const char *name) {
+  struct ifreq mine = {0}, its = {0};
+  int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  bool got;
+
+  g_strlcpy(mine.ifr_name, name, sizeof mine.ifr_name);
+  got = fd >= 0 && ioctl(fd, SIOCGIFHWADDR, &mine) == 0 && ioctl(tap_fd, SIOCGIFHWADDR, &its) == 0;
+  if (fd >= 0)
+    close(fd);
+  return got && memcmp(mine.ifr_hwaddr.sa_data, its.ifr_hwaddr.sa_data, NET_MAC_SIZE) == 0;
+}
+
+/* Which device it is, for the kernel's counts. */
+static void remember_device(Tap *tap, const char *name) {
+  struct stat status;
+
+  g_strlcpy(tap->device, name, sizeof tap->device);
+  tap->counted = fstat(tap->fds[0], &status) == 0 && is_own_device(tap->fds[0], name);
+  tap->macvtap = tap->counted && (major(status.st_rdev) != TUN_MAJOR || minor(status.st_rdev) != TUN_MINOR);
+}
 
 static Tap *tap_new(const char *name) {
   Tap *tap = g_new0(Tap, 1);
@@ -253,6 +315,7 @@ NetBackend *tap_open(const char *name, unsigned n_pairs, GError **error) {
   backend->kernels = true;
   find_offloads(tap);
   backend->mtu = device_mtu(name);
+  remember_device(tap, name);
   return g_steal_pointer(&backend);
 }
 
@@ -302,6 +365,7 @@ NetBackend *tap_take_fds(const int *fds, unsigned n, GError **error) {
   g_free(backend->name);
   backend->name = g_strdup_printf("tap %s", first);
   backend->kernels = tap->header;
+  remember_device(tap, first);
   if (tap->header)
     find_offloads(tap);
   return g_steal_pointer(&backend);

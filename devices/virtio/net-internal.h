@@ -120,9 +120,8 @@ static inline bool net_may_serve(const NetPair *pair) {
   return pair->serving && !(virtio_get_status(&pair->net->base) & VIRTIO_STATUS_NEEDS_RESET);
 }
 
-static inline void net_count(VirtioNet *net, NetCount count) {
-  __atomic_fetch_add(&net->counts[count], 1, __ATOMIC_RELAXED);
-}
+/* Of a frame for QUEUE, or from there. */
+void net_count(VirtioNet *net, unsigned queue, NetCount count);
 
 bool net_link_is_up(const VirtioNet *net);
 /* After calls into the back end: the guest hears of a link that is another. */

@@ -127,7 +127,7 @@ static void return_useless(NetPair *pair, bool *pushed) {
   while (pair->stock.n && pair->stock.chains[pair->stock.first].size < NET_HEADER_SIZE) {
     virtio_push(&pair->net->base, net_receiveq(pair), pair->stock.chains[pair->stock.first].head, 0);
     stock_remove(&pair->stock, 1);
-    net_count(pair->net, NET_COUNT_BAD_BUFFER);
+    net_count(pair->net, net_receiveq(pair), NET_COUNT_BAD_BUFFER);
     *pushed = true;
   }
 }
@@ -212,9 +212,9 @@ static Step take(NetPair *pair, NetHeader *header, size_t size, size_t direct) {
     stock_write(&pair->stock, NET_HEADER_SIZE + direct, pair->overflow, size - direct);
     deliver(pair, header, size);
   }
-  net_count(net, count);
+  net_count(net, net_receiveq(pair), count);
   if (count != NET_COUNT_FILTERED)
-    device_watch_request(net->base.watch, net->base.name, "receive", size, started, count != NET_COUNT_RECEIVED);
+    device_watch_request(net->base.watch, net->base.name, net_receiveq(pair), "receive", size, started, count != NET_COUNT_RECEIVED);
   return STEP_FRAME;
 }
 

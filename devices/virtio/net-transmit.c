@@ -56,9 +56,9 @@ static bool transmit(NetPair *pair) {
     if (sent == NET_REFUSED || sent == NET_FORBIDDEN)
       count = sent == NET_FORBIDDEN ? NET_COUNT_FORBIDDEN : NET_COUNT_REFUSED;
   }
-  net_count(net, count);
-  device_watch_request(net->base.watch, net->base.name, "transmit", size > NET_HEADER_SIZE ? size - NET_HEADER_SIZE : 0, started,
-                       count != NET_COUNT_SENT);
+  net_count(net, net_transmitq(pair), count);
+  device_watch_request(net->base.watch, net->base.name, net_transmitq(pair), "transmit",
+                       size > NET_HEADER_SIZE ? size - NET_HEADER_SIZE : 0, started, count != NET_COUNT_SENT);
   return true;
 }
 

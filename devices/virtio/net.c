@@ -105,6 +105,22 @@ void virtio_net_announce(VirtioDevice *device) {
     change_status(net, NET_ANNOUNCING, true);
 }
 
+void net_count(VirtioNet *net, unsigned queue, NetCount count) {
+  static const char *const events[NET_COUNTS] = {
+      [NET_COUNT_FILTERED] = "dropped: not for this card",
+      [NET_COUNT_BAD_HEADER] = "dropped: bad header",
+      [NET_COUNT_BAD_BUFFER] = "dropped: bad buffer",
+      [NET_COUNT_TOO_LONG] = "dropped: longer than the guest's buffers",
+      [NET_COUNT_NOT_AGREED] = "dropped: left undone what the guest cannot do",
+      [NET_COUNT_LINK_DOWN] = "dropped: link down",
+      [NET_COUNT_REFUSED] = "dropped: refused by the back end",
+  };
+
+  __atomic_fetch_add(&net->counts[count], 1, __ATOMIC_RELAXED);
+  if (events[count])
+    device_watch_event(net->base.watch, net->base.name, queue, events[count]);
+}
+
 uint64_t virtio_net_count(const VirtioDevice *device, NetCount count) {
   return __atomic_load_n(&((const VirtioNet *)device)->counts[count], __ATOMIC_RELAXED);
 }
@@ -249,6 +265,13 @@ static void net_config_read(VirtioDevice *device, unsigned offset, void *to, uns
   memcpy(to, (const uint8_t *)&config + offset, size);
 }
 
+/* Of pairs that are served here the device's own counts are to be had. */
+static bool net_traffic(const VirtioDevice *device, DeviceTraffic *traffic) {
+  const VirtioNet *net = (const VirtioNet *)device;
+
+  return net->pairs[0].vhost && net->backend->ops->traffic && net->backend->ops->traffic(net->backend, traffic);
+}
+
 static void net_free(VirtioDevice *device) {
   VirtioNet *net = (VirtioNet *)device;
 
@@ -272,6 +295,7 @@ static const VirtioDeviceOps net_ops = {
     .stop = net_stop,
     .reset = net_reset,
     .queue_reset = net_queue_reset,
+    .traffic = net_traffic,
     .free = net_free,
 };
 

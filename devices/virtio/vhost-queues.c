@@ -192,12 +192,14 @@ VhostQueues *vhost_queues_new(VirtioDevice *device, Vhost *vhost, unsigned first
       vhost_queues_free(queues);
       return NULL;
     }
+  device->served_by = vhost->name;
   return queues;
 }
 
 void vhost_queues_free(VhostQueues *queues) {
   if (!queues)
     return;
+  queues->device->served_by = NULL;
   vhost_free(queues->vhost);
   g_free(queues);
 }

@@ -73,6 +73,11 @@ typedef struct {
    */
   void (*reset)(VirtioDevice *device);
   void (*queue_reset)(VirtioDevice *device, unsigned queue);
+  /*
+   * What queues that are served elsewhere have carried, as somebody else counts it, since whenever. False: nobody does.
+   * Any thread. Optional.
+   */
+  bool (*traffic)(const VirtioDevice *device, DeviceTraffic *traffic);
   void (*free)(VirtioDevice *device);
 } VirtioDeviceOps;
 
@@ -101,6 +106,7 @@ struct VirtioDevice {
   int *doorbell_fds;         /* one event descriptor a queue: what the transport attaches to Doorbells and signals itself otherwise */
   VirtioDoorbell *doorbells; /* one a queue */
   int *call_fds;             /* one a queue: how who serves it elsewhere interrupts, or -1; NULL: all are served here */
+  const char *served_by;     /* who serves those, for people; NULL: all are served here */
   bool started, paused;      /* transport's thread: DRIVER_OK was taken; between pause and resume */
   bool serving;              /* I/O thread: between the type's start and stop */
   bool failure_logged;       /* I/O thread */

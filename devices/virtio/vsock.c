@@ -105,7 +105,7 @@ static void bring_bytes(VirtioVsock *vsock, VsockConnection *connection) {
     return;
   uint32_t left = vsock_connection_read(connection, vsock->pieces, n_pieces, size);
   if (left)
-    device_watch_request(vsock->base.watch, vsock->base.name, "receive", left, started, false);
+    device_watch_request(vsock->base.watch, vsock->base.name, RXQ, "receive", left, started, false);
   while (left > 0) {
     uint32_t part = MIN(room_in(&vsock->in[used]), left);
     vsock_connection_say_bytes(connection, part, &header);
@@ -117,6 +117,26 @@ static void bring_bytes(VirtioVsock *vsock, VsockConnection *connection) {
     virtqueue_unpop(&vsock->base.queues[RXQ]);
 }
 
+/* By the operation of a packet that was passed on, or refused; NULL: it is worth no count. */
+static const char *event_of(const VsockHeader *header, bool to_guest, bool taken) {
+  if (header->op == VSOCK_OP_REQUEST && !taken)
+    return "connection from the guest refused";
+  if (header->op == VSOCK_OP_REQUEST)
+    return to_guest ? "connection from the host asked for" : "connection from the guest";
+  if (header->op == VSOCK_OP_RST)
+    return to_guest ? "reset to the guest" : "reset by the guest";
+  if (header->op == VSOCK_OP_RESPONSE && !to_guest && taken)
+    return "connection from the host";
+  return NULL;
+}
+
+static void tell_event(const VirtioVsock *vsock, unsigned queue, const VsockHeader *header, bool taken) {
+  const char *what = vsock->base.watch ? event_of(header, queue == RXQ, taken) : NULL;
+
+  if (what)
+    device_watch_event(vsock->base.watch, vsock->base.name, queue, what);
+}
+
 /* One thing that there is to tell. False: there is no buffer. */
 static bool tell(VirtioVsock *vsock) {
   VsockConnection *connection;
@@ -126,6 +146,7 @@ static bool tell(VirtioVsock *vsock) {
     return false;
   if (vsock_host_next(vsock->host, &header, &connection)) {
     push_packet(vsock, &vsock->in[0], &header);
+    tell_event(vsock, RXQ, &header, true);
     return true;
   }
   if (!connection) {
@@ -163,7 +184,8 @@ static void take_packet(VirtioVsock *vsock) {
   bool taken = vsock_host_take(vsock->host, &vsock->out, &header);
 
   if (!taken || header.op == VSOCK_OP_RW)
-    device_watch_request(vsock->base.watch, vsock->base.name, "transmit", header.len, started, !taken);
+    device_watch_request(vsock->base.watch, vsock->base.name, TXQ, "transmit", header.len, started, !taken);
+  tell_event(vsock, TXQ, &header, taken);
 }
 
 static void serve_transmit(VirtioVsock *vsock) {

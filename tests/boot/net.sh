@@ -55,6 +55,7 @@ is "$(guest fetched)" "$(checksum www/data)" "with the network as before"
 is "$(guest mac)" "$mac" "and the same address"
 is "$(guest errors)" "0 0 0 " "without an error"
 like "$errors" 'virtio-net0 ' "--stats knows the card"
+like "$errors" '^  queue 3 +[0-9,]+ +[0-9,]+  [0-9,]+ done \(.*iB\)' "and what each of its queues has done"
 if [ -e /dev/vhost-net ]; then
     busybox httpd -f -p 10.77.0.1:8080 -h www &
     server=$!
@@ -64,6 +65,8 @@ if [ -e /dev/vhost-net ]; then
     is "$(guest ping)$(guest errors)" "00 0 0 " "the guest reaches the host"
     is "$(guest fetched)" "$(checksum www/data)" "4 MiB come unchanged"
     unlike "$errors" 'virtio-net0 .* (receive|transmit) ' "and no frame goes by eret"
+    like "$errors" '^  queue 0 .*served by /dev/vhost-net' "--stats says who serves the queues"
+    like "$errors" "kernel counts to the guest [0-9,]+ packets \\([4-9]\\.[0-9] MiB\\).* from it [0-9,]+ " "and what the tap's own counts are"
 else
     skip "the host's kernel serves the queues" "there is no /dev/vhost-net"
 fi

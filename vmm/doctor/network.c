@@ -53,9 +53,9 @@ static char *join(const GPtrArray *names) {
 static const char *meaning_of_tap(const HostNetwork *network) {
   if (!network->tun.usable)
     return "no --net tap=: see the advice";
-  if (network->net_admin)
-    return "--net tap=NAME takes any, and makes what is not there";
-  return network->taps->len ? "--net tap=NAME takes this user's" : "none is this user's: see the advice";
+  if (network->taps->len)
+    return network->net_admin ? "--net tap=NAME takes any" : "--net tap=NAME takes this user's";
+  return network->net_admin ? "none is there yet: ip tuntap add tap0 mode tap" : "none is this user's: see the advice";
 }
 
 void doctor_find_network(Doctor *doctor) {

@@ -16,15 +16,26 @@ struct DeviceCounts {
   Recorder *recorder;
 };
 
-static DeviceCount *find(DeviceCounts *counts, const char *device) {
-  for (unsigned i = 0; i < counts->devices->len; i++) {
-    DeviceCount *count = &g_array_index(counts->devices, DeviceCount, i);
+DeviceCount *device_count_find(GArray *devices, const char *device) {
+  for (unsigned i = 0; i < devices->len; i++) {
+    DeviceCount *count = &g_array_index(devices, DeviceCount, i);
     if (count->device == device || strcmp(count->device, device) == 0)
       return count;
   }
   DeviceCount fresh = {.device = device};
-  g_array_append_val(counts->devices, fresh);
-  return &g_array_index(counts->devices, DeviceCount, counts->devices->len - 1);
+  g_array_append_val(devices, fresh);
+  return &g_array_index(devices, DeviceCount, devices->len - 1);
+}
+
+static DeviceCount *find(const DeviceCounts *counts, const char *device) {
+  return device_count_find(counts->devices, device);
+}
+
+QueueCount *device_count_queue(DeviceCount *count, unsigned queue) {
+  unsigned index = MIN(queue, QUEUES_MAX - 1);
+
+  count->n_queues = MAX(count->n_queues, index + 1);
+  return &count->queues[index];
 }
 
 /* Takes `name` and `detail` apart from the rest, as the recorder has a lock of its own. */
@@ -42,7 +53,9 @@ static void doorbell(DeviceWatch *watch, const char *device, unsigned queue, uin
   DeviceCounts *counts = (DeviceCounts *)watch;
 
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
-  find(counts, device)->doorbells += rings;
+  DeviceCount *count = find(counts, device);
+  count->doorbells += rings;
+  device_count_queue(count, queue)->doorbells += rings;
   record(counts, (TraceRecord){.kind = TRACE_ERET_DOORBELL, .a = queue, .b = rings}, device, NULL);
 }
 
@@ -50,7 +63,9 @@ static void interrupt(DeviceWatch *watch, const char *device, unsigned vector) {
   DeviceCounts *counts = (DeviceCounts *)watch;
 
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
-  find(counts, device)->interrupts++;
+  DeviceCount *count = find(counts, device);
+  count->interrupts++;
+  device_count_queue(count, vector)->interrupts++;
   record(counts, (TraceRecord){.kind = TRACE_ERET_INTERRUPT, .b = vector}, device, NULL);
 }
 
@@ -65,23 +80,44 @@ static RequestCount *find_kind(DeviceCount *count, const char *kind) {
   return &count->requests[MIN(i, REQUEST_KINDS_MAX - 1)];
 }
 
-static void request(DeviceWatch *watch, const char *device, const char *kind, uint64_t bytes, uint64_t started, bool failed) {
+static void request(DeviceWatch *watch, const char *device, unsigned queue, const char *kind, uint64_t bytes, uint64_t started,
+                    bool failed) {
   DeviceCounts *counts = (DeviceCounts *)watch;
   uint64_t took = trace_now() - started;
 
   g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
-  RequestCount *count = find_kind(find(counts, device), kind);
+  DeviceCount *of_device = find(counts, device);
+  QueueCount *of_queue = device_count_queue(of_device, queue);
+  RequestCount *count = find_kind(of_device, kind);
+  of_queue->requests++;
+  of_queue->failed += failed;
+  of_queue->bytes += failed ? 0 : bytes;
   count->count++;
   count->failed += failed;
   count->bytes += failed ? 0 : bytes;
   count->ns += took;
-  record(counts, (TraceRecord){.kind = TRACE_ERET_REQUEST, .a = took, .b = bytes, .c = failed}, device, kind);
+  record(counts, (TraceRecord){.kind = TRACE_ERET_REQUEST, .a = took, .b = bytes, .c = failed, .d = queue}, device, kind);
+}
+
+static void event(DeviceWatch *watch, const char *device, unsigned queue, const char *what) {
+  DeviceCounts *counts = (DeviceCounts *)watch;
+
+  g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&counts->lock);
+  DeviceCount *count = find(counts, device);
+  unsigned i = 0;
+  while (i < count->n_events && count->events[i].what != what)
+    i++;
+  i = MIN(i, EVENTS_MAX - 1);
+  count->n_events = MAX(count->n_events, i + 1);
+  count->events[i].what = what;
+  count->events[i].count++;
+  record(counts, (TraceRecord){.kind = TRACE_ERET_EVENT, .a = queue}, device, what);
 }
 
 DeviceCounts *device_counts_new(Recorder *recorder) {
   DeviceCounts *counts = g_new0(DeviceCounts, 1);
 
-  counts->watch = (DeviceWatch){doorbell, interrupt, request};
+  counts->watch = (DeviceWatch){doorbell, interrupt, request, event};
   counts->devices = g_array_new(FALSE, TRUE, sizeof(DeviceCount));
   counts->recorder = recorder;
   g_mutex_init(&counts->lock);

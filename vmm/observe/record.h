@@ -40,9 +40,12 @@ typedef uint32_t TraceString;
  *                        and what it did: MMIO: c IPA, d value, name: device, detail: register; hypercall: c function, d x0 returned, name: service
  *   ERET_DOORBELL        a queue, b rings; name: device
  *   ERET_INTERRUPT       a SPI number, or b vector of a message; name: device
- *   ERET_REQUEST         it ended at `time`. a ns it took, b bytes, c status (0: done); name: device, detail: "read", "write", "flush" ...
+ *   ERET_REQUEST         it ended at `time`. a ns it took, b bytes, c status (0: done), d queue; name: device, detail: "read", "write", "flush", "receive" ...
  *   ERET_PHASE           name: of the boot: "vm-created", "kernel-loaded" ...
  *   ERET_MARK            a number; name: the guest's text
+ *   ERET_EVENT           a queue; name: device, detail: what happened, as "dropped: bad header"
+ *   ERET_TRAFFIC         since the recording began, by queues that are served elsewhere; the last one of a device counts. a packets received by the guest,
+ *                        b their bytes, c packets sent, d their bytes; name: device, detail: who serves them. Where nobody counts, flags is TRACE_TRAFFIC_UNKNOWN
  *
  * The recording about itself.
  *
@@ -69,6 +72,8 @@ typedef enum {
   TRACE_ERET_REQUEST,
   TRACE_ERET_PHASE,
   TRACE_ERET_MARK,
+  TRACE_ERET_EVENT,
+  TRACE_ERET_TRAFFIC,
   TRACE_LOST = 128,
 } TraceKind;
 
@@ -77,6 +82,9 @@ typedef enum {
 #define TRACE_RETURN_SMC     2u                /* hypercall: by SMC */
 #define TRACE_RETURN_SIZE(f) ((f) >> 8 & 0xff) /* MMIO: bytes */
 #define TRACE_RETURN_FAILED  4u                /* KVM_RUN failed: a is the error number, not the reason (EINTR: a signal) */
+
+/* ERET_TRAFFIC: `flags`. */
+#define TRACE_TRAFFIC_UNKNOWN 1u
 
 typedef enum { TRACE_MMIO_READ, TRACE_MMIO_WRITE, TRACE_MMIO_READ_UNSATISFIED } TraceMmio;
 /* Where a loss happened: KVM's buffer, ours, the file's limit. */

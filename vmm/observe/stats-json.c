@@ -89,6 +89,55 @@ static void add_requests(JsonBuilder *builder, const DeviceCount *work) {
   json_builder_end_array(builder);
 }
 
+/* Each of several; what is not known of one that is served elsewhere is not there. */
+static void add_queues(JsonBuilder *builder, const DeviceCount *work) {
+  begin_array(builder, "queues");
+  for (unsigned i = 0; work && i < work->n_queues && (work->n_queues > 1 || work->served_by); i++) {
+    const QueueCount *queue = &work->queues[i];
+    json_builder_begin_object(builder);
+    add_number(builder, "index", i);
+    if (queue->elsewhere) {
+      json_add_text(builder, "served_by", work->served_by);
+    } else {
+      add_number(builder, "doorbells", queue->doorbells);
+      add_number(builder, "requests", queue->requests);
+      add_number(builder, "failed", queue->failed);
+      add_number(builder, "bytes", queue->bytes);
+    }
+    add_number(builder, "interrupts", queue->interrupts);
+    json_builder_end_object(builder);
+  }
+  json_builder_end_array(builder);
+}
+
+static void add_traffic(JsonBuilder *builder, const DeviceCount *work) {
+  const DeviceTraffic *traffic = &work->traffic;
+  const struct {
+    const char *name;
+    uint64_t number;
+  } members[] = {
+      {"received", traffic->received}, {"received_bytes", traffic->received_bytes}, {"received_drops", traffic->received_drops},
+      {"sent", traffic->sent},         {"sent_bytes", traffic->sent_bytes},         {"sent_drops", traffic->sent_drops},
+  };
+
+  json_builder_set_member_name(builder, "host_counts");
+  json_builder_begin_object(builder);
+  for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
+    add_number(builder, members[i].name, members[i].number);
+  json_builder_end_object(builder);
+}
+
+static void add_events(JsonBuilder *builder, const DeviceCount *work) {
+  begin_array(builder, "events");
+  for (unsigned i = 0; work && i < work->n_events; i++) {
+    json_builder_begin_object(builder);
+    json_add_text(builder, "event", work->events[i].what);
+    add_number(builder, "count", work->events[i].count);
+    json_builder_end_object(builder);
+  }
+  json_builder_end_array(builder);
+}
+
 static void add_devices(JsonBuilder *builder, const Stats *stats, const StatsVcpu *total) {
   g_autoptr(GArray) devices = stats_devices(stats, total);
 
@@ -102,6 +151,10 @@ static void add_devices(JsonBuilder *builder, const Stats *stats, const StatsVcp
     add_number(builder, "doorbells", device->work ? device->work->doorbells : 0);
     add_number(builder, "interrupts", device->work ? device->work->interrupts : 0);
     add_requests(builder, device->work);
+    add_queues(builder, device->work);
+    add_events(builder, device->work);
+    if (device->work && device->work->has_traffic)
+      add_traffic(builder, device->work);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);

@@ -119,6 +119,40 @@ static void append_requests(GString *out, const DeviceCount *device) {
   }
 }
 
+/* A line for each of several queues; one says no more than its device. */
+static void append_queues(GString *out, const DeviceCount *device) {
+  for (unsigned i = 0; i < device->n_queues && (device->n_queues > 1 || device->served_by); i++) {
+    const QueueCount *queue = &device->queues[i];
+    g_string_append_printf(out, "  queue %-39u", i);
+    append_number(out, 12, queue->doorbells);
+    append_number(out, 12, queue->interrupts);
+    if (queue->elsewhere)
+      g_string_append_printf(out, "  served by %s, which does not tell", device->served_by);
+    else if (queue->requests)
+      g_string_append_printf(out, "  %s done (%s)", human_count(queue->requests - queue->failed).text, human_size(queue->bytes).text);
+    if (queue->failed)
+      g_string_append_printf(out, ", %s failed", human_count(queue->failed).text);
+    g_string_append_c(out, '\n');
+  }
+}
+
+static void append_traffic(GString *out, const DeviceCount *device) {
+  const DeviceTraffic *traffic = &device->traffic;
+
+  if (!device->has_traffic)
+    return;
+  g_string_append_printf(out, "  the host's kernel counts to the guest %s packets (%s), ", human_count(traffic->received).text,
+                         human_size(traffic->received_bytes).text);
+  g_string_append_printf(out, "%s dropped; from it %s (%s), ", human_count(traffic->received_drops).text, human_count(traffic->sent).text,
+                         human_size(traffic->sent_bytes).text);
+  g_string_append_printf(out, "%s dropped\n", human_count(traffic->sent_drops).text);
+}
+
+static void append_events(GString *out, const DeviceCount *device) {
+  for (unsigned i = 0; i < device->n_events; i++)
+    g_string_append_printf(out, "  %s: %s\n", device->events[i].what, human_count(device->events[i].count).text);
+}
+
 static void append_devices(GString *out, const Stats *stats, const StatsVcpu *total) {
   g_autoptr(GArray) devices = stats_devices(stats, total);
 
@@ -136,6 +170,11 @@ static void append_devices(GString *out, const Stats *stats, const StatsVcpu *to
       append_requests(out, device->work);
     }
     g_string_append_c(out, '\n');
+    if (device->work) {
+      append_queues(out, device->work);
+      append_traffic(out, device->work);
+      append_events(out, device->work);
+    }
   }
   if (stats->deferred_writes)
     g_string_append_printf(out, "writes without an exit of their own: %" G_GUINT64_FORMAT "\n", stats->deferred_writes);

@@ -266,6 +266,10 @@ static void append_record(Chrome *chrome, const TraceRecord *record) {
     append_instant(chrome, record, device_pid(chrome, name), 1, "interrupt", record->a ? "spi" : "vector",
                    record->a ? record->a : record->b);
     break;
+  case TRACE_ERET_EVENT:
+    append_instant(chrome, record, device_pid(chrome, name), 1, recording_get_text(chrome->switches->recording, record->detail), "queue",
+                   record->a);
+    break;
   case TRACE_ERET_PHASE:
     append_instant(chrome, record, PID_MACHINE, 1, name, NULL, 0);
     break;

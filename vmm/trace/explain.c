@@ -347,6 +347,21 @@ static void explain_request(Explanation *explanation, const TraceRecord *record)
   g_string_append_printf(explanation->out, ", %s", human_time(record->a).text);
 }
 
+static void explain_event(Explanation *explanation, const TraceRecord *record) {
+  human_append_printf(explanation->out, "event: %s queue " U64 ", %s", text_of(explanation, record->name), record->a,
+                      text_of(explanation, record->detail));
+}
+
+static void explain_traffic(Explanation *explanation, const TraceRecord *record) {
+  human_append_printf(explanation->out, "traffic: %s, served by %s", text_of(explanation, record->name),
+                      text_of(explanation, record->detail));
+  if (record->flags & TRACE_TRAFFIC_UNKNOWN)
+    g_string_append(explanation->out, ", which does not tell");
+  else
+    g_string_append_printf(explanation->out, ": received " U64 " packets (" U64 " bytes), sent " U64 " (" U64 " bytes)", record->a,
+                           record->b, record->c, record->d);
+}
+
 static void explain_phase(Explanation *explanation, const TraceRecord *record) {
   human_append_printf(explanation->out, "phase: %s, %s", text_of(explanation, record->name), since_begin(explanation, record).text);
 }
@@ -375,6 +390,8 @@ static void (*const explainers[])(Explanation *explanation, const TraceRecord *r
     [TRACE_ERET_DOORBELL] = explain_doorbell,
     [TRACE_ERET_INTERRUPT] = explain_interrupt,
     [TRACE_ERET_REQUEST] = explain_request,
+    [TRACE_ERET_EVENT] = explain_event,
+    [TRACE_ERET_TRAFFIC] = explain_traffic,
     [TRACE_ERET_PHASE] = explain_phase,
     [TRACE_ERET_MARK] = explain_mark,
     [TRACE_LOST] = explain_lost,

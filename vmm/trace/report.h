@@ -6,13 +6,16 @@
 #include "vmm/trace/symbols.h"
 
 /*
- * --summary: switches by class with count, total, median, 99th percentile; shares of time; the ten places that trap
- * most; losses. SYMBOLS may be NULL.
+ * --summary: switches by class with count, total, median, 99th percentile; shares of time; devices' queues; the ten
+ * places that trap most; losses. SYMBOLS may be NULL.
  */
 void trace_summary(GString *out, const TraceSwitches *switches, const Symbols *symbols);
 
 /* The part of the summary that says which vCPUs are stuck in faults at the end; nothing where none is. */
 void trace_fault_loops(GString *out, const TraceSwitches *switches, const Symbols *symbols);
+
+/* The part about devices: their queues, and what else happened; nothing where they did nothing. */
+void trace_devices(GString *out, const TraceSwitches *switches);
 
 /* --explain: one line a switch, in words, as a learner reads it. */
 void trace_explain(GString *out, const TraceSwitches *switches, const Symbols *symbols);

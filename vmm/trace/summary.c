@@ -374,6 +374,7 @@ void trace_summary(GString *out, const TraceSwitches *switches, const Symbols *s
   append_classes(out, switches);
   append_shares(out, switches);
   append_hypercalls(out, switches);
+  trace_devices(out, switches);
   append_places(out, switches, symbols);
   append_counts(out, switches);
 }

@@ -128,8 +128,18 @@ bool machine_trace_init(MachineTrace *trace, const Config *config, Tell tell, GE
   return true;
 }
 
+/* KVM's counts of a boot are added to those of the boots before. */
+static void keep_kvm_stats(MachineTrace *trace) {
+  add_stats(trace->vm_stats, trace->vm_before);
+  g_clear_pointer(&trace->vm_stats, free_stats);
+  for (unsigned i = 0; i < trace->n_vcpus; i++) {
+    add_stats(trace->vcpus[i].kvm_stats, trace->vcpus[i].kvm_before);
+    g_clear_pointer(&trace->vcpus[i].kvm_stats, free_stats);
+  }
+}
+
 void machine_trace_clear(MachineTrace *trace) {
-  machine_trace_end_boot(trace);
+  keep_kvm_stats(trace);
   machine_trace_finish(trace, NULL);
   for (unsigned i = 0; i < trace->n_vcpus; i++) {
     exit_counts_free(trace->vcpus[i].counts);
@@ -138,6 +148,7 @@ void machine_trace_clear(MachineTrace *trace) {
   g_clear_pointer(&trace->vcpus, g_free);
   g_clear_pointer(&trace->vm_before, g_array_unref);
   g_clear_pointer(&trace->devices, device_counts_free);
+  g_clear_pointer(&trace->elsewhere, elsewhere_free);
   g_clear_pointer(&trace->timeline, timeline_free);
   g_clear_pointer(&trace->stats_file, output_file_free);
   trace->n_vcpus = 0;
@@ -192,6 +203,8 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
   Recorder *recorder = trace->recorder;
   struct utsname host;
 
+  if (trace->devices)
+    trace->elsewhere = elsewhere_new(platform);
   if (!recorder)
     return;
   add_fact(recorder, "eret", "%s", ERET_VERSION);
@@ -219,12 +232,9 @@ void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int 
 }
 
 void machine_trace_end_boot(MachineTrace *trace) {
-  add_stats(trace->vm_stats, trace->vm_before);
-  g_clear_pointer(&trace->vm_stats, free_stats);
-  for (unsigned i = 0; i < trace->n_vcpus; i++) {
-    add_stats(trace->vcpus[i].kvm_stats, trace->vcpus[i].kvm_before);
-    g_clear_pointer(&trace->vcpus[i].kvm_stats, free_stats);
-  }
+  keep_kvm_stats(trace);
+  if (trace->elsewhere && trace->recorder)
+    elsewhere_record(trace->elsewhere, trace->recorder);
 }
 
 /* Statistics. */
@@ -247,6 +257,8 @@ static Stats *gather(MachineTrace *trace, const Platform *platform) {
   g_array_append_vals(stats->kvm, trace->vm_before->data, trace->vm_before->len);
   add_stats(trace->vm_stats, stats->kvm);
   stats->devices = device_counts_get(trace->devices);
+  if (trace->elsewhere)
+    elsewhere_add(trace->elsewhere, stats->devices);
   stats->timeline = timeline_entries(trace->timeline);
   stats->boots = trace->boots;
   stats->deferred_writes = kvm_shortcuts_deferred_writes(trace->shortcuts);

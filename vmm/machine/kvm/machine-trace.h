@@ -9,9 +9,9 @@
 #include "vmm/base/tell.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/config/board.h"
+#include "vmm/machine/elsewhere.h"
 #include "vmm/machine/kvm/shortcuts.h"
 #include "vmm/machine/kvm/vcpu.h"
-#include "vmm/machine/platform.h"
 #include "vmm/observe/device-counts.h"
 #include "vmm/observe/stats.h"
 
@@ -33,6 +33,7 @@ typedef struct {
   Recorder *recorder;            /* NULL: no --record */
   const KvmShortcuts *shortcuts; /* NULL: none */
   DeviceCounts *devices;         /* NULL: neither flag */
+  Elsewhere *elsewhere;          /* NULL: neither flag, or before there are devices */
   unsigned n_vcpus;              /* of those that are watched; 0: neither flag */
   WatchedVcpu *vcpus;
   GArray *vm_before;  /* of StatsCounter: the VM's, as kvm_before */
@@ -50,7 +51,7 @@ DeviceWatch *machine_trace_devices(MachineTrace *trace);
 void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel);
 /* VCPUS of the new boot exist and have not run. */
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd);
-/* They are joined, and about to be destroyed. */
+/* They are joined, and about to be destroyed; the platform is there. */
 void machine_trace_end_boot(MachineTrace *trace);
 
 /*

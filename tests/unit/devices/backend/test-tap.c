@@ -143,6 +143,18 @@ static void exchange(NetBackend *backend, unsigned pair, int packets) {
   }
 }
 
+/* Since BEFORE a frame of each size went either way; the kernel has said things of its own, too. */
+static void assert_counted(const NetBackend *backend, const DeviceTraffic *before) {
+  DeviceTraffic now;
+
+  g_assert_true(backend->ops->traffic(backend, &now));
+  g_assert_cmpuint(now.sent - before->sent, ==, 4);
+  g_assert_cmpuint(now.sent_bytes - before->sent_bytes, ==, 15 + 60 + 1514 + 9014);
+  g_assert_cmpuint(now.received - before->received, >=, 4);
+  g_assert_cmpuint(now.received_bytes - before->received_bytes, >=, 15 + 60 + 1514 + 9014);
+  g_assert_cmpuint(now.sent_drops, >=, before->sent_drops); /* nobody else wanted them */
+}
+
 static void test_by_name(void) {
   if (skip())
     return;
@@ -157,7 +169,10 @@ static void test_by_name(void) {
     g_assert_cmpuint(backend->mtu, ==, 9000);
     g_assert_cmpuint(backend->n_pairs, ==, 1);
     g_assert_cmpstr(backend->name, ==, "tap tap0");
+    DeviceTraffic before;
+    g_assert_true(backend->ops->traffic(backend, &before));
     exchange(backend, 0, packets);
+    assert_counted(backend, &before);
     close(packets);
     net_backend_free(backend);
     delete_tap("tap0", flags);

@@ -160,6 +160,28 @@ static void test_call(void) {
   card_free(&card);
 }
 
+static bool backend_traffic(const NetBackend *backend, DeviceTraffic *traffic) {
+  *traffic = (DeviceTraffic){.received = 3, .sent_bytes = 60};
+  return true;
+}
+
+/* Who serves the queues is told, and what its back end knows of them. */
+static void test_traffic(void) {
+  Card card = card_with(RINGS | VIRTIO_F_VERSION_1);
+  const VirtioDevice *device = card.guest->device;
+  DeviceTraffic traffic;
+  NetBackendOps counting = *card.net->base.ops;
+
+  g_assert_cmpstr(device->served_by, ==, "fake");
+  g_assert_false(device->ops->traffic(device, &traffic));
+  counting.traffic = backend_traffic;
+  card.net->base.ops = &counting;
+  g_assert_true(device->ops->traffic(device, &traffic));
+  g_assert_cmpuint(traffic.received, ==, 3);
+  g_assert_cmpuint(traffic.sent_bytes, ==, 60);
+  card_free(&card);
+}
+
 static void test_refused(void) {
   Card card = card_with(RINGS | VIRTIO_F_VERSION_1);
 
@@ -194,6 +216,7 @@ static void test_not_to_be_had(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/net-vhost/traffic", test_traffic);
   g_test_add_func("/net-vhost/features", test_features);
   g_test_add_func("/net-vhost/pairs", test_pairs);
   g_test_add_func("/net-vhost/call", test_call);

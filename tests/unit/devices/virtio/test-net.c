@@ -432,14 +432,24 @@ static void test_feature_words(void) {
 typedef struct {
   DeviceWatch watch;
   int received, sent, failed; /* atomic */
+  int bad_headers, others;    /* atomic */
 } Watcher;
 
-static void see_request(DeviceWatch *watch, const char *device, const char *kind, uint64_t bytes, uint64_t started, bool failed) {
+static void see_request(DeviceWatch *watch, const char *device, unsigned queue, const char *kind, uint64_t bytes, uint64_t started,
+                        bool failed) {
   Watcher *watcher = (Watcher *)watch;
   int *count = failed ? &watcher->failed : strcmp(kind, "receive") == 0 ? &watcher->received : &watcher->sent;
 
+  g_assert_cmpuint(queue, ==, strcmp(kind, "receive") == 0 ? RX : TX);
   g_assert_cmpuint(bytes, ==, 60);
   __atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+}
+
+static void see_event(DeviceWatch *watch, const char *device, unsigned queue, const char *what) {
+  Watcher *watcher = (Watcher *)watch;
+  bool bad_header = queue == TX && strcmp(what, "dropped: bad header") == 0;
+
+  __atomic_fetch_add(bad_header ? &watcher->bad_headers : &watcher->others, 1, __ATOMIC_SEQ_CST);
 }
 
 static void see_doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
@@ -449,7 +459,7 @@ static void see_interrupt(DeviceWatch *watch, const char *device, unsigned vecto
 }
 
 static void test_watch(void) {
-  Watcher watcher = {.watch = {see_doorbell, see_interrupt, see_request}};
+  Watcher watcher = {.watch = {see_doorbell, see_interrupt, see_request, see_event}};
   Card card = card_new(1, 0, 0, 0);
   NetHeader bad = {.flags = 1};
 
@@ -465,6 +475,8 @@ static void test_watch(void) {
   g_assert_cmpint(watcher.sent, ==, 1);
   g_assert_cmpint(watcher.received, ==, 1);
   g_assert_cmpint(watcher.failed, ==, 1);
+  g_assert_cmpint(watcher.bad_headers, ==, 1);
+  g_assert_cmpint(watcher.others, ==, 0);
   card_free(&card);
 }
 

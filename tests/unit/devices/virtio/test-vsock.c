@@ -1141,6 +1141,68 @@ static void test_same_path(void) {
 }
 
 /* A doorbell only while it is wanted; and each packet wanted rings. */
+typedef struct {
+  DeviceWatch watch;   /* first */
+  int received, sent;  /* bytes; atomic */
+  int events, strange; /* atomic: bits of those below; others, or by another queue */
+} Watcher;
+
+static void see_request(DeviceWatch *watch, const char *device, unsigned queue, const char *kind, uint64_t bytes, uint64_t started,
+                        bool failed) {
+  Watcher *watcher = (Watcher *)watch;
+
+  g_assert_cmpstr(kind, ==, queue == FAKE_RXQ ? "receive" : "transmit");
+  __atomic_fetch_add(queue == FAKE_RXQ ? &watcher->received : &watcher->sent, failed ? 0 : (int)bytes, __ATOMIC_SEQ_CST);
+}
+
+static void see_event(DeviceWatch *watch, const char *device, unsigned queue, const char *what) {
+  static const struct {
+    const char *what;
+    unsigned queue;
+  } known[] = {
+      {"connection from the host asked for", FAKE_RXQ}, {"connection from the host", FAKE_TXQ}, {"reset by the guest", FAKE_TXQ},
+      {"connection from the guest refused", FAKE_TXQ},  {"reset to the guest", FAKE_RXQ},
+  };
+  Watcher *watcher = (Watcher *)watch;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(known); i++)
+    if (strcmp(what, known[i].what) == 0 && queue == known[i].queue) {
+      __atomic_fetch_or(&watcher->events, 1 << i, __ATOMIC_SEQ_CST);
+      return;
+    }
+  __atomic_fetch_add(&watcher->strange, 1, __ATOMIC_SEQ_CST);
+}
+
+static void see_doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
+}
+
+static void see_interrupt(DeviceWatch *watch, const char *device, unsigned vector) {
+}
+
+static void test_watch(void) {
+  Watcher watcher = {.watch = {see_doorbell, see_interrupt, see_request, see_event}};
+  FakeVsock *vsock = fake_vsock_new_stopped();
+  FakeStream stream, nobody = {.vsock = vsock, .guest_port = 1000, .host_port = 99, .window = WINDOW};
+
+  vsock->guest->device->watch = &watcher.watch;
+  fake_vsock_start(vsock, VIRTIO_F_EVENT_IDX, FAKE_BUFFERS);
+  int fd = fake_open_by_host(vsock, 52, WINDOW, &stream);
+  fake_host_write(fd, "to the guest");
+  fake_stream_expect_text(&stream, "to the guest");
+  fake_stream_say(&stream, VSOCK_OP_RW, 0, "from it", 7);
+  fake_host_expect(fd, "from it");
+  fake_stream_say(&stream, VSOCK_OP_RST, 0, NULL, 0);
+  fake_stream_say(&nobody, VSOCK_OP_REQUEST, 0, NULL, 0);
+  fake_stream_expect(&nobody, VSOCK_OP_RST);
+  fake_settle(vsock->guest);
+  g_assert_cmpint(watcher.received, ==, 12);
+  g_assert_cmpint(watcher.sent, ==, 7);
+  g_assert_cmphex(watcher.events, ==, 0x1f);
+  g_assert_cmpint(watcher.strange, ==, 0);
+  close(fd);
+  fake_vsock_free(vsock);
+}
+
 static void test_doorbell_on_demand(void) {
   for (unsigned i = 0; i < 2; i++) {
     FakeVsock *vsock = fake_vsock_new_stopped();
@@ -1156,6 +1218,7 @@ static void test_doorbell_on_demand(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/vsock/identity", test_identity);
+  g_test_add_func("/vsock/watch", test_watch);
   g_test_add_func("/vsock/host-connects", test_host_connects);
   g_test_add_func("/vsock/guest-connects", test_guest_connects);
   g_test_add_func("/vsock/nobody-listens", test_nobody_listens);

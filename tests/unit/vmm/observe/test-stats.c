@@ -146,9 +146,9 @@ static void test_device_counts(void) {
 
   device_watch_doorbell(watch, "virtio-blk0", 0, 3);
   device_watch_interrupt(watch, "virtio-blk0", 0);
-  device_watch_request(watch, "virtio-blk0", reading, 4096, device_watch_now(watch), false);
-  device_watch_request(watch, "virtio-blk0", reading, 512, device_watch_now(watch), true);
-  device_watch_request(watch, "virtio-blk0", writing, 1024, device_watch_now(watch), false);
+  device_watch_request(watch, "virtio-blk0", 0, reading, 4096, device_watch_now(watch), false);
+  device_watch_request(watch, "virtio-blk0", 0, reading, 512, device_watch_now(watch), true);
+  device_watch_request(watch, "virtio-blk0", 0, writing, 1024, device_watch_now(watch), false);
   device_watch_interrupt(watch, "pl011", 0);
   device_watch_interrupt(NULL, "pl011", 0); /* nobody is listening */
   g_assert_cmpuint(device_watch_now(NULL), ==, 0);
@@ -163,6 +163,45 @@ static void test_device_counts(void) {
   g_assert_cmpuint(blk->requests[0].bytes, ==, 4096); /* what failed has moved nothing */
   g_assert_cmpuint(blk->requests[1].bytes, ==, 1024);
   g_assert_cmpuint(g_array_index(devices, DeviceCount, 1).interrupts, ==, 1);
+  device_counts_free(counts);
+}
+
+/* A network card: each queue's, what was dropped and why; and more queues and events than there are places. */
+static void test_device_queues(void) {
+  static const char receive[] = "receive", bad[] = "dropped: bad header", down[] = "dropped: link down";
+  static char names[40];
+  DeviceCounts *counts = device_counts_new(NULL);
+  DeviceWatch *watch = device_counts_watch(counts);
+
+  device_watch_doorbell(watch, "virtio-net0", 3, 5);
+  device_watch_interrupt(watch, "virtio-net0", 0);
+  device_watch_request(watch, "virtio-net0", 0, receive, 60, device_watch_now(watch), false);
+  device_watch_request(watch, "virtio-net0", 2, receive, 1514, device_watch_now(watch), false);
+  device_watch_request(watch, "virtio-net0", 2, receive, 99, device_watch_now(watch), true);
+  device_watch_event(watch, "virtio-net0", 1, bad);
+  device_watch_event(watch, "virtio-net0", 3, bad);
+  device_watch_event(watch, "virtio-net0", 1, down);
+  device_watch_event(NULL, "virtio-net0", 1, down);
+  for (unsigned i = 0; i < sizeof names; i++) {
+    device_watch_event(watch, "other", 0, &names[i]);
+    device_watch_doorbell(watch, "other", i, 1);
+  }
+  g_autoptr(GArray) devices = device_counts_get(counts);
+  const DeviceCount *net = &g_array_index(devices, DeviceCount, 0), *other = &g_array_index(devices, DeviceCount, 1);
+  g_assert_cmpuint(net->n_queues, ==, 4);
+  g_assert_cmpuint(net->queues[3].doorbells, ==, 5);
+  g_assert_cmpuint(net->queues[0].interrupts, ==, 1);
+  g_assert_cmpuint(net->queues[0].bytes, ==, 60);
+  g_assert_cmpuint(net->queues[2].requests, ==, 2);
+  g_assert_cmpuint(net->queues[2].failed, ==, 1);
+  g_assert_cmpuint(net->queues[2].bytes, ==, 1514);
+  g_assert_cmpuint(net->n_events, ==, 2);
+  g_assert_true(net->events[0].what == bad && net->events[1].what == down);
+  g_assert_cmpuint(net->events[0].count, ==, 2);
+  g_assert_cmpuint(other->n_queues, ==, QUEUES_MAX);
+  g_assert_cmpuint(other->queues[QUEUES_MAX - 1].doorbells, ==, sizeof names - QUEUES_MAX + 1);
+  g_assert_cmpuint(other->n_events, ==, EVENTS_MAX);
+  g_assert_cmpuint(other->events[EVENTS_MAX - 1].count, ==, sizeof names - EVENTS_MAX + 1);
   device_counts_free(counts);
 }
 
@@ -260,6 +299,15 @@ static Stats *sample(void) {
   DeviceCount work = {.device = "virtio-blk0", .doorbells = 4, .n_requests = 1, .requests = {{.kind = "read", .count = 2, .bytes = 4096}}};
   stats->devices = g_array_new(FALSE, TRUE, sizeof(DeviceCount));
   g_array_append_val(stats->devices, work);
+  DeviceCount card = {.device = "virtio-net0",
+                      .served_by = "/dev/vhost-net",
+                      .has_traffic = true,
+                      .traffic = {.received = 1200, .received_bytes = 2048, .received_drops = 1, .sent = 7, .sent_bytes = 420},
+                      .n_queues = 3,
+                      .queues = {{.elsewhere = true}, {.elsewhere = true}, {.doorbells = 2, .requests = 3, .failed = 1, .bytes = 512}},
+                      .n_events = 1,
+                      .events = {{"dropped: bad header", 9}}};
+  g_array_append_val(stats->devices, card);
   stats->unclaimed = 3;
   return stats;
 }
@@ -268,9 +316,18 @@ static void test_text(void) {
   g_autoptr(Stats) stats = sample();
   g_autofree char *text = stats_text(stats);
   static const char *const wanted[] = {
-      "pl011 UARTFR read", "pl011 UARTDR write",  "exits                                    1,234       1,235         2,469",
-      "remote_tlb_flush",  "where nothing is: 3", "2 read (4.0 KiB)",
-      "kernel loaded",     "mark 7 seven",
+      "pl011 UARTFR read",
+      "pl011 UARTDR write",
+      "exits                                    1,234       1,235         2,469",
+      "remote_tlb_flush",
+      "where nothing is: 3",
+      "2 read (4.0 KiB)",
+      "kernel loaded",
+      "mark 7 seven",
+      "served by /dev/vhost-net, which does not tell",
+      "2 done (512 bytes), 1 failed",
+      "counts to the guest 1,200 packets (2.0 KiB), 1 dropped; from it 7 (420 bytes), 0 dropped",
+      "  dropped: bad header: 9\n",
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
@@ -298,7 +355,7 @@ static void test_json(void) {
   g_assert_cmpint(json_object_get_int_member(site, "count"), ==, 200);
   g_assert_cmpint(json_array_get_length(json_object_get_array_member(root, "vcpus")), ==, 2);
   JsonArray *devices = json_object_get_array_member(root, "devices");
-  g_assert_cmpint(json_array_get_length(devices), ==, 2);
+  g_assert_cmpint(json_array_get_length(devices), ==, 3);
   JsonObject *pl011 = json_array_get_object_element(devices, 0);
   g_assert_cmpstr(json_object_get_string_member(pl011, "name"), ==, "pl011");
   g_assert_cmpint(json_object_get_int_member(pl011, "exits"), ==, 221);
@@ -306,6 +363,17 @@ static void test_json(void) {
   g_assert_cmpint(json_object_get_int_member(blk, "doorbells"), ==, 4);
   JsonObject *read = json_array_get_object_element(json_object_get_array_member(blk, "requests"), 0);
   g_assert_cmpint(json_object_get_int_member(read, "bytes"), ==, 4096);
+  g_assert_cmpint(json_array_get_length(json_object_get_array_member(blk, "queues")), ==, 0); /* it has one */
+  JsonObject *net = json_array_get_object_element(devices, 2);
+  JsonArray *queues = json_object_get_array_member(net, "queues");
+  g_assert_cmpint(json_array_get_length(queues), ==, 3);
+  g_assert_cmpstr(json_object_get_string_member(json_array_get_object_element(queues, 1), "served_by"), ==, "/dev/vhost-net");
+  g_assert_false(json_object_has_member(json_array_get_object_element(queues, 1), "doorbells"));
+  g_assert_cmpint(json_object_get_int_member(json_array_get_object_element(queues, 2), "bytes"), ==, 512);
+  JsonObject *event = json_array_get_object_element(json_object_get_array_member(net, "events"), 0);
+  g_assert_cmpstr(json_object_get_string_member(event, "event"), ==, "dropped: bad header");
+  g_assert_cmpint(json_object_get_int_member(event, "count"), ==, 9);
+  g_assert_cmpint(json_object_get_int_member(json_object_get_object_member(net, "host_counts"), "received"), ==, 1200);
   JsonObject *end = json_array_get_object_element(json_object_get_array_member(root, "timeline"), 3);
   g_assert_cmpstr(json_object_get_string_member(end, "phase"), ==, "guest-end");
   g_assert_cmpint(json_object_get_int_member(end, "ns"), ==, 10000000);
@@ -318,6 +386,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/stats/exit-counts/threads", test_exit_counts_threads);
   g_test_add_func("/stats/vcpu-watch", test_vcpu_watch);
   g_test_add_func("/stats/device-counts", test_device_counts);
+  g_test_add_func("/stats/device-counts/queues", test_device_queues);
   g_test_add_func("/stats/timeline", test_timeline);
   g_test_add_func("/stats/timeline/bounded", test_timeline_is_bounded);
   g_test_add_func("/stats/timeline/waterfall", test_waterfall);

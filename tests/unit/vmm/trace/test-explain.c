@@ -129,6 +129,22 @@ static void test_others(void) {
   fixture_clear(&fixture);
 }
 
+static void test_devices(void) {
+  Fixture fixture;
+  fixture_init(&fixture);
+  TraceRecord event = {.kind = TRACE_ERET_EVENT, .vcpu = TRACE_NO_VCPU, .a = 1};
+  TraceRecord traffic = {.kind = TRACE_ERET_TRAFFIC, .vcpu = TRACE_NO_VCPU, .a = 10, .b = 600, .c = 3, .d = 180};
+  TraceRecord silent = {.kind = TRACE_ERET_TRAFFIC, .vcpu = TRACE_NO_VCPU, .flags = TRACE_TRAFFIC_UNKNOWN};
+  add_eret(&fixture, &event, "virtio-net0", "dropped: link down");
+  add_eret(&fixture, &traffic, "virtio-net0", "/dev/vhost-net");
+  add_eret(&fixture, &silent, "virtio-vsock0", "/dev/vhost-vsock");
+  g_autofree char *text = explain(&fixture);
+  assert_lines(text, "  * event: virtio-net0 queue 1, dropped: link down\n"
+                     "  * traffic: virtio-net0, served by /dev/vhost-net: received 10 packets (600 bytes), sent 3 (180 bytes)\n"
+                     "  * traffic: virtio-vsock0, served by /dev/vhost-vsock, which does not tell\n");
+  fixture_clear(&fixture);
+}
+
 /* Where the machine's map has no memory, KVM maps none; where the map is not recorded, nobody can tell. */
 static void test_nowhere(void) {
   for (unsigned with_map = 0; with_map < 2; with_map++) {
@@ -185,6 +201,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/explain/time-is-last", test_time_is_last);
   g_test_add_func("/explain/eret-alone", test_eret_alone);
   g_test_add_func("/explain/others", test_others);
+  g_test_add_func("/explain/devices", test_devices);
   g_test_add_func("/explain/nowhere", test_nowhere);
   g_test_add_func("/explain/hostile", test_hostile);
   return g_test_run();

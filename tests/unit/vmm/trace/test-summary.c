@@ -71,6 +71,45 @@ static void test_names(void) {
   g_assert_cmpstr(unknown, ==, "exit reason 99");
 }
 
+/* Each queue of a device, what happened to it, and what others count of queues that they serve. */
+static void test_devices(void) {
+  Fixture fixture;
+  fixture_init(&fixture);
+  TraceRecord doorbell = {.kind = TRACE_ERET_DOORBELL, .vcpu = TRACE_NO_VCPU, .a = 1, .b = 2};
+  TraceRecord interrupt = {.kind = TRACE_ERET_INTERRUPT, .vcpu = TRACE_NO_VCPU, .b = 1};
+  TraceRecord request = {.kind = TRACE_ERET_REQUEST, .vcpu = TRACE_NO_VCPU, .a = 2500, .b = 60, .d = 1};
+  TraceRecord failed = {.kind = TRACE_ERET_REQUEST, .vcpu = TRACE_NO_VCPU, .b = 60, .c = 1, .d = 1};
+  TraceRecord event = {.kind = TRACE_ERET_EVENT, .vcpu = TRACE_NO_VCPU, .a = 1};
+  TraceRecord early = {.kind = TRACE_ERET_TRAFFIC, .vcpu = TRACE_NO_VCPU, .a = 1, .b = 2, .c = 3, .d = 4};
+  TraceRecord late = {.kind = TRACE_ERET_TRAFFIC, .vcpu = TRACE_NO_VCPU, .a = 10, .b = 2048, .c = 30, .d = 40};
+  TraceRecord silent = {.kind = TRACE_ERET_TRAFFIC, .vcpu = TRACE_NO_VCPU, .flags = TRACE_TRAFFIC_UNKNOWN};
+  add_eret(&fixture, &doorbell, "virtio-net0", NULL);
+  add_eret(&fixture, &interrupt, "virtio-net0", NULL);
+  for (unsigned i = 0; i < 3; i++)
+    add_eret(&fixture, &request, "virtio-net0", "transmit");
+  add_eret(&fixture, &failed, "virtio-net0", "transmit");
+  add_eret(&fixture, &event, "virtio-net0", "dropped: bad\x1b header");
+  add_eret(&fixture, &event, "virtio-net0", "dropped: bad\x1b header");
+  add_eret(&fixture, &early, "virtio-net1", "/dev/vhost-net");
+  add_eret(&fixture, &silent, "vhost-user0", "/run/rng.sock");
+  add_eret(&fixture, &late, "virtio-net1", "/dev/vhost-net");
+  for (unsigned i = 0; i < 300; i++) {
+    request.d = UINT64_MAX - i;
+    doorbell.a = i;
+    add_eret(&fixture, &request, "strange", "transmit");
+    add_eret(&fixture, &doorbell, "strange", NULL);
+  }
+  g_autofree char *text = summarize(&fixture);
+
+  assert_line(text, "2 1 4 1 180 bytes virtio-net0 queue 1");
+  assert_line(text, "2 virtio-net0: dropped: bad? header");
+  assert_line(text, "virtio-net1, served by /dev/vhost-net: received 10 packets (2.0 KiB), sent 30 (40 bytes)");
+  assert_line(text, "vhost-user0, served by /run/rng.sock, which does not tell");
+  assert_line(text, "and 202 more"); /* 300 queues, and one beyond all; 100 are shown */
+  g_assert_null(strstr(text, "received 1 packets"));
+  fixture_clear(&fixture);
+}
+
 static void test_everything(void) {
   Fixture fixture;
   fixture_init(&fixture);
@@ -198,6 +237,7 @@ static void test_faults_for_ever(void) {
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/summary/devices", test_devices);
   g_test_add_func("/summary/human", test_human);
   g_test_add_func("/summary/names", test_names);
   g_test_add_func("/summary/everything", test_everything);
