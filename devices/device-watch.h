@@ -18,8 +18,8 @@ struct DeviceWatch {
   /* The device interrupts: it raised its line, or sent a message for VECTOR (queue). */
   void (*interrupt)(DeviceWatch *watch, const char *device, unsigned vector);
   /*
-   * A request of QUEUE ended: KIND ("read") with BYTES, STARTED at (CLOCK_MONOTONIC, ns); FAILED: the guest was told so,
-   * or it was a packet that was dropped.
+   * A request of QUEUE ended: KIND ("read") with BYTES, STARTED at (CLOCK_MONOTONIC, ns); FAILED: the guest was told
+   * so, or it was a packet that was dropped.
    */
   void (*request)(DeviceWatch *watch, const char *device, unsigned queue, const char *kind, uint64_t bytes, uint64_t started, bool failed);
   /* Something happened to what came by QUEUE, or was to go there: "dropped: bad header". */
