@@ -191,10 +191,19 @@ static unsigned control_queue(const VirtioNet *net) {
   return net_has(net, NET_F_MQ) ? 2 * net->n_pairs : 2;
 }
 
+static bool is_control(const VirtioNet *net, unsigned queue) {
+  return net_has(net, NET_F_CTRL_VQ) && queue == control_queue(net);
+}
+
+/* Without VIRTIO_NET_F_MQ, commands are where the second pair would be, which may be vhost's. */
+static bool net_serves(const VirtioDevice *device, unsigned queue) {
+  return is_control((const VirtioNet *)device, queue);
+}
+
 static void net_notify(VirtioDevice *device, unsigned queue) {
   VirtioNet *net = (VirtioNet *)device;
 
-  if (net_has(net, NET_F_CTRL_VQ) && queue == control_queue(net))
+  if (is_control(net, queue))
     net_control_serve(net, queue);
   else if (queue / 2 < net->active_pairs && queue % 2)
     net_transmit_serve(&net->pairs[queue / 2]);
@@ -293,6 +302,7 @@ static const VirtioDeviceOps net_ops = {
     .start = net_start,
     .notify = net_notify,
     .stop = net_stop,
+    .serves = net_serves,
     .reset = net_reset,
     .queue_reset = net_queue_reset,
     .traffic = net_traffic,

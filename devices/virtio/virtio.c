@@ -62,12 +62,17 @@ static uint64_t drain_event(int fd) {
 
 /* On the I/O thread. */
 
+/* For this driver, as its type says. */
+static bool is_elsewhere(const VirtioDevice *device, unsigned queue) {
+  return virtio_call_fd(device, queue) >= 0 && !(device->ops->serves && device->ops->serves(device, queue));
+}
+
 /*
  * The one way to a type's notify, so that a device that failed is not served, though its doorbells still wake the
  * thread.
  */
 static void notify(VirtioDevice *device, unsigned queue) {
-  if (device->serving && device->queues[queue].running && virtio_call_fd(device, queue) < 0 && !needs_reset(device))
+  if (device->serving && device->queues[queue].running && !is_elsewhere(device, queue) && !needs_reset(device))
     device->ops->notify(device, queue);
 }
 
@@ -95,10 +100,9 @@ static void called(void *opaque) {
 
 static void listen(VirtioDevice *device, unsigned queue) {
   VirtioDoorbell *doorbell = &device->doorbells[queue];
-  int call_fd = virtio_call_fd(device, queue);
 
-  if (call_fd >= 0)
-    doorbell->call = io_thread_add_source(device->io, call_fd, called, doorbell);
+  if (is_elsewhere(device, queue))
+    doorbell->call = io_thread_add_source(device->io, virtio_call_fd(device, queue), called, doorbell);
   else
     doorbell->source = io_thread_add_source(device->io, device->doorbell_fds[queue], doorbell_rung, doorbell);
 }

@@ -66,6 +66,11 @@ typedef struct {
   void (*start)(VirtioDevice *device);
   void (*notify)(VirtioDevice *device, unsigned queue); /* there may be new chains in QUEUE */
   void (*stop)(VirtioDevice *device);
+  /*
+   * Whether QUEUE, which may be served elsewhere, is served here for the driver that has negotiated device->features.
+   * Optional: it is not.
+   */
+  bool (*serves)(const VirtioDevice *device, unsigned queue);
 
   /*
    * Back to power-on, after stop: the device, and one queue of it, of whose chains nothing must be left. A device's

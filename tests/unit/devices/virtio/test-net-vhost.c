@@ -147,6 +147,25 @@ static void test_pairs(void) {
   card_free(&card);
 }
 
+/*
+ * A driver that takes no several pairs has its commands where the second pair would be (5.1.2), and they are answered
+ * here.
+ */
+static void test_commands_of_one_pair(void) {
+  Card card = card_with(RINGS | VIRTIO_F_VERSION_1);
+  const uint8_t on = 1;
+
+  fake_guest_start(card.guest, NET_FEATURE(NET_F_CTRL_VQ) | NET_FEATURE(NET_F_CTRL_RX));
+  fake_settle(card.guest);
+  g_assert_true(runs(0) && is_quiet(1));
+  g_assert_cmpint(command(&card, 2, 0, 0, &on, 1), ==, OK);
+  g_assert_cmpint(command(&card, 2, 99, 0, &on, 1), ==, 1);
+  fake_guest_reset(card.guest);
+  fake_guest_start(card.guest, NET_FEATURE(NET_F_CTRL_VQ) | NET_FEATURE(NET_F_MQ) | NET_FEATURE(NET_F_CTRL_RX));
+  g_assert_cmpint(command(&card, CTRL, 0, 0, &on, 1), ==, OK);
+  card_free(&card);
+}
+
 /* Interrupts of the pairs are those of who serves them. */
 static void test_call(void) {
   Card card = card_with(RINGS | VIRTIO_F_VERSION_1);
@@ -219,6 +238,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/net-vhost/traffic", test_traffic);
   g_test_add_func("/net-vhost/features", test_features);
   g_test_add_func("/net-vhost/pairs", test_pairs);
+  g_test_add_func("/net-vhost/commands-of-one-pair", test_commands_of_one_pair);
   g_test_add_func("/net-vhost/call", test_call);
   g_test_add_func("/net-vhost/refused", test_refused);
   g_test_add_func("/net-vhost/not-to-be-had", test_not_to_be_had);
