@@ -24,6 +24,7 @@
 #define TUN_DEVICE "/dev/net/tun"
 #define TUN_MAJOR  10 /* Linux: include/linux/miscdevice.h, TUN_MINOR */
 #define TUN_MINOR  200
+#define UNTOLD_MAX 64
 
 typedef struct {
   NetBackend base;
@@ -61,16 +62,27 @@ static void lose(Tap *tap, int code) {
   tap->base.link = false;
 }
 
+/*
+ * A header alone is no frame, and a frame that no header can tell of is dropped by the kernel, which says so by EINVAL
+ * (Linux: drivers/net/tun.c, tun_put_user); that there are many in a row is another matter.
+ */
+static bool try_again(ssize_t got, size_t extra, unsigned *untold) {
+  if (got >= 0)
+    return got > 0 && (size_t)got <= extra;
+  return errno == EINTR || (errno == EINVAL && (*untold)++ < UNTOLD_MAX);
+}
+
 static ssize_t tap_receive(NetBackend *backend, unsigned pair, NetHeader *header, struct iovec *iov, unsigned n) {
   Tap *tap = (Tap *)backend;
   size_t extra = tap->header ? NET_HEADER_SIZE : 0;
+  unsigned untold = 0;
   ssize_t got;
 
   *header = (NetHeader){0};
   iov[0] = (struct iovec){header, extra};
   do
     got = readv(tap->fds[pair], iov, (int)n);
-  while ((got < 0 && errno == EINTR) || (got >= 0 && (size_t)got <= extra && got > 0)); /* a header alone is no frame */
+  while (try_again(got, extra, &untold));
   if (got > 0)
     return got - (ssize_t)extra;
   if (got == 0 || errno != EAGAIN)

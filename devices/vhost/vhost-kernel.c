@@ -100,8 +100,14 @@ static bool stop_vring(Vhost *base, unsigned index, uint16_t *next, GError **err
   return true;
 }
 
-/* There is no other connection to be had: it is only stopped. */
+/*
+ * There is no other connection to be had: it is only stopped. What it found broken before was an earlier driver's, who
+ * may have gone on breaking it until it stopped.
+ */
 static bool connect_kernel(Vhost *base, GError **error) {
+  eventfd_t count;
+
+  eventfd_read(((const VhostKernel *)base)->broken_fd, &count);
   return true;
 }
 
