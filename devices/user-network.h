@@ -27,6 +27,7 @@ typedef struct {
 struct UserNetwork {
   const UserNetworkOps *ops;
   const char *name;          /* of the program, for people: "passt" */
+  bool vhost_user;           /* connections speak that; else of frames in a stream: devices/backend/net-stream.h */
   int event_fd;              /* readable while there is a connection to be taken */
   const uint16_t *udp_ports; /* of the guest, that datagrams are forwarded to */
   unsigned n_udp_ports;
@@ -36,11 +37,13 @@ struct UserNetwork {
 typedef struct {
   const char *card;          /* for people: "virtio-net0" */
   const GPtrArray *forwards; /* of char *: "[ADDRESS:]HOSTPORT:GUESTPORT[/udp]"; NULL: none */
+  bool vhost_user;           /* it may see the guest's memory */
 } UserNetworkWish;
 
 typedef struct UserNetworks UserNetworks;
 struct UserNetworks {
-  /* Starts a program that speaks of frames in a stream (devices/backend/net-stream.h), and waits for it to be there. */
+  bool vhost_user; /* its programs can speak that */
+  /* Starts one, and waits for it to be there. */
   UserNetwork *(*start)(UserNetworks *networks, const UserNetworkWish *wish, GError **error);
 };
 

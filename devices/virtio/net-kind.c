@@ -62,22 +62,10 @@ static NetBackend *nowhere_new(unsigned n_pairs) {
   return backend;
 }
 
-/* By another program of ours, which is there when this returns. */
-static NetBackend *open_user_network(const DeviceParts *parts, GError **error) {
-  const NetConfig *config = parts->asked;
-  const UserNetworkWish wish = {.card = parts->name, .forwards = config->forwards};
-  UserNetwork *network = parts->user_networks->start(parts->user_networks, &wish, error);
-
-  return network ? net_stream_of(network, config->restricted) : NULL;
-}
-
-static NetBackend *open_backend(const DeviceParts *parts, GError **error) {
-  const NetConfig *config = parts->asked;
+static NetBackend *open_backend(const NetConfig *config, GError **error) {
   unsigned n_pairs = MAX(config->queues, 1);
   int fds[NET_PAIRS_MAX];
 
-  if (config->user)
-    return open_user_network(parts, error);
   if (config->unix_path)
     return net_stream_meet(config->unix_path, error);
   if (config->tap)
@@ -87,9 +75,9 @@ static NetBackend *open_backend(const DeviceParts *parts, GError **error) {
   return tap_take_fds(fds, n_pairs, error);
 }
 
-static void choose_mac(const NetConfig *config, const NetBackend *backend, const char *device, uint8_t mac[NET_MAC_SIZE]) {
+static void choose_mac(const NetConfig *config, const char *place, const char *device, uint8_t mac[NET_MAC_SIZE]) {
   g_autofree char *made_up = g_strdup_printf("%08x%08x", g_random_int(), g_random_int());
-  g_autofree char *identity = g_strdup_printf("%s %s", config->unix_path ? made_up : backend->name, device);
+  g_autofree char *identity = g_strdup_printf("%s %s", config->unix_path ? made_up : place, device);
 
   if (!config->mac || !virtio_net_parse_mac(config->mac, mac))
     virtio_net_derive_mac(identity, 0, mac);
@@ -97,20 +85,41 @@ static void choose_mac(const NetConfig *config, const NetBackend *backend, const
 
 /* Without a complaint where nobody insists on it. */
 static bool try_vhost(const NetConfig *config, VirtioDevice *device, GError **error) {
-  bool wanted = config->vhost != NET_VHOST_OFF && !config->unix_path && !config->user;
+  bool wanted = config->vhost != NET_VHOST_OFF && !config->unix_path;
 
   return !wanted || virtio_net_use_vhost(device, VHOST_KERNEL_NET, config->vhost == NET_VHOST_ON ? error : NULL) ||
          config->vhost != NET_VHOST_ON;
 }
 
+/* By a program of others' that is there when this returns. What it may see of the guest is what the machine shares. */
+static VirtioDevice *make_user(const DeviceParts *parts, GError **error) {
+  const NetConfig *config = parts->asked;
+  const UserNetworkWish wish = {
+      .card = parts->name,
+      .forwards = config->forwards,
+      .vhost_user = !config->restricted && parts->memory->n_regions && parts->memory->regions[0].fd >= 0,
+  };
+  UserNetwork *network = parts->user_networks->start(parts->user_networks, &wish, error);
+  uint8_t mac[NET_MAC_SIZE];
+
+  if (!network)
+    return NULL;
+  choose_mac(config, network->name, parts->name, mac);
+  if (network->vhost_user)
+    return virtio_net_of_user(parts->name, parts->memory, network, mac, config->mtu, error);
+  return virtio_net_new(parts->name, parts->memory, net_stream_of(network, config->restricted), mac, config->mtu, error);
+}
+
 static VirtioDevice *net_make(const DeviceParts *parts, GError **error) {
   const NetConfig *config = parts->asked;
-  NetBackend *backend = parts->plan_only ? nowhere_new(MAX(config->queues, 1)) : open_backend(parts, error);
+  if (config->user && !parts->plan_only)
+    return make_user(parts, error);
+  NetBackend *backend = parts->plan_only ? nowhere_new(MAX(config->queues, 1)) : open_backend(config, error);
   uint8_t mac[NET_MAC_SIZE];
 
   if (!backend)
     return NULL;
-  choose_mac(config, backend, parts->name, mac);
+  choose_mac(config, backend->name, parts->name, mac);
   VirtioDevice *device = virtio_net_new(parts->name, parts->memory, backend, mac, config->mtu, error);
   if (device && !parts->plan_only && !try_vhost(config, device, error))
     g_clear_pointer(&device, virtio_device_free);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "devices/backend/net-backend.h"
+#include "devices/user-network.h"
 #include "devices/virtio/virtio.h"
 
 /* Whether the kernel's vhost serves the queues. AUTO: where the host has it and the back end is a tap. */
@@ -46,6 +47,13 @@ typedef enum {
  */
 VirtioDevice *virtio_net_new(const char *name, const GuestMemory *memory, NetBackend *backend, const uint8_t mac[NET_MAC_SIZE],
                              unsigned mtu, GError **error);
+
+/*
+ * The same on the program of NETWORK, which speaks vhost-user and takes the frames from MEMORY, that is shared for it.
+ * NETWORK is the device's from now on, whatever happens.
+ */
+VirtioDevice *virtio_net_of_user(const char *name, const GuestMemory *memory, UserNetwork *network, const uint8_t mac[NET_MAC_SIZE],
+                                 unsigned mtu, GError **error);
 
 /*
  * Has the kernel's vhost, at PATH (VHOST_KERNEL_NET), serve the queues of frames: no thread of ours is in their way

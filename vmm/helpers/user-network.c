@@ -55,7 +55,7 @@ static bool start(PasstNetwork *network, GError **error) {
   int fd;
 
   network->started = g_get_monotonic_time();
-  network->process = passt_start(network->passt, network->forwards, false, ended, network, &fd, error);
+  network->process = passt_start(network->passt, network->forwards, network->base.vhost_user, ended, network, &fd, error);
   if (!network->process)
     return false;
   g_mutex_lock(&network->lock);
@@ -172,7 +172,13 @@ static UserNetwork *start_network(UserNetworks *networks, const UserNetworkWish 
   g_autoptr(UserNetwork) owned = &network->base;
 
   *network = (PasstNetwork){
-      .base = {.ops = &ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+      .base =
+          {
+              .ops = &ops,
+              .name = "passt",
+              .vhost_user = wish->vhost_user && networks->vhost_user,
+              .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+          },
       .passt = ((PasstNetworks *)networks)->passt,
       .card = g_strdup(wish->card),
       .forwards = g_ptr_array_new_with_free_func(passt_forward_free),
@@ -196,7 +202,8 @@ UserNetworks *passt_networks_new(GError **error) {
   if (!passt)
     return NULL;
   PasstNetworks *networks = g_new0(PasstNetworks, 1);
-  *networks = (PasstNetworks){.base = {start_network}, .passt = g_steal_pointer(&passt)};
+  *networks = (PasstNetworks){.base = {passt->vhost_user, start_network}};
+  networks->passt = g_steal_pointer(&passt);
   return &networks->base;
 }
 

@@ -45,6 +45,7 @@ struct Machine {
   MachineTrace trace;
   HypercallDoorbellCalls doorbell_calls;
   UserNetworks *user_networks; /* NULL: no card has one */
+  bool networks_share;         /* guest memory, with those */
   PlatformWiring wiring;
   Platform *platform;
 

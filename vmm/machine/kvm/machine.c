@@ -36,12 +36,16 @@ static bool check_ipa_bits(const Machine *machine, GError **error) {
 static bool find_user_networks(Machine *machine, GError **error) {
   const GPtrArray *nets = machine->config->nets;
 
-  for (unsigned i = 0; i < nets->len && !machine->user_networks; i++)
-    if (((const NetConfig *)nets->pdata[i])->user) {
+  for (unsigned i = 0; i < nets->len; i++) {
+    const NetConfig *net = nets->pdata[i];
+    if (!net->user)
+      continue;
+    if (!machine->user_networks)
       machine->user_networks = passt_networks_new(error);
-      if (!machine->user_networks)
-        return false;
-    }
+    if (!machine->user_networks)
+      return false;
+    machine->networks_share |= machine->user_networks->vhost_user && !net->restricted;
+  }
   return true;
 }
 
@@ -94,7 +98,7 @@ static bool make_memory(Machine *machine, GError **error) {
   const Board *board = machine->board;
   GuestRam *ram = &machine->ram;
 
-  if (!(board_shares_memory(board) ? guest_ram_init_shared : guest_ram_init)(ram, board->ram.size, error))
+  if (!(board_shares_memory(board) || machine->networks_share ? guest_ram_init_shared : guest_ram_init)(ram, board->ram.size, error))
     return false;
   guest_memory_add_shared(&machine->memory, board->ram.base, ram->size, ram->host, ram->fd, 0);
   return true;

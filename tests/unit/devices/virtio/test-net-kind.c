@@ -107,7 +107,7 @@ static void test_user_failure(void) {
   const char *forwards[] = {"2222:22"};
   GPtrArray list = {.pdata = (gpointer *)forwards, .len = 1};
   const NetConfig config = {.user = true, .forwards = &list};
-  UserNetworks networks = {refuse_network};
+  UserNetworks networks = {.start = refuse_network};
   DeviceParts parts = {.name = "virtio-net0", .asked = &config, .memory = &memory, .user_networks = &networks};
   g_autoptr(GError) error = NULL;
 
