@@ -114,6 +114,7 @@ void net_count(VirtioNet *net, unsigned queue, NetCount count) {
       [NET_COUNT_NOT_AGREED] = "dropped: left undone what the guest cannot do",
       [NET_COUNT_LINK_DOWN] = "dropped: link down",
       [NET_COUNT_REFUSED] = "dropped: refused by the back end",
+      [NET_COUNT_FORBIDDEN] = "dropped: forbidden",
   };
 
   __atomic_fetch_add(&net->counts[count], 1, __ATOMIC_RELAXED);
