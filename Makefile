@@ -100,7 +100,7 @@ $(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/l
 	@mkdir -p $(@D)$(call say,STUBS,$@)
 	$(Q)vmm/lazy/stubs.sh '$(CROSS)' $(LAZY) -- $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a > $(@:.o=.S) && $(CC_arm64) -I. -c -o $@ $(@:.o=.S)
 
-$(B)/init/eret-init: $(INIT_SOURCES) guest-images/init/init.h Makefile
+$(B)/init/eret-init: $(INIT_SOURCES) $(wildcard guest-images/init/*.h) Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)
 	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
@@ -122,6 +122,8 @@ $(B)/arm64/eret-guest: guest-images/eret-guest.c guest-images/eret-hypercall.h M
 	@mkdir -p $(@D)$(call say,LINK,$@)
 	$(Q)$(CC_arm64) -std=gnu11 -Os -Wall -Wextra -static -s -o $@ $<
 
+# Of init, what can be tested anywhere.
+$(B)/native/tests/unit/guest-images/init/test-dhcp: $(B)/native/guest-images/init/dhcp.o
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o

@@ -226,6 +226,20 @@ static void strange_text(void) {
   end_well();
 }
 
+static void warnings(void) {
+  static char text[512];
+
+  memset(text, 'w', sizeof text - 1);
+  say("hello 1\n");
+  for (unsigned i = 0; i < HUNDREDS; i++) {
+    say("warning \033[2J\302\233");
+    say(text);
+    say("\n");
+  }
+  say("started 1\nwarning too late\nexit 9\n");
+  end_well();
+}
+
 static void exit_and_stay(void) {
   say("hello 1\nstarted 1\nexit 5\n");
   stay();
@@ -288,6 +302,7 @@ static const struct {
     {"silly-words", silly_words},
     {"other-version", other_version},
     {"strange-text", strange_text},
+    {"warnings", warnings},
     {"exit-and-stay", exit_and_stay},
     {"done-and-stay", done_and_stay},
     {"done-with-open-ports", done_with_open_ports},

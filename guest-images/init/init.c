@@ -31,7 +31,10 @@ int main(void) {
   control_fd = ports.control;
   control_say("hello %d", PROTOCOL);
   prepare_initramfs();
-  run_command(&spec, &ports, find_drivers(&spec) && enter_root(&spec));
+  bool can_run = find_drivers(&spec) && enter_root(&spec);
+  if (can_run)
+    set_up_network(&spec);
+  run_command(&spec, &ports, can_run);
   send_files(&spec, ports.files);
   control_say("done");
   wait_for_power_off();

@@ -15,6 +15,7 @@ typedef struct {
   char **arguments, **environment, **copy_out;
   char **copy_in; /* where what lies in /eret/in/N belongs in the root */
   char **drivers; /* "2 virtio_blk": each virtio device of this type has to have a driver, this one */
+  char **nets;    /* how each network card is set up: "dhcp" */
   const char *directory;
   const char *root;      /* "/newroot", a directory; or /dev/vda; NULL: the initramfs */
   const char *root_type; /* of a block device: "ext4" */
@@ -46,6 +47,8 @@ bool find_ports(Ports *ports);
 void prepare_initramfs(void);
 /* False, and the host is told, when a device that was asked for has no driver. */
 bool find_drivers(const Spec *spec);
+/* The text of a small file in a directory of sysfs, or NULL; free it. */
+char *attribute(const char *directory, const char *device, const char *name);
 /* Tells the host what is missing, and is false. One %s in FORMAT. */
 bool refuse(const char *format, const char *what);
 void mount_at(const char *type, const char *path, unsigned long flags, const char *data);
@@ -63,6 +66,9 @@ bool enter_root(const Spec *spec);
  * told, when something does not fit there. INTO may be ROOT, the same string.
  */
 bool lay_files(const Spec *spec, const char *root, const char *into);
+
+/* net.c: what cannot be set up is told to the host. */
+void set_up_network(const Spec *spec);
 
 /* command.c: runs it, unless it cannot be, says how it ended, and closes its ports. */
 void run_command(const Spec *spec, const Ports *ports, bool can_run);

@@ -70,7 +70,7 @@ static char *value_of(char *record, const char *key) {
 bool read_spec(Spec *spec, const char *path) {
   size_t size;
   char *text = read_file(path, &size), *value;
-  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_copy_in = 0, n_drivers = 0;
+  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_copy_in = 0, n_drivers = 0, n_nets = 0;
 
   memset(spec, 0, sizeof *spec);
   spec->directory = "/";
@@ -85,6 +85,8 @@ bool read_spec(Spec *spec, const char *path) {
       append(&spec->copy_in, &n_copy_in, value);
     else if ((value = value_of(record, "driver")))
       append(&spec->drivers, &n_drivers, value);
+    else if ((value = value_of(record, "net")))
+      append(&spec->nets, &n_nets, value);
     else if ((value = value_of(record, "cwd")))
       spec->directory = value;
     else if ((value = value_of(record, "root")))
@@ -200,8 +202,7 @@ void load_modules(const char *directory) {
 
 /* Drivers: a device that was asked for must have one. */
 
-/* The text of a small file in a directory of sysfs; free it. */
-static char *attribute(const char *directory, const char *device, const char *name) {
+char *attribute(const char *directory, const char *device, const char *name) {
   char path[512];
   size_t size;
 

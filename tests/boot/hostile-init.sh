@@ -108,6 +108,10 @@ end other-version 240 100
 like errors 'speaks version 2 of the protocol' "which is said"
 begin strange-text
 end strange-text 247 100
+begin warnings
+end warnings 9 100
+is "$(grep -c '^eret: .*w$' errors):$(awk 'length > 300' errors)" 32: "warnings are shown up to a number, and each up to a length"
+unlike errors 'too late' "and none when the command runs"
 begin reopen
 end reopen 8 100
 

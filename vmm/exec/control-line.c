@@ -17,6 +17,7 @@ static const struct {
   bool text;          /* follows at the end */
   ControlKind kind;
 } grammar[] = {
+    {"warning", 0, 0, NULL, true, CONTROL_WARNING}, /* the run goes on */
     {"hello", 1, 65535, NULL, false, CONTROL_HELLO},
     {"missing", 0, 0, NULL, true, CONTROL_MISSING},
     {"started", 1, 4194304, NULL, false, CONTROL_STARTED}, /* Linux: PID_MAX_LIMIT */

@@ -8,6 +8,7 @@
 typedef enum {
   CONTROL_NONE, /* not the protocol's */
   CONTROL_HELLO,
+  CONTROL_WARNING,
   CONTROL_MISSING,
   CONTROL_STARTED,
   CONTROL_FAILED,

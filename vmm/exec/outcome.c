@@ -205,7 +205,7 @@ void guest_outcome_control(GuestOutcome *outcome, const ControlLine *line, uint6
     outcome->started = true;
   } else if (line->kind == CONTROL_TAINT) {
     outcome_take_taint(outcome, line->number, ns);
-  } else if (line->kind != CONTROL_PONG) {
+  } else if (line->kind != CONTROL_PONG && line->kind != CONTROL_WARNING) {
     guest_outcome_ending(outcome, ns);
     take_end(outcome, line);
     outcome->done |= line->kind == CONTROL_DONE;

@@ -208,6 +208,8 @@ static void add_spec(Initramfs *initramfs, const ExecOptions *options, const cha
   for (unsigned i = 0; options->rootfs && i < options->copy_in->len; i++)
     add_record(spec, "copy-in", ((const ExecCopy *)g_ptr_array_index(options->copy_in, i))->destination);
   add_drivers(spec, options->config);
+  for (unsigned i = 0; i < options->config->nets->len; i++)
+    add_record(spec, "net", "dhcp");
   if (options->rootfs)
     add_record(spec, "root", options->rootfs_is_image ? root_disk : NEW_ROOT);
   if (root_type)

@@ -37,6 +37,7 @@ struct ExecSession {
   guint timer, grace_timer, reader_timer;
   bool running, asked, ending;
   bool started, said_done, files_came; /* what init has said */
+  unsigned warnings;                   /* of its, that were shown */
   bool done;                           /* and all that came before has been read */
   bool files_finished;
   uint32_t drained; /* ports whose last byte has been taken; a bit each */

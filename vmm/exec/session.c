@@ -25,6 +25,8 @@
 #define ANSWER_NS         (5 * NS_PER_SECOND)
 #define ENDING_NS         (15 * NS_PER_SECOND) /* see GuestOutcomeConfig */
 #define CONTROL_LINE_MAX  4096
+#define WARNINGS_MAX      32
+#define WARNING_SIZE_MAX  256
 #define POWER_OFF_SECONDS 10            /* that the guest has for it after its last word */
 #define VERBOSE_MAX       (1024 * 1024) /* of the kernel's console that may wait for who reads standard error */
 
@@ -141,6 +143,14 @@ static void set_time(uint64_t *time) {
     *time = trace_now();
 }
 
+/* Before the command starts; later ones, and too many, are a guest's that wants to annoy. */
+static void take_warning(ExecSession *session, const char *text) {
+  if (session->started || session->warnings == WARNINGS_MAX)
+    return;
+  session->warnings++;
+  g_message("%.*s", WARNING_SIZE_MAX, text); /* escaped where it is shown */
+}
+
 static void take_line(ExecSession *session, const char *text) {
   const ControlLine line = control_line_parse(text);
 
@@ -152,6 +162,8 @@ static void take_line(ExecSession *session, const char *text) {
     set_time(&session->times.command_ended);
   else if (line.kind == CONTROL_FILES_FAILED && session->files)
     copy_out_fail(session->files, line.text);
+  else if (line.kind == CONTROL_WARNING)
+    take_warning(session, line.text);
   session->started |= line.kind == CONTROL_STARTED;
   session->files_came |= line.kind == CONTROL_FILES_END;
   session->said_done |= line.kind == CONTROL_DONE;

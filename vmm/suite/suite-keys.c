@@ -21,6 +21,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"cpu-template", KEY_OPTION, NULL, 0, false},
     {"memory", KEY_OPTION, NULL, 0, false},
     {"disks", KEY_DISKS, "disk", 0, false},
+    {"net", KEY_OPTION, NULL, 0, false},
     {"console", KEY_OPTION, NULL, 0, false},
     {"transport", KEY_OPTION, NULL, 0, false},
     {"gic", KEY_OPTION, NULL, 0, false},
@@ -83,7 +84,7 @@ SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule) {
 
   if (!option)
     return rule->kind;
-  if (option->kind == OPTION_TEXTS || option->repeatable)
+  if (option->kind == OPTION_TEXTS || option->kind == OPTION_LIST || option->repeatable)
     return KEY_LIST;
   if (option->kind == OPTION_PATH)
     return KEY_FILE_OPTION;

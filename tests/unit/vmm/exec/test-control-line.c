@@ -13,6 +13,7 @@ static void test_grammar(void) {
   } cases[] = {
       {"hello 1", CONTROL_HELLO, 1, NULL},
       {"hello 65535", CONTROL_HELLO, 65535, NULL},
+      {"warning network card 1: no answer", CONTROL_WARNING, 0, "network card 1: no answer"},
       {"missing virtio_blk: there is no /dev/vda", CONTROL_MISSING, 0, "virtio_blk: there is no /dev/vda"},
       {"started 4194304", CONTROL_STARTED, 4194304, NULL},
       {"failed 2 foo: No such file or directory", CONTROL_FAILED, 2, "foo: No such file or directory"},
@@ -55,6 +56,8 @@ static void test_strange(void) {
                                       "hello\t1",
                                       "HELLO 1",
                                       " hello 1",
+                                      "warning",
+                                      "warning ",
                                       "missing",
                                       "missing ",
                                       "started 0",

@@ -441,6 +441,8 @@ static void test_strange_lines(void) {
   g_assert_cmpuint(guest_outcome_verdict(outcome).strange_lines, ==, 0);
   g_assert_null(guest_outcome_verdict(outcome).first_strange);
   control(outcome, "hello 1", 2 * S);
+  control(outcome, "warning network card 1: no answer", 2 * S); /* is no end, and not strange */
+  g_assert_cmpint(guest_outcome_verdict(outcome).kind, ==, OUTCOME_RUNNING);
   control(outcome, "exit \033[31m7", 2 * S);
   control(outcome, "Exit 7", 2 * S);
   control(outcome, "exit 7", 2 * S);

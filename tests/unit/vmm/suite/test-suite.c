@@ -98,6 +98,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "cpus=3\n"
                                                   "memory = 256M\n"
                                                   "disks = data,,img,ro; tool\n"
+                                                  "net = tap=a,mtu=1400; unix=/b\n"
                                                   "console = virtio\n"
                                                   "rng = true\n"
                                                   "nested = e2h0\n"
@@ -133,7 +134,8 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
   g_assert_cmpstr(all->name, ==, "all");
   assert_options(fixture, all,
                  "--kernel|DIR/Image|--append|a=1 "
-                 "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--console|virtio|--rng|--nested=e2h0|--exits|all|"
+                 "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--net|tap=a,mtu=1400|--net|unix=/"
+                 "b|--console|virtio|--rng|--nested=e2h0|--exits|all|"
                  "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/"
                  "tmp|--timeout|7|--boot-timeout|8");
   assert_joined(all->command, "sh|-c|echo \"$HOME\" $1|n|two"); /* the file's backslash, then the shell's */
