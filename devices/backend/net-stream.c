@@ -32,13 +32,18 @@ typedef struct {
   bool listening;       /* fd is what tells of the next connection */
   bool restricted;
   unsigned futile;
-  uint32_t length; /* of the frame that is being sent, as it goes out */
+  struct {
+    uint32_t length;
+    uint8_t start[ANSWER_FILTER_BYTES]; /* of a frame that was looked at */
+  } front;                              /* of the frame that is being sent, as it goes out */
 
   uint8_t *in; /* received: in[in_start .. in_end) */
   size_t in_start, in_end;
   uint8_t *out; /* still to be sent: out[out_start .. out_end); NULL until needed */
   size_t out_start, out_end;
 } NetStream;
+
+G_STATIC_ASSERT(offsetof(NetStream, front.start) == offsetof(NetStream, front) + LENGTH_SIZE);
 
 static int stream_fd(NetBackend *backend, unsigned pair) {
   return ((NetStream *)backend)->fd;
@@ -198,37 +203,42 @@ static void keep(NetStream *stream, const struct iovec *iov, unsigned n, size_t 
   }
 }
 
-/* Whether the guest may send the frame in iov[1 .. n). */
-static bool may_go(const NetStream *stream, const struct iovec *iov, unsigned n) {
+/*
+ * Whether the guest may send the frame in iov[1 .. n). It may change what it sends while that is looked at: so the copy
+ * that was looked at goes out, of *COPIED bytes, and only what is behind it goes from iov.
+ */
+static bool may_go(NetStream *stream, struct iovec *iov, unsigned n, size_t *copied) {
   const AnswerFilter filter = {stream->network->udp_ports, stream->network->n_udp_ports};
-  uint8_t start[ANSWER_FILTER_BYTES];
-  size_t size = 0;
+  uint8_t *start = stream->front.start;
 
-  for (unsigned i = 1; i < n && size < sizeof start; i++) {
-    size_t part = MIN(iov[i].iov_len, sizeof start - size);
+  *copied = 0;
+  for (unsigned i = 1; i < n && *copied < ANSWER_FILTER_BYTES; i++) {
+    size_t part = MIN(iov[i].iov_len, ANSWER_FILTER_BYTES - *copied);
 
-    memcpy(start + size, iov[i].iov_base, part);
-    size += part;
+    memcpy(start + *copied, iov[i].iov_base, part);
+    iov[i] = (struct iovec){(uint8_t *)iov[i].iov_base + part, iov[i].iov_len - part};
+    *copied += part;
   }
-  return answer_filter_passes(&filter, start, size);
+  return answer_filter_passes(&filter, start, *copied);
 }
 
 static NetSent stream_send(NetBackend *backend, unsigned pair, const NetHeader *header, struct iovec *iov, unsigned n) {
   NetStream *stream = (NetStream *)backend;
   struct msghdr message = {.msg_iov = iov, .msg_iovlen = n};
-  size_t size = 0;
+  size_t copied = 0;
   ssize_t sent;
 
-  if (stream->restricted && !may_go(stream, iov, n))
+  if (stream->restricted && !may_go(stream, iov, n, &copied))
     return NET_FORBIDDEN;
   if (!flush(stream))
     return NET_FULL;
   if (stream->fd < 0 || stream->listening)
     return NET_REFUSED;
+  size_t size = copied;
   for (unsigned i = 1; i < n; i++)
     size += iov[i].iov_len;
-  stream->length = GUINT32_TO_BE((uint32_t)size);
-  iov[0] = (struct iovec){&stream->length, LENGTH_SIZE};
+  stream->front.length = GUINT32_TO_BE((uint32_t)size);
+  iov[0] = (struct iovec){&stream->front, LENGTH_SIZE + copied};
   do
     sent = sendmsg(stream->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);

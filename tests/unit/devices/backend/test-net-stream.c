@@ -443,6 +443,45 @@ static void test_restricted(void) {
   close(fake.base.event_fd);
 }
 
+/* A guest's other CPU, which writes to a frame that is on its way. */
+static void *change_frame(void *opaque) {
+  const int *stop = opaque;
+
+  for (uint8_t port = 53; !__atomic_load_n(stop, __ATOMIC_RELAXED); port ^= 53 ^ 54)
+    __atomic_store_n(&frame[35], port, __ATOMIC_RELAXED);
+  return NULL;
+}
+
+/* What goes out is what was looked at, though the guest exchanges it meanwhile. */
+static void test_restricted_race(void) {
+  enum { SIZE = 60, MOST_US = 1500000 };
+  static const uint16_t ports[] = {53};
+  FakeNetwork fake = {
+      .base = {
+          .ops = &fake_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .udp_ports = ports, .n_udp_ports = 1}};
+  int other = connect_fake(&fake), stop = 0;
+  NetBackend *backend = net_stream_of(&fake.base, true);
+  uint32_t length;
+
+  memset(frame, 0, sizeof frame);
+  memcpy(frame + 12, (const uint8_t[]){0x08, 0x00, 0x45}, 3);
+  frame[23] = 17;
+  GThread *thread = g_thread_new("other", change_frame, &stop);
+  for (int64_t end = g_get_monotonic_time() + MOST_US; g_get_monotonic_time() < end;) {
+    if (send_frame(backend, SIZE) != NET_SENT)
+      continue;
+    read_all(other, &length, sizeof length);
+    g_assert_cmpuint(GUINT32_FROM_BE(length), ==, SIZE);
+    read_all(other, got, SIZE);
+    g_assert_cmpuint(got[35], ==, 53);
+  }
+  __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+  g_thread_join(thread);
+  net_backend_free(backend);
+  close(other);
+  close(fake.base.event_fd);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/net-stream/both-ways", test_both_ways);
@@ -456,5 +495,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/net-stream/futile", test_futile);
   g_test_add_func("/net-stream/user-network", test_user_network);
   g_test_add_func("/net-stream/restricted", test_restricted);
+  g_test_add_func("/net-stream/restricted-race", test_restricted_race);
   return g_test_run();
 }
