@@ -98,6 +98,7 @@ static void test_tracks(void) {
   everything(&fixture);
   enter(&fixture, 3, PC);
   hvc_by_kvm(&fixture, 3);
+  add_eret(&fixture, &(TraceRecord){.kind = TRACE_ERET_EVENT, .vcpu = TRACE_NO_VCPU, .a = 7}, "virtio-blk 0", "dropped: link down");
   document_init(&document, &fixture);
 
   g_assert_cmpstr(argument(find(&document, "M", "process_name"), "name"), ==, "vCPUs");
@@ -110,6 +111,8 @@ static void test_tracks(void) {
   g_assert_nonnull(find(&document, "i", "vm-created"));
   g_assert_nonnull(find(&document, "i", "doorbell"));
   g_assert_nonnull(find(&document, "i", "interrupt"));
+  JsonObject *event = find(&document, "i", "dropped: link down");
+  g_assert_cmpint(json_object_get_int_member(json_object_get_object_member(event, "args"), "queue"), ==, 7);
   g_assert_nonnull(find(&document, "i", "timer INTID 27 up"));
   g_assert_nonnull(find(&document, "i", "interrupt INTID 35 up"));
   g_assert_nonnull(find(&document, "i", "\x1b[2Jowned\xef\xbf\xbd"));
