@@ -23,6 +23,7 @@
 #include "devices/printable.h"
 
 #define LINE_MAX_BYTES 400
+#define SEND_BUFFER    (4 << 20)
 #define END_WAIT_MS    2000 /* between asking and ending */
 
 G_DEFINE_QUARK(eret_helper_error, helper_error)
@@ -241,6 +242,17 @@ static bool make_pipe(const HelperConfig *config, int *ours, int *its, GError **
   return g_unix_set_fd_nonblocking(*ours, TRUE, error);
 }
 
+/*
+ * As much as the host gives: passt of 2023 does not come to terms with a socket that takes only a part of what it
+ * sends, so that a connection of its may stand still for good.
+ */
+static void give_room(int fd) {
+  const int size = SEND_BUFFER;
+
+  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
+}
+
 /* What it tells by is opened anew by some, after they became another user. */
 static bool connect_ends(HelperProcess *process, const HelperConfig *config, int *fd, ItsEnds *its, GError **error) {
   int pair[2];
@@ -249,6 +261,8 @@ static bool connect_ends(HelperProcess *process, const HelperConfig *config, int
     return set_errno(error, config->name, "cannot make a socket pair");
   *fd = pair[0];
   its->fd = pair[1];
+  give_room(*fd);
+  give_room(its->fd);
   if (!make_pipe(config, &process->output_fd, &its->output, error))
     return false;
   if (!config->tells_ready)
