@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A driver of a network card that breaks all the rules, on a tap and against another machine: the card answers as it
+# should, works afterwards, and eret's memory does not grow.
+# root
+# limit: 120
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+tap=eret-hostile
+image=$GUESTS/net-hostile
+
+# peak: the most memory that eret has had so far, in KiB
+peak() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"; }
+
+# hostile NAME OPTION...
+hostile() {
+    name=$1
+    shift
+    start_eret --kernel "$image" "$@"
+    wait_console '^settled' 60 || return
+    before=$(peak)
+    send x
+    wait_console '^done' 60 || return
+    after=$(peak)
+    send x
+    finish_eret 20
+    like "$console" '^PASS net-hostile' "$name: each is answered as it should be, and the card works"
+    unlike "$console" '^not ok' "$name: without exception"
+    is "$status" 0 "$name: eret lives, status 0"
+    check "$name: its memory does not grow ($before, then $after KiB)" test "$((after - before))" -lt 1024
+}
+
+"$FIXTURES/with-tap" "$tap" 2 true || skip_all "no tap can be made here"
+ip addr add 10.77.2.1/24 dev "$tap"
+ip link set "$tap" up
+hostile "a tap" --append wait --net "tap=$tap,queues=2,vhost=off" --stats
+like "$errors" 'virtio-net0' "what happened is counted"
+
+"$ERET" run --kernel "$image" --append echo --net unix=net.sock < /dev/null > echo.out 2> echo.err 3>&- &
+other=$!
+hostile "another machine" --append "wait seed=2" --net unix=net.sock || kill "$other" 2> /dev/null
+wait "$other"
+is "$?" 0 "and the other machine has heard its last word"
+like echo.out '^PASS' "which it was told to end by"
