@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fetches what runs inside the guests and inside the emulated host: Debian's arm64 kernels and a static busybox, and another hypervisor.
 #
-# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen, or busybox: that alone
+# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen, or passt, or busybox: that alone
 #
 #   build/xen/Image                 Xen, a raw arm64 Image
 #   build/kernels/KERNEL/Image      the kernel, a raw arm64 Image
@@ -11,6 +11,7 @@
 #   build/kernels/KERNEL/modules/   the few modules we load, uncompressed, and `deps`: "NAME: modules in the order to load them"
 #   build/kernels/KERNEL/lib/modules/RELEASE/   some more, as the package has them, with what depmod(8) writes: for `eret exec --modules`
 #   build/busybox/busybox           static arm64 busybox
+#   build/passt/passt               passt for arm64, which needs libc
 #   build/cache/                    the packages themselves
 #
 # What is already there is left alone: a second call needs no network. An interrupted call leaves nothing half-made.
@@ -171,6 +172,16 @@ fetch_xen() {
     mv "$work/Image" "$build/xen/Image"
 }
 
+fetch_passt() {
+    [ ! -e "$build/passt/passt" ] || return 0
+    prepare_apt
+    download passt "$work/passt"
+    mkdir "$work/new-passt"
+    mv "$work/passt/usr/bin/passt" "$work/new-passt/"
+    rm -rf "$build/passt"
+    mv "$work/new-passt" "$build/passt"
+}
+
 # -----------------------------------------------------------------------------------------------------------------------------
 
 all_there() {
@@ -178,13 +189,14 @@ all_there() {
         case $kernel in
         busybox) ;;
         xen) [ -e "$build/xen/Image" ] || return 1 ;;
+        passt) [ -e "$build/passt/passt" ] || return 1 ;;
         *) kernel_is_there "$kernel" || return 1 ;;
         esac
     done
     [ -e "$build/busybox/busybox" ]
 }
 
-[ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k, xen)"
+[ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k, xen, passt)"
 if all_there "$@"; then exit 0; fi
 
 mkdir -p "$build"
@@ -197,5 +209,9 @@ trap 'exit 143' TERM HUP
 
 fetch_busybox
 for kernel; do
-    if [ "$kernel" = xen ]; then fetch_xen; else fetch_kernel "$kernel"; fi
+    case $kernel in
+    xen) fetch_xen ;;
+    passt) fetch_passt ;;
+    *) fetch_kernel "$kernel" ;;
+    esac
 done

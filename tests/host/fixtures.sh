@@ -10,13 +10,15 @@
 #   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first
 #                          own act is a store to address 0
 #   with-tap           runs a command with queues of a tap open: tests/host/with-tap.c
+#   udp                sends a datagram, or sends all back: tests/host/udp.c
+#   passt              Debian's, for an emulated host
 #   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
 # What is already there, and newer than its source, is left alone.
 #
 # Why they are made here. The tests run in an emulated host, which has busybox and no tools, and where each instruction
 # costs a hundred; so what can be made outside is. run-tests.sh calls this before it boots the host (after
-# guest-images/fetch.sh, whose kernel and busybox it takes) and shares build/fixtures/ with it; a test finds them in
+# guest-images/fetch.sh, whose kernel and programs it takes) and shares build/fixtures/ with it; a test finds them in
 # $FIXTURES.
 #
 # State is build/fixtures/ alone. Each file is made in a temporary directory in build/ and moved to its place when it is
@@ -116,10 +118,17 @@ if stale oops.ko; then
         print $bytes' "$work/dummy.ko" $((0x$section + 0x$symbol)) > "$work/oops.ko"
     mv "$work/oops.ko" "$out/"
 fi
-if [ -n "$(find "$root/tests/host/with-tap.c" -newer "$out/with-tap" 2> /dev/null || echo none)" ]; then
-    if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
-    $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$work/with-tap" "$root/tests/host/with-tap.c"
-    mv "$work/with-tap" "$out/"
+if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
+for program in with-tap udp; do
+    source=$root/tests/host/$program.c
+    [ -n "$(find "$source" -newer "$out/$program" 2> /dev/null || echo none)" ] || continue
+    $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$work/$program" "$source"
+    mv "$work/$program" "$out/"
+done
+if [ ! -e "$out/passt" ]; then
+    "$root/guest-images/fetch.sh" passt
+    cp "$build/passt/passt" "$work/"
+    mv "$work/passt" "$out/"
 fi
 bench=$root/tests/bench
 if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/arm/kvm-abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then

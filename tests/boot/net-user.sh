@@ -1,0 +1,89 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A network card by passt: an address by DHCP, files both ways, ports of the host that lead to the guest by TCP and UDP; passt is killed
+# in the middle of traffic, and is there again after a reboot; a guest that may only answer; a port that is taken.
+# limit: 300
+# root
+if [ -z "${NETWORK-}" ]; then
+    # A network of its own, with a card and a route out, which passt takes for its guest's. And as passt leaves its root
+    # for another, which none can whose root is the kernel's first file system, a root that is mounted.
+    # shellcheck disable=SC2016  # for that shell
+    NETWORK=own exec unshare -n -m sh -c '
+        here=$PWD
+        mkdir root && mount --rbind / root && cd root && mount --move . / && exec chroot . sh -c "cd \"\$1\" && exec sh \"\$2\"" sh "$here" "$1"
+        exit 125' sh "$0"
+fi
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+PATH=$PATH:$FIXTURES  # Debian's passt, where the host has none
+MIB=8
+
+checksum() { sum=$(sha256sum "$1"); echo "${sum%% *}"; }
+# lines REGEX N SECONDS: until the console has N lines like it
+lines() {
+    deadline=$(($(date +%s) + $3))
+    until [ "$(grep -c "$1" "$console")" -ge "$2" ]; do
+        [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
+        sleep 0.2
+    done
+}
+
+command -v busybox > /dev/null || skip_all "there is no busybox"
+command -v passt > /dev/null || skip_all "there is no passt"
+ip link set lo up
+"$FIXTURES/with-tap" way-out 1 true || skip_all "no tap can be made here"
+ip addr add 10.78.0.2/24 dev way-out
+ip link set way-out up
+ip route add default via 10.78.0.1
+mkdir www
+cp "$FIXTURES/udp" www/
+head -c $((MIB * 1048576)) /dev/urandom > www/data
+say_next() { echo "$1" > next && mv next www/next; }  # never half of it
+say_next wait
+busybox httpd -f -p 127.0.0.1:8080 -h www &
+server=$!
+sum=$(checksum www/data)
+
+start_boot net-user,8080 --net user,forward=8081:80,forward=127.0.0.1:8082:7/udp --memory 256M
+wait_console 'GUEST ready' 90 || exit
+is "$(guest dhcp)$(guest address)" "010.78.0.2" "the guest has its address by DHCP"
+is "$(guest fetched)" "$sum" "$MIB MiB to the guest come unchanged"
+wget -q -O got http://127.0.0.1:8081/data
+is "$(checksum got)" "$sum" "and, by a port of the host, back"
+check "a datagram goes to the guest, and one back" "$FIXTURES/udp" ask 127.0.0.1 8082 hello
+say_next load
+wait_console 'GUEST loading' 30 || exit
+say_next "done"
+read -r passt < "/proc/$pid/task/$pid/children"
+is "$(cat "/proc/${passt% }/comm")" passt "passt is eret's child"
+kill -KILL "$passt"
+wait_console 'GUEST carrier=' 60 || exit
+is "$(guest carrier)" 0 "when it is killed amid traffic, the guest has no link"
+like "$errors" 'virtio-net0: passt ended by signal 9' "the log says who died, and of what"
+check "the guest boots again, and has its network again" lines "GUEST fetched=$sum" 2 90
+finish_eret 60
+is "$status" 0 "and ends well"
+is "$(guest next)" "done" "having heard it from the host"
+unlike "$errors" 'syslog|nobody' "what passt says each time is not shown"
+
+start_boot net-user,8080,restricted --net user,forward=8081:80,restrict --memory 256M
+wait_console 'GUEST ready' 90 || exit
+is "$(guest dhcp)$(guest address)" "010.78.0.2" "a restricted guest has its address, too"
+isnt "$(guest reached)" 0 "it reaches nobody"
+is "$(wget -q -T 20 -O - http://127.0.0.1:8081/page)" "a page" "and is reached"
+read -r passt < "/proc/$pid/task/$pid/children"
+kill -KILL "$pid"
+finish_eret 10
+tries=0
+while running "$passt" && [ $tries -lt 50 ]; do
+    tries=$((tries + 1))
+    sleep 0.1
+done
+check "passt does not outlive an eret that is killed" test $tries -lt 50
+
+run_eret --kernel "$KERNELS/6.12/Image" --net user,forward=127.0.0.1:8080:80
+is "$status" 1 "a port that is taken: status 1"
+like "$errors" 'TCP port 8080 of the host cannot be forwarded' "and which"
+PATH=/no/such run_eret --kernel "$KERNELS/6.12/Image" --net user
+like "$errors" 'made by passt, which is not installed' "without passt: what to install"
+kill "$server"
