@@ -26,7 +26,8 @@ typedef struct {
   Vhost base; /* first */
   int fd;     /* of the device */
   int broken_fd;
-  int tap_fd; /* vhost-net; -1: vhost-vsock */
+  int tap_fd;   /* vhost-net; -1: vhost-vsock */
+  uint64_t cid; /* vhost-vsock */
 } VhostKernel;
 
 static bool failed(const VhostKernel *kernel, const char *what, GError **error) {
@@ -119,6 +120,19 @@ static void disconnect(Vhost *base) {
   run(base, false, NULL);
 }
 
+/* Connections of an earlier driver are the host's sockets too, and end with their device alone. */
+static bool reset(Vhost *base, GError **error) {
+  VhostKernel *kernel = (VhostKernel *)base;
+
+  if (kernel->tap_fd >= 0)
+    return true;
+  if (kernel->fd >= 0)
+    close(kernel->fd);
+  kernel->fd = open(base->name, O_RDWR | O_CLOEXEC);
+  return (kernel->fd >= 0 && ioctl(kernel->fd, VHOST_SET_OWNER) == 0 && ioctl(kernel->fd, VHOST_VSOCK_SET_GUEST_CID, &kernel->cid) == 0) ||
+         failed(kernel, "cannot be opened again", error);
+}
+
 static bool handle(Vhost *base, bool *config_changed, GError **error) {
   const VhostKernel *kernel = (VhostKernel *)base;
   eventfd_t count;
@@ -144,6 +158,7 @@ static void kernel_free(Vhost *base) {
 static const VhostOps kernel_ops = {
     .connect = connect_kernel,
     .disconnect = disconnect,
+    .reset = reset,
     .set_features = set_features,
     .set_memory = set_memory,
     .start_vring = start_vring,
@@ -206,8 +221,12 @@ static bool set_cid(const VhostKernel *kernel, uint64_t *cid) {
 Vhost *vhost_kernel_vsock_new(const char *path, uint64_t *cid, GError **error) {
   VhostKernel *kernel = open_device(path, -1, error);
 
-  if (!kernel || set_cid(kernel, cid))
-    return kernel ? &kernel->base : NULL;
+  if (!kernel)
+    return NULL;
+  if (set_cid(kernel, cid)) {
+    kernel->cid = *cid;
+    return &kernel->base;
+  }
   int code = errno;
   g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "%s takes no guest %" G_GUINT64_FORMAT ": %s", path, *cid,
               code == EADDRINUSE ? "another machine of this host has that CID" : g_strerror(code));

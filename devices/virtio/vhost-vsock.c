@@ -45,6 +45,13 @@ static void stop(VirtioDevice *device) {
   vhost_queues_stop(((VhostVsock *)device)->queues);
 }
 
+static void reset(VirtioDevice *device) {
+  VhostQueues *queues = ((VhostVsock *)device)->queues;
+
+  if (queues)
+    vhost_queues_reset(queues);
+}
+
 static void vsock_free(VirtioDevice *device) {
   VhostVsock *vsock = (VhostVsock *)device;
 
@@ -61,23 +68,29 @@ static const VirtioDeviceOps vsock_ops = {
     .start = start,
     .notify = notify,
     .stop = stop,
+    .reset = reset,
     .free = vsock_free,
 };
 
 VirtioDevice *virtio_vhost_vsock_new(const char *name, const GuestMemory *memory, const char *path, uint64_t cid, GError **error) {
   static const uint16_t sizes[] = {QUEUE_SIZE, QUEUE_SIZE, EVENT_QUEUE_SIZE};
-  g_autoptr(Vhost) vhost = vhost_kernel_vsock_new(path, &cid, error);
+  uint64_t asked = cid;
+  g_autoptr(Vhost) vhost = path ? vhost_kernel_vsock_new(path, &cid, error) : NULL;
 
-  if (!vhost)
+  if (path && !vhost)
     return NULL;
   VhostVsock *vsock = g_new0(VhostVsock, 1);
-  uint64_t features = vhost_queues_features(vhost);
+  uint64_t features = vhost ? vhost_queues_features(vhost) : 0;
   vsock->cid = cid;
-  if (virtio_device_init(&vsock->base, &vsock_ops, name, memory, features, G_N_ELEMENTS(sizes), sizes, error)) {
+  if (vhost && !asked)
+    g_message("%s: the guest is CID %" G_GUINT64_FORMAT, name, cid);
+  bool done = virtio_device_init(&vsock->base, &vsock_ops, name, memory, features, G_N_ELEMENTS(sizes), sizes, error);
+  if (done && vhost) {
     vsock->base.offered_features = features;
     vsock->queues = vhost_queues_new(&vsock->base, g_steal_pointer(&vhost), 0, KERNEL_QUEUES, error);
+    done = vsock->queues != NULL;
   }
-  if (vsock->queues)
+  if (done)
     return &vsock->base;
   vsock_free(&vsock->base);
   return NULL;

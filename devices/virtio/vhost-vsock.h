@@ -6,7 +6,7 @@
 
 /*
  * The device behind PATH (VHOST_KERNEL_VSOCK). The guest's context ID is CID, which must be free on this host; 0: the
- * first that is. virtio_vhost_vsock_cid says which it has.
+ * first that is. virtio_vhost_vsock_cid says which it has. PATH NULL: the device is only planned.
  */
 VirtioDevice *virtio_vhost_vsock_new(const char *name, const GuestMemory *memory, const char *path, uint64_t cid, GError **error);
 uint64_t virtio_vhost_vsock_cid(const VirtioDevice *device);

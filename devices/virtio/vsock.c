@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "devices/printable.h"
+#include "devices/vhost/vhost-kernel.h"
+#include "devices/virtio/vhost-vsock.h"
 #include "devices/virtio/vsock-host.h"
 
 /* 5.10.2 */
@@ -281,8 +283,8 @@ VirtioDevice *virtio_vsock_new(const char *name, const GuestMemory *memory, uint
 
 /* As an option. */
 
-bool virtio_vsock_parse_cid(const char *text, uint32_t *cid, char **why) {
-  guint64 number = VSOCK_CID_FIRST;
+bool virtio_vsock_parse_cid(const char *text, bool kernels, uint32_t *cid, char **why) {
+  guint64 number = kernels ? 0 : VSOCK_CID_FIRST;
 
   if (strcmp(text, "auto") != 0 && !g_ascii_string_to_unsigned(text, 10, VSOCK_CID_FIRST, VSOCK_CID_LAST, &number, NULL)) {
     *why = g_strdup_printf("'%s' is no context ID of a guest: auto, or %u to %u", text, VSOCK_CID_FIRST, VSOCK_CID_LAST);
@@ -294,15 +296,21 @@ bool virtio_vsock_parse_cid(const char *text, uint32_t *cid, char **why) {
 
 static VirtioDevice *vsock_make(const DeviceParts *parts, GError **error) {
   const VsockConfig *asked = parts->asked;
-  VsockHybrid *hybrid = vsock_hybrid_new(asked->path, error);
 
+  if (!asked->path)
+    return virtio_vhost_vsock_new(parts->name, parts->memory, parts->plan_only ? NULL : VHOST_KERNEL_VSOCK, asked->guest_cid, error);
+  VsockHybrid *hybrid = vsock_hybrid_new(asked->path, error);
   return hybrid ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, hybrid, error) : NULL;
 }
 
 static char *vsock_print_asked(const void *opaque) {
   const VsockConfig *asked = opaque;
-  g_autofree char *path = printable_line_escaped(asked->path, -1);
 
+  if (!asked->path && !asked->guest_cid)
+    return g_strdup("CID auto, kernel");
+  if (!asked->path)
+    return g_strdup_printf("CID %u, kernel", asked->guest_cid);
+  g_autofree char *path = printable_line_escaped(asked->path, -1);
   return g_strdup_printf("CID %u, %s", asked->guest_cid, path);
 }
 

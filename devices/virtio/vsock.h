@@ -8,17 +8,17 @@
 /* What can be asked of it. */
 typedef struct {
   char *cid;          /* "auto", or a number; NULL: nothing was said */
-  uint32_t guest_cid; /* what that comes to */
-  char *path;         /* of the hybrid's sockets */
+  uint32_t guest_cid; /* what that comes to; of the kernel's auto 0: the first that is free */
+  char *path;         /* of the hybrid's sockets; NULL: the sockets are the kernel's */
 } VsockConfig;
 
 extern const DeviceKind virtio_vsock_kind; /* of a VsockConfig */
 
 /*
- * The context ID that TEXT asks for, as VsockConfig has it. False: *WHY says what it has to be. AUTO is the first one:
- * with sockets of its own no machine meets another's.
+ * The context ID that TEXT asks for, as VsockConfig has it. False: *WHY says what it has to be. With sockets of its own
+ * no machine meets another's, so that AUTO is the first one; with the KERNELS it is to be found out.
  */
-bool virtio_vsock_parse_cid(const char *text, uint32_t *cid, char **why);
+bool virtio_vsock_parse_cid(const char *text, bool kernels, uint32_t *cid, char **why);
 
 /*
  * GUEST_CID: VSOCK_CID_FIRST to VSOCK_CID_LAST (vsock-packet.h). HYBRID is the device's from now on, whatever happens.

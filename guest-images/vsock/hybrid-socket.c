@@ -7,8 +7,8 @@
  * PATH. Options of the AF_VSOCK level are taken, remembered and mean nothing.
  *
  * The connection by which the two ends of a test tell each other where they are is a TCP one. Here it is AF_VSOCK as
- * well, in the guest too, as there is no network: whatever the host's name, the address is CID 2 (0.0.0.0: any);
- * and whoever comes first waits for the other.
+ * well, in the guest too, as there is no network: the name `guest` is CID 3, 0.0.0.0 any, and every other CID 2; and
+ * whoever comes first waits for the other.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -154,7 +154,10 @@ int __wrap_getaddrinfo(const char *host, const char *service, const struct addri
 
   (void)hints;
   control_port = address.svm_port = (unsigned)strtoul(service, NULL, 10);
-  address.svm_cid = host && strcmp(host, "0.0.0.0") != 0 ? VMADDR_CID_HOST : VMADDR_CID_ANY;
+  if (!host || strcmp(host, "0.0.0.0") == 0)
+    address.svm_cid = VMADDR_CID_ANY;
+  else
+    address.svm_cid = strcmp(host, "guest") == 0 ? GUEST_CID : VMADDR_CID_HOST;
   info.ai_addr = (struct sockaddr *)&address;
   *result = &info;
   return 0;

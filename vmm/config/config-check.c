@@ -99,10 +99,8 @@ static void check_vsock(OptionDraft *draft, const Config *config) {
     VsockConfig *vsock = config->vsock->pdata[i];
     const char *where = option_where(draft, "vsock", (int)i);
     g_autofree char *why = NULL;
-    if (vsock->cid && !virtio_vsock_parse_cid(vsock->cid, &vsock->guest_cid, &why))
+    if (vsock->cid && !virtio_vsock_parse_cid(vsock->cid, !vsock->path, &vsock->guest_cid, &why))
       option_mistake(draft, where, "%s", why);
-    if (!vsock->path)
-      option_mistake(draft, where, "add unix=PATH, where the host's sockets are to be: there is no vsock by the host's kernel yet");
     if (i == 1)
       option_mistake(draft, where, "a guest has one vsock device: leave one of them out");
   }

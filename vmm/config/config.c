@@ -162,11 +162,11 @@ const Option config_options[] = {
            .choices = consoles),
     OPTION("transport", CHOICE, Config, transport, NULL, "How the guest reaches virtio devices (default: pci).", .choices = transports),
     OPTION("rng", BOOLEAN, Config, rng, NULL, "Add a virtio source of random numbers."),
-    OPTION("vsock", LIST, Config, vsock, "CID|auto,unix=PATH",
+    OPTION("vsock", LIST, Config, vsock, "CID|auto[,unix=PATH]",
            "Add a virtio socket device: stream sockets between guest and host, without a network. CID: the guest's address, 3 or more "
-           "(auto: 3). unix: whoever connects to the local socket PATH and writes 'CONNECT PORT' reaches that port of the guest; the guest "
-           "reaches whoever listens on PATH_PORT, by CID 2.",
-           .element = &vsock_element, .examples = "auto,unix="),
+           "(auto: one that is free). The host's ends are AF_VSOCK sockets of its kernel; or with unix local ones: whoever connects to "
+           "PATH and writes 'CONNECT PORT' reaches that port of the guest; the guest reaches whoever listens on PATH_PORT, by CID 2.",
+           .element = &vsock_element, .examples = "auto auto,unix="),
     OPTION("nested", CHOICE, Config, nested, NULL,
            "Give the guest EL2, so that it can run guests of its own. e2h0: one without the Virtualization Host Extensions, for "
            "hypervisors that do not know them (default: off; alone: vhe).",
@@ -250,7 +250,7 @@ static const struct {
 static const struct {
   const char *names, *text;
 } absent[] = {
-    {" vhost-vsock guest-cid ", "--vsock CID,unix=PATH gives the guest sockets to the host"},
+    {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
     {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},

@@ -129,8 +129,11 @@ static void test_vsock(void) {
         g_strdup_printf("--vsock %s,unix=p: '%s' is no context ID of a guest: auto, or 3 to 4294967294", wrong[i], wrong[i]);
     refuse(wanted, "--dry-run", option, NULL);
   }
-  refuse("--vsock 3: add unix=PATH, where the host's sockets are to be: there is no vsock by the host's kernel yet", "--dry-run", "--vsock",
-         "3", NULL);
+  g_autoptr(Config) kernels = parse("--dry-run", "--vsock", "7", NULL), free_one = parse("--dry-run", "--vsock", "auto", NULL);
+  g_assert_cmpuint(vsock(kernels)->guest_cid, ==, 7);
+  g_assert_null(vsock(kernels)->path);
+  g_assert_cmpuint(vsock(free_one)->guest_cid, ==, 0);
+  refuse("--vsock 2: '2' is no context ID of a guest: auto, or 3 to 4294967294", "--dry-run", "--vsock", "2", NULL);
   refuse("--vsock 4,unix=b: a guest has one vsock device: leave one of them out", "--dry-run", "--vsock", "3,unix=a", "--vsock", "4,unix=b",
          NULL);
 }
