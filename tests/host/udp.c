@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * udp serve PORT: sends each datagram back to where it came from, for ever. udp ask ADDRESS PORT TEXT: sends TEXT, twice
- * a second, until it has come back or 20 seconds are over; status 0 if it has.
+ * udp serve PORT: sends each datagram back to where it came from, for ever. udp ask ADDRESS PORT TEXT: sends TEXT,
+ * twice a second, until it has come back or 20 seconds are over; status 0 if it has.
  */
 #include <arpa/inet.h>
 #include <poll.h>
