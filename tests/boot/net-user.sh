@@ -48,7 +48,7 @@ start_boot net-user,8080 --net user,forward=8081:80,forward=127.0.0.1:8082:7/udp
 wait_console 'GUEST ready' 90 || exit
 is "$(guest dhcp)$(guest address)" "010.78.0.2" "the guest has its address by DHCP"
 is "$(guest fetched)" "$sum" "$MIB MiB to the guest come unchanged"
-wget -q -O got http://127.0.0.1:8081/data
+timeout 60 wget -q -O got http://127.0.0.1:8081/data
 is "$(checksum got)" "$sum" "and, by a port of the host, back"
 check "a datagram goes to the guest, and one back" "$FIXTURES/udp" ask 127.0.0.1 8082 hello
 say_next load
@@ -70,7 +70,7 @@ start_boot net-user,8080,restricted --net user,forward=8081:80,restrict --memory
 wait_console 'GUEST ready' 90 || exit
 is "$(guest dhcp)$(guest address)" "010.78.0.2" "a restricted guest has its address, too"
 isnt "$(guest reached)" 0 "it reaches nobody"
-is "$(wget -q -T 20 -O - http://127.0.0.1:8081/page)" "a page" "and is reached"
+is "$(timeout 20 wget -q -O - http://127.0.0.1:8081/page)" "a page" "and is reached"
 read -r passt < "/proc/$pid/task/$pid/children"
 kill -KILL "$pid"
 finish_eret 10
@@ -84,6 +84,9 @@ check "passt does not outlive an eret that is killed" test $tries -lt 50
 run_eret --kernel "$KERNELS/6.12/Image" --net user,forward=127.0.0.1:8080:80
 is "$status" 1 "a port that is taken: status 1"
 like "$errors" 'TCP port 8080 of the host cannot be forwarded' "and which"
-PATH=/no/such run_eret --kernel "$KERNELS/6.12/Image" --net user
-like "$errors" 'made by passt, which is not installed' "without passt: what to install"
+as="env PATH=/no/such"
+run_eret --kernel "$KERNELS/6.12/Image" --net user
+as=
+is "$status" 1 "without passt: status 1"
+like "$errors" 'made by passt, which is not installed' "and what to install"
 kill "$server"
