@@ -7,16 +7,16 @@
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 tap=eret-hostile
-image=$GUESTS/net-hostile
+program=$GUESTS/net-hostile
 
 # peak: the most memory that eret has had so far, in KiB
 peak() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"; }
 
-# hostile NAME OPTION...
+# hostile BEHIND OPTION...
 hostile() {
-    name=$1
+    behind=$1
     shift
-    start_eret --kernel "$image" "$@"
+    start_eret --kernel "$program" "$@"
     wait_console '^settled' 60 || return
     before=$(peak)
     send x
@@ -24,10 +24,10 @@ hostile() {
     after=$(peak)
     send x
     finish_eret 20
-    like "$console" '^PASS net-hostile' "$name: each is answered as it should be, and the card works"
-    unlike "$console" '^not ok' "$name: without exception"
-    is "$status" 0 "$name: eret lives, status 0"
-    check "$name: its memory does not grow ($before, then $after KiB)" test "$((after - before))" -lt 1024
+    like "$console" '^PASS net-hostile' "$behind: each is answered as it should be, and the card works"
+    unlike "$console" '^not ok' "$behind: without exception"
+    is "$status" 0 "$behind: eret lives, status 0"
+    check "$behind: its memory does not grow ($before, then $after KiB)" test "$((after - before))" -lt 1024
 }
 
 "$FIXTURES/with-tap" "$tap" 2 true || skip_all "no tap can be made here"
@@ -36,7 +36,7 @@ ip link set "$tap" up
 hostile "a tap" --append wait --net "tap=$tap,queues=2,vhost=off" --stats
 like "$errors" 'virtio-net0' "what happened is counted"
 
-"$ERET" run --kernel "$image" --append echo --net unix=net.sock < /dev/null > echo.out 2> echo.err 3>&- &
+"$ERET" run --kernel "$program" --append echo --net unix=net.sock < /dev/null > echo.out 2> echo.err 3>&- &
 other=$!
 hostile "another machine" --append "wait seed=2" --net unix=net.sock || kill "$other" 2> /dev/null
 wait "$other"

@@ -16,7 +16,14 @@ echo=$!
 "$stream" -n 100000 socket:vm_1001 hold 3>&- > /dev/null &
 hold=$!
 # Who takes one connection, and leaves all others waiting.
-while :; do "$stream" socket:vm_1002 hold; done > /dev/null 3>&- &
+(
+    trap 'kill "$child"; exit' TERM
+    while :; do
+        "$stream" socket:vm_1002 hold &
+        child=$!
+        wait "$child"
+    done
+) > /dev/null 3>&- &
 crowd=$!
 sleep 1
 start_eret --kernel "$GUESTS/vsock-hostile" --append wait --vsock auto,unix=vm --stats

@@ -56,13 +56,15 @@ HostileAnswer hostile_wait(Virtio *virtio, unsigned index) {
 }
 
 void hostile_pause(const char *line) {
+  bool waits = argument_present("wait") && machine.uart;
+
+  if (waits)
+    mmio_write32(machine.uart + UARTCR, CR_ON);
   print("%s\n", line);
-  if (!argument_present("wait") || !machine.uart)
-    return;
-  mmio_write32(machine.uart + UARTCR, CR_ON);
-  while (mmio_read32(machine.uart + UARTFR) & FR_RXFE)
+  while (waits && (mmio_read32(machine.uart + UARTFR) & FR_RXFE))
     ;
-  mmio_read32(machine.uart + UARTDR);
+  if (waits)
+    mmio_read32(machine.uart + UARTDR);
 }
 
 /* Chains. What is said of addresses: GOOD is 64 bytes of the playground. */
