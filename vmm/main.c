@@ -32,6 +32,16 @@ static const struct {
 };
 
 static int cmd_help(int argc, char **argv) {
+  char option[] = "--help", *help[] = {option, NULL};
+
+  /* Of one command, where it names it. */
+  for (unsigned i = 0; argc > 0 && i < G_N_ELEMENTS(commands); i++)
+    if (strcmp(argv[0], commands[i].name) == 0 && commands[i].unable)
+      return commands[i].function(1, help);
+  if (argc > 0) {
+    complain_format("'%s' is no command of eret that has help of its own; 'eret help' lists them", argv[0]);
+    return EXIT_USAGE;
+  }
   printf("Usage: eret COMMAND [OPTION]...\n"
          "A virtual machine monitor for ARM64 Linux, on KVM.\n\n"
          "Commands:\n");

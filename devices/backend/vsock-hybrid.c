@@ -114,7 +114,8 @@ static void unlock_directory(const VsockHybrid *hybrid) {
   flock(hybrid->directory, LOCK_UN);
 }
 
-VsockHybrid *vsock_hybrid_new(const char *path, GError **error) {
+/* Where it would listen: nothing is made there yet. */
+static VsockHybrid *find_place(const char *path, GError **error) {
   g_autoptr(VsockHybrid) hybrid = g_new0(VsockHybrid, 1);
   g_autofree char *parent = g_path_get_dirname(path);
   struct sockaddr_un address;
@@ -132,6 +133,21 @@ VsockHybrid *vsock_hybrid_new(const char *path, GError **error) {
                 "\"%s\" is no path for vsock's sockets: a name is needed, of at most about 70 bytes", path);
     return NULL;
   }
+  return g_steal_pointer(&hybrid);
+}
+
+bool vsock_hybrid_check_path(const char *path, GError **error) {
+  g_autoptr(VsockHybrid) hybrid = find_place(path, error);
+
+  return hybrid != NULL;
+}
+
+VsockHybrid *vsock_hybrid_new(const char *path, GError **error) {
+  g_autoptr(VsockHybrid) hybrid = find_place(path, error);
+  struct sockaddr_un address;
+
+  if (!hybrid)
+    return NULL;
   make_address(hybrid, "", &address);
   lock_directory(hybrid);
   bool listens = make_way(hybrid, &address, error) && listen_at(hybrid, &address, error);

@@ -356,9 +356,10 @@ VsockHost *vsock_host_new(VsockHybrid *hybrid, uint64_t guest_cid, GError **erro
   host->table = g_hash_table_new(hash_ports, same_ports);
   host->epoll = epoll_create1(EPOLL_CLOEXEC);
   host->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (host->epoll >= 0 && host->timer >= 0 && watch(host, EPOLL_CTL_ADD, host->timer, EPOLLIN, &host->timer))
+  bool waits = host->epoll >= 0 && host->timer >= 0 && watch(host, EPOLL_CTL_ADD, host->timer, EPOLLIN, &host->timer);
+  if (waits)
     set_accepting(host, true);
-  if (host->accepting)
+  if (host->accepting || (waits && !hybrid))
     return g_steal_pointer(&host);
   int number = errno;
   g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(number), "cannot wait for vsock's sockets: %s", g_strerror(number));

@@ -16,7 +16,7 @@ typedef struct VsockHost VsockHost;
 #define VSOCK_CONNECTIONS_MAX 1024
 #define VSOCK_RESETS_MAX      4096
 
-/* HYBRID is the host's from now on, whatever happens. */
+/* HYBRID is the host's from now on, whatever happens; NULL: nobody comes, and nobody is there. */
 VsockHost *vsock_host_new(VsockHybrid *hybrid, uint64_t guest_cid, GError **error);
 /* Takes NULL. Waits up to a second for the host to read what the guest sent it. */
 void vsock_host_free(VsockHost *host);

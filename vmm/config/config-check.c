@@ -6,8 +6,11 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "vmm/boot/command-line.h"
@@ -112,6 +115,10 @@ static void check_devices(OptionDraft *draft, const Config *config) {
     const char *where = option_where(draft, "device", (int)i);
     g_autofree char *types = vhost_user_type_names();
 
+    struct sockaddr_un address;
+    if (device->path && strlen(device->path) >= sizeof address.sun_path)
+      option_mistake(draft, where, "vhost-user: the path is too long for a socket: %zu bytes, and %zu are possible", strlen(device->path),
+                     sizeof address.sun_path - 1);
     if (!device->path)
       option_mistake(draft, where, "needs vhost-user=PATH: the socket of the process that is the device");
     if (!device->type || !vhost_user_type_id(device->type))
@@ -158,6 +165,28 @@ static void check_place(OptionDraft *draft, const NetConfig *net, const char *wh
     option_mistake(draft, where, "%s is for a user network: --net user", net->restricted ? "restrict" : "forward");
 }
 
+/* What can be seen of a place without going there: the names that it can have, and that no two cards have one. */
+static void check_names(OptionDraft *draft, const Config *config, unsigned index) {
+  const NetConfig *net = config->nets->pdata[index];
+  const char *where = option_where(draft, "net", (int)index);
+  struct sockaddr_un address;
+
+  if (net->tap &&
+      (strlen(net->tap) >= IFNAMSIZ || strpbrk(net->tap, "/: \t\n") || strcmp(net->tap, ".") == 0 || strcmp(net->tap, "..") == 0))
+    option_mistake(draft, where, "tap: '%s' is no name of a network device: 1 to %d characters, and no slash, colon or space among them",
+                   net->tap, IFNAMSIZ - 1);
+  if (net->unix_path && strlen(net->unix_path) >= sizeof address.sun_path)
+    option_mistake(draft, where, "unix: the path is too long for a socket: %zu bytes, and %zu are possible", strlen(net->unix_path),
+                   sizeof address.sun_path - 1);
+  for (unsigned i = 0; i < index; i++) {
+    const NetConfig *other = config->nets->pdata[i];
+    if (net->tap && other->tap && strcmp(net->tap, other->tap) == 0)
+      option_mistake(draft, where, "tap: '%s' is that of card number %u, too", net->tap, i + 1);
+    if (net->fd && other->fd && net->fd < other->fd + MAX(other->queues, 1) && other->fd < net->fd + MAX(net->queues, 1))
+      option_mistake(draft, where, "fd: descriptor %u is one of card number %u, too", MAX(net->fd, other->fd), i + 1);
+  }
+}
+
 static void check_nets(OptionDraft *draft, const Config *config) {
   g_autoptr(GPtrArray) forwards = g_ptr_array_new_with_free_func(passt_forward_free);
 
@@ -171,6 +200,7 @@ static void check_nets(OptionDraft *draft, const Config *config) {
       option_mistake(draft, where, "%s: give one of user, tap=NAME, fd=N and unix=PATH",
                      places ? "a card has one place where it is connected" : "it is not said where the card is connected");
     check_place(draft, net, where);
+    check_names(draft, config, i);
     check_forwards(draft, net, where, forwards);
     if (net->mac && !virtio_net_parse_mac(net->mac, mac))
       option_mistake(draft, where, "mac: '%s' is not the address of a card, such as 02:00:00:12:34:56", net->mac);

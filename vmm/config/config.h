@@ -105,7 +105,8 @@ extern const Option config_options[], config_cpu_options[];
 extern const OptionSet config_option_set;
 /* For the set of another command that has this table. */
 #define CONFIG_HELP_CLOSING                                                                                                                \
-  "A flag without a value can be undone: --no-rng, --reboot. Where a flag is given twice, the last one counts; --disk adds up. Sizes are " \
-  "512M, 4G or bytes."
+  "A flag without a value can be undone: --no-rng, --reboot. Where a flag is given twice, the last one counts; those that are repeatable " \
+  "add up. "                                                                                                                               \
+  "Sizes are 512M, 4G or bytes."
 char *config_explain_stray(const char *argument);
 const char *config_explain_absent(const char *name);

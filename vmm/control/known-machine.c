@@ -3,11 +3,13 @@
  * A machine's file in its runtime directory. It is read as any other file: bounded, each value checked. That its
  * process lives is told by the lock alone; the number of the process is only how it is reached.
  */
+#define _GNU_SOURCE /* struct ucred */
 #include "vmm/control/known-machine.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -127,15 +129,29 @@ KnownMachine *known_machine_read(const char *name, GError **error) {
     return NULL;
   machine = g_new0(KnownMachine, 1);
   machine->name = g_strdup(name);
-  bool good = read_file(machine, directory, error);
+  g_autoptr(GError) local = NULL;
+  bool good = read_file(machine, directory, &local);
   close(directory);
-  if (!good) {
-    g_prefix_error(error, "the file '" MACHINE_FILE "' of the machine '%s' cannot be read: ", name);
+  if (!good && holder == RUNTIME_HELD) {
+    g_propagate_prefixed_error(error, g_steal_pointer(&local), "the file '" MACHINE_FILE "' of the machine '%s' cannot be read: ", name);
     return NULL;
   }
-  if (holder == RUNTIME_NOBODYS && known_machine_lives(machine))
+  /* Of one that is over a file that is none is no hindrance: what is left can be cleared away. */
+  if (holder == RUNTIME_NOBODYS && (!good || known_machine_lives(machine)))
     machine->life = MACHINE_CRASHED;
   return g_steal_pointer(&machine);
+}
+
+/* That its file does not name a process which is another: the kernel knows who listens at its console. */
+static bool listens_at_console(const KnownMachine *machine) {
+  struct ucred peer = {0};
+  socklen_t size = sizeof peer;
+  int fd = runtime_directory_connect(machine->name, MACHINE_CONSOLE, NULL);
+  bool same = fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == machine->pid;
+
+  if (fd >= 0)
+    close(fd);
+  return same;
 }
 
 int known_machine_open_process(const KnownMachine *machine, GError **error) {
@@ -146,7 +162,7 @@ int known_machine_open_process(const KnownMachine *machine, GError **error) {
    * number was its own when it was looked up.
    */
   g_autoptr(KnownMachine) now = known_machine_read(machine->name, NULL);
-  bool same = now && known_machine_lives(now) && now->pid == machine->pid;
+  bool same = now && known_machine_lives(now) && now->pid == machine->pid && (fd < 0 || listens_at_console(machine));
 
   if (fd >= 0 && same)
     return fd;

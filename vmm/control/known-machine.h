@@ -48,6 +48,6 @@ bool known_machine_lives(const KnownMachine *machine);
 
 /*
  * A descriptor of MACHINE's process (pidfd_open(2)), which is readable when it has ended; it is certain to be that of
- * the machine. -1: it has ended, or the error says why not.
+ * the machine, which listens at its console. -1: it has ended, or the error says why not.
  */
 int known_machine_open_process(const KnownMachine *machine, GError **error);

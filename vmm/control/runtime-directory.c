@@ -56,7 +56,7 @@ char *runtime_directory_base(GError **error) {
   const char *of_user = g_getenv("XDG_RUNTIME_DIR");
   struct sockaddr_un address;
 
-  if (!of_user || !*of_user)
+  if (!of_user || !g_path_is_absolute(of_user)) /* the specification has others ignored */
     of_user = geteuid() == 0 ? "/run" : NULL;
   if (!of_user) {
     g_set_error(

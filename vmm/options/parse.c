@@ -75,6 +75,19 @@ static void add_operand(OptionDraft *draft, const char *operand) {
   option_mistake(draft, NULL, "unexpected argument '%s'%s", operand, explanation ? explanation : "");
 }
 
+/* An option and its value that came as one word, "--net user": in quotes, or from a list of words. */
+static bool is_two_words(OptionDraft *draft, const char *argument) {
+  const char *blank = strchr(argument, ' ');
+  bool negated;
+  g_autofree char *flag = blank ? g_strndup(argument, (gsize)(blank - argument)) : NULL;
+
+  if (!flag || !option_find_flag(draft->set, flag + strspn(flag, "-"), &negated, NULL))
+    return false;
+  option_mistake(draft, NULL, "'%s' is one word: a value is a word of its own, or stands behind an equals sign: %s=%s", argument, flag,
+                 blank + 1);
+  return true;
+}
+
 /* Returns whether the argument behind it probably belongs to it. */
 static bool add_unknown(OptionDraft *draft, const char *argument) {
   const OptionSet *set = draft->set;
@@ -83,6 +96,8 @@ static bool add_unknown(OptionDraft *draft, const char *argument) {
   const char *absent = set->explain_absent ? set->explain_absent(name) : NULL;
   const Option *meant = NULL;
 
+  if (is_two_words(draft, argument))
+    return false;
   if (strcmp(name, "version") == 0) {
     option_mistake(draft, NULL, "--version belongs to eret itself: eret --version");
     return false;

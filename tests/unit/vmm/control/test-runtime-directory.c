@@ -241,9 +241,21 @@ static void test_known_machine(Fixture *fixture, gconstpointer data) {
   g_assert_cmpint(read->started, ==, 1234);
   g_assert_cmpuint(read->cpus, ==, 2);
   g_assert_cmpuint(read->memory, ==, 512 << 20);
+  /* As long as it does not listen at its console, its file may name anybody. */
+  g_assert_cmpint(known_machine_open_process(read, &error), ==, -1);
+  g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NONE);
+  g_clear_error(&error);
+  int listener = runtime_directory_listen(directory, MACHINE_CONSOLE, NULL);
   int process = known_machine_open_process(read, &error);
   g_assert_no_error(error);
   close(process);
+  machine.pid = getppid();
+  g_assert_true(known_machine_publish(&machine, directory, &error));
+  g_autoptr(KnownMachine) other = known_machine_read("known", &error);
+  g_assert_cmpint(known_machine_open_process(other, &error), ==, -1);
+  g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NONE);
+  g_clear_error(&error);
+  close(listener);
   machine.life = MACHINE_FAILED_TO_LAST;
   machine.status = 5;
   g_assert_true(known_machine_publish(&machine, directory, &error));
@@ -277,7 +289,13 @@ static void test_bad_files(Fixture *fixture, gconstpointer data) {
     g_assert_nonnull(error);
     g_assert_true(g_str_has_prefix(error->message, "the file 'machine.json' of the machine 'bad' cannot be read: "));
   }
-  runtime_directory_release(directory);
+  /* When it is over, what is left can be cleared away, whatever that is. */
+  runtime_directory_abandon(directory);
+  g_autoptr(GError) error = NULL;
+  g_autoptr(KnownMachine) machine = known_machine_read("bad", &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(machine->life, ==, MACHINE_CRASHED);
+  g_assert_true(runtime_directory_clear("bad", &error));
 }
 
 int main(int argc, char **argv) {

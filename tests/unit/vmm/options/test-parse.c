@@ -81,6 +81,8 @@ static Reading *read_words(const OptionSet *set, const char *words, char ***argv
   reading->record.coloured = true;
   reading->records[0] = &reading->record;
   *argv = g_strsplit(words, " ", -1);
+  for (char **word = *argv; *word; word++)
+    g_strdelimit(*word, "~", ' '); /* a blank within a word */
   reading->draft = option_read(set, reading->records, (int)g_strv_length(*argv), *argv);
   return reading;
 }
@@ -172,6 +174,7 @@ static void test_mistakes(void) {
       {&make, "a b", "unexpected argument 'b'; write it as --in b"},
       {&make, "-- a --loud", "unexpected argument '--loud'; write it as --in --loud"},
       {&join, "a", "unexpected argument 'a'"},
+      {&make, "--jobs~4", "'--jobs 4' is one word: a value is a word of its own, or stands behind an equals sign: --jobs=4"},
       {&make, "--net x", "unknown option --net: there is no net"},
       {&make, "--version", "--version belongs to eret itself: eret --version"},
   };
