@@ -81,6 +81,10 @@ while running "$passt" && [ $tries -lt 50 ]; do
 done
 check "passt does not outlive an eret that is killed" test $tries -lt 50
 
+# shellcheck disable=SC2016  # for the guest's shell
+run_exec --net user -- sh -c 'wget -q -O - "http://$(ip route | sed -n "s/^default via \([0-9.]*\).*/\1/p"):8080/next"'
+is "$status:$(cat out)" "0:done" "eret exec: wget just works"
+
 run_eret --kernel "$KERNELS/6.12/Image" --net user,forward=127.0.0.1:8080:80
 is "$status" 1 "a port that is taken: status 1"
 like "$errors" 'TCP port 8080 of the host cannot be forwarded' "and which"
