@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The kernel's own tests of AF_VSOCK in a guest, against this host's kernel: once with the guest as client, once as server.
 # limit: 600
+# serial: the guest is CID 3, which another test's machine might be
 # root
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

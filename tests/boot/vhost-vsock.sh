@@ -39,4 +39,4 @@ printf '\001' | dd of=count.img conv=notrunc 2> /dev/null
 "$stream" listen:1000 echo > /dev/null 3>&- &
 boot vsock --vsock auto --disk count.img --transport mmio
 is "$(guest to-host-1)" 0 "virtio-mmio, and an address that is free"
-like "$errors" 'virtio-vsock0: the guest is CID 3' "it is said which"
+like "$errors" 'virtio-vsock0: the guest is CID [0-9]+$' "it is said which"
