@@ -129,3 +129,8 @@ void json_add_text(JsonBuilder *builder, const char *name, const char *text) {
   json_builder_set_member_name(builder, name);
   json_builder_add_string_value(builder, valid);
 }
+
+void json_add_number(JsonBuilder *builder, const char *name, int64_t value) {
+  json_builder_set_member_name(builder, name);
+  json_builder_add_int_value(builder, value);
+}

@@ -8,9 +8,12 @@
 
 #include <glib.h>
 #include <json-glib/json-glib.h>
+#include <stdint.h>
 
 /* ROOT as a text of lines, indented. Infinities, and what is no number, become null. Free with g_free. */
 char *json_print(JsonNode *root);
 
 /* A member of the object that is open: TEXT, made valid UTF-8. NULL: nothing. */
 void json_add_text(JsonBuilder *builder, const char *name, const char *text);
+/* The same, a whole number. */
+void json_add_number(JsonBuilder *builder, const char *name, int64_t value);

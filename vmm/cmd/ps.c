@@ -54,22 +54,17 @@ static void print_line(const KnownMachine *machine) {
   printf("\n");
 }
 
-static void add_number(JsonBuilder *builder, const char *name, int64_t value) {
-  json_builder_set_member_name(builder, name);
-  json_builder_add_int_value(builder, value);
-}
-
 static void add_object(JsonBuilder *builder, const KnownMachine *machine) {
   json_builder_begin_object(builder);
   json_add_text(builder, "name", machine->name);
   json_add_text(builder, "state", machine_life_name(machine->life));
-  add_number(builder, "pid", machine->pid);
-  add_number(builder, "started", machine->started);
-  add_number(builder, "uptime", uptime(machine));
-  add_number(builder, "cpus", machine->cpus);
-  add_number(builder, "memory", (int64_t)machine->memory);
+  json_add_number(builder, "pid", machine->pid);
+  json_add_number(builder, "started", machine->started);
+  json_add_number(builder, "uptime", uptime(machine));
+  json_add_number(builder, "cpus", machine->cpus);
+  json_add_number(builder, "memory", (int64_t)machine->memory);
   if (machine->life == MACHINE_FAILED_TO_LAST)
-    add_number(builder, "status", machine->status);
+    json_add_number(builder, "status", machine->status);
   json_builder_end_object(builder);
 }
 

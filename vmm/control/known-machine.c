@@ -41,22 +41,17 @@ bool known_machine_lives(const KnownMachine *machine) {
   return machine->life < MACHINE_FAILED_TO_LAST;
 }
 
-static void add_number(JsonBuilder *builder, const char *name, int64_t value) {
-  json_builder_set_member_name(builder, name);
-  json_builder_add_int_value(builder, value);
-}
-
 bool known_machine_publish(const KnownMachine *machine, RuntimeDirectory *directory, GError **error) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
 
   json_builder_begin_object(builder);
-  add_number(builder, "version", FORMAT_VERSION);
+  json_add_number(builder, "version", FORMAT_VERSION);
   json_add_text(builder, "state", names[machine->life]);
-  add_number(builder, "pid", machine->pid);
-  add_number(builder, "started", machine->started);
-  add_number(builder, "cpus", machine->cpus);
-  add_number(builder, "memory", (int64_t)machine->memory);
-  add_number(builder, "status", machine->status);
+  json_add_number(builder, "pid", machine->pid);
+  json_add_number(builder, "started", machine->started);
+  json_add_number(builder, "cpus", machine->cpus);
+  json_add_number(builder, "memory", (int64_t)machine->memory);
+  json_add_number(builder, "status", machine->status);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   g_autofree char *text = json_print(root);

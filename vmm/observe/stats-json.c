@@ -8,11 +8,6 @@
 #include "vmm/base/json-writer.h"
 #include "vmm/observe/stats.h"
 
-static void add_number(JsonBuilder *builder, const char *name, uint64_t value) {
-  json_builder_set_member_name(builder, name);
-  json_builder_add_int_value(builder, (gint64)value);
-}
-
 static void begin_array(JsonBuilder *builder, const char *name) {
   json_builder_set_member_name(builder, name);
   json_builder_begin_array(builder);
@@ -22,7 +17,7 @@ static void add_counters(JsonBuilder *builder, const GArray *counters) {
   json_builder_set_member_name(builder, "kvm");
   json_builder_begin_object(builder);
   for (unsigned i = 0; i < counters->len; i++)
-    add_number(builder, g_array_index(counters, StatsCounter, i).name, g_array_index(counters, StatsCounter, i).value);
+    json_add_number(builder, g_array_index(counters, StatsCounter, i).name, g_array_index(counters, StatsCounter, i).value);
   json_builder_end_object(builder);
 }
 
@@ -38,8 +33,8 @@ static void add_site(JsonBuilder *builder, const ExitSite *site) {
     json_add_text(builder, "register", site->reg);
     json_add_text(builder, "access", site->write ? "write" : "read");
   }
-  add_number(builder, "count", site->count);
-  add_number(builder, "ns", site->ns);
+  json_add_number(builder, "count", site->count);
+  json_add_number(builder, "ns", site->ns);
   json_builder_end_object(builder);
 }
 
@@ -48,9 +43,9 @@ static void add_vcpu_members(JsonBuilder *builder, const StatsVcpu *vcpu) {
 
   for (unsigned i = 0; i < vcpu->sites->len; i++)
     exits += g_array_index(vcpu->sites, ExitSite, i).count;
-  add_number(builder, "exits", exits);
-  add_number(builder, "run_ns", vcpu->run_ns);
-  add_number(builder, "user_ns", vcpu->user_ns);
+  json_add_number(builder, "exits", exits);
+  json_add_number(builder, "run_ns", vcpu->run_ns);
+  json_add_number(builder, "user_ns", vcpu->user_ns);
   begin_array(builder, "sites");
   for (unsigned i = 0; i < vcpu->sites->len; i++)
     add_site(builder, &g_array_index(vcpu->sites, ExitSite, i));
@@ -63,7 +58,7 @@ static void add_vcpus(JsonBuilder *builder, const Stats *stats, const StatsVcpu 
   for (unsigned i = 0; i < stats->vcpus->len; i++) {
     const StatsVcpu *vcpu = &g_array_index(stats->vcpus, StatsVcpu, i);
     json_builder_begin_object(builder);
-    add_number(builder, "index", vcpu->index);
+    json_add_number(builder, "index", vcpu->index);
     add_vcpu_members(builder, vcpu);
     json_builder_end_object(builder);
   }
@@ -80,10 +75,10 @@ static void add_requests(JsonBuilder *builder, const DeviceCount *work) {
     const RequestCount *request = &work->requests[n];
     json_builder_begin_object(builder);
     json_add_text(builder, "kind", request->kind);
-    add_number(builder, "count", request->count);
-    add_number(builder, "failed", request->failed);
-    add_number(builder, "bytes", request->bytes);
-    add_number(builder, "ns", request->ns);
+    json_add_number(builder, "count", request->count);
+    json_add_number(builder, "failed", request->failed);
+    json_add_number(builder, "bytes", request->bytes);
+    json_add_number(builder, "ns", request->ns);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -95,16 +90,16 @@ static void add_queues(JsonBuilder *builder, const DeviceCount *work) {
   for (unsigned i = 0; work && i < work->n_queues && (work->n_queues > 1 || work->served_by); i++) {
     const QueueCount *queue = &work->queues[i];
     json_builder_begin_object(builder);
-    add_number(builder, "index", i);
+    json_add_number(builder, "index", i);
     if (queue->elsewhere) {
       json_add_text(builder, "served_by", work->served_by);
     } else {
-      add_number(builder, "doorbells", queue->doorbells);
-      add_number(builder, "requests", queue->requests);
-      add_number(builder, "failed", queue->failed);
-      add_number(builder, "bytes", queue->bytes);
+      json_add_number(builder, "doorbells", queue->doorbells);
+      json_add_number(builder, "requests", queue->requests);
+      json_add_number(builder, "failed", queue->failed);
+      json_add_number(builder, "bytes", queue->bytes);
     }
-    add_number(builder, "interrupts", queue->interrupts);
+    json_add_number(builder, "interrupts", queue->interrupts);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -123,7 +118,7 @@ static void add_traffic(JsonBuilder *builder, const DeviceCount *work) {
   json_builder_set_member_name(builder, "host_counts");
   json_builder_begin_object(builder);
   for (unsigned i = 0; i < G_N_ELEMENTS(members); i++)
-    add_number(builder, members[i].name, members[i].number);
+    json_add_number(builder, members[i].name, members[i].number);
   json_builder_end_object(builder);
 }
 
@@ -132,7 +127,7 @@ static void add_events(JsonBuilder *builder, const DeviceCount *work) {
   for (unsigned i = 0; work && i < work->n_events; i++) {
     json_builder_begin_object(builder);
     json_add_text(builder, "event", work->events[i].what);
-    add_number(builder, "count", work->events[i].count);
+    json_add_number(builder, "count", work->events[i].count);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -146,10 +141,10 @@ static void add_devices(JsonBuilder *builder, const Stats *stats, const StatsVcp
     const StatsDevice *device = &g_array_index(devices, StatsDevice, i);
     json_builder_begin_object(builder);
     json_add_text(builder, "name", device->name);
-    add_number(builder, "exits", device->exits);
-    add_number(builder, "ns", device->ns);
-    add_number(builder, "doorbells", device->work ? device->work->doorbells : 0);
-    add_number(builder, "interrupts", device->work ? device->work->interrupts : 0);
+    json_add_number(builder, "exits", device->exits);
+    json_add_number(builder, "ns", device->ns);
+    json_add_number(builder, "doorbells", device->work ? device->work->doorbells : 0);
+    json_add_number(builder, "interrupts", device->work ? device->work->interrupts : 0);
     add_requests(builder, device->work);
     add_queues(builder, device->work);
     add_events(builder, device->work);
@@ -167,10 +162,10 @@ static void add_timeline(JsonBuilder *builder, const GArray *entries) {
     json_builder_begin_object(builder);
     json_add_text(builder, "phase", phase_name(entry->phase));
     if (entry->phase == PHASE_MARK) {
-      add_number(builder, "number", entry->number);
+      json_add_number(builder, "number", entry->number);
       json_add_text(builder, "text", entry->text);
     }
-    add_number(builder, "ns", entry->ns - g_array_index(entries, TimelineEntry, 0).ns);
+    json_add_number(builder, "ns", entry->ns - g_array_index(entries, TimelineEntry, 0).ns);
     json_builder_end_object(builder);
   }
   json_builder_end_array(builder);
@@ -182,16 +177,16 @@ char *stats_json(const Stats *stats) {
 
   json_builder_begin_object(builder);
   json_add_text(builder, "eret", ERET_VERSION);
-  add_number(builder, "boots", stats->boots);
+  json_add_number(builder, "boots", stats->boots);
   add_vcpus(builder, stats, &total);
   json_builder_set_member_name(builder, "vm");
   json_builder_begin_object(builder);
   add_counters(builder, stats->kvm);
   json_builder_end_object(builder);
   add_devices(builder, stats, &total);
-  add_number(builder, "late_writes", stats->deferred_writes);
-  add_number(builder, "unclaimed_accesses", stats->unclaimed);
-  add_number(builder, "refused_accesses", stats->refused);
+  json_add_number(builder, "late_writes", stats->deferred_writes);
+  json_add_number(builder, "unclaimed_accesses", stats->unclaimed);
+  json_add_number(builder, "refused_accesses", stats->refused);
   add_timeline(builder, stats->timeline);
   json_builder_end_object(builder);
   stats_vcpu_clear(&total);

@@ -153,19 +153,24 @@ static void tell_stuck(const Machine *machine) {
   }
 }
 
+/* First those who look, then who waits for it, and may look then. */
+static void tell_running(const MachineClient *client) {
+  if (client->named)
+    named_machine_set_life(client->named, MACHINE_RUNNING);
+  if (client->started)
+    client->started(client->opaque);
+}
+
 MachineEnd machine_run(Machine *machine, GError **error) {
   machine->loop = g_main_loop_new(NULL, FALSE);
   machine->control = control_new(&machine_control_ops, machine, machine->config->grace);
   machine_resize_console(machine);
-  bool boots = machine_boot(machine, &machine->failure);
-  if (boots && machine->client->started)
-    machine->client->started(machine->client->opaque);
-  if (boots && machine->client->named)
-    named_machine_set_life(machine->client->named, MACHINE_RUNNING);
-  if (boots)
+  if (machine_boot(machine, &machine->failure)) {
+    tell_running(machine->client);
     g_main_loop_run(machine->loop);
-  else
+  } else {
     end(machine, MACHINE_FAILED);
+  }
   machine_stop_vcpus(machine);
   if (machine->end == MACHINE_STOPPED)
     tell_stuck(machine);
