@@ -12,9 +12,9 @@
 
 #include "devices/backend/escape.h"
 #include "devices/backend/raw-mode.h"
-#include "vmm/base/mistakes.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/cmd/one-machine.h"
 #include "vmm/control/known-machine.h"
 
 #define TYPED_MAX    4096 /* keys that wait for the machine */
@@ -33,10 +33,6 @@ static const Option options[] = {
     {.name = NULL},
 };
 
-static char *explain_stray(const char *operand) {
-  return g_strdup(": one machine at a time");
-}
-
 const OptionSet attach_option_set = {
     .command = "attach",
     .usage = "Usage: eret attach NAME [OPTION]...\n"
@@ -44,7 +40,7 @@ const OptionSet attach_option_set = {
              "unless somebody does so where it was started; all others only read. Ctrl-A d leaves it, Ctrl-A h lists the keys.",
     .tables = {options},
     .operands_max = 1,
-    .explain_stray = explain_stray,
+    .explain_stray = one_machine_explain_stray,
 };
 
 typedef enum { STAYS, LEFT, ENDED, BROKEN } Fate;
@@ -203,13 +199,11 @@ int cmd_attach(int argc, char **argv) {
   g_autoptr(OptionDraft) draft = option_read(&attach_option_set, records, argc, argv);
   g_autoptr(GError) error = NULL;
   Attachment attachment = {.is_terminal = isatty(STDIN_FILENO), .escape = {.attached = true}};
-  int status = EXIT_HOST;
+  int status;
+  const char *name = one_machine_of(draft, &status);
 
-  if (!draft->help && draft->operands->len == 0)
-    mistake(draft->mistakes, "which machine? eret attach NAME; 'eret ps' lists them");
-  if (answer_options(draft, &status))
+  if (!name)
     return status;
-  const char *name = g_ptr_array_index(draft->operands, 0);
   attachment.fd = runtime_directory_connect(name, MACHINE_CONSOLE, &error);
   if (attachment.fd < 0)
     return complain_of(error, EXIT_HOST);

@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "devices/backend/message.h"
-#include "vmm/base/mistakes.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/cmd/one-machine.h"
 #include "vmm/control/known-machine.h"
 
 #define TICK_MS      1000
@@ -31,10 +31,6 @@ static const Option options[] = {
     {.name = NULL},
 };
 
-static char *explain_stray(const char *operand) {
-  return g_strdup(": one machine at a time");
-}
-
 const OptionSet stop_option_set = {
     .command = "stop",
     .usage = "Usage: eret stop NAME [OPTION]...\n"
@@ -42,7 +38,7 @@ const OptionSet stop_option_set = {
              "--grace gives it. Of a machine that failed or crashed, what it left is cleared away.",
     .tables = {options},
     .operands_max = 1,
-    .explain_stray = explain_stray,
+    .explain_stray = one_machine_explain_stray,
 };
 
 /* Whether the process of FD ends in time; on a terminal a line says that somebody waits. */
@@ -115,12 +111,11 @@ int cmd_stop(int argc, char **argv) {
   g_autoptr(OptionDraft) draft = option_read(&stop_option_set, records, argc, argv);
   g_autoptr(GError) error = NULL;
   int status;
+  const char *name = one_machine_of(draft, &status);
 
-  if (!draft->help && draft->operands->len == 0)
-    mistake(draft->mistakes, "which machine? eret stop NAME; 'eret ps' lists them");
-  if (answer_options(draft, &status))
+  if (!name)
     return status;
-  g_autoptr(KnownMachine) machine = known_machine_read(g_ptr_array_index(draft->operands, 0), &error);
+  g_autoptr(KnownMachine) machine = known_machine_read(name, &error);
   if (!machine)
     return complain_of(error, EXIT_HOST);
   return known_machine_lives(machine) ? stop(machine, &arguments) : clear(machine, true);

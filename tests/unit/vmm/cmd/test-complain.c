@@ -1,40 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * What eret says on standard error, its log among it: vmm/cmd/complain.c. Standard error is the test's while it looks
- * at it.
- */
+/* What eret says on standard error, its log among it: vmm/cmd/complain.c. */
 #include "vmm/cmd/complain.h"
 
 #include <locale.h>
-#include <stdio.h>
-#include <unistd.h>
 
+#include "tests/unit/vmm/cmd/listen.h"
 #include "vmm/config/config.h"
-
-/* What SPEAK writes on standard error. */
-static char *listen(void (*speak)(void)) {
-  int old = dup(STDERR_FILENO), ends[2];
-  char text[4096];
-
-  g_assert_cmpint(pipe(ends), ==, 0);
-  fflush(stderr);
-  dup2(ends[1], STDERR_FILENO);
-  close(ends[1]);
-  speak();
-  fflush(stderr);
-  dup2(old, STDERR_FILENO);
-  close(old);
-  ssize_t size = read(ends[0], text, sizeof text);
-  close(ends[0]);
-  return g_strndup(text, (gsize)MAX(size, 0));
-}
 
 static void complain_of_name(void) {
   complain("no file a\x1b]0;b\x07\xc2\x9b\x9b\xe2\x80\xae.c\neret: all is well");
 }
 
 static void test_complain(void) {
-  g_autofree char *text = listen(complain_of_name);
+  g_autofree char *text = listen_to(complain_of_name);
 
   g_assert_cmpstr(text, ==, "eret: no file a\\u001b]0;b\\u0007\\u009b\\x9b\\u202e.c\\u000aeret: all is well\n");
 }
@@ -44,7 +22,7 @@ static void complain_of_names(void) {
 }
 
 static void test_lines(void) {
-  g_autofree char *text = listen(complain_of_names);
+  g_autofree char *text = listen_to(complain_of_names);
 
   g_assert_cmpstr(text, ==, "eret: no file \\u001b\neret: no second\n");
 }
@@ -58,7 +36,7 @@ static void complain_of_errors(void) {
 
 /* A list of mistakes has a line for each; a name in another error has none of its own. */
 static void test_errors(void) {
-  g_autofree char *text = listen(complain_of_errors);
+  g_autofree char *text = listen_to(complain_of_errors);
 
   g_assert_cmpstr(text, ==, "eret: cannot write 'a\\u000ab'\neret: one\neret: two\n");
 }
@@ -72,7 +50,7 @@ static void log_name(void) {
 
 /* As GLib's own writer, which it takes the place of. */
 static void test_log(void) {
-  g_autofree char *text = listen(log_name);
+  g_autofree char *text = listen_to(log_name);
 
   g_assert_cmpstr(text, ==, "eret: the link \\u001b[2J\\u000d\\xff is left out\n");
 }
