@@ -304,6 +304,9 @@ if [ "$(uname -m)" != aarch64 ]; then
     full=1
     writes 77 test s.ini --junit @
     writes 77 test s.ini --json @
+    mkdir names
+    XDG_RUNTIME_DIR=$PWD/names "$eret" run --kernel s.ini --name web > out 2> messages < /dev/null
+    is "$?:$(ls -A names)" 77: "run --name: nothing is left of a machine that could not be"
 fi
 if [ "$(uname -m)" != aarch64 ] && [ -e "$kernel" ] && [ -e "$busybox" ]; then
     unwritable=240 full=240

@@ -4,7 +4,8 @@
  * without taking it, so that who only looks gets in nobody's way.
  *
  * A name is claimed in a loop: make the directory, open it, lock its file, and see that the path still leads there; if
- * it does not, another process has removed it meanwhile, as it was its own.
+ * it does not, another process has removed it meanwhile, as it was its own. The directory of all machines goes with the
+ * last of them, and may be removed in the same way.
  *
  * No lock of its own: one thread.
  */
@@ -162,10 +163,12 @@ static void drop(RuntimeDirectory *directory) {
 }
 
 /* 1: it is ours; 0: once more; -1: it cannot be. */
-static int try_claim(RuntimeDirectory *directory, int base, GError **error) {
+static int try_claim_below(RuntimeDirectory *directory, int base, GError **error) {
   struct flock lock;
 
   if (mkdirat(base, directory->name, OWN_MODE) < 0 && errno != EEXIST) {
+    if (errno == ENOENT)
+      return 0; /* BASE has been removed */
     set_errno(error, "make", directory->path, errno);
     return -1;
   }
@@ -198,6 +201,21 @@ static int try_claim(RuntimeDirectory *directory, int base, GError **error) {
   return leads_to(base, directory->name, directory->fd) ? 1 : 0;
 }
 
+static int try_claim(RuntimeDirectory *directory, GError **error) {
+  g_autoptr(GError) local = NULL;
+  int base = open_base(directory->base, true, &local);
+
+  if (g_error_matches(local, RUNTIME_ERROR, RUNTIME_ERROR_NONE))
+    return 0; /* it was removed after it had been there, or made */
+  if (base < 0) {
+    g_propagate_error(error, g_steal_pointer(&local));
+    return -1;
+  }
+  int claimed = try_claim_below(directory, base, error);
+  close(base);
+  return claimed;
+}
+
 static void free_directory(RuntimeDirectory *directory) {
   drop(directory);
   g_free(directory->name);
@@ -212,17 +230,13 @@ RuntimeDirectory *runtime_directory_claim(const char *name, GError **error) {
 
   if (!check_name(name, error) || !(base = runtime_directory_base(error)))
     return NULL;
-  int base_fd = open_base(base, true, error);
-  if (base_fd < 0)
-    return NULL;
   RuntimeDirectory *directory = g_new0(RuntimeDirectory, 1);
   *directory = (RuntimeDirectory){.name = g_strdup(name), .path = g_build_filename(base, name, NULL), .fd = -1, .lock_fd = -1};
   directory->base = g_steal_pointer(&base);
   for (unsigned i = 0; i < CLAIM_TRIES && claimed == 0; i++) {
     drop(directory);
-    claimed = try_claim(directory, base_fd, error);
+    claimed = try_claim(directory, error);
   }
-  close(base_fd);
   if (claimed == 1) {
     empty(directory->fd);
     return directory;
@@ -243,6 +257,7 @@ static void remove_directory(const char *base, const char *name, int fd) {
   if (leads_to(base_fd, name, fd)) {
     unlinkat(fd, LOCK_FILE, 0);
     unlinkat(base_fd, name, AT_REMOVEDIR);
+    rmdir(base); /* not while there is another machine's in it */
   }
   close(base_fd);
 }

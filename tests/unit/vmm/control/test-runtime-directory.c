@@ -88,7 +88,9 @@ static void test_claim_and_release(Fixture *fixture, gconstpointer data) {
   runtime_directory_release(directory);
   g_assert_false(is_there(fixture, "one"));
   runtime_directory_release(claim("one"));
+  g_assert_true(is_there(fixture, "."));
   runtime_directory_release(other);
+  g_assert_false(is_there(fixture, "."));
 }
 
 /* Whoever only looks gets in nobody's way, and what ends with a process is told from what goes on. */
