@@ -16,11 +16,13 @@
 typedef struct {
   /* This device's own. */
   const char *name;       /* of this instance: "virtio-blk0" */
+  unsigned index;         /* among those of its kind */
   const void *asked;      /* what is asked of it: the record of its option, of a type that the kind names; or NULL */
   const DeviceSlot *slot; /* where its registers will be, unless it is a virtio device */
   IrqLine *irq;           /* of a device with one SPI */
 
   /* The machine's, the same for all. */
+  const char *machine; /* its name, which is another machine's at another time or place; NULL: it has none */
   IrqLines *irqs;
   MsiController *msi;
   Bus *bus; /* for more than the slot: further windows */

@@ -2,8 +2,9 @@
 /*
  * What a machine knows of a network card before there is one: what can be asked of it, and which back end that is.
  *
- * The address is derived from what the card is connected to, so that a machine has the same each time it starts; of the
- * host nothing goes into it. Two machines that meet at a socket name the same one, so that theirs are made up.
+ * The address is derived from the machine's name, so that its cards have the same wherever and whenever it starts; of
+ * the host nothing goes into it. That of a machine without a name is derived from what the card is connected to; two
+ * machines that meet at a socket name the same one, so that theirs are made up.
  */
 #include <string.h>
 
@@ -75,12 +76,19 @@ static NetBackend *open_backend(const NetConfig *config, GError **error) {
   return tap_take_fds(fds, n_pairs, error);
 }
 
-static void choose_mac(const NetConfig *config, const char *place, const char *device, uint8_t mac[NET_MAC_SIZE]) {
-  g_autofree char *made_up = g_strdup_printf("%08x%08x", g_random_int(), g_random_int());
-  g_autofree char *identity = g_strdup_printf("%s %s", config->unix_path ? made_up : place, device);
+/* PLACE: what the card is connected to. */
+static void choose_mac(const DeviceParts *parts, const char *place, uint8_t mac[NET_MAC_SIZE]) {
+  const NetConfig *config = parts->asked;
 
-  if (!config->mac || !virtio_net_parse_mac(config->mac, mac))
-    virtio_net_derive_mac(identity, 0, mac);
+  if (config->mac && virtio_net_parse_mac(config->mac, mac))
+    return;
+  if (parts->machine) {
+    virtio_net_derive_mac(parts->machine, parts->index, mac);
+    return;
+  }
+  g_autofree char *made_up = g_strdup_printf("%08x%08x", g_random_int(), g_random_int());
+  g_autofree char *identity = g_strdup_printf("%s %s", config->unix_path ? made_up : place, parts->name);
+  virtio_net_derive_mac(identity, 0, mac);
 }
 
 /* Without a complaint where nobody insists on it. */
@@ -104,7 +112,7 @@ static VirtioDevice *make_user(const DeviceParts *parts, GError **error) {
 
   if (!network)
     return NULL;
-  choose_mac(config, network->name, parts->name, mac);
+  choose_mac(parts, network->name, mac);
   if (network->vhost_user)
     return virtio_net_of_user(parts->name, parts->memory, network, mac, config->mtu, error);
   return virtio_net_new(parts->name, parts->memory, net_stream_of(network, config->restricted), mac, config->mtu, error);
@@ -119,7 +127,7 @@ static VirtioDevice *net_make(const DeviceParts *parts, GError **error) {
 
   if (!backend)
     return NULL;
-  choose_mac(config, backend->name, parts->name, mac);
+  choose_mac(parts, backend->name, mac);
   VirtioDevice *device = virtio_net_new(parts->name, parts->memory, backend, mac, config->mtu, error);
   if (device && !parts->plan_only && !try_vhost(config, device, error))
     g_clear_pointer(&device, virtio_device_free);

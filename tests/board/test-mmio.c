@@ -84,6 +84,23 @@ static void test_virtio_mmio(void) {
   board_fixture_clear(&fixture);
 }
 
+/* As a guest reads them, of the cards of a machine: virtio 1.2, 4.2.2 and 5.1.4. */
+static void test_addresses_of_cards(void) {
+  BoardFixture fixture;
+  board_fixture_init(&fixture, "--memory 64M --transport mmio --name web --net user --net tap=no-such-tap", GIC_V3);
+
+  for (unsigned i = 0; i < 2; i++) {
+    uint8_t want[NET_MAC_SIZE], found[NET_MAC_SIZE];
+
+    virtio_net_derive_mac("web", i, want);
+    g_assert_cmpuint(bus_read(fixture.platform->bus, MMIO0 + 0x200 * i + 8, 4), ==, 1);
+    for (unsigned k = 0; k < sizeof found; k++)
+      found[k] = (uint8_t)bus_read(fixture.platform->bus, MMIO0 + 0x200 * i + 0x100 + k, 1);
+    g_assert_cmpmem(found, sizeof found, want, sizeof want);
+  }
+  board_fixture_clear(&fixture);
+}
+
 /* Nothing a guest can read or write on the bus, in any width, brings the machine down. */
 static void test_hostile(void) {
   static const char *const machines[] = {"--memory 64M --console virtio --rng", "--memory 64M --rng --transport mmio"};
@@ -151,6 +168,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/mmio/pci-scan", test_pci_scan);
   g_test_add_func("/mmio/pci-bar", test_pci_bar);
   g_test_add_func("/mmio/virtio-mmio", test_virtio_mmio);
+  g_test_add_func("/mmio/addresses-of-cards", test_addresses_of_cards);
   g_test_add_func("/mmio/hostile", test_hostile);
   g_test_add_func("/mmio/descriptors", test_descriptors);
   return g_test_run();

@@ -177,6 +177,7 @@ static bool place_devices(Board *board, GError **error) {
     for (unsigned k = 0; k < n; k++) {
       BoardDevice *device = g_new0(BoardDevice, 1);
       device->kind = rows[i].kind;
+      device->index = k;
       device->name = list ? g_strdup_printf("%s%u", device->kind->name, k) : g_strdup(device->kind->name);
       device->asked = list ? list->pdata[k] : device->kind == &pci_host_kind ? &board->pci : NULL;
       place_device(board, &rows[i], device);

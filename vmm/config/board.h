@@ -17,6 +17,7 @@ LAYOUT_DEVICES(DECLARE)
 typedef struct {
   const DeviceKind *kind;
   char *name;        /* "virtio-blk0" */
+  unsigned index;    /* among those of its kind */
   DeviceSlot slot;   /* unless it is a PCI function */
   int pci_slot;      /* device number on the PCI bus, or -1 */
   const void *asked; /* see DeviceParts */

@@ -79,7 +79,9 @@ static bool add_device(Platform *platform, const BoardDevice *plan, GError **err
   PlatformDevice made = {.plan = plan};
   DeviceParts parts = platform->wiring->parts;
 
+  parts.machine = platform->board->config->name;
   parts.name = plan->name;
+  parts.index = plan->index;
   parts.asked = plan->asked;
   parts.slot = &plan->slot;
   parts.bus = platform->bus;

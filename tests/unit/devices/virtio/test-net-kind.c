@@ -56,13 +56,18 @@ static void test_print_user(void) {
   g_assert_cmpstr(other, ==, "user network, forwards 2222:22, 53:53/udp\\u000a, restricted");
 }
 
-static VirtioDevice *make(const NetConfig *config, bool plan_only, const char *name) {
-  DeviceParts parts = {.name = name, .asked = config, .memory = &memory, .plan_only = plan_only};
+static VirtioDevice *make_of(const DeviceParts *parts) {
   g_autoptr(GError) error = NULL;
-  VirtioDevice *device = virtio_net_kind.make_virtio(&parts, &error);
+  VirtioDevice *device = virtio_net_kind.make_virtio(parts, &error);
 
   g_assert_no_error(error);
   return device;
+}
+
+static VirtioDevice *make(const NetConfig *config, bool plan_only, const char *name) {
+  const DeviceParts parts = {.name = name, .asked = config, .memory = &memory, .plan_only = plan_only};
+
+  return make_of(&parts);
 }
 
 /* What is only planned opens nothing, whatever it is asked for. */
@@ -145,6 +150,34 @@ static void test_addresses(void) {
   g_assert_cmpint(g_rmdir(directory), ==, 0);
 }
 
+/* That of card INDEX of the machine NAME. */
+static uint64_t mac_in(const char *name, unsigned index, const NetConfig *config, bool plan_only) {
+  g_autofree char *card = g_strdup_printf("virtio-net%u", index);
+  const DeviceParts parts = {
+      .name = card, .index = index, .machine = name, .asked = config, .memory = &memory, .plan_only = plan_only};
+
+  return mac_of(make_of(&parts));
+}
+
+/* A machine's name is what its addresses come from, and nothing else is: not what is behind its cards, nor chance. */
+static void test_addresses_of_machine(void) {
+  g_autofree char *directory = g_dir_make_tmp("eret-test-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(directory, "net.sock", NULL);
+  const NetConfig tap = {.tap = (char *)"tap0"}, user = {.user = true}, at_socket = {.unix_path = path},
+                  given = {.tap = (char *)"tap0", .mac = (char *)"02:00:00:12:34:56"};
+  uint64_t web = 0;
+
+  virtio_net_derive_mac("web", 0, (uint8_t *)&web);
+  g_assert_cmphex(mac_in("web", 0, &tap, true), ==, web);
+  g_assert_cmphex(mac_in("web", 0, &user, true), ==, web);
+  g_assert_cmphex(mac_in("web", 0, &at_socket, false), ==, web);
+  g_assert_cmphex(mac_in("web", 0, &given, true), !=, web);
+  g_assert_cmphex(mac_in("web", 1, &tap, true), !=, web);
+  g_assert_cmphex(mac_in("db", 0, &tap, true), !=, web);
+  g_unlink(path);
+  g_assert_cmpint(g_rmdir(directory), ==, 0);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/net-kind/parse-mac", test_parse_mac);
@@ -154,5 +187,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/net-kind/plan", test_plan);
   g_test_add_func("/net-kind/failures", test_failures);
   g_test_add_func("/net-kind/addresses", test_addresses);
+  g_test_add_func("/net-kind/addresses-of-machine", test_addresses_of_machine);
   return g_test_run();
 }
