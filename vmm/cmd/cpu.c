@@ -30,7 +30,7 @@ static const Option diff_options[] = {
     {.name = NULL},
 };
 
-static char *explain_stray(const char *operand) {
+static char *explain_stray(const char *operand, const char **meant) {
   return g_strdup("; a file to write is -o FILE");
 }
 
@@ -124,7 +124,7 @@ static int cmd_cpu_diff(int argc, char **argv) {
 
   for (unsigned i = 0; i < draft->operands->len; i++)
     arguments.paths[i] = g_ptr_array_index(draft->operands, i);
-  if (draft->operands->len != G_N_ELEMENTS(arguments.paths))
+  if (draft->operands->len != G_N_ELEMENTS(arguments.paths) && !draft->operand_lost)
     option_mistake(draft, NULL, "which two templates? eret cpu diff A.json B.json");
   check_named_files(&arguments, draft);
   if (!answer_options(draft, &status))

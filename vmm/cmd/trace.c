@@ -27,7 +27,7 @@ static const Option options[] = {
     {.name = NULL},
 };
 
-static char *explain_stray(const char *operand) {
+static char *explain_stray(const char *operand, const char **meant) {
   return g_strdup(": one recording at a time");
 }
 
@@ -64,7 +64,8 @@ static const char *path_of(const Arguments *arguments, int report) {
 }
 
 /* Texts follow one another on standard output; a file for another program must be alone there. */
-static void check_outputs(Arguments *arguments, GString *mistakes) {
+static void check_outputs(Arguments *arguments, OptionDraft *draft) {
+  GString *mistakes = draft->mistakes;
   unsigned texts = 0, files = 0;
   bool any = false;
 
@@ -78,7 +79,7 @@ static void check_outputs(Arguments *arguments, GString *mistakes) {
     arguments->summary = true;
   if (files > 1 || (files && texts))
     mistake(mistakes, "only one report can go to standard output when it is to be a file: give the other a name");
-  if (!arguments->recording)
+  if (!arguments->recording && !draft->operand_lost)
     mistake(mistakes, "which recording? eret trace FILE, a file that 'eret run --record FILE' made");
 }
 
@@ -163,7 +164,7 @@ int cmd_trace(int argc, char **argv) {
 
   if (draft->operands->len)
     arguments.recording = g_ptr_array_index(draft->operands, 0);
-  check_outputs(&arguments, draft->mistakes);
+  check_outputs(&arguments, draft);
   if (draft->mistakes->len == 0)
     check_named_files(&arguments, draft);
   if (!answer_options(draft, &status))

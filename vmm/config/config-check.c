@@ -6,20 +6,19 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <net/if.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vmm/base/output-file.h"
 #include "vmm/boot/command-line.h"
 #include "vmm/config/board.h"
-#include "vmm/config/config.h"
+#include "vmm/config/config-check.h"
 #include "vmm/control/runtime-directory.h"
 #include "vmm/cpu/features.h"
 #include "vmm/cpu/pin.h"
-#include "vmm/helpers/passt.h"
 #include "vmm/hypercall/plan.h"
 
 /* Fills in STATUS. BLOCK: a block device will do as well. */
@@ -52,48 +51,55 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
   if (config->initrd && check_file(draft, option_where(draft, "initrd", -1), config->initrd, false, &status) && status.st_size == 0)
     option_mistake(draft, option_where(draft, "initrd", -1), "'%s' is empty", config->initrd);
 
-  /* Where a description could not be read, the kernel may be in there. */
-  if (config->kernel || draft->incomplete)
+  /* Where a description could not be read, the kernel may be in there; and nobody asks twice for it. */
+  if (config->kernel || draft->incomplete || option_has_failed(draft, "kernel", -1))
     return;
   if (config->initrd)
     option_mistake(draft, option_where(draft, "initrd", -1), "an initrd needs a kernel: add --kernel FILE");
-  else if (!config->dry_run && !config->dump_fdt)
+  else if (!config->dry_run && !config->dump_fdt && !option_has_failed(draft, "dry-run", -1) && !option_has_failed(draft, "dump-fdt", -1))
     option_mistake(draft, NULL, "no kernel given: add --kernel FILE");
 }
 
-static bool same_file(const struct stat *a, const struct stat *b) {
-  if (S_ISBLK(a->st_mode) && S_ISBLK(b->st_mode))
-    return a->st_rdev == b->st_rdev;
-  return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+/* Free with g_free. */
+static char *disk_key(const struct stat *status) {
+  return S_ISBLK(status->st_mode) ? g_strdup_printf("device %jx", (uintmax_t)status->st_rdev)
+                                  : g_strdup_printf("file %jx:%jx", (uintmax_t)status->st_dev, (uintmax_t)status->st_ino);
 }
 
-/* Two disks on one file that either of them writes would destroy what is on it. */
-static void check_shared_disk(OptionDraft *draft, const Config *config, const struct stat *statuses, unsigned index) {
+/*
+ * Two disks on one file that either of them writes would destroy what is on it. FIRST and WRITTEN have the first disk
+ * on each file, and the first of those that are written.
+ */
+static void check_shared_disk(OptionDraft *draft, const Config *config, const struct stat *status, unsigned index, GHashTable *first,
+                              GHashTable *written) {
   const DiskConfig *disk = config->disks->pdata[index];
-  for (unsigned i = 0; i < index; i++) {
-    const DiskConfig *other = config->disks->pdata[i];
-    if (!statuses[i].st_mode || !same_file(&statuses[i], &statuses[index]) || (disk->read_only && other->read_only))
-      continue;
-    option_mistake(draft, option_where(draft, "disk", index),
-                   "'%s' is the same disk as '%s' (number %u) and not read-only in both: add ro to both", disk->path, other->path, i + 1);
-    return;
-  }
+  g_autofree char *key = disk_key(status);
+  const unsigned *before = g_hash_table_lookup(disk->read_only ? written : first, key);
+
+  if (before)
+    option_mistake(draft, option_where(draft, "disk", (int)index),
+                   "'%s' is the same disk as '%s' (number %u) and not read-only in both: add ro to both", disk->path,
+                   ((const DiskConfig *)config->disks->pdata[*before])->path, *before + 1);
+  if (!g_hash_table_contains(first, key))
+    g_hash_table_insert(first, g_strdup(key), g_memdup2(&index, sizeof index));
+  if (!disk->read_only && !g_hash_table_contains(written, key))
+    g_hash_table_insert(written, g_strdup(key), g_memdup2(&index, sizeof index));
 }
 
 static void check_disks(OptionDraft *draft, const Config *config) {
-  const GPtrArray *disks = config->disks;
-  g_autofree struct stat *statuses = g_new0(struct stat, disks->len + 1);
-  for (unsigned i = 0; i < disks->len; i++) {
-    const DiskConfig *disk = disks->pdata[i];
-    const char *where = option_where(draft, "disk", i);
-    /* Without a path: already reported. */
-    if (!disk->path || !check_file(draft, where, disk->path, true, &statuses[i])) {
-      statuses[i].st_mode = 0;
+  g_autoptr(GHashTable) first = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+  g_autoptr(GHashTable) written = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+
+  for (unsigned i = 0; i < config->disks->len; i++) {
+    const DiskConfig *disk = config->disks->pdata[i];
+    const char *where = option_where(draft, "disk", (int)i);
+    struct stat status;
+
+    if (!disk->path || !check_file(draft, where, disk->path, true, &status)) /* without a path: already reported */
       continue;
-    }
     if (!disk->read_only && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
       option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro", disk->path, g_strerror(errno));
-    check_shared_disk(draft, config, statuses, i);
+    check_shared_disk(draft, config, &status, i, first, written);
   }
 }
 
@@ -119,96 +125,12 @@ static void check_devices(OptionDraft *draft, const Config *config) {
     if (device->path && strlen(device->path) >= sizeof address.sun_path)
       option_mistake(draft, where, "vhost-user: the path is too long for a socket: %zu bytes, and %zu are possible", strlen(device->path),
                      sizeof address.sun_path - 1);
-    if (!device->path)
+    bool failed = option_has_failed(draft, "device", (int)i);
+    if (!device->path && !failed)
       option_mistake(draft, where, "needs vhost-user=PATH: the socket of the process that is the device");
-    if (!device->type || !vhost_user_type_id(device->type))
+    if (device->type ? !vhost_user_type_id(device->type) : !failed)
       option_mistake(draft, where, "%s type=TYPE, which is one of %s, or an ID from 1 to %d", device->type ? "has a wrong" : "needs", types,
                      VHOST_USER_TYPE_ID_MAX);
-  }
-}
-
-/* Whether both listen at the same place. */
-static bool collide(const PasstForward *a, const PasstForward *b) {
-  return a->udp == b->udp && a->host_port == b->host_port && (!a->address || !b->address || strcmp(a->address, b->address) == 0);
-}
-
-/* KNOWN: what was forwarded before, by other cards, too. */
-static void check_forwards(OptionDraft *draft, const NetConfig *net, const char *where, GPtrArray *known) {
-  for (unsigned i = 0; i < net->forwards->len; i++) {
-    const char *text = net->forwards->pdata[i], *why;
-    PasstForward *forward = g_new0(PasstForward, 1);
-
-    if (!passt_parse_forward(text, forward, &why)) {
-      option_mistake(draft, where, "forward: '%s': %s", text, why);
-      passt_forward_free(forward);
-      continue;
-    }
-    for (unsigned j = 0; j < known->len; j++)
-      if (collide(forward, known->pdata[j])) {
-        option_mistake(draft, where, "forward: %s port %u of the host is forwarded twice", forward->udp ? "UDP" : "TCP",
-                       forward->host_port);
-        break;
-      }
-    g_ptr_array_add(known, forward);
-  }
-}
-
-/* What one of the places has, and the others have not. */
-static void check_place(OptionDraft *draft, const NetConfig *net, const char *where) {
-  bool is_tap = !net->unix_path && !net->user;
-
-  if (!is_tap && net->queues > 1)
-    option_mistake(draft, where, "queues: a %s has one queue each way", net->user ? "user network" : "socket");
-  if (!is_tap && net->vhost == NET_VHOST_ON)
-    option_mistake(draft, where, "vhost: the host's kernel serves taps, and no %s", net->user ? "user networks" : "sockets");
-  if (!net->user && (net->forwards->len || net->restricted))
-    option_mistake(draft, where, "%s is for a user network: --net user", net->restricted ? "restrict" : "forward");
-}
-
-/* What can be seen of a place without going there: the names that it can have, and that no two cards have one. */
-static void check_names(OptionDraft *draft, const Config *config, unsigned index) {
-  const NetConfig *net = config->nets->pdata[index];
-  const char *where = option_where(draft, "net", (int)index);
-  struct sockaddr_un address;
-
-  if (net->tap &&
-      (strlen(net->tap) >= IFNAMSIZ || strpbrk(net->tap, "/: \t\n") || strcmp(net->tap, ".") == 0 || strcmp(net->tap, "..") == 0))
-    option_mistake(draft, where, "tap: '%s' is no name of a network device: 1 to %d characters, and no slash, colon or space among them",
-                   net->tap, IFNAMSIZ - 1);
-  if (net->unix_path && strlen(net->unix_path) >= sizeof address.sun_path)
-    option_mistake(draft, where, "unix: the path is too long for a socket: %zu bytes, and %zu are possible", strlen(net->unix_path),
-                   sizeof address.sun_path - 1);
-  for (unsigned i = 0; i < index; i++) {
-    const NetConfig *other = config->nets->pdata[i];
-    if (net->tap && other->tap && strcmp(net->tap, other->tap) == 0)
-      option_mistake(draft, where, "tap: '%s' is that of card number %u, too", net->tap, i + 1);
-    if (net->fd && other->fd && net->fd < other->fd + MAX(other->queues, 1) && other->fd < net->fd + MAX(net->queues, 1))
-      option_mistake(draft, where, "fd: descriptor %u is one of card number %u, too", MAX(net->fd, other->fd), i + 1);
-  }
-}
-
-static void check_nets(OptionDraft *draft, const Config *config) {
-  g_autoptr(GPtrArray) forwards = g_ptr_array_new_with_free_func(passt_forward_free);
-
-  for (unsigned i = 0; i < config->nets->len; i++) {
-    const NetConfig *net = config->nets->pdata[i];
-    const char *where = option_where(draft, "net", (int)i);
-    uint8_t mac[NET_MAC_SIZE];
-    int places = (net->tap != NULL) + (net->fd != 0) + (net->unix_path != NULL) + net->user;
-
-    if (places != 1)
-      option_mistake(draft, where, "%s: give one of user, tap=NAME, fd=N and unix=PATH",
-                     places ? "a card has one place where it is connected" : "it is not said where the card is connected");
-    check_place(draft, net, where);
-    check_names(draft, config, i);
-    check_forwards(draft, net, where, forwards);
-    if (net->mac && !virtio_net_parse_mac(net->mac, mac))
-      option_mistake(draft, where, "mac: '%s' is not the address of a card, such as 02:00:00:12:34:56", net->mac);
-    for (unsigned j = 0; j < i; j++) {
-      const NetConfig *other = config->nets->pdata[j];
-      if (net->mac && other->mac && g_ascii_strcasecmp(net->mac, other->mac) == 0)
-        option_mistake(draft, where, "mac: '%s' is that of card number %u, too", net->mac, j + 1);
-    }
   }
 }
 
@@ -305,11 +227,16 @@ static void check_board(OptionDraft *draft, const Config *config) {
                    error->message);
 }
 
+static void check_record(OptionDraft *draft, const Config *config) {
+  if (output_file_is_stdout(config->record))
+    option_mistake(draft, option_where(draft, "record", -1), "standard output is the guest's; a file is wanted, or /dev/fd/N");
+}
+
 static void check_name(OptionDraft *draft, const Config *config) {
   if (config->name && !runtime_name_is_valid(config->name))
     option_mistake(draft, option_where(draft, "name", -1),
                    "'%s': letters, digits, '.', '_' and '-' make a name, of which the first is a letter or digit", config->name);
-  if (config->detach && !config->name)
+  if (config->detach && !config->name && !option_has_failed(draft, "name", -1))
     option_mistake(draft, option_where(draft, "detach", -1), "nothing could find the machine again: add --name NAME");
 }
 
@@ -322,10 +249,11 @@ void config_check(OptionDraft *draft, Config *config) {
   check_disks(draft, config);
   check_vsock(draft, config);
   check_devices(draft, config);
-  check_nets(draft, config);
+  config_check_nets(draft, config);
   option_name_files(draft, config->named);
   check_hypercalls(draft, config);
   check_pin(draft, config);
   check_board(draft, config);
+  check_record(draft, config);
   check_name(draft, config);
 }

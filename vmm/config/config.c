@@ -310,15 +310,22 @@ const char *config_not_in_suite(const Config *config, const char **why) {
   return NULL;
 }
 
-char *config_explain_stray(const char *argument) {
+char *config_guess_stray(const char *argument, const char **meant) {
   for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
     if (!g_pattern_match_simple(guesses[i].pattern, argument))
       continue;
-    if (guesses[i].option)
+    *meant = guesses[i].option;
+    if (*meant)
       return g_strdup_printf("; did you mean --%s %s?", guesses[i].option, argument);
     return g_strdup_printf("; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW", argument);
   }
-  return g_strdup(": everything is given by an option, such as --kernel FILE");
+  return NULL;
+}
+
+char *config_explain_stray(const char *argument, const char **meant) {
+  char *guess = config_guess_stray(argument, meant);
+
+  return guess ? guess : g_strdup(": everything is given by an option, such as --kernel FILE");
 }
 
 const OptionSet config_option_set = {

@@ -108,5 +108,7 @@ extern const OptionSet config_option_set;
   "A flag without a value can be undone: --no-rng, --reboot. Where a flag is given twice, the last one counts; those that are repeatable " \
   "add up. "                                                                                                                               \
   "Sizes are 512M, 4G or bytes."
-char *config_explain_stray(const char *argument);
+char *config_explain_stray(const char *argument, const char **meant);
+/* The same of what looks like the value of an option, or like an image; NULL: it looks like neither. */
+char *config_guess_stray(const char *argument, const char **meant);
 const char *config_explain_absent(const char *name);

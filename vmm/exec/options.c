@@ -94,6 +94,12 @@ const Option exec_options[] = {
     {.name = NULL},
 };
 
+static char *explain_stray(const char *argument, const char **meant) {
+  char *guess = config_guess_stray(argument, meant);
+
+  return guess ? guess : g_strdup(": the command follows behind --, as in eret exec --kernel Image -- uname -a");
+}
+
 const OptionSet exec_option_set = {
     .command = "exec",
     .usage = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
@@ -103,7 +109,7 @@ const OptionSet exec_option_set = {
     .closing = CONFIG_HELP_CLOSING,
     .tables = {exec_options, config_options},
     .command_follows = true,
-    .explain_stray = config_explain_stray,
+    .explain_stray = explain_stray,
     .explain_absent = config_explain_absent,
 };
 
@@ -260,14 +266,14 @@ static void name_inputs(const ExecOptions *options, GString *mistakes) {
 }
 
 /* What eret exec needs of a machine that is good, and finds for it; what the user has said stays. */
-static void settle(ExecOptions *options, GString *mistakes) {
+static void settle(ExecOptions *options, OptionDraft *draft) {
+  GString *mistakes = draft->mistakes;
   g_autofree char *why = NULL;
   bool quiet = options->quiet || !(options->verbose || options->console_log);
 
-  if (!options->config->kernel) /* a plan does without one, but not what goes into the guest beside it */
+  /* A plan does without one, but not what goes into the guest beside it. */
+  if (!options->config->kernel && !option_has_failed(draft, "kernel", -1))
     mistake(mistakes, "no kernel given: add --kernel FILE");
-  if (options->config->detach)
-    mistake(mistakes, "--detach: the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
   options->config->ports = !options->boot_only;
   options->config->reboot = false;
   if (!add_default_arguments(options->config, quiet, &why))
@@ -294,21 +300,32 @@ static bool make_machine(ExecOptions *options, OptionDraft *draft) {
   config_check(draft, config);
   if (draft->mistakes->len > before)
     return false;
-  settle(options, draft->mistakes);
+  settle(options, draft);
   return true;
 }
 
-static void check_command(const ExecOptions *options, bool in_suite, GString *mistakes) {
+static void check_command(const ExecOptions *options, bool in_suite, OptionDraft *draft) {
+  GString *mistakes = draft->mistakes;
   const char *how =
       in_suite ? "a test has the key command, unless it has initrd" : "it follows behind --, as in eret exec --kernel Image -- uname -a";
 
-  if (!options->boot_only && options->command->len == 0)
+  if (!options->boot_only && options->command->len == 0 && !draft->operand_lost && !option_has_failed(draft, "initrd", -1))
     mistake(mistakes, "no command given: %s", how);
   if (options->boot_only && options->command->len > 0)
     mistake(mistakes, "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
   if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->rootfs || options->env->len || options->cwd ||
                              options->module->len || options->busybox))
     mistake(mistakes, "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
+}
+
+/* A name would not help. In a suite it is told what is so there. */
+static void check_detach(const ExecOptions *options, bool in_suite, OptionDraft *draft) {
+  if (!options->config->detach)
+    return;
+  option_set_failed(draft, "name", -1);
+  if (!in_suite)
+    option_mistake(draft, option_where(draft, "detach", -1),
+                   "the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
 }
 
 /* A flag that is not for suites has been refused where it stands; a description file may have the same. */
@@ -330,8 +347,9 @@ ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **erro
     return NULL;
   for (unsigned i = 0; i < draft->operands->len; i++)
     g_ptr_array_add(options->command, g_strdup(g_ptr_array_index(draft->operands, i)));
+  check_detach(options, !help, draft);
   bool machine_is_good = make_machine(options, draft);
-  check_command(options, !help, draft->mistakes);
+  check_command(options, !help, draft);
   if (!help)
     check_in_suite(options, draft->mistakes);
   g_ptr_array_add(options->command, NULL);

@@ -250,10 +250,9 @@ Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **e
   recorder->numbers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   g_mutex_init(&recorder->lock);
   g_cond_init(&recorder->wake);
-  recorder->file = output_file_is_stdout(path) ? NULL : output_file_stream(path, &why);
+  recorder->file = output_file_stream(path, &why);
   if (!recorder->file) {
-    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "--record: %s",
-                why ? why->message : "standard output is the guest's; a file is wanted, or /dev/fd/N");
+    g_set_error(error, RECORDING_ERROR, RECORDING_ERROR_IO, "--record: %s", why->message);
     free_recorder(recorder);
     return NULL;
   }

@@ -138,11 +138,13 @@ static void apply_element_member(JsonSource *source, const OptionElement *kind, 
 static void apply_element_object(JsonSource *source, const Option *option, const char *where, const char *name, JsonObject *object) {
   const OptionElement *kind = option->element;
   void *element = option_add_element(source->draft, source->record, option, where);
+  gsize before = source->draft->mistakes->len;
   g_autoptr(GList) keys = json_object_get_members(object);
   for (GList *key = keys; key; key = key->next)
     apply_element_member(source, kind, element, object, name, key->data);
   if (kind->first_unnamed && !json_object_has_member(object, kind->options[0].name))
     option_mistake(source->draft, where, "lacks the key \"%s\"", kind->options[0].name);
+  option_end_element(source->draft, source->record, option, before);
 }
 
 static void apply_element(JsonSource *source, const Option *option, const char *where, const char *name, JsonNode *node) {
@@ -191,8 +193,11 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
     return;
   }
   if (!option || (negated && !option_can_be_negated(option))) {
-    g_autofree char *nearest = option_nearest(source->draft->set, source->options, key, "", NULL);
+    const Option *meant;
+    g_autofree char *nearest = option_nearest(source->draft->set, source->options, key, "", &meant);
     option_mistake(source->draft, where, "unknown key%s", nearest);
+    if (meant)
+      option_set_failed(source->draft, meant->name, -1);
     return;
   }
   if (is_given_again(source, object, option, where, key))
@@ -203,6 +208,8 @@ static void apply_member(JsonSource *source, JsonObject *object, const char *key
   }
   if (apply_value(source, source->record, option, negated, where, node))
     option_set_where(source->draft, option->name, -1, where);
+  else
+    option_set_failed(source->draft, option->name, -1);
 }
 
 static void no_description(OptionDraft *draft, const char *path, const GError *error) {

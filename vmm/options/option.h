@@ -102,11 +102,12 @@ typedef struct {
   const char *closing; /* help: behind them; NULL: nothing */
   /* Each ended by a NULL name, all by NULL; the command's own first, then what others have too. Each has a record. */
   const Option *tables[OPTION_TABLES_MAX + 1];
-  unsigned form;                                   /* the one of the command that this is; 0: there is only one */
-  const char *other_form;                          /* what is wrong with an option of another */
-  unsigned operands_max;                           /* how many arguments that are no options it takes */
-  bool command_follows;                            /* behind --, of any length; these are the operands */
-  char *(*explain_stray)(const char *operand);     /* said behind one too many; free with g_free; NULL: nothing */
+  unsigned form;          /* the one of the command that this is; 0: there is only one */
+  const char *other_form; /* what is wrong with an option of another */
+  unsigned operands_max;  /* how many arguments that are no options it takes */
+  bool command_follows;   /* behind --, of any length; these are the operands */
+  /* Said behind one too many; *MEANT: the option that it is perhaps for. Free with g_free; NULL: nothing. */
+  char *(*explain_stray)(const char *operand, const char **meant);
   const char *(*explain_absent)(const char *name); /* why there is no such option, where others have one; NULL: they have none */
 } OptionSet;
 
@@ -127,6 +128,8 @@ typedef struct {
   GHashTable *origins;     /* "disk[1]" -> where it was given: "--disk", "vm.json:3: disk[1]" */
   GHashTable *listed;      /* names of the lists that the current source has begun; a source's list replaces the one before */
   GPtrArray *descriptions; /* of const char *: the files that were read as such */
+  GHashTable *failed;      /* as in ORIGINS: what was said and could not be understood */
+  bool operand_lost;       /* one is too many, or stands behind an option that there is not: what is missing may be that */
   bool incomplete;         /* a source could not be read: what is missing may be in there */
 } OptionDraft;
 
@@ -154,6 +157,12 @@ void option_mistake(OptionDraft *draft, const char *where, const char *format, .
 const char *option_where(const OptionDraft *draft, const char *name, int index);
 bool option_is_given(const OptionDraft *draft, const char *name);
 void option_set_where(OptionDraft *draft, const char *name, int index, const char *where);
+/*
+ * Whether something was said of NAME, as in option_where, that is among the mistakes: then it is no second one that it
+ * is missing.
+ */
+bool option_has_failed(const OptionDraft *draft, const char *name, int index);
+void option_set_failed(OptionDraft *draft, const char *name, int index);
 /* The files that the options name are told to NAMED: first those that are read. */
 void option_name_files(OptionDraft *draft, NamedFiles *named);
 
@@ -192,6 +201,11 @@ void option_begin_list(OptionDraft *draft, void *record, const Option *option);
 void option_keep_list(OptionDraft *draft, const Option *option);
 /* Appends an empty element to the list and returns it; WHERE is kept for its later checks. */
 void *option_add_element(OptionDraft *draft, void *record, const Option *option, const char *where);
+/*
+ * The element that was added last is complete; it has failed if there are more mistakes by now than there were in
+ * draft->mistakes when that had the length BEFORE.
+ */
+void option_end_element(OptionDraft *draft, void *record, const Option *option, gsize before);
 /* Appends what TEXT says. */
 void option_add_text(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
 /* Adds what the description file PATH says about OPTIONS to RECORD. */

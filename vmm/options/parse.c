@@ -71,8 +71,12 @@ static void add_operand(OptionDraft *draft, const char *operand) {
     g_ptr_array_add(draft->operands, (char *)operand);
     return;
   }
-  g_autofree char *explanation = set->explain_stray ? set->explain_stray(operand) : NULL;
+  const char *meant = NULL;
+  g_autofree char *explanation = set->explain_stray ? set->explain_stray(operand, &meant) : NULL;
   option_mistake(draft, NULL, "unexpected argument '%s'%s", operand, explanation ? explanation : "");
+  if (meant)
+    option_set_failed(draft, meant, -1);
+  draft->operand_lost = true;
 }
 
 /* An option and its value that came as one word, "--net user": in quotes, or from a list of words. */
@@ -80,9 +84,11 @@ static bool is_two_words(OptionDraft *draft, const char *argument) {
   const char *blank = strchr(argument, ' ');
   bool negated;
   g_autofree char *flag = blank ? g_strndup(argument, (gsize)(blank - argument)) : NULL;
+  const Option *option = flag ? option_find_flag(draft->set, flag + strspn(flag, "-"), &negated, NULL) : NULL;
 
-  if (!flag || !option_find_flag(draft->set, flag + strspn(flag, "-"), &negated, NULL))
+  if (!option)
     return false;
+  option_set_failed(draft, option->name, -1);
   option_mistake(draft, NULL, "'%s' is one word: a value is a word of its own, or stands behind an equals sign: %s=%s", argument, flag,
                  blank + 1);
   return true;
@@ -104,6 +110,8 @@ static bool add_unknown(OptionDraft *draft, const char *argument) {
   }
   g_autofree char *nearest = absent ? g_strconcat(": ", absent, NULL) : option_nearest(set, NULL, name, "--", &meant);
   option_mistake(draft, NULL, "unknown option %s%s", flag, nearest);
+  if (meant)
+    option_set_failed(draft, meant->name, -1);
   return !strchr(argument, '=') && !(meant && (option_can_be_negated(meant) || !option_takes_value(meant)));
 }
 
@@ -130,6 +138,7 @@ static bool complete(OptionDraft *draft, Flag *flag, const char *next) {
   if (flag->value || flag->option->alone)
     return true;
   option_mistake(draft, where, "needs a value");
+  option_set_failed(draft, flag->option->name, -1);
   return false;
 }
 
@@ -139,8 +148,9 @@ static void read_flag(OptionDraft *draft, int argc, char **argv, int *i, GArray 
   Flag flag = find_flag(draft->set, argv[*i]);
 
   if (!flag.option) {
-    if (add_unknown(draft, argv[*i]) && next && next[0] != '-')
-      ++*i;
+    bool takes_next = add_unknown(draft, argv[*i]) && next && next[0] != '-';
+    draft->operand_lost |= takes_next;
+    *i += takes_next;
     return;
   }
   if (!complete(draft, &flag, next))
@@ -181,8 +191,10 @@ static void apply_flag(OptionDraft *draft, const Flag *flag) {
     option_add_text(draft, record, option, where, NULL, value);
   else if (!option_takes_value(option) || flag->negated)
     option_set_boolean(record, option, !flag->negated);
-  else if (!option_set(draft, record, option, where, NULL, value))
+  else if (!option_set(draft, record, option, where, NULL, value)) {
+    option_set_failed(draft, option->name, -1);
     return;
+  }
   if (!is_one_of_many)
     option_set_where(draft, option->name, -1, where);
 }
@@ -210,6 +222,7 @@ static OptionDraft *draft_new(const OptionSet *set, void *const *records) {
   draft->mistakes = g_string_new(NULL);
   draft->origins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   draft->listed = g_hash_table_new(g_str_hash, g_str_equal);
+  draft->failed = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   draft->descriptions = g_ptr_array_new();
   return draft;
 }
@@ -230,6 +243,7 @@ void option_draft_free(OptionDraft *draft) {
   g_string_free(draft->mistakes, TRUE);
   g_hash_table_unref(draft->origins);
   g_hash_table_unref(draft->listed);
+  g_hash_table_unref(draft->failed);
   g_ptr_array_unref(draft->descriptions);
   g_free(draft);
 }

@@ -38,6 +38,15 @@ void option_set_where(OptionDraft *draft, const char *name, int index, const cha
   g_hash_table_replace(draft->origins, origin_key(name, index), g_strdup(where));
 }
 
+bool option_has_failed(const OptionDraft *draft, const char *name, int index) {
+  g_autofree char *key = origin_key(name, index);
+  return g_hash_table_contains(draft->failed, key);
+}
+
+void option_set_failed(OptionDraft *draft, const char *name, int index) {
+  g_hash_table_add(draft->failed, origin_key(name, index));
+}
+
 /* Sizes: binary units throughout, as every machine's memory is counted. */
 
 static const char units[] = "KMGT";
@@ -258,7 +267,15 @@ void *option_add_element(OptionDraft *draft, void *record, const Option *option,
   option_record_init(option->element->options, element);
   g_ptr_array_add(list, element);
   option_set_where(draft, option->name, list->len - 1, where);
+  g_autofree char *key = origin_key(option->name, list->len - 1);
+  g_hash_table_remove(draft->failed, key); /* that was the one of another source */
   return element;
+}
+
+void option_end_element(OptionDraft *draft, void *record, const Option *option, gsize before) {
+  const GPtrArray *list = *(GPtrArray **)field_of(record, option);
+  if (draft->mistakes->len > before)
+    option_set_failed(draft, option->name, (int)list->len - 1);
 }
 
 /* At the commas; a doubled one is a comma. */
@@ -309,9 +326,11 @@ void option_add_text(OptionDraft *draft, void *record, const Option *option, con
   const OptionElement *kind = option->element;
   void *element = option_add_element(draft, record, option, where);
   g_autoptr(GPtrArray) parts = split_parts(text);
+  gsize before = draft->mistakes->len;
   unsigned i = 0;
   if (kind->first_unnamed)
     option_set(draft, element, kind->options, where, base, parts->pdata[i++]);
   for (uint64_t seen = 0; i < parts->len; i++)
     set_part(draft, element, kind, where, base, parts->pdata[i], &seen);
+  option_end_element(draft, record, option, before);
 }

@@ -119,7 +119,7 @@ TestOptions *test_options_parse(int argc, char **argv, GError **error) {
     return g_steal_pointer(&options);
   for (unsigned i = 0; i < draft->operands->len; i++)
     g_ptr_array_add(options->files, g_strdup(g_ptr_array_index(draft->operands, i)));
-  if (options->files->len == 0)
+  if (options->files->len == 0 && !draft->operand_lost)
     option_mistake(draft, NULL, options->merge ? "no results given: they are what --json wrote" : "no suite given");
   if (options->tap + output_file_is_stdout(options->junit) + output_file_is_stdout(options->json) > 1)
     option_mistake(draft, NULL, "--tap, --junit and --json: only one of them can go to standard output");

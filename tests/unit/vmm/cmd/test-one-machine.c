@@ -58,6 +58,14 @@ static void test_two(void) {
   g_assert_cmpint(status, ==, EXIT_USAGE);
 }
 
+/* The name may be what stands behind an option that there is not. */
+static void test_unknown_option(void) {
+  g_autofree char *text = said("--nonsense", "a");
+
+  g_assert_cmpstr(text, ==, "eret: unknown option --nonsense\nTry 'eret visit --help'.\n");
+  g_assert_null(name);
+}
+
 static void stop_and_attach(void) {
   static char *nothing[] = {NULL};
 
@@ -78,6 +86,7 @@ int main(int argc, char *argv[]) {
   g_test_add_func("/one-machine/name", test_name);
   g_test_add_func("/one-machine/none", test_none);
   g_test_add_func("/one-machine/two", test_two);
+  g_test_add_func("/one-machine/unknown-option", test_unknown_option);
   g_test_add_func("/one-machine/commands", test_commands);
   return g_test_run();
 }

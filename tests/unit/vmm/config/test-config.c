@@ -264,7 +264,7 @@ static void test_unknown(void) {
   refuse("unknown option --mem; did you mean --memory?", "--dry-run", "--mem", "1G", NULL);
   refuse("unknown option --no-reboots; did you mean --no-reboot?", "--dry-run", "--no-reboots", NULL);
   refuse("unknown option --dump_fdt; did you mean --dump-fdt?", "--dry-run", "--dump_fdt", "x", NULL);
-  refuse("unknown option --dryrun; did you mean --dry-run?\nno kernel given: add --kernel FILE", "--dryrun", NULL);
+  refuse("unknown option --dryrun; did you mean --dry-run?", "--dryrun", NULL);
   refuse("unknown option -smp; did you mean --cpus?", "--dry-run", "-smp", "4", NULL);
   refuse("unknown option -m; did you mean --memory?", "--dry-run", "-m", "1G", NULL);
   refuse("unknown option --drive; did you mean --disk?", "--dry-run", "--drive", "a.img", NULL);
@@ -600,6 +600,73 @@ static void test_many_mistakes(void) {
          "--cups", "2", "--kernel=missing", "Image", "--rng=3", "--gic", "4", "--memory", "33M", "--disk", "nowhere", "--grace", NULL);
 }
 
+/* What is missing only because it could not be understood is not missed as well. */
+static void test_said_once(void) {
+  static const struct {
+    const char *words, *wanted; /* words are separated by "|" */
+  } cases[] = {
+      {"--kernel|", "--kernel: must not be empty"},
+      {"--kernel", "--kernel: needs a value"},
+      {"--kernl|Image", "unknown option --kernl; did you mean --kernel?"},
+      {"--kernel Image", "'--kernel Image' is one word: a value is a word of its own, or stands behind an equals sign: --kernel=Image"},
+      {"Image", "unexpected argument 'Image'; did you mean --kernel Image?"},
+      {"disk.img", "unexpected argument 'disk.img'; did you mean --disk disk.img?\nno kernel given: add --kernel FILE"},
+      {"--dmup-fdt|x", "unknown option --dmup-fdt; did you mean --dump-fdt?"},
+      {"--dry-run|--detach|--name|", "--name: must not be empty"},
+      {"--dry-run|--detach|--name|.",
+       "--name: '.': letters, digits, '.', '_' and '-' make a name, of which the first is a letter or digit"},
+      {"--dry-run|--net|tap=", "--net tap=: tap: must not be empty"},
+      {"--dry-run|--net|fd=1", "--net fd=1: fd: '1' is not a whole number from 3 to 1048576"},
+      {"--dry-run|--net|user=maybe,forward=1:1", "--net user=maybe,forward=1:1: user: 'maybe' is neither on nor off"},
+      {"--dry-run|--net|restrict",
+       "--net restrict: it is not said where the card is connected: give one of user, tap=NAME, fd=N and unix=PATH"},
+      {"--dry-run|--net|user,forward=1:1,forward=1:2,forward=1:3",
+       "--net user,forward=1:1,forward=1:2,forward=1:3: forward: TCP port 1 of the host is forwarded twice\n"
+       "--net user,forward=1:1,forward=1:2,forward=1:3: forward: TCP port 1 of the host is forwarded twice"},
+      {"--dry-run|--device|vhost-user=,type=net", "--device vhost-user=,type=net: vhost-user: must not be empty"},
+      {"--dry-run|--device|vhost-user=a,type=", "--device vhost-user=a,type=: type: must not be empty"},
+      {"--dry-run|--record|-", "--record: standard output is the guest's; a file is wanted, or /dev/fd/N"},
+      {"--dry-run|--record|/dev/stdout", "--record: standard output is the guest's; a file is wanted, or /dev/fd/N"},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_auto(GStrv) words = g_strsplit(cases[i].words, "|", -1);
+    g_autoptr(GError) error = NULL;
+    bool help;
+    g_assert_null(config_parse((int)g_strv_length(words), words, &help, &error));
+    g_assert_cmpstr(error->message, ==, cases[i].wanted);
+  }
+  /* A source that comes later says it anew. */
+  refuse("vm.json:1: net.tap: wants a string, not a number\n"
+         "--net mtu=1500: it is not said where the card is connected: give one of user, tap=NAME, fd=N and unix=PATH",
+         "--dry-run", "--config", "vm.json", "--net", "mtu=1500", NULL);
+}
+
+/* Each that is too many is told once, and not of each that it is like. */
+static void test_many_devices(void) {
+  enum { N = 2000 };
+  g_autoptr(GString) text = g_string_new("{ \"disk\": [\"a.img,ro\"");
+  g_autoptr(GError) error = NULL;
+  char *words[] = {(char *)"--dry-run", (char *)"--config", (char *)"many.json"};
+  bool help;
+
+  for (unsigned i = 1; i < N; i++)
+    g_string_append(text, ",\"a.img\"");
+  g_string_append(text, "], \"net\": [\"fd=3\"");
+  for (unsigned i = 1; i < N; i++)
+    g_string_append(text, ",\"fd=3,mac=02:00:00:00:00:01\"");
+  g_string_append(text, "] }");
+  g_assert_true(g_file_set_contents("many.json", text->str, -1, NULL));
+  g_assert_null(config_parse(G_N_ELEMENTS(words), words, &help, &error));
+  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+  g_assert_cmpuint(g_strv_length(lines), ==, N - 1 + N - 1 + N - 2 + 1);
+  g_assert_cmpstr(lines[0], ==,
+                  "many.json:1: disk[1]: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro to both");
+  g_assert_cmpstr(lines[N - 1], ==, "many.json:1: net[1]: fd: descriptor 3 is one of card number 1, too");
+  g_assert_cmpstr(lines[N], ==, "many.json:1: net[2]: fd: descriptor 3 is one of card number 1, too");
+  g_assert_cmpstr(lines[N + 1], ==, "many.json:1: net[2]: mac: '02:00:00:00:00:01' is that of card number 2, too");
+}
+
 static void test_nearest(void) {
   static const char *const names[] = {"kernel", "kernel-format", "cpus", "gic", "ro", "x", NULL};
   static const struct {
@@ -654,13 +721,15 @@ static void make_files(void) {
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     g_assert_true(g_file_set_contents(files[i], "contents", -1, NULL));
   g_assert_true(g_file_set_contents("empty", "", 0, NULL));
+  g_assert_true(g_file_set_contents("vm.json", "{ \"net\": { \"tap\": 5 } }", -1, NULL));
   g_assert_cmpint(g_mkdir("directory", 0700), ==, 0);
   g_assert_cmpint(mkfifo("fifo", 0600), ==, 0);
   g_assert_cmpint(symlink("a.img", "link.img"), ==, 0);
 }
 
 static void remove_files(void) {
-  static const char *const files[] = {"Image", "initrd", "a.img", "b.img", "with,comma.img", "empty", "directory", "fifo", "link.img"};
+  static const char *const files[] = {"Image",     "initrd", "a.img",    "b.img",   "with,comma.img", "empty",
+                                      "directory", "fifo",   "link.img", "vm.json", "many.json"};
   for (guint i = 0; i < G_N_ELEMENTS(files); i++)
     g_assert_cmpint(g_remove(files[i]), ==, 0);
 }
@@ -697,6 +766,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/cpu", test_cpu);
   g_test_add_func("/config/nested", test_nested);
   g_test_add_func("/config/many-mistakes", test_many_mistakes);
+  g_test_add_func("/config/said-once", test_said_once);
+  g_test_add_func("/config/many-devices", test_many_devices);
   g_test_add_func("/config/nearest", test_nearest);
   g_test_add_func("/config/random", test_random);
   int result = g_test_run();

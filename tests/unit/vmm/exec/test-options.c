@@ -234,6 +234,13 @@ static void test_boot_only(void) {
 
 static void test_mistakes(void) {
   assert_mistakes("--kernel LICENSE", "no command given: it follows behind --, as in eret exec --kernel Image -- uname -a");
+  assert_mistakes("--kernel LICENSE true",
+                  "unexpected argument 'true': the command follows behind --, as in eret exec --kernel Image -- uname -a");
+  assert_mistakes("--kernel LICENSE a.img", "unexpected argument 'a.img'; did you mean --disk a.img?");
+  assert_mistakes("--kernel LICENSE --initrd=", "--initrd: must not be empty");
+  assert_mistakes("--kernel= -- true", "--kernel: must not be empty");
+  assert_mistakes("--kernel LICENSE --detach -- true",
+                  "--detach: the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
   assert_mistakes("--kernel LICENSE --timeout soon --cwd here --env =x --copy-in /nonexistent --copy-out x --rootfs /nonexistent -- true",
                   "--timeout: 'soon' is not a whole number of seconds from 0 to 604800\n"
                   "--env =x: wants NAME=VALUE\n"

@@ -38,7 +38,8 @@ static const Option options[] = {
     {.name = NULL},
 };
 
-static char *explain_stray(const char *operand) {
+static char *explain_stray(const char *operand, const char **meant) {
+  *meant = "in";
   return g_strdup_printf("; write it as --in %s", operand);
 }
 
@@ -189,6 +190,25 @@ static void test_mistakes(void) {
   }
 }
 
+/* What was said and not understood is known by name, so that nobody misses it as well. */
+static void test_failed(void) {
+  static const struct {
+    const char *words, *failed;
+    bool operand_lost;
+  } cases[] = {
+      {"--jobs 9", "jobs", false}, {"-j", "jobs", false}, {"--job 4", "jobs", true}, {"--jobs~4", "jobs", false},
+      {"--in=", "in", false},      {"a b", "in", true},   {"--zzz b", NULL, true},   {"--zzz=b", NULL, false},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_auto(GStrv) argv = NULL;
+    g_autoptr(Reading) reading = read_words(&make, cases[i].words, &argv);
+    for (const Option *option = options; option->name; option++)
+      g_assert_true(option_has_failed(reading->draft, option->name, -1) == (g_strcmp0(option->name, cases[i].failed) == 0));
+    g_assert_true(reading->draft->operand_lost == cases[i].operand_lost);
+  }
+}
+
 /* What is written is no file that is read, wherever it stands in the table and on the command line. */
 static void test_files(void) {
   g_autofree char *directory = directory_new(), *words = g_strdup_printf("--out %s/a --in %s/a", directory, directory);
@@ -222,6 +242,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/options/command", test_command);
   g_test_add_func("/options/help", test_help);
   g_test_add_func("/options/mistakes", test_mistakes);
+  g_test_add_func("/options/failed", test_failed);
   g_test_add_func("/options/files", test_files);
   g_test_add_func("/options/each", test_each);
   return g_test_run();
