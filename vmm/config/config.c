@@ -36,8 +36,8 @@ static const Option disk_options[] = {
 static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
 
 static const Option vsock_options[] = {
-    {.name = "cid", .kind = OPTION_STRING, .offset = offsetof(VsockConfig, cid), .argument = "CID|auto"},
-    {.name = "unix", .kind = OPTION_PATH, .offset = offsetof(VsockConfig, path), .argument = "PATH"},
+    OPTION("cid", STRING, VsockConfig, cid, "CID|auto", NULL, .number_too = true),
+    OPTION("unix", PATH, VsockConfig, path, "PATH", NULL),
     {.name = NULL},
 };
 
@@ -45,7 +45,7 @@ static const OptionElement vsock_element = {.options = vsock_options, .first_unn
 
 static const Option device_options[] = {
     OPTION("vhost-user", PATH, VhostUserDeviceConfig, path, "PATH", NULL),
-    OPTION("type", STRING, VhostUserDeviceConfig, type, "TYPE", NULL),
+    OPTION("type", STRING, VhostUserDeviceConfig, type, "TYPE", NULL, .number_too = true),
     OPTION("queues", NUMBER, VhostUserDeviceConfig, queues, "N", NULL, .min = 1, .max = VHOST_USER_QUEUES_MAX),
     {.name = NULL},
 };
@@ -75,7 +75,7 @@ static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {
 static const Option cpu_options[] = {
     OPTION("model", CHOICE, CpuConfig, model, NULL, NULL, .choices = cpu_models),
     OPTION("sve", CHOICE, CpuConfig, sve, "on|off|auto", NULL, .choices = cpu_choices),
-    OPTION("sve-vl", STRING, CpuConfig, sve_lengths, "BITS[:BITS...]", NULL),
+    OPTION("sve-vl", STRING, CpuConfig, sve_lengths, "BITS[:BITS...]", NULL, .number_too = true),
     OPTION("pauth", CHOICE, CpuConfig, pauth, "on|off|auto", NULL, .choices = cpu_choices),
     OPTION("pmu", CHOICE, CpuConfig, pmu, "on|off|auto", NULL, .choices = cpu_choices),
     OPTION("steal-time", CHOICE, CpuConfig, steal_time, "on|off|auto", NULL, .choices = cpu_choices),
@@ -179,7 +179,7 @@ const Option config_options[] = {
            .choices = exits),
     OPTION("pin", STRING, Config, pin, "auto|LIST",
            "Host CPUs to run on: auto keeps to one kind where there are big and little ones, 0-3,8 gives each vCPU one (default: any).",
-           .examples = "auto"),
+           .examples = "auto", .number_too = true),
     OPTION("scratch", BOOLEAN, Config, scratch, NULL,
            "Add a page of registers that hold what is written to them, for measuring and trying out accesses to devices."),
 

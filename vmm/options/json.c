@@ -3,9 +3,9 @@
  * The description file: a JSON object (RFC 8259) whose keys are the names of the flags without their dashes.
  *
  * One rule a kind: a flag without value takes true or false, under its own name or with "no-" ("reboot": false is
- * "no-reboot": true); text and paths are strings; numbers, sizes and choices are numbers or strings ("memory": "1G",
- * "gic": 3); what is repeatable is an array, an element either the flag's text or an object of its parts. Relative
- * paths start at the file's own directory.
+ * "no-reboot": true); text and paths are strings; numbers, sizes, choices, and texts that may be a number, are numbers
+ * or strings ("memory": "1G", "gic": 3); what is repeatable is an array, an element either the flag's text or an object
+ * of its parts. Relative paths start at the file's own directory.
  */
 #include <json-glib/json-glib.h>
 #include <math.h>
@@ -66,7 +66,7 @@ static char *value_text(JsonNode *node) {
 }
 
 static bool is_text_only(const Option *option) {
-  return option->kind == OPTION_STRING || option->kind == OPTION_PATH || option->kind == OPTION_TEXTS;
+  return (option->kind == OPTION_STRING && !option->number_too) || option->kind == OPTION_PATH || option->kind == OPTION_TEXTS;
 }
 
 /* What the key takes, for people. Free with g_free. */

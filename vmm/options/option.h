@@ -81,6 +81,7 @@ struct Option {
   const OptionChoice *choices;
   const OptionElement *element;
   OptionParse *parse;
+  bool number_too;          /* string: a number in JSON is the text of it */
   const char *examples;     /* completion: values, separated by spaces, or OPTION_EXAMPLE_FILES */
   const char *not_in_suite; /* why a case of eret test cannot have it, and what there is instead; NULL: it can */
 };

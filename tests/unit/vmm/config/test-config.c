@@ -138,6 +138,22 @@ static void test_vsock(void) {
          NULL);
 }
 
+/* In a description a number is as good as its text. */
+static void test_numbers(void) {
+  g_assert_true(g_file_set_contents("numbers.json",
+                                    "{ \"vsock\": { \"cid\": 4294967294 }, \"pin\": 0, \"cpu\": { \"model\": \"host\", \"sve-vl\": 256 },"
+                                    "  \"device\": [{ \"vhost-user\": \"s\", \"type\": 4 }, { \"vhost-user\": \"s\", \"type\": \"30\" }] }",
+                                    -1, NULL));
+  g_autoptr(Config) config = parse("--dry-run", "--config", "numbers.json", NULL);
+
+  g_assert_cmpint(g_remove("numbers.json"), ==, 0);
+  g_assert_cmpuint(vsock(config)->guest_cid, ==, UINT32_MAX - 1);
+  g_assert_cmpstr(config->pin, ==, "0");
+  g_assert_cmpstr(config_cpu(config)->sve_lengths, ==, "256");
+  g_assert_cmpstr(((const VhostUserDeviceConfig *)config->devices->pdata[0])->type, ==, "4");
+  g_assert_cmpstr(((const VhostUserDeviceConfig *)config->devices->pdata[1])->type, ==, "30");
+}
+
 static void test_device(void) {
   g_autoptr(Config) config =
       parse("--dry-run", "--device", "vhost-user=/run/rng.sock,type=rng", "--device=type=30,queues=64,vhost-user=with,,comma", NULL);
@@ -745,6 +761,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/defaults", test_defaults);
   g_test_add_func("/config/every-option", test_every_option);
   g_test_add_func("/config/vsock", test_vsock);
+  g_test_add_func("/config/numbers", test_numbers);
   g_test_add_func("/config/device", test_device);
   g_test_add_func("/config/opposites", test_opposites);
   g_test_add_func("/config/stats", test_stats);
