@@ -33,10 +33,10 @@ while read -r applet; do
     ln -s busybox "$tree/bin/$applet"
 done < "$here/applets"
 cp "$here/initramfs/init" "$tree/init"
-cp "$here/initramfs/report" "$here/initramfs/leave" "$tree/bin/"
+cp "$here/initramfs/report" "$here/initramfs/leave" "$here/initramfs/dhcp" "$tree/bin/"
 cp "$here/initramfs/shrc" "$tree/etc/"
 cp -r "$here/initramfs/tests" "$tree/tests"
-chmod 755 "$tree/init" "$tree/bin/report" "$tree/bin/leave" "$tree/tests"/*
+chmod 755 "$tree/init" "$tree/bin/report" "$tree/bin/leave" "$tree/bin/dhcp" "$tree/tests"/*
 cp -r "$kernel/modules" "$tree/modules"
 rm -f "$tree/modules"/vhost* "$tree/modules/tun.ko" "$tree/modules/tap.ko" "$tree/modules/loop.ko"
 

@@ -2,75 +2,49 @@
 # SPDX-License-Identifier: Apache-2.0
 # A network card by passt: an address by DHCP, files both ways, ports of the host that lead to the guest by TCP and UDP; passt is killed
 # in the middle of traffic, and is there again after a reboot; a guest that may only answer; a port that is taken.
-# limit: 300
+# limit: 1200
 # root
-if [ -z "${NETWORK-}" ]; then
-    # A network of its own, with a card and a route out, which passt takes for its guest's. And as passt leaves its root
-    # for another, which none can whose root is the kernel's first file system, a root that is mounted.
-    # shellcheck disable=SC2016  # for that shell
-    NETWORK=own exec unshare -n -m sh -c '
-        here=$PWD
-        mkdir root && mount --rbind / root && cd root && mount --move . / && exec chroot . sh -c "cd \"\$1\" && exec sh \"\$2\"" sh "$here" "$1"
-        exit 125' sh "$0"
-fi
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
+# shellcheck source=tests/host/lib-net.sh
+. "${LIB%.sh}-net.sh"
 PATH=$PATH:$FIXTURES  # Debian's passt, where the host has none
 MIB=8
 
-checksum() { sum=$(sha256sum "$1"); echo "${sum%% *}"; }
-# lines REGEX N SECONDS: until the console has N lines like it
-lines() {
-    deadline=$(($(date +%s) + $3))
-    until [ "$(grep -c "$1" "$console")" -ge "$2" ]; do
-        [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
-        sleep 0.2
-    done
-}
-
 command -v busybox > /dev/null || skip_all "there is no busybox"
 command -v passt > /dev/null || skip_all "there is no passt"
-ip link set lo up
-"$FIXTURES/with-tap" way-out 1 true || skip_all "no tap can be made here"
-ip addr add 10.78.0.2/24 dev way-out
-ip link set way-out up
-ip route add default via 10.78.0.1
-mkdir www
+own_network
+serve "$MIB"
 cp "$FIXTURES/udp" www/
-head -c $((MIB * 1048576)) /dev/urandom > www/data
-say_next() { echo "$1" > next && mv next www/next; }  # never half of it
-say_next wait
-busybox httpd -f -p 127.0.0.1:8080 -h www &
-server=$!
+serve_at 127.0.0.1:8080
 sum=$(checksum www/data)
 
 start_boot net-user,8080 --net user,forward=8081:80,forward=127.0.0.1:8082:7/udp --memory 256M
-wait_console 'GUEST ready' 90 || exit
+wait_console 'GUEST ready' $patience || exit
 is "$(guest dhcp)$(guest address)" "010.78.0.2" "the guest has its address by DHCP"
 is "$(guest fetched)" "$sum" "$MIB MiB to the guest come unchanged"
-timeout 60 wget -q -O got http://127.0.0.1:8081/data
-is "$(checksum got)" "$sum" "and, by a port of the host, back"
+is "$(fetched_sum http://127.0.0.1:8081/data)" "$sum" "and, by a port of the host, back"
 check "a datagram goes to the guest, and one back" "$FIXTURES/udp" ask 127.0.0.1 8082 hello
 say_next load
-wait_console 'GUEST loading' 30 || exit
+wait_console 'GUEST loading' $patience || exit
 say_next "done"
 read -r passt < "/proc/$pid/task/$pid/children"
 is "$(cat "/proc/${passt% }/comm")" passt "passt is eret's child"
 kill -KILL "$passt"
-wait_console 'GUEST carrier=' 60 || exit
+wait_console 'GUEST carrier=' $patience || exit
 is "$(guest carrier)" 0 "when it is killed amid traffic, the guest has no link"
 like "$errors" 'virtio-net0: passt ended by signal 9' "the log says who died, and of what"
-check "the guest boots again, and has its network again" lines "GUEST fetched=$sum" 2 90
-finish_eret 60
+check "the guest boots again, and has its network again" lines "GUEST fetched=$sum" 2 $patience
+finish_eret $patience
 is "$status" 0 "and ends well"
 is "$(guest next)" "done" "having heard it from the host"
 unlike "$errors" 'syslog|nobody' "what passt says each time is not shown"
 
 start_boot net-user,8080,restricted --net user,forward=8081:80,restrict --memory 256M
-wait_console 'GUEST ready' 90 || exit
+wait_console 'GUEST ready' $patience || exit
 is "$(guest dhcp)$(guest address)" "010.78.0.2" "a restricted guest has its address, too"
 isnt "$(guest reached)" 0 "it reaches nobody"
-is "$(timeout 20 wget -q -O - http://127.0.0.1:8081/page)" "a page" "and is reached"
+is "$(timeout $patience wget -q -O - http://127.0.0.1:8081/page)" "a page" "and is reached"
 read -r passt < "/proc/$pid/task/$pid/children"
 kill -KILL "$pid"
 finish_eret 10

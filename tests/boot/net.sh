@@ -2,53 +2,38 @@
 # SPDX-License-Identifier: Apache-2.0
 # A network card on a tap, by eret and by the kernel: pings and files both ways, long packets, a reboot in the middle of
 # traffic; and two machines that meet at a socket.
-# limit: 400
+# limit: 1500
 # root
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
+# shellcheck source=tests/host/lib-net.sh
+. "${LIB%.sh}-net.sh"
 tap=eret0
 
-checksum() { sum=$(sha256sum "$1"); echo "${sum%% *}"; }
-# lines REGEX N SECONDS: until the console has N lines like it
-lines() {
-    deadline=$(($(date +%s) + $3))
-    until [ "$(grep -c "$1" "$console")" -ge "$2" ]; do
-        [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
-        sleep 0.2
-    done
-}
 
 command -v busybox > /dev/null || skip_all "there is no busybox"
 # With several queues, and there until it is deleted.
-"$FIXTURES/with-tap" "$tap" 2 true || skip_all "no tap can be made here"
-ip link set "$tap" mtu 9000
-ip addr add 10.77.0.1/24 dev "$tap"
-ip link set "$tap" up
-mkdir www
-head -c 4194304 /dev/urandom > www/data
-say_next() { echo "$1" > next && mv next www/next; }  # never half of it
-say_next wait
-busybox httpd -f -p 10.77.0.1:8080 -h www &
-server=$!
+make_tap "$tap" 2 9000 10.77.0.1
+serve 4
+serve_at 10.77.0.1:8080
 
 start_boot net,10.77.0.2,10.77.0.1 --net "tap=$tap,queues=2,vhost=off" --cpus 2 --stats
-wait_console 'GUEST ready' 90 || exit
+wait_console 'GUEST ready' $patience || exit
 is "$(guest ping)" 0 "the guest reaches the host"
 is "$(guest fetched)" "$(checksum www/data)" "4 MiB to the guest come unchanged"
 is "$(guest queues)" 2 "the guest uses both queues"
 is "$(guest mtu)" 9000 "the guest's packets are as long as the tap's"
 check "the host reaches the guest" ping -c 2 -W 20 10.77.0.2
 check "packets of 8,000 bytes go both ways" ping -c 2 -W 20 -s 8000 10.77.0.2
-wget -q -O got http://10.77.0.2/data
-is "$(checksum got)" "$(checksum www/data)" "4 MiB from the guest come unchanged"
+is "$(fetched_sum http://10.77.0.2/data)" "$(checksum www/data)" "4 MiB from the guest come unchanged"
 mac=$(guest mac)
 
 while :; do wget -q -O /dev/null http://10.77.0.2/data; done &
 load=$!
 say_next reboot
-check "the guest boots again in the middle of traffic" lines 'GUEST mac=' 2 90
+check "the guest boots again in the middle of traffic" lines 'GUEST mac=' 2 $patience
 say_next "done"
-finish_eret 90
+finish_eret $patience
 kill "$load" "$server"
 is "$status" 0 "and ends well"
 is "$(guest fetched)" "$(checksum www/data)" "with the network as before"
@@ -57,8 +42,7 @@ is "$(guest errors)" "0 0 0 " "without an error"
 like "$errors" 'virtio-net0 ' "--stats knows the card"
 like "$errors" '^  queue 3 +[0-9,]+ +[0-9,]+  [0-9,]+ done \(.*iB\)' "and what each of its queues has done"
 if [ -e /dev/vhost-net ]; then
-    busybox httpd -f -p 10.77.0.1:8080 -h www &
-    server=$!
+    serve_at 10.77.0.1:8080
     boot net,10.77.0.2,10.77.0.1 --net "tap=$tap,queues=2,vhost=on" --cpus 2 --stats
     kill "$server"
     is "$status" 0 "the host's kernel serves the queues: status 0"
@@ -77,7 +61,7 @@ like "$errors" 'no-such-tap' "and its name"
 
 # Two machines, of which the first is there alone for a while.
 start_boot net,10.77.1.1,10.77.1.2,serve --net unix=net.sock
-wait_console 'GUEST served' 90 || exit
+wait_console 'GUEST served' $patience || exit
 first=$console first_pid=$pid pid=
 is "$(guest carrier)" 0 "alone at a socket there is no link"
 served=$(guest served)
@@ -90,7 +74,7 @@ is "$(guest mac) $(guest mtu)" "02:00:00:12:34:56 1400" "with the address and th
 is "$(guest ping)" 0 "it reaches the first"
 is "$(guest fetched)" "$served" "and has its file"
 console=$first pid=$first_pid
-finish_eret 60
+finish_eret $patience
 is "$status" 0 "the first one ends by itself"
 like "$console" 'GUEST link=down' "as its link went down with the other"
 ip link delete "$tap"

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sockets between guest and host, by way of local ones: both directions, halves that end one after the other, a reboot
 # with connections open.
-# limit: 600
+# limit: 1500
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
+# shellcheck source=tests/host/lib-net.sh
+. "${LIB%.sh}-net.sh"
 stream=$GUESTS/vsock-stream
 
 # both_ways KERNEL OPTION...
@@ -15,13 +17,13 @@ both_ways() {
     "$stream" -n 19 socket:vm_1000 echo > /dev/null 3>&- &
     echo=$!
     start_boot vsock --vsock auto,unix=vm --disk count.img "$@"
-    "$stream" -w 100 hybrid:vm:5000 exchange 1048576 3>&-
+    "$stream" -w $patience hybrid:vm:5000 exchange 1048576 3>&-
     is "$?" 0 "$kernel: a MiB from host to guest comes back"
-    "$stream" -n 16 -w 100 hybrid:vm:5000 exchange 20000 3>&-
+    "$stream" -n 16 -w $patience hybrid:vm:5000 exchange 20000 3>&-
     is "$?" 0 "$kernel: sixteen at a time"
-    "$stream" -w 100 hybrid:vm:5001 hold > held 3>&-
+    "$stream" -w $patience hybrid:vm:5001 hold > held 3>&-
     is "$(tr '\n' ' ' < held)" "open closed " "$kernel: the host sees the end of a connection that was open at a reboot"
-    finish_eret 100
+    finish_eret $patience
     wait "$echo"
     is "$?" 0 "$kernel: the host's ends of the guest's connections have ended well"
     is "$status" 0 "$kernel: the guest powers off, status 0"

@@ -5,11 +5,12 @@
 # limit: 120
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
+# shellcheck source=tests/host/lib-net.sh
+. "${LIB%.sh}-net.sh"
 stream=$GUESTS/vsock-stream
 
 # peak: the most memory that eret has had so far, in KiB
 peak() { sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$pid/status"; }
-descriptors() { set -- "/proc/$pid/fd"/*; echo $#; }
 
 "$stream" -n 100000 socket:vm_1000 echo 3>&- &
 echo=$!

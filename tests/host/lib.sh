@@ -20,7 +20,8 @@
 #   check NAME COMMAND...          passes when the command succeeds
 #   skip NAME REASON               skip_all REASON
 #
-#   run_eret [--timeout S] OPTION...        eret run OPTION..., until it ends; killed after S seconds (200)
+#   run_eret [--timeout S] OPTION...        eret run OPTION..., until it ends; killed after S seconds ($run_limit,
+#                                           200)
 #   start_eret OPTION...                    the same in the background
 #   boot TEST[,ARGUMENT]... OPTION...       run_eret, with Debian's kernel ($kernel, 6.12) and a task for its initramfs
 #   start_boot TEST[,ARGUMENT]... OPTION...
@@ -55,6 +56,7 @@ exec 3>&1 1>&2  # what the runner reads is 3; all else goes to the script's log
 kernel=6.12
 image=$KERNELS/6.12/Image
 input=/dev/null
+run_limit=200
 exec_limit=200
 started=0
 pid=
@@ -121,7 +123,7 @@ new_guest() {
 }
 
 run_eret() {
-    limit=200
+    limit=$run_limit
     if [ "$1" = --timeout ]; then
         limit=$2
         shift 2

@@ -141,7 +141,7 @@ run_emulated() {
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
-    for file in tests/host/lib.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
+    for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-2400}" "${shares[@]}" -- \
