@@ -153,8 +153,7 @@ static void test_addresses(void) {
 /* That of card INDEX of the machine NAME. */
 static uint64_t mac_in(const char *name, unsigned index, const NetConfig *config, bool plan_only) {
   g_autofree char *card = g_strdup_printf("virtio-net%u", index);
-  const DeviceParts parts = {
-      .name = card, .index = index, .machine = name, .asked = config, .memory = &memory, .plan_only = plan_only};
+  const DeviceParts parts = {.name = card, .index = index, .machine = name, .asked = config, .memory = &memory, .plan_only = plan_only};
 
   return mac_of(make_of(&parts));
 }
