@@ -187,6 +187,8 @@ static void apply(CaseDraft *draft, const SuiteKey *key, const char *name, const
   SuiteKeyKind kind = suite_key_kind(rule);
 
   draft->key = key;
+  if (kind == KEY_COMMENT || kind == KEY_EXCLUDE) /* it stands for itself, and the matrix has read it */
+    return;
   if (kind == KEY_REGEXES)
     add_regexes(draft, rule, value);
   else if (kind > KEY_LAST_SINGLE && kind <= KEY_LAST_LIST)

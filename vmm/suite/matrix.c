@@ -184,16 +184,36 @@ static MatrixCell *make_cell(const Matrix *matrix, unsigned number, GStrv *names
 /* A line of `exclude`: "kernel=6.1,console=virtio". */
 typedef struct {
   const char *text;
-  GStrv names; /* as those of a cell's choices */
-  bool used;   /* it has left something out */
+  GStrv names;   /* as those of a cell's choices */
+  bool possible; /* each of them is one of some cell */
+  bool used;     /* it has left something out */
 } Exclusion;
 
 static void clear_exclusion(gpointer data) {
   g_strfreev(((Exclusion *)data)->names);
 }
 
+/* All that a cell can have: "cpus=2", "cpus=4", "gic=3". */
+static GHashTable *all_names(const Matrix *matrix) {
+  GHashTable *names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+  for (unsigned i = 0; i < matrix->axes->len; i++) {
+    const Axis *axis = g_ptr_array_index(matrix->axes, i);
+    for (unsigned k = 0; k < axis->labels->len; k++)
+      g_hash_table_add(names, g_strconcat(axis->name, "=", g_ptr_array_index(axis->labels, k), NULL));
+  }
+  return names;
+}
+
+static bool are_all_in(GStrv wanted, GHashTable *names) {
+  while (*wanted && g_hash_table_contains(names, *wanted))
+    wanted++;
+  return !*wanted;
+}
+
 /* Something that is no combination leaves out nothing. ITEMS must outlive it. */
-static GArray *read_exclusions(const GPtrArray *items) {
+static GArray *read_exclusions(const Matrix *matrix, const GPtrArray *items) {
+  g_autoptr(GHashTable) names = all_names(matrix);
   GArray *exclusions = g_array_new(FALSE, FALSE, sizeof(Exclusion));
   g_autoptr(GRegex) spaced = g_regex_new("\\s*([=,])\\s*", 0, 0, NULL);
 
@@ -201,7 +221,8 @@ static GArray *read_exclusions(const GPtrArray *items) {
   for (unsigned i = 0; items && i < items->len; i++) {
     const char *text = g_ptr_array_index(items, i);
     g_autofree char *tight = g_regex_replace(spaced, text, -1, 0, "\\1", 0, NULL);
-    Exclusion exclusion = {text, g_strsplit(tight, ",", -1), false};
+    Exclusion exclusion = {.text = text, .names = g_strsplit(tight, ",", -1)};
+    exclusion.possible = are_all_in(exclusion.names, names);
     g_array_append_val(exclusions, exclusion);
   }
   return exclusions;
@@ -211,6 +232,8 @@ static bool is_excluded(GArray *exclusions, GStrv names) {
   for (unsigned i = 0; i < exclusions->len; i++) {
     Exclusion *exclusion = &g_array_index(exclusions, Exclusion, i);
     char **wanted = exclusion->names;
+    if (!exclusion->possible)
+      continue;
     while (*wanted && g_strv_contains((const char *const *)names, *wanted))
       wanted++;
     if (*wanted)
@@ -225,7 +248,7 @@ static bool is_excluded(GArray *exclusions, GStrv names) {
 static void add_cells(Matrix *matrix, unsigned n, const SuiteFile *file, const SuiteSection *section) {
   const SuiteKey *key = suite_section_find(section, "exclude");
   g_autoptr(GPtrArray) items = key ? suite_split(key->value) : NULL;
-  g_autoptr(GArray) exclusions = read_exclusions(items);
+  g_autoptr(GArray) exclusions = read_exclusions(matrix, items);
 
   for (unsigned i = 0; i < n; i++) {
     g_auto(GStrv) names = NULL;

@@ -54,15 +54,23 @@ static bool overrides(const SuiteSection *section, const char *name) {
   return suite_section_find(section, name) || has_key(section, of) || (other && has_key(section, other));
 }
 
-/* SECTION with the keys of DEFAULTS that it does not have, in front. The keys stay theirs. */
+/*
+ * SECTION with the keys of DEFAULTS that it does not have, in front. The keys stay theirs. Those that there are not,
+ * which has been told, are left out: each of the cases would look at them.
+ */
 static SuiteSection *merge(const SuiteSection *section, const SuiteSection *defaults) {
   SuiteSection *merged = suite_section_new(section->name, section->line, false);
 
-  for (unsigned i = 0; defaults && i < defaults->keys->len; i++)
-    if (!overrides(section, ((const SuiteKey *)g_ptr_array_index(defaults->keys, i))->name))
-      suite_section_add(merged, g_ptr_array_index(defaults->keys, i));
-  for (unsigned i = 0; i < section->keys->len; i++)
-    suite_section_add(merged, g_ptr_array_index(section->keys, i));
+  for (unsigned i = 0; defaults && i < defaults->keys->len; i++) {
+    SuiteKey *key = g_ptr_array_index(defaults->keys, i);
+    if (suite_key_rule(key->name) && !overrides(section, key->name))
+      suite_section_add(merged, key);
+  }
+  for (unsigned i = 0; i < section->keys->len; i++) {
+    SuiteKey *key = g_ptr_array_index(section->keys, i);
+    if (suite_key_rule(key->name))
+      suite_section_add(merged, key);
+  }
   return merged;
 }
 

@@ -360,6 +360,35 @@ static void test_mistakes(Fixture *fixture, gconstpointer data) {
     g_error("%u lines: %s", n, error->message);
 }
 
+/* What nobody expands may have anything in it. */
+static void test_comment(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(GPtrArray) cases = load(fixture, "[a]\nkernel = Image\ncommand = x\ndescription = costs ${nothing}\n", &error);
+
+  g_assert_no_error(error);
+  g_assert_cmpuint(cases->len, ==, 1);
+}
+
+/* As many cells as keys that there are not, and exclusions of nothing: each is told once. */
+static void test_many_mistakes(Fixture *fixture, gconstpointer data) {
+  enum { N = 300 };
+  g_autoptr(GString) text = g_string_new("[a]\nkernel = Image\ncommand = x\nmatrix.timeout = ");
+  g_autoptr(GError) error = NULL;
+
+  for (unsigned i = 0; i < N; i++)
+    g_string_append_printf(text, "%u;", i);
+  g_string_append(text, "\nexclude = timeout=0;");
+  for (unsigned i = 0; i < N; i++)
+    g_string_append_printf(text, "timeout=0,x=%u;", i);
+  for (unsigned i = 0; i < N; i++)
+    g_string_append_printf(text, "\nkey%u = x", i);
+  g_assert_null(load(fixture, text->str, &error));
+  g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+  g_assert_cmpuint(g_strv_length(lines), ==, 2 * N);
+  g_assert_true(g_str_has_suffix(lines[0], "suite.ini:6: there is no key 'key0'"));
+  g_assert_true(g_str_has_suffix(lines[N], "suite.ini:5: exclude: no case of the matrix is timeout=0,x=0"));
+}
+
 static void test_no_file(Fixture *fixture, gconstpointer data) {
   static const char *const files[] = {"/no/such/suite.ini", NULL};
   g_autoptr(GError) error = NULL;
@@ -616,6 +645,8 @@ int main(int argc, char *argv[]) {
     g_autofree char *name = g_strconcat("mistakes/", mistakes[i].name, NULL);
     add(name, &mistakes[i], test_mistakes);
   }
+  add("comment", NULL, test_comment);
+  add("many-mistakes", NULL, test_many_mistakes);
   add("no-file", NULL, test_no_file);
   add("endless-file", NULL, test_endless_file);
   add("same-names", NULL, test_same_names);
