@@ -14,15 +14,18 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "devices/backend/answer-filter.h"
 #include "devices/backend/unix-meeting.h"
+#include "devices/log-limit.h"
 
 #define LENGTH_SIZE 4
 #define IN_SIZE     (LENGTH_SIZE + NET_FRAME_MAX)
 #define OUT_SIZE    (LENGTH_SIZE + NET_FRAME_MAX)
 #define MAX_FUTILE  16 /* connections in a row that brought nothing */
+#define REST_S      1  /* before a connection is looked at again that could not be taken */
 
 typedef struct {
   NetBackend base;
@@ -32,6 +35,9 @@ typedef struct {
   bool listening;       /* fd is what tells of the next connection */
   bool restricted;
   unsigned futile;
+  int rest_timer; /* where others are met: readable when there was a rest of REST_S; else -1 */
+  bool resting;   /* until then */
+  LogLimit said;
   struct {
     uint32_t length;
     uint8_t start[ANSWER_FILTER_BYTES]; /* of a frame that was looked at */
@@ -46,7 +52,8 @@ typedef struct {
 G_STATIC_ASSERT(offsetof(NetStream, front.start) == offsetof(NetStream, front) + LENGTH_SIZE);
 
 static int stream_fd(NetBackend *backend, unsigned pair) {
-  return ((NetStream *)backend)->fd;
+  const NetStream *stream = (NetStream *)backend;
+  return stream->resting ? stream->rest_timer : stream->fd;
 }
 
 static void close_socket(NetStream *stream) {
@@ -55,7 +62,7 @@ static void close_socket(NetStream *stream) {
   else if (stream->fd >= 0 && !stream->listening)
     close(stream->fd);
   stream->fd = -1;
-  stream->listening = stream->base.link = false;
+  stream->listening = stream->base.link = stream->resting = false;
   stream->in_start = stream->in_end = stream->out_start = stream->out_end = 0;
 }
 
@@ -72,13 +79,20 @@ static bool meet(NetStream *stream, GError **error) {
   return true;
 }
 
+/* Who comes and goes does so any number of times. */
+static void say(NetStream *stream, const char *why, const char *what) {
+  g_autofree char *text = g_strconcat(why, what, NULL);
+
+  log_limit_say(&stream->said, stream->base.name, text);
+}
+
 /* The other end has left, or is not what it should be: WHY. */
 static void lose(NetStream *stream, const char *why) {
   g_autoptr(GError) error = NULL;
 
   bool comes_again = stream->path || stream->network;
 
-  g_message("%s: %s; the network card has no link%s", stream->base.name, why, comes_again ? " until another comes" : " any more");
+  say(stream, why, comes_again ? "; the network card has no link until another comes" : "; the network card has no link any more");
   close_socket(stream);
   if (!comes_again)
     return;
@@ -95,9 +109,30 @@ static void lose_to_error(NetStream *stream, int code) {
 
 /* Receiving. */
 
+/* What cannot be taken now stays to be taken, and would be announced without end. */
+static void rest(NetStream *stream, int code) {
+  static const struct itimerspec once = {.it_value = {REST_S, 0}};
+
+  timerfd_settime(stream->rest_timer, 0, &once, NULL);
+  stream->resting = true;
+  say(stream, "a connection cannot be taken yet: ", g_strerror(code));
+}
+
+static bool is_rested(NetStream *stream) {
+  uint64_t expirations;
+
+  if (stream->resting && read(stream->rest_timer, &expirations, sizeof expirations) > 0)
+    stream->resting = false;
+  return !stream->resting;
+}
+
 static void accept_other(NetStream *stream) {
+  if (!is_rested(stream))
+    return;
   int accepted = stream->network ? stream->network->ops->take(stream->network) : unix_meeting_accept(stream->fd);
 
+  if (accepted < 0 && stream->path && errno != EAGAIN)
+    rest(stream, errno);
   if (accepted < 0)
     return;
   close_socket(stream);
@@ -270,6 +305,8 @@ static void stream_free(NetBackend *backend) {
   NetStream *stream = (NetStream *)backend;
 
   close_socket(stream);
+  if (stream->rest_timer >= 0)
+    close(stream->rest_timer);
   user_network_free(stream->network);
   g_free(stream->in);
   g_free(stream->out);
@@ -292,7 +329,7 @@ static NetStream *stream_new(const char *name) {
   NetStream *stream = g_new0(NetStream, 1);
 
   stream->base = (NetBackend){.ops = &stream_ops, .name = g_strdup(name), .n_pairs = 1};
-  stream->fd = -1;
+  stream->fd = stream->rest_timer = -1;
   stream->in = g_malloc(IN_SIZE);
   return stream;
 }
@@ -319,6 +356,11 @@ NetBackend *net_stream_meet(const char *path, GError **error) {
   NetStream *stream = (NetStream *)backend;
 
   stream->path = g_strdup(path);
+  stream->rest_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (stream->rest_timer < 0) {
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot make a timer for %s: %s", name, g_strerror(errno));
+    return NULL;
+  }
   return meet(stream, error) ? g_steal_pointer(&backend) : NULL;
 }
 

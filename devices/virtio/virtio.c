@@ -196,10 +196,9 @@ void virtio_fail(VirtioDevice *device, const char *why) {
 
   if (before & VIRTIO_STATUS_NEEDS_RESET)
     return;
-  /* Once a device and not once a failure: the guest can fail and reset in a loop. */
-  if (!device->failure_logged)
-    g_message("%s: %s; it needs a reset by its driver", device->name, why);
-  device->failure_logged = true;
+  /* The guest can fail and reset in a loop. */
+  g_autofree char *what = g_strconcat(why, "; it needs a reset by its driver", NULL);
+  log_limit_say(&device->failures, device->name, what);
   /* 2.1.2: a configuration change notification tells a driver that is past DRIVER_OK. */
   if (before & VIRTIO_STATUS_DRIVER_OK)
     device->transport_ops->config_interrupt(device->transport);

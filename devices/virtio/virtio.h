@@ -17,6 +17,7 @@
 #include "devices/device-watch.h"
 #include "devices/guest-memory.h"
 #include "devices/io-thread.h"
+#include "devices/log-limit.h"
 #include "devices/virtio/virtqueue.h"
 
 typedef struct VirtioDevice VirtioDevice;
@@ -114,7 +115,7 @@ struct VirtioDevice {
   const char *served_by;     /* who serves those, for people; NULL: all are served here */
   bool started, paused;      /* transport's thread: DRIVER_OK was taken; between pause and resume */
   bool serving;              /* I/O thread: between the type's start and stop */
-  bool failure_logged;       /* I/O thread */
+  LogLimit failures;         /* I/O thread */
   const VirtioTransportOps *transport_ops;
   void *transport;
   DeviceWatch *watch; /* NULL: nobody counts; set before the device is used */
@@ -146,8 +147,8 @@ void virtio_interrupt(VirtioDevice *device, unsigned queue); /* after pushes; on
 /* Has the queue's notify called once more, after what else the thread has to do. */
 void virtio_notify_again(VirtioDevice *device, unsigned queue);
 /*
- * The guest broke a rule of the device type: NEEDS_RESET, and its queues are not served until reset. WHY is logged
- * once.
+ * The guest broke a rule of the device type: NEEDS_RESET, and its queues are not served until reset. WHY is logged,
+ * unless that was so too often of late.
  */
 void virtio_fail(VirtioDevice *device, const char *why);
 /* For a type's stop: elsewhere, chains of QUEUE were taken up to the available index NEXT, and returned. */

@@ -7,9 +7,12 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "devices/log-limit.h"
 
 static const NetHeader plain;
 static uint8_t frame[NET_FRAME_MAX], got[NET_FRAME_MAX];
@@ -343,6 +346,65 @@ static void test_futile(void) {
   g_assert_cmpint(g_rmdir(directory), ==, 0);
 }
 
+static void count_message(const char *domain, GLogLevelFlags level, const char *text, gpointer count) {
+  (*(unsigned *)count)++;
+}
+
+/* One who comes and leaves without end is spoken of a few times. */
+static void test_comes_and_leaves(void) {
+  g_autofree char *directory = g_dir_make_tmp("eret-test-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(directory, "net.sock", NULL);
+  NetBackend *backend = meet(path);
+  unsigned messages = 0, handler = g_log_set_handler(G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, count_message, &messages);
+
+  for (unsigned i = 0; i < 100; i++) {
+    net_backend_free(meet(path));
+    g_assert_cmpint(receive(backend), ==, 0);
+    g_assert_false(backend->link);
+    g_assert_cmpint(fd_of(backend), >=, 0);
+  }
+  g_log_remove_handler(G_LOG_DOMAIN, handler);
+  g_assert_cmpuint(messages, ==, LOG_LIMIT_MESSAGES);
+  net_backend_free(backend);
+  g_unlink(path);
+  g_assert_cmpint(g_rmdir(directory), ==, 0);
+}
+
+/*
+ * Without a descriptor for who comes, the card rests instead of being woken without end, and takes the connection
+ * later.
+ */
+static void test_no_descriptors(void) {
+  g_autofree char *directory = g_dir_make_tmp("eret-test-XXXXXX", NULL);
+  g_autofree char *path = g_build_filename(directory, "net.sock", NULL);
+  NetBackend *first = meet(path), *second = meet(path);
+  struct rlimit limit, none;
+
+  g_assert_true(is_ready(first));
+  g_assert_cmpint(getrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+  none = (struct rlimit){1, limit.rlim_max};
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &none), ==, 0);
+  g_test_expect_message(G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "unix socket *: a connection cannot be taken yet: *");
+  g_assert_cmpint(receive(first), ==, 0);
+  g_test_assert_expected_messages();
+  g_assert_false(is_ready(first));
+  g_assert_cmpint(receive(first), ==, 0); /* whoever asks */
+  g_assert_false(first->link);
+  g_assert_cmpint(setrlimit(RLIMIT_NOFILE, &limit), ==, 0);
+  g_assert_cmpint(receive(first), ==, 0);
+  g_assert_false(first->link); /* not yet */
+  struct pollfd rested = {.fd = fd_of(first), .events = POLLIN};
+  g_assert_cmpint(poll(&rested, 1, 20000), ==, 1);
+  g_assert_cmpint(receive(first), ==, 0);
+  g_assert_true(first->link);
+  exchange(first, second, 1);
+  exchange(second, first, 2);
+  net_backend_free(second);
+  net_backend_free(first);
+  g_unlink(path);
+  g_assert_cmpint(g_rmdir(directory), ==, 0);
+}
+
 /* A user network whose program is this test. */
 typedef struct {
   UserNetwork base;
@@ -493,6 +555,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/net-stream/no-socket", test_no_socket);
   g_test_add_func("/net-stream/meet", test_meet);
   g_test_add_func("/net-stream/futile", test_futile);
+  g_test_add_func("/net-stream/comes-and-leaves", test_comes_and_leaves);
+  g_test_add_func("/net-stream/no-descriptors", test_no_descriptors);
   g_test_add_func("/net-stream/user-network", test_user_network);
   g_test_add_func("/net-stream/restricted", test_restricted);
   g_test_add_func("/net-stream/restricted-race", test_restricted_race);
