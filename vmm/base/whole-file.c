@@ -1,25 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces are as large as what there is already, so that memory follows what is read, and not what could be. */
+/*
+ * Pieces are as large as what there is already, so that memory follows what is read, and not what could be.
+ *
+ * A FIFO that nobody writes makes open(2) wait, where nothing can be said; so it is opened without waiting, and poll(2)
+ * does. What is read from a FIFO without a writer would be its end: it is read when poll says so.
+ */
 #include "vmm/base/whole-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <unistd.h>
 
 #define FIRST_PIECE 65536
+#define PATIENCE_MS 1000 /* of the user's, without a word */
+
+typedef struct {
+  int fd;
+  const char *path, *what;
+  bool told; /* that it is waited for */
+} Source;
 
 static void fail(GError **error, int number) {
   g_set_error_literal(error, G_FILE_ERROR, (int)g_file_error_from_errno(number), g_strerror(number));
 }
 
+/* Until there is something to read, or the end. False: errno is why not. */
+static bool wait_for(Source *source) {
+  struct pollfd readable = {.fd = source->fd, .events = POLLIN};
+  bool tells = !source->told && isatty(STDERR_FILENO);
+  int polled = poll(&readable, 1, tells ? PATIENCE_MS : -1);
+
+  if (polled == 0) {
+    source->told = true;
+    g_message("waiting for the %s in '%s': nobody has written it yet", source->what, source->path);
+    polled = poll(&readable, 1, -1);
+  }
+  return polled > 0;
+}
+
 /* At most SIZE bytes, and fewer only at the end; negative: errno says why. */
-static gssize read_up_to(int fd, char *to, gsize size) {
+static gssize read_up_to(Source *source, char *to, gsize size) {
   gsize done = 0;
 
   while (done < size) {
-    ssize_t got = read(fd, to + done, size - done);
-    if (got < 0 && errno == EINTR)
+    ssize_t got = wait_for(source) ? read(source->fd, to + done, size - done) : -1;
+    if (got < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
     if (got < 0)
       return -1;
@@ -30,14 +57,15 @@ static gssize read_up_to(int fd, char *to, gsize size) {
   return (gssize)done;
 }
 
-char *whole_file_read_fd(int fd, gsize max, const char *what, gsize *size, GError **error) {
+char *whole_file_read_fd(int fd, const char *path, gsize max, const char *what, gsize *size, GError **error) {
+  Source source = {.fd = fd, .path = path, .what = what};
   g_autofree char *text = NULL;
   gsize length = 0;
 
   for (gsize room = MIN(FIRST_PIECE, max + 1);; room = MIN(2 * room, max + 1)) {
     char *more = g_try_realloc(text, room + 1);
     text = more ? more : text;
-    gssize got = more ? read_up_to(fd, more + length, room - length) : -1;
+    gssize got = more ? read_up_to(&source, more + length, room - length) : -1;
     if (got < 0) {
       fail(error, errno);
       return NULL;
@@ -56,14 +84,18 @@ char *whole_file_read_fd(int fd, gsize max, const char *what, gsize *size, GErro
   return g_steal_pointer(&text);
 }
 
+int whole_file_open(const char *path) {
+  return open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+}
+
 char *whole_file_read(const char *path, gsize max, const char *what, gsize *size, GError **error) {
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  int fd = whole_file_open(path);
 
   if (fd < 0) {
     fail(error, errno);
     return NULL;
   }
-  char *text = whole_file_read_fd(fd, max, what, size, error);
+  char *text = whole_file_read_fd(fd, path, max, what, size, error);
   close(fd);
   return text;
 }

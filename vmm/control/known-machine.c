@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -96,14 +97,19 @@ static bool read_object(KnownMachine *machine, JsonObject *object) {
 
 static bool read_file(KnownMachine *machine, int directory, GError **error) {
   int fd = openat(directory, MACHINE_FILE, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  g_autofree char *text = NULL;
+  struct stat status;
   gsize size;
 
   if (fd < 0 && errno == ENOENT)
     return true; /* it has just begun, or ended before it had said anything */
-  g_autofree char *text = fd < 0 ? NULL : whole_file_read_fd(fd, limits.size_max, limits.what, &size, error);
-  if (fd < 0)
+  if (fd < 0 || fstat(fd, &status) < 0)
     g_set_error(error, RUNTIME_ERROR, RUNTIME_ERROR_HOST, "%s", g_strerror(errno));
+  else if (!S_ISREG(status.st_mode)) /* which somebody might have to be waited for to write */
+    g_set_error(error, RUNTIME_ERROR, RUNTIME_ERROR_HOST, "it is not what eret %s writes", ERET_VERSION);
   else
+    text = whole_file_read_fd(fd, MACHINE_FILE, limits.size_max, limits.what, &size, error);
+  if (fd >= 0)
     close(fd);
   g_autoptr(JsonDocument) document = text ? json_document_parse(text, size, &limits, error) : NULL;
   if (!document)

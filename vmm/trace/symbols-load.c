@@ -242,10 +242,10 @@ static bool load_bytes(Symbols *symbols, Bytes file, GError **error) {
 }
 
 /* What has no size, as pipes and files of /proc, is read to its end. */
-static GBytes *read_stream(int fd, GError **error) {
+static GBytes *read_stream(int fd, const char *path, GError **error) {
   g_autoptr(GError) why = NULL;
   gsize size;
-  char *text = whole_file_read_fd(fd, STREAM_MAX, "list of symbols", &size, &why);
+  char *text = whole_file_read_fd(fd, path, STREAM_MAX, "list of symbols", &size, &why);
 
   if (text)
     return g_bytes_new_take(text, size);
@@ -261,13 +261,13 @@ static GBytes *read_fd(int fd, const char *path, MappedFile **mapped, GError **e
     *mapped = mapped_file_new_take_fd(fd, path, MAPPED_FILE_READ_ONCE, error);
     return *mapped ? mapped_file_bytes(*mapped) : NULL;
   }
-  GBytes *bytes = read_stream(fd, error);
+  GBytes *bytes = read_stream(fd, path, error);
   g_close(fd, NULL);
   return bytes;
 }
 
 Symbols *symbols_load(const char *path, GError **error) {
-  int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
+  int fd = whole_file_open(path);
   g_autoptr(MappedFile) mapped = NULL;
   g_autoptr(GBytes) bytes = NULL;
   g_autoptr(Symbols) symbols = symbols_new();

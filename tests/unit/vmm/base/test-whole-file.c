@@ -3,9 +3,11 @@
 #include "vmm/base/whole-file.h"
 
 #include <fcntl.h>
+#include <pty.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/unit/directory.h"
@@ -82,6 +84,71 @@ static void test_pipe(Fixture *fixture, gconstpointer data) {
   g_assert_cmpstr(text, ==, "piece piece piece ");
 }
 
+/*
+ * A process that reads PATH at a terminal, which is where it writes messages; it ends with 0 when it has read "late".
+ * OTHER is not its.
+ */
+static pid_t read_at_terminal(const char *path, int other, int *terminal) {
+  int slave;
+
+  g_assert_cmpint(openpty(terminal, &slave, NULL, NULL, NULL), ==, 0);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    close(other);
+    dup2(slave, STDERR_FILENO);
+    g_autofree char *text = whole_file_read(path, SIZE_LIMIT, "sample", NULL, NULL);
+    _exit(g_strcmp0(text, "late") != 0);
+  }
+  close(slave);
+  return child;
+}
+
+/* What is seen at TERMINAL, up to a line's end; or what there is when nobody has it open any more. Free with g_free. */
+static char *read_line(int terminal) {
+  g_autoptr(GString) line = g_string_new(NULL);
+  char c;
+
+  while (read(terminal, &c, 1) == 1 && c != '\n')
+    g_string_append_c(line, c);
+  return g_strdup(line->str);
+}
+
+/* A FIFO that nobody has opened, and one that somebody has and does not write. */
+static void test_waiting(Fixture *fixture, gconstpointer data) {
+  g_autofree char *wanted = g_strdup_printf("waiting for the sample in '%s': nobody has written it yet", fixture->path);
+  int terminal, status;
+
+  g_assert_cmpint(mkfifo(fixture->path, 0600), ==, 0);
+  for (unsigned opened = 0; opened < 2; opened++) {
+    int early = opened ? g_open(fixture->path, O_RDWR, 0) : -1;
+    pid_t child = read_at_terminal(fixture->path, early, &terminal);
+    g_autofree char *first = read_line(terminal), *line = *first && strstr(first, wanted) ? NULL : read_line(terminal);
+    g_assert_nonnull(strstr(line ? line : first, wanted));
+    int fd = g_open(fixture->path, O_WRONLY, 0);
+    g_assert_cmpint(write(fd, "late", 4), ==, 4);
+    close(fd);
+    if (opened)
+      close(early);
+    g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+    g_assert_cmpint(status, ==, 0);
+    close(terminal);
+  }
+}
+
+/* Who has it all at once is told nothing. */
+static void test_not_waiting(Fixture *fixture, gconstpointer data) {
+  int terminal, status;
+
+  g_assert_true(g_file_set_contents(fixture->path, "late", 4, NULL));
+  pid_t child = read_at_terminal(fixture->path, -1, &terminal);
+  g_autofree char *line = read_line(terminal);
+  g_assert_cmpstr(line, ==, "");
+  g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+  g_assert_cmpint(status, ==, 0);
+  close(terminal);
+}
+
 static void test_unreadable(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) missing = NULL, directory = NULL;
 
@@ -97,6 +164,8 @@ int main(int argc, char **argv) {
   g_test_add("/whole-file/sizes", Fixture, NULL, set_up, test_sizes, tear_down);
   g_test_add("/whole-file/too-large", Fixture, NULL, set_up, test_too_large, tear_down);
   g_test_add("/whole-file/pipe", Fixture, NULL, set_up, test_pipe, tear_down);
+  g_test_add("/whole-file/waiting", Fixture, NULL, set_up, test_waiting, tear_down);
+  g_test_add("/whole-file/not-waiting", Fixture, NULL, set_up, test_not_waiting, tear_down);
   g_test_add("/whole-file/unreadable", Fixture, NULL, set_up, test_unreadable, tear_down);
   return g_test_run();
 }

@@ -291,6 +291,11 @@ static void test_bad_files(Fixture *fixture, gconstpointer data) {
     g_assert_nonnull(error);
     g_assert_true(g_str_has_prefix(error->message, "the file 'machine.json' of the machine 'bad' cannot be read: "));
   }
+  g_autofree char *fifo = g_build_filename(runtime_directory_path(directory), MACHINE_FILE, NULL);
+  g_autoptr(GError) endless = NULL;
+  g_assert_true(unlink(fifo) == 0 && mkfifo(fifo, 0600) == 0);
+  g_assert_null(known_machine_read("bad", &endless));
+  g_assert_true(g_str_has_prefix(endless->message, "the file 'machine.json' of the machine 'bad' cannot be read: it is not what eret"));
   /* When it is over, what is left can be cleared away, whatever that is. */
   runtime_directory_abandon(directory);
   g_autoptr(GError) error = NULL;
