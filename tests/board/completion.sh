@@ -74,6 +74,37 @@ completes "file.ini" test merge --json fil
 completes "file.ini" run --stats = fil
 completes "--gic" run --append --append --gi
 
+# The parts of a value, whose words bash breaks at "=" and ":"; a comma is none of its breaks.
+completes "tap=" run --net t
+completes "fd= forward= mac= mtu= queues= restrict tap= unix= user vhost=" run --net ""
+completes "user,mac= user,mtu=" run --net user,m
+completes "user,mac= user,mtu=" run --net = user,m
+completes "auto off on" run --net tap = tap0,vhost = ""
+completes "off on" run --net = tap = tap0,vhost = o
+completes "off" run --net tap = tap0,restrict = of
+completes "file.ini" run --net unix = fil
+completes "tap0,vhost=" run --net tap = tap0,v
+completes "80,restrict" run --net user,forward = 127.0.0.1 : 8080 : 80,re
+completes "" run --net user,forward = 8080 : ""
+completes "" run --net tap = ta
+completes "--rng" run --net user,forward = 8080 : 80 --rn
+completes "--rng" run --net tap = tap0,vhost = off --rn
+completes "type=" run --device t
+completes "rng" run --device vhost-user = s.sock,type = r
+completes "s.sock,queues=" run --device vhost-user = s.sock,q
+completes "file.ini" run --disk fil
+completes "file.ini,format= file.ini,ro file.ini,serial=" run --disk file.ini,
+completes "auto raw" run --disk file.ini,format = ""
+completes "file.ini,,b,ro" run --disk file.ini,,b,r
+completes "auto" run --vsock a
+completes "auto,unix=" run --vsock auto,
+completes "file.ini" run --vsock 3,unix = fil
+completes "host" cpu dump --cpu h
+completes "host,sve-vl= host,sve=" run --cpu host,sv
+completes "auto off on" run --cpu host,pmu = ""
+completes "trng" run --smccc deny = t
+completes "/x,timeout=" run --hypercall 0xc6000000 = unix : /x,
+
 # Behind "--" is the guest's command, or a file's name.
 completes "" exec --rng -- --
 completes "" exec -- sh --gi

@@ -36,7 +36,7 @@ static const Option disk_options[] = {
 static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
 
 static const Option vsock_options[] = {
-    OPTION("cid", STRING, VsockConfig, cid, "CID|auto", NULL, .number_too = true),
+    OPTION("cid", STRING, VsockConfig, cid, "CID|auto", NULL, .number_too = true, .examples = "auto"),
     OPTION("unix", PATH, VsockConfig, path, "PATH", NULL),
     {.name = NULL},
 };
@@ -45,7 +45,8 @@ static const OptionElement vsock_element = {.options = vsock_options, .first_unn
 
 static const Option device_options[] = {
     OPTION("vhost-user", PATH, VhostUserDeviceConfig, path, "PATH", NULL),
-    OPTION("type", STRING, VhostUserDeviceConfig, type, "TYPE", NULL, .number_too = true),
+    OPTION("type", STRING, VhostUserDeviceConfig, type, "TYPE", NULL, .number_too = true,
+           .examples = "net block console rng scsi gpu input vsock sound fs scmi i2c gpio"),
     OPTION("queues", NUMBER, VhostUserDeviceConfig, queues, "N", NULL, .min = 1, .max = VHOST_USER_QUEUES_MAX),
     {.name = NULL},
 };
@@ -116,7 +117,7 @@ static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC
   OPTION("cpu", LIST, Config, cpu, "host[,FEATURE=on|off|auto]...[,sve-vl=BITS[:BITS...]]",                                                \
          "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "           \
          "steal-time (auto: on where the host has it), mte (auto: off); sve-vl: lengths of SVE vectors.",                                  \
-         .examples = "host host,pmu=off host,steal-time=off host,sve=off host,pauth=off host,mte=on", .element = &cpu_element),            \
+         .element = &cpu_element),                                                                                                         \
   {                                                                                                                                        \
     .name = "cpu-template", .kind = OPTION_PATH, .offset = offsetof(Config, cpu_template), .argument = "FILE",                             \
     .help = "Take features away from the guest's ID registers, as a JSON file says; 'eret cpu' makes such files."                          \
@@ -166,7 +167,7 @@ const Option config_options[] = {
            "Add a virtio socket device: stream sockets between guest and host, without a network. CID: the guest's address, 3 or more "
            "(auto: one that is free). The host's ends are AF_VSOCK sockets of its kernel; or with unix local ones: whoever connects to "
            "PATH and writes 'CONNECT PORT' reaches that port of the guest; the guest reaches whoever listens on PATH_PORT, by CID 2.",
-           .element = &vsock_element, .examples = "auto auto,unix="),
+           .element = &vsock_element),
     OPTION("nested", CHOICE, Config, nested, NULL,
            "Give the guest EL2, so that it can run guests of its own. e2h0: one without the Virtualization Host Extensions, for "
            "hypervisors that do not know them (default: off; alone: vhe).",

@@ -155,11 +155,19 @@ static bool takes_file(const Option *option) {
   return first->kind == OPTION_PATH || first->kind == OPTION_SOURCE || g_strcmp0(option->examples, OPTION_EXAMPLE_FILES) == 0;
 }
 
-static void append_value(GString *out, const Option *option) {
-  g_autoptr(GString) words = g_string_new(option->examples);
+/* The values that OPTION is known to take, separated by spaces. */
+static GString *known_values(const Option *option) {
+  GString *words = g_string_new(option->examples);
 
   for (const OptionChoice *choice = option->choices; choice && choice->name; choice++)
     g_string_append_printf(words, "%s%s", words->len ? " " : "", choice->name);
+  return words;
+}
+
+static void append_value(GString *out, const Option *option) {
+  bool is_first = option->kind == OPTION_LIST && option->element->first_unnamed && !option->examples;
+  g_autoptr(GString) words = known_values(is_first ? option->element->options : option);
+
   if (!takes_file(option) && !words->len)
     return;
   g_string_append_printf(out, "    --%s", option->name);
@@ -171,15 +179,40 @@ static void append_value(GString *out, const Option *option) {
     g_string_append_printf(out, ") _eret_words \"%s\" \"$2\" ;;\n", words->str);
 }
 
+/* The parts of a list's elements, but for one that has no name. */
+static void append_parts(GString *out, const Option *option) {
+  const OptionElement *element = option->kind == OPTION_LIST ? option->element : NULL;
+  const Option *part = element ? element->options + element->first_unnamed : NULL;
+
+  if (!part || !part->name)
+    return;
+  g_string_append_printf(out, "    --%s) named=%s parts=\"", option->name, element->first_unnamed ? "''" : "yes");
+  for (const char *separator = ""; part->name; part++, separator = " ")
+    g_string_append_printf(out, "%s%s%s", separator, part->name, option_takes_value(part) ? "=" : "");
+  g_string_append(out, "\" ;;\n");
+}
+
+static void append_part_values(GString *out, const Option *option) {
+  const Option *part = option->kind == OPTION_LIST ? option->element->options + option->element->first_unnamed : NULL;
+
+  for (; part && part->name; part++) {
+    g_autoptr(GString) words = part->kind == OPTION_BOOLEAN ? g_string_new("on off") : known_values(part);
+    if (takes_file(part))
+      g_string_append_printf(out, "    --%s,%s) _eret_files \"$2\" ;;\n", option->name, part->name);
+    else if (words->len)
+      g_string_append_printf(out, "    --%s,%s) _eret_words \"%s\" \"$2\" ;;\n", option->name, part->name, words->str);
+  }
+}
+
 /* An option of this name means the same value in every command. */
-static void append_values(GString *out) {
+static void append_each(GString *out, void (*append)(GString *out, const Option *option)) {
   g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
 
   for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
     for (unsigned table = 0; commands[i].set->tables[table]; table++)
       for (const Option *option = commands[i].set->tables[table]; option->name; option++)
         if (option_takes_value(option) && g_hash_table_add(seen, (char *)option->name))
-          append_value(out, option);
+          append(out, option);
 }
 
 static void append_name(GString *out, const char **separator, const Option *option) {
@@ -208,7 +241,21 @@ static char *completion_lists(void) {
                               "_eret_value() {\n"
                               "    case $1 in\n");
 
-  append_values(out);
+  append_each(out, append_value);
+  g_string_append(out, "    *) COMPREPLY=() ;;\n"
+                       "    esac\n"
+                       "}\n\n"
+                       "# Sets parts: those of the value of option $1, which are separated by commas; one that has a value ends in \"=\".\n"
+                       "# named: the first has a name, too.\n"
+                       "_eret_parts_of() {\n"
+                       "    case $1 in\n");
+  append_each(out, append_parts);
+  g_string_append(out, "    esac\n"
+                       "}\n\n"
+                       "# $1: an option and a part of it, $2: what is there of the part's value.\n"
+                       "_eret_part() {\n"
+                       "    case $1 in\n");
+  append_each(out, append_part_values);
   g_string_append(out, "    *) COMPREPLY=() ;;\n"
                        "    esac\n"
                        "}\n\n"
@@ -283,6 +330,13 @@ static void test_completion(void) {
     g_autofree char *values = option->choices ? complete(words) : NULL;
     for (const OptionChoice *choice = option->choices; choice && choice->name; choice++)
       assert_mentions(words, values, "^%s$", choice->name);
+  }
+  for (const Option *option = config_options; option->name; option++) {
+    const OptionElement *element = option->kind == OPTION_LIST ? option->element : NULL;
+    g_autofree char *words = g_strdup_printf("eret run --%s %s", option->name, element && element->first_unnamed ? "x," : "");
+    g_autofree char *parts = element ? complete(words) : NULL;
+    for (const Option *part = element ? element->options + element->first_unnamed : NULL; part && part->name; part++)
+      assert_mentions(words, parts, option_takes_value(part) ? "^(x,)?%s=$" : "^(x,)?%s$", part->name);
   }
   static const struct {
     const char *words, *output;
