@@ -331,6 +331,19 @@ def shows_the_boot(page):
     assert page.span() < whole / 2, "a phase does not show itself in the timeline"
 
 
+def shows_the_devices(page):
+    """The numbers of `eret trace --summary`."""
+    rows = {row.find_element(By.TAG_NAME, "th").text: [cell.text for cell in row.find_elements(By.TAG_NAME, "td")] for row in page.all("#devices tr")}
+    equal(rows["virtio-net0 queue 1"], ["3", "0", "3", "1", "2.9 KiB"], "a card's queue")
+    assert "virtio-blk@0a000000 queue 0" in rows, f"the disk is missing in {rows}"
+    equal([note.text for note in page.all("#device-notes li")], [
+        "2 × virtio-net0: dropped: bad header",
+        "virtio-net2, served by passt, which does not tell",
+        "virtio-net1, served by /dev/vhost-net: received 12,345 packets (17.7 MiB), sent 7 (420 bytes)"], "notes")
+    equal(page.run("return [0, 1023, 1024, 1048575, 1048576, 2 ** 60].map(formatSize)"),
+          ["0 bytes", "1023 bytes", "1.0 KiB", "1024.0 KiB", "1.0 MiB", "1.0 EiB"], "sizes")
+
+
 def changes_colors(page):
     def background():
         return page.run("return getComputedStyle(document.body).backgroundColor")
@@ -444,7 +457,7 @@ def keeps_hostile_texts_as_texts(page):
     equal(page.run("return window.owned ?? null"), None, "window.owned")
     equal(len(page.all("img")), 0, "images")
     equal(len(page.all("script")), 1, "scripts")
-    for place in ("#waterfall", "#facts", "#classes"):
+    for place in ("#waterfall", "#facts", "#classes", "#devices", "#device-notes"):
         assert "<img src=x onerror=" in page.find(place).text, f"the text is not to be seen in {place}"
     page.keys(Keys.END, "n", "n")
     page.actions.move_to_element_with_offset(page.canvas, *page.place(0.5)).perform()
@@ -477,6 +490,7 @@ def says_that_kernel_events_are_missing(page):
 
 def says_that_it_is_empty(page):
     assert "no world switch" in page.find("#notices").text
+    assert not page.find("#devices-section").is_displayed(), "there are no devices"
     page.keys("n", "p", "+", "-", Keys.ENTER, Keys.ARROW_UP, Keys.ARROW_DOWN)
 
 
@@ -490,7 +504,7 @@ TESTS = [
     ("boot", [
         opens_where_the_guest_begins, shows_the_machine, writes_microseconds, draws_the_timeline, says_what_explain_says, counts_each_switch_once, zooms_by_wheel, zooms_and_pans_by_keys,
         zooms_by_dragging, zooms_by_buttons, steps_through_switches, explains_under_the_pointer, draws_single_switches_near_by,
-        sorts_the_table, chooses_a_class, shows_the_boot, changes_colors, has_names_for_everything, fits_narrow_windows, looks_right_on_a_phone, LAST
+        sorts_the_table, chooses_a_class, shows_the_boot, shows_the_devices, changes_colors, has_names_for_everything, fits_narrow_windows, looks_right_on_a_phone, LAST
     ]),
     ("large", [draws_the_timeline, says_what_explain_says, zooms_by_wheel, draws_with_bounded_work, LAST]),
     ("eret-only", [says_what_explain_says, says_that_kernel_events_are_missing, LAST]),

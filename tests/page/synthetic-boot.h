@@ -131,6 +131,19 @@ static inline void boot_switch(SyntheticBoot *boot, double progress) {
   kinds[kind].make(boot, pc);
 }
 
+/* A card whose frames eret moves, one whose frames the host's kernel does, and one of whom nobody counts. */
+static inline void boot_network(SyntheticBoot *boot) {
+  boot_record(boot, (TraceRecord){.kind = TRACE_ERET_DOORBELL, .a = 1, .b = 3}, "virtio-net0", "");
+  for (unsigned i = 0; i < 3; i++)
+    boot_record(boot, (TraceRecord){.kind = TRACE_ERET_REQUEST, .a = 900, .b = 1500, .c = i == 2, .d = 1}, "virtio-net0", "send");
+  boot_record(boot, (TraceRecord){.kind = TRACE_ERET_EVENT, .a = 1}, "virtio-net0", "dropped: bad header");
+  boot_record(boot, (TraceRecord){.kind = TRACE_ERET_EVENT, .a = 1}, "virtio-net0", "dropped: bad header");
+  boot_record(boot, (TraceRecord){.kind = TRACE_ERET_TRAFFIC, .a = 1, .b = 2, .c = 3, .d = 4}, "virtio-net1", "/dev/vhost-net");
+  boot_record(boot, (TraceRecord){.kind = TRACE_ERET_TRAFFIC, .a = 12345, .b = 18517500, .c = 7, .d = 420}, "virtio-net1",
+              "/dev/vhost-net");
+  boot_record(boot, (TraceRecord){.kind = TRACE_ERET_TRAFFIC, .flags = TRACE_TRAFFIC_UNKNOWN}, "virtio-net2", "passt");
+}
+
 static inline void boot_phases(SyntheticBoot *boot, uint64_t ends) {
   static const struct {
     const char *name;
@@ -179,6 +192,8 @@ static inline Recording *synthetic_boot(unsigned n_vcpus, unsigned n_switches, b
   }
   boot.now = BOOT_BEGINS;
   boot_phases(&boot, ends);
+  boot.now = ends;
+  boot_network(&boot);
   g_rand_free(boot.random);
   return boot.recording;
 }

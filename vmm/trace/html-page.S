@@ -36,6 +36,7 @@ begin html_page_script
         .incbin "vmm/trace/page/data.js"
         .incbin "vmm/trace/page/track.js"
         .incbin "vmm/trace/page/device-track.js"
+        .incbin "vmm/trace/page/devices.js"
         .incbin "vmm/trace/page/header.js"
         .incbin "vmm/trace/page/waterfall.js"
         .incbin "vmm/trace/page/detail.js"

@@ -14,6 +14,7 @@
 
 #include "vmm/base/human.h"
 #include "vmm/trace/html-data.h"
+#include "vmm/trace/html-devices.h"
 #include "vmm/trace/html-page.h"
 #include "vmm/trace/report.h"
 
@@ -338,6 +339,7 @@ static void append_directory(GString *out, Page *page) {
   add_moments(page);
   add_switches(page);
   add_device_events(page);
+  html_add_devices(page->json, page->switches->recording);
   json_builder_end_object(page->json);
   append_json(out, page->json);
 }

@@ -26,6 +26,13 @@ function formatCount(n) {
   return Math.round(n).toString().replace(/\B(?=(\d{3})+$)/g, ",");
 }
 
+/* "512 bytes", "4.0 KiB" */
+function formatSize(bytes) {
+  if (bytes < 1024) return `${bytes} bytes`;
+  const units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"], unit = Math.min(Math.floor(Math.log2(bytes) / 10), units.length);
+  return `${(bytes / 1024 ** unit).toFixed(1)} ${units[unit - 1]}`;
+}
+
 function formatShare(part, whole) {
   return whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "-";
 }

@@ -19,6 +19,7 @@ async function main() {
     timeline.setView(from, to);
     byId("timeline").scrollIntoView({ block: "center" });
   });
+  showDevices(data);
   detail.show(-1);
   byId("zoom-guest").hidden = timeline.guestFrom === 0;
   listenToTheme(() => timeline.recolor());

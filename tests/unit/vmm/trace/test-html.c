@@ -47,6 +47,8 @@ static Recording *hostile_boot(void) {
       {.kind = TRACE_ERET_REQUEST, .vcpu = TRACE_NO_VCPU, .name = text, .detail = text, .a = 1000, .b = 512},
       {.kind = TRACE_ERET_INTERRUPT, .vcpu = TRACE_NO_VCPU, .name = text, .a = 33},
       {.kind = TRACE_ERET_DOORBELL, .vcpu = TRACE_NO_VCPU, .name = text, .b = 3},
+      {.kind = TRACE_ERET_EVENT, .vcpu = TRACE_NO_VCPU, .name = text, .detail = text},
+      {.kind = TRACE_ERET_TRAFFIC, .vcpu = TRACE_NO_VCPU, .name = text, .detail = text, .a = 5},
       {.kind = TRACE_KVM_ENTRY},
       {.kind = TRACE_KVM_EXIT, .a = BOOT_PC, .b = 2, .c = BOOT_EC_DABT},
       {.kind = TRACE_KVM_USERSPACE_EXIT, .a = KVM_EXIT_MMIO},
