@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Bare-metal guests: build/guests/NAME (ELF) and build/guests/NAME.Image (the same as a flat binary with the header of a Linux kernel), for each
-# NAME.c beside this file. For the top-level Makefile to include, or alone, from the top of the tree:
+# NAME.c beside this file, with what is in NAME/. For the top-level Makefile to include, or alone, from the top of the tree:
 #
 #   make -f guest-images/bare/build.mk [CROSS=]       CROSS is the compiler's prefix: empty on ARM64
 #
@@ -12,6 +12,8 @@ CROSS ?= $(if $(filter aarch64,$(shell uname -m)),,aarch64-linux-gnu-)
 BARE_DIR := guest-images/bare
 BARE_NAMES := $(sort $(patsubst $(BARE_DIR)/%.c,%,$(wildcard $(BARE_DIR)/*.c)))
 BARE_GUESTS := $(BARE_NAMES:%=$(B)/guests/%) $(BARE_NAMES:%=$(B)/guests/%.Image)
+# $(1): the name of a guest. Objects of its own, beside that of NAME.c.
+bare_pieces = $(patsubst $(BARE_DIR)/%,$(B)/bare/%.o,$(wildcard $(BARE_DIR)/$(1)/*.c))
 BARE_RUNTIME := $(patsubst $(BARE_DIR)/%,$(B)/bare/%.o,$(wildcard $(BARE_DIR)/runtime/*.c $(BARE_DIR)/runtime/*.S))
 
 # General registers only: floating point is off until somebody turns it on. Strict alignment: the MMU is off at first. No outline atomics: they are
@@ -36,8 +38,10 @@ $(BARE_NAMES:%=$(B)/guests/%): $(B)/guests/%: $(B)/bare/%.c.o $(BARE_RUNTIME) $(
 	@mkdir -p $(@D)
 	$(Q)$(CROSS)gcc $(BARE_LINK) -o $@ $(filter %.o,$^)
 
+$(foreach name,$(BARE_NAMES),$(eval $(B)/guests/$(name): $(call bare_pieces,$(name))))
+
 $(BARE_NAMES:%=$(B)/guests/%.Image): %.Image: %
 	$(Q)$(CROSS)objcopy -O binary $< $@
 
-.SECONDARY: $(BARE_RUNTIME) $(BARE_NAMES:%=$(B)/bare/%.c.o)
--include $(wildcard $(B)/bare/*.d $(B)/bare/runtime/*.d)
+.SECONDARY: $(BARE_RUNTIME) $(BARE_NAMES:%=$(B)/bare/%.c.o) $(foreach name,$(BARE_NAMES),$(call bare_pieces,$(name)))
+-include $(wildcard $(B)/bare/*.d $(B)/bare/*/*.d)
