@@ -43,6 +43,8 @@ const char *vhost_user_request_name(uint32_t request) {
       [VHOST_USER_SET_BACKEND_REQ_FD] = "SET_BACKEND_REQ_FD",
       [VHOST_USER_GET_CONFIG] = "GET_CONFIG",
       [VHOST_USER_SET_CONFIG] = "SET_CONFIG",
+      [VHOST_USER_GET_INFLIGHT_FD] = "GET_INFLIGHT_FD",
+      [VHOST_USER_SET_INFLIGHT_FD] = "SET_INFLIGHT_FD",
       [VHOST_USER_RESET_DEVICE] = "RESET_DEVICE",
   };
 
@@ -59,15 +61,21 @@ static bool gone(const VhostUserChannel *channel, int code, GError **error) {
 
 /* Waits until the socket is ready for EVENTS. */
 static bool wait_for(const VhostUserChannel *channel, short events, gint64 deadline, GError **error) {
-  struct pollfd wanted = {.fd = channel->fd, .events = events};
   int ready;
 
-  do {
+  while (true) {
+    struct pollfd wanted[] = {{.fd = channel->fd, .events = events}, {.fd = channel->beside ? *channel->beside_fd : -1, .events = POLLIN}};
     gint64 left = MAX(deadline - g_get_monotonic_time(), 0);
-    ready = poll(&wanted, 1, (int)((left + US_PER_MS - 1) / US_PER_MS));
-  } while (ready < 0 && errno == EINTR);
-  if (ready > 0)
-    return true;
+    ready = poll(wanted, G_N_ELEMENTS(wanted), (int)((left + US_PER_MS - 1) / US_PER_MS));
+    if (ready > 0 && wanted[0].revents)
+      return true;
+    /* Who says something without end, and nothing that is waited for, does not answer. */
+    if (ready > 0 && left > 0 && channel->beside) {
+      if (!channel->beside(channel->opaque, error))
+        return false;
+    } else if (ready >= 0 || errno != EINTR)
+      break;
+  }
   if (ready < 0)
     return gone(channel, errno, error);
   g_set_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_SLOW, "%s does not %s", channel->peer, events == POLLIN ? "answer" : "read");
@@ -110,9 +118,12 @@ bool vhost_user_send(const VhostUserChannel *channel, const VhostUserMessage *me
   return true;
 }
 
-/* Closes descriptors that came with a message; true: there were any. */
-static bool close_fds(struct msghdr *header) {
-  bool any = header->msg_flags & MSG_CTRUNC;
+/*
+ * Keeps one descriptor of those that came with a message, where WANTED has none yet, and closes the others; true: there
+ * were others.
+ */
+static bool take_fds(struct msghdr *header, int *wanted) {
+  bool others = header->msg_flags & MSG_CTRUNC;
 
   for (struct cmsghdr *part = CMSG_FIRSTHDR(header); part; part = CMSG_NXTHDR(header, part)) {
     if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
@@ -120,14 +131,19 @@ static bool close_fds(struct msghdr *header) {
     for (size_t at = 0; at + sizeof(int) <= part->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
       int fd;
       memcpy(&fd, CMSG_DATA(part) + at, sizeof fd);
+      if (wanted && *wanted < 0) {
+        *wanted = fd;
+        continue;
+      }
       close(fd);
-      any = true;
+      others = true;
     }
   }
-  return any;
+  return others;
 }
 
-static bool receive_bytes(const VhostUserChannel *channel, void *to, size_t size, gint64 deadline, GError **error) {
+/* FD: where one descriptor may be put, that holds -1 until there is one; NULL: none is wanted. */
+static bool receive_bytes(const VhostUserChannel *channel, void *to, size_t size, int *fd, gint64 deadline, GError **error) {
   size_t done = 0;
 
   while (done < size) {
@@ -148,7 +164,7 @@ static bool receive_bytes(const VhostUserChannel *channel, void *to, size_t size
       continue;
     if (got <= 0)
       return gone(channel, got < 0 ? errno : 0, error);
-    if (close_fds(&header)) {
+    if (take_fds(&header, fd)) {
       g_set_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG, "%s sent descriptors that nobody asked for", channel->peer);
       return false;
     }
@@ -157,9 +173,9 @@ static bool receive_bytes(const VhostUserChannel *channel, void *to, size_t size
   return true;
 }
 
-bool vhost_user_receive(const VhostUserChannel *channel, VhostUserMessage *message, gint64 deadline, GError **error) {
+static bool receive(const VhostUserChannel *channel, VhostUserMessage *message, int *fd, gint64 deadline, GError **error) {
   memset(message, 0, sizeof *message);
-  if (!receive_bytes(channel, message, HEADER_SIZE, deadline, error))
+  if (!receive_bytes(channel, message, HEADER_SIZE, fd, deadline, error))
     return false;
   if ((message->flags & VHOST_USER_VERSION_MASK) != VHOST_USER_VERSION || message->size > PAYLOAD_MAX) {
     g_set_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG,
@@ -167,5 +183,19 @@ bool vhost_user_receive(const VhostUserChannel *channel, VhostUserMessage *messa
                 message->flags, message->size);
     return false;
   }
-  return receive_bytes(channel, payload_of(message), message->size, deadline, error);
+  return receive_bytes(channel, payload_of(message), message->size, fd, deadline, error);
+}
+
+bool vhost_user_receive(const VhostUserChannel *channel, VhostUserMessage *message, gint64 deadline, GError **error) {
+  return receive(channel, message, NULL, deadline, error);
+}
+
+bool vhost_user_receive_with(const VhostUserChannel *channel, VhostUserMessage *message, int *fd, gint64 deadline, GError **error) {
+  *fd = -1;
+  if (receive(channel, message, fd, deadline, error))
+    return true;
+  if (*fd >= 0)
+    close(*fd);
+  *fd = -1;
+  return false;
 }

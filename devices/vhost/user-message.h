@@ -30,6 +30,8 @@ typedef enum {
   VHOST_USER_SET_BACKEND_REQ_FD = 21,
   VHOST_USER_GET_CONFIG = 24,
   VHOST_USER_SET_CONFIG = 25,
+  VHOST_USER_GET_INFLIGHT_FD = 31,
+  VHOST_USER_SET_INFLIGHT_FD = 32,
   VHOST_USER_RESET_DEVICE = 34,
 } VhostUserRequest;
 
@@ -71,6 +73,12 @@ typedef struct {
 } VhostUserConfig;
 #define VHOST_USER_CONFIG_HEADER 12
 
+/* "Inflight description": where a back end writes down what it is at; 24 bytes with what no field takes. */
+typedef struct {
+  uint64_t mmap_size, mmap_offset;
+  uint16_t num_queues, queue_size, padding[2];
+} VhostUserInflight;
+
 typedef struct {
   uint32_t request, flags, size; /* SIZE: bytes of the payload */
   union {
@@ -79,6 +87,7 @@ typedef struct {
     VhostUserVringAddress address;
     VhostUserMemory memory;
     VhostUserConfig config;
+    VhostUserInflight inflight;
   };
 } VhostUserMessage;
 
@@ -89,6 +98,13 @@ const char *vhost_user_request_name(uint32_t request);
 typedef struct {
   int fd;           /* -1: none */
   const char *peer; /* for errors, which begin with it */
+  /*
+   * While the peer's answer is waited for, it may say something on another way, and wait for ours before it goes on:
+   * called when *BESIDE_FD is readable. False: it is lost. Optional.
+   */
+  const int *beside_fd;
+  bool (*beside)(void *opaque, GError **error);
+  void *opaque;
 } VhostUserChannel;
 
 /*
@@ -102,6 +118,8 @@ bool vhost_user_send(const VhostUserChannel *channel, const VhostUserMessage *me
  * what is none: another version, a payload that is longer than any we know, or descriptors, which are closed.
  */
 bool vhost_user_receive(const VhostUserChannel *channel, VhostUserMessage *message, gint64 deadline, GError **error);
+/* The same, of a message that one descriptor may come with: *FD, the caller's, or -1. -1 after an error, too. */
+bool vhost_user_receive_with(const VhostUserChannel *channel, VhostUserMessage *message, int *fd, gint64 deadline, GError **error);
 
 /* Errors of the conversation: what the peer did, "%s has closed its connection". */
 #define VHOST_USER_ERROR (vhost_user_error_quark())

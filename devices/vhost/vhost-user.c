@@ -16,42 +16,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "devices/vhost/user-message.h"
+#include "devices/vhost/vhost-user-internal.h"
 
 /* Virtio feature bits that are between front end and back end: "Feature negotiation", and VHOST_F_LOG_ALL. */
 #define F_LOG_ALL           (UINT64_C(1) << 26)
 #define F_PROTOCOL_FEATURES (UINT64_C(1) << 30)
 
-/* "Protocol features". */
-#define PROTOCOL_MQ           (UINT64_C(1) << 0)
-#define PROTOCOL_REPLY_ACK    (UINT64_C(1) << 3)
-#define PROTOCOL_BACKEND_REQ  (UINT64_C(1) << 5)
-#define PROTOCOL_CONFIG       (UINT64_C(1) << 9)
-#define PROTOCOL_RESET_DEVICE (UINT64_C(1) << 13)
-
 enum { WATCH_MAIN, WATCH_BACKEND };
 
-typedef struct {
-  Vhost base; /* first */
-  bool wants_config;
-  VhostUserOpen open;
-  void *opaque;
-  void (*free_opaque)(void *opaque);
-  VhostUserChannel main, backend;
-  uint64_t all_features; /* that it offers, with those between us */
-  uint64_t protocol;     /* agreed on */
-  unsigned n_shared;     /* what it was told of guest memory */
-  VhostUserRegion shared[VHOST_USER_REGIONS_MAX];
-} VhostUser;
-
-static bool wrong(const VhostUser *user, const char *what, GError **error) {
+bool vhost_user_wrong(const VhostUser *user, const char *what, GError **error) {
   g_set_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG, "%s %s", user->base.name, what);
   return false;
 }
 
 /* Conversation. */
 
-static bool is_answer(const VhostUser *user, uint32_t request, const VhostUserMessage *message, uint32_t size, GError **error) {
+bool vhost_user_is_answer(const VhostUser *user, uint32_t request, const VhostUserMessage *message, uint32_t size, GError **error) {
   if (message->request == request && (message->flags & VHOST_USER_REPLY) && message->size == size)
     return true;
   g_set_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG, "%s answered %s wrongly (number %u, flags %#x, %u bytes)", user->base.name,
@@ -73,7 +53,7 @@ static bool exchange(VhostUser *user, VhostUserMessage *message, const int *fds,
     g_set_error(error, problem->domain, problem->code, "%s (%s)", problem->message, vhost_user_request_name(request));
     return false;
   }
-  return is_answer(user, request, message, size, error);
+  return vhost_user_is_answer(user, request, message, size, error);
 }
 
 static bool ask(VhostUser *user, VhostUserMessage *message, uint32_t size, GError **error) {
@@ -82,7 +62,7 @@ static bool ask(VhostUser *user, VhostUserMessage *message, uint32_t size, GErro
 }
 
 /* What has no answer but, where that was agreed on, one that says whether it was done. */
-static bool tell(VhostUser *user, VhostUserMessage *message, const int *fds, unsigned n_fds, GError **error) {
+bool vhost_user_tell(VhostUser *user, VhostUserMessage *message, const int *fds, unsigned n_fds, GError **error) {
   bool acknowledged = user->protocol & PROTOCOL_REPLY_ACK;
   uint32_t request = message->request;
 
@@ -106,19 +86,19 @@ static bool ask_number(VhostUser *user, VhostUserRequest request, uint64_t *numb
 static bool tell_number(VhostUser *user, VhostUserRequest request, uint64_t number, GError **error) {
   VhostUserMessage message = {.request = request, .size = sizeof number, .number = number};
 
-  return tell(user, &message, NULL, 0, error);
+  return vhost_user_tell(user, &message, NULL, 0, error);
 }
 
 static bool tell_state(VhostUser *user, VhostUserRequest request, unsigned index, uint32_t num, GError **error) {
   VhostUserMessage message = {.request = request, .size = sizeof message.state, .state = {index, num}};
 
-  return tell(user, &message, NULL, 0, error);
+  return vhost_user_tell(user, &message, NULL, 0, error);
 }
 
 static bool tell_fd(VhostUser *user, VhostUserRequest request, uint64_t number, uint32_t size, int fd, GError **error) {
   VhostUserMessage message = {.request = request, .size = size, .number = number};
 
-  return tell(user, &message, &fd, 1, error);
+  return vhost_user_tell(user, &message, &fd, 1, error);
 }
 
 /* Connection. */
@@ -135,15 +115,15 @@ static void disconnect(Vhost *base) {
   close_channel(&user->main);
   close_channel(&user->backend);
   base->watch_fds[WATCH_MAIN] = base->watch_fds[WATCH_BACKEND] = -1;
-  base->connected = false;
+  base->connected = base->config_news = false;
   user->protocol = 0;
 }
 
-/* The way by which it may say something on its own. */
+/* The way by which it may say something on its own. Its end blocks, as that of any socket which one is given. */
 static bool open_backend(VhostUser *user, GError **error) {
   int ends[2];
 
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) < 0) {
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0) {
     g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "%s cannot be given a channel: %s", user->base.name,
                 g_strerror(errno));
     return false;
@@ -158,11 +138,11 @@ static bool open_backend(VhostUser *user, GError **error) {
 static bool introduce(VhostUser *user, GError **error) {
   Vhost *base = &user->base;
   VhostUserMessage owner = {.request = VHOST_USER_SET_OWNER};
-  uint64_t wanted = PROTOCOL_MQ | PROTOCOL_REPLY_ACK | PROTOCOL_RESET_DEVICE, offered = 0, queues = 0;
+  uint64_t wanted = PROTOCOL_MQ | PROTOCOL_REPLY_ACK | PROTOCOL_RESET_DEVICE | PROTOCOL_INFLIGHT, offered = 0, queues = 0;
 
   if (user->wants_config)
     wanted |= PROTOCOL_CONFIG | PROTOCOL_BACKEND_REQ;
-  if (!tell(user, &owner, NULL, 0, error) || !ask_number(user, VHOST_USER_GET_FEATURES, &user->all_features, error))
+  if (!vhost_user_tell(user, &owner, NULL, 0, error) || !ask_number(user, VHOST_USER_GET_FEATURES, &user->all_features, error))
     return false;
   if (user->all_features & F_PROTOCOL_FEATURES) {
     if (!ask_number(user, VHOST_USER_GET_PROTOCOL_FEATURES, &offered, error) ||
@@ -201,7 +181,7 @@ static bool reset(Vhost *base, GError **error) {
   VhostUser *user = (VhostUser *)base;
   VhostUserMessage message = {.request = VHOST_USER_RESET_DEVICE};
 
-  return !(user->protocol & PROTOCOL_RESET_DEVICE) || tell(user, &message, NULL, 0, error);
+  return !(user->protocol & PROTOCOL_RESET_DEVICE) || vhost_user_tell(user, &message, NULL, 0, error);
 }
 
 /* Set-up. */
@@ -228,11 +208,11 @@ static bool set_memory(Vhost *base, const GuestMemory *memory, GError **error) {
     message.memory.regions[n++] = (VhostUserRegion){region->base, region->size, (uintptr_t)region->host, region->fd_offset};
   }
   if (n == 0)
-    return wrong(user, "needs guest memory that is shared, and there is none", error);
+    return vhost_user_wrong(user, "needs guest memory that is shared, and there is none", error);
   message.memory.n_regions = user->n_shared = n;
   memcpy(user->shared, message.memory.regions, sizeof user->shared);
   message.size = (uint32_t)(offsetof(VhostUserMemory, regions) + n * sizeof(VhostUserRegion));
-  if (!tell(user, &message, fds, n, error))
+  if (!vhost_user_tell(user, &message, fds, n, error))
     return false;
   /* Requests are taken in order: what is answered later comes after the table was read. */
   return (user->protocol & PROTOCOL_REPLY_ACK) || ask_number(user, VHOST_USER_GET_FEATURES, &ignored, error);
@@ -261,9 +241,9 @@ static bool start_vring(Vhost *base, unsigned index, const VhostVring *vring, GE
   };
 
   if (!is_shared(user, vring->descriptors) || !is_shared(user, vring->driver) || !is_shared(user, vring->device))
-    return wrong(user, "was given a ring in memory that it does not share", error);
+    return vhost_user_wrong(user, "was given a ring in memory that it does not share", error);
   return tell_state(user, VHOST_USER_SET_VRING_NUM, index, vring->size, error) &&
-         tell_state(user, VHOST_USER_SET_VRING_BASE, index, vring->base, error) && tell(user, &address, NULL, 0, error) &&
+         tell_state(user, VHOST_USER_SET_VRING_BASE, index, vring->base, error) && vhost_user_tell(user, &address, NULL, 0, error) &&
          tell_fd(user, VHOST_USER_SET_VRING_CALL, index, sizeof(uint64_t), vring->call, error) &&
          tell_fd(user, VHOST_USER_SET_VRING_KICK, index, sizeof(uint64_t), vring->kick, error) &&
          (!(user->all_features & F_PROTOCOL_FEATURES) || tell_state(user, VHOST_USER_SET_VRING_ENABLE, index, 1, error));
@@ -276,7 +256,7 @@ static bool stop_vring(Vhost *base, unsigned index, uint16_t *next, GError **err
   if (!ask(user, &message, sizeof message.state, error))
     return false;
   if (message.state.index != index || message.state.num > UINT16_MAX)
-    return wrong(user, "says of a ring that it goes on where no ring can", error);
+    return vhost_user_wrong(user, "says of a ring that it goes on where no ring can", error);
   *next = (uint16_t)message.state.num;
   return true;
 }
@@ -292,7 +272,7 @@ static bool get_config(Vhost *base, void *to, unsigned size, GError **error) {
   if (!ask(user, &message, VHOST_USER_CONFIG_HEADER + size, error))
     return false;
   if (message.config.offset != 0 || message.config.size != size)
-    return wrong(user, "answered GET_CONFIG with another part of the configuration", error);
+    return vhost_user_wrong(user, "answered GET_CONFIG with another part of the configuration", error);
   memcpy(to, message.config.bytes, size);
   return true;
 }
@@ -304,7 +284,7 @@ static bool set_config(Vhost *base, unsigned offset, const void *from, unsigned 
 
   g_assert(size <= VHOST_USER_CONFIG_MAX);
   memcpy(message.config.bytes, from, size);
-  return tell(user, &message, NULL, 0, error);
+  return vhost_user_tell(user, &message, NULL, 0, error);
 }
 
 /* What comes unasked. */
@@ -316,7 +296,10 @@ static bool check_main(const VhostUser *user, GError **error) {
 
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return true;
-  return wrong(user, got > 0 ? "sent a message that nobody asked for" : "has closed its connection", error);
+  if (got > 0)
+    return vhost_user_wrong(user, "sent a message that nobody asked for", error);
+  g_set_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_GONE, "%s has closed its connection", user->base.name);
+  return false;
 }
 
 static bool is_readable(int fd) {
@@ -350,11 +333,25 @@ static bool take_backend(VhostUser *user, bool *config_changed, GError **error) 
   return vhost_user_send(&user->backend, &message, NULL, 0, user->base.deadline, error);
 }
 
+/* While it is asked for something: user->main.beside. */
+static bool hear_beside(void *opaque, GError **error) {
+  VhostUser *user = opaque;
+
+  return take_backend(user, &user->base.config_news, error);
+}
+
 static bool handle(Vhost *base, bool *config_changed, GError **error) {
   VhostUser *user = (VhostUser *)base;
 
-  *config_changed = false;
+  *config_changed = base->config_news;
+  base->config_news = false;
   return check_main(user, error) && (!is_readable(user->backend.fd) || take_backend(user, config_changed, error));
+}
+
+/* Nobody can be connected to, the connection has ended, or there is no answer on it. */
+static bool is_away(const GError *error) {
+  return error->domain == G_FILE_ERROR || g_error_matches(error, VHOST_USER_ERROR, VHOST_USER_ERROR_GONE) ||
+         g_error_matches(error, VHOST_USER_ERROR, VHOST_USER_ERROR_SLOW);
 }
 
 /* Life. */
@@ -363,6 +360,7 @@ static void user_free(Vhost *base) {
   VhostUser *user = (VhostUser *)base;
 
   disconnect(base);
+  vhost_user_forget_inflight(user);
   if (user->free_opaque)
     user->free_opaque(user->opaque);
   g_free(base->name);
@@ -374,23 +372,29 @@ static const VhostOps user_ops = {
     .disconnect = disconnect,
     .reset = reset,
     .set_features = set_features,
+    .set_inflight = vhost_user_set_inflight,
     .set_memory = set_memory,
     .start_vring = start_vring,
     .stop_vring = stop_vring,
     .get_config = get_config,
     .set_config = set_config,
     .handle = handle,
+    .is_away = is_away,
     .free = user_free,
 };
 
 Vhost *vhost_user_new_with(const char *name, bool config, VhostUserOpen open, void *opaque, void (*free_opaque)(void *opaque)) {
   VhostUser *user = g_new0(VhostUser, 1);
 
-  user->base = (Vhost){.ops = &user_ops, .name = g_strdup(name), .watch_fds = {-1, -1}};
+  user->base = (Vhost){.ops = &user_ops, .name = g_strdup(name), .away_us = VHOST_AWAY_US, .watch_fds = {-1, -1}};
+  user->inflight_fd = -1;
   user->wants_config = config;
   user->open = open;
   user->opaque = opaque;
   user->free_opaque = free_opaque;
   user->main = user->backend = (VhostUserChannel){.fd = -1, .peer = user->base.name};
+  user->main.beside_fd = &user->backend.fd;
+  user->main.beside = hear_beside;
+  user->main.opaque = user;
   return &user->base;
 }

@@ -39,6 +39,11 @@ typedef struct {
 
   /* In this order, before the rings; FEATURES are among those that it offers. */
   bool (*set_features)(Vhost *vhost, uint64_t features, GError **error);
+  /*
+   * Has it write down what is in flight, in N rings of up to SIZE, for who comes after it. ANEW: nothing is; else it
+   * goes on with what the one before it wrote down. Sets `resumable`. Optional.
+   */
+  bool (*set_inflight)(Vhost *vhost, bool anew, unsigned n, uint16_t size, GError **error);
   bool (*set_memory)(Vhost *vhost, const GuestMemory *memory, GError **error);
   bool (*start_vring)(Vhost *vhost, unsigned index, const VhostVring *vring, GError **error);
   /* All rings are started, or are about to be stopped. Optional. */
@@ -52,6 +57,11 @@ typedef struct {
 
   /* One of watch_fds is readable. *CONFIG_CHANGED where it says so. False: it is lost. */
   bool (*handle)(Vhost *vhost, bool *config_changed, GError **error);
+  /*
+   * Whether ERROR, of any call, says that it is not there, not that it is wrong: another may come. Optional: it does
+   * not.
+   */
+  bool (*is_away)(const GError *error);
   void (*free)(Vhost *vhost);
 } VhostOps;
 
@@ -62,15 +72,19 @@ struct Vhost {
   const VhostOps *ops;
   char *name;      /* "vhost-user back end /run/rng.sock"; for people */
   gint64 deadline; /* by the monotonic clock, microseconds */
+  gint64 away_us;  /* how long another is waited for where one that was resumable is lost */
   bool connected;
+  bool resumable;                 /* who comes after it can go on with what it has in flight; also while it is lost */
   uint64_t features;              /* what it offers, without bits that are between it and us */
   bool has_config;                /* the device's configuration is to be asked of it */
+  bool config_news;               /* it said that this is another, while it was asked for something; who sees it clears it */
   unsigned max_queues;            /* how many rings it serves; 0: it does not say */
   int watch_fds[VHOST_WATCH_FDS]; /* readable when it has something to say; -1: none, also from one call to the next */
 };
 
 /* How long a run of calls may take altogether; from now on. */
 #define VHOST_PATIENCE_US (3 * G_USEC_PER_SEC)
+#define VHOST_AWAY_US     (60 * G_USEC_PER_SEC)
 static inline void vhost_begin(Vhost *vhost) {
   vhost->deadline = g_get_monotonic_time() + VHOST_PATIENCE_US;
 }

@@ -7,11 +7,24 @@
  * features is what the guest took of those that it offered. Where the other side is lost, nobody knows which chains it
  * had: the device needs a reset, and at the next start a new connection is tried.
  *
+ * Unless it wrote down what it had where the next one finds it ("Inflight I/O tracking" there). Then the guest need not
+ * notice: for a while a new connection is tried again and again, and the rings go on behind the last chain that was
+ * returned, which is what the used ring says. That the guest can write what it likes there is its own loss.
+ *
  * Locks: none; see the header.
  */
 #include "devices/virtio/vhost-queues.h"
 
 #include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "devices/log-limit.h"
+
+#define AWAY_DELAY_MIN_MS 100
+#define AWAY_DELAY_MAX_MS 2000
+#define MS_PER_S          1000
+#define NS_PER_MS         1000000
 
 /* virtio 1.2, chapter 6: bits of device types; what lies between is of rings and transports. */
 #define TYPE_FEATURES (((UINT64_C(1) << 24) - 1) | UINT64_C(0x3fff) << 50)
@@ -24,7 +37,16 @@ struct VhostQueues {
   uint64_t relied_on; /* what it offered when the guest was to be told */
   unsigned n_handed;  /* rings that may have been handed over: each in turn */
   bool used, forget;  /* a driver is there, or was before */
-  void (*config_changed)(VirtioDevice *device);
+  bool handed;        /* this driver's rings were, and what is in flight was not forgotten since */
+  struct {
+    int timer;         /* of the next try; -1: there was no need yet */
+    IoSource *source;  /* of the timer, while another is waited for */
+    gint64 since;      /* it has been there; by the monotonic clock */
+    gint64 until;      /* another is waited for; 0: nobody was lost */
+    unsigned delay_ms; /* before the next try */
+    LogLimit said;
+  } away;
+  void (*config_changed)(VirtioDevice *device, bool told);
   IoSource *watches[VHOST_WATCH_FDS];
   int watched[VHOST_WATCH_FDS];
 };
@@ -40,11 +62,28 @@ static void end_watches(VhostQueues *queues) {
     g_clear_pointer(&queues->watches[i], io_source_free);
 }
 
-void vhost_queues_lost(VhostQueues *queues, const GError *error) {
-  end_watches(queues);
-  queues->vhost->ops->disconnect(queues->vhost);
-  queues->n_handed = 0;
+static void wait_for_another(VhostQueues *queues, const GError *error);
+
+static void fail(VhostQueues *queues, const GError *error) {
+  queues->handed = false;
   virtio_fail(queues->device, error->message);
+}
+
+/* No more of it: who has failed with ERROR is lost. True: another may go on in its place. */
+static bool let_go(VhostQueues *queues, const GError *error) {
+  Vhost *vhost = queues->vhost;
+
+  end_watches(queues);
+  vhost->ops->disconnect(vhost);
+  queues->n_handed = 0;
+  return queues->handed && vhost->resumable && vhost->ops->is_away && vhost->ops->is_away(error);
+}
+
+void vhost_queues_lost(VhostQueues *queues, const GError *error) {
+  if (let_go(queues, error))
+    wait_for_another(queues, error);
+  else
+    fail(queues, error);
 }
 
 static void said_something(void *opaque);
@@ -70,10 +109,10 @@ static void said_something(void *opaque) {
   }
   watch(queues);
   if (config_changed && queues->config_changed)
-    queues->config_changed(queues->device);
+    queues->config_changed(queues->device, true);
 }
 
-void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device)) {
+void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device, bool told)) {
   queues->config_changed = changed;
 }
 
@@ -99,9 +138,18 @@ static bool start_ring(VhostQueues *queues, unsigned ring, GError **error) {
     return false;
   /* For what was there before, in one direction and, of a queue that goes on, in the other. */
   eventfd_write(vring.kick, 1);
-  if (vring.base)
+  if (vring.base || queues->handed)
     eventfd_write(vring.call, 1);
   return true;
+}
+
+/* What a driver may choose at most. */
+static uint16_t largest_ring(const VhostQueues *queues) {
+  uint16_t size = 0;
+
+  for (unsigned i = queues->first; i < queues->first + queues->n; i++)
+    size = MAX(size, queues->device->queues[i].max_size);
+  return size;
 }
 
 static bool prepare(VhostQueues *queues, GError **error) {
@@ -121,7 +169,9 @@ static bool prepare(VhostQueues *queues, GError **error) {
   if (was_connected && queues->forget && ops->reset && !ops->reset(vhost, error))
     return false;
   queues->forget = false;
-  return ops->set_features(vhost, features, error) && ops->set_memory(vhost, queues->device->queues[queues->first].memory, error);
+  return ops->set_features(vhost, features, error) &&
+         (!ops->set_inflight || ops->set_inflight(vhost, !queues->handed, queues->n, largest_ring(queues), error)) &&
+         ops->set_memory(vhost, queues->device->queues[queues->first].memory, error);
 }
 
 static bool start(VhostQueues *queues, GError **error) {
@@ -135,18 +185,106 @@ static bool start(VhostQueues *queues, GError **error) {
   return !vhost->ops->run || vhost->ops->run(vhost, true, error);
 }
 
+/* The rings are served from now on. */
+static bool serve(VhostQueues *queues, GError **error) {
+  bool was_connected = queues->vhost->connected;
+
+  vhost_begin(queues->vhost);
+  if (!start(queues, error))
+    return false;
+  queues->used = queues->handed = true;
+  queues->away.since = g_get_monotonic_time();
+  watch(queues);
+  bool news = queues->vhost->config_news;
+  if ((!was_connected || news) && queues->config_changed)
+    queues->config_changed(queues->device, news);
+  return true;
+}
+
 bool vhost_queues_start(VhostQueues *queues) {
-  Vhost *vhost = queues->vhost;
   g_autoptr(GError) error = NULL;
 
-  vhost_begin(vhost);
-  if (!start(queues, &error)) {
+  if (!serve(queues, &error))
     vhost_queues_lost(queues, error);
-    return false;
+  return queues->vhost->connected || queues->away.source;
+}
+
+/* While it is away. */
+
+/* Each ring goes on behind the last chain that was returned. True: one has got on since it was started. */
+static bool take_back(VhostQueues *queues) {
+  bool any = false;
+
+  for (unsigned i = queues->first; i < queues->first + queues->n; i++) {
+    const VirtQueue *queue = &queues->device->queues[i];
+    if (!queue->running)
+      continue;
+    /* virtio 1.2, 2.7.8: the used ring's idx is behind 16 bits of flags. */
+    uint16_t used = GUINT16_FROM_LE(__atomic_load_n((const uint16_t *)queue->device_host + 1, __ATOMIC_ACQUIRE));
+    any |= used != queue->next_used;
+    virtio_taken_back(queues->device, i, used);
   }
-  queues->used = true;
-  watch(queues);
+  return any;
+}
+
+static void try_again(void *opaque);
+
+/* False: there is no timer to be had. */
+static bool set_timer(VhostQueues *queues) {
+  unsigned ms = queues->away.delay_ms;
+  struct itimerspec times = {.it_value = {ms / MS_PER_S, (long)(ms % MS_PER_S) * NS_PER_MS}};
+
+  if (queues->away.timer < 0)
+    queues->away.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+  if (queues->away.timer < 0 || timerfd_settime(queues->away.timer, 0, &times, NULL) < 0)
+    return false;
+  queues->away.delay_ms = MIN(2 * ms, AWAY_DELAY_MAX_MS);
+  if (!queues->away.source)
+    queues->away.source = io_thread_add_source(queues->device->io, queues->away.timer, try_again, queues);
   return true;
+}
+
+static void end_wait(VhostQueues *queues) {
+  g_clear_pointer(&queues->away.source, io_source_free);
+}
+
+/* Who comes and goes without getting on has no more time for that than one who does not come. */
+static void wait_for_another(VhostQueues *queues, const GError *error) {
+  gint64 now = g_get_monotonic_time();
+  bool got_on = take_back(queues);
+
+  if (!queues->away.until || got_on || now - queues->away.since >= queues->vhost->away_us) {
+    queues->away.until = now + queues->vhost->away_us;
+    queues->away.delay_ms = AWAY_DELAY_MIN_MS;
+  }
+  if (!set_timer(queues)) {
+    fail(queues, error);
+    return;
+  }
+  g_autofree char *what = g_strdup_printf("%s; what the guest asks for waits until it is there again, for up to %d seconds", error->message,
+                                          (int)(queues->vhost->away_us / G_USEC_PER_SEC));
+  log_limit_say(&queues->away.said, queues->device->name, what);
+}
+
+/* Whatever is wrong with one that comes: there is time for a better one. */
+static void try_again(void *opaque) {
+  VhostQueues *queues = opaque;
+  uint64_t expirations;
+  g_autoptr(GError) error = NULL;
+
+  if (read(queues->away.timer, &expirations, sizeof expirations) < 0)
+    return;
+  end_wait(queues);
+  take_back(queues);
+  if (serve(queues, &error)) {
+    g_autofree char *what = g_strconcat(queues->vhost->name, " is there again, and goes on", NULL);
+    if (queues->vhost->connected)
+      log_limit_say(&queues->away.said, queues->device->name, what);
+    return;
+  }
+  let_go(queues, error);
+  if (g_get_monotonic_time() >= queues->away.until || !set_timer(queues))
+    fail(queues, error);
 }
 
 static bool stop(VhostQueues *queues, GError **error) {
@@ -170,14 +308,21 @@ void vhost_queues_stop(VhostQueues *queues) {
   g_autoptr(GError) error = NULL;
 
   end_watches(queues);
+  end_wait(queues);
+  queues->away.until = 0; /* a pause is none of its time */
   vhost_begin(queues->vhost);
-  if (!stop(queues, &error))
-    vhost_queues_lost(queues, error);
+  if (!stop(queues, &error)) {
+    if (let_go(queues, error))
+      take_back(queues); /* who comes after it is looked for at the next start */
+    else
+      fail(queues, error);
+  }
   queues->n_handed = 0;
 }
 
 void vhost_queues_reset(VhostQueues *queues) {
   queues->forget |= queues->used;
+  queues->handed = false;
 }
 
 /* Life. */
@@ -186,7 +331,8 @@ VhostQueues *vhost_queues_new(VirtioDevice *device, Vhost *vhost, unsigned first
   VhostQueues *queues = g_new0(VhostQueues, 1);
 
   g_assert(first + n <= device->n_queues);
-  *queues = (VhostQueues){.device = device, .vhost = vhost, .first = first, .n = n, .relied_on = vhost_queues_features(vhost)};
+  *queues =
+      (VhostQueues){.device = device, .vhost = vhost, .first = first, .n = n, .relied_on = vhost_queues_features(vhost), .away.timer = -1};
   for (unsigned i = first; i < first + n; i++)
     if (!virtio_serve_elsewhere(device, i, error)) {
       vhost_queues_free(queues);
@@ -201,5 +347,7 @@ void vhost_queues_free(VhostQueues *queues) {
     return;
   queues->device->served_by = NULL;
   vhost_free(queues->vhost);
+  if (queues->away.timer >= 0)
+    close(queues->away.timer);
   g_free(queues);
 }

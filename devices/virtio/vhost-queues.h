@@ -27,12 +27,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VhostQueues, vhost_queues_free)
  */
 uint64_t vhost_queues_features(const Vhost *vhost);
 
-/* Called on the I/O thread when the other side says that the configuration is another. NULL: nobody asks. */
-void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device));
+/*
+ * Called on the I/O thread when the other side has said (TOLD) that the configuration is another, or is a new one,
+ * whose configuration may be. NULL: nobody asks.
+ */
+void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device, bool told));
 
 /*
  * From the type's start: connects anew where it was lost, and hands over all queues that run. False: the device has
- * failed (virtio_fail said why).
+ * failed (virtio_fail said why). Where the one before it has written down what it had in flight, and nobody is there to
+ * go on with it, somebody is waited for, for up to a minute.
  */
 bool vhost_queues_start(VhostQueues *queues);
 /* From the type's stop, whether it was started or not: all are back, with where they go on. */
@@ -40,7 +44,7 @@ void vhost_queues_stop(VhostQueues *queues);
 /* From the type's reset: what an earlier driver did is to be forgotten. */
 void vhost_queues_reset(VhostQueues *queues);
 /*
- * What is said to it beside (its configuration) has failed with ERROR: it is lost, and the device with it. On the I/O
- * thread.
+ * What is said to it beside (its configuration) has failed with ERROR: it is lost, and the device with it, or another
+ * is waited for. On the I/O thread.
  */
 void vhost_queues_lost(VhostQueues *queues, const GError *error);

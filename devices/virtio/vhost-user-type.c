@@ -16,7 +16,7 @@
 
 static const VhostUserType types[] = {
     {.id = 1, .name = "net", .queues = 2, .config_size = 12},
-    {.id = 2, .name = "block", .queues = 1, .config_size = 60, .never = BLK_F_SIZE_MAX},
+    {.id = 2, .name = "block", .queues = 1, .config_size = 60, .never = BLK_F_SIZE_MAX, .needs = "a size"},
     {.id = 3, .name = "console", .queues = 2, .config_size = 12},
     {.id = 4, .name = "rng", .queues = 1},
     {.id = 8, .name = "scsi", .queues = 3, .config_size = 36},
@@ -24,7 +24,7 @@ static const VhostUserType types[] = {
     {.id = 18, .name = "input", .queues = 2, .config_size = 136},
     {.id = 19, .name = "vsock", .queues = 3, .config_size = 8},
     {.id = 25, .name = "sound", .queues = 4, .config_size = 12},
-    {.id = 26, .name = "fs", .queues = 2, .config_size = 40},
+    {.id = 26, .name = "fs", .queues = 2, .config_size = 40, .needs = "a tag (virtiofsd: --tag=NAME)"},
     {.id = 32, .name = "scmi", .queues = 2},
     {.id = 34, .name = "i2c", .queues = 1},
     {.id = 41, .name = "gpio", .queues = 2, .config_size = 8},

@@ -2,9 +2,9 @@
 /*
  * A virtio device that another process is; see vhost-user.h. QEMU: docs/interop/vhost-user.rst.
  *
- * The guest reads a copy of the configuration, which is taken when the back end is connected, when it says that there
- * is a new one, and after a write, which some devices answer with another configuration (virtio-input, 5.8.5). So no
- * read waits for anybody.
+ * The guest reads a copy of the configuration, which is taken whenever the back end is connected, when it says that
+ * there is a new one, and after a write, which some devices answer with another configuration (virtio-input, 5.8.5). So
+ * no read waits for anybody.
  *
  * Locks: config_lock guards the copy. Everything else is the I/O thread's once the device is connected.
  */
@@ -25,33 +25,58 @@ typedef struct {
   VhostQueues *queues;
   GMutex config_lock;
   uint8_t *config; /* ops.config_size bytes */
+  bool told;       /* the back end says that there is another, which the driver was not told yet */
 } VhostUserDevice;
 
 /* Configuration. */
 
-/* On the I/O thread, or before there is one. */
-static bool fetch_config(VhostUserDevice *user, GError **error) {
+/* Whether it has said, meanwhile, that there is another configuration. */
+static bool take_news(VhostUserDevice *user) {
+  bool news = user->vhost->config_news;
+
+  user->told |= news;
+  user->vhost->config_news = false;
+  return news;
+}
+
+/* On the I/O thread, or before there is one. *CHANGED: it is another one. */
+static bool fetch_config(VhostUserDevice *user, bool *changed, GError **error) {
   unsigned size = user->ops.config_size;
   g_autofree uint8_t *fresh = g_malloc0(size + 1);
 
+  *changed = false;
   if (size == 0)
     return true;
+  take_news(user);
   if (!user->vhost->ops->get_config(user->vhost, fresh, size, error))
     return false;
+  /* Once more, and not for ever: one that says so at each question is left with what it answers. */
+  if (take_news(user) && !user->vhost->ops->get_config(user->vhost, fresh, size, error))
+    return false;
+  take_news(user);
   g_mutex_lock(&user->config_lock);
+  *changed = memcmp(user->config, fresh, size) != 0;
   memcpy(user->config, fresh, size);
   g_mutex_unlock(&user->config_lock);
   return true;
 }
 
-static void config_changed(VirtioDevice *device) {
+static void tell_driver(VhostUserDevice *user, bool changed) {
+  if (changed || user->told)
+    virtio_config_changed(&user->base);
+  user->told = false;
+}
+
+/* A back end that has come back with the same configuration is no news to the driver. */
+static void config_changed(VirtioDevice *device, bool told) {
   VhostUserDevice *user = (VhostUserDevice *)device;
   g_autoptr(GError) error = NULL;
+  bool changed;
 
-  if (fetch_config(user, &error))
-    virtio_config_changed(device);
-  else
+  if (!fetch_config(user, &changed, &error))
     vhost_queues_lost(user->queues, error);
+  else
+    tell_driver(user, told || changed);
 }
 
 static void config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
@@ -73,12 +98,15 @@ static void write_config(void *opaque) {
   VhostUserDevice *user = write->user;
   Vhost *vhost = user->vhost;
   g_autoptr(GError) error = NULL;
+  bool changed;
 
   if (!vhost->connected)
     return;
   vhost_begin(vhost);
-  if (!vhost->ops->set_config(vhost, write->offset, write->from, write->size, &error) || !fetch_config(user, &error))
+  if (!vhost->ops->set_config(vhost, write->offset, write->from, write->size, &error) || !fetch_config(user, &changed, &error))
     vhost_queues_lost(user->queues, error);
+  else
+    tell_driver(user, false); /* what follows from its own write is none of its news */
 }
 
 /* The driver may go on once it was said, and what is read then is what follows from it. */
@@ -92,16 +120,7 @@ static void config_write(VirtioDevice *device, unsigned offset, const void *from
 /* Service. */
 
 static void start(VirtioDevice *device) {
-  VhostUserDevice *user = (VhostUserDevice *)device;
-  bool was_connected = user->vhost->connected;
-  g_autoptr(GError) error = NULL;
-
-  if (!vhost_queues_start(user->queues) || was_connected)
-    return;
-  if (!user->vhost->has_config || fetch_config(user, &error))
-    virtio_config_changed(device);
-  else
-    vhost_queues_lost(user->queues, error);
+  vhost_queues_start(((VhostUserDevice *)device)->queues);
 }
 
 /* All queues are served elsewhere. */
@@ -160,10 +179,16 @@ static bool init(VhostUserDevice *user, const char *name, const GuestMemory *mem
 static bool first_config(VhostUserDevice *user, const VhostUserType *type, GError **error) {
   Vhost *vhost = user->vhost;
   g_autoptr(GError) problem = NULL;
+  bool changed;
 
+  if (type->needs && !vhost->has_config) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s tells no configuration, from which a device of type %s has %s", vhost->name,
+                type->name, type->needs);
+    return false;
+  }
   user->ops.config_size = vhost->has_config ? type->config_size : 0;
   user->config = g_malloc0(user->ops.config_size + 1);
-  if (fetch_config(user, &problem))
+  if (fetch_config(user, &changed, &problem))
     return true;
   if (!type->guessed) {
     g_propagate_error(error, g_steal_pointer(&problem));
@@ -248,11 +273,14 @@ static char *kind_print_asked(const void *opaque) {
   return g_strdup_printf("%s at %s", asked->type, path);
 }
 
-/* Of a queue its event, its call and that of its vector; and the sockets. */
+/*
+ * Of a queue its event, its call and that of its vector; and the sockets, the record of what is in flight, and the
+ * timer of a back end that is away.
+ */
 const DeviceKind virtio_vhost_user_kind = {
     .name = "vhost-user",
     .print_asked = kind_print_asked,
     .make_virtio = kind_make,
     .shares_memory = true,
-    .descriptors = 3 * VHOST_USER_QUEUES_MAX + 4,
+    .descriptors = 3 * VHOST_USER_QUEUES_MAX + 6,
 };

@@ -27,6 +27,7 @@ typedef struct {
   unsigned queues;      /* at least, where the back end does not say how many */
   unsigned config_size; /* what may be asked for, bytes */
   uint64_t never;       /* features that cannot be believed */
+  const char *needs;    /* from its configuration, for people; NULL: it may do without */
   bool guessed;         /* config_size is one to try */
 } VhostUserType;
 

@@ -7,9 +7,9 @@
 # shellcheck source=tests/host/lib-net.sh
 . "${LIB%.sh}-net.sh"
 
-# start_back_end BYTE
+# start_back_end BYTE [inflight]
 start_back_end() {
-    "$GUESTS/rng-back-end" rng.sock "$1" 2>> back-end.log &
+    "$GUESTS/rng-back-end" rng.sock "$@" 2>> back-end.log &
     back_end=$!
     tries=0
     # The state of the socket: 01 is one that listens.
@@ -59,6 +59,35 @@ send 'reboot -f\n'
 check "it boots again" lines 'This is Linux' 2 $patience
 send 'dd if=/dev/hwrng bs=8 count=1 iflag=fullblock 2>/dev/null | hexdump -C\n'
 wait_console 'a5 a5 a5 a5 a5 a5 a5 a5' $patience && passed "after a reboot the guest has the new one"
+send 'poweroff -f\n'
+finish_eret $patience
+is "$status" 0 "it powers off, status 0"
+kill_back_end
+
+# One that writes down what it has in hand is killed again and again, and the guest does not notice.
+start_back_end 60 inflight
+start_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --append 'quiet eret.mode=shell' \
+    --device vhost-user=rng.sock,type=rng
+wait_console 'guest:/# ' $patience
+send 'dd if=/dev/hwrng bs=64 count=300 iflag=fullblock 2>/dev/null > /tmp/bytes; echo "dd=$?"; wc -c < /tmp/bytes; tr -d "\\074" < /tmp/bytes | wc -c\n'
+rounds=0
+until grep -q '^dd=' "$console" || [ "$rounds" -ge 20 ]; do
+    sleep 1
+    kill_back_end
+    sleep 0.3
+    start_back_end 60 inflight
+    rounds=$((rounds + 1))
+done
+wait_console '^dd=0' $patience
+# shellcheck disable=SC2016  # for the guest's shell
+send 'echo status=$(cat /sys/bus/virtio/devices/*/status | sort -u)\n'
+wait_console '^status=' $patience
+is "$(tr -d '\r' < "$console" | grep -A 2 '^dd=' | tr '\n' ' ')" "dd=0 19200 0 " "its 300 requests are all answered, by those that came after it"
+check "some of them were in hand when one was killed" grep -q 'with 1 in hand' back-end.log
+like "$errors" 'rng.sock has closed its connection; what the guest asks for waits until it is there again, for up to 60 seconds' "the log says so"
+like "$errors" 'rng.sock is there again, and goes on' "and that another has come"
+unlike "$errors" 'needs a reset' "and nothing else"
+is "$(tr -d '\r' < "$console" | sed -n 's/^status=//p')" 0x0000000f "the device does not need a reset"
 send 'poweroff -f\n'
 finish_eret $patience
 is "$status" 0 "it powers off, status 0"

@@ -4,8 +4,12 @@
  * byte, so that who reads knows where they come from. QEMU: docs/interop/vhost-user.rst. It shares no code with what it
  * tests, trusts its front end, and serves one at a time, one after the other.
  *
- *   rng-back-end PATH BYTE        BYTE: a number
+ *   rng-back-end PATH BYTE [inflight]        BYTE: a number
+ *
+ * inflight: it takes its time for each chain, and writes down meanwhile what it has in hand, as "Inflight I/O tracking"
+ * there says for split virtqueues; who is given such a record goes on with it, and says so.
  */
+#define _GNU_SOURCE /* memfd_create */
 #include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -18,7 +22,8 @@
 
 enum { GET_FEATURES = 1, SET_MEM_TABLE = 5, SET_VRING_NUM = 8, SET_VRING_ADDR = 9, SET_VRING_BASE = 10, GET_VRING_BASE = 11 };
 enum { SET_VRING_KICK = 12, SET_VRING_CALL = 13, GET_PROTOCOL_FEATURES = 15, SET_PROTOCOL_FEATURES = 16, SET_VRING_ENABLE = 18 };
-enum { VERSION = 1, REPLY = 4, NEED_REPLY = 8, REPLY_ACK = 1 << 3, REGIONS = 8 };
+enum { GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
+enum { VERSION = 1, REPLY = 4, NEED_REPLY = 8, REPLY_ACK = 1 << 3, INFLIGHT_SHMFD = 1 << 12, REGIONS = 8 };
 #define FEATURES (UINT64_C(1) << 32 | UINT64_C(1) << 30) /* VERSION_1, PROTOCOL_FEATURES */
 
 typedef struct {
@@ -36,9 +41,25 @@ typedef struct {
         uint64_t guest, size, user, offset;
       } regions[REGIONS];
     } memory;
+    struct {
+      uint64_t size, offset;
+      uint16_t queues, queue_size;
+    } inflight;
     uint8_t bytes[512];
   };
 } Message;
+
+/* "struct QueueRegionSplit", of which it has one. */
+typedef struct {
+  uint64_t features;
+  uint16_t version, desc_num, last_batch_head, used_idx;
+  struct {
+    uint8_t inflight, padding[5];
+    uint16_t next;
+    uint64_t counter;
+  } desc[];
+} Record;
+enum { RECORD_VERSION = 1, HOLD_US = 10000 };
 
 static struct {
   uint64_t guest, user, size;
@@ -47,7 +68,10 @@ static struct {
 static uint32_t n_regions, ring_size;
 static uint16_t next;
 static uint64_t descriptors, used, available;
-static int kick = -1, call = -1, enabled, connection = -1, fill;
+static int kick = -1, call = -1, enabled, connection = -1, fill, keeps_record;
+static Record *record;
+static size_t record_size;
+static uint64_t counter;
 
 static void fail(const char *what) {
   perror(what);
@@ -86,42 +110,118 @@ static void map_memory(const Message *m, const int *fds) {
   }
 }
 
+static void note_taken(uint16_t head) {
+  if (!record || head >= record->desc_num)
+    return;
+  record->desc[head].counter = counter++;
+  record->desc[head].inflight = 1;
+  usleep(HOLD_US);
+}
+
+/* The order is what lets the next one tell how far this one came. */
+static void give_back(uint16_t head, uint32_t size) {
+  uint16_t *used_ring = find(used, 0), index = __atomic_load_n(&used_ring[1], __ATOMIC_RELAXED);
+  uint32_t element[2] = {head, size};
+  int recorded = record && head < record->desc_num;
+
+  memcpy((uint8_t *)used_ring + 4 + 8 * (index % ring_size), element, sizeof element);
+  if (recorded)
+    __atomic_store_n(&record->last_batch_head, head, __ATOMIC_RELEASE);
+  __atomic_store_n(&used_ring[1], index + 1, __ATOMIC_RELEASE);
+  if (!recorded)
+    return;
+  __atomic_store_n(&record->desc[head].inflight, 0, __ATOMIC_RELEASE);
+  __atomic_store_n(&record->used_idx, index + 1, __ATOMIC_RELEASE);
+}
+
+static void fill_chain(uint16_t head) {
+  const uint8_t *descriptor = (const uint8_t *)find(descriptors, 0) + 16 * head;
+  uint64_t address, count = 1;
+  uint32_t size;
+
+  memcpy(&address, descriptor, sizeof address);
+  memcpy(&size, descriptor + 8, sizeof size);
+  memset(find(address, 1), fill, size);
+  give_back(head, size);
+  if (write(call, &count, sizeof count) < 0)
+    fail("call");
+}
+
+/* What another had in hand, first taken first; new ones come behind. */
+static void go_on(void) {
+  const uint16_t *used_ring = find(used, 0);
+  unsigned n = 0;
+
+  if (!record)
+    return;
+  if (record->version != RECORD_VERSION) {
+    record->version = RECORD_VERSION;
+    record->used_idx = used_ring[1];
+    return;
+  }
+  if (record->used_idx != used_ring[1]) {
+    record->desc[record->last_batch_head % record->desc_num].inflight = 0;
+    record->used_idx = used_ring[1];
+  }
+  for (uint16_t i = 0; i < record->desc_num; i++)
+    n += record->desc[i].inflight;
+  fprintf(stderr, "goes on at %u with %u in hand\n", used_ring[1], n);
+  next = (uint16_t)(used_ring[1] + n);
+  while (n--) {
+    int first = -1;
+    for (int i = 0; i < record->desc_num; i++)
+      if (record->desc[i].inflight && (first < 0 || record->desc[i].counter < record->desc[first].counter))
+        first = i;
+    counter = record->desc[first].counter + 1;
+    fill_chain((uint16_t)first);
+  }
+}
+
 static void serve(void) {
   uint64_t count;
-  uint16_t *avail = find(available, 0), *used_ring = find(used, 0);
-  int any = 0;
+  uint16_t *avail = find(available, 0);
 
   if (read(kick, &count, sizeof count) < 0)
     return;
   while (next != __atomic_load_n(&avail[1], __ATOMIC_ACQUIRE)) {
     uint16_t head = avail[2 + next % ring_size];
-    const uint8_t *descriptor = (const uint8_t *)find(descriptors, 0) + 16 * head;
-    uint64_t address;
-    uint32_t size, element[2];
-    memcpy(&address, descriptor, sizeof address);
-    memcpy(&size, descriptor + 8, sizeof size);
-    memset(find(address, 1), fill, size);
-    element[0] = head;
-    element[1] = size;
-    memcpy((uint8_t *)used_ring + 4 + 8 * (next % ring_size), element, sizeof element);
+    note_taken(head);
     next++;
-    __atomic_store_n(&used_ring[1], next, __ATOMIC_RELEASE);
-    any = 1;
+    fill_chain(head);
   }
-  count = 1;
-  if (any && write(call, &count, sizeof count) < 0)
-    fail("call");
 }
 
-/* True: M is the answer. */
-static int handle(Message *m, const int *fds) {
+static void map_record(const Message *m, int fd) {
+  if (record)
+    munmap(record, record_size);
+  record_size = m->inflight.size;
+  record = mmap(NULL, record_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)m->inflight.offset);
+  if (record == MAP_FAILED)
+    fail("mmap");
+  close(fd);
+  record->desc_num = m->inflight.queue_size;
+}
+
+/* A new one, as zeros. */
+static int make_record(Message *m) {
+  int fd = memfd_create("inflight", MFD_CLOEXEC);
+
+  m->inflight.size = sizeof(Record) + sizeof record->desc[0] * m->inflight.queue_size;
+  m->inflight.offset = 0;
+  if (fd < 0 || ftruncate(fd, (off_t)m->inflight.size) < 0)
+    fail("memfd");
+  return fd;
+}
+
+/* True: M is the answer, with *FD. */
+static int handle(Message *m, const int *fds, int *fd) {
   switch (m->request) {
   case GET_FEATURES:
     m->number = FEATURES;
     m->size = 8;
     return 1;
   case GET_PROTOCOL_FEATURES:
-    m->number = REPLY_ACK;
+    m->number = REPLY_ACK | (keeps_record ? INFLIGHT_SHMFD : 0);
     m->size = 8;
     return 1;
   case SET_MEM_TABLE:
@@ -146,6 +246,14 @@ static int handle(Message *m, const int *fds) {
     break;
   case SET_VRING_ENABLE:
     enabled = (int)m->state[1];
+    if (enabled)
+      go_on();
+    break;
+  case GET_INFLIGHT_FD:
+    *fd = make_record(m);
+    return 1;
+  case SET_INFLIGHT_FD:
+    map_record(m, fds[0]);
     break;
   case GET_VRING_BASE:
     enabled = 0;
@@ -181,7 +289,11 @@ static int take(void *to, size_t size, int *fds) {
 
 static void converse(void) {
   Message m;
-  int fds[REGIONS];
+  int fds[REGIONS], fd = -1;
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control = {0};
 
   if (!take(&m, 12, fds) || m.size > sizeof m.bytes || !take(m.bytes, m.size, fds)) {
     put_fd(&connection, -1);
@@ -190,21 +302,32 @@ static void converse(void) {
     return;
   }
   uint32_t request = m.request;
-  if (!handle(&m, fds))
+  if (!handle(&m, fds, &fd))
     return;
   m.request = request;
   m.flags = VERSION | REPLY;
   struct iovec parts[2] = {{&m, 12}, {m.bytes, m.size}};
   struct msghdr header = {.msg_iov = parts, .msg_iovlen = 2};
+  if (fd >= 0) {
+    header.msg_control = control.bytes;
+    header.msg_controllen = sizeof control.bytes;
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(sizeof(int));
+    memcpy(CMSG_DATA(rights), &fd, sizeof fd);
+  }
   if (sendmsg(connection, &header, MSG_NOSIGNAL) < 0)
     perror("answer");
+  put_fd(&fd, -1);
 }
 
 int main(int argc, char **argv) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-  if (argc != 3 || strlen(argv[1]) >= sizeof address.sun_path) {
-    fprintf(stderr, "usage: rng-back-end PATH BYTE\n");
+  keeps_record = argc == 4 && strcmp(argv[3], "inflight") == 0;
+  if (argc != 3 + keeps_record || strlen(argv[1]) >= sizeof address.sun_path) {
+    fprintf(stderr, "usage: rng-back-end PATH BYTE [inflight]\n");
     return 2;
   }
   fill = atoi(argv[2]);

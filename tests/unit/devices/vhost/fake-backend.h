@@ -20,6 +20,8 @@
 #include "devices/virtio/virtqueue.h"
 
 #define FAKE_BACKEND_RINGS 4
+#define FAKE_INFLIGHT_SIZE 4096 /* of the record, and where in its file it begins */
+#define FAKE_INFLIGHT_MARK 'm'
 
 #define FAKE_F_PROTOCOL (UINT64_C(1) << 30)
 #define FAKE_F_LOG      (UINT64_C(1) << 26)
@@ -57,6 +59,13 @@ typedef enum {
   WIDE_BASE,     /* of GET_VRING_BASE: more than 16 bits */
   EMPTY_CONFIG,  /* of GET_CONFIG: no bytes, as a back end that is asked for too many */
   OTHER_CONFIG,  /* of GET_CONFIG: another part */
+  NO_ROOM,       /* of GET_INFLIGHT_FD: no bytes and no descriptor, of one that keeps no record */
+  NO_FD,         /* of GET_INFLIGHT_FD: bytes, and no descriptor */
+  NO_BYTES,      /* of GET_INFLIGHT_FD: a descriptor, and no bytes */
+  TOO_MUCH,      /* of GET_INFLIGHT_FD: of more bytes than anybody needs */
+  TOO_FAR,       /* of GET_INFLIGHT_FD: behind where a file can end */
+  SHORT_FILE,    /* of GET_INFLIGHT_FD: the file has a byte less than told */
+  NO_FILE,       /* of GET_INFLIGHT_FD: a descriptor of what has no size */
 } Misdeed;
 
 typedef struct {
@@ -77,9 +86,13 @@ typedef struct {
   unsigned accepted, n_regions;
   uint64_t kicks; /* taken from kick descriptors */
   bool answered_after_table, kicked_before_answer;
+  unsigned confers;           /* so often, before an answer, it says that its configuration is another, and waits to be heard */
+  bool idle;                  /* takes no chain */
+  char mark;                  /* what lay where the record of what is in flight was given to it; then it puts its own mark there */
+  VhostUserInflight inflight; /* as it was told */
 
   char *directory, *path;
-  int listen_fd, fd, backend_fd, stop_fd;
+  int listen_fd, fd, backend_fd, stop_fd, answer_fd, kept_fd;
   GThread *thread;
   GuestMemory memory; /* as it has mapped it */
   struct {
@@ -110,6 +123,8 @@ static inline void fake_backend_unmap(FakeBackend *b) {
 static inline void fake_backend_hang_up(FakeBackend *b) {
   fake_close(&b->fd);
   fake_close(&b->backend_fd);
+  fake_close(&b->answer_fd);
+  fake_close(&b->kept_fd);
   for (unsigned i = 0; i < FAKE_BACKEND_RINGS; i++) {
     fake_close(&b->rings[i].kick);
     fake_close(&b->rings[i].call);
@@ -147,7 +162,7 @@ static inline void fake_backend_serve(FakeBackend *b, unsigned i) {
 
   if (eventfd_read(b->rings[i].kick, &count) == 0)
     b->kicks += count;
-  while (b->rings[i].running && virtqueue_pop(&b->rings[i].queue, &chain) > 0) {
+  while (!b->idle && b->rings[i].running && virtqueue_pop(&b->rings[i].queue, &chain) > 0) {
     uint8_t bytes[256];
     size_t size = virt_chain_read(&chain, 0, bytes, sizeof bytes);
     virtqueue_push(&b->rings[i].queue, chain.head, (uint32_t)virt_chain_write(&chain, 0, bytes, size));
@@ -173,6 +188,24 @@ static inline void fake_backend_send_raw(int fd, const void *bytes, size_t size,
   }
   ssize_t sent = sendmsg(fd, &header, MSG_NOSIGNAL);
   g_assert_true(sent == (ssize_t)size || sent < 0); /* who asked may be gone */
+}
+
+/* In answer_fd and what is said of it. */
+static inline void fake_backend_spoil_inflight(FakeBackend *b, VhostUserMessage *m, Misdeed misdeed) {
+  if (misdeed == NO_FD || misdeed == NO_ROOM)
+    fake_close(&b->answer_fd);
+  if (misdeed == NO_BYTES || misdeed == NO_ROOM)
+    m->inflight.mmap_size = 0;
+  if (misdeed == TOO_MUCH)
+    m->inflight.mmap_size = UINT64_MAX;
+  if (misdeed == TOO_FAR)
+    m->inflight.mmap_offset = UINT64_MAX;
+  if (misdeed == SHORT_FILE)
+    m->inflight.mmap_size++;
+  if (misdeed == NO_FILE) {
+    fake_close(&b->answer_fd);
+    b->answer_fd = eventfd(0, EFD_CLOEXEC);
+  }
 }
 
 static inline void fake_backend_answer(FakeBackend *b, VhostUserMessage *m, Misdeed misdeed) {
@@ -224,6 +257,8 @@ static inline void fake_backend_answer(FakeBackend *b, VhostUserMessage *m, Misd
   default:
     break;
   }
+  if (m->request == VHOST_USER_GET_INFLIGHT_FD)
+    fake_backend_spoil_inflight(b, m, misdeed);
   memcpy(bytes, m, 12);
   memcpy(bytes + 12, &m->number, size - 12);
   switch (misdeed) {
@@ -254,7 +289,8 @@ static inline void fake_backend_answer(FakeBackend *b, VhostUserMessage *m, Misd
   default:
     break;
   }
-  fake_backend_send_raw(b->fd, bytes, size, NULL, 0);
+  fake_backend_send_raw(b->fd, bytes, size, &b->answer_fd, b->answer_fd >= 0);
+  fake_close(&b->answer_fd);
 }
 
 static inline void fake_backend_map(FakeBackend *b, const VhostUserMemory *table, const int *fds, unsigned n_fds) {
@@ -334,6 +370,22 @@ static inline bool fake_backend_do(FakeBackend *b, VhostUserMessage *m, const in
     b->rings[ring].running = b->rings[ring].enabled = false;
     fake_close(&b->rings[ring].kick);
     return true;
+  case VHOST_USER_GET_INFLIGHT_FD:
+    g_assert_cmpuint(m->size, ==, 24);
+    g_assert_cmpuint(n_fds, ==, 0);
+    b->answer_fd = memfd_create("inflight", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    g_assert_cmpint(ftruncate(b->answer_fd, 2 * FAKE_INFLIGHT_SIZE), ==, 0);
+    m->inflight.mmap_size = m->inflight.mmap_offset = FAKE_INFLIGHT_SIZE;
+    return true;
+  case VHOST_USER_SET_INFLIGHT_FD:
+    g_assert_cmpuint(m->size, ==, 24);
+    g_assert_cmpuint(n_fds, ==, 1);
+    b->inflight = m->inflight;
+    g_assert_cmpint(pread(fds[0], &b->mark, 1, (off_t)m->inflight.mmap_offset), ==, 1);
+    g_assert_cmpint(pwrite(fds[0], &(char){FAKE_INFLIGHT_MARK}, 1, (off_t)m->inflight.mmap_offset), ==, 1);
+    fake_close(&b->kept_fd);
+    b->kept_fd = fds[0];
+    return false;
   case VHOST_USER_SET_BACKEND_REQ_FD:
     g_assert_cmpuint(n_fds, ==, 1);
     fake_close(&b->backend_fd);
@@ -390,6 +442,17 @@ static inline bool fake_backend_passt_knows(uint32_t request) {
   return false;
 }
 
+/* Says something on its own way, and goes on once it was heard. False: nobody hears it. */
+static inline bool fake_backend_confer(FakeBackend *b) {
+  uint32_t news[3] = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION | VHOST_USER_NEED_REPLY, 0};
+  uint8_t heard[20];
+  int fds[8];
+  unsigned n_fds = 0;
+
+  fake_backend_send_raw(b->backend_fd, news, sizeof news, NULL, 0);
+  return fake_backend_read(b->backend_fd, heard, sizeof heard, fds, &n_fds);
+}
+
 static inline void fake_backend_message(FakeBackend *b) {
   VhostUserMessage m = {0};
   int fds[8];
@@ -422,7 +485,10 @@ static inline void fake_backend_message(FakeBackend *b) {
     m.number = 0;
     m.size = 8;
   }
+  unsigned confers = (request == VHOST_USER_GET_CONFIG || request == VHOST_USER_SET_CONFIG) && b->backend_fd >= 0 ? b->confers : 0;
   g_mutex_unlock(&b->lock);
+  while (confers && fake_backend_confer(b))
+    confers--;
   if (answer || acknowledge || misdeed == DIES)
     fake_backend_answer(b, &m, misdeed);
 }
@@ -470,12 +536,14 @@ static inline void fake_backend_listen(FakeBackend *b) {
 static inline void fake_backend_init(FakeBackend *b) {
   *b = (FakeBackend){
       .features = FAKE_FEATURES,
-      .protocol = FAKE_MQ | FAKE_REPLY_ACK | FAKE_RESET_DEVICE | FAKE_INFLIGHT | FAKE_MEM_SLOTS,
+      .protocol = FAKE_MQ | FAKE_REPLY_ACK | FAKE_RESET_DEVICE | FAKE_MEM_SLOTS,
       .queue_num = 2,
       .listen_fd = -1,
       .fd = -1,
       .backend_fd = -1,
       .stop_fd = -1,
+      .answer_fd = -1,
+      .kept_fd = -1,
       .log = g_string_new(NULL),
   };
   g_mutex_init(&b->lock);

@@ -14,8 +14,8 @@ static void set_up(Fixture *f, gconstpointer data) {
   int ends[2];
 
   g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), ==, 0);
-  f->here = (VhostUserChannel){ends[0], "there"};
-  f->there = (VhostUserChannel){ends[1], "here"};
+  f->here = (VhostUserChannel){.fd = ends[0], .peer = "there"};
+  f->there = (VhostUserChannel){.fd = ends[1], .peer = "here"};
 }
 
 static void tear_down(Fixture *f, gconstpointer data) {

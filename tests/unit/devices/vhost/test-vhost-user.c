@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The front end of vhost-user against good back ends and bad ones: devices/vhost/vhost-user.c, vhost-user-path.c. */
+#define _GNU_SOURCE /* memfd_create */
 #include "devices/vhost/vhost-user.h"
 #include "tests/unit/devices/vhost/fake-backend.h"
 #include "tests/unit/devices/virtio/fake-driver.h"
@@ -226,6 +227,44 @@ static void test_config(Fixture *f, gconstpointer data) {
   g_assert_true(f->vhost->ops->handle(f->vhost, &changed, &error));
 }
 
+/* One that has something to say while it is asked, and waits until it was heard; the main way's answer comes then. */
+static void test_config_beside(Fixture *f, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  uint8_t config[8] = {0};
+  bool changed = false;
+
+  f->backend.protocol |= FAKE_CONFIG | FAKE_BACKEND_REQ;
+  f->backend.config_size = 8;
+  f->backend.confers = 3;
+  listen_with(f, true);
+  connect_now(f);
+  g_assert_true(f->vhost->ops->get_config(f->vhost, config, 8, &error));
+  g_assert_no_error(error);
+  g_assert_true(f->vhost->config_news);
+  g_assert_true(f->vhost->ops->handle(f->vhost, &changed, &error));
+  g_assert_true(changed);
+  g_assert_false(f->vhost->config_news);
+  g_assert_true(f->vhost->ops->set_config(f->vhost, 0, config, 1, &error));
+  g_assert_true(f->vhost->config_news);
+
+  /* Garbage on that way ends it then, too; and what it says there without end is no answer. */
+  f->backend.confers = 0;
+  fake_backend_say(&f->backend, VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, 2, 0, false);
+  fake_backend_misbehave(&f->backend, VHOST_USER_GET_CONFIG, LATE);
+  g_assert_false(f->vhost->ops->get_config(f->vhost, config, 8, &error));
+  g_assert_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG);
+  g_clear_error(&error);
+  f->vhost->ops->disconnect(f->vhost);
+  g_assert_false(f->vhost->config_news);
+  WAIT_FOR(__atomic_load_n(&f->backend.fd, __ATOMIC_SEQ_CST) < 0);
+  vhost_begin(f->vhost);
+  connect_now(f);
+  f->vhost->deadline = g_get_monotonic_time() + SHORT_PATIENCE_US;
+  f->backend.confers = UINT_MAX;
+  g_assert_false(f->vhost->ops->get_config(f->vhost, config, 8, &error));
+  g_assert_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_SLOW);
+}
+
 /* More than it has: the answer has no bytes, and that is an error that says so, not zeros. */
 static void test_config_too_long(Fixture *f, gconstpointer data) {
   g_autoptr(GError) error = NULL;
@@ -239,6 +278,93 @@ static void test_config_too_long(Fixture *f, gconstpointer data) {
   g_assert_true(f->vhost->ops->get_config(f->vhost, config, 60, &error));
   g_assert_false(f->vhost->ops->get_config(f->vhost, config, sizeof config, &error));
   g_assert_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG);
+}
+
+static bool set_inflight(Fixture *f, bool anew, GError **error) {
+  return f->vhost->ops->set_inflight(f->vhost, anew, 2, RING_SIZE, error);
+}
+
+/* What one writes down is kept for the next, also while there is none, and given up when all begins anew. */
+static void test_inflight(Fixture *f, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+
+  f->backend.protocol |= FAKE_INFLIGHT;
+  listen_with(f, false);
+  connect_now(f);
+  g_assert_false(f->vhost->resumable);
+  g_free(fake_backend_log(&f->backend));
+  g_assert_true(set_inflight(f, true, &error));
+  assert_log(&f->backend, "GET_INFLIGHT_FD SET_INFLIGHT_FD");
+  g_assert_true(f->vhost->resumable);
+  g_assert_cmpint(f->backend.mark, ==, 0);
+  g_assert_cmpuint(f->backend.inflight.mmap_size, ==, FAKE_INFLIGHT_SIZE);
+  g_assert_cmpuint(f->backend.inflight.mmap_offset, ==, FAKE_INFLIGHT_SIZE);
+  g_assert_cmpuint(f->backend.inflight.num_queues, ==, 2);
+  g_assert_cmpuint(f->backend.inflight.queue_size, ==, RING_SIZE);
+
+  f->vhost->ops->disconnect(f->vhost);
+  g_assert_true(f->vhost->resumable);
+  WAIT_FOR(__atomic_load_n(&f->backend.fd, __ATOMIC_SEQ_CST) < 0);
+  connect_now(f);
+  g_free(fake_backend_log(&f->backend));
+  g_assert_true(set_inflight(f, false, &error));
+  assert_log(&f->backend, "SET_INFLIGHT_FD");
+  g_assert_cmpint(f->backend.mark, ==, FAKE_INFLIGHT_MARK); /* the same */
+
+  g_assert_true(set_inflight(f, true, &error));
+  assert_log(&f->backend, "GET_INFLIGHT_FD SET_INFLIGHT_FD");
+  g_assert_cmpint(f->backend.mark, ==, 0); /* another */
+}
+
+/*
+ * One that keeps no record, and says so in either way; and one that comes in the place of another, and does not know of
+ * it.
+ */
+static void test_inflight_none(Fixture *f, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+
+  listen_with(f, false);
+  connect_now(f);
+  g_free(fake_backend_log(&f->backend));
+  g_assert_true(set_inflight(f, true, &error));
+  g_assert_true(set_inflight(f, false, &error));
+  assert_log(&f->backend, "");
+  g_assert_false(f->vhost->resumable);
+  f->vhost->ops->disconnect(f->vhost);
+  WAIT_FOR(__atomic_load_n(&f->backend.fd, __ATOMIC_SEQ_CST) < 0);
+
+  f->backend.protocol |= FAKE_INFLIGHT;
+  connect_now(f);
+  g_free(fake_backend_log(&f->backend));
+  fake_backend_misbehave(&f->backend, VHOST_USER_GET_INFLIGHT_FD, NO_ROOM);
+  g_assert_true(set_inflight(f, true, &error));
+  assert_log(&f->backend, "GET_INFLIGHT_FD");
+  g_assert_false(f->vhost->resumable);
+  g_assert_true(set_inflight(f, true, &error));
+  g_assert_true(f->vhost->resumable);
+  f->vhost->ops->disconnect(f->vhost);
+  WAIT_FOR(__atomic_load_n(&f->backend.fd, __ATOMIC_SEQ_CST) < 0);
+
+  f->backend.protocol &= ~(uint64_t)FAKE_INFLIGHT;
+  connect_now(f);
+  g_assert_false(set_inflight(f, false, &error));
+  g_assert_error(error, VHOST_USER_ERROR, VHOST_USER_ERROR_WRONG);
+  g_clear_error(&error);
+  g_assert_true(set_inflight(f, true, &error));
+  g_assert_false(f->vhost->resumable);
+}
+
+/* A record that is sealed as no smaller stays so, whoever still has it. */
+static void test_inflight_sealed(Fixture *f, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+
+  f->backend.protocol |= FAKE_INFLIGHT;
+  listen_with(f, false);
+  connect_now(f);
+  g_assert_true(set_inflight(f, true, &error));
+  g_assert_cmpint(f->backend.kept_fd, >=, 0);
+  g_assert_cmpint(ftruncate(f->backend.kept_fd, 0), <, 0);
+  g_assert_cmpint(errno, ==, EPERM);
 }
 
 static unsigned count_descriptors(void) {
@@ -279,6 +405,20 @@ static void test_misdeeds(Fixture *f, gconstpointer data) {
       {VHOST_USER_GET_CONFIG, SHORT, VHOST_USER_ERROR_WRONG},
       {VHOST_USER_SET_CONFIG, REFUSES, VHOST_USER_ERROR_REFUSED},
       {VHOST_USER_SET_FEATURES, REFUSES, VHOST_USER_ERROR_REFUSED},
+      {VHOST_USER_GET_INFLIGHT_FD, SHORT, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, CUT, VHOST_USER_ERROR_GONE},
+      {VHOST_USER_GET_INFLIGHT_FD, NOTHING, VHOST_USER_ERROR_SLOW},
+      {VHOST_USER_GET_INFLIGHT_FD, OTHER_REQUEST, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, OTHER_VERSION, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, WITH_FDS, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, NO_FD, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, NO_BYTES, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, TOO_MUCH, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, TOO_FAR, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, SHORT_FILE, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_GET_INFLIGHT_FD, NO_FILE, VHOST_USER_ERROR_WRONG},
+      {VHOST_USER_SET_INFLIGHT_FD, REFUSES, VHOST_USER_ERROR_REFUSED},
+      {VHOST_USER_SET_INFLIGHT_FD, DIES, VHOST_USER_ERROR_GONE},
       {VHOST_USER_SET_MEM_TABLE, REFUSES, VHOST_USER_ERROR_REFUSED},
       {VHOST_USER_SET_MEM_TABLE, SHORT, VHOST_USER_ERROR_WRONG},
       {VHOST_USER_SET_MEM_TABLE, DIES, VHOST_USER_ERROR_GONE},
@@ -299,7 +439,7 @@ static void test_misdeeds(Fixture *f, gconstpointer data) {
   uint8_t config[8] = {0};
   uint16_t base;
 
-  f->backend.protocol |= FAKE_CONFIG | FAKE_BACKEND_REQ;
+  f->backend.protocol |= FAKE_CONFIG | FAKE_BACKEND_REQ | FAKE_INFLIGHT;
   f->backend.config_size = 8;
   listen_with(f, true);
   connect_now(f);
@@ -315,7 +455,7 @@ static void test_misdeeds(Fixture *f, gconstpointer data) {
     gint64 begin = g_get_monotonic_time();
     f->vhost->deadline = begin + SHORT_PATIENCE_US;
     bool done = ops->connect(f->vhost, &error) && ops->get_config(f->vhost, config, 8, &error) &&
-                ops->set_config(f->vhost, 0, config, 1, &error) && start_ring(f, 0, &driver, 0, &error) &&
+                ops->set_config(f->vhost, 0, config, 1, &error) && set_inflight(f, true, &error) && start_ring(f, 0, &driver, 0, &error) &&
                 ops->stop_vring(f->vhost, 0, &base, &error) && ops->reset(f->vhost, &error);
     g_assert_false(done);
     g_assert_error(error, VHOST_USER_ERROR, (gint)cases[i].error);
@@ -325,7 +465,8 @@ static void test_misdeeds(Fixture *f, gconstpointer data) {
     g_assert_false(f->vhost->connected);
     WAIT_FOR(__atomic_load_n(&f->backend.fd, __ATOMIC_SEQ_CST) < 0);
   }
-  /* What came along was closed, and nothing of ours is left. */
+  /* What came along was closed, and nothing of ours is left, but the last record. */
+  descriptors++;
   g_assert_cmpuint(count_descriptors(), ==, descriptors);
   vhost_begin(f->vhost);
   connect_now(f); /* and a good one is as good as ever */
@@ -439,7 +580,11 @@ int main(int argc, char **argv) {
   ADD("ring", test_ring);
   ADD("memory", test_memory);
   ADD("config", test_config);
+  ADD("config-beside", test_config_beside);
   ADD("config-too-long", test_config_too_long);
+  ADD("inflight", test_inflight);
+  ADD("inflight-none", test_inflight_none);
+  ADD("inflight-sealed", test_inflight_sealed);
   ADD("misdeeds", test_misdeeds);
   ADD("unasked", test_unasked);
   ADD("nobody-there", test_nobody_there);

@@ -3,6 +3,7 @@
  * A virtio device that another process is, with a driver on one side and a fake back end on the other:
  * devices/virtio/vhost-user.c, vhost-user-type.c, vhost-queues.c.
  */
+#define _GNU_SOURCE /* memfd_create */
 #include "devices/virtio/vhost-user.h"
 #include "tests/unit/devices/vhost/fake-backend.h"
 #include "tests/unit/devices/virtio/fake-driver.h"
@@ -11,7 +12,7 @@
 #define LIVE       (NEGOTIATED | VIRTIO_STATUS_DRIVER_OK)
 #define FAILED     (LIVE | VIRTIO_STATUS_NEEDS_RESET)
 
-enum { RNG = 4, BLOCK = 2, INPUT = 18, UNKNOWN = 50 };
+enum { RNG = 4, BLOCK = 2, INPUT = 18, FS = 26, UNKNOWN = 50 };
 
 typedef struct {
   FakeGuest guest;
@@ -123,6 +124,8 @@ static void test_service(Fixture *f, gconstpointer data) {
 /* What the guest is offered: the back end's, without what no transport of ours carries, and nothing of our own. */
 static void test_features(Fixture *f, gconstpointer data) {
   f->backend.features = UINT64_MAX & ~VIRTIO_F_EVENT_IDX;
+  f->backend.protocol |= FAKE_CONFIG;
+  f->backend.config_size = 60;
   plug(f, BLOCK, 0);
   g_assert_cmphex(virtio_get_device_features(f->device, 0), ==, 0x10fffffd); /* not SIZE_MAX, which is not believed */
   g_assert_cmphex(virtio_get_device_features(f->device, 1), ==, 0xfffc0001);
@@ -155,6 +158,7 @@ static void test_refused(Fixture *f, gconstpointer data) {
   assert_refused(f, RNG, 0, "start the back end first");
   fake_backend_listen(&f->backend);
   assert_refused(f, RNG, 3, "has 2 queues, not 3");
+  assert_refused(f, FS, 0, "a device of type fs has a tag (virtiofsd: --tag=NAME)");
   fake_backend_stop(&f->backend);
   f->backend.features &= ~VIRTIO_F_VERSION_1;
   fake_backend_listen(&f->backend);
@@ -342,6 +346,158 @@ static void test_ring_elsewhere(Fixture *f, gconstpointer data) {
   g_assert_null(strstr(log, "SET_VRING_ADDR"));
 }
 
+/* It ends with a chain in hand that it has not returned. */
+static void die_at_work(Fixture *f, uint16_t head, const char *text) {
+  g_mutex_lock(&f->backend.lock);
+  uint64_t kicks = f->backend.kicks;
+  f->backend.idle = true;
+  g_mutex_unlock(&f->backend.lock);
+  fake_offer_text(&f->driver[0], head, text);
+  virtio_ring_doorbell(f->device, 0);
+  WAIT_FOR(__atomic_load_n(&f->backend.kicks, __ATOMIC_SEQ_CST) > kicks);
+  fake_backend_stop(&f->backend);
+  f->backend.idle = false;
+}
+
+/*
+ * One that writes down what it has in flight dies with a chain in hand, and the next one returns it: the driver has
+ * noticed nothing.
+ */
+static void test_another_goes_on(Fixture *f, gconstpointer data) {
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, RNG, 0);
+  g_free(fake_backend_log(&f->backend));
+  go_live(f);
+  g_autofree char *log = fake_backend_log(&f->backend);
+  g_assert_true(g_str_has_prefix(log, "SET_FEATURES GET_INFLIGHT_FD SET_INFLIGHT_FD SET_MEM_TABLE"));
+  echo(f, 0, 0, "before");
+  echo(f, 1, 0, "before");
+  for (unsigned i = 0; i < 3; i++) { /* and then no more for a while */
+    g_test_expect_message(G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "vhost-user0: *has closed its connection; what the guest asks for waits*");
+    g_test_expect_message(G_LOG_DOMAIN, G_LOG_LEVEL_MESSAGE, "vhost-user0: *is there again, and goes on*");
+  }
+  for (uint16_t i = 0; i < 5; i++) {
+    die_at_work(f, 2, "in hand");
+    fake_offer_text(&f->driver[0], 4, "meanwhile");
+    virtio_ring_doorbell(f->device, 0);
+    g_usleep(i == 2 ? 400000 : 0); /* some tries find nobody */
+    int interrupts = count(&f->interrupts[0]);
+    fake_backend_listen(&f->backend);
+    WAIT_FOR(fake_used_idx(&f->driver[0]) == 3 + 2 * i);
+    WAIT_FOR(count(&f->interrupts[0]) > interrupts);
+    g_assert_cmpstr(fake_answer(&f->driver[0], 2), ==, "in hand");
+    g_assert_cmpstr(fake_answer(&f->driver[0], 4), ==, "meanwhile");
+    g_assert_cmpuint(f->backend.rings[0].base, ==, 1 + 2 * i);
+    g_assert_cmpuint(f->backend.rings[1].base, ==, 1);
+    g_assert_cmpint(f->backend.mark, ==, FAKE_INFLIGHT_MARK);
+  }
+  echo(f, 1, 2, "after");
+  g_test_assert_expected_messages();
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+  g_assert_cmpint(count(&f->config_interrupts), ==, 0);
+}
+
+/* Those that come first are of no use, each in its way; there is time for one that is. */
+static void test_others_do_not(Fixture *f, gconstpointer data) {
+  static const struct {
+    VhostUserRequest at;
+    Misdeed misdeed;
+  } cases[] = {
+      {VHOST_USER_GET_FEATURES, NO_FLAG},
+      {VHOST_USER_SET_INFLIGHT_FD, REFUSES},
+      {VHOST_USER_SET_VRING_KICK, DIES},
+      {VHOST_USER_SET_VRING_ENABLE, REFUSES},
+  };
+
+  f->backend.protocol |= FAKE_INFLIGHT;
+  f->backend.features |= 0x80;
+  plug(f, RNG, 0);
+  go_live(f);
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases) + 2; i++) {
+    uint16_t used = fake_used_idx(&f->driver[0]);
+    die_at_work(f, 2, "in hand");
+    if (i < G_N_ELEMENTS(cases))
+      fake_backend_misbehave(&f->backend, cases[i].at, cases[i].misdeed);
+    else if (i == G_N_ELEMENTS(cases))
+      f->backend.protocol &= ~(uint64_t)FAKE_INFLIGHT; /* it does not know of what is in flight */
+    else
+      f->backend.features &= ~UINT64_C(0x80); /* the driver was told of more */
+    unsigned accepted = f->backend.accepted;
+    fake_backend_listen(&f->backend);
+    WAIT_FOR(__atomic_load_n(&f->backend.accepted, __ATOMIC_SEQ_CST) >= accepted + 2);
+    fake_backend_stop(&f->backend);
+    f->backend.protocol |= FAKE_INFLIGHT;
+    f->backend.features |= 0x80;
+    fake_backend_listen(&f->backend);
+    WAIT_FOR(fake_used_idx(&f->driver[0]) == (uint16_t)(used + 1));
+    g_assert_cmpstr(fake_answer(&f->driver[0], 2), ==, "in hand");
+  }
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+}
+
+/* A pause ends the wait, and the end of the pause begins one; the same where it dies unseen. */
+static void test_away_and_pause(Fixture *f, gconstpointer data) {
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, RNG, 0);
+  go_live(f);
+  echo(f, 0, 0, "before");
+  die_at_work(f, 2, "in hand");
+  virtio_device_pause(f->device);
+  fake_backend_listen(&f->backend);
+  unsigned accepted = f->backend.accepted;
+  g_usleep(300000);
+  g_assert_cmpuint(__atomic_load_n(&f->backend.accepted, __ATOMIC_SEQ_CST), ==, accepted); /* nobody is looked for */
+  g_assert_cmpuint(fake_used_idx(&f->driver[0]), ==, 1);
+  virtio_device_resume(f->device);
+  WAIT_FOR(fake_used_idx(&f->driver[0]) == 2);
+  g_assert_cmpstr(fake_answer(&f->driver[0], 2), ==, "in hand");
+
+  virtio_device_pause(f->device);
+  fake_backend_stop(&f->backend);
+  fake_offer_text(&f->driver[0], 4, "meanwhile");
+  virtio_device_resume(f->device);
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+  virtio_device_pause(f->device); /* while it is away */
+  virtio_device_resume(f->device);
+  fake_backend_listen(&f->backend);
+  WAIT_FOR(fake_used_idx(&f->driver[0]) == 3);
+  g_assert_cmpstr(fake_answer(&f->driver[0], 4), ==, "meanwhile");
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+  g_assert_cmpint(f->backend.mark, ==, FAKE_INFLIGHT_MARK);
+}
+
+/* What a driver had in flight is not the next one's: a reset ends the wait, and the next record is a new one. */
+static void test_away_and_reset(Fixture *f, gconstpointer data) {
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, RNG, 0);
+  go_live(f);
+  die_at_work(f, 2, "in hand");
+  reset(f);
+  go_live(f); /* nobody is there, and nothing in flight */
+  g_assert_cmphex(virtio_get_status(f->device), ==, FAILED);
+  reset(f);
+  fake_backend_listen(&f->backend);
+  go_live(f);
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+  g_assert_cmpint(f->backend.mark, ==, 0);
+  g_assert_cmpuint(f->backend.rings[0].base, ==, 0);
+  echo(f, 0, 0, "after");
+  reset(f);
+  go_live(f);
+  g_assert_cmpint(f->backend.mark, ==, 0);
+  echo(f, 0, 0, "after");
+}
+
+/* What goes wrong on its own account is no reason to wait: nobody knows what it has done. */
+static void test_no_wait_for_garbage(Fixture *f, gconstpointer data) {
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, RNG, 0);
+  go_live(f);
+  echo(f, 0, 0, "before");
+  fake_backend_send_raw(f->backend.fd, "garbage", 7, NULL, 0);
+  assert_failed(f);
+}
+
 static void give_config(Fixture *f, unsigned size) {
   f->backend.protocol |= FAKE_CONFIG | FAKE_BACKEND_REQ;
   f->backend.config_size = size;
@@ -384,6 +540,30 @@ static void test_config(Fixture *f, gconstpointer data) {
   assert_failed(f);
 }
 
+/* Of one that comes in another's place, the driver is told of the configuration if it is another one. */
+static void test_config_of_another(Fixture *f, gconstpointer data) {
+  uint8_t bytes[4];
+
+  give_config(f, 60);
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, BLOCK, 0);
+  go_live(f);
+  die_at_work(f, 2, "in hand");
+  virtio_config_write(f->device, 0, "x", 1); /* there is nobody to tell */
+  fake_backend_listen(&f->backend);
+  WAIT_FOR(fake_used_idx(&f->driver[0]) == 1);
+  echo(f, 0, 0, "and more");
+  g_assert_cmpint(count(&f->config_interrupts), ==, 0);
+  die_at_work(f, 2, "in hand");
+  memset(f->backend.config, 'b', 60);
+  fake_backend_listen(&f->backend);
+  WAIT_FOR(fake_used_idx(&f->driver[0]) == 3);
+  WAIT_FOR(count(&f->config_interrupts) == 1);
+  virtio_config_read(f->device, 0, bytes, 4);
+  g_assert_cmpmem(bytes, 4, "bbbb", 4);
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+}
+
 /* What is read after a write follows from it, also before there is a driver that has said DRIVER_OK. */
 static void test_config_write(Fixture *f, gconstpointer data) {
   uint8_t bytes[4];
@@ -405,6 +585,24 @@ static void test_config_write(Fixture *f, gconstpointer data) {
   virtio_config_write(f->device, 0, "z", 1); /* there is nobody to tell */
   virtio_config_read(f->device, 100, bytes, 4);
   g_assert_cmpmem(bytes, 4, "yyyy", 4);
+}
+
+/* It says so in the middle of what it is asked: the driver hears of it, once, and reads what is the latest. */
+static void test_config_news(Fixture *f, gconstpointer data) {
+  uint8_t bytes[4];
+
+  give_config(f, 136);
+  f->backend.input = true;
+  plug(f, INPUT, 0);
+  go_live(f);
+  f->backend.confers = 1;
+  virtio_config_write(f->device, 0, "x", 1);
+  g_assert_cmpint(count(&f->config_interrupts), ==, 1);
+  virtio_config_read(f->device, 100, bytes, 4);
+  g_assert_cmpmem(bytes, 4, "xxxx", 4);
+  f->backend.confers = 0;
+  virtio_config_write(f->device, 0, "y", 1);
+  g_assert_cmpint(count(&f->config_interrupts), ==, 1);
 }
 
 /* Of a type that we do not know, how much configuration there is is a guess. */
@@ -472,8 +670,15 @@ int main(int argc, char **argv) {
   ADD("never", test_never);
   ADD("misdeeds", test_misdeeds);
   ADD("ring-elsewhere", test_ring_elsewhere);
+  ADD("another-goes-on", test_another_goes_on);
+  ADD("others-do-not", test_others_do_not);
+  ADD("away-and-pause", test_away_and_pause);
+  ADD("away-and-reset", test_away_and_reset);
+  ADD("no-wait-for-garbage", test_no_wait_for_garbage);
   ADD("config", test_config);
+  ADD("config-of-another", test_config_of_another);
   ADD("config-write", test_config_write);
+  ADD("config-news", test_config_news);
   ADD("config-guessed", test_config_guessed);
   ADD("config-guessed-wrong", test_config_guessed_wrong);
   ADD("plan", test_plan);
