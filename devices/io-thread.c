@@ -1,40 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread for a device's queues: a GMainContext of its own, iterated until the thread is freed. Watches are sources on
- * it with one descriptor each; calls are one-shot sources of the same priority, which GLib dispatches in the order they
- * were attached.
+ * A thread for a device's queues: poll(2) over the descriptors of its sources, and posts, first come first served. What
+ * a device's latency consists of goes through here twice a request, so this is as little as it can be: a poll, and a
+ * look at each source.
  *
- * Locks: none of its own beyond GLib's on the context. Only io_thread_call waits, on a lock that lives on its caller's
- * stack. `thread` is written by its starter alone, before anybody calls.
+ * In each turn the posts that are there run, then the sources that are ready; what is posted or added meanwhile has the
+ * next turn. So neither can starve the other. A source that was freed is not run any more, and goes when the next turn
+ * begins.
+ *
+ * Locks: `lock`, which guards `posts`, `fresh` and `asleep`, and is never held while anything runs. io_thread_call
+ * waits on a lock that lives on its caller's stack. `self` is atomic.
  */
 #define _GNU_SOURCE /* sched_setaffinity */
 #include "devices/io-thread.h"
 
-#include <glib-unix.h>
+#include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 struct IoThread {
   char *name;
   cpu_set_t cpus; /* its maker's: a vCPU's thread that starts it may be bound to one */
   bool has_cpus;
-  GMainContext *context;
-  GThread *thread; /* NULL: not started */
-  gboolean stop;   /* the thread's own */
+  GThread *thread; /* NULL: not started; its starter's */
+  GThread *self;   /* the same, as the thread itself knows it */
+  GMutex lock;
+  GArray *posts;    /* of IoPost */
+  GPtrArray *fresh; /* of IoSource, that were added and are not in `sources` yet */
+  bool asleep;      /* who posts or adds must wake it */
+  int wake_fd;
+
+  /* The thread's own. */
+  bool stop;
+  bool gaps;           /* some of `sources` were freed */
+  GArray *running;     /* of IoPost: those of this turn */
+  GPtrArray *sources;  /* of IoSource */
+  GArray *descriptors; /* of struct pollfd: wake_fd, and one for each of `sources` */
 };
 
 struct IoSource {
-  GSource source; /* first */
-  void (*ready)(void *opaque);
+  IoThread *thread;
+  int fd;
+  short events;
+  void (*ready)(void *opaque); /* NULL: freed */
   void *opaque;
 };
 
-/* One function to run on the thread; FINISHED belongs to a caller that waits. */
 typedef struct {
   void (*function)(void *opaque);
   void *opaque;
 } IoPost;
 
+/* A post whose caller waits. */
 typedef struct {
   void (*function)(void *opaque);
   void *opaque;
@@ -58,31 +78,128 @@ static void block_signals(void) {
   pthread_sigmask(SIG_BLOCK, &blocked, NULL);
 }
 
+/* The thread itself. */
+
+static void watch_descriptor(IoThread *thread, int fd, short events) {
+  struct pollfd descriptor = {.fd = fd, .events = events};
+
+  g_array_append_val(thread->descriptors, descriptor);
+}
+
+static void adopt(IoThread *thread, IoSource *source) {
+  g_ptr_array_add(thread->sources, source);
+  watch_descriptor(thread, source->fd, source->events);
+}
+
+/* Sources that were freed go. */
+static void close_gaps(IoThread *thread) {
+  GPtrArray *before = thread->sources;
+
+  if (!thread->gaps)
+    return;
+  thread->gaps = false;
+  thread->sources = g_ptr_array_new();
+  g_array_set_size(thread->descriptors, 1);
+  for (unsigned i = 0; i < before->len; i++) {
+    IoSource *source = g_ptr_array_index(before, i);
+    if (source->ready)
+      adopt(thread, source);
+    else
+      g_free(source);
+  }
+  g_ptr_array_unref(before);
+}
+
+/* Takes what has come meanwhile. Whether it may sleep then: nothing has. */
+static bool begin_turn(IoThread *thread) {
+  g_mutex_lock(&thread->lock);
+  GArray *posts = thread->posts;
+  bool nothing = posts->len == 0 && thread->fresh->len == 0;
+  thread->posts = thread->running;
+  thread->running = posts;
+  for (unsigned i = 0; i < thread->fresh->len; i++)
+    adopt(thread, g_ptr_array_index(thread->fresh, i));
+  g_ptr_array_set_size(thread->fresh, 0);
+  thread->asleep = nothing;
+  g_mutex_unlock(&thread->lock);
+  return nothing;
+}
+
+static void run_posts(IoThread *thread) {
+  for (unsigned i = 0; i < thread->running->len; i++) {
+    const IoPost *post = &g_array_index(thread->running, IoPost, i);
+    post->function(post->opaque);
+  }
+  g_array_set_size(thread->running, 0);
+}
+
+static void run_sources(IoThread *thread) {
+  for (unsigned i = 0; i < thread->sources->len; i++) {
+    const IoSource *source = g_ptr_array_index(thread->sources, i);
+    if (g_array_index(thread->descriptors, struct pollfd, i + 1).revents && source->ready)
+      source->ready(source->opaque);
+  }
+}
+
+static void take_turn(IoThread *thread) {
+  uint64_t wakes;
+
+  close_gaps(thread);
+  bool may_sleep = begin_turn(thread);
+  run_posts(thread);
+  close_gaps(thread);
+  struct pollfd *descriptors = &g_array_index(thread->descriptors, struct pollfd, 0);
+  if (thread->stop || poll(descriptors, thread->descriptors->len, may_sleep ? -1 : 0) <= 0)
+    return;
+  if (descriptors->revents && read(thread->wake_fd, &wakes, sizeof wakes) < 0)
+    return; /* it was not for us */
+  run_sources(thread);
+}
+
 static void *run(void *data) {
   IoThread *thread = data;
 
+  __atomic_store_n(&thread->self, g_thread_self(), __ATOMIC_SEQ_CST);
   block_signals();
   if (thread->has_cpus)
     sched_setaffinity(0, sizeof thread->cpus, &thread->cpus);
-  g_main_context_push_thread_default(thread->context);
   while (!thread->stop)
-    g_main_context_iteration(thread->context, TRUE);
-  g_main_context_pop_thread_default(thread->context);
+    take_turn(thread);
   return NULL;
 }
+
+static bool is_self(const IoThread *thread) {
+  return __atomic_load_n(&thread->self, __ATOMIC_SEQ_CST) == g_thread_self();
+}
+
+/* Life. */
 
 static void stop(void *opaque) {
   IoThread *thread = opaque;
 
-  thread->stop = TRUE;
+  thread->stop = true;
 }
 
-IoThread *io_thread_new(const char *name) {
-  IoThread *thread = g_new0(IoThread, 1);
+IoThread *io_thread_new(const char *name, GError **error) {
+  int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
+  if (fd < 0) {
+    int code = errno;
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "cannot make an event descriptor for the thread %s: %s", name,
+                g_strerror(code));
+    return NULL;
+  }
+  IoThread *thread = g_new0(IoThread, 1);
   thread->name = g_strdup(name);
   thread->has_cpus = sched_getaffinity(0, sizeof thread->cpus, &thread->cpus) == 0; /* not on a host with more than 1,024 */
-  thread->context = g_main_context_new();
+  thread->wake_fd = fd;
+  thread->posts = g_array_new(FALSE, FALSE, sizeof(IoPost));
+  thread->running = g_array_new(FALSE, FALSE, sizeof(IoPost));
+  thread->fresh = g_ptr_array_new();
+  thread->sources = g_ptr_array_new();
+  thread->descriptors = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
+  g_mutex_init(&thread->lock);
+  watch_descriptor(thread, fd, POLLIN);
   return thread;
 }
 
@@ -99,70 +216,64 @@ void io_thread_free(IoThread *thread) {
     io_thread_post(thread, stop, thread);
     g_thread_join(thread->thread);
   }
-  g_main_context_unref(thread->context);
+  g_ptr_array_set_free_func(thread->sources, g_free); /* those that were freed in its last turn */
+  g_ptr_array_set_free_func(thread->fresh, g_free);
+  g_ptr_array_unref(thread->sources);
+  g_ptr_array_unref(thread->fresh);
+  g_array_unref(thread->descriptors);
+  g_array_unref(thread->posts);
+  g_array_unref(thread->running);
+  g_mutex_clear(&thread->lock);
+  close(thread->wake_fd);
   g_free(thread->name);
   g_free(thread);
 }
 
-static gboolean source_dispatch(GSource *base, GSourceFunc callback, gpointer data) {
-  IoSource *source = (IoSource *)base;
+/* Sources, posts, calls. */
 
-  source->ready(source->opaque);
-  return G_SOURCE_CONTINUE;
+/* With the lock held, behind what was added: unlocks. */
+static void unlock_and_wake(IoThread *thread) {
+  bool asleep = thread->asleep;
+
+  thread->asleep = false;
+  g_mutex_unlock(&thread->lock);
+  if (asleep)
+    eventfd_write(thread->wake_fd, 1);
 }
 
-/* Neither prepare nor check: GLib then goes by the descriptor alone. */
-static GSourceFuncs source_funcs = {.dispatch = source_dispatch};
+static IoSource *add_source(IoThread *thread, int fd, short events, void (*ready)(void *opaque), void *opaque) {
+  IoSource *source = g_new(IoSource, 1);
 
-static IoSource *add_source(IoThread *thread, int fd, GIOCondition condition, void (*ready)(void *opaque), void *opaque) {
-  IoSource *source = (IoSource *)g_source_new(&source_funcs, sizeof *source);
-
-  source->ready = ready;
-  source->opaque = opaque;
-  /*
-   * It is never dispatched within itself. GLib, which does not know, would take its descriptor away meanwhile, and wake
-   * itself up for that.
-   */
-  g_source_set_can_recurse(&source->source, TRUE);
-  g_source_add_unix_fd(&source->source, fd, condition);
-  g_source_attach(&source->source, thread->context);
+  *source = (IoSource){.thread = thread, .fd = fd, .events = events, .ready = ready, .opaque = opaque};
+  g_mutex_lock(&thread->lock);
+  g_ptr_array_add(thread->fresh, source);
+  unlock_and_wake(thread);
   return source;
 }
 
 IoSource *io_thread_add_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
-  return add_source(thread, fd, G_IO_IN, ready, opaque);
+  return add_source(thread, fd, POLLIN, ready, opaque);
 }
 
 IoSource *io_thread_add_output_source(IoThread *thread, int fd, void (*ready)(void *opaque), void *opaque) {
-  return add_source(thread, fd, G_IO_OUT, ready, opaque);
+  return add_source(thread, fd, POLLOUT, ready, opaque);
 }
 
 void io_source_free(IoSource *source) {
   if (!source)
     return;
   /* Elsewhere READY could be running right now, and the promise in the header would be empty. */
-  g_assert(g_main_context_is_owner(g_source_get_context(&source->source)));
-  g_source_destroy(&source->source);
-  g_source_unref(&source->source);
-}
-
-static gboolean post_run(gpointer data) {
-  const IoPost *post = data;
-
-  post->function(post->opaque);
-  return G_SOURCE_REMOVE;
+  g_assert(is_self(source->thread));
+  source->ready = NULL;
+  source->thread->gaps = true;
 }
 
 void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaque) {
-  IoPost *post = g_new(IoPost, 1);
-  GSource *source = g_idle_source_new();
+  IoPost post = {.function = function, .opaque = opaque};
 
-  *post = (IoPost){.function = function, .opaque = opaque};
-  /* The same priority as the sources: posts can neither starve them nor be starved. */
-  g_source_set_priority(source, G_PRIORITY_DEFAULT);
-  g_source_set_callback(source, post_run, post, g_free);
-  g_source_attach(source, thread->context);
-  g_source_unref(source);
+  g_mutex_lock(&thread->lock);
+  g_array_append_val(thread->posts, post);
+  unlock_and_wake(thread);
 }
 
 static void call_run(void *opaque) {
@@ -179,7 +290,7 @@ void io_thread_call(IoThread *thread, void (*function)(void *opaque), void *opaq
   IoCall call = {.function = function, .opaque = opaque};
 
   g_assert(thread->thread); /* or nobody would ever answer */
-  if (g_thread_self() == thread->thread) {
+  if (is_self(thread)) {
     function(opaque);
     return;
   }

@@ -13,9 +13,10 @@ typedef struct IoSource IoSource;
 
 /*
  * NAME (at most 15 characters) will be the thread's name in /proc. There is no thread before io_thread_start: what is
- * posted waits for it. It will run on the CPUs that its maker may use, whoever starts it.
+ * posted waits for it. It will run on the CPUs that its maker may use, whoever starts it. NULL where the process has no
+ * descriptors left.
  */
-IoThread *io_thread_new(const char *name);
+IoThread *io_thread_new(const char *name, GError **error);
 /*
  * Makes the thread, if there is none. False where the host gives no more: try again later, or do without. Then it runs
  * until io_thread_free, which joins it.

@@ -31,9 +31,9 @@
 struct VirtioDoorbell {
   VirtioDevice *device;
   unsigned queue;
-  IoSource *source;   /* I/O thread; NULL while not served */
-  IoSource *call;     /* I/O thread; of a queue that is served elsewhere */
-  uint64_t own_rings; /* I/O thread: those of virtio_notify_again, which no guest rang */
+  IoSource *source; /* I/O thread; NULL while not served */
+  IoSource *call;   /* I/O thread; of a queue that is served elsewhere */
+  bool again;       /* I/O thread: virtio_notify_again was called, and has had no effect yet */
 };
 
 static bool needs_reset(const VirtioDevice *device) {
@@ -81,9 +81,8 @@ static void doorbell_rung(void *opaque) {
 
   /* First the counter, then the queue: a ring in between is then seen by one or the other. */
   uint64_t rings = drain_event(doorbell->device->doorbell_fds[doorbell->queue]);
-  if (rings > doorbell->own_rings)
-    device_watch_doorbell(doorbell->device->watch, doorbell->device->name, doorbell->queue, rings - doorbell->own_rings);
-  doorbell->own_rings = 0;
+  if (rings)
+    device_watch_doorbell(doorbell->device->watch, doorbell->device->name, doorbell->queue, rings);
   notify(doorbell->device, doorbell->queue);
 }
 
@@ -174,9 +173,19 @@ void virtio_push_many(VirtioDevice *device, unsigned queue, const VirtUsed *used
     virtqueue_push_many(&device->queues[queue], used, n);
 }
 
+static void look_again(void *opaque) {
+  VirtioDoorbell *doorbell = opaque;
+
+  doorbell->again = false;
+  notify(doorbell->device, doorbell->queue);
+}
+
 void virtio_notify_again(VirtioDevice *device, unsigned queue) {
-  device->doorbells[queue].own_rings++;
-  signal_event(device->doorbell_fds[queue]);
+  VirtioDoorbell *doorbell = &device->doorbells[queue];
+
+  if (!doorbell->again)
+    io_thread_post(device->io, look_again, doorbell);
+  doorbell->again = true;
 }
 
 void virtio_interrupt(VirtioDevice *device, unsigned queue) {
@@ -335,7 +344,6 @@ static void reset_queue(VirtioDevice *device, unsigned index) {
   drain_event(device->doorbell_fds[index]);
   if (virtio_call_fd(device, index) >= 0)
     drain_event(device->call_fds[index]);
-  device->doorbells[index].own_rings = 0;
   if (device->ops->queue_reset)
     device->ops->queue_reset(device, index);
 }
@@ -442,8 +450,10 @@ bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const 
     virtio_device_clear(device);
     return false;
   }
-  device->io = io_thread_new(thread_name);
-  return true;
+  device->io = io_thread_new(thread_name, error);
+  if (!device->io)
+    virtio_device_clear(device);
+  return device->io != NULL;
 }
 
 void virtio_device_clear(VirtioDevice *device) {

@@ -28,7 +28,7 @@ static void nothing(void *opaque) {
 }
 
 static IoThread *start_thread(const char *name) {
-  IoThread *thread = io_thread_new(name);
+  IoThread *thread = io_thread_new(name, NULL);
 
   g_assert_true(io_thread_start(thread, NULL));
   return thread;
@@ -51,7 +51,7 @@ static void test_call(void) {
 }
 
 static void test_starts_when_asked(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test"), never = io_thread_new("test");
+  g_autoptr(IoThread) thread = io_thread_new("test", NULL), never = io_thread_new("test", NULL);
   GThread *posted = NULL, *called = NULL;
   GThread *unseen = NULL;
 
@@ -83,7 +83,7 @@ static gpointer start_from_one_cpu(gpointer thread) {
 }
 
 static void test_cpus_of_its_maker(void) {
-  g_autoptr(IoThread) thread = io_thread_new("test");
+  g_autoptr(IoThread) thread = io_thread_new("test", NULL);
   cpu_set_t mine, its;
 
   note_cpus(&mine);
@@ -180,6 +180,7 @@ static void test_many_callers(void) {
 
 typedef struct {
   IoSource *source;
+  IoThread *thread_of;
   GThread *thread;
   int fd;
   int calls; /* atomic */
@@ -301,6 +302,60 @@ static void test_source_frees_another(void) {
   close(setup.fd);
 }
 
+/* One that never stops posting, and one that never stops being ready: both have their turns, and calls theirs. */
+typedef struct {
+  IoThread *thread;
+  int posts; /* atomic */
+  bool enough;
+} Restless;
+
+static void post_again(void *opaque) {
+  Restless *restless = opaque;
+
+  __atomic_fetch_add(&restless->posts, 1, __ATOMIC_SEQ_CST);
+  if (!restless->enough)
+    io_thread_post(restless->thread, post_again, restless);
+}
+
+static void enough(void *opaque) {
+  ((Restless *)opaque)->enough = true;
+}
+
+static void test_nobody_starves(void) {
+  g_autoptr(IoThread) thread = start_thread("test");
+  Watched watched = {.fd = eventfd(1, EFD_NONBLOCK)};
+  Restless restless = {.thread = thread};
+
+  io_thread_post(thread, post_again, &restless);
+  watched.source = io_thread_add_source(thread, watched.fd, on_ready, &watched);
+  for (int i = 1; i <= 10; i++) {
+    wait_until_at_least(&watched.calls, 10 * i);
+    wait_until_at_least(&restless.posts, 10 * i);
+    io_thread_call(thread, nothing, NULL);
+  }
+  io_thread_call(thread, enough, &restless);
+  io_thread_call(thread, free_source, &watched.source);
+  close(watched.fd);
+}
+
+static void free_now(void *opaque) {
+  Watched *watched = opaque;
+
+  watched->source = io_thread_add_source(watched->thread_of, watched->fd, on_ready, watched);
+  g_clear_pointer(&watched->source, io_source_free);
+}
+
+static void test_source_freed_before_its_first_turn(void) {
+  g_autoptr(IoThread) thread = start_thread("test");
+  Watched watched = {.fd = eventfd(1, EFD_NONBLOCK), .thread_of = thread};
+
+  io_thread_call(thread, free_now, &watched);
+  for (int i = 0; i < 10; i++)
+    io_thread_call(thread, nothing, NULL);
+  g_assert_cmpint(__atomic_load_n(&watched.calls, __ATOMIC_SEQ_CST), ==, 0);
+  close(watched.fd);
+}
+
 static void read_name(void *opaque) {
   prctl(PR_GET_NAME, opaque);
 }
@@ -357,6 +412,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/io-thread/source/output", test_output_source);
   g_test_add_func("/io-thread/source/freed-in-its-callback", test_source_freed_in_its_callback);
   g_test_add_func("/io-thread/source/frees-another", test_source_frees_another);
+  g_test_add_func("/io-thread/source/freed-before-its-first-turn", test_source_freed_before_its_first_turn);
+  g_test_add_func("/io-thread/nobody-starves", test_nobody_starves);
   g_test_add_func("/io-thread/name", test_name);
   g_test_add_func("/io-thread/signals", test_signals);
   g_test_add_func("/io-thread/idle", test_idle);

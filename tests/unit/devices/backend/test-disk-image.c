@@ -102,7 +102,7 @@ static Fixture *fixture_new(const void *engine, char *path, bool read_only) {
     return NULL;
   }
   g_assert_no_error(error);
-  fixture->thread = io_thread_new("disk-test");
+  fixture->thread = io_thread_new("disk-test", NULL);
   g_assert_true(io_thread_start(fixture->thread, NULL));
   disk_image_set_batch_end(fixture->image, count_batch, fixture);
   io_thread_call(fixture->thread, do_start, fixture);
