@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A thread for a device's queues: poll(2) over the descriptors of its sources, and posts, first come first served. What
- * a device's latency consists of goes through here twice a request, so this is as little as it can be: a poll, and a
- * look at each source.
+ * A thread for a device's queues: ppoll(2) over the descriptors of its sources, timers, and posts, first come first
+ * served. What a device's latency consists of goes through here twice a request, so this is as little as it can be: a
+ * poll, and a look at each source.
  *
- * In each turn the posts that are there run, then the sources that are ready; what is posted or added meanwhile has the
- * next turn. So neither can starve the other. A source that was freed is not run any more, and goes when the next turn
- * begins.
+ * In each turn the posts that are there run, then the sources that are ready, then the timers that are due; what is
+ * posted or added meanwhile has the next turn. So none can starve another. A source or timer that was freed is not run
+ * any more, and goes when the next turn begins.
  *
  * Locks: `lock`, which guards `posts`, `fresh` and `asleep`, and is never held while anything runs. io_thread_call
  * waits on a lock that lives on its caller's stack. `self` is atomic.
@@ -19,7 +19,10 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
+
+#define NS_PER_SECOND UINT64_C(1000000000)
 
 struct IoThread {
   char *name;
@@ -35,9 +38,10 @@ struct IoThread {
 
   /* The thread's own. */
   bool stop;
-  bool gaps;           /* some of `sources` were freed */
+  bool gaps;           /* some of `sources` or `timers` were freed */
   GArray *running;     /* of IoPost: those of this turn */
   GPtrArray *sources;  /* of IoSource */
+  GPtrArray *timers;   /* of IoTimer */
   GArray *descriptors; /* of struct pollfd: wake_fd, and one for each of `sources` */
 };
 
@@ -45,6 +49,13 @@ struct IoSource {
   IoThread *thread;
   int fd;
   short events;
+  void (*ready)(void *opaque); /* NULL: freed */
+  void *opaque;
+};
+
+struct IoTimer {
+  IoThread *thread;
+  uint64_t due;                /* nanoseconds of CLOCK_MONOTONIC; 0: not set */
   void (*ready)(void *opaque); /* NULL: freed */
   void *opaque;
 };
@@ -91,13 +102,18 @@ static void adopt(IoThread *thread, IoSource *source) {
   watch_descriptor(thread, source->fd, source->events);
 }
 
-/* Sources that were freed go. */
+/* Sources and timers that were freed go. */
 static void close_gaps(IoThread *thread) {
   GPtrArray *before = thread->sources;
 
   if (!thread->gaps)
     return;
   thread->gaps = false;
+  for (unsigned i = thread->timers->len; i-- > 0;) {
+    IoTimer *timer = g_ptr_array_index(thread->timers, i);
+    if (!timer->ready)
+      g_free(g_ptr_array_steal_index(thread->timers, i));
+  }
   thread->sources = g_ptr_array_new();
   g_array_set_size(thread->descriptors, 1);
   for (unsigned i = 0; i < before->len; i++) {
@@ -141,19 +157,61 @@ static void run_sources(IoThread *thread) {
   }
 }
 
-static void take_turn(IoThread *thread) {
+static uint64_t now(void) {
+  struct timespec time;
+
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * NS_PER_SECOND + (uint64_t)time.tv_nsec;
+}
+
+/* When the next timer is due; UINT64_MAX: none is set. */
+static uint64_t next_due(const IoThread *thread) {
+  uint64_t due = UINT64_MAX;
+
+  for (unsigned i = 0; i < thread->timers->len; i++) {
+    const IoTimer *timer = g_ptr_array_index(thread->timers, i);
+    if (timer->due)
+      due = MIN(due, timer->due);
+  }
+  return due;
+}
+
+static void run_timers(IoThread *thread) {
+  uint64_t time = now();
+
+  for (unsigned i = 0; i < thread->timers->len; i++) {
+    IoTimer *timer = g_ptr_array_index(thread->timers, i);
+    if (!timer->due || timer->due > time || !timer->ready)
+      continue;
+    timer->due = 0;
+    timer->ready(timer->opaque);
+  }
+}
+
+/* Waits for a descriptor until DUE at the latest; or only looks. Whether any is ready. */
+static bool wait_until(IoThread *thread, uint64_t due, bool may_sleep) {
+  struct pollfd *descriptors = &g_array_index(thread->descriptors, struct pollfd, 0);
+  uint64_t time = may_sleep && due != UINT64_MAX ? now() : 0, left = may_sleep && due > time ? due - time : 0;
+  struct timespec limit = {.tv_sec = (time_t)(left / NS_PER_SECOND), .tv_nsec = (long)(left % NS_PER_SECOND)};
   uint64_t wakes;
 
+  if (ppoll(descriptors, thread->descriptors->len, may_sleep && due == UINT64_MAX ? NULL : &limit, NULL) <= 0)
+    return false;
+  return !descriptors->revents || read(thread->wake_fd, &wakes, sizeof wakes) > 0;
+}
+
+static void take_turn(IoThread *thread) {
   close_gaps(thread);
   bool may_sleep = begin_turn(thread);
   run_posts(thread);
   close_gaps(thread);
-  struct pollfd *descriptors = &g_array_index(thread->descriptors, struct pollfd, 0);
-  if (thread->stop || poll(descriptors, thread->descriptors->len, may_sleep ? -1 : 0) <= 0)
+  if (thread->stop)
     return;
-  if (descriptors->revents && read(thread->wake_fd, &wakes, sizeof wakes) < 0)
-    return; /* it was not for us */
-  run_sources(thread);
+  uint64_t due = next_due(thread);
+  if (wait_until(thread, due, may_sleep))
+    run_sources(thread);
+  if (due != UINT64_MAX)
+    run_timers(thread);
 }
 
 static void *run(void *data) {
@@ -197,6 +255,7 @@ IoThread *io_thread_new(const char *name, GError **error) {
   thread->running = g_array_new(FALSE, FALSE, sizeof(IoPost));
   thread->fresh = g_ptr_array_new();
   thread->sources = g_ptr_array_new();
+  thread->timers = g_ptr_array_new_with_free_func(g_free);
   thread->descriptors = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
   g_mutex_init(&thread->lock);
   watch_descriptor(thread, fd, POLLIN);
@@ -219,6 +278,7 @@ void io_thread_free(IoThread *thread) {
   g_ptr_array_set_free_func(thread->sources, g_free); /* those that were freed in its last turn */
   g_ptr_array_set_free_func(thread->fresh, g_free);
   g_ptr_array_unref(thread->sources);
+  g_ptr_array_unref(thread->timers);
   g_ptr_array_unref(thread->fresh);
   g_array_unref(thread->descriptors);
   g_array_unref(thread->posts);
@@ -266,6 +326,32 @@ void io_source_free(IoSource *source) {
   g_assert(is_self(source->thread));
   source->ready = NULL;
   source->thread->gaps = true;
+}
+
+IoTimer *io_thread_add_timer(IoThread *thread, void (*ready)(void *opaque), void *opaque) {
+  IoTimer *timer = g_new(IoTimer, 1);
+
+  g_assert(is_self(thread));
+  *timer = (IoTimer){.thread = thread, .ready = ready, .opaque = opaque};
+  g_ptr_array_add(thread->timers, timer);
+  return timer;
+}
+
+void io_timer_set(IoTimer *timer, uint64_t ns) {
+  timer->due = now() + ns;
+}
+
+void io_timer_cancel(IoTimer *timer) {
+  timer->due = 0;
+}
+
+void io_timer_free(IoTimer *timer) {
+  if (!timer)
+    return;
+  g_assert(is_self(timer->thread));
+  timer->due = 0;
+  timer->ready = NULL;
+  timer->thread->gaps = true;
 }
 
 void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaque) {

@@ -7,9 +7,11 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct IoThread IoThread;
 typedef struct IoSource IoSource;
+typedef struct IoTimer IoTimer;
 
 /*
  * NAME (at most 15 characters) will be the thread's name in /proc. There is no thread before io_thread_start: what is
@@ -44,3 +46,12 @@ void io_source_free(IoSource *source);
  */
 void io_thread_call(IoThread *thread, void (*function)(void *opaque), void *opaque);
 void io_thread_post(IoThread *thread, void (*function)(void *opaque), void *opaque);
+
+/*
+ * READY is called on the thread, once for each time that the timer is set, NS nanoseconds later or a little after; set
+ * again meanwhile, or cancelled, not then. All of it is for the I/O thread itself. free takes NULL.
+ */
+IoTimer *io_thread_add_timer(IoThread *thread, void (*ready)(void *opaque), void *opaque);
+void io_timer_set(IoTimer *timer, uint64_t ns);
+void io_timer_cancel(IoTimer *timer);
+void io_timer_free(IoTimer *timer);

@@ -72,8 +72,10 @@ typedef struct {
   VhostQueues *vhost;       /* who serves both queues in our place; NULL: nobody */
   IoSource *input, *output; /* what is waited for; NULL: not */
   int input_fd;
-  bool starved; /* the guest has given no buffers */
-  bool full;    /* the back end takes no more frames now */
+  bool starved;    /* the guest has given no buffers */
+  bool full;       /* the back end takes no more frames now */
+  bool owed;       /* the transmit queue's interrupt, for a lone frame */
+  IoTimer *settle; /* of what is owed */
   NetStock stock;
   uint8_t *overflow; /* of NET_FRAME_MAX bytes: what the guest's buffers may have no room for */
   size_t waiting;    /* bytes of a frame in there that waits for buffers; kept while stopped */

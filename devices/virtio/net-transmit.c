@@ -5,9 +5,17 @@
  * chain returned like any other: there is nothing that a card says about it (5.1.6.2).
  *
  * Where the back end takes no more, the queue waits for it, with the chain that was not taken at its front.
+ *
+ * The interrupt of this queue has a driver take back what it gave, for which nobody waits as long as there is little of
+ * it. A lone short frame is a question as a rule, and an acknowledgement else: its answer, or the next data, brings the
+ * driver here anyway, and that takes its buffers back then. So the interrupt for one is owed for a while, and is only
+ * due if the driver has not looked by then. There is never more than one frame for which it is owed.
  */
 #include "devices/virtio/net-header.h"
 #include "devices/virtio/net-internal.h"
+
+#define SHORT_FRAME 1024             /* bytes, with its header */
+#define OWED_NS     UINT64_C(200000) /* as hardware's cards wait before they interrupt */
 
 /* What is wrong with the frame in net->chain; NET_COUNT_SENT: nothing. Its header is in *HEADER then. */
 static NetCount judge(VirtioNet *net, NetHeader *header) {
@@ -95,6 +103,29 @@ static void wait_for_room(NetPair *pair) {
     pair->full = false; /* whatever comes now is refused */
 }
 
+/* Now, if the driver still wants it. */
+static void settle(void *opaque) {
+  NetPair *pair = opaque;
+
+  if (!pair->owed)
+    return;
+  pair->owed = false;
+  io_timer_cancel(pair->settle);
+  virtio_interrupt(&pair->net->base, net_transmitq(pair));
+}
+
+/* N chains, of which the last is net->chain, are the driver's again. MORE: there may be others behind them. */
+static void give_back(NetPair *pair, const VirtUsed *used, unsigned n, bool more) {
+  bool lone = n == 1 && !more && pair->net->chain.out_size <= SHORT_FRAME;
+
+  virtio_push_many(&pair->net->base, net_transmitq(pair), used, n);
+  pair->owed = true;
+  if (lone)
+    io_timer_set(pair->settle, OWED_NS);
+  else
+    settle(pair);
+}
+
 void net_transmit_serve(NetPair *pair) {
   VirtioDevice *device = &pair->net->base;
   VirtQueue *queue = &device->queues[net_transmitq(pair)];
@@ -105,11 +136,10 @@ void net_transmit_serve(NetPair *pair) {
   if (!net_may_serve(pair) || pair->full)
     return;
   virtqueue_disable_doorbell(queue);
+  settle(pair);
   more = transmit_some(pair, used, &served);
-  if (served) {
-    virtio_push_many(device, net_transmitq(pair), used, served);
-    virtio_interrupt(device, net_transmitq(pair));
-  }
+  if (served)
+    give_back(pair, used, served, more != 0);
   wait_for_room(pair);
   net_look_at_link(pair->net);
   if (more == 0)
@@ -137,9 +167,12 @@ void net_transmit_start(NetPair *pair) {
   /* The rest of a frame may be waiting since before a stop. */
   pair->full = backend->ops->ready_to_send && !backend->ops->ready_to_send(backend, pair->index);
   wait_for_room(pair);
+  pair->settle = io_thread_add_timer(pair->net->base.io, settle, pair);
 }
 
 void net_transmit_stop(NetPair *pair) {
+  settle(pair);
+  g_clear_pointer(&pair->settle, io_timer_free);
   g_clear_pointer(&pair->output, io_source_free);
   pair->full = false;
 }

@@ -356,6 +356,84 @@ static void test_source_freed_before_its_first_turn(void) {
   close(watched.fd);
 }
 
+typedef struct {
+  IoThread *thread;
+  IoTimer *timers[3];
+  GString *order; /* "0", "1" ..., as they came */
+  int calls;      /* atomic */
+  bool set_again;
+} Timed;
+
+static void timer_ready(Timed *timed, unsigned index) {
+  g_string_append_printf(timed->order, "%u", index);
+  if (timed->set_again)
+    io_timer_set(timed->timers[index], 1000);
+  timed->set_again = false;
+  __atomic_fetch_add(&timed->calls, 1, __ATOMIC_SEQ_CST);
+}
+
+static void first_ready(void *opaque) {
+  timer_ready(opaque, 0);
+}
+
+static void second_ready(void *opaque) {
+  timer_ready(opaque, 1);
+}
+
+/* Ends itself, and the first, which is set. */
+static void third_ready(void *opaque) {
+  Timed *timed = opaque;
+
+  io_timer_set(timed->timers[0], 1);
+  g_clear_pointer(&timed->timers[0], io_timer_free);
+  g_clear_pointer(&timed->timers[2], io_timer_free);
+  timer_ready(timed, 2);
+}
+
+static void add_timers(void *opaque) {
+  static void (*const ready[])(void *) = {first_ready, second_ready, third_ready};
+  Timed *timed = opaque;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(timed->timers); i++)
+    timed->timers[i] = io_thread_add_timer(timed->thread, ready[i], timed);
+  /* Set twice: the last time counts. */
+  io_timer_set(timed->timers[0], 3600 * (uint64_t)1000000000);
+  io_timer_set(timed->timers[0], 30000000);
+  io_timer_set(timed->timers[1], 1000000);
+  timed->set_again = true;
+  io_timer_set(timed->timers[2], 1000);
+  io_timer_cancel(timed->timers[2]);
+}
+
+static void set_third(void *opaque) {
+  io_timer_set(((Timed *)opaque)->timers[2], 0);
+}
+
+static void end_timers(void *opaque) {
+  Timed *timed = opaque;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(timed->timers); i++)
+    g_clear_pointer(&timed->timers[i], io_timer_free);
+}
+
+static void test_timers(void) {
+  g_autoptr(IoThread) thread = start_thread("test");
+  g_autoptr(GString) order = g_string_new(NULL);
+  Timed timed = {.thread = thread, .order = order};
+
+  io_thread_call(thread, add_timers, &timed);
+  wait_until_at_least(&timed.calls, 3);
+  g_usleep(10000);
+  io_thread_call(thread, nothing, NULL);
+  g_assert_cmpstr(order->str, ==, "110");
+  io_thread_call(thread, set_third, &timed);
+  wait_until_at_least(&timed.calls, 4);
+  g_usleep(10000);
+  io_thread_call(thread, end_timers, &timed);
+  g_assert_cmpstr(order->str, ==, "1102");
+  io_timer_free(NULL);
+}
+
 static void read_name(void *opaque) {
   prctl(PR_GET_NAME, opaque);
 }
@@ -414,6 +492,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/io-thread/source/frees-another", test_source_frees_another);
   g_test_add_func("/io-thread/source/freed-before-its-first-turn", test_source_freed_before_its_first_turn);
   g_test_add_func("/io-thread/nobody-starves", test_nobody_starves);
+  g_test_add_func("/io-thread/timers", test_timers);
   g_test_add_func("/io-thread/name", test_name);
   g_test_add_func("/io-thread/signals", test_signals);
   g_test_add_func("/io-thread/idle", test_idle);

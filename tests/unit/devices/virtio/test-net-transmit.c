@@ -257,6 +257,83 @@ static void test_stream(void) {
   }
 }
 
+/*
+ * What the guest does on the I/O thread itself, so that no time goes by: N frames of SIZE bytes with one doorbell; then
+ * its driver looks, and wants no interrupt any more.
+ */
+typedef struct {
+  Card card;
+  unsigned n;
+  uint32_t size;
+  bool looks;
+  int at_once; /* interrupts so far, when it has returned */
+} Sending;
+
+static int transmit_interrupts(const Card *card) {
+  return __atomic_load_n(&card->guest->interrupts[TX], __ATOMIC_SEQ_CST);
+}
+
+static void send_here(void *opaque) {
+  Sending *sending = opaque;
+  const Card *card = &sending->card;
+  uint64_t at = fake_alloc(card->guest, NET_HEADER_SIZE + sending->size);
+  FakeBuffer buffer = {at, NET_HEADER_SIZE + sending->size, false};
+
+  for (unsigned i = 0; i < sending->n; i++)
+    fake_add(card->guest, TX, &buffer, 1);
+  card->guest->device->ops->notify(card->guest->device, TX);
+  sending->at_once = transmit_interrupts(card);
+  if (sending->looks)
+    *(uint16_t *)fake_at(card->guest, card->guest->queues[TX].driver) = GUINT16_TO_LE(1); /* VIRTQ_AVAIL_F_NO_INTERRUPT */
+}
+
+static int send_and_count(const Card *card, unsigned n, uint32_t size, bool looks) {
+  Sending sending = {*card, n, size, looks, 0};
+
+  io_thread_call(card->guest->device->io, send_here, &sending);
+  return sending.at_once;
+}
+
+static void await_interrupts(const Card *card, int n) {
+  int64_t deadline = g_get_monotonic_time() + FAKE_WAIT_US;
+
+  while (transmit_interrupts(card) < n && g_get_monotonic_time() < deadline)
+    g_usleep(100);
+  g_usleep(5000);
+  fake_settle(card->guest);
+  g_assert_cmpint(transmit_interrupts(card), ==, n);
+}
+
+/* The interrupt for a lone short frame comes, but later, and not if the driver has looked meanwhile. */
+static void test_lone_frame(void) {
+  Card card = card_new(1, 0, 0, 0);
+
+  g_assert_cmpint(send_and_count(&card, 1, 60, false), ==, 0);
+  await_interrupts(&card, 1);
+  g_assert_cmpint(send_and_count(&card, 1, 1514, false), ==, 2); /* long */
+  g_assert_cmpint(send_and_count(&card, 2, 60, false), ==, 3);   /* not alone */
+  await_interrupts(&card, 3);
+  virtio_device_pause(card.guest->device);
+  virtio_device_resume(card.guest->device);
+  g_assert_cmpint(send_and_count(&card, 1, 60, true), ==, 3);
+  await_interrupts(&card, 3);
+  card_free(&card);
+}
+
+/* There is never more than one that it is owed for, and none when the card stands still. */
+static void test_lone_frames(void) {
+  Card card = card_new(1, 0, 0, 0);
+  Sending first = {card, 1, 60, false, 0}, second = first;
+
+  io_thread_post(card.guest->device->io, send_here, &first);
+  io_thread_post(card.guest->device->io, send_here, &second);
+  virtio_device_pause(card.guest->device);
+  g_assert_cmpint(second.at_once, ==, 1);
+  g_assert_cmpint(transmit_interrupts(&card), ==, 2);
+  virtio_device_resume(card.guest->device);
+  card_free(&card);
+}
+
 static void test_fuzz(void) {
   Card card = card_new(1, FAKE_NET_ALL, 0, 0);
 
@@ -308,6 +385,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/net-transmit/full-stop", test_full_stop);
   g_test_add_func("/net-transmit/refused", test_refused);
   g_test_add_func("/net-transmit/stream", test_stream);
+  g_test_add_func("/net-transmit/lone-frame", test_lone_frame);
+  g_test_add_func("/net-transmit/lone-frames", test_lone_frames);
   g_test_add_func("/net-transmit/fuzz", test_fuzz);
   return g_test_run();
 }
