@@ -44,7 +44,7 @@ enum {
 
 /*
  * Buffers of the guest's that were taken from the receive queue and wait for frames, first come first; so a frame can
- * be received straight into them.
+ * be received straight into them, as they lie in `iov`.
  */
 #define NET_STOCK_CHAINS 64
 #define NET_STOCK_IOV    512
@@ -55,11 +55,11 @@ typedef struct {
 } NetStockChain;
 typedef struct {
   unsigned first, n;         /* chains[first .. first + n) */
-  unsigned first_iov, n_iov; /* iov[first_iov .. first_iov + n_iov) */
+  unsigned first_iov, n_iov; /* iov[1 + first_iov .. 1 + first_iov + n_iov) */
   uint64_t size;             /* bytes, of all of them */
   bool full;                 /* the queue has one more, for which there was no place */
   NetStockChain chains[NET_STOCK_CHAINS];
-  struct iovec iov[NET_STOCK_IOV];
+  struct iovec iov[1 + NET_STOCK_IOV + 1]; /* with a place in front of them, and one behind */
 } NetStock;
 
 typedef struct VirtioNet VirtioNet;
@@ -80,7 +80,7 @@ typedef struct {
   uint8_t *overflow; /* of NET_FRAME_MAX bytes: what the guest's buffers may have no room for */
   size_t waiting;    /* bytes of a frame in there that waits for buffers; kept while stopped */
   NetHeader waiting_header;
-  struct iovec iov[NET_STOCK_IOV + 2];
+  struct iovec iov[1 + NET_QUEUE_SIZE]; /* of a frame that is sent, behind a place for the back end */
 } NetPair;
 
 struct VirtioNet {

@@ -24,18 +24,22 @@ static VirtQueue *queue_of(const NetPair *pair) {
 
 /* The stock. */
 
+static struct iovec *stock_iov(NetStock *stock) {
+  return stock->iov + 1 + stock->first_iov;
+}
+
 /* False: there is no place for one more. */
 static bool stock_add(NetStock *stock, const VirtChain *chain) {
   if (stock->first + stock->n == NET_STOCK_CHAINS || stock->first_iov + stock->n_iov + chain->n_in > NET_STOCK_IOV) {
     memmove(stock->chains, stock->chains + stock->first, stock->n * sizeof *stock->chains);
-    memmove(stock->iov, stock->iov + stock->first_iov, stock->n_iov * sizeof *stock->iov);
+    memmove(stock->iov + 1, stock_iov(stock), stock->n_iov * sizeof *stock->iov);
     stock->first = stock->first_iov = 0;
   }
   stock->full = stock->n == NET_STOCK_CHAINS || stock->n_iov + chain->n_in > NET_STOCK_IOV;
   if (stock->full)
     return false;
   stock->chains[stock->first + stock->n++] = (NetStockChain){chain->head, (uint16_t)chain->n_in, (uint32_t)chain->in_size};
-  memcpy(stock->iov + stock->first_iov + stock->n_iov, chain->iov + chain->n_out, chain->n_in * sizeof *chain->iov);
+  memcpy(stock_iov(stock) + stock->n_iov, chain->iov + chain->n_out, chain->n_in * sizeof *chain->iov);
   stock->n_iov += chain->n_in;
   stock->size += chain->in_size;
   return true;
@@ -56,10 +60,10 @@ static void stock_remove(NetStock *stock, unsigned n) {
 }
 
 /* Copies into the buffers from byte OFFSET of the first chain on. There is room. */
-static void stock_write(const NetStock *stock, uint64_t offset, const void *from, size_t size) {
+static void stock_write(NetStock *stock, uint64_t offset, const void *from, size_t size) {
   const uint8_t *next = from;
 
-  for (const struct iovec *part = stock->iov + stock->first_iov; size; part++) {
+  for (const struct iovec *part = stock_iov(stock); size; part++) {
     if (offset >= part->iov_len) {
       offset -= part->iov_len;
       continue;
@@ -72,10 +76,10 @@ static void stock_write(const NetStock *stock, uint64_t offset, const void *from
   }
 }
 
-static void stock_read(const NetStock *stock, uint64_t offset, void *to, size_t size) {
+static void stock_read(NetStock *stock, uint64_t offset, void *to, size_t size) {
   uint8_t *next = to;
 
-  for (const struct iovec *part = stock->iov + stock->first_iov; size; part++) {
+  for (const struct iovec *part = stock_iov(stock); size; part++) {
     if (offset >= part->iov_len) {
       offset -= part->iov_len;
       continue;
@@ -157,7 +161,7 @@ static void deliver(NetPair *pair, NetHeader *header, size_t size) {
  * What becomes of a frame of SIZE bytes, of which the first DIRECT lie in the guest's buffers already and the others in
  * `overflow`. NET_COUNT_RECEIVED: it goes to the guest.
  */
-static NetCount judge(const NetPair *pair, NetHeader *header, size_t size, size_t direct) {
+static NetCount judge(NetPair *pair, NetHeader *header, size_t size, size_t direct) {
   VirtioNet *net = pair->net;
   uint8_t to[NET_MAC_SIZE], own[sizeof net->mac];
   uint64_t mac = GUINT64_TO_LE(__atomic_load_n(&net->mac, __ATOMIC_RELAXED));
@@ -219,34 +223,39 @@ static Step take(NetPair *pair, NetHeader *header, size_t size, size_t direct) {
 }
 
 /*
- * The stock from behind the header on, and `overflow`. How many there are with the back end's own; *DIRECT: bytes of
- * the stock.
+ * The stock from behind a header on, with `overflow` behind it, as the back end wants it. It is made where the stock
+ * lies, whose parts are many; so what had another meaning there is kept meanwhile.
  */
-static unsigned lay_out(NetPair *pair, size_t *direct) {
-  const NetStock *stock = &pair->stock;
-  const struct iovec *from = stock->iov + stock->first_iov;
-  unsigned n_from = is_mergeable(pair) ? stock->n_iov : stock->chains[stock->first].n_iov, n = 1;
+typedef struct {
+  struct iovec *iov; /* the first one is the back end's */
+  unsigned n;
+  uint64_t room; /* bytes of the stock */
+  struct iovec was[2];
+} Window;
+
+static Window open_window(NetPair *pair) {
+  struct iovec *iov = stock_iov(&pair->stock);
+  unsigned n = pair->stock.n_iov, first = 0; /* where frames are not merged there is one buffer */
   size_t skip = NET_HEADER_SIZE;
 
-  *direct = 0;
-  for (unsigned i = 0; i < n_from && *direct < NET_FRAME_MAX; i++) {
-    if (skip >= from[i].iov_len) {
-      skip -= from[i].iov_len;
-      continue;
-    }
-    pair->iov[n] = (struct iovec){(uint8_t *)from[i].iov_base + skip, from[i].iov_len - skip};
-    *direct += pair->iov[n++].iov_len;
-    skip = 0;
-  }
-  pair->iov[n++] = (struct iovec){pair->overflow, NET_FRAME_MAX};
-  return n;
+  iov[n] = (struct iovec){pair->overflow, NET_FRAME_MAX};
+  while (first < n && skip >= iov[first].iov_len)
+    skip -= iov[first++].iov_len;
+  Window window = {.iov = iov + first - 1, .n = n - first + 2, .room = room_for_frame(pair) - NET_HEADER_SIZE};
+  memcpy(window.was, window.iov, sizeof window.was);
+  iov[first].iov_base = (uint8_t *)iov[first].iov_base + skip;
+  iov[first].iov_len -= skip;
+  return window;
+}
+
+static void close_window(const Window *window) {
+  memcpy(window->iov, window->was, sizeof window->was);
 }
 
 static Step receive(NetPair *pair, bool *pushed) {
   NetBackend *backend = pair->net->backend;
   uint64_t want = longest_frame(pair);
   NetHeader header;
-  size_t room = 0;
 
   if (stock_up(pair, want) < 0)
     return STEP_FAILED;
@@ -260,13 +269,17 @@ static Step receive(NetPair *pair, bool *pushed) {
     pair->waiting = 0;
     return take(pair, &header, size, 0);
   }
-  unsigned n = 2;
-  if (!is_mergeable(pair) || pair->stock.size >= want)
-    n = lay_out(pair, &room);
-  else
-    pair->iov[1] = (struct iovec){pair->overflow, NET_FRAME_MAX};
-  ssize_t size = backend->ops->receive(backend, pair->index, &header, pair->iov, n);
-  return size > 0 ? take(pair, &header, (size_t)size, MIN((size_t)size, room)) : STEP_NOTHING;
+  if (is_mergeable(pair) && pair->stock.size < want) {
+    struct iovec iov[] = {{NULL, 0}, {pair->overflow, NET_FRAME_MAX}};
+    ssize_t size = backend->ops->receive(backend, pair->index, &header, iov, G_N_ELEMENTS(iov));
+
+    return size > 0 ? take(pair, &header, (size_t)size, 0) : STEP_NOTHING;
+  }
+  Window window = open_window(pair);
+  ssize_t size = backend->ops->receive(backend, pair->index, &header, window.iov, window.n);
+
+  close_window(&window);
+  return size > 0 ? take(pair, &header, (size_t)size, MIN((size_t)size, window.room)) : STEP_NOTHING;
 }
 
 static void readable(void *opaque) {
