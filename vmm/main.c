@@ -25,6 +25,7 @@ static const struct {
     {"doctor", "say what this host can do, and what is missing", cmd_doctor, EXIT_HOST},
     {"ps", "list the machines that have names", cmd_ps, EXIT_HOST},
     {"attach", "show the console of one of them", cmd_attach, EXIT_HOST},
+    {"ssh", "log in to one of them, without a network", cmd_ssh, EXIT_HOST},
     {"stop", "press its power button, and wait for its end", cmd_stop, EXIT_HOST},
     {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu, EXIT_HOST},
     {"help", "this text", cmd_help, 0},

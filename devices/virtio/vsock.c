@@ -281,6 +281,10 @@ VirtioDevice *virtio_vsock_new(const char *name, const GuestMemory *memory, uint
   return &vsock->base;
 }
 
+uint32_t virtio_vsock_get_cid(const VirtioDevice *device) {
+  return (uint32_t)(device->ops == &vsock_ops ? ((const VirtioVsock *)device)->guest_cid : virtio_vhost_vsock_cid(device));
+}
+
 /* As an option. */
 
 bool virtio_vsock_parse_cid(const char *text, bool kernels, uint32_t *cid, char **why) {
@@ -300,7 +304,9 @@ static VirtioDevice *vsock_make(const DeviceParts *parts, GError **error) {
   if (!asked->path)
     return virtio_vhost_vsock_new(parts->name, parts->memory, parts->plan_only ? NULL : VHOST_KERNEL_VSOCK, asked->guest_cid, error);
   if (parts->plan_only)
-    return vsock_hybrid_check_path(asked->path, error) ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, NULL, error) : NULL;
+    return asked->later || vsock_hybrid_check_path(asked->path, error)
+               ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, NULL, error)
+               : NULL;
   VsockHybrid *hybrid = vsock_hybrid_new(asked->path, error);
   return hybrid ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, hybrid, error) : NULL;
 }

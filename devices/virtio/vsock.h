@@ -10,6 +10,7 @@ typedef struct {
   char *cid;          /* "auto", or a number; NULL: nothing was said */
   uint32_t guest_cid; /* what that comes to; of the kernel's auto 0: the first that is free */
   char *path;         /* of the hybrid's sockets; NULL: the sockets are the kernel's */
+  bool later;         /* the directory of PATH is made with the machine, so that a plan does not find it */
 } VsockConfig;
 
 extern const DeviceKind virtio_vsock_kind; /* of a VsockConfig */
@@ -19,6 +20,9 @@ extern const DeviceKind virtio_vsock_kind; /* of a VsockConfig */
  * no machine meets another's, so that AUTO is the first one; with the KERNELS it is to be found out.
  */
 bool virtio_vsock_parse_cid(const char *text, bool kernels, uint32_t *cid, char **why);
+
+/* The context ID of a device of that kind. */
+uint32_t virtio_vsock_get_cid(const VirtioDevice *device);
 
 /*
  * GUEST_CID: VSOCK_CID_FIRST to VSOCK_CID_LAST (vsock-packet.h). HYBRID is the device's from now on, whatever happens.

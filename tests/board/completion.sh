@@ -104,6 +104,19 @@ completes "host,sve-vl= host,sve=" run --cpu host,sv
 completes "auto off on" run --cpu host,pmu = ""
 completes "trng" run --smccc deny = t
 completes "/x,timeout=" run --hypercall 0xc6000000 = unix : /x,
+# Machines, by a program of that name.
+# shellcheck disable=SC2317  # the completion runs it
+eret() { printf 'NAME STATE\n%s running\n' web wire db; }
+completes "web wire" attach w
+completes "web wire" ssh w
+completes "web wire" ssh --wait 5 w
+completes "web wire" ssh --wait = 5 w
+completes "web wire" ssh -l me w
+completes "" ssh --wait w
+completes "--wait" ssh --w
+completes "" ssh web w
+completes "" ssh --proxy web --w
+unset -f eret
 
 # Behind "--" is the guest's command, or a file's name.
 completes "" exec --rng -- --

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define SHOWN_MAX ((size_t)80) /* of what was added */
+
 typedef struct {
   const char *name;
   size_t name_length;
@@ -63,22 +65,24 @@ bool command_line_has(const char *line, const char *name) {
   return has(line, name, strlen(name));
 }
 
-void command_line_add(char **line, const char *word) {
-  char *rest = *line;
+void command_line_put(char **line, const char *words) {
+  g_autofree char *rest = *line;
 
-  if (has(rest, word, strcspn(word, "=")))
-    return;
-  *line = g_strconcat(word, *rest ? " " : "", rest, NULL);
-  g_free(rest);
+  *line = g_strconcat(words, *rest ? " " : "", rest, NULL);
+}
+
+void command_line_add(char **line, const char *word) {
+  if (!has(*line, word, strcspn(word, "=")))
+    command_line_put(line, word);
 }
 
 bool command_line_fits(const char *line, size_t user_length, char **why) {
-  size_t length = strlen(line);
+  size_t length = strlen(line), added = length - user_length - (user_length > 0 && length > user_length);
 
   if (length <= COMMAND_LINE_MAX)
     return true;
   *why = g_strdup_printf(
-      "has %zu bytes, and %zu with what eret puts before them (%.*s); Linux takes %d and would cut off the end: %zu too many", user_length,
-      length, (int)(length - user_length - 1), line, COMMAND_LINE_MAX, length - COMMAND_LINE_MAX);
+      "has %zu bytes, and %zu with what eret puts before them (%.*s%s); Linux takes %d and would cut off the end: %zu too many",
+      user_length, length, (int)MIN(added, SHOWN_MAX), line, added > SHOWN_MAX ? "..." : "", COMMAND_LINE_MAX, length - COMMAND_LINE_MAX);
   return false;
 }

@@ -25,6 +25,9 @@ bool command_line_has(const char *line, const char *name);
  */
 void command_line_add(char **line, const char *word);
 
+/* Puts WORDS in front in any case: there may be several of a name, each of which counts. */
+void command_line_put(char **line, const char *words);
+
 /*
  * Whether the kernel takes all of LINE, of which USER_LENGTH bytes are the user's. If not, *WHY says by how much it is
  * too long.

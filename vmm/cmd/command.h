@@ -26,8 +26,9 @@ int cmd_doctor(int argc, char **argv);
 int cmd_ps(int argc, char **argv);
 int cmd_stop(int argc, char **argv);
 int cmd_attach(int argc, char **argv);
+int cmd_ssh(int argc, char **argv);
 int cmd_version(int argc, char **argv);
 
 /* The options of the commands that have them here. */
 extern const OptionSet doctor_option_set, trace_option_set, cpu_dump_option_set, cpu_diff_option_set, ps_option_set, stop_option_set,
-    attach_option_set;
+    attach_option_set, ssh_option_set;

@@ -59,11 +59,12 @@ static int status_of(pid_t child) {
 }
 
 static int finish_parent(NamedMachine *named, pid_t child, int ready_fd, int log_fd) {
+  const char *name = named_machine_name(named);
   int status = EXIT_OK;
 
   if (wait_for_start(ready_fd)) {
-    printf("%s: runs, process %d; 'eret attach %s' shows its console, 'eret stop %s' ends it\n", named_machine_name(named), (int)child,
-           named_machine_name(named), named_machine_name(named));
+    g_autofree char *ssh = named_machine_has_key(named) ? g_strdup_printf("'eret ssh %s' logs in, ", name) : g_strdup("");
+    printf("%s: runs, process %d; 'eret attach %s' shows its console, %s'eret stop %s' ends it\n", name, (int)child, name, ssh, name);
   } else {
     status = status_of(child);
     show_log(log_fd);

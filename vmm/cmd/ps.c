@@ -65,6 +65,7 @@ static void add_object(JsonBuilder *builder, const KnownMachine *machine) {
   json_add_number(builder, "memory", (int64_t)machine->memory);
   if (machine->life == MACHINE_FAILED_TO_LAST)
     json_add_number(builder, "status", machine->status);
+  known_machine_add_sockets(builder, machine);
   json_builder_end_object(builder);
 }
 

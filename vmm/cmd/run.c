@@ -35,6 +35,34 @@ static int run(const Config *config, NamedMachine *named, Detached *detached) {
   return complain_of(error, g_error_matches(error, MACHINE_ERROR, MACHINE_ERROR_GUEST) ? EXIT_GUEST_ERROR : EXIT_HOST);
 }
 
+/* eret's own key for guests, where the guest is to have that and it was not there yet. */
+static bool settle_ssh_key(Config *config, GError **error) {
+  SshKey *key = NULL;
+
+  if (!config->ssh || config->ssh_key)
+    return true;
+  key = ssh_key_make_own(error);
+  if (key)
+    config_take_ssh_key(config, key);
+  else
+    g_prefix_error(error, "--ssh: ");
+  return key;
+}
+
+/*
+ * Where there is a vsock, ssh can be told of it. Of a machine without --ssh only its guest knows who may log in; there
+ * it is no failure when ssh cannot be told.
+ */
+static bool offer_ssh(const Config *config, NamedMachine *named, GError **error) {
+  const char *identity = config->ssh_key ? config->ssh_key->identity : NULL;
+  g_autoptr(GError) local = NULL;
+
+  if (config->vsock->len == 0 || named_machine_offer_ssh(named, identity, &local) || !config->ssh)
+    return true;
+  g_propagate_prefixed_error(error, g_steal_pointer(&local), "--ssh: ");
+  return false;
+}
+
 /* A machine with a name, which is kept where there is nobody to hear how it failed. */
 static int run_named(const Config *config) {
   Detached detached = {.ready_fd = -1};
@@ -44,6 +72,10 @@ static int run_named(const Config *config) {
 
   if (!named)
     return complain_of(error, EXIT_HOST);
+  if (!offer_ssh(config, named, &error)) {
+    named_machine_end(named, 0, false);
+    return complain_of(error, EXIT_HOST);
+  }
   if (config->detach && !detach(named, &detached, &status, &error)) {
     if (!error)
       return status;
@@ -71,6 +103,8 @@ int cmd_run(int argc, char **argv) {
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config->kernel)
     return EXIT_OK;
+  if (!settle_ssh_key(config, &error))
+    return complain_of(error, EXIT_HOST);
   Detached nobody = {.ready_fd = -1};
   return config->name ? run_named(config) : run(config, NULL, &nobody);
 }

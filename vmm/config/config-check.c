@@ -16,7 +16,9 @@
 #include "vmm/boot/command-line.h"
 #include "vmm/config/board.h"
 #include "vmm/config/config-check.h"
+#include "vmm/control/known-machine.h"
 #include "vmm/control/runtime-directory.h"
+#include "vmm/control/ssh-key.h"
 #include "vmm/cpu/features.h"
 #include "vmm/cpu/pin.h"
 #include "vmm/hypercall/plan.h"
@@ -201,15 +203,63 @@ static void check_pin(OptionDraft *draft, const Config *config) {
     option_mistake(draft, option_where(draft, "pin", -1), "%s", error->message);
 }
 
+/* Where its vsock listens that nobody asked for: it is found by the machine's name. */
+static void add_vsock(OptionDraft *draft, Config *config, const char *where) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *base = runtime_directory_base(&error);
+
+  if (!base) {
+    option_mistake(draft, where, "%s", error->message);
+    return;
+  }
+  VsockConfig *vsock = option_add_element(draft, config, option_find(config_options, "vsock"), where);
+  vsock->cid = g_strdup("auto");
+  vsock->path = g_build_filename(base, config->name, MACHINE_VSOCK, NULL);
+  vsock->later = true;
+}
+
+/* eret's own key may not have been made yet: that is for a run, and not for a plan. */
+static void check_ssh(OptionDraft *draft, Config *config) {
+  const char *where = option_where(draft, "ssh", -1);
+  g_autoptr(GError) error = NULL;
+
+  if (!config->ssh)
+    return;
+  bool own = strcmp(config->ssh, CONFIG_SSH_OWN_KEY) == 0;
+  SshKey *key = own ? ssh_key_find_own(&error) : ssh_key_read(config->ssh, &error);
+  if (key)
+    config_take_ssh_key(config, key);
+  else if (error)
+    option_mistake(draft, where, "%s", error->message);
+  if (!config->name && !option_has_failed(draft, "name", -1))
+    option_mistake(draft, where, "'eret ssh' finds a machine by its name: add --name NAME");
+  if (config->name && config->vsock->len == 0 && runtime_name_is_valid(config->name))
+    add_vsock(draft, config, where);
+}
+
+/* Whether a key that is still to be made has room, too. */
+static void check_command_line(OptionDraft *draft, const Config *config, size_t user_length) {
+  g_autofree char *line = g_strdup(config->append), *why = NULL;
+
+  if (config->ssh && !config->ssh_key) {
+    g_autofree char *words = ssh_key_credentials(SSH_KEY_OWN_LINE);
+    command_line_put(&line, words);
+  }
+  if (command_line_fits(line, user_length, &why))
+    return;
+  option_mistake(draft, option_where(draft, "append", -1), "%s", why);
+  if (config->ssh_key && !g_str_has_prefix(config->ssh_key->line, "ssh-ed25519 "))
+    option_mistake(draft, option_where(draft, "ssh", -1), "an Ed25519 key is shorter: ssh-keygen -t ed25519 makes one");
+}
+
 /* A virtio console is not found through stdout-path: Linux must be told, unless the user names consoles. */
 static void settle_command_line(OptionDraft *draft, Config *config) {
   size_t user_length = strlen(config->append);
-  g_autofree char *why = NULL;
 
   if (config->console == CONSOLE_VIRTIO)
     command_line_add(&config->append, "console=hvc0");
-  if (!command_line_fits(config->append, user_length, &why))
-    option_mistake(draft, option_where(draft, "append", -1), "%s", why);
+  check_ssh(draft, config);
+  check_command_line(draft, config, user_length);
 }
 
 /* Whether there can be such a machine at all. Where the GIC is left open, the one that allows for more is taken. */

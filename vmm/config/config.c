@@ -210,6 +210,12 @@ const Option config_options[] = {
            .max = RUNTIME_NAME_MAX, .not_in_suite = "cases run beside one another"),
     OPTION("detach", BOOLEAN, Config, detach, NULL, "Return when the machine runs, and let it go on without this terminal. Needs --name.",
            .not_in_suite = "a case is over when its machine is"),
+    OPTION("ssh", PATH, Config, ssh, "KEY",
+           "Let 'eret ssh NAME' in, without a network: where the guest has systemd 256 or newer and sshd, this listens on its vsock. "
+           "Adds --vsock, with a socket beside the machine's others, unless there is one, and hands systemd a public key on the kernel's "
+           "command line. KEY: a file with it, or with the private one beside it (default: a key for all guests, which eret makes once). "
+           "Needs --name.",
+           .alone = CONFIG_SSH_OWN_KEY, .not_in_suite = "nobody logs in to a case"),
 
     OPTION("stats", PATH, Config, stats, "FILE",
            "At the end, and on SIGUSR1, print what the machine needed of eret and of KVM: exits by cause, devices, the boot's steps. Into "
@@ -251,6 +257,7 @@ static const struct {
 static const struct {
   const char *names, *text;
 } absent[] = {
+    {" ssh-key pass-ssh-key ", "--ssh=KEY lets 'eret ssh' in"},
     {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
@@ -295,8 +302,16 @@ void config_free(Config *config) {
     return;
   option_record_clear(config_options, config);
   cpu_template_free(config->cpu_fields);
+  ssh_key_free(config->ssh_key);
   named_files_free(config->named);
   g_free(config);
+}
+
+void config_take_ssh_key(Config *config, SshKey *key) {
+  g_autofree char *words = ssh_key_credentials(key->line);
+
+  command_line_put(&config->append, words);
+  config->ssh_key = key;
 }
 
 const char *config_not_in_suite(const Config *config, const char **why) {

@@ -15,6 +15,7 @@
 #include "devices/virtio/vsock.h"
 #include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
+#include "vmm/control/ssh-key.h"
 #include "vmm/cpu/features.h"
 #include "vmm/hypercall/plan.h"
 #include "vmm/options/option.h"
@@ -37,6 +38,7 @@ typedef enum { POWER_BUTTON_AUTO, POWER_BUTTON_NONE, POWER_BUTTON_GPIO, POWER_BU
 typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 
 #define CONFIG_STATS_STDERR "-"
+#define CONFIG_SSH_OWN_KEY  "-"
 
 typedef struct {
   char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
@@ -71,6 +73,8 @@ typedef struct {
   unsigned grace; /* seconds between power button and power-off */
   char *name;     /* NULL: none */
   bool detach;
+  char *ssh;             /* NULL: no; CONFIG_SSH_OWN_KEY, or the file of a key */
+  SshKey *ssh_key;       /* what is in it; NULL: there is none, or eret's own has not been made yet */
   char *stats;           /* NULL: no; CONFIG_STATS_STDERR, or a file */
   char *record;          /* NULL: no */
   uint64_t record_limit; /* bytes */
@@ -96,6 +100,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 Config *config_parse(int argc, char **argv, bool *help, GError **error);
 /* Checks the whole, which DRAFT has read into CONFIG, and settles what was left open; mistakes are DRAFT's. */
 void config_check(OptionDraft *draft, Config *config);
+/* Gives the guest KEY, which becomes the configuration's. */
+void config_take_ssh_key(Config *config, SshKey *key);
 /* An option that is set, by a flag or a description file, and that no case can have; NULL: none. */
 const char *config_not_in_suite(const Config *config, const char **why);
 

@@ -35,11 +35,24 @@ void known_machine_free(KnownMachine *machine) {
   if (!machine)
     return;
   g_free(machine->name);
+  g_free(machine->sockets.path);
   g_free(machine);
 }
 
 bool known_machine_lives(const KnownMachine *machine) {
   return machine->life < MACHINE_FAILED_TO_LAST;
+}
+
+void known_machine_add_sockets(JsonBuilder *builder, const KnownMachine *machine) {
+  if (machine->sockets.cid) {
+    json_builder_set_member_name(builder, "vsock");
+    json_builder_begin_object(builder);
+    json_add_number(builder, "cid", machine->sockets.cid);
+    json_add_text(builder, "unix", machine->sockets.path);
+    json_builder_end_object(builder);
+  }
+  json_builder_set_member_name(builder, "ssh");
+  json_builder_add_boolean_value(builder, machine->ssh);
 }
 
 bool known_machine_publish(const KnownMachine *machine, RuntimeDirectory *directory, GError **error) {
@@ -53,6 +66,7 @@ bool known_machine_publish(const KnownMachine *machine, RuntimeDirectory *direct
   json_add_number(builder, "cpus", machine->cpus);
   json_add_number(builder, "memory", (int64_t)machine->memory);
   json_add_number(builder, "status", machine->status);
+  known_machine_add_sockets(builder, machine);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   g_autofree char *text = json_print(root);
@@ -80,13 +94,39 @@ static bool read_life(JsonObject *object, MachineLife *life) {
   return false;
 }
 
+/* Where there are none, there is no such member. */
+static bool read_sockets(GuestSockets *sockets, JsonObject *object) {
+  JsonNode *node = json_object_get_member(object, "vsock");
+  int64_t cid;
+
+  if (!node)
+    return true;
+  if (!JSON_NODE_HOLDS_OBJECT(node) || !read_number(json_node_get_object(node), "cid", 1, UINT32_MAX, &cid))
+    return false;
+  JsonNode *path = json_object_get_member(json_node_get_object(node), "unix");
+  if (path && (!JSON_NODE_HOLDS_VALUE(path) || json_node_get_value_type(path) != G_TYPE_STRING))
+    return false;
+  *sockets = (GuestSockets){.path = path ? json_node_dup_string(path) : NULL, .cid = (uint32_t)cid};
+  return true;
+}
+
+static bool read_flag(JsonObject *object, const char *name, bool *flag) {
+  JsonNode *node = json_object_get_member(object, name);
+
+  if (node && (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_BOOLEAN))
+    return false;
+  *flag = node && json_node_get_boolean(node);
+  return true;
+}
+
 static bool read_object(KnownMachine *machine, JsonObject *object) {
   int64_t version, pid, cpus, memory, status;
 
   if (!read_number(object, "version", FORMAT_VERSION, INT_MAX, &version) || !read_life(object, &machine->life) ||
       !read_number(object, "pid", 1, INT_MAX, &pid) || !read_number(object, "started", 0, INT64_MAX, &machine->started) ||
       !read_number(object, "cpus", 1, UINT16_MAX, &cpus) || !read_number(object, "memory", 0, INT64_MAX, &memory) ||
-      !read_number(object, "status", 0, UINT8_MAX, &status))
+      !read_number(object, "status", 0, UINT8_MAX, &status) || !read_sockets(&machine->sockets, object) ||
+      !read_flag(object, "ssh", &machine->ssh))
     return false;
   machine->pid = (pid_t)pid;
   machine->cpus = (unsigned)cpus;

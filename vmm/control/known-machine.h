@@ -6,14 +6,17 @@
 #pragma once
 
 #include <glib.h>
+#include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "vmm/control/guest-port.h"
 #include "vmm/control/runtime-directory.h"
 
 #define MACHINE_FILE    "machine.json"
 #define MACHINE_CONSOLE "console" /* devices/backend/console-server.h */
+#define MACHINE_VSOCK   "vsock"   /* devices/backend/vsock-hybrid.h; also of what listens for the guest: vsock_1234 */
 #define MACHINE_LOG     "log"     /* what eret says, of a machine without a terminal */
 
 typedef enum {
@@ -32,6 +35,8 @@ typedef struct {
   unsigned cpus;
   uint64_t memory; /* bytes */
   int status;      /* exit status, of one that has failed */
+  GuestSockets sockets;
+  bool ssh; /* its guest was given a key: --ssh */
 } KnownMachine;
 
 void known_machine_free(KnownMachine *machine); /* takes NULL */
@@ -41,6 +46,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KnownMachine, known_machine_free)
 bool known_machine_publish(const KnownMachine *machine, RuntimeDirectory *directory, GError **error);
 /* That of NAME; NULL: there is none, or it cannot be read, which the error says. */
 KnownMachine *known_machine_read(const char *name, GError **error);
+/* What is said of its vsock and of ssh, as members of the object that is open. */
+void known_machine_add_sockets(JsonBuilder *builder, const KnownMachine *machine);
 /* "running" */
 const char *machine_life_name(MachineLife life);
 /* Whether there is a process of it. */

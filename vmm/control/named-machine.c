@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "devices/backend/console-server.h"
+#include "vmm/control/ssh-config.h"
 
 struct NamedMachine {
   RuntimeDirectory *directory;
@@ -45,13 +46,37 @@ void named_machine_set_life(NamedMachine *named, MachineLife life) {
     g_warning("--name: %s", error->message);
 }
 
+void named_machine_set_sockets(NamedMachine *named, uint32_t cid, const char *path) {
+  g_free(named->known.sockets.path);
+  named->known.sockets = (GuestSockets){.path = path ? g_canonicalize_filename(path, NULL) : NULL, .cid = cid};
+}
+
+bool named_machine_offer_ssh(NamedMachine *named, const char *identity, GError **error) {
+  g_autofree char *program = g_file_read_link("/proc/self/exe", error);
+  const SshConfig config = {
+      .name = named_machine_name(named), .directory = runtime_directory_path(named->directory), .program = program, .identity = identity};
+  g_autofree char *text = program ? ssh_config_print(&config, error) : NULL;
+
+  named->known.ssh = identity != NULL;
+  return text && runtime_directory_write(named->directory, SSH_CONFIG_FILE, text, error);
+}
+
+bool named_machine_has_key(const NamedMachine *named) {
+  return named->known.ssh;
+}
+
 const char *named_machine_name(const NamedMachine *named) {
   return runtime_directory_name(named->directory);
 }
 
+static void free_named(NamedMachine *named) {
+  g_free(named->known.sockets.path);
+  g_free(named);
+}
+
 void named_machine_forget(NamedMachine *named) {
   runtime_directory_abandon(named->directory);
-  g_free(named);
+  free_named(named);
 }
 
 void named_machine_end(NamedMachine *named, int status, bool keep) {
@@ -64,5 +89,5 @@ void named_machine_end(NamedMachine *named, int status, bool keep) {
   } else {
     runtime_directory_release(named->directory);
   }
-  g_free(named);
+  free_named(named);
 }

@@ -27,6 +27,15 @@ CharBackend *named_machine_share_console(NamedMachine *named, CharBackend *conso
 int named_machine_open_log(NamedMachine *named, GError **error);
 /* Where nobody can be told any more, it is logged that it could not be said. */
 void named_machine_set_life(NamedMachine *named, MachineLife life);
+/* Where its guest's sockets are; from the next life on it is said. PATH: see GuestSockets. */
+void named_machine_set_sockets(NamedMachine *named, uint32_t cid, const char *path);
+/*
+ * For ssh(1): the file SSH_CONFIG_FILE (ssh-config.h), by which it logs in with IDENTITY (SshKey; NULL: the guest was
+ * given no key).
+ */
+bool named_machine_offer_ssh(NamedMachine *named, const char *identity, GError **error);
+/* Whether its guest was given a key. */
+bool named_machine_has_key(const NamedMachine *named);
 const char *named_machine_name(const NamedMachine *named);
 /*
  * The end: the name is free again, and nothing is left of it. With a STATUS other than 0 and KEEP, the directory stays

@@ -318,14 +318,17 @@ static void check_command(const ExecOptions *options, bool in_suite, OptionDraft
     mistake(mistakes, "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
 }
 
-/* A name would not help. In a suite it is told what is so there. */
-static void check_detach(const ExecOptions *options, bool in_suite, OptionDraft *draft) {
-  if (!options->config->detach)
-    return;
-  option_set_failed(draft, "name", -1);
-  if (!in_suite)
+/* Options of eret run alone. A name would not help. In a suite it is told what is so there. */
+static void check_named(const ExecOptions *options, bool in_suite, OptionDraft *draft) {
+  const Config *config = options->config;
+
+  if (config->detach || config->ssh)
+    option_set_failed(draft, "name", -1);
+  if (config->detach && !in_suite)
     option_mistake(draft, option_where(draft, "detach", -1),
                    "the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
+  if (config->ssh && !in_suite)
+    option_mistake(draft, option_where(draft, "ssh", -1), "the guest of eret exec has no sshd; 'eret run' has --ssh");
 }
 
 /* A flag that is not for suites has been refused where it stands; a description file may have the same. */
@@ -347,7 +350,7 @@ ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **erro
     return NULL;
   for (unsigned i = 0; i < draft->operands->len; i++)
     g_ptr_array_add(options->command, g_strdup(g_ptr_array_index(draft->operands, i)));
-  check_detach(options, !help, draft);
+  check_named(options, !help, draft);
   bool machine_is_good = make_machine(options, draft);
   check_command(options, !help, draft);
   if (!help)

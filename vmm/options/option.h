@@ -106,6 +106,7 @@ typedef struct {
   unsigned form;          /* the one of the command that this is; 0: there is only one */
   const char *other_form; /* what is wrong with an option of another */
   unsigned operands_max;  /* how many arguments that are no options it takes */
+  bool rest_follows;      /* behind the first of them, all is somebody else's: operands, too */
   bool command_follows;   /* behind --, of any length; these are the operands */
   /* Said behind one too many; *MEANT: the option that it is perhaps for. Free with g_free; NULL: nothing. */
   char *(*explain_stray)(const char *operand, const char **meant);

@@ -165,7 +165,7 @@ static GArray *read_flags(OptionDraft *draft, int argc, char **argv) {
   bool ended = false;
 
   for (int i = 0; i < argc; i++) {
-    if (ended && draft->set->command_follows)
+    if ((ended && draft->set->command_follows) || (draft->set->rest_follows && draft->operands->len > 0))
       g_ptr_array_add(draft->operands, argv[i]);
     else if (ended || argv[i][0] != '-' || !argv[i][1])
       add_operand(draft, argv[i]);
@@ -270,10 +270,12 @@ void option_each(const OptionSet *set, int argc, char **argv, OptionFound *found
 static void name_file(NamedFiles *named, const void *record, const Option *option, const char *where, bool written, GString *mistakes) {
   const char *path = *(char *const *)((const char *)record + option->offset);
 
-  if (!written)
-    named_files_read(named, where, path, mistakes);
-  else if (!option->alone || g_strcmp0(path, option->alone) != 0) /* which is a standard stream */
+  if (option->alone && g_strcmp0(path, option->alone) == 0) /* no file of the user's */
+    return;
+  if (written)
     named_files_write(named, where, path, mistakes);
+  else
+    named_files_read(named, where, path, mistakes);
 }
 
 static void name_files_of_list(OptionDraft *draft, NamedFiles *named, const void *record, const Option *list, bool written) {

@@ -154,7 +154,12 @@ static void tell_stuck(const Machine *machine) {
 }
 
 /* First those who look, then who waits for it, and may look then. */
-static void tell_running(const MachineClient *client) {
+static void tell_running(const Machine *machine) {
+  const MachineClient *client = machine->client;
+  const VirtioDevice *vsock = platform_find(machine->platform, &virtio_vsock_kind);
+
+  if (client->named && vsock)
+    named_machine_set_sockets(client->named, virtio_vsock_get_cid(vsock), ((const VsockConfig *)machine->config->vsock->pdata[0])->path);
   if (client->named)
     named_machine_set_life(client->named, MACHINE_RUNNING);
   if (client->started)
@@ -166,7 +171,7 @@ MachineEnd machine_run(Machine *machine, GError **error) {
   machine->control = control_new(&machine_control_ops, machine, machine->config->grace);
   machine_resize_console(machine);
   if (machine_boot(machine, &machine->failure)) {
-    tell_running(machine->client);
+    tell_running(machine);
     g_main_loop_run(machine->loop);
   } else {
     end(machine, MACHINE_FAILED);

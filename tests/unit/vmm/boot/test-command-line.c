@@ -60,6 +60,16 @@ static void test_add(void) {
   }
 }
 
+/* In front, whoever else has said something of that name. */
+static void test_put(void) {
+  g_autofree char *line = g_strdup("");
+
+  command_line_put(&line, "a=\"b c\"");
+  g_assert_cmpstr(line, ==, "a=\"b c\"");
+  command_line_put(&line, "a=1 d");
+  g_assert_cmpstr(line, ==, "a=1 d a=\"b c\"");
+}
+
 static void test_fits(void) {
   g_autofree char *user = g_strnfill(COMMAND_LINE_MAX - strlen("quiet "), 'x'), *why = NULL;
   g_autofree char *line = g_strconcat("quiet ", user, NULL), *longer = g_strconcat("quiet y", user, NULL);
@@ -67,6 +77,14 @@ static void test_fits(void) {
   g_assert_true(command_line_fits("", 0, &why));
   g_assert_true(command_line_fits(line, strlen(user), &why));
   g_assert_null(why);
+  g_assert_false(command_line_fits(longer, strlen(user) + 1, &why));
+  g_autofree char *added = g_strnfill(2000, 'z'), *both = g_strconcat(added, " ", user, NULL);
+  g_clear_pointer(&why, g_free);
+  g_assert_false(command_line_fits(both, strlen(user), &why));
+  g_assert_nonnull(strstr(why, " them (zzzz"));
+  g_assert_nonnull(strstr(why, "zzzz...); Linux takes 2047"));
+  g_assert_cmpuint(strlen(why), <, 250);
+  g_clear_pointer(&why, g_free);
   g_assert_false(command_line_fits(longer, strlen(user) + 1, &why));
   g_assert_cmpstr(
       why, ==, "has 2042 bytes, and 2048 with what eret puts before them (quiet); Linux takes 2047 and would cut off the end: 1 too many");
@@ -76,6 +94,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/command-line/has", test_has);
   g_test_add_func("/command-line/add", test_add);
+  g_test_add_func("/command-line/put", test_put);
   g_test_add_func("/command-line/fits", test_fits);
   return g_test_run();
 }

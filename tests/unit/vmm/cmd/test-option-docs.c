@@ -27,6 +27,7 @@ static const struct {
     {&doctor_option_set, "EXAMINING THE HOST", ".It "},
     {&ps_option_set, "MACHINES WITH NAMES", ".It "},
     {&attach_option_set, "MACHINES WITH NAMES", ".It "},
+    {&ssh_option_set, "MACHINES WITH NAMES", ".It "},
     {&stop_option_set, "MACHINES WITH NAMES", ".It "},
     {&cpu_dump_option_set, "CPU TEMPLATES", ".It "},
     {&cpu_diff_option_set, "CPU TEMPLATES", ".It "},

@@ -154,6 +154,50 @@ static void test_numbers(void) {
   g_assert_cmpstr(((const VhostUserDeviceConfig *)config->devices->pdata[1])->type, ==, "30");
 }
 
+/* A public key, whose base64 has ZEROS letters behind its type. */
+static void write_key(const char *path, const char *type, unsigned zeros) {
+  const char *head = strcmp(type, "ssh-rsa") == 0 ? "AAAAB3NzaC1yc2EA" : "AAAAC3NzaC1lZDI1NTE5";
+  g_autofree char *tail = g_strnfill(zeros, 'A'), *line = g_strdup_printf("%s %s%s me\n", type, head, tail);
+
+  g_assert_true(g_file_set_contents(path, line, -1, NULL));
+}
+
+static void test_ssh(void) {
+  write_key("key.pub", "ssh-ed25519", 48);
+  g_setenv("XDG_RUNTIME_DIR", "/run/user/7", TRUE);
+  g_autoptr(Config) config = parse("--dry-run", "--name", "web", "--ssh=key.pub", "--append", "quiet", NULL);
+  g_assert_cmpstr(vsock(config)->path, ==, "/run/user/7/eret/web/vsock");
+  g_assert_cmpuint(vsock(config)->guest_cid, ==, 3);
+  g_assert_true(g_str_has_prefix(config->append, "systemd.set_credential_binary=ssh.authorized_keys.root:c3NoLWVkMjU1MTkg"));
+  g_assert_true(g_str_has_suffix(config->append, "AAAA\" quiet"));
+  g_assert_true(g_str_has_suffix(config->ssh_key->identity, "/key.pub"));
+  /* What the user has said of vsock stays. */
+  g_autoptr(Config) kernels = parse("--dry-run", "--name", "web", "--ssh=key.pub", "--vsock", "5", NULL);
+  g_assert_cmpuint(vsock(kernels)->guest_cid, ==, 5);
+  g_assert_null(vsock(kernels)->path);
+  /* eret's own key is not made by a plan, which yet has room for it. */
+  g_autoptr(Config) own = parse("--dry-run", "--name", "web", "--ssh", "--append", "quiet", NULL);
+  g_assert_null(own->ssh_key);
+  g_assert_cmpstr(own->append, ==, "quiet");
+  g_autofree char *fits = g_strnfill(1743, 'x'), *longer = g_strnfill(1744, 'x');
+  g_autoptr(Config) full = parse("--dry-run", "--name", "web", "--ssh", "--append", fits, NULL);
+  refuse("--append: has 1744 bytes, and 2048 with what eret puts before them (systemd.set_credential_binary=ssh.authorized_keys.root:"
+         "c3NoLWVkMjU1MTkgQUFBQUFBQ...); Linux takes 2047 and would cut off the end: 1 too many",
+         "--dry-run", "--name", "web", "--ssh", "--append", longer, NULL);
+  refuse("--ssh: 'eret ssh' finds a machine by its name: add --name NAME", "--dry-run", "--ssh", NULL);
+  refuse("--ssh: cannot read 'none': No such file or directory", "--dry-run", "--name", "web", "--ssh=none", NULL);
+  refuse("--ssh: 'Image' cannot be taken: it is no public key, such as ssh-keygen writes into a file whose name ends in .pub", "--dry-run",
+         "--name", "web", "--ssh=Image", NULL);
+  write_key("key.pub", "ssh-rsa", 1000);
+  g_autoptr(GError) error = NULL;
+  bool help;
+  const char *const words[] = {"--dry-run", "--name", "web", "--ssh=key.pub"};
+  g_assert_null(config_parse(G_N_ELEMENTS(words), (char **)words, &help, &error));
+  g_assert_nonnull(strstr(error->message, "\n--ssh: an Ed25519 key is shorter: ssh-keygen -t ed25519 makes one"));
+  g_unsetenv("XDG_RUNTIME_DIR");
+  g_unlink("key.pub");
+}
+
 static void test_device(void) {
   g_autoptr(Config) config =
       parse("--dry-run", "--device", "vhost-user=/run/rng.sock,type=rng", "--device=type=30,queues=64,vhost-user=with,,comma", NULL);
@@ -752,6 +796,7 @@ static void remove_files(void) {
 
 int main(int argc, char **argv) {
   setlocale(LC_ALL, "C");
+  g_setenv("XDG_DATA_HOME", "/nowhere", TRUE); /* where no key is, before GLib has looked */
   g_test_init(&argc, &argv, NULL);
   /* A directory of its own, with a few files. */
   g_autofree char *source_directory = g_get_current_dir();
@@ -762,6 +807,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/every-option", test_every_option);
   g_test_add_func("/config/vsock", test_vsock);
   g_test_add_func("/config/numbers", test_numbers);
+  g_test_add_func("/config/ssh", test_ssh);
   g_test_add_func("/config/device", test_device);
   g_test_add_func("/config/opposites", test_opposites);
   g_test_add_func("/config/stats", test_stats);

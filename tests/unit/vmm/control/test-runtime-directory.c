@@ -243,6 +243,8 @@ static void test_known_machine(Fixture *fixture, gconstpointer data) {
   g_assert_cmpint(read->started, ==, 1234);
   g_assert_cmpuint(read->cpus, ==, 2);
   g_assert_cmpuint(read->memory, ==, 512 << 20);
+  g_assert_cmpuint(read->sockets.cid, ==, 0);
+  g_assert_false(read->ssh);
   /* As long as it does not listen at its console, its file may name anybody. */
   g_assert_cmpint(known_machine_open_process(read, &error), ==, -1);
   g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NONE);
@@ -258,6 +260,17 @@ static void test_known_machine(Fixture *fixture, gconstpointer data) {
   g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NONE);
   g_clear_error(&error);
   close(listener);
+  machine.sockets = (GuestSockets){.cid = UINT32_MAX - 1};
+  machine.ssh = true;
+  g_assert_true(known_machine_publish(&machine, directory, &error));
+  g_autoptr(KnownMachine) kernels = known_machine_read("known", &error);
+  g_assert_cmpuint(kernels->sockets.cid, ==, UINT32_MAX - 1);
+  g_assert_null(kernels->sockets.path);
+  g_assert_true(kernels->ssh);
+  machine.sockets.path = (char *)"/a \"path\"";
+  g_assert_true(known_machine_publish(&machine, directory, &error));
+  g_autoptr(KnownMachine) local = known_machine_read("known", &error);
+  g_assert_cmpstr(local->sockets.path, ==, "/a \"path\"");
   machine.life = MACHINE_FAILED_TO_LAST;
   machine.status = 5;
   g_assert_true(known_machine_publish(&machine, directory, &error));
@@ -272,6 +285,8 @@ static void test_known_machine(Fixture *fixture, gconstpointer data) {
   g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NONE);
 }
 
+#define GOOD "{\"version\":1,\"state\":\"running\",\"pid\":1,\"started\":1,\"cpus\":1,\"memory\":1,\"status\":0"
+
 static void test_bad_files(Fixture *fixture, gconstpointer data) {
   static const char *const texts[] = {
       "",
@@ -281,7 +296,15 @@ static void test_bad_files(Fixture *fixture, gconstpointer data) {
       "x",
       "{\"version\":1,\"state\":\"running\",\"pid\":0,\"started\":1,\"cpus\":1,\"memory\":1,\"status\":0}",
       "{\"version\":1,\"state\":[],\"pid\":1,\"started\":1,\"cpus\":1,\"memory\":1,\"status\":0}",
-      "{\"version\":1,\"state\":\"running\",\"pid\":1,\"started\":1,\"cpus\":1,\"memory\":1,\"status\":999}"};
+      "{\"version\":1,\"state\":\"running\",\"pid\":1,\"started\":1,\"cpus\":1,\"memory\":1,\"status\":999}",
+      GOOD ",\"vsock\":3}",
+      GOOD ",\"vsock\":{}}",
+      GOOD ",\"vsock\":{\"cid\":0}}",
+      GOOD ",\"vsock\":{\"cid\":4294967296}}",
+      GOOD ",\"vsock\":{\"cid\":3,\"unix\":1}}",
+      GOOD ",\"vsock\":{\"cid\":3,\"unix\":[]}}",
+      GOOD ",\"ssh\":1}",
+  };
   RuntimeDirectory *directory = claim("bad");
 
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++) {

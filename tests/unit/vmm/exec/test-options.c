@@ -241,6 +241,8 @@ static void test_mistakes(void) {
   assert_mistakes("--kernel= -- true", "--kernel: must not be empty");
   assert_mistakes("--kernel LICENSE --detach -- true",
                   "--detach: the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
+  assert_mistakes("--kernel LICENSE --ssh=/nonexistent -- true", "--ssh: the guest of eret exec has no sshd; 'eret run' has --ssh\n"
+                                                                 "--ssh: cannot read '/nonexistent': No such file or directory");
   assert_mistakes("--kernel LICENSE --timeout soon --cwd here --env =x --copy-in /nonexistent --copy-out x --rootfs /nonexistent -- true",
                   "--timeout: 'soon' is not a whole number of seconds from 0 to 604800\n"
                   "--env =x: wants NAME=VALUE\n"

@@ -68,6 +68,15 @@ static const OptionSet join = {
     .command_follows = true,
 };
 
+static const OptionSet pass = {
+    .command = "make pass",
+    .usage = "Usage: make pass",
+    .tables = {options},
+    .form = MAKE,
+    .operands_max = 1,
+    .rest_follows = true,
+};
+
 typedef struct {
   Record record;
   void *records[1];
@@ -124,6 +133,20 @@ static void test_command(void) {
   g_assert_cmpuint(reading->record.tags->len, ==, 2);
   g_assert_cmpuint(reading->draft->operands->len, ==, 3);
   g_assert_cmpstr(g_ptr_array_index(reading->draft->operands, 2), ==, "--");
+}
+
+/* Behind the first operand nothing is looked at, not even what asks for help. */
+static void test_rest(void) {
+  g_auto(GStrv) argv = NULL;
+  g_autoptr(Reading) reading = read_words(&pass, "--loud -j 4 -- there --jobs 5 -- -h --unknown", &argv);
+
+  g_assert_cmpstr(reading->draft->mistakes->str, ==, "");
+  g_assert_true(reading->record.loud && !reading->draft->help);
+  g_assert_cmpuint(reading->record.jobs, ==, 4);
+  g_assert_cmpuint(reading->draft->operands->len, ==, 6);
+  g_assert_cmpstr(g_ptr_array_index(reading->draft->operands, 0), ==, "there");
+  g_assert_cmpstr(g_ptr_array_index(reading->draft->operands, 3), ==, "--");
+  g_assert_cmpstr(g_ptr_array_index(reading->draft->operands, 5), ==, "--unknown");
 }
 
 static void test_help(void) {
@@ -240,6 +263,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/options/flags", test_flags);
   g_test_add_func("/options/command", test_command);
+  g_test_add_func("/options/rest", test_rest);
   g_test_add_func("/options/help", test_help);
   g_test_add_func("/options/mistakes", test_mistakes);
   g_test_add_func("/options/failed", test_failed);
