@@ -1,29 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced: Debian's arm64 packages through a private apt configuration under build/apt, so that the machine's own package selection is left alone and no root is
-# needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in.
-# shellcheck shell=sh disable=SC2154
+# needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in; and where other suites than the usual
+# are wanted, $suites and $apt: their names, and a directory of their own instead of build/apt, which has the packages as well.
+# shellcheck shell=sh disable=SC2154,SC2031
 # shellcheck source=guest-images/debian.sh
 . "$here/debian.sh"
 
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 say() { echo "$*" >&2; }
 
-private_apt() { APT_CONFIG=$build/apt/apt.conf "$@"; }
+if [ -n "${apt-}" ]; then packages=$apt/packages; else apt=$build/apt packages=$build/cache; fi
+suites=${suites-bookworm bookworm-backports trixie-backports}
+
+private_apt() { APT_CONFIG=$apt/apt.conf "$@"; }
 
 prepare_apt() {
     [ -z "${apt_ready-}" ] || return 0
     command -v apt-get >/dev/null || fail "kernels come as Debian packages, and there is no apt-get here; put Image, config, version
 and modules/ into build/kernels/KERNEL/ and a static arm64 busybox into build/busybox/ by hand"
-    mkdir -p "$build/apt/state/lists/partial" "$build/apt/cache/archives/partial" "$build/apt/sources"
-    : > "$build/apt/state/status"
-    debian_sources bookworm bookworm-backports trixie-backports > "$build/apt/sources/debian.sources" ||
+    mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/sources"
+    : > "$apt/state/status"
+    # shellcheck disable=SC2086  # words
+    debian_sources $suites > "$apt/sources/debian.sources" ||
         fail "no apt source for Debian found under /etc/apt"
-    cat > "$build/apt/apt.conf" <<EOF
-Dir::State "$build/apt/state";
-Dir::State::status "$build/apt/state/status";
-Dir::Cache "$build/apt/cache";
+    cat > "$apt/apt.conf" <<EOF
+Dir::State "$apt/state";
+Dir::State::status "$apt/state/status";
+Dir::Cache "$apt/cache";
 Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$build/apt/sources";
+Dir::Etc::sourceparts "$apt/sources";
 Dir::Etc::preferencesparts "/dev/null";
 APT::Architecture "arm64";
 APT::Architectures { "arm64"; };
@@ -31,11 +36,11 @@ APT::Sandbox::User "$(id -un)";
 Acquire::Languages "none";
 Acquire::Retries "3";
 EOF
-    if [ -z "$(find "$build/apt/updated" -mmin -60 2>/dev/null)" ]; then
+    if [ -z "$(find "$apt/updated" -mmin -60 2>/dev/null)" ]; then
         say "reading Debian's package lists"
         # A suite that has gone away must not stop us from using the others: what is missing is noticed when it is looked for.
-        private_apt apt-get -qq update > "$build/apt/update.log" 2>&1 || true
-        touch "$build/apt/updated"
+        private_apt apt-get -qq update > "$apt/update.log" 2>&1 || true
+        touch "$apt/updated"
     fi
     apt_ready=1
 }
@@ -47,16 +52,16 @@ newest() {
 
 # download PACKAGE DIR: puts the package's contents below DIR.
 download() {
-    if [ ! -e "$build/cache/$1.deb" ]; then
+    if [ ! -e "$packages/$1.deb" ]; then
         say "downloading $1"
-        mkdir -p "$build/cache" "$work/deb"
+        mkdir -p "$packages" "$work/deb"
         if [ -t 2 ]; then quiet=-q=0; else quiet=-qq; fi
         (cd "$work/deb" && private_apt apt-get $quiet download "$1:arm64") >&2 || {
-            cat "$build/apt/update.log" >&2
+            cat "$apt/update.log" >&2
             fail "cannot download $1"
         }
-        mv "$work/deb"/*.deb "$build/cache/$1.deb"
+        mv "$work/deb"/*.deb "$packages/$1.deb"
     fi
     mkdir -p "$2"
-    dpkg-deb -x "$build/cache/$1.deb" "$2"
+    dpkg-deb -x "$packages/$1.deb" "$2"
 }
