@@ -23,7 +23,7 @@ until_like() {
 
 # The console is typed into where it was started; others look.
 start_boot console-echo --name one
-wait_console 'GUEST ready' 60
+wait_console 'GUEST ready' 200
 is "$(state one)" running "a machine is listed by its name"
 is "$("$ERET" ps --json | grep -c '"name" : "one"')" 1 "and as JSON"
 "$ERET" run --name one --kernel "$KERNELS/6.12/Image" > taken.out 2> taken.errors < /dev/null
@@ -64,7 +64,7 @@ is $? 1 "there is no such machine any more"
 
 # A crash.
 start_boot console-echo --name two
-wait_console 'GUEST ready' 60
+wait_console 'GUEST ready' 200
 kill -KILL "$pid"
 wait "$pid"
 pid=
@@ -73,7 +73,7 @@ is "$(state two)" crashed "a machine whose process was killed has crashed"
 is $? 1 "nobody attaches to it"
 like attach.out 'does not run any more' "which is said"
 start_boot console-echo --name two
-wait_console 'GUEST ready' 60
+wait_console 'GUEST ready' 200
 is "$(state two)" running "its name is free for another"
 "$ERET" stop two --force
 is $? 0 "which is ended at once"
@@ -92,7 +92,7 @@ mkfifo keys3
 "$ERET" attach three < keys3 > three.out 2>&1 3>&- &
 first=$!
 exec 5> keys3
-until_like three.out 'GUEST ready' 60 "its console is there"
+until_like three.out 'GUEST ready' 200 "its console is there"
 echo 'still there' >&5
 until_like three.out 'GUEST echo: still there' 20 "and can be typed into"
 echo 'quit' >&5
