@@ -11,6 +11,12 @@
 #define APB_CLOCK_HZ 24000000
 #define INITRD_START "linux,initrd-start"
 #define INITRD_END   "linux,initrd-end"
+/* Linux: Documentation/arch/arm/uefi.rst. */
+#define EFI_SYSTEM_TABLE "linux,uefi-system-table"
+#define EFI_MAP          "linux,uefi-mmap-start"
+#define EFI_MAP_SIZE     "linux,uefi-mmap-size"
+
+#define EFI_SECURE_BOOT_DISABLED 2 /* Linux: include/linux/efi.h, enum efi_secureboot_mode */
 
 /* PPI numbers (INTID - 16) of the generic timer: Arm BSA (DEN 0094), "PPI assignments". */
 enum { PPI_TIMER_SECURE = 13, PPI_TIMER_PHYSICAL = 14, PPI_TIMER_VIRTUAL = 11, PPI_TIMER_HYP = 10, PPI_TIMER_HYP_VIRTUAL = 12 };
@@ -41,6 +47,11 @@ void fdt_write_root(FdtWriter *fdt) {
   fdt_writer_flag(fdt, "dma-coherent");
 }
 
+void fdt_write_stub_root(FdtWriter *fdt) {
+  fdt_writer_u32(fdt, "#address-cells", 2);
+  fdt_writer_u32(fdt, "#size-cells", 2);
+}
+
 void fdt_write_hypervisor(FdtWriter *fdt) {
   fdt_writer_begin(fdt, "hypervisor");
   fdt_writer_string(fdt, "compatible", "linux,kvm");
@@ -60,6 +71,14 @@ void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
     fdt_writer_bytes(fdt, "rng-seed", chosen->rng_seed, chosen->rng_seed_size);
   if (chosen->kaslr_seed)
     fdt_writer_u64(fdt, "kaslr-seed", chosen->kaslr_seed);
+  if (chosen->efi_system_table) {
+    fdt_writer_u64(fdt, EFI_SYSTEM_TABLE, chosen->efi_system_table);
+    fdt_writer_u64(fdt, EFI_MAP, chosen->efi_map);
+    fdt_writer_u32(fdt, EFI_MAP_SIZE, chosen->efi_map_size);
+    fdt_writer_u32(fdt, "linux,uefi-mmap-desc-size", chosen->efi_descriptor_size);
+    fdt_writer_u32(fdt, "linux,uefi-mmap-desc-ver", chosen->efi_descriptor_version);
+    fdt_writer_u32(fdt, "linux,uefi-secure-boot", EFI_SECURE_BOOT_DISABLED);
+  }
   fdt_writer_end(fdt);
 }
 
@@ -69,6 +88,18 @@ GBytes *fdt_move_initrd(GBytes *fdt, uint64_t start, uint64_t size) {
   int chosen = fdt_path_offset(tree, "/chosen");
   bool moved = chosen >= 0 && fdt_setprop_inplace_u64(tree, chosen, INITRD_START, start) == 0 &&
                fdt_setprop_inplace_u64(tree, chosen, INITRD_END, start + size) == 0;
+
+  g_assert(moved); /* we wrote it */
+  return g_bytes_new_take(tree, length);
+}
+
+GBytes *fdt_move_efi(GBytes *fdt, uint64_t system_table, uint64_t map, uint32_t map_size) {
+  gsize length;
+  void *tree = g_bytes_unref_to_data(fdt, &length);
+  int chosen = fdt_path_offset(tree, "/chosen");
+  bool moved = chosen >= 0 && fdt_setprop_inplace_u64(tree, chosen, EFI_SYSTEM_TABLE, system_table) == 0 &&
+               fdt_setprop_inplace_u64(tree, chosen, EFI_MAP, map) == 0 &&
+               fdt_setprop_inplace_u32(tree, chosen, EFI_MAP_SIZE, map_size) == 0;
 
   g_assert(moved); /* we wrote it */
   return g_bytes_new_take(tree, length);

@@ -26,7 +26,10 @@ typedef struct {
   uint64_t initrd_start, initrd_size; /* size 0: none */
   const void *rng_seed;               /* NULL: none */
   size_t rng_seed_size;
-  uint64_t kaslr_seed; /* 0: none */
+  uint64_t kaslr_seed;       /* 0: none */
+  uint64_t efi_system_table; /* 0: none, as all that follows */
+  uint64_t efi_map;          /* its map of memory */
+  uint32_t efi_map_size, efi_descriptor_size, efi_descriptor_version;
 } FdtChosen;
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
 /*
@@ -42,6 +45,13 @@ typedef struct {
 } FdtCpus;
 void fdt_write_cpus(FdtWriter *fdt, const FdtCpus *cpus);
 void fdt_write_memory(FdtWriter *fdt, const FdtRange *ranges, unsigned n_ranges);
+/*
+ * A tree with nothing but /chosen in it, which leads to an EFI system table: the machine is described elsewhere. Called
+ * instead of fdt_write_root.
+ */
+void fdt_write_stub_root(FdtWriter *fdt);
+/* Moves the EFI tables of a finished tree that was written with them. A new tree; FDT is given up. */
+GBytes *fdt_move_efi(GBytes *fdt, uint64_t system_table, uint64_t map, uint32_t map_size);
 /* METHOD is "hvc" or "smc". */
 void fdt_write_psci(FdtWriter *fdt, const char *method);
 

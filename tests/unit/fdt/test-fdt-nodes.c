@@ -92,6 +92,45 @@ static void test_move_initrd(void) {
   g_bytes_unref(trees[1]);
 }
 
+static GBytes *stub(uint64_t system_table, uint64_t map, uint32_t map_size) {
+  const FdtChosen chosen = {
+      .bootargs = "quiet",
+      .efi_system_table = system_table,
+      .efi_map = map,
+      .efi_map_size = map_size,
+      .efi_descriptor_size = 40,
+      .efi_descriptor_version = 1,
+  };
+  g_autoptr(FdtWriter) fdt = fdt_writer_new();
+
+  fdt_write_stub_root(fdt);
+  fdt_write_chosen(fdt, &chosen);
+  return finish(fdt);
+}
+
+/* Linux takes ACPI where the tree has no node but this one: arch/arm64/kernel/acpi.c, dt_is_stub. */
+static void test_stub(void) {
+  g_autoptr(GBytes) tree = stub(UINT64_C(0x140000040), UINT64_C(0x140000080), 120);
+  const void *blob = g_bytes_get_data(tree, NULL);
+
+  fake_assert_cells(tree, "/chosen", "linux,uefi-system-table", 1, 0x40000040);
+  fake_assert_cells(tree, "/chosen", "linux,uefi-mmap-start", 1, 0x40000080);
+  fake_assert_cells(tree, "/chosen", "linux,uefi-mmap-size", 120);
+  fake_assert_cells(tree, "/chosen", "linux,uefi-mmap-desc-size", 40);
+  fake_assert_cells(tree, "/chosen", "linux,uefi-mmap-desc-ver", 1);
+  fake_assert_cells(tree, "/chosen", "linux,uefi-secure-boot", 2);
+  int first = fdt_first_subnode(blob, 0);
+  g_assert_cmpstr(fdt_get_name(blob, first, NULL), ==, "chosen");
+  g_assert_cmpint(fdt_next_subnode(blob, first), <, 0);
+}
+
+static void test_move_efi(void) {
+  g_autoptr(GBytes) wanted = stub(UINT64_C(0x140000040), UINT64_C(0x140000080), 80);
+  g_autoptr(GBytes) moved = fdt_move_efi(stub(1, 2, 120), UINT64_C(0x140000040), UINT64_C(0x140000080), 80);
+
+  g_assert_true(g_bytes_equal(moved, wanted));
+}
+
 static void test_chosen_bare(void) {
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
 
@@ -101,6 +140,7 @@ static void test_chosen_bare(void) {
   g_assert_false(has_property(tree, "/chosen", "stdout-path"));
   g_assert_false(has_property(tree, "/chosen", "linux,initrd-start"));
   g_assert_false(has_property(tree, "/chosen", "linux,initrd-end"));
+  g_assert_false(has_property(tree, "/chosen", "linux,uefi-system-table"));
   g_assert_false(has_property(tree, "/chosen", "rng-seed"));
   g_assert_false(has_property(tree, "/chosen", "kaslr-seed"));
 }
@@ -405,6 +445,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/fdt-nodes/chosen-full", test_chosen_full);
   g_test_add_func("/fdt-nodes/chosen-moved", test_move_initrd);
   g_test_add_func("/fdt-nodes/chosen-bare", test_chosen_bare);
+  g_test_add_func("/fdt-nodes/stub", test_stub);
+  g_test_add_func("/fdt-nodes/efi-moved", test_move_efi);
   g_test_add_func("/fdt-nodes/cpus", test_cpus);
   g_test_add_func("/fdt-nodes/cpus-with-aff3", test_cpus_with_aff3);
   g_test_add_func("/fdt-nodes/caches", test_caches);
