@@ -2,6 +2,8 @@
 /* The parts of a device that every model shares: name, lock, and calls that a model may leave out. See device.h. */
 #include "devices/device.h"
 
+#include "devices/interrupt.h"
+
 void device_init(Device *device, const DeviceOps *ops, const char *name, GMutex *shared_lock) {
   device->ops = ops;
   device->name = g_strdup(name);
@@ -24,6 +26,20 @@ void device_clear(Device *device) {
 void device_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
   if (device->ops->describe)
     device->ops->describe(device, slot, fdt);
+}
+
+void device_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi) {
+  if (device->ops->describe_acpi)
+    device->ops->describe_acpi(device, slot, acpi);
+}
+
+uint32_t device_slot_gsi(const DeviceSlot *slot) {
+  return slot->spi == DEVICE_NO_SPI ? 0 : slot->spi + SPI_TO_INTID;
+}
+
+void device_begin_acpi(AcpiWriter *acpi, const char *name, const char *hid, unsigned uid, const DeviceSlot *slot) {
+  aml_begin_device_of(acpi->aml, name, hid, uid);
+  aml_registers(acpi->aml, slot->base, slot->size, device_slot_gsi(slot), slot->trigger);
 }
 
 void device_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {

@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "devices/shortcuts.h"
+#include "fdt/acpi/acpi-writer.h"
 #include "fdt/fdt-writer.h"
 
 typedef struct Device Device;
@@ -54,6 +55,8 @@ typedef struct {
 
   /* Writes the device's own tree node, and its children. Optional: a part of another device has none. */
   void (*describe)(const Device *device, const DeviceSlot *slot, FdtWriter *fdt);
+  /* The same for ACPI: its own object in \_SB, and its tables. Optional: one that ACPI has no name for is not there. */
+  void (*describe_acpi)(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi);
 
   /* Tells the device where the guest finds it, for shortcuts: once, before any vCPU runs. Optional. */
   void (*connect)(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts);
@@ -82,6 +85,14 @@ void device_init(Device *device, const DeviceOps *ops, const char *name, GMutex 
 void device_clear(Device *device);
 
 void device_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt);
+void device_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi);
+/* The interrupt of a slot as ACPI counts them: its INTID. */
+uint32_t device_slot_gsi(const DeviceSlot *slot);
+/*
+ * Begins an object with the slot's registers and wire, of which there need be none. NAME: at most four letters, other
+ * devices have others. The caller ends it.
+ */
+void device_begin_acpi(AcpiWriter *acpi, const char *name, const char *hid, unsigned uid, const DeviceSlot *slot);
 void device_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts);
 void device_reset(Device *device);
 void device_pause(Device *device);

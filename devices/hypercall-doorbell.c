@@ -128,6 +128,20 @@ static void hypercall_doorbell_describe(const Device *device, const DeviceSlot *
   fdt_writer_end(fdt);
 }
 
+static void hypercall_doorbell_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi) {
+  const HypercallDoorbell *doorbell = (const HypercallDoorbell *)device;
+  Aml *aml = acpi->aml;
+
+  device_begin_acpi(acpi, "HCD0", AML_COMPATIBLE_HID, 0, slot);
+  aml_begin_properties(aml, "eret,hypercall-1.0", doorbell->calls.method ? 3 : 2);
+  if (doorbell->calls.method)
+    aml_property_string(aml, "method", doorbell->calls.method);
+  aml_property_integer(aml, "eret,function-base", doorbell->calls.first_function);
+  aml_property_integer(aml, "eret,version", doorbell->calls.version);
+  aml_end_properties(aml);
+  aml_end(aml);
+}
+
 static void hypercall_doorbell_reset(Device *device) {
   HypercallDoorbell *doorbell = (HypercallDoorbell *)device;
   memset(&doorbell->state, 0, sizeof doorbell->state);
@@ -139,6 +153,7 @@ static const DeviceOps hypercall_doorbell_ops = {
     .write = hypercall_doorbell_write,
     .register_name = hypercall_doorbell_register_name,
     .describe = hypercall_doorbell_describe,
+    .describe_acpi = hypercall_doorbell_describe_acpi,
     .reset = hypercall_doorbell_reset,
 };
 

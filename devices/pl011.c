@@ -19,6 +19,7 @@
 #include "devices/pl011.h"
 
 #include "devices/primecell.h"
+#include "fdt/acpi/acpi-tables.h"
 
 #define FIFO_DEPTH 32 /* r1p5 */
 #define PERIPH_ID  0x00341011
@@ -407,6 +408,14 @@ static void pl011_describe(const Device *device, const DeviceSlot *slot, FdtWrit
   fdt_writer_end(fdt);
 }
 
+/* ARMH0011 is the SBSA's generic UART, a part of this one. */
+static void pl011_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi) {
+  device_begin_acpi(acpi, "COM0", "ARMH0011", 0, slot);
+  aml_end(acpi->aml);
+  acpi_write_spcr_pl011(acpi, slot->base, device_slot_gsi(slot));
+  acpi_write_dbg2_pl011(acpi, slot->base, slot->size, "\\_SB.COM0");
+}
+
 static void pl011_connect(Device *device, const DeviceSlot *slot, Shortcuts *shortcuts) {
   Pl011 *uart = (Pl011 *)device;
 
@@ -443,6 +452,7 @@ static const DeviceOps pl011_ops = {
     .write = pl011_write,
     .register_name = pl011_register_name,
     .describe = pl011_describe,
+    .describe_acpi = pl011_describe_acpi,
     .connect = pl011_connect,
     .reset = pl011_reset,
     .free = pl011_free,

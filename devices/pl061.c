@@ -139,6 +139,31 @@ static void pl061_describe(const Device *device, const DeviceSlot *slot, FdtWrit
   describe_power_button(fdt);
 }
 
+/*
+ * An edge of the button's line is an event of the controller, _AEI; _E03, for edges of line 3, makes a press of the
+ * button object of it: ACPI 6.3, 5.6.5.3 and 4.8.3.1.
+ */
+static void pl061_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi) {
+  enum { BUTTON_PRESSED = 0x80 };
+  Aml *aml = acpi->aml;
+
+  device_begin_acpi(acpi, "GPO0", "ARMH0061", 0, slot);
+  aml_name(aml, "_AEI");
+  aml_begin_resources(aml);
+  aml_gpio_interrupt(aml, "\\_SB.GPO0", POWER_BUTTON_LINE);
+  aml_end(aml);
+  aml_begin_method(aml, "_E03", 0);
+  aml_op(aml, AML_NOTIFY);
+  aml_path(aml, "\\_SB.PWRB");
+  aml_integer(aml, BUTTON_PRESSED);
+  aml_end(aml);
+  aml_end(aml);
+  aml_begin_device(aml, "PWRB");
+  aml_name_eisa_id(aml, "_HID", "PNP0C0C");
+  aml_name_integer(aml, "_UID", 0);
+  aml_end(aml);
+}
+
 static void pl061_reset(Device *device) {
   Pl061 *gpio = (Pl061 *)device;
 
@@ -167,6 +192,7 @@ static const DeviceOps pl061_ops = {
     .write = pl061_write,
     .register_name = pl061_register_name,
     .describe = pl061_describe,
+    .describe_acpi = pl061_describe_acpi,
     .connect = pl061_connect,
     .reset = pl061_reset,
     .free = pl061_free,

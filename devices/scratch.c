@@ -32,6 +32,13 @@ static void scratch_describe(const Device *device, const DeviceSlot *slot, FdtWr
   fdt_writer_end(fdt);
 }
 
+static void scratch_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi) {
+  device_begin_acpi(acpi, "SCR0", AML_COMPATIBLE_HID, 1, slot);
+  aml_begin_properties(acpi->aml, "eret,scratch", 0);
+  aml_end_properties(acpi->aml);
+  aml_end(acpi->aml);
+}
+
 static void scratch_reset(Device *device) {
   Scratch *scratch = (Scratch *)device;
   memset(scratch->bytes, 0, sizeof scratch->bytes);
@@ -43,6 +50,7 @@ static const DeviceOps scratch_ops = {
     .read = scratch_read,
     .write = scratch_write,
     .describe = scratch_describe,
+    .describe_acpi = scratch_describe_acpi,
     .reset = scratch_reset,
 };
 

@@ -139,6 +139,7 @@ static const DeviceOps ecam_ops = {
     .register_name = ecam_register_name,
     .part_name = ecam_part_name,
     .describe = pci_host_describe,
+    .describe_acpi = pci_host_describe_acpi,
     .connect = host_connect,
     .reset = host_reset,
     .pause = host_pause,

@@ -99,3 +99,4 @@ const PciMapping *pci_bar_at(const PciHost *host, uint64_t address);
 
 /* The host's node. */
 void pci_host_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt);
+void pci_host_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi);

@@ -239,6 +239,16 @@ static void mmio_describe(const Device *base, const DeviceSlot *slot, FdtWriter 
   fdt_writer_end(fdt);
 }
 
+/* LNRO0005: Linux, drivers/virtio/virtio_mmio.c. Numbered by their place, which others do not change. */
+static void mmio_describe_acpi(const Device *base, const DeviceSlot *slot, AcpiWriter *acpi) {
+  unsigned number = slot->base / VIRTIO_MMIO_SIZE % 0x100;
+  char name[8];
+
+  g_snprintf(name, sizeof name, "VR%02X", number);
+  device_begin_acpi(acpi, name, "LNRO0005", number, slot);
+  aml_end(acpi->aml);
+}
+
 /* Life. */
 
 void virtio_mmio_attach_doorbells(Device *base, uint64_t address) {
@@ -285,6 +295,7 @@ static const DeviceOps mmio_ops = {
     .write = mmio_write,
     .register_name = mmio_register_name,
     .describe = mmio_describe,
+    .describe_acpi = mmio_describe_acpi,
     .reset = mmio_reset,
     .pause = mmio_pause,
     .resume = mmio_resume,

@@ -151,6 +151,11 @@ writes 0 test merge r.json --junit @
 "$eret" run --dry-run --dump-fdt - > tree.dtb 2> plan
 is "$?:$(head -c 4 tree.dtb | od -An -tx1 | tr -d ' ')" 0:d00dfeed "--dump-fdt -: standard output, and nothing else there"
 is "$(cat plan)" "$("$eret" run --dry-run)" "the plan is on standard error"
+"$eret" run --dump-acpi - > tables 2> messages
+is "$?:$(head -n 1 tables | cut -c 1-6)" '0:RSDP @' "--dump-acpi -: the tables, as text"
+"$eret" run --dump-fdt - --dump-acpi /dev/stdout > out 2> messages
+is $? 2 "two of them for standard output: status 2"
+says 'one of --dump-fdt and --dump-acpi can go to standard output, not both' "and it is said"
 "$eret" test merge --tap --json - r.json > out 2> messages
 is $? 2 "two reports for standard output: status 2"
 says 'only one of them can go to standard output' "and it is said"
@@ -255,6 +260,7 @@ kept --dump-fdt --kernel run --dry-run --kernel image --dump-fdt hard
 kept --stats --kernel run --kernel symbolic --stats=image
 kept --record --initrd run --kernel image --initrd initrd --record ./initrd
 kept --dump-fdt --config run --dry-run --config vm.json --dump-fdt ../inputs/vm.json
+kept --dump-acpi --kernel run --dry-run --kernel image --dump-acpi image
 kept --dump-fdt --cpu-template run --dry-run --cpu-template t.json --dump-fdt t.json
 kept --result --kernel exec --kernel image --result image -- true
 kept --console-log --kernel exec --kernel image --console-log image -- true

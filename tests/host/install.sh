@@ -50,7 +50,7 @@ if [ "$level" != build ]; then
     fi
 fi
 if [ "$level" = check ]; then
-    wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck chromium chromium-driver python3-selenium libxml2-utils rsync openssh-client"
+    wanted="$wanted git lz4 perl clang-format clang-tidy shellcheck chromium chromium-driver python3-selenium libxml2-utils rsync acpica-tools dmidecode openssh-client"
     # Of root the browser wants no sandbox; elsewhere it may be refused one without this.
     [ "$(id -u)" = 0 ] || wanted="$wanted chromium-sandbox"
     # The kernel's own tests, and the cluster that runs a suite.

@@ -57,6 +57,9 @@ typedef struct {
   uint64_t kernel_start, kernel_size;
   uint64_t initrd_start, initrd_size;
   uint64_t fdt_start, fdt_size;
+  uint64_t tables_start, tables_size; /* ACPI and SMBIOS, with the EFI tables that lead to them */
+  uint64_t efi_system_table, efi_map;
+  uint32_t efi_map_size;
   uint64_t fdt_copy_start; /* where the same tree lies once more, for a program that does not ask x0; 0: nowhere */
   uint64_t entry;
 } BootPlacement;
@@ -77,3 +80,5 @@ bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacemen
  */
 bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size,
                 BootPlacement *placement, GError **error);
+/* What was placed is followed by SIZE bytes of tables (vmm/boot/efi-tables.h), as far above it as ALIGNMENT wants. */
+bool boot_place_tables(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, uint64_t size, uint64_t alignment, GError **error);

@@ -171,3 +171,14 @@ bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, 
   *placement = result;
   return true;
 }
+
+bool boot_place_tables(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, uint64_t size, uint64_t alignment, GError **error) {
+  uint64_t top = placement->kernel_start + placement->kernel_size;
+
+  top = MAX(top, placement->fdt_start + placement->fdt_size);
+  top = MAX(top, placement->initrd_start + placement->initrd_size);
+  if (!take(&top, alignment, size, &placement->tables_start))
+    return fail_nonsense(error);
+  placement->tables_size = size;
+  return top - ram_base <= ram_size || fail_memory(top, ram_base, ram_size, placement, error);
+}

@@ -63,7 +63,7 @@ int cmd_exec(int argc, char **argv) {
   if (error || !fits(options, initrd, files, &error))
     return could_not_run(result, error);
   const Config *config = options->config;
-  if ((config->dry_run || config->dump_fdt) && !plan(config, initrd, &error))
+  if (config_plans_only(config) && !plan(config, initrd, &error))
     return could_not_run(result, error);
   if (config->dry_run)
     return EXIT_OK;

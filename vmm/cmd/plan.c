@@ -3,20 +3,27 @@
 #include "vmm/cmd/plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "vmm/base/output-file.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/platform-null.h"
 #include "vmm/machine/platform.h"
 
-static bool write_fdt(const char *path, GBytes *fdt, GError **error) {
-  gsize size;
-  const char *data = g_bytes_get_data(fdt, &size);
+static bool write_dump(const char *option, const char *path, const void *data, size_t size, GError **error) {
   g_autoptr(OutputFile) file = output_file_open(path, error);
   if (file && output_file_write(file, data, size, error))
     return true;
-  g_prefix_error(error, "--dump-fdt: ");
+  g_prefix_error(error, "%s: ", option);
   return false;
+}
+
+static bool write_dumps(const Config *config, GBytes *fdt, const char *acpi, GError **error) {
+  gsize size;
+  const void *data = g_bytes_get_data(fdt, &size);
+
+  return (!config->dump_fdt || write_dump("--dump-fdt", config->dump_fdt, data, size, error)) &&
+         (!config->dump_acpi || write_dump("--dump-acpi", config->dump_acpi, acpi, strlen(acpi), error));
 }
 
 static void print_placement(FILE *out, const BootFiles *files, const BootPlacement *placement) {
@@ -25,6 +32,9 @@ static void print_placement(FILE *out, const BootFiles *files, const BootPlaceme
   fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
   if (placement->fdt_copy_start)
     fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  the same once more\n", placement->fdt_copy_start);
+  if (placement->tables_size)
+    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  ACPI and SMBIOS tables, %" G_GUINT64_FORMAT " KiB\n", placement->tables_start,
+            placement->tables_size / 1024);
   if (placement->initrd_size)
     fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start,
             placement->initrd_size / 1024);
@@ -36,6 +46,7 @@ bool plan(const Config *config, GBytes *initrd, GError **error) {
   g_auto(NullWiring) wiring = NULL_WIRING_INIT;
   g_autoptr(Platform) platform = NULL;
   g_autoptr(GBytes) fdt = NULL;
+  g_autofree char *acpi = NULL;
   BootPlacement placement;
   BootFiles files;
   BootSeed seed;
@@ -50,11 +61,13 @@ bool plan(const Config *config, GBytes *initrd, GError **error) {
     fdt = boot_plan(&files, platform, &seed, &placement, error);
   if (fdt && config->dry_run) {
     g_autofree char *text = board_print(board);
-    FILE *out = output_file_is_stdout(config->dump_fdt) ? stderr : stdout;
+    FILE *out = output_file_is_stdout(config->dump_fdt) || output_file_is_stdout(config->dump_acpi) ? stderr : stdout;
     fputs(text, out);
     if (files.kernel)
       print_placement(out, &files, &placement);
   }
   boot_files_close(&files);
-  return fdt && (!config->dump_fdt || write_fdt(config->dump_fdt, fdt, error));
+  if (platform && config->dump_acpi)
+    acpi = platform_dump_acpi(platform);
+  return fdt && write_dumps(config, fdt, acpi, error);
 }

@@ -99,7 +99,7 @@ int cmd_run(int argc, char **argv) {
 
   if (!config)
     return answer(&config_option_set, error);
-  if ((config->dry_run || config->dump_fdt) && !plan(config, NULL, &error))
+  if (config_plans_only(config) && !plan(config, NULL, &error))
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config->kernel)
     return EXIT_OK;

@@ -58,8 +58,14 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
     return;
   if (config->initrd)
     option_mistake(draft, option_where(draft, "initrd", -1), "an initrd needs a kernel: add --kernel FILE");
-  else if (!config->dry_run && !config->dump_fdt && !option_has_failed(draft, "dry-run", -1) && !option_has_failed(draft, "dump-fdt", -1))
+  else if (!config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) && !option_has_failed(draft, "dump-fdt", -1) &&
+           !option_has_failed(draft, "dump-acpi", -1))
     option_mistake(draft, NULL, "no kernel given: add --kernel FILE");
+}
+
+static void check_dumps(OptionDraft *draft, const Config *config) {
+  if (output_file_is_stdout(config->dump_fdt) && output_file_is_stdout(config->dump_acpi))
+    option_mistake(draft, option_where(draft, "dump-acpi", -1), "one of --dump-fdt and --dump-acpi can go to standard output, not both");
 }
 
 /* Free with g_free. */
@@ -295,6 +301,7 @@ void config_check(OptionDraft *draft, Config *config) {
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
   settle_command_line(draft, config);
   check_boot_files(draft, config);
+  check_dumps(draft, config);
   check_cpu(draft, config);
   check_disks(draft, config);
   check_vsock(draft, config);

@@ -108,6 +108,7 @@ static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANS
 static const OptionChoice nesteds[] = {{"off", NESTED_OFF}, {"vhe", NESTED_VHE}, {"e2h0", NESTED_E2H0}, {NULL, 0}};
 static const OptionChoice power_buttons[] = {{"auto", POWER_BUTTON_AUTO}, {"gpio", POWER_BUTTON_GPIO}, {"virtio", POWER_BUTTON_VIRTIO},
                                              {"both", POWER_BUTTON_BOTH}, {"none", POWER_BUTTON_NONE}, {NULL, 0}};
+static const OptionChoice tables[] = {{"fdt", TABLES_FDT}, {"acpi", TABLES_ACPI}, {"both", TABLES_BOTH}, {NULL, 0}};
 static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {NULL, 0}};
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
@@ -140,6 +141,10 @@ const Option config_options[] = {
            .min = MEMORY_MIN, .max = MEMORY_MAX, .step = MEMORY_STEP),
     OPTION("gic", CHOICE, Config, gic, NULL, "Version of the interrupt controller; auto: 3 where the host has it (default: auto).",
            .choices = gics),
+    OPTION("tables", CHOICE, Config, tables, NULL,
+           "What tells the guest of its machine: a device tree, ACPI tables (with SMBIOS, and the EFI tables that lead to them), or both, "
+           "of which the kernel takes the device tree, or with acpi=on on its command line ACPI (default: fdt).",
+           .choices = tables),
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
 
@@ -235,6 +240,10 @@ const Option config_options[] = {
              "[\"a.img\"], \"reboot\": false}. Paths in it are relative to its directory. Flags win."},
     OPTION("dump-fdt", PATH, Config, dump_fdt, "FILE", "Write the guest's device tree to FILE.", .written = true,
            .not_in_suite = "nothing would run; eret run --dump-fdt writes it"),
+    OPTION(
+        "dump-acpi", PATH, Config, dump_acpi, "FILE",
+        "Write the guest's ACPI tables to FILE, as acpidump does: 'acpixtract -a FILE' takes it apart, 'iasl -d' reads what comes of it.",
+        .written = true, .not_in_suite = "nothing would run; eret run --dump-acpi writes them"),
     OPTION("dry-run", BOOLEAN, Config, dry_run, NULL,
            "Check everything, print the machine's addresses, interrupts and devices, and end. Needs no KVM.",
            .not_in_suite = "nothing would run; eret test --list tells the mistakes of a suite"),
@@ -266,6 +275,7 @@ static const struct {
     {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
     {" machine M ", "there is one kind of machine; --dry-run prints it"},
     {" balloon ", "there is no balloon device yet"},
+    {" acpi no-acpi ", "--tables acpi describes the machine by ACPI, --tables fdt by a device tree (default)"},
     {" monitor qmp gdb s S ", "a machine cannot be controlled or debugged by another program yet"},
 };
 
@@ -291,6 +301,10 @@ Config *config_new(void) {
   config->grace = GRACE_DEFAULT;
   config->named = named_files_new();
   return config;
+}
+
+bool config_plans_only(const Config *config) {
+  return config->dry_run || config->dump_fdt || config->dump_acpi;
 }
 
 const CpuConfig *config_cpu(const Config *config) {

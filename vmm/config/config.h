@@ -25,6 +25,9 @@ typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } Conso
 typedef enum { GIC_AUTO = 0, GIC_V2 = 2, GIC_V3 = 3 } GicVersion;
 typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
 
+/* What tells the guest of its machine: a device tree, ACPI with SMBIOS, or both, of which its kernel chooses. */
+typedef enum { TABLES_FDT, TABLES_ACPI, TABLES_BOTH } TablesKind;
+
 /* Accesses that need nobody do not leave the guest, or all do. */
 typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;
 
@@ -41,7 +44,7 @@ typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 #define CONFIG_SSH_OWN_KEY  "-"
 
 typedef struct {
-  char *kernel; /* NULL: none given (an error for a run, not for --dry-run or --dump-fdt) */
+  char *kernel; /* NULL: none given (an error for a run, not where nothing runs: config_plans_only) */
   KernelFormat kernel_format;
   char *initrd;            /* NULL: none */
   char *append;            /* the kernel's command line, with what the machine needs in it; never NULL */
@@ -57,6 +60,7 @@ typedef struct {
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */
+  TablesKind tables;
   ExitsKind exits;
   bool rng;
   bool scratch;
@@ -79,10 +83,13 @@ typedef struct {
   char *record;          /* NULL: no */
   uint64_t record_limit; /* bytes */
   char *dump_fdt;        /* NULL: no */
+  char *dump_acpi;       /* NULL: no */
   bool dry_run;
   NamedFiles *named; /* what the options name, for who has options of his own */
 } Config;
 
+/* Whether the machine is to be planned and shown, and not to run. */
+bool config_plans_only(const Config *config);
 /* The CPU of a checked Config. */
 const CpuConfig *config_cpu(const Config *config);
 

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "fdt/fdt-nodes.h"
+#include "vmm/boot/efi-tables.h"
 
 static bool read_kernel(BootFiles *files, GError **error) {
   files->kernel = kernel_image_read(files->kernel_file, files->config->kernel, files->config->kernel_format, error);
@@ -39,6 +40,7 @@ bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GEr
 void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->copy, copy_cancel);
   g_clear_pointer(&files->kernel, kernel_image_free);
+  g_clear_pointer(&files->tables, g_bytes_unref);
   g_clear_pointer(&files->kernel_file, mapped_file_free);
   g_clear_pointer(&files->initrd, g_bytes_unref);
   g_clear_pointer(&files->initrd_file, mapped_file_free);
@@ -88,16 +90,49 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
   return true;
 }
 
-GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
+static GBytes *make_tables(const AcpiWriter *acpi, const Platform *platform, uint64_t address, BootPlacement *placement) {
+  Smbios smbios = platform_smbios(platform);
+  EfiAddresses addresses;
+  GBytes *tables = efi_tables_new(acpi, &smbios, address, &addresses);
+
+  placement->tables_start = address;
+  placement->tables_size = g_bytes_get_size(tables);
+  placement->efi_system_table = addresses.system_table;
+  placement->efi_map = addresses.map;
+  placement->efi_map_size = addresses.map_size;
+  return tables;
+}
+
+/* All files and the tree, which has FDT_SIZE bytes, and tables of TABLES_SIZE; without a kernel nothing. */
+static bool place(const BootFiles *files, const AddressRange *ram, uint64_t fdt_size, uint64_t tables_size, BootPlacement *placement,
+                  GError **error) {
+  uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
+
+  return !files->kernel || (boot_place(files->kernel, ram->base, ram->size, initrd_size, fdt_size, placement, error) &&
+                            (!tables_size || boot_place_tables(placement, ram->base, ram->size, tables_size, EFI_TABLES_ALIGNMENT, error)));
+}
+
+GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
+  g_autoptr(AcpiWriter) acpi = NULL;
   uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
   const AddressRange *ram = &platform->board->ram;
-  /* Where the initrd goes depends on the tree's size, but not the other way round. */
-  const BootPlacement any = {.initrd_start = ram->base, .initrd_size = files->kernel ? initrd_size : 0};
-  g_autoptr(GBytes) fdt = platform_describe(platform, &any, seed, error);
+  /* Where initrd and tables go depends on the tree's size, but not the other way round. */
+  BootPlacement any = {.initrd_start = ram->base, .initrd_size = files->kernel ? initrd_size : 0};
 
   *placement = (BootPlacement){0};
-  if (!fdt || (files->kernel && !boot_place(files->kernel, ram->base, ram->size, initrd_size, g_bytes_get_size(fdt), placement, error)))
+  g_clear_pointer(&files->tables, g_bytes_unref);
+  if (platform->board->config->tables != TABLES_FDT) {
+    acpi = platform_describe_acpi(platform);
+    files->tables = make_tables(acpi, platform, ram->base, &any);
+  }
+  g_autoptr(GBytes) fdt = platform_describe(platform, &any, seed, error);
+  if (!fdt || !place(files, ram, g_bytes_get_size(fdt), any.tables_size, placement, error))
     return NULL;
+  if (placement->tables_size) {
+    g_bytes_unref(files->tables);
+    files->tables = make_tables(acpi, platform, placement->tables_start, placement);
+    fdt = fdt_move_efi(g_steal_pointer(&fdt), placement->efi_system_table, placement->efi_map, placement->efi_map_size);
+  }
   if (placement->initrd_size)
     return fdt_move_initrd(g_steal_pointer(&fdt), placement->initrd_start, placement->initrd_size);
   return g_steal_pointer(&fdt);
@@ -124,6 +159,11 @@ static bool load_fdt(const BootPlacement *placement, GBytes *fdt, const GuestMem
          (!placement->fdt_copy_start || load(memory, "the device tree's copy", placement->fdt_copy_start, data, size, error));
 }
 
+static bool load_tables(const BootFiles *files, const BootPlacement *placement, const GuestMemory *memory, GError **error) {
+  return !placement->tables_size ||
+         load(memory, "the ACPI tables", placement->tables_start, g_bytes_get_data(files->tables, NULL), placement->tables_size, error);
+}
+
 static bool load_kernel(BootFiles *files, const BootPlacement *placement, const GuestMemory *memory, GError **error) {
   const KernelImage *kernel = files->kernel;
 
@@ -141,10 +181,12 @@ bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, co
   /* The kernel last: others are at it. */
   return (!files->initrd ||
           load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) &&
-         load_fdt(placement, fdt, memory, error) && load_kernel(files, placement, memory, error) && files_unchanged(files, error);
+         load_fdt(placement, fdt, memory, error) && load_tables(files, placement, memory, error) &&
+         load_kernel(files, placement, memory, error) && files_unchanged(files, error);
 }
 
 void boot_files_let_go(BootFiles *files) {
+  g_clear_pointer(&files->tables, g_bytes_unref);
   g_clear_pointer(&files->kernel, kernel_image_free);
   /* The files' pages stay in the host's cache without us. */
   mapped_file_let_go(files->kernel_file);

@@ -14,6 +14,7 @@ typedef struct {
   KernelImage *kernel;     /* what it holds; NULL once it was let go */
   GBytes *initrd;          /* NULL: none */
   MappedFile *initrd_file; /* what it lies in; NULL: it is in memory */
+  GBytes *tables;          /* ACPI and SMBIOS, where boot_plan has placed them; NULL: none */
   Copy *copy;              /* of the kernel's segment COPIED, or NULL */
   const KernelSegment *copied;
 } BootFiles;
@@ -32,8 +33,11 @@ void boot_files_close(BootFiles *files);
  */
 bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *memory, GError **error);
 
-/* Places the files and the platform's device tree, and makes that tree, with SEED in it. */
-GBytes *boot_plan(const BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error);
+/*
+ * Places the files and the platform's device tree, and its tables where it has any, and makes that tree, with SEED in
+ * it.
+ */
+GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error);
 
 /* Writes everything into guest memory, which is zero. A file that was changed since it was opened is an error. */
 bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, const GuestMemory *memory, GError **error);

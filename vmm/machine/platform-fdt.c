@@ -4,6 +4,7 @@
  * knows a device: what it says of itself is in its `describe`.
  */
 #include "fdt/fdt-nodes.h"
+#include "vmm/boot/efi-tables.h"
 #include "vmm/machine/platform.h"
 
 static FdtRange fdt_range(const AddressRange *range) {
@@ -20,7 +21,15 @@ static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement
       .kaslr_seed = seed->kaslr,
   };
 
-  if (uart)
+  if (placement->tables_size) {
+    chosen.efi_system_table = placement->efi_system_table;
+    chosen.efi_map = placement->efi_map;
+    chosen.efi_map_size = placement->efi_map_size;
+    chosen.efi_descriptor_size = EFI_MEMORY_DESCRIPTOR_SIZE;
+    chosen.efi_descriptor_version = EFI_MEMORY_DESCRIPTOR_VERSION;
+  }
+
+  if (uart && board->config->tables != TABLES_ACPI)
     stdout_path = g_strdup_printf("/pl011@%" G_GINT64_MODIFIER "x", uart->slot.base);
   chosen.stdout_path = stdout_path;
   if (seed->kaslr) {
@@ -64,6 +73,11 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   FdtRange ram = fdt_range(&board->ram);
   unsigned gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0;
 
+  if (board->config->tables == TABLES_ACPI) {
+    fdt_write_stub_root(fdt);
+    write_chosen(fdt, board, placement, seed);
+    return fdt_writer_finish(fdt, error);
+  }
   fdt_write_root(fdt);
   /*
    * A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own.

@@ -8,6 +8,7 @@
 
 #include "devices/device-watch.h"
 #include "devices/virtio/virtio.h"
+#include "fdt/smbios.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/config/board.h"
 
@@ -58,5 +59,14 @@ typedef struct {
   uint64_t kaslr;
 } BootSeed;
 
-/* The device tree of the machine with its kernel placed as PLACEMENT says (an initrd of size 0 is not mentioned). */
+/* The ACPI tables of the machine, finished, and what SMBIOS says of it. */
+AcpiWriter *platform_describe_acpi(const Platform *platform);
+/* Those tables as text, as acpidump(8) writes it; free with g_free. */
+char *platform_dump_acpi(const Platform *platform);
+Smbios platform_smbios(const Platform *platform);
+
+/*
+ * The device tree of the machine with its kernel placed as PLACEMENT says (an initrd of size 0 is not mentioned). Where
+ * the guest is to learn of the machine by ACPI alone, there is nothing in it but how to boot.
+ */
 GBytes *platform_describe(const Platform *platform, const BootPlacement *placement, const BootSeed *seed, GError **error);

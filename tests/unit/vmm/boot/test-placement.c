@@ -236,6 +236,34 @@ static void assert_named_need(const KernelImage *image, const GError *error, uin
   g_assert_false(boot_place(image, RAM_BASE, needed - MIB, initrd_size, fdt_size, &placement, NULL));
 }
 
+/* Tables are above all else, however it lies; the number in the error is enough for them too. */
+static void test_tables(void) {
+  static const struct {
+    bool linux_image;
+    uint64_t initrd_size;
+  } cases[] = {{true, 10 * MIB}, {true, 0}, {false, 10 * MIB}, {false, 0}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(KernelImage) image = image_new(0, 5 * MIB + 1, cases[i].linux_image);
+    BootPlacement placement = place(image, 64 * MIB, cases[i].initrd_size, 0x4321), before = placement;
+    g_autoptr(GError) error = NULL;
+    g_assert_true(boot_place_tables(&placement, RAM_BASE, 64 * MIB, 0x20000, 0x10000, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(placement.tables_start % 0x10000, ==, 0);
+    g_assert_cmpuint(placement.tables_size, ==, 0x20000);
+    g_assert_cmphex(placement.tables_start, >=, placement.kernel_start + placement.kernel_size);
+    g_assert_cmphex(placement.tables_start, >=, placement.fdt_start + placement.fdt_size);
+    g_assert_cmphex(placement.tables_start, >=, placement.initrd_start + placement.initrd_size);
+    g_assert_cmphex(placement.tables_start + placement.tables_size, <=, RAM_BASE + 64 * MIB);
+    g_assert_cmphex(placement.fdt_start, ==, before.fdt_start);
+    uint64_t end = placement.tables_start + placement.tables_size - RAM_BASE;
+    g_assert_true(boot_place_tables(&before, RAM_BASE, end, 0x20000, 0x10000, &error));
+    g_assert_false(boot_place_tables(&before, RAM_BASE, end - 1, 0x20000, 0x10000, &error));
+    g_assert_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT);
+    g_assert_nonnull(strstr(error->message, "try --memory"));
+  }
+}
+
 static void test_random(void) {
   g_autoptr(GRand) random = g_rand_new_with_seed(20);
   guint placed = 0;
@@ -270,6 +298,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/placement/too-little", test_too_little);
   g_test_add_func("/placement/window", test_window);
   g_test_add_func("/placement/nonsense", test_nonsense);
+  g_test_add_func("/placement/tables", test_tables);
   g_test_add_func("/placement/random", test_random);
   return g_test_run();
 }

@@ -74,6 +74,8 @@ static void test_defaults(void) {
   g_assert_cmpuint(config->grace, ==, 10);
   g_assert_cmpint(config->power_button, ==, POWER_BUTTON_AUTO);
   g_assert_null(config->dump_fdt);
+  g_assert_null(config->dump_acpi);
+  g_assert_cmpint(config->tables, ==, TABLES_FDT);
   g_assert_true(config->dry_run);
 }
 
@@ -81,7 +83,8 @@ static void test_every_option(void) {
   g_autoptr(Config) config =
       parse("--kernel", "Image", "--kernel-format=raw", "--initrd", "initrd", "--append", "console=ttyAMA0 -- -x", "--cpus", "4",
             "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,format=raw,serial=two", "--console=virtio", "--transport", "mmio", "--rng",
-            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--power-button=both", "--dump-fdt", "out.dtb", NULL);
+            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--power-button=both", "--dump-fdt", "out.dtb", "--tables=both",
+            "--dump-acpi", "out.acpi", NULL);
   g_assert_cmpstr(config->kernel, ==, "Image");
   g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
   g_assert_cmpstr(config->initrd, ==, "initrd");
@@ -106,6 +109,8 @@ static void test_every_option(void) {
   g_assert_cmpuint(config->grace, ==, 0);
   g_assert_cmpint(config->power_button, ==, POWER_BUTTON_BOTH);
   g_assert_cmpstr(config->dump_fdt, ==, "out.dtb");
+  g_assert_cmpstr(config->dump_acpi, ==, "out.acpi");
+  g_assert_cmpint(config->tables, ==, TABLES_BOTH);
   g_assert_false(config->dry_run);
 }
 
@@ -646,6 +651,7 @@ static void test_combinations(void) {
   refuse("--cpus: 9 CPUs need GIC version 3: version 2 serves at most 8", "--dry-run", "--cpus", "9", "--gic", "2", NULL);
   config_free(parse("--dry-run", "--cpus", "8", "--gic", "2", NULL));
   config_free(parse("--dump-fdt", "x.dtb", NULL));
+  config_free(parse("--dump-acpi", "x.acpi", NULL));
 }
 
 static void test_many_mistakes(void) {
