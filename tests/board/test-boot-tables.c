@@ -153,10 +153,35 @@ static void test_both(void) {
   clear(&fixture);
 }
 
+/* What a firmware is given, under the names that EDK2 and U-Boot look for. */
+static void test_files(void) {
+  static const char *const names[PLATFORM_TABLE_FILES] = {
+      "etc/acpi/rsdp", "etc/acpi/tables", "etc/table-loader", "etc/smbios/smbios-anchor", "etc/smbios/smbios-tables",
+  };
+  PlatformTableFile files[PLATFORM_TABLE_FILES];
+  Fixture fixture;
+
+  load(&fixture, "--tables fdt");
+  platform_table_files(fixture.board.platform, files);
+  for (unsigned i = 0; i < PLATFORM_TABLE_FILES; i++) {
+    g_assert_cmpstr(files[i].name, ==, names[i]);
+    g_assert_cmpuint(g_bytes_get_size(files[i].bytes), >=, 24);
+  }
+  g_assert_cmpmem(g_bytes_get_data(files[0].bytes, NULL), 8, "RSD PTR ", 8);
+  g_assert_cmpmem(g_bytes_get_data(files[1].bytes, NULL), 4, "FACP", 4);
+  g_assert_cmpmem(g_bytes_get_data(files[3].bytes, NULL), 5, "_SM3_", 5);
+  const uint8_t *anchor = g_bytes_get_data(files[3].bytes, NULL);
+  g_assert_cmpuint(anchor[12] | anchor[13] << 8, ==, g_bytes_get_size(files[4].bytes));
+  for (unsigned i = 0; i < PLATFORM_TABLE_FILES; i++)
+    g_bytes_unref(files[i].bytes);
+  clear(&fixture);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/boot-tables/fdt", test_fdt);
   g_test_add_func("/boot-tables/acpi", test_acpi);
   g_test_add_func("/boot-tables/both", test_both);
+  g_test_add_func("/boot-tables/files", test_files);
   return g_test_run();
 }

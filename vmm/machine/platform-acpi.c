@@ -68,3 +68,17 @@ Smbios platform_smbios(const Platform *platform) {
   const Board *board = platform->board;
   return (Smbios){.version = ERET_VERSION, .n_cpus = board->cpus, .ram_base = board->ram.base, .ram_size = board->ram.size};
 }
+
+void platform_table_files(const Platform *platform, PlatformTableFile files[PLATFORM_TABLE_FILES]) {
+  g_autoptr(AcpiWriter) acpi = platform_describe_acpi(platform);
+  Smbios smbios = platform_smbios(platform);
+  GBytes *structures = smbios_structures(&smbios);
+  AcpiFiles made;
+
+  acpi_files_init(&made, acpi);
+  files[0] = (PlatformTableFile){ACPI_FILE_RSDP, made.rsdp};
+  files[1] = (PlatformTableFile){ACPI_FILE_TABLES, made.tables};
+  files[2] = (PlatformTableFile){ACPI_FILE_LOADER, made.loader};
+  files[3] = (PlatformTableFile){SMBIOS_FILE_ENTRY_POINT, smbios_entry_point(0, (uint32_t)g_bytes_get_size(structures))};
+  files[4] = (PlatformTableFile){SMBIOS_FILE_STRUCTURES, structures};
+}

@@ -66,6 +66,17 @@ char *platform_dump_acpi(const Platform *platform);
 Smbios platform_smbios(const Platform *platform);
 
 /*
+ * Both for a firmware that takes them from a firmware configuration device: files, by the names that it looks for. They
+ * may change from one boot to the next. The bytes are the caller's.
+ */
+#define PLATFORM_TABLE_FILES 5
+typedef struct {
+  const char *name;
+  GBytes *bytes;
+} PlatformTableFile;
+void platform_table_files(const Platform *platform, PlatformTableFile files[PLATFORM_TABLE_FILES]);
+
+/*
  * The device tree of the machine with its kernel placed as PLACEMENT says (an initrd of size 0 is not mentioned). Where
  * the guest is to learn of the machine by ACPI alone, there is nothing in it but how to boot.
  */
