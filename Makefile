@@ -54,8 +54,8 @@ SOURCES_arm64 := $(SOURCES) $(KVM_SOURCES)
 SOURCES_native := $(SOURCES) $(if $(CROSS),$(NO_KVM_SOURCES),$(KVM_SOURCES))
 SOURCES_tool := $(SOURCES_native)
 # What is embedded as data (.incbin): each such source, and the files that it reads.
-EMBEDDING := vmm/trace/html-page vmm/exec/init-image
-EMBEDDED := $(wildcard vmm/trace/page/*) $(B)/init/eret-init
+EMBEDDING := vmm/trace/html-page vmm/exec/init-image vmm/boot/efi-runtime-image
+EMBEDDED := $(wildcard vmm/trace/page/*) $(B)/init/eret-init $(B)/init/efi-runtime
 # The first process of guests of `eret exec`: static, for ARM64, in every build.
 INIT_SOURCES := $(wildcard guest-images/init/*.c)
 CFLAGS_init := -std=gnu11 -D_GNU_SOURCE -Os $(WARNINGS)
@@ -79,7 +79,7 @@ $$(B)/$(1)/%.o: %.c Makefile
 $$(EMBEDDING:%=$$(B)/$(1)/%.o): $$(EMBEDDED)
 $$(B)/$(1)/%.o: %.S vmm/lazy/notes.inc Makefile
 	@mkdir -p $$(@D)$$(call say,AS,$$<)
-	$$(Q)$$(CC_$(1)) -I. -DERET_INIT=\"$(B)/init/eret-init\" -c -o $$@ $$<
+	$$(Q)$$(CC_$(1)) -I. -DERET_INIT=\"$(B)/init/eret-init\" -DERET_EFI_RUNTIME=\"$(B)/init/efi-runtime\" -c -o $$@ $$<
 
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
 	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^
@@ -103,6 +103,14 @@ $(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/l
 $(B)/init/eret-init: $(INIT_SOURCES) $(wildcard guest-images/init/*.h) Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)
 	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
+
+# EFI runtime services of guests without firmware, in every build: one piece of code for anywhere.
+EFI_RUNTIME_SOURCES := guest-images/efi/runtime.S guest-images/efi/runtime.c
+$(B)/init/efi-runtime: $(EFI_RUNTIME_SOURCES) guest-images/efi/calendar.h guest-images/efi/runtime.ld Makefile
+	@mkdir -p $(@D)$(call say,INIT,$@)
+	$(Q)$(CC_arm64) -std=gnu11 -Os -I. $(WARNINGS) $(if $(CI),-Werror) -ffreestanding -fpie -mgeneral-regs-only -mstrict-align -fno-stack-protector \
+	  -fno-jump-tables -nostdlib -static -Wl,--build-id=none -Wl,-T,guest-images/efi/runtime.ld -o $@.elf $(EFI_RUNTIME_SOURCES)
+	$(Q)$(CROSS)objcopy -O binary $@.elf $@
 
 # One that lies to its host, for tests.
 HOSTILE_SOURCES := guest-images/hostile/hostile.c guest-images/init/control.c guest-images/init/system.c

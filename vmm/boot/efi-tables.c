@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One block of guest memory with everything in it; the memory map has it as ACPI reclaim memory, which a kernel leaves
- * alone, and all other RAM as conventional. No lock: one thread.
+ * alone, but for the runtime services at its end, and all other RAM as conventional. No lock: one thread.
  */
 #include "vmm/boot/efi-tables.h"
 
 #include "fdt/acpi/acpi-image.h"
 #include "fdt/bytes.h"
+#include "vmm/boot/efi-crc32.h"
+#include "vmm/boot/efi-runtime.h"
 
 #define EFI_PAGE_SHIFT 12
 
@@ -16,8 +18,10 @@ enum { SYSTEM_HEADER_SIZE = 120, SYSTEM_CRC32 = 16 };
 #define SYSTEM_REVISION  (2u << 16 | 100)             /* 2.10 */
 
 /* 7.2.3: types, and what the memory can be mapped as. */
-enum { MEMORY_CONVENTIONAL = 7, MEMORY_ACPI_RECLAIM = 9 };
+enum { MEMORY_RUNTIME_CODE = 5, MEMORY_CONVENTIONAL = 7, MEMORY_ACPI_RECLAIM = 9, MEMORY_MAPPED_IO = 11 };
 #define MEMORY_ATTRIBUTES 0xf /* UC, WC, WT, WB */
+#define MEMORY_UNCACHED   1
+#define MEMORY_RUNTIME    (UINT64_C(1) << 63) /* the runtime services need it */
 
 /* 4.6, and of Linux: include/linux/efi.h. */
 #define GUID_ACPI_20       "8868e871-e4f1-11d3-bc22-0080c73c8881"
@@ -29,6 +33,7 @@ enum { MEMORY_CONVENTIONAL = 7, MEMORY_ACPI_RECLAIM = 9 };
 typedef struct {
   GByteArray *bytes;
   uint64_t address;
+  uint64_t clock; /* where the PL031 is; 0: there are no runtime services */
   guint acpi, smbios, rt_properties, memreserve, vendor, configuration, system, map, map_size;
 } Block;
 
@@ -54,14 +59,14 @@ static void append_smbios(Block *block, const Smbios *smbios) {
   append(block, entry);
 }
 
-/* 4.6.2: which runtime services there are: none. */
+/* 4.6.2: which runtime services there are. */
 static void append_rt_properties(Block *block) {
   enum { VERSION = 1, SIZE = 8 };
 
   block->rt_properties = here(block, 8);
   bytes_u16(block->bytes, VERSION);
   bytes_u16(block->bytes, SIZE);
-  bytes_u32(block->bytes, 0);
+  bytes_u32(block->bytes, block->clock ? EFI_RUNTIME_SUPPORTED : 0);
 }
 
 /*
@@ -101,18 +106,6 @@ static void append_configuration(Block *block) {
   }
 }
 
-/* As of Ethernet, and of zlib: UEFI 2.10, 4.2, names ISO 3309. */
-static uint32_t crc32_of(const uint8_t *bytes, size_t size) {
-  uint32_t crc = UINT32_MAX;
-
-  for (size_t i = 0; i < size; i++) {
-    crc ^= bytes[i];
-    for (unsigned bit = 0; bit < 8; bit++)
-      crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return ~crc;
-}
-
 static void append_system(Block *block) {
   block->system = here(block, 8);
   bytes_u64(block->bytes, SYSTEM_SIGNATURE);
@@ -124,40 +117,61 @@ static void append_system(Block *block) {
   bytes_u32(block->bytes, 0);      /* the firmware's revision */
   bytes_u32(block->bytes, 0);      /* filling */
   bytes_zero(block->bytes, 6 * 8); /* consoles */
-  bytes_zero(block->bytes, 2 * 8); /* runtime and boot services */
+  bytes_u64(block->bytes, block->clock ? EFI_RUNTIME_TABLE : 0);
+  bytes_u64(block->bytes, 0); /* boot services are over */
   bytes_u64(block->bytes, N_CONFIGURATION);
   bytes_u64(block->bytes, block->address + block->configuration);
   g_assert(block->bytes->len - block->system == SYSTEM_HEADER_SIZE);
-  bytes_set(block->bytes, block->system + SYSTEM_CRC32, 4, crc32_of(block->bytes->data + block->system, SYSTEM_HEADER_SIZE));
+  bytes_set(block->bytes, block->system + SYSTEM_CRC32, 4, efi_crc32(block->bytes->data + block->system, SYSTEM_HEADER_SIZE));
 }
 
-static void append_region(Block *block, uint32_t type, uint64_t start, uint64_t end) {
-  bytes_u32(block->bytes, type);
+typedef struct {
+  uint32_t type;
+  uint64_t start, end, virtual, attributes;
+} Region;
+
+/* One of no size is left out: Linux warns of such. */
+static void append_region(Block *block, const Region *region) {
+  if (region->start == region->end)
+    return;
+  bytes_u32(block->bytes, region->type);
   bytes_u32(block->bytes, 0);
-  bytes_u64(block->bytes, start);
-  bytes_u64(block->bytes, 0); /* no virtual address: it is not the firmware's at run time */
-  bytes_u64(block->bytes, (end - start) >> EFI_PAGE_SHIFT);
-  bytes_u64(block->bytes, MEMORY_ATTRIBUTES);
+  bytes_u64(block->bytes, region->start);
+  bytes_u64(block->bytes, region->virtual);
+  bytes_u64(block->bytes, (region->end - region->start) >> EFI_PAGE_SHIFT);
+  bytes_u64(block->bytes, region->attributes);
 }
 
-/* The block ends behind the map, whose regions of no size are left out: Linux warns of such. */
+static uint64_t whole(uint64_t size) {
+  return (size + EFI_TABLES_ALIGNMENT - 1) / EFI_TABLES_ALIGNMENT * EFI_TABLES_ALIGNMENT;
+}
+
+/* The block with the map in it ends behind the map, and behind that are the runtime services. */
 static void append_map(Block *block, uint64_t ram_base, uint64_t ram_size) {
-  enum { REGIONS = 3 };
+  enum { REGIONS_MAX = 5 };
 
   block->map = here(block, 8);
-  guint size = block->map + REGIONS * EFI_MEMORY_DESCRIPTOR_SIZE;
-  uint64_t end = block->address + (size + EFI_TABLES_ALIGNMENT - 1) / EFI_TABLES_ALIGNMENT * EFI_TABLES_ALIGNMENT;
-  if (block->address > ram_base)
-    append_region(block, MEMORY_CONVENTIONAL, ram_base, block->address);
-  append_region(block, MEMORY_ACPI_RECLAIM, block->address, end);
-  if (end < ram_base + ram_size)
-    append_region(block, MEMORY_CONVENTIONAL, end, ram_base + ram_size);
+  uint64_t code = block->address + whole(block->map + REGIONS_MAX * EFI_MEMORY_DESCRIPTOR_SIZE);
+  uint64_t end = block->clock ? code + EFI_RUNTIME_SIZE : code;
+  const Region regions[REGIONS_MAX] = {
+      {MEMORY_MAPPED_IO, block->clock, block->clock ? block->clock + EFI_RUNTIME_SIZE : 0, EFI_RUNTIME_CLOCK,
+       MEMORY_UNCACHED | MEMORY_RUNTIME},
+      {MEMORY_CONVENTIONAL, ram_base, block->address, 0, MEMORY_ATTRIBUTES},
+      {MEMORY_ACPI_RECLAIM, block->address, code, 0, MEMORY_ATTRIBUTES},
+      {MEMORY_RUNTIME_CODE, code, end, EFI_RUNTIME_CODE, MEMORY_ATTRIBUTES | MEMORY_RUNTIME},
+      {MEMORY_CONVENTIONAL, end, ram_base + ram_size, 0, MEMORY_ATTRIBUTES},
+  };
+
+  for (unsigned i = 0; i < REGIONS_MAX; i++)
+    append_region(block, &regions[i]);
   block->map_size = block->bytes->len - block->map;
-  bytes_zero(block->bytes, (guint)(end - block->address) - block->bytes->len);
+  bytes_zero(block->bytes, (guint)(code - block->address) - block->bytes->len);
+  if (block->clock)
+    efi_runtime_append(block->bytes);
 }
 
-GBytes *efi_tables_new(const AcpiWriter *acpi, const Smbios *smbios, uint64_t address, EfiAddresses *addresses) {
-  Block block = {.bytes = g_byte_array_new(), .address = address};
+GBytes *efi_tables_new(const AcpiWriter *acpi, const Smbios *smbios, uint64_t clock, uint64_t address, EfiAddresses *addresses) {
+  Block block = {.bytes = g_byte_array_new(), .address = address, .clock = clock};
   g_autoptr(GBytes) image = acpi_image_at(acpi, address);
 
   append(&block, image);

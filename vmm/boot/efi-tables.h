@@ -2,7 +2,7 @@
 /*
  * The tables by which a kernel finds ACPI and SMBIOS without firmware: the arm64 kernel takes ACPI from an EFI system
  * table alone, which its EFI stub hands on in /chosen (Linux: Documentation/arch/arm/uefi.rst). Here the table is made
- * as a stub leaves it behind, after the end of boot services, and there are no runtime services.
+ * as a stub leaves it behind, after the end of boot services. Of the runtime services there are those for the time.
  * UEFI Specification 2.10: 4.3 (system table), 4.6 (configuration table), 7.2 (memory map).
  */
 #pragma once
@@ -24,7 +24,8 @@ typedef struct {
 } EfiAddresses;
 
 /*
- * All of it, ACPI and SMBIOS included, for ADDRESS, in RAM of RAM_SIZE bytes from RAM_BASE; a multiple of the alignment
- * long. The size does not depend on the addresses.
+ * All of it, ACPI and SMBIOS included, and with CLOCK, the address of a PL031 unless it is 0, the services for the
+ * time; for ADDRESS, in RAM of RAM_SIZE bytes from RAM_BASE; a multiple of the alignment long. The size does not depend
+ * on the addresses.
  */
-GBytes *efi_tables_new(const AcpiWriter *acpi, const Smbios *smbios, uint64_t address, EfiAddresses *addresses);
+GBytes *efi_tables_new(const AcpiWriter *acpi, const Smbios *smbios, uint64_t clock, uint64_t address, EfiAddresses *addresses);

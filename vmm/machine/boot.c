@@ -93,7 +93,8 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
 static GBytes *make_tables(const AcpiWriter *acpi, const Platform *platform, uint64_t address, BootPlacement *placement) {
   Smbios smbios = platform_smbios(platform);
   EfiAddresses addresses;
-  GBytes *tables = efi_tables_new(acpi, &smbios, address, &addresses);
+  const BoardDevice *clock = board_find(platform->board, &pl031_kind);
+  GBytes *tables = efi_tables_new(acpi, &smbios, clock ? clock->slot.base : 0, address, &addresses);
 
   placement->tables_start = address;
   placement->tables_size = g_bytes_get_size(tables);
