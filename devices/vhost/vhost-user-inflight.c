@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The record that a vhost-user back end keeps of what it has in flight, for who comes after it. QEMU:
- * docs/interop/vhost-user.rst, "Inflight I/O tracking". What is in it is between one back end and the next: here it is a
- * descriptor, and is never mapped.
+ * docs/interop/vhost-user.rst, "Inflight I/O tracking". What is in it is between one back end and the next: here it is
+ * a descriptor, and is never mapped.
  *
  * Locks: none; see vhost.h.
  */
