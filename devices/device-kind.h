@@ -29,6 +29,7 @@ typedef struct {
   const GuestMemory *memory;
   Clock *clock;
   bool plan_only;                                  /* the device will not run: what is asked for is not to be connected to anybody else's */
+  struct DeviceWatch *watch;                       /* devices/device-watch.h; NULL: nobody counts */
   CharBackend *console;                            /* NULL: output vanishes */
   const struct VirtioConsolePortSet *ports;        /* devices/virtio/console-ports.h */
   const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
@@ -52,6 +53,7 @@ typedef struct {
   struct VirtioDevice *(*make_virtio)(const DeviceParts *parts, GError **error);
   bool always_mmio; /* on virtio-mmio, whatever transport the others have */
 
+  bool holds_code;      /* the guest runs code in it: it is connected to shortcuts wherever there are any */
   bool shares_memory;   /* another process works on guest memory */
   unsigned descriptors; /* that it has open at most, beside those that every virtio device has */
   /* Presses or releases the machine's power button, in DEVICE or VirtioDevice DEVICE. Any thread. Optional. */

@@ -20,6 +20,10 @@ void register_page_init(RegisterPage *page, size_t size) {
     g_error("cannot map %zu bytes for registers: %s", page->size, g_strerror(errno)); /* as g_malloc ends */
 }
 
+void register_page_init_at(RegisterPage *page, uint8_t *bytes, size_t size) {
+  *page = (RegisterPage){.bytes = bytes, .size = size};
+}
+
 void register_page_clear(RegisterPage *page) {
   register_page_close(page);
   if (page->bytes)

@@ -20,6 +20,8 @@ typedef struct {
 
 /* SIZE is rounded up to the host's pages; all bytes are zero. */
 void register_page_init(RegisterPage *page, size_t size);
+/* The same of memory that there is: BYTES, a mapping of SIZE bytes, whole pages, is the page's from now on. */
+void register_page_init_at(RegisterPage *page, uint8_t *bytes, size_t size);
 void register_page_clear(RegisterPage *page);
 /* Says where the guest finds it. It is closed. */
 void register_page_connect(RegisterPage *page, Shortcuts *shortcuts, uint64_t address);
