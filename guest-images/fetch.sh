@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Fetches what runs inside the guests and inside the emulated host: Debian's arm64 kernels and a static busybox, and another hypervisor.
 #
-# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen, or passt, or busybox: that alone
+# Usage: fetch.sh KERNEL...      KERNEL: 6.12  6.1  7.3  7.3-16k, or xen, or passt, or firmware, or busybox: that alone
 #
 #   build/xen/Image                 Xen, a raw arm64 Image
 #   build/kernels/KERNEL/Image      the kernel, a raw arm64 Image
@@ -12,6 +12,8 @@
 #   build/kernels/KERNEL/lib/modules/RELEASE/   some more, as the package has them, with what depmod(8) writes: for `eret exec --modules`
 #   build/busybox/busybox           static arm64 busybox
 #   build/passt/passt               passt for arm64, which needs libc
+#   build/firmware/SUITE/           AAVMF_CODE.fd, AAVMF_VARS.fd and u-boot.bin of two releases of Debian's: bookworm, trixie
+#   build/firmware/grubaa64.efi     GRUB, of the first
 #   build/cache/                    the packages themselves
 #
 # What is already there is left alone: a second call needs no network. An interrupted call leaves nothing half-made.
@@ -24,7 +26,7 @@ build=$root/build
 # shellcheck source=guest-images/private-apt.sh
 . "$here/private-apt.sh"
 
-modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4 gpio_keys virtio_input evdev"
+modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun loop vhost_net vhost_vsock ext4 gpio_keys virtio_input evdev efivarfs"
 
 tree_modules="$modules overlay squashfs erofs vsock_loopback dummy veth"
 
@@ -182,6 +184,29 @@ fetch_passt() {
     mv "$work/new-passt" "$build/passt"
 }
 
+# What is padded to the size of a flash takes no room for it.
+fetch_firmware_of() {
+    prepare_apt
+    download qemu-efi-aarch64 "$work/firmware" "qemu-efi-aarch64-$1"
+    download u-boot-qemu "$work/firmware" "u-boot-qemu-$1"
+    mkdir -p "$work/new-firmware/$1"
+    cp --sparse=always "$work/firmware/usr/share/AAVMF/AAVMF_CODE.fd" "$work/firmware/usr/share/AAVMF/AAVMF_VARS.fd" \
+        "$work/firmware/usr/lib/u-boot/qemu_arm64/u-boot.bin" \
+        "$work/new-firmware/$1/"
+    rm -rf "$work/firmware"
+}
+
+# Last: the packages are other suites' afterwards.
+fetch_firmware() {
+    [ ! -e "$build/firmware" ] || return 0
+    fetch_firmware_of bookworm
+    download grub-efi-arm64-bin "$work/grub"
+    mv "$work/grub/usr/lib/grub/arm64-efi/monolithic/grubaa64.efi" "$work/new-firmware/"
+    use_suites apt-trixie trixie
+    fetch_firmware_of trixie
+    mv "$work/new-firmware" "$build/firmware"
+}
+
 # -----------------------------------------------------------------------------------------------------------------------------
 
 all_there() {
@@ -190,13 +215,14 @@ all_there() {
         busybox) ;;
         xen) [ -e "$build/xen/Image" ] || return 1 ;;
         passt) [ -e "$build/passt/passt" ] || return 1 ;;
+        firmware) [ -e "$build/firmware" ] || return 1 ;;
         *) kernel_is_there "$kernel" || return 1 ;;
         esac
     done
     [ -e "$build/busybox/busybox" ]
 }
 
-[ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k, xen, passt)"
+[ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k, xen, passt, firmware)"
 if all_there "$@"; then exit 0; fi
 
 mkdir -p "$build"
@@ -208,10 +234,13 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 fetch_busybox
+firmware=
 for kernel; do
     case $kernel in
     xen) fetch_xen ;;
     passt) fetch_passt ;;
+    firmware) firmware=1 ;;
     *) fetch_kernel "$kernel" ;;
     esac
 done
+[ -z "$firmware" ] || fetch_firmware

@@ -14,6 +14,14 @@ suites=${suites-bookworm bookworm-backports trixie-backports}
 
 private_apt() { APT_CONFIG=$apt/apt.conf "$@"; }
 
+# use_suites NAME SUITE...: from now on packages are those of the suites, with a configuration of its own under build/NAME.
+use_suites() {
+    apt=$build/$1
+    shift
+    suites=$*
+    apt_ready=
+}
+
 prepare_apt() {
     [ -z "${apt_ready-}" ] || return 0
     command -v apt-get >/dev/null || fail "kernels come as Debian packages, and there is no apt-get here; put Image, config, version
@@ -50,9 +58,10 @@ newest() {
     private_apt apt-cache pkgnames | grep -E "^($1)\$" | sort -V | tail -n 1
 }
 
-# download PACKAGE DIR: puts the package's contents below DIR.
+# download PACKAGE DIR [NAME]: puts the package's contents below DIR. NAME: its name in the cache, where there are several of one.
 download() {
-    if [ ! -e "$packages/$1.deb" ]; then
+    cached=$packages/${3-$1}.deb
+    if [ ! -e "$cached" ]; then
         say "downloading $1"
         mkdir -p "$packages" "$work/deb"
         if [ -t 2 ]; then quiet=-q=0; else quiet=-qq; fi
@@ -60,8 +69,8 @@ download() {
             cat "$apt/update.log" >&2
             fail "cannot download $1"
         }
-        mv "$work/deb"/*.deb "$packages/$1.deb"
+        mv "$work/deb"/*.deb "$cached"
     fi
     mkdir -p "$2"
-    dpkg-deb -x "$packages/$1.deb" "$2"
+    dpkg-deb -x "$cached" "$2"
 }

@@ -7,6 +7,7 @@
 #include "devices/pci/pci-internal.h"
 
 /* phys.hi: npt000ss bbbbbbbb dddddfff rrrrrrrr. */
+#define PHYS_HI_IO           0x01000000
 #define PHYS_HI_MEMORY32     0x02000000
 #define PHYS_HI_MEMORY64     0x03000000
 #define PHYS_HI_PREFETCHABLE 0x40000000
@@ -21,21 +22,23 @@
 #define MAP_DEVICES   PCI_N_PINS /* the swizzle repeats */
 #define REQUESTER_IDS 0x100      /* of bus 0 */
 
-static void range_cells(uint32_t *cells, uint32_t space, uint64_t base, uint64_t size) {
+/* Appends a window, unless it is empty: at PCI in its space, at BASE for the CPU. */
+static void add_range(GArray *cells, uint32_t space, uint64_t pci, uint64_t base, uint64_t size) {
   const uint32_t range[RANGE_CELLS] = {
-      space, (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32), (uint32_t)size,
+      space, (uint32_t)(pci >> 32), (uint32_t)pci, (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size >> 32), (uint32_t)size,
   };
 
-  for (unsigned i = 0; i < RANGE_CELLS; i++)
-    cells[i] = range[i];
+  if (size)
+    g_array_append_vals(cells, range, RANGE_CELLS);
 }
 
 static void describe_ranges(const PciWindows *windows, FdtWriter *fdt) {
-  uint32_t cells[2 * RANGE_CELLS];
+  g_autoptr(GArray) cells = g_array_new(FALSE, FALSE, sizeof(uint32_t));
 
-  range_cells(cells, PHYS_HI_MEMORY32, windows->base32, windows->size32);
-  range_cells(cells + RANGE_CELLS, PHYS_HI_MEMORY64 | PHYS_HI_PREFETCHABLE, windows->base64, windows->size64);
-  fdt_writer_cells(fdt, "ranges", cells, windows->size64 ? 2 * RANGE_CELLS : RANGE_CELLS);
+  add_range(cells, PHYS_HI_IO, 0, windows->base_io, windows->size_io);
+  add_range(cells, PHYS_HI_MEMORY32, windows->base32, windows->base32, windows->size32);
+  add_range(cells, PHYS_HI_MEMORY64 | PHYS_HI_PREFETCHABLE, windows->base64, windows->base64, windows->size64);
+  fdt_writer_cells(fdt, "ranges", (const uint32_t *)(const void *)cells->data, cells->len);
 }
 
 static void describe_interrupts(uint32_t first_spi, FdtWriter *fdt) {

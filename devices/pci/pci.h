@@ -26,6 +26,7 @@ typedef struct PciFunction PciFunction;
 /* The memory windows of a host, in bytes: non-prefetchable below 4 GiB, and prefetchable, which may have size 0. */
 typedef struct {
   uint64_t base32, size32, base64, size64;
+  uint64_t base_io, size_io; /* where I/O port 0 is; no function of ours has ports, but EDK2 takes no host without them */
 } PciWindows;
 
 /*

@@ -13,6 +13,9 @@
 #   fake-ssh           what ssh does with its ProxyCommand: tests/host/fake-ssh.c
 #   udp                sends a datagram, or sends all back: tests/host/udp.c
 #   passt              Debian's, for an emulated host
+#   boot.img           a disk for firmware, where it is fetched: a GPT with an EFI system partition, which has the kernel
+#                      and its initramfs, startup.nsh for UEFI's shell, and extlinux.conf for U-Boot
+#   grub.img           another, with GRUB at the removable path, which boots what is on the first
 #   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
 # What is already there, and newer than its source, is left alone.
@@ -130,6 +133,31 @@ if [ ! -e "$out/passt" ]; then
     "$root/guest-images/fetch.sh" passt
     cp "$build/passt/passt" "$work/"
     mv "$work/passt" "$out/"
+fi
+# esp IMAGE MIB: an image of a disk whose one partition is an EFI system partition, all of it FAT, from 1 MiB on.
+esp() {
+    truncate -s "$2M" "$work/$1"
+    echo 'start=1MiB, type=U' | sfdisk -q -X gpt "$work/$1"
+    mformat -i "$work/$1@@1M" -F -T "$((($2 - 2) * 2048))" -v ERET ::
+}
+append="quiet eret.mode=test eret.test=efi,kept"
+if [ -d "$build/firmware" ] && { stale boot.img || [ -n "$(find "$build/kernels/6.12/initrd" -newer "$out/boot.img")" ]; }; then
+    esp boot.img 96
+    echo "FS0:\\Image.efi initrd=\\initrd $append" > "$work/startup.nsh"
+    printf 'default l\nlabel l\n  kernel /Image.efi\n  initrd /initrd\n  append %s\n' "$append" > "$work/extlinux.conf"
+    mmd -i "$work/boot.img@@1M" ::/extlinux
+    mcopy -i "$work/boot.img@@1M" "$image" ::/Image.efi
+    mcopy -i "$work/boot.img@@1M" "$build/kernels/6.12/initrd" "$work/startup.nsh" ::/
+    mcopy -i "$work/boot.img@@1M" "$work/extlinux.conf" ::/extlinux/
+    mv "$work/boot.img" "$out/"
+fi
+if [ -d "$build/firmware" ] && stale grub.img; then
+    esp grub.img 40
+    printf 'search --set=root --file /Image.efi\nlinux /Image.efi %s\ninitrd /initrd\nboot\n' "$append" > "$work/grub.cfg"
+    mmd -i "$work/grub.img@@1M" ::/EFI ::/EFI/BOOT ::/EFI/debian
+    mcopy -i "$work/grub.img@@1M" "$build/firmware/grubaa64.efi" ::/EFI/BOOT/BOOTAA64.EFI
+    mcopy -i "$work/grub.img@@1M" "$work/grub.cfg" ::/EFI/debian/
+    mv "$work/grub.img" "$out/"
 fi
 bench=$root/tests/bench
 if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/arm/kvm-abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then

@@ -43,7 +43,7 @@ if [ "$machine" != aarch64 ]; then
 fi
 qemu=
 if [ "$level" != build ]; then
-    wanted="$wanted cpio xz-utils zstd e2fsprogs device-tree-compiler kmod"
+    wanted="$wanted cpio xz-utils zstd e2fsprogs device-tree-compiler kmod mtools fdisk"
     if [ "$machine" != aarch64 ] || ! [ -w /dev/kvm ]; then
         qemu=1
         wanted="$wanted qemu-system-arm"

@@ -11,6 +11,7 @@
 #   SUITES    suites for eret test               SELFTESTS the kernel's own tests: guest-images/selftests.sh
 #   VSOCK_TESTS  the kernel's tests of vsock: guest-images/vsock-tests.sh
 #   DEBIAN_ROOT  a root of Debian 13's, and OpenSSH's programs: guest-images/debian-root.sh
+#   FIRMWARE  Debian's firmware, for tests called firmware*: guest-images/fetch.sh
 #   TEST      the script's name, for each line that it says
 #
 # A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit:

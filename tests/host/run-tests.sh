@@ -128,12 +128,13 @@ prepare() {
         { [ "$kind" != k73-nested ] || "$root/guest-images/fetch.sh" xen; } &&
         { [[ " ${tests[*]} " != *"vsock-selftests.sh "* ]] || "$root/guest-images/vsock-tests.sh"; } &&
         { [[ " ${tests[*]} " != *"debian-ssh.sh "* ]] || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
+        { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
 }
 
 run_here() {
     env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
-        VSOCK_TESTS="$build/vsock-tests" DEBIAN_ROOT="$build/debian-root" \
+        VSOCK_TESTS="$build/vsock-tests" DEBIAN_ROOT="$build/debian-root" FIRMWARE="$build/firmware" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
 
@@ -142,13 +143,14 @@ run_emulated() {
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
     [[ " ${tests[*]} " != *"debian-ssh.sh "* ]] || shares+=(--share "$build/debian-root:debian-root")
+    [[ " ${tests[*]} " != *"/firmware"* ]] || shares+=(--share "$build/firmware:firmware")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
     for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-2400}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
-        DEBIAN_ROOT=/share/debian-root JOBS="$JOBS" \
+        DEBIAN_ROOT=/share/debian-root FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 

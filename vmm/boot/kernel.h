@@ -62,6 +62,7 @@ typedef struct {
   uint32_t efi_map_size;
   uint64_t fdt_copy_start; /* where the same tree lies once more, for a program that does not ask x0; 0: nowhere */
   uint64_t entry;
+  uint64_t x0; /* what the first CPU finds in that register */
 } BootPlacement;
 
 /*
@@ -69,6 +70,12 @@ typedef struct {
  * looked at.
  */
 bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacement *placement, GError **error);
+
+/*
+ * What firmware finds, which starts at ENTRY: the device tree (FDT_SIZE bytes) at the start of RAM, and nothing in x0.
+ * The convention of QEMU's `virt` machine.
+ */
+bool boot_place_firmware(uint64_t entry, uint64_t ram_base, uint64_t ram_size, uint64_t fdt_size, BootPlacement *placement, GError **error);
 
 #define BOOT_FDT_MAX 0x200000 /* the boot protocol's limit: 2 MiB, must not cross a 2 MiB boundary */
 /*

@@ -142,15 +142,29 @@ static bool place_apart(BootPlacement *placement, uint64_t ram_base, uint64_t ra
   return place_behind(placement, &start);
 }
 
+static bool check_fdt_size(uint64_t fdt_size, GError **error) {
+  if (fdt_size > BOOT_FDT_MAX)
+    g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT, "the device tree has %" G_GUINT64_FORMAT " bytes, the boot protocol allows %d",
+                fdt_size, BOOT_FDT_MAX);
+  return fdt_size <= BOOT_FDT_MAX;
+}
+
+bool boot_place_firmware(uint64_t entry, uint64_t ram_base, uint64_t ram_size, uint64_t fdt_size, BootPlacement *placement,
+                         GError **error) {
+  BootPlacement result = {.entry = entry, .fdt_start = ram_base, .fdt_size = fdt_size};
+
+  if (!check_fdt_size(fdt_size, error))
+    return false;
+  if (fdt_size > ram_size)
+    return fail_nonsense(error);
+  *placement = result;
+  return true;
+}
+
 bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, uint64_t initrd_size, uint64_t fdt_size,
                 BootPlacement *placement, GError **error) {
   BootPlacement result = {.initrd_size = initrd_size, .fdt_size = fdt_size};
-  if (fdt_size > BOOT_FDT_MAX) {
-    g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT, "the device tree has %" G_GUINT64_FORMAT " bytes, the boot protocol allows %d",
-                fdt_size, BOOT_FDT_MAX);
-    return false;
-  }
-  if (!boot_place_kernel(image, ram_base, &result, error))
+  if (!check_fdt_size(fdt_size, error) || !boot_place_kernel(image, ram_base, &result, error))
     return false;
   uint64_t top;
   if (__builtin_add_overflow(result.kernel_start, result.kernel_size, &top))
@@ -168,6 +182,7 @@ bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, 
   }
   if (top - ram_base > ram_size)
     return fail_memory(top, ram_base, ram_size, &result, error);
+  result.x0 = result.fdt_start;
   *placement = result;
   return true;
 }

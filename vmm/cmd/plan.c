@@ -27,8 +27,11 @@ static bool write_dumps(const Config *config, GBytes *fdt, const char *acpi, GEr
 }
 
 static void print_placement(FILE *out, const BootFiles *files, const BootPlacement *placement) {
-  fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
-          placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
+  if (files->kernel)
+    fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
+            placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
+  else
+    fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  firmware, in flash\n", placement->entry);
   fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
   if (placement->fdt_copy_start)
     fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  the same once more\n", placement->fdt_copy_start);
@@ -63,7 +66,7 @@ bool plan(const Config *config, GBytes *initrd, GError **error) {
     g_autofree char *text = board_print(board);
     FILE *out = output_file_is_stdout(config->dump_fdt) || output_file_is_stdout(config->dump_acpi) ? stderr : stdout;
     fputs(text, out);
-    if (files.kernel)
+    if (config_boots(config))
       print_placement(out, &files, &placement);
   }
   boot_files_close(&files);

@@ -101,7 +101,7 @@ int cmd_run(int argc, char **argv) {
     return answer(&config_option_set, error);
   if (config_plans_only(config) && !plan(config, NULL, &error))
     return complain_of(error, EXIT_HOST);
-  if (config->dry_run || !config->kernel)
+  if (config->dry_run || !config_boots(config))
     return EXIT_OK;
   if (!settle_ssh_key(config, &error))
     return complain_of(error, EXIT_HOST);

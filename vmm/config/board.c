@@ -215,7 +215,14 @@ static void place_high(Board *board) {
     board->end = high + board->redistributors[1].size;
   }
   if (board_find(board, &pci_host_kind)) {
-    board->pci = (PciWindows){LAYOUT.pci_window32.base, LAYOUT.pci_window32.size, high + LAYOUT_HIGH_PCI_OFFSET, LAYOUT_PCI_WINDOW64_SIZE};
+    board->pci = (PciWindows){
+        .base32 = LAYOUT.pci_window32.base,
+        .size32 = LAYOUT.pci_window32.size,
+        .base64 = high + LAYOUT_HIGH_PCI_OFFSET,
+        .size64 = LAYOUT_PCI_WINDOW64_SIZE,
+        .base_io = LAYOUT.pci_io.base,
+        .size_io = LAYOUT.pci_io.size,
+    };
     board->end = board->pci.base64 + board->pci.size64;
   }
   board->ipa_bits = MAX(32, 64 - (unsigned)__builtin_clzll(board->end - 1));
@@ -279,6 +286,7 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
   print_range(text, device->name, &range, g_strstrip(note));
   if (kind == &pci_host_kind) {
     print_range(text, "  memory, 32 bit", &LAYOUT.pci_window32, "");
+    print_range(text, "  I/O ports", &LAYOUT.pci_io, "no function has any");
     print_range(text, "  memory, 64 bit", &(AddressRange){board->pci.base64, board->pci.size64}, "prefetchable");
   }
 }

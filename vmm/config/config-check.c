@@ -23,8 +23,7 @@
 #include "vmm/cpu/pin.h"
 #include "vmm/hypercall/plan.h"
 
-/* Fills in STATUS. BLOCK: a block device will do as well. */
-static bool check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status) {
+bool config_check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status) {
   if (stat(path, status) < 0) {
     int reason = errno;
     bool tilde = reason == ENOENT && g_str_has_prefix(path, "~/");
@@ -49,8 +48,8 @@ static bool check_file(OptionDraft *draft, const char *where, const char *path, 
 static void check_boot_files(OptionDraft *draft, const Config *config) {
   struct stat status;
   if (config->kernel)
-    check_file(draft, option_where(draft, "kernel", -1), config->kernel, false, &status);
-  if (config->initrd && check_file(draft, option_where(draft, "initrd", -1), config->initrd, false, &status) && status.st_size == 0)
+    config_check_file(draft, option_where(draft, "kernel", -1), config->kernel, false, &status);
+  if (config->initrd && config_check_file(draft, option_where(draft, "initrd", -1), config->initrd, false, &status) && status.st_size == 0)
     option_mistake(draft, option_where(draft, "initrd", -1), "'%s' is empty", config->initrd);
 
   /* Where a description could not be read, the kernel may be in there; and nobody asks twice for it. */
@@ -58,9 +57,9 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
     return;
   if (config->initrd)
     option_mistake(draft, option_where(draft, "initrd", -1), "an initrd needs a kernel: add --kernel FILE");
-  else if (!config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) && !option_has_failed(draft, "dump-fdt", -1) &&
-           !option_has_failed(draft, "dump-acpi", -1))
-    option_mistake(draft, NULL, "no kernel given: add --kernel FILE");
+  else if (!config_boots(config) && !config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) &&
+           !option_has_failed(draft, "dump-fdt", -1) && !option_has_failed(draft, "dump-acpi", -1) && !option_has_failed(draft, "firmware", 0))
+    option_mistake(draft, NULL, "no kernel given: add --kernel FILE, or --firmware auto to boot from a disk");
 }
 
 static void check_dumps(OptionDraft *draft, const Config *config) {
@@ -103,7 +102,7 @@ static void check_disks(OptionDraft *draft, const Config *config) {
     const char *where = option_where(draft, "disk", (int)i);
     struct stat status;
 
-    if (!disk->path || !check_file(draft, where, disk->path, true, &status)) /* without a path: already reported */
+    if (!disk->path || !config_check_file(draft, where, disk->path, true, &status)) /* without a path: already reported */
       continue;
     if (!disk->read_only && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
       option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro", disk->path, g_strerror(errno));
@@ -178,8 +177,7 @@ static void check_cpu(OptionDraft *draft, Config *config) {
     g_ptr_array_add(config->cpu, g_new0(CpuConfig, 1));
   for (unsigned i = 0; i < config->cpu->len; i++)
     check_sve(draft, config->cpu->pdata[i], i);
-  if (config->cpu->len > 1)
-    g_ptr_array_remove_range(config->cpu, 0, config->cpu->len - 1);
+  option_keep_last(config->cpu, option_find(config_options, "cpu")->element);
   check_nested(draft, config, config->cpu->pdata[0]);
   if (!config->cpu_template)
     return;
@@ -302,6 +300,7 @@ void config_check(OptionDraft *draft, Config *config) {
   settle_command_line(draft, config);
   check_boot_files(draft, config);
   check_dumps(draft, config);
+  config_check_firmware(draft, config);
   check_cpu(draft, config);
   check_disks(draft, config);
   check_vsock(draft, config);

@@ -2,7 +2,14 @@
 /* Checks of a whole configuration (config_check), in pieces. */
 #pragma once
 
+#include <sys/stat.h>
+
 #include "vmm/config/config.h"
+
+/* Whether there is such a file, which can be read. Fills in STATUS. BLOCK: a block device will do as well. */
+bool config_check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status);
 
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
+/* Firmware, and the file of its variables; `auto` becomes the file that it stands for. */
+void config_check_firmware(OptionDraft *draft, Config *config);

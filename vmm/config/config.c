@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "vmm/boot/command-line.h"
+#include "vmm/boot/firmware.h"
 #include "vmm/control/runtime-directory.h"
 #include "vmm/hypercall/peer.h"
 
@@ -34,6 +35,14 @@ static const Option disk_options[] = {
 };
 
 static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
+
+static const Option firmware_options[] = {
+    OPTION("file", PATH, FirmwareConfig, path, "FILE|auto", NULL, .word = FIRMWARE_AUTO),
+    OPTION("vars", PATH, FirmwareConfig, vars, "FILE", NULL, .written = true),
+    {.name = NULL},
+};
+
+static const OptionElement firmware_element = {.options = firmware_options, .first_unnamed = true, .size = sizeof(FirmwareConfig)};
 
 static const Option vsock_options[] = {
     OPTION("cid", STRING, VsockConfig, cid, "CID|auto", NULL, .number_too = true, .examples = "auto"),
@@ -131,6 +140,11 @@ const Option config_options[] = {
     OPTION("kernel-format", CHOICE, Config, kernel_format, NULL,
            "raw: a flat binary, loaded 512 KiB above the start of memory and entered at its first byte (default: auto).",
            .choices = kernel_formats),
+    OPTION("firmware", LIST, Config, firmware, "FILE|auto[,vars=FILE]",
+           "Start in firmware, such as UEFI or U-Boot, which lies in flash and finds what to boot on the disks. auto: the first that the "
+           "host has, of Debian's packages qemu-efi-aarch64 and u-boot-qemu. vars: where its variables last; a file that is not there is "
+           "made (default: they are gone with the machine).",
+           .element = &firmware_element),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
 
@@ -270,7 +284,7 @@ static const struct {
     {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
-    {" bios firmware pflash uefi ", "eret starts kernels, not firmware"},
+    {" bios pflash uefi ", "firmware is --firmware FILE, or --firmware auto"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
     {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
     {" machine M ", "there is one kind of machine; --dry-run prints it"},
@@ -305,6 +319,10 @@ Config *config_new(void) {
 
 bool config_plans_only(const Config *config) {
   return config->dry_run || config->dump_fdt || config->dump_acpi;
+}
+
+bool config_boots(const Config *config) {
+  return config->kernel || config->firmware->len > 0;
 }
 
 const CpuConfig *config_cpu(const Config *config) {
@@ -361,7 +379,9 @@ char *config_explain_stray(const char *argument, const char **meant) {
 const OptionSet config_option_set = {
     .command = "run",
     .usage = "Usage: eret run --kernel FILE [OPTION]...\n"
-             "Boot a kernel in a virtual machine on KVM. The terminal is the guest's console; Ctrl-A x ends the machine, Ctrl-A h lists "
+             "       eret run --firmware FILE [OPTION]...\n"
+             "Boot a kernel, or firmware, in a virtual machine on KVM. The terminal is the guest's console; Ctrl-A x ends the machine, "
+             "Ctrl-A h lists "
              "the keys.",
     .closing = CONFIG_HELP_CLOSING,
     .tables = {config_options},

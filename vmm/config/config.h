@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "devices/flash/flash.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/vhost-user.h"
@@ -44,8 +45,9 @@ typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 #define CONFIG_SSH_OWN_KEY  "-"
 
 typedef struct {
-  char *kernel; /* NULL: none given (an error for a run, not where nothing runs: config_plans_only) */
+  char *kernel; /* NULL: none given (an error for a run without firmware, not where nothing runs: config_plans_only) */
   KernelFormat kernel_format;
+  GPtrArray *firmware;     /* of FirmwareConfig, one at most in a checked Config; its path is that of a file */
   char *initrd;            /* NULL: none */
   char *append;            /* the kernel's command line, with what the machine needs in it; never NULL */
   unsigned cpus;           /* at least 1 */
@@ -90,6 +92,8 @@ typedef struct {
 
 /* Whether the machine is to be planned and shown, and not to run. */
 bool config_plans_only(const Config *config);
+/* What a machine starts: a kernel, firmware, or both. False: neither, so that there is a plan alone. */
+bool config_boots(const Config *config);
 /* The CPU of a checked Config. */
 const CpuConfig *config_cpu(const Config *config);
 

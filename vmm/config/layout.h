@@ -5,7 +5,7 @@
  * (hw/arm/virt.c), so that bare-metal programs and firmware built for it find what they expect; where eret needs less
  * (one PCI bus), the start is the same and the size smaller.
  *
- *   0x00000000  flash window (empty)            0x10000000  PCI memory, 32 bit
+ *   0x00000000  flash, where there is firmware  0x10000000  PCI memory, 32 bit
  *   0x08000000  GIC                             0x3f000000  PCI ECAM, one bus
  *   0x09000000  PL011, PL031, PL061             0x40000000  RAM
  *   0x0a000000  virtio-mmio                     above RAM   more redistributors, PCI memory, 64 bit
@@ -19,7 +19,7 @@ typedef struct {
 } AddressRange;
 
 static const struct {
-  AddressRange gic_distributor, gic_cpu_interface, gic_its, gic_redistributor, steal_time, virtio_mmio, pci_window32;
+  AddressRange gic_distributor, gic_cpu_interface, gic_its, gic_redistributor, steal_time, virtio_mmio, pci_window32, pci_io;
   uint64_t ram_base;
 } LAYOUT = {
     .gic_distributor = {0x08000000, 0x00010000},
@@ -29,6 +29,7 @@ static const struct {
     .steal_time = {0x09300000, 0x00010000},        /* memory, but not the guest's to use */
     .virtio_mmio = {0x0a000000, 0x00004000},       /* 32 devices of 0x200 bytes */
     .pci_window32 = {0x10000000, 0x2eff0000},
+    .pci_io = {0x3eff0000, 0x00010000},
     .ram_base = 0x40000000,
 };
 
@@ -70,6 +71,7 @@ enum {
  * place that another device has without it.
  */
 #define LAYOUT_DEVICES(DEVICE)                                                                                                             \
+  DEVICE(flash_kind, AT(0x00000000, DEVICE_NO_SPI), EACH(firmware))                                                                        \
   DEVICE(pl011_kind, AT(0x09000000, 1), IF_IS(console, CONSOLE_PL011))                                                                     \
   DEVICE(pl031_kind, AT(0x09010000, 2), IF(defaults))                                                                                      \
   DEVICE(pl061_kind, AT(0x09030000, 7), WHERE(has_gpio_button))                                                                            \

@@ -102,6 +102,11 @@ static void advise_host(Doctor *doctor) {
     doctor_add_advice(doctor, "tracepoints", "for the kernel's side of eret run --record: %s",
                       host->process.root ? "mount -t tracefs nodev /sys/kernel/tracing"
                                          : "run it as root, with tracefs mounted on /sys/kernel/tracing.");
+  if (!host->uefi && !host->u_boot && doctor->guests) {
+    g_autofree char *packages = firmware_packages();
+    doctor_add_advice(doctor, "firmware",
+                      "for disks that boot by themselves, with eret run --firmware auto: firmware, of Debian's packages %s.", packages);
+  }
   if (!g_hash_table_contains(host->programs, "busybox") && doctor->guests)
     doctor_add_advice(
         doctor, "busybox",

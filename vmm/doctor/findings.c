@@ -99,6 +99,12 @@ static Finding find_program(const HostFacts *host, const char *name, const char 
   return (Finding){key, name, .kind = path ? VALUE_TEXT : VALUE_UNKNOWN, .text = path ? path : (char *)"not found", .meaning = meaning};
 }
 
+static Finding find_firmware(const KnownFirmware *firmware, const char *label, const char *key) {
+  return (Finding){key, label, .kind = firmware ? VALUE_TEXT : VALUE_UNKNOWN,
+                   .text = firmware ? (char *)firmware->path : (char *)"not found",
+                   .meaning = "eret run --firmware auto boots what is on disks"};
+}
+
 static void find_programs(Doctor *doctor) {
   const HostFacts *host = doctor->host;
   const Finding rows[] = {
@@ -107,6 +113,8 @@ static void find_programs(Doctor *doctor) {
       find_program(host, "passt", "passt", "a guest's network without root"),
       find_program(host, "virtiofsd", "virtiofsd", "directories shared with a guest"),
       find_program(host, "qemu-storage-daemon", "qemu_storage_daemon", "disk images other than raw"),
+      find_firmware(host->uefi, "UEFI for guests", "uefi"),
+      find_firmware(host->u_boot, "U-Boot for guests", "u_boot"),
       find_program(host, "busybox", "busybox", "eret exec takes a static one for ARM64, or --rootfs"),
   };
 

@@ -163,6 +163,8 @@ HostFacts *host_facts_read(const char *root, HostProcess process) {
   host_kvm_read(facts, root);
   host_limits_read(facts, root);
   host_network_read(facts, root);
+  facts->uefi = firmware_find(root, FIRMWARE_UEFI);
+  facts->u_boot = firmware_find(root, FIRMWARE_U_BOOT);
   return facts;
 }
 

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/boot/firmware.h"
+
 #define HOST_UNLIMITED UINT64_MAX
 
 /* What passt(1) answers when it is asked what it can do. */
@@ -110,6 +112,8 @@ typedef struct {
   double cgroup_cpus;                  /* 0: unlimited */
 
   HostNetwork network;
+
+  const KnownFirmware *uefi, *u_boot; /* that it has, for guests; NULL: none */
 
   bool tracefs;         /* KVM's tracepoints can be read */
   GHashTable *programs; /* name -> path, of those that are there */

@@ -77,7 +77,7 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
   BootPlacement placement = {0};
   void *to;
 
-  if (files->copy)
+  if (files->copy || !files->config->kernel)
     return true;
   if (!files->kernel && (!files_unchanged(files, error) || !read_kernel(files, error)))
     return false;
@@ -104,11 +104,15 @@ static GBytes *make_tables(const AcpiWriter *acpi, const Platform *platform, uin
   return tables;
 }
 
-/* All files and the tree, which has FDT_SIZE bytes, and tables of TABLES_SIZE; without a kernel nothing. */
-static bool place(const BootFiles *files, const AddressRange *ram, uint64_t fdt_size, uint64_t tables_size, BootPlacement *placement,
+/* All files and the tree, which has FDT_SIZE bytes, and tables of TABLES_SIZE; a machine that starts nothing is a plan alone. */
+static bool place(const BootFiles *files, const Board *board, uint64_t fdt_size, uint64_t tables_size, BootPlacement *placement,
                   GError **error) {
+  const AddressRange *ram = &board->ram;
+  const BoardDevice *flash = board_find(board, &flash_kind);
   uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
 
+  if (flash)
+    return boot_place_firmware(flash->slot.base, ram->base, ram->size, fdt_size, placement, error);
   return !files->kernel || (boot_place(files->kernel, ram->base, ram->size, initrd_size, fdt_size, placement, error) &&
                             (!tables_size || boot_place_tables(placement, ram->base, ram->size, tables_size, EFI_TABLES_ALIGNMENT, error)));
 }
@@ -122,12 +126,12 @@ GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *se
 
   *placement = (BootPlacement){0};
   g_clear_pointer(&files->tables, g_bytes_unref);
-  if (platform->board->config->tables != TABLES_FDT) {
+  if (platform->board->config->tables != TABLES_FDT && !board_find(platform->board, &flash_kind)) { /* firmware reads them itself */
     acpi = platform_describe_acpi(platform);
     files->tables = make_tables(acpi, platform, ram->base, &any);
   }
   g_autoptr(GBytes) fdt = platform_describe(platform, &any, seed, error);
-  if (!fdt || !place(files, ram, g_bytes_get_size(fdt), any.tables_size, placement, error))
+  if (!fdt || !place(files, platform->board, g_bytes_get_size(fdt), any.tables_size, placement, error))
     return NULL;
   if (placement->tables_size) {
     g_bytes_unref(files->tables);
@@ -168,7 +172,7 @@ static bool load_tables(const BootFiles *files, const BootPlacement *placement, 
 static bool load_kernel(BootFiles *files, const BootPlacement *placement, const GuestMemory *memory, GError **error) {
   const KernelImage *kernel = files->kernel;
 
-  for (unsigned i = 0; i < kernel->segments->len; i++) {
+  for (unsigned i = 0; kernel && i < kernel->segments->len; i++) {
     const KernelSegment *segment = &g_array_index(kernel->segments, KernelSegment, i);
     if (files->copy && segment == files->copied)
       copy_end(g_steal_pointer(&files->copy));
@@ -190,7 +194,8 @@ void boot_files_let_go(BootFiles *files) {
   g_clear_pointer(&files->tables, g_bytes_unref);
   g_clear_pointer(&files->kernel, kernel_image_free);
   /* The files' pages stay in the host's cache without us. */
-  mapped_file_let_go(files->kernel_file);
+  if (files->kernel_file)
+    mapped_file_let_go(files->kernel_file);
   if (files->initrd_file)
     mapped_file_let_go(files->initrd_file);
   else if (!files->config->reboot)

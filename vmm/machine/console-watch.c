@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Output is searched for the line with which Linux starts its first process (init/main.c: "Run /init as init process");
- * with `quiet` it does not appear. The search is a comparison a byte, and none once the line was seen.
+ * Output is searched for the lines with which Linux starts (arch/arm64/kernel/setup.c: "Booting Linux on physical
+ * CPU"), or its EFI stub (drivers/firmware/efi/libstub: "EFI stub: Booting Linux Kernel..."), and with which it starts
+ * its first process (init/main.c: "Run /init as init process"); with `quiet` they do not appear. The search is a
+ * comparison a byte, and none once the last was seen.
  *
  * Locks: `lock` guards the line. Output comes from the device's accesses, its I/O thread, and hypercalls of any vCPU,
  * all at the same time if the guest likes; once the line was seen, none of them takes it.
@@ -10,8 +12,14 @@
 
 #include <string.h>
 
-#define INIT_BEGINS "Run /"
-#define INIT_ENDS   "as init process"
+static const struct {
+  const char *begins, *ends;
+  Phase phase;
+} lines[] = {
+    {"EFI stub: Booting Linux", "", PHASE_KERNEL_STARTED},
+    {"Booting Linux on physical CPU", "", PHASE_KERNEL_STARTED},
+    {"Run /", "as init process", PHASE_INIT},
+};
 
 typedef struct {
   CharBackend base; /* first */
@@ -25,9 +33,11 @@ typedef struct {
 /* The line, less the kernel's time stamp in brackets. */
 static void look_at_line(ConsoleWatch *watch) {
   watch->line[MIN(watch->length, sizeof watch->line - 1)] = 0;
-  const char *begins = strstr(watch->line, INIT_BEGINS);
-  if (begins && strstr(begins, INIT_ENDS))
-    timeline_add(watch->timeline, PHASE_INIT);
+  for (unsigned i = 0; i < G_N_ELEMENTS(lines); i++) {
+    const char *begins = strstr(watch->line, lines[i].begins);
+    if (begins && strstr(begins, lines[i].ends))
+      timeline_add(watch->timeline, lines[i].phase);
+  }
   watch->length = 0;
 }
 

@@ -85,6 +85,7 @@ static bool add_device(Platform *platform, const BoardDevice *plan, GError **err
   parts.asked = plan->asked;
   parts.slot = &plan->slot;
   parts.bus = platform->bus;
+  parts.watch = platform->wiring->watch;
   if (!(plan->kind->make_virtio ? make_virtio : make_device)(platform, &made, &parts, error))
     return false;
   g_array_append_val(platform->devices, made);
@@ -112,7 +113,7 @@ Platform *platform_new(const Board *board, PlatformWiring *wiring, GError **erro
   bus_seal(platform->bus);
   for (unsigned i = 0; wiring->shortcuts && i < platform->devices->len; i++) {
     const PlatformDevice *made = &g_array_index(platform->devices, PlatformDevice, i);
-    if (made->device)
+    if (made->device && (!wiring->for_code_alone || made->plan->kind->holds_code))
       device_connect(made->device, &made->plan->slot, wiring->shortcuts);
   }
   return g_steal_pointer(&platform);

@@ -16,6 +16,7 @@ typedef struct {
   DeviceParts parts; /* what is the same for all devices */
   Doorbells *doorbells;
   Shortcuts *shortcuts; /* NULL: every access comes to its device */
+  bool for_code_alone;  /* they are for devices that hold code, which has no other way to the guest */
   DeviceWatch *watch;   /* NULL: nobody counts what devices do */
   bool pmu;             /* the CPUs have a PMUv3 */
   bool el2_vhe;         /* and with it the virtual timer of FEAT_VHE */

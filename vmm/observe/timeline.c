@@ -32,6 +32,7 @@ static const struct {
     [PHASE_FIRST_INSTRUCTION] = {"first-instruction", "first instruction", true},
     [PHASE_FIRST_EXIT] = {"first-exit", "first exit", true},
     [PHASE_FIRST_OUTPUT] = {"first-output", "first output", true},
+    [PHASE_KERNEL_STARTED] = {"kernel-started", "kernel started", true},
     [PHASE_INIT] = {"init", "init", true},
     [PHASE_READY] = {"ready", "ready", true},
     [PHASE_REBOOT] = {"reboot", "reboot", false},

@@ -21,7 +21,8 @@ typedef enum {
   PHASE_FIRST_INSTRUCTION, /* KVM_RUN of the first vCPU */
   PHASE_FIRST_EXIT,        /* the guest touched something of eret's: device or hypercall */
   PHASE_FIRST_OUTPUT,      /* the first byte on the console */
-  PHASE_INIT,              /* Linux said so on the console */
+  PHASE_KERNEL_STARTED,    /* Linux, or its EFI stub, said so on the console: what was before is firmware's */
+  PHASE_INIT,              /* the same */
   PHASE_READY,             /* eret_ready */
   PHASE_REBOOT,            /* the guest asked for one: what follows is of the next boot */
   PHASE_GUEST_END,         /* power-off, reset under --no-reboot, eret_exit, or a failure */

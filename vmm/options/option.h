@@ -76,6 +76,7 @@ struct Option {
    * one. A choice can then be undone as a boolean can, which makes it the first of its choices.
    */
   const char *alone;
+  const char *word; /* path: this value is a word, and no file's name; of such a file it is ./WORD. NULL: none is */
   uint64_t min, max, step;
   const char *unit; /* number: "seconds"; NULL: it counts */
   const OptionChoice *choices;
@@ -201,6 +202,8 @@ void option_set_boolean(void *record, const Option *option, bool value);
 void option_begin_list(OptionDraft *draft, void *record, const Option *option);
 /* What follows is added to the list, whichever source it is from. */
 void option_keep_list(OptionDraft *draft, const Option *option);
+/* Of LIST, of ELEMENT, the last one stays, where there are any: as of an option that is no list. */
+void option_keep_last(GPtrArray *list, const OptionElement *element);
 /* Appends an empty element to the list and returns it; WHERE is kept for its later checks. */
 void *option_add_element(OptionDraft *draft, void *record, const Option *option, const char *where);
 /*

@@ -112,7 +112,8 @@ static char *set_string(void *field, const Option *option, const char *base, con
     return g_strdup("must not be empty");
   if (option->max && strlen(text) > option->max)
     return g_strdup_printf("has %zu bytes, at most %" G_GUINT64_FORMAT " are possible", strlen(text), option->max);
-  bool is_file = strcmp(text, "-") != 0; /* it is a standard stream everywhere */
+  bool is_word = option->word && strcmp(text, option->word) == 0;
+  bool is_file = strcmp(text, "-") != 0 && !is_word; /* it is a standard stream everywhere */
   bool relative = option->kind == OPTION_PATH && base && is_file && !g_path_is_absolute(text);
   g_free(*string);
   *string = relative ? g_build_filename(base, text, NULL) : g_strdup(text);
@@ -254,6 +255,11 @@ void option_record_clear(const Option *options, void *record) {
 void option_begin_list(OptionDraft *draft, void *record, const Option *option) {
   if (g_hash_table_add(draft->listed, (char *)option->name))
     empty_list(*(GPtrArray **)field_of(record, option), option->element);
+}
+
+void option_keep_last(GPtrArray *list, const OptionElement *element) {
+  for (; list->len > 1; g_ptr_array_remove_index(list, 0))
+    option_record_clear(element->options, list->pdata[0]);
 }
 
 void option_keep_list(OptionDraft *draft, const Option *option) {

@@ -20,7 +20,7 @@ static bool load_guest(Machine *machine, GError **error) {
     machine->wiring.clidr = 0;
   g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
   return fdt && boot_load(&machine->files, &placement, fdt, &machine->memory, error) &&
-         vcpu_set_entry(&machine->vm.vcpus[0], placement.entry, placement.fdt_start, error);
+         vcpu_set_entry(&machine->vm.vcpus[0], placement.entry, placement.x0, error);
 }
 
 static bool create_vm(Machine *machine, GError **error) {
@@ -51,13 +51,20 @@ static gboolean let_files_go(gpointer data) {
   return G_SOURCE_REMOVE;
 }
 
+static void connect_shortcuts(Machine *machine) {
+  const Vm *vm = &machine->vm;
+
+  if (machine->shortcuts)
+    kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);
+}
+
 bool machine_boot(Machine *machine, GError **error) {
   Vm *vm = &machine->vm;
 
   if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) || !create_vm(machine, error))
     return false;
   machine_trace_begin_boot(&machine->trace, vm->vcpus, vm->n_vcpus, vm->fd);
-  if (!vm_check_page_size(vm, machine->files.kernel->page_size, machine->config->kernel, error) ||
+  if ((machine->files.kernel && !vm_check_page_size(vm, machine->files.kernel->page_size, machine->config->kernel, error)) ||
       !irq_connect(machine->irq, vm->fd, error) || !kvm_doorbells_connect(machine->doorbells, vm->fd, error))
     return false;
   if (!machine->config->reboot)
@@ -66,15 +73,18 @@ bool machine_boot(Machine *machine, GError **error) {
   if (!load_guest(machine, error))
     return false;
   timeline_add(machine->trace.timeline, PHASE_KERNEL_LOADED);
+  bool in_flash = board_find(machine->board, &flash_kind);
+  if (in_flash)
+    connect_shortcuts(machine);
   if (!vm_start(vm, error))
     return false;
   machine->let_go = g_timeout_add(LET_GO_MS, let_files_go, machine);
   const VirtioDevice *console = platform_find(machine->platform, &virtio_console_kind);
   if (console)
     machine->hint = console_hint_new(console, CONSOLE_HINT_MS);
-  /* The guest has enough to do before it looks at devices. */
-  if (machine->shortcuts)
-    kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);
+  /* A kernel has enough to do before it looks at devices; firmware needs its flash for the first instruction. */
+  if (!in_flash)
+    connect_shortcuts(machine);
   return true;
 }
 

@@ -191,12 +191,12 @@ static void add_fact(Recorder *recorder, const char *key, const char *format, ..
 }
 
 static void describe_kernel(Recorder *recorder, const KernelImage *kernel) {
-  g_autofree char *release = kernel_image_release(kernel);
+  g_autofree char *release = kernel ? kernel_image_release(kernel) : NULL;
 
   if (release)
     add_fact(recorder, "guest-kernel", "Linux %s (%s)", release, kernel->description);
   else
-    recorder_fact(recorder, "guest-kernel", kernel->description);
+    recorder_fact(recorder, "guest-kernel", kernel ? kernel->description : "booted by firmware");
 }
 
 void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel) {

@@ -113,7 +113,7 @@ static bool assemble(Machine *machine, GError **error) {
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
   machine->doorbells = kvm_doorbells_new();
-  if (machine->config->exits == EXITS_LEAN)
+  if (machine->config->exits == EXITS_LEAN || board_find(machine->board, &flash_kind))
     machine->shortcuts = kvm_shortcuts_new();
   if (!open_console(machine, error))
     return false;
@@ -143,6 +143,7 @@ static bool assemble(Machine *machine, GError **error) {
           },
       .doorbells = kvm_doorbells_base(machine->doorbells),
       .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,
+      .for_code_alone = machine->config->exits == EXITS_ALL,
       .watch = machine_trace_devices(&machine->trace),
       .pmu = machine->cpu.pmu,
       .el2 = machine->cpu.el2,

@@ -34,7 +34,12 @@ static inline IrqLine *fake_pci_line(IrqLines *irqs, uint32_t spi, FdtIrqTrigger
 
 static inline void fake_pci_init(FakePci *pci, bool with_msi, bool with_window64) {
   const DeviceSlot ecam = {.base = ECAM, .size = PCI_ECAM_BUS_SIZE, .spi = FIRST_SPI};
-  const PciWindows windows = {WINDOW32, WINDOW32_SIZE, with_window64 ? WINDOW64 : 0, with_window64 ? WINDOW64_SIZE : 0};
+  const PciWindows windows = {
+      .base32 = WINDOW32,
+      .size32 = WINDOW32_SIZE,
+      .base64 = with_window64 ? WINDOW64 : 0,
+      .size64 = with_window64 ? WINDOW64_SIZE : 0,
+  };
 
   pci->irqs.line = fake_pci_line;
   for (unsigned i = 0; i < 4; i++)

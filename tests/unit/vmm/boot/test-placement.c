@@ -49,6 +49,20 @@ static void assert_refused(const KernelImage *image, uint64_t ram_size, uint64_t
   g_assert_cmpuint(placement.entry, ==, 4711); /* untouched */
 }
 
+static void test_firmware(void) {
+  BootPlacement placement;
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true(boot_place_firmware(0, RAM_BASE, 16 * MIB, 0x4321, &placement, &error));
+  g_assert_cmphex(placement.entry, ==, 0);
+  g_assert_cmphex(placement.x0, ==, 0);
+  g_assert_cmphex(placement.fdt_start, ==, RAM_BASE);
+  g_assert_cmphex(placement.fdt_size, ==, 0x4321);
+  g_assert_cmphex(placement.kernel_size | placement.initrd_size | placement.fdt_copy_start, ==, 0);
+  g_assert_false(boot_place_firmware(0, RAM_BASE, 16 * MIB, BOOT_FDT_MAX + 1, &placement, &error));
+  g_assert_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT);
+}
+
 static void test_linux(void) {
   g_autoptr(KernelImage) image = image_new(0, 35 * MIB + 1, true);
   BootPlacement placement = place(image, 512 * MIB, 10 * MIB + 1, 0x4321);
@@ -57,6 +71,7 @@ static void test_linux(void) {
   g_assert_cmphex(placement.kernel_size, ==, 35 * MIB + 1);
   g_assert_cmphex(placement.entry, ==, RAM_BASE);
   g_assert_cmphex(placement.fdt_start, ==, RAM_BASE + 36 * MIB);
+  g_assert_cmphex(placement.x0, ==, placement.fdt_start);
   g_assert_cmphex(placement.fdt_size, ==, 0x4321);
   g_assert_cmphex(placement.initrd_start, ==, RAM_BASE + 36 * MIB + 0x10000);
   g_assert_cmphex(placement.initrd_size, ==, 10 * MIB + 1);
@@ -289,6 +304,7 @@ static void test_random(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/placement/linux", test_linux);
+  g_test_add_func("/placement/firmware", test_firmware);
   g_test_add_func("/placement/text-offset", test_text_offset);
   g_test_add_func("/placement/unaligned-ram", test_unaligned_ram);
   g_test_add_func("/placement/raw", test_raw);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/unit/directory.h"
 #include "vmm/base/nearest.h"
 #include "vmm/config/config.h"
 #include "vmm/options/option.h"
@@ -112,6 +113,74 @@ static void test_every_option(void) {
   g_assert_cmpstr(config->dump_acpi, ==, "out.acpi");
   g_assert_cmpint(config->tables, ==, TABLES_BOTH);
   g_assert_false(config->dry_run);
+}
+
+/* A file of SIZE bytes in DIRECTORY; what is in it is of no matter. */
+static char *make_file(const char *directory, const char *name, off_t size) {
+  char *path = g_build_filename(directory, name, NULL);
+
+  g_assert_true(g_file_set_contents(path, "", 0, NULL));
+  g_assert_cmpint(truncate(path, size), ==, 0);
+  return path;
+}
+
+static void test_firmware(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *code = make_file(directory, "code", 1000000), *other = make_file(directory, "other", 1);
+  g_autofree char *vars = make_file(directory, "vars", 0x40000), *large = make_file(directory, "large", (64 << 20) + 1);
+  g_autofree char *new_vars = g_build_filename(directory, "new", NULL);
+  g_autofree char *with_vars = g_strconcat(code, ",vars=", vars, NULL), *with_new = g_strconcat(code, ",vars=", new_vars, NULL);
+  g_autofree char *with_itself = g_strconcat(vars, ",vars=", vars, NULL), *with_other = g_strconcat(code, ",vars=", other, NULL);
+
+  g_autoptr(Config) config = parse("--firmware", other, "--firmware", with_vars, NULL); /* no kernel needed; the last one counts */
+  g_assert_true(config_boots(config));
+  g_assert_cmpuint(config->firmware->len, ==, 1);
+  const FirmwareConfig *firmware = config->firmware->pdata[0];
+  g_assert_cmpstr(firmware->path, ==, code);
+  g_assert_cmpstr(firmware->vars, ==, vars);
+  g_autoptr(Config) to_be_made = parse("--firmware", with_new, NULL);
+  g_assert_cmpstr(((const FirmwareConfig *)to_be_made->firmware->pdata[0])->vars, ==, new_vars);
+  g_assert_false(g_file_test(new_vars, G_FILE_TEST_EXISTS)); /* that is for a machine to do */
+
+  g_autofree char *too_large =
+      g_strdup_printf("--firmware %s: firmware '%s' has 67108865 bytes: the flash has room for 1 to 67108864", large, large);
+  g_autofree char *wrong_size = g_strdup_printf(
+      "--firmware %s: the file of variables '%s' has 1 bytes: it must be a multiple of 256 KiB, up to 64 MiB", with_other, other);
+  g_autofree char *clash =
+      g_strdup_printf("--firmware %s: '%s' is also the file of --firmware %s, which would be overwritten: name another file", with_itself,
+                      vars, with_itself);
+  g_autofree char *kernel =
+      g_strdup_printf("--firmware %s: firmware boots from disks, and is not handed a kernel: leave out --kernel", code);
+  refuse("--firmware /nonexistent: cannot open '/nonexistent': No such file or directory", "--firmware", "/nonexistent", NULL);
+  refuse(too_large, "--firmware", large, NULL);
+  refuse(wrong_size, "--firmware", with_other, NULL);
+  refuse(clash, "--firmware", with_itself, NULL);
+  refuse(kernel, "--firmware", code, "--kernel", other, NULL);
+  directory_free(directory);
+}
+
+/* In a description a file is relative to it, and the word stays one. */
+static void test_firmware_word(void) {
+  g_autofree char *directory = directory_new(), *description = g_build_filename(directory, "vm.json", NULL);
+  g_autofree char *code = make_file(directory, "auto", 1);
+
+  directory_write(directory, "vm.json", "{\"firmware\": [{\"file\": \"./auto\", \"vars\": \"vars\"}]}");
+  g_autoptr(Config) config = parse("--config", description, NULL);
+  const FirmwareConfig *firmware = config->firmware->pdata[0];
+  g_assert_cmpstr(firmware->path, !=, "auto");
+  g_assert_true(g_file_test(firmware->path, G_FILE_TEST_IS_REGULAR));
+  g_assert_true(g_path_is_absolute(firmware->vars));
+  directory_write(directory, "vm.json", "{\"firmware\": [{\"file\": \"auto\"}]}");
+  char *argv[] = {(char *)"--config", description};
+  g_autoptr(GError) error = NULL;
+  bool help;
+  g_autoptr(Config) found = config_parse(2, argv, &help, &error);
+  if (found) /* as this host has it */
+    g_assert_true(g_str_has_prefix(((const FirmwareConfig *)found->firmware->pdata[0])->path, "/usr/"));
+  else
+    g_assert_true(g_str_has_suffix(error->message, "the host has no firmware that eret knows: install one of Debian's packages "
+                                                   "qemu-efi-aarch64 (UEFI) and u-boot-qemu (U-Boot), or name a file"));
+  directory_free(directory);
 }
 
 static const VsockConfig *vsock(const Config *config) {
@@ -644,8 +713,8 @@ static void test_permissions(void) {
 }
 
 static void test_combinations(void) {
-  refuse("no kernel given: add --kernel FILE", NULL, NULL);
-  refuse("no kernel given: add --kernel FILE", "--cpus", "2", NULL);
+  refuse("no kernel given: add --kernel FILE, or --firmware auto to boot from a disk", NULL, NULL);
+  refuse("no kernel given: add --kernel FILE, or --firmware auto to boot from a disk", "--cpus", "2", NULL);
   refuse("--initrd: an initrd needs a kernel: add --kernel FILE", "--initrd", "initrd", NULL);
   refuse("--initrd: an initrd needs a kernel: add --kernel FILE", "--initrd", "initrd", "--dry-run", NULL);
   refuse("--cpus: 9 CPUs need GIC version 3: version 2 serves at most 8", "--dry-run", "--cpus", "9", "--gic", "2", NULL);
@@ -676,7 +745,8 @@ static void test_said_once(void) {
       {"--kernl|Image", "unknown option --kernl; did you mean --kernel?"},
       {"--kernel Image", "'--kernel Image' is one word: a value is a word of its own, or stands behind an equals sign: --kernel=Image"},
       {"Image", "unexpected argument 'Image'; did you mean --kernel Image?"},
-      {"disk.img", "unexpected argument 'disk.img'; did you mean --disk disk.img?\nno kernel given: add --kernel FILE"},
+      {"disk.img", "unexpected argument 'disk.img'; did you mean --disk disk.img?\nno kernel given: add --kernel FILE, or --firmware auto "
+                   "to boot from a disk"},
       {"--dmup-fdt|x", "unknown option --dmup-fdt; did you mean --dump-fdt?"},
       {"--dry-run|--detach|--name|", "--name: must not be empty"},
       {"--dry-run|--detach|--name|.",
@@ -811,6 +881,8 @@ int main(int argc, char **argv) {
   make_files();
   g_test_add_func("/config/defaults", test_defaults);
   g_test_add_func("/config/every-option", test_every_option);
+  g_test_add_func("/config/firmware", test_firmware);
+  g_test_add_func("/config/firmware-word", test_firmware_word);
   g_test_add_func("/config/vsock", test_vsock);
   g_test_add_func("/config/numbers", test_numbers);
   g_test_add_func("/config/ssh", test_ssh);

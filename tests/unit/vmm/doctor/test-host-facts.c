@@ -47,6 +47,26 @@ static void test_machine(void) {
   g_assert_true(facts->kvm_registered);
 }
 
+static void test_firmware(void) {
+  HostProcess process = fake_process();
+  char *root = fake_host("6.12.0");
+  directory_write(root, "usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "unpadded");
+  directory_write(root, "usr/lib/u-boot/qemu_arm/u-boot.bin", "of 32 bits");
+  g_autoptr(HostFacts) facts = fake_read(root, &process);
+
+  g_assert_cmpstr(facts->uefi->path, ==, "/usr/share/qemu-efi-aarch64/QEMU_EFI.fd");
+  g_assert_cmpstr(facts->uefi->package, ==, "qemu-efi-aarch64");
+  g_assert_null(facts->u_boot);
+
+  char *other = fake_host("6.12.0");
+  directory_write(other, "usr/share/AAVMF/AAVMF_CODE.fd", "padded");
+  directory_write(other, "usr/share/qemu-efi-aarch64/QEMU_EFI.fd", "unpadded");
+  directory_write(other, "usr/lib/u-boot/qemu_arm64/u-boot.bin", "");
+  g_autoptr(HostFacts) both = fake_read(other, &process);
+  g_assert_cmpstr(both->uefi->path, ==, "/usr/share/AAVMF/AAVMF_CODE.fd");
+  g_assert_cmpstr(both->u_boot->package, ==, "u-boot-qemu");
+}
+
 static void test_clusters(void) {
   HostProcess process = fake_process();
   char *root = fake_host("6.12.0");
@@ -220,6 +240,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/doctor/host-facts/empty", test_empty);
   g_test_add_func("/doctor/host-facts/machine", test_machine);
   g_test_add_func("/doctor/host-facts/clusters", test_clusters);
+  g_test_add_func("/doctor/host-facts/firmware", test_firmware);
   g_test_add_func("/doctor/host-facts/kvm", test_kvm);
   g_test_add_func("/doctor/host-facts/packed-config", test_packed_config);
   g_test_add_func("/doctor/host-facts/limits", test_limits);

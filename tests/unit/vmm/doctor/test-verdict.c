@@ -354,7 +354,8 @@ static void test_tight(void) {
   directory_write(root, "sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n");
   directory_write(root, "proc/self/limits", "Max open files            64        64      files\n");
   examine(&patient, root, &process, fake_kvm());
-  static const char *const wanted[] = {"group-memory", "group-cpus", "group-tasks", "huge-pages", "open-files", "tracepoints", "busybox"};
+  static const char *const wanted[] = {"group-memory", "group-cpus",  "group-tasks", "huge-pages",
+                                       "open-files",   "tracepoints", "firmware",    "busybox"};
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
     g_assert_true(advises(patient.doctor, wanted[i]));
   let_go(&patient);

@@ -71,6 +71,20 @@ static void test_init(Fixture *fixture, gconstpointer data) {
   g_assert_cmpstr(fixture->inner.got->str, ==, text);
 }
 
+static void test_kernel_started(Fixture *fixture, gconstpointer data) {
+  static const char *const first[] = {"EFI stub: Booting Linux Kernel...\r\n",
+                                      "[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd083]\r\n"};
+
+  write_text(fixture, "UEFI firmware (version 2022.11)\r\nEFI stub: Decompressing Linux\r\nBooting `Linux`\r\n");
+  g_assert_false(timeline_has(fixture->timeline, PHASE_KERNEL_STARTED));
+  for (unsigned i = 0; i < G_N_ELEMENTS(first); i++) {
+    write_text(fixture, first[i]);
+    g_assert_true(timeline_has(fixture->timeline, PHASE_KERNEL_STARTED));
+    timeline_add(fixture->timeline, PHASE_REBOOT);
+    g_assert_false(timeline_has(fixture->timeline, PHASE_KERNEL_STARTED));
+  }
+}
+
 static void test_not_init(Fixture *fixture, gconstpointer data) {
   static const char *const lines[] = {"Run /init as\ninit process\n", "as init process Run /x\n", "\n\n\n", "RUN /init AS INIT PROCESS\n"};
 
@@ -151,6 +165,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
 #define ADD(path, function) g_test_add("/console-watch/" path, Fixture, NULL, set_up, function, tear_down)
   ADD("first-output", test_first_output);
+  ADD("kernel-started", test_kernel_started);
   ADD("init", test_init);
   ADD("not-init", test_not_init);
   ADD("other-way", test_other_way);

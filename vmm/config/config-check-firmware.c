@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Firmware and its variables: what can be said of these files before the machine is made. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "devices/backend/flash-file.h"
+#include "vmm/boot/firmware.h"
+#include "vmm/config/config-check.h"
+
+/* Who else has it in use is told when the machine is made. */
+static void check_variables(OptionDraft *draft, const FirmwareConfig *firmware, const char *where) {
+  g_autoptr(GError) error = NULL;
+
+  if (firmware->vars && !(access(firmware->vars, F_OK) < 0 && errno == ENOENT) &&
+      !flash_file_check(firmware->vars, FLASH_BANK_SIZE, &error))
+    option_mistake(draft, where, "%s", error->message);
+}
+
+/* False: there is none, which is said. */
+static bool settle_auto(OptionDraft *draft, FirmwareConfig *firmware, const char *where) {
+  if (strcmp(firmware->path, FIRMWARE_AUTO) != 0)
+    return true;
+  const KnownFirmware *found = firmware_find("/", NULL);
+  g_autofree char *packages = firmware_packages();
+  if (found) {
+    g_free(firmware->path);
+    firmware->path = g_strdup(found->path);
+  } else {
+    option_mistake(draft, where, "the host has no firmware that eret knows: install one of Debian's packages %s, or name a file", packages);
+  }
+  return found;
+}
+
+static void check_image(OptionDraft *draft, const FirmwareConfig *firmware, const char *where) {
+  g_autoptr(GError) error = NULL;
+  struct stat status;
+
+  if (!config_check_file(draft, where, firmware->path, false, &status))
+    return;
+  g_autoptr(FlashFile) file = flash_file_open_image(firmware->path, FLASH_BANK_SIZE, &error);
+  if (!file)
+    option_mistake(draft, where, "%s", error->message);
+}
+
+/* Of several, the last one counts, as with options that are no list. */
+void config_check_firmware(OptionDraft *draft, Config *config) {
+  GPtrArray *all = config->firmware;
+  const char *where = option_where(draft, "firmware", (int)all->len - 1);
+
+  option_keep_last(all, option_find(config_options, "firmware")->element);
+  if (all->len == 0)
+    return;
+  FirmwareConfig *firmware = all->pdata[0];
+  if (firmware->path && settle_auto(draft, firmware, where))
+    check_image(draft, firmware, where);
+  check_variables(draft, firmware, where);
+  if (config->kernel)
+    option_mistake(draft, where, "firmware boots from disks, and is not handed a kernel: leave out --kernel");
+}
