@@ -28,6 +28,7 @@ typedef struct {
   Bus *bus; /* for more than the slot: further windows */
   const GuestMemory *memory;
   Clock *clock;
+  struct DeviceWatch *watch;                       /* devices/device-watch.h */
   bool plan_only;                                  /* the device will not run: what is asked for is not to be connected to anybody else's */
   struct DeviceWatch *watch;                       /* devices/device-watch.h; NULL: nobody counts */
   CharBackend *console;                            /* NULL: output vanishes */
