@@ -30,7 +30,6 @@ typedef struct {
   Clock *clock;
   struct DeviceWatch *watch;                       /* devices/device-watch.h */
   bool plan_only;                                  /* the device will not run: what is asked for is not to be connected to anybody else's */
-  struct DeviceWatch *watch;                       /* devices/device-watch.h; NULL: nobody counts */
   CharBackend *console;                            /* NULL: output vanishes */
   const struct VirtioConsolePortSet *ports;        /* devices/virtio/console-ports.h */
   const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
@@ -53,6 +52,14 @@ typedef struct {
   /* Or a virtio device. */
   struct VirtioDevice *(*make_virtio)(const DeviceParts *parts, GError **error);
   bool always_mmio; /* on virtio-mmio, whatever transport the others have */
+
+  /*
+   * Of what firmware boots from: Open Firmware's name of it as a PCI function ("scsi"), and of what lies below
+   * ("disk@0,0"), as QEMU tells firmware of them (hw/core/qdev-fw.c); and which place it is asked to have in the boot
+   * order, 1 being the first and 0 none. Optional, all of it.
+   */
+  const char *boot_function, *boot_unit;
+  unsigned (*boot_index)(const void *asked);
 
   bool holds_code;      /* the guest runs code in it: it is connected to shortcuts wherever there are any */
   bool shares_memory;   /* another process works on guest memory */

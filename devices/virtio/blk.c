@@ -237,4 +237,15 @@ static char *blk_print_asked(const void *asked) {
   return g_strconcat(path, disk->read_only ? " (read-only)" : "", NULL);
 }
 
-const DeviceKind virtio_blk_kind = {.name = "virtio-blk", .print_asked = blk_print_asked, .make_virtio = blk_make};
+static unsigned blk_boot_index(const void *asked) {
+  return ((const DiskConfig *)asked)->boot_index;
+}
+
+const DeviceKind virtio_blk_kind = {
+    .name = "virtio-blk",
+    .print_asked = blk_print_asked,
+    .boot_function = "scsi",
+    .boot_unit = "disk@0,0",
+    .boot_index = blk_boot_index,
+    .make_virtio = blk_make,
+};

@@ -12,7 +12,8 @@ typedef struct {
   char *path;
   bool read_only;
   DiskImageFormat format;
-  char *serial; /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
+  char *serial;        /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
+  unsigned boot_index; /* 1: firmware tries it first; 0: it is not said when */
 } DiskConfig;
 
 /* Opens the image. */

@@ -21,6 +21,7 @@ typedef struct {
   NetVhost vhost;
   GPtrArray *forwards; /* of char *, of a user network: see devices/user-network.h; NULL: none */
   bool restricted;     /* the guest may answer, and begin nothing: see devices/backend/answer-filter.h */
+  unsigned boot_index; /* 1: firmware tries it first; 0: it is not said when */
 } NetConfig;
 
 /* Opens the back end. */

@@ -19,6 +19,7 @@ static const struct {
     {"nested-e2h0", "--nested=e2h0 --no-defaults --memory 64M", GIC_V3},
     {"firmware", "--firmware LICENSE --memory 256M", GIC_V3},
     {"bare", "--no-defaults --memory 64M --cpu host,pmu=off", GIC_V3},
+    {"fw-cfg", "--no-defaults --memory 64M --fw-cfg name=opt/x,string=y", GIC_V3},
     {"many-cpus", "--cpus 130 --memory 64G --no-defaults", GIC_V3},
 };
 

@@ -76,6 +76,7 @@ typedef struct {
 
 static bool has_gpio_button(const Board *board);
 static bool has_virtio_button(const Board *board);
+static bool has_fw_cfg(const Board *board);
 static bool has_gicv2m(const Board *board);
 static bool has_pci(const Board *board);
 
@@ -136,6 +137,18 @@ static bool has_pci(const Board *board) {
   for (unsigned i = 0; i < G_N_ELEMENTS(rows) && !wanted; i++)
     wanted = rows[i].kind->make_virtio && !rows[i].kind->always_mmio && count(board, &rows[i]) > 0;
   return wanted && board->config->transport == TRANSPORT_PCI;
+}
+
+/* Where somebody has laid something there, or asked for an order to boot in. */
+static bool has_fw_cfg(const Board *board) {
+  bool wanted = board->config->fw_cfg->len > 0;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(rows) && !wanted; i++) {
+    const GPtrArray *list = rows[i].kind->boot_index ? list_of(board, &rows[i]) : NULL;
+    for (unsigned k = 0; list && k < list->len && !wanted; k++)
+      wanted = rows[i].kind->boot_index(list->pdata[k]) > 0;
+  }
+  return wanted;
 }
 
 static bool has_gicv2m(const Board *board) {

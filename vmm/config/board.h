@@ -51,6 +51,12 @@ const BoardDevice *board_find(const Board *board, const DeviceKind *kind);
 unsigned board_descriptors(const Board *board);
 /* Whether another process works on guest memory. */
 bool board_shares_memory(const Board *board);
+/*
+ * In which order firmware is to boot from devices, as the item "bootorder" of the firmware configuration device says
+ * it (QEMU: docs/specs/fw_cfg.rst, hw/core/fw-path-provider.c): paths as Open Firmware has them, a line each, the last
+ * one without a line's end. NULL: no device is asked to have a place in it. Free with g_free.
+ */
+char *board_boot_order(const Board *board);
 /* The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines. */
 char *board_print(const Board *board);
 

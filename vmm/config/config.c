@@ -21,6 +21,7 @@
 #define RECORD_LIMIT_MIN     (UINT64_C(1) << 20)
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
 #define NET_FD_MAX           (1u << 20)
+#define BOOT_INDEX_MAX       INT32_MAX
 #define GRACE_DEFAULT        10
 #define GRACE_MAX            86400 /* a day */
 
@@ -31,6 +32,7 @@ static const Option disk_options[] = {
     OPTION("ro", BOOLEAN, DiskConfig, read_only, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, format, "raw", NULL, .choices = disk_formats),
     OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
+    OPTION("bootindex", NUMBER, DiskConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},
 };
 
@@ -74,6 +76,7 @@ static const Option net_options[] = {
     OPTION("mac", STRING, NetConfig, mac, "ADDRESS", NULL),
     OPTION("mtu", NUMBER, NetConfig, mtu, "BYTES", NULL, .min = NET_MTU_MIN, .max = UINT16_MAX),
     OPTION("vhost", CHOICE, NetConfig, vhost, "on|off|auto", NULL, .choices = net_vhosts),
+    OPTION("bootindex", NUMBER, NetConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},
 };
 
@@ -81,6 +84,15 @@ static const OptionElement net_element = {.options = net_options, .size = sizeof
 
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
+
+static const Option fw_cfg_options[] = {
+    OPTION("name", STRING, FwCfgConfig, name, "opt/NAME", NULL),
+    OPTION("file", PATH, FwCfgConfig, path, "FILE", NULL),
+    OPTION("string", STRING, FwCfgConfig, text, "TEXT", NULL, .may_be_empty = true),
+    {.name = NULL},
+};
+
+static const OptionElement fw_cfg_element = {.options = fw_cfg_options, .size = sizeof(FwCfgConfig)};
 
 static const Option cpu_options[] = {
     OPTION("model", CHOICE, CpuConfig, model, NULL, NULL, .choices = cpu_models),
@@ -147,6 +159,10 @@ const Option config_options[] = {
            .element = &firmware_element),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
+    OPTION("fw-cfg", LIST, Config, fw_cfg, "name=opt/NAME,file=FILE|string=TEXT",
+           "An item in the firmware configuration device of QEMU's virt machine, of FILE's contents or TEXT; repeatable. Firmware and "
+           "Linux (/sys/firmware/qemu_fw_cfg) find it by its name.",
+           .element = &fw_cfg_element),
 
     OPTION("cpus", NUMBER, Config, cpus, "N", "Number of virtual CPUs, 1 to 512 or what the host allows (default: 1).", .group = "Machine",
            .examples = "1 2 4 8", .min = 1, .max = CPUS_MAX),
@@ -162,9 +178,11 @@ const Option config_options[] = {
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
 
-    OPTION("disk", LIST, Config, disks, "FILE[,ro][,format=raw][,serial=TEXT]",
+    OPTION("disk", LIST, Config, disks, "FILE[,ro][,format=raw][,serial=TEXT][,bootindex=N]",
            "A virtio disk on a raw image or block device; repeatable. ro: read-only. format=raw: the file's bytes as they are, also where "
-           "they are those of another image format, which is else refused. serial: at most 20 bytes. A comma in FILE is written ,,.",
+           "they are those of another image format, which is else refused. serial: at most 20 bytes. bootindex: its place in the order in "
+           "which "
+           "firmware boots, 1 being the first. A comma in FILE is written ,,.",
            .group = "Devices", .element = &disk_element),
     OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N]",
            "A virtio device that another process is, which listens on the socket PATH for vhost-user; repeatable. TYPE: what it is (net, "
@@ -176,7 +194,7 @@ const Option config_options[] = {
            "for ports of the host that lead to the guest, and restrict, where the guest may answer and not begin. Or on the tap device "
            "NAME, on a tap that is open as descriptor N, or on the socket PATH, where it meets another machine's that names the same one. "
            "queues=N: pairs, for as many CPUs (default: 1). mac=ADDRESS. mtu=BYTES. vhost=on|off|auto: whether the host's kernel moves the "
-           "frames (default: auto, where it can).",
+           "frames (default: auto, where it can). bootindex=N: as of a disk.",
            .element = &net_element),
     OPTION("console", CHOICE, Config, console, NULL, "Device behind the terminal (default: pl011; with --no-defaults: none).",
            .choices = consoles),

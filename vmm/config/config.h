@@ -44,6 +44,15 @@ typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 #define CONFIG_STATS_STDERR "-"
 #define CONFIG_SSH_OWN_KEY  "-"
 
+/* An item for the guest's firmware: a file's contents, or a text. */
+typedef struct {
+  char *name; /* begins with FW_CFG_USER_PREFIX */
+  char *path; /* NULL: it is TEXT */
+  char *text;
+} FwCfgConfig;
+
+#define FW_CFG_USER_PREFIX "opt/" /* QEMU, docs/specs/fw_cfg.rst: what is not the machine's own */
+
 typedef struct {
   char *kernel; /* NULL: none given (an error for a run without firmware, not where nothing runs: config_plans_only) */
   KernelFormat kernel_format;
@@ -55,6 +64,7 @@ typedef struct {
   char *cpu_template;      /* NULL: none */
   CpuTemplate *cpu_fields; /* what is in it */
   uint64_t memory;         /* bytes, a multiple of 2 MiB */
+  GPtrArray *fw_cfg;       /* of FwCfgConfig */
   GPtrArray *disks;        /* of DiskConfig */
   GPtrArray *vsock;        /* of VsockConfig, one at most */
   GPtrArray *devices;      /* of VhostUserDeviceConfig */

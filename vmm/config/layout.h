@@ -7,7 +7,7 @@
  *
  *   0x00000000  flash, where there is firmware  0x10000000  PCI memory, 32 bit
  *   0x08000000  GIC                             0x3f000000  PCI ECAM, one bus
- *   0x09000000  PL011, PL031, PL061             0x40000000  RAM
+ *   0x09000000  PL011, PL031, fw_cfg, PL061     0x40000000  RAM
  *   0x0a000000  virtio-mmio                     above RAM   more redistributors, PCI memory, 64 bit
  */
 #pragma once
@@ -74,6 +74,7 @@ enum {
   DEVICE(flash_kind, AT(0x00000000, DEVICE_NO_SPI), EACH(firmware))                                                                        \
   DEVICE(pl011_kind, AT(0x09000000, 1), IF_IS(console, CONSOLE_PL011))                                                                     \
   DEVICE(pl031_kind, AT(0x09010000, 2), IF(defaults))                                                                                      \
+  DEVICE(fw_cfg_kind, AT(0x09020000, DEVICE_NO_SPI), WHERE(has_fw_cfg))                                                                    \
   DEVICE(pl061_kind, AT(0x09030000, 7), WHERE(has_gpio_button))                                                                            \
   DEVICE(hypercall_doorbell_kind, AT(0x09100000, DEVICE_NO_SPI), IF(defaults))                                                             \
   DEVICE(scratch_kind, AT(0x09200000, DEVICE_NO_SPI), IF(scratch))                                                                         \

@@ -5,8 +5,10 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "devices/fw-cfg.h"
 #include "fdt/fdt-nodes.h"
 #include "vmm/boot/efi-tables.h"
+#include "vmm/machine/items.h"
 
 static bool read_kernel(BootFiles *files, GError **error) {
   files->kernel = kernel_image_read(files->kernel_file, files->config->kernel, files->config->kernel_format, error);
@@ -30,8 +32,8 @@ static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
 }
 
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error) {
-  *files = (BootFiles){.config = config};
-  if ((!config->kernel || open_kernel(files, error)) && (!(initrd || config->initrd) || open_initrd(files, initrd, error)))
+  *files = (BootFiles){.config = config, .items = items_read(config, error)};
+  if (files->items && (!config->kernel || open_kernel(files, error)) && (!(initrd || config->initrd) || open_initrd(files, initrd, error)))
     return true;
   boot_files_close(files);
   return false;
@@ -44,6 +46,7 @@ void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->kernel_file, mapped_file_free);
   g_clear_pointer(&files->initrd, g_bytes_unref);
   g_clear_pointer(&files->initrd_file, mapped_file_free);
+  g_clear_pointer(&files->items, g_ptr_array_unref);
 }
 
 static bool unchanged(const MappedFile *file, const char *what, GError **error) {
@@ -115,6 +118,13 @@ static bool place(const BootFiles *files, const Board *board, uint64_t fdt_size,
     return boot_place_firmware(flash->slot.base, ram->base, ram->size, fdt_size, placement, error);
   return !files->kernel || (boot_place(files->kernel, ram->base, ram->size, initrd_size, fdt_size, placement, error) &&
                             (!tables_size || boot_place_tables(placement, ram->base, ram->size, tables_size, EFI_TABLES_ALIGNMENT, error)));
+}
+
+void boot_set_items(const BootFiles *files, const Platform *platform) {
+  Device *device = platform_find(platform, &fw_cfg_kind);
+
+  if (device)
+    fw_cfg_set_items(device, items_new(platform->board, files->items));
 }
 
 GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {

@@ -15,6 +15,7 @@ typedef struct {
   GBytes *initrd;          /* NULL: none */
   MappedFile *initrd_file; /* what it lies in; NULL: it is in memory */
   GBytes *tables;          /* ACPI and SMBIOS, where boot_plan has placed them; NULL: none */
+  GPtrArray *items;        /* of GBytes: the contents of CONFIG's fw_cfg (vmm/machine/items.h) */
   Copy *copy;              /* of the kernel's segment COPIED, or NULL */
   const KernelSegment *copied;
 } BootFiles;
@@ -32,6 +33,9 @@ void boot_files_close(BootFiles *files);
  * touches that. Once begun, it does nothing.
  */
 bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *memory, GError **error);
+
+/* Lays in the platform's firmware configuration device, where it has one, what belongs there. No vCPU runs. */
+void boot_set_items(const BootFiles *files, const Platform *platform);
 
 /*
  * Places the files and the platform's device tree, and its tables where it has any, and makes that tree, with SEED in

@@ -19,6 +19,7 @@ static bool load_guest(Machine *machine, GError **error) {
   if (!reg_get(machine->vm.vcpus[0].fd, REG_CLIDR_EL1, &machine->wiring.clidr))
     machine->wiring.clidr = 0;
   g_autoptr(GBytes) fdt = boot_plan(&machine->files, machine->platform, &seed, &placement, error);
+  boot_set_items(&machine->files, machine->platform);
   return fdt && boot_load(&machine->files, &placement, fdt, &machine->memory, error) &&
          vcpu_set_entry(&machine->vm.vcpus[0], placement.entry, placement.x0, error);
 }

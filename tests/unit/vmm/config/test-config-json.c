@@ -247,9 +247,9 @@ static void test_values(void) {
       {"{ \"disk\": 7 }", "disk: wants a string or an object, not a number"},
       {"{ \"disk\": [ [] ] }", "disk[0]: wants a string or an object, not an array"},
       {"{ \"disk\": [ \"a.img\", \"b.img,rw\" ] }",
-       "disk[1]: unknown part 'rw'; did you mean ro? (known: ro, format, serial; a comma within a value is written ,,)"},
+       "disk[1]: unknown part 'rw'; did you mean ro? (known: ro, format, serial, bootindex; a comma within a value is written ,,)"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serail\": \"x\" } ] }",
-       "disk[0].serail: unknown key; did you mean serial? (known: file, ro, format, serial)"},
+       "disk[0].serail: unknown key; did you mean serial? (known: file, ro, format, serial, bootindex)"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"ro\": \"on\" } ] }", "disk[0].ro: wants true or false, not a string"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": 5 } ] }", "disk[0].serial: wants a string, not a number"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": \"012345678901234567890\" } ] }",
@@ -260,7 +260,7 @@ static void test_values(void) {
       {"{ \"pin\": [0] }", "pin: wants a whole number or a string, not an array"},
       {"{ \"net\": { \"tap\": 5 } }", "net.tap: wants a string, not a number"},
       {"{ \"net\": [ { \"user\": true }, { \"tpa\": \"a\" } ] }",
-       "net[1].tpa: unknown key; did you mean tap? (known: tap, fd, unix, user, forward, restrict, queues, mac, mtu, vhost)"},
+       "net[1].tpa: unknown key; did you mean tap? (known: tap, fd, unix, user, forward, restrict, queues, mac, mtu, vhost, bootindex)"},
       {"{ \"device\": { \"vhost-user\": true, \"type\": \"rng\" } }", "device.vhost-user: wants a string, not true"},
       {"{ \"disk\": [ { \"ro\": true } ] }", "disk[0]: lacks the key \"file\""},
       {"{ \"disk\": { \"ro\": true } }", "disk: lacks the key \"file\""},
@@ -300,7 +300,7 @@ static void test_many_mistakes(void) {
          "}",
          "--gic 4 --cpus=0",
          "vm.json:2: cups: unknown key; did you mean cpus?\n"
-         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, format, serial)\n"
+         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, format, serial, bootindex)\n"
          "vm.json:7: disk[2]: wants a string or an object, not a number\n"
          "vm.json:9: memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?\n"
          "vm.json:10: rng: wants true or false, not a string\n"

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/fw-cfg.h"
 #include "tests/unit/directory.h"
 #include "vmm/base/nearest.h"
 #include "vmm/config/config.h"
@@ -270,6 +271,52 @@ static void test_ssh(void) {
   g_assert_nonnull(strstr(error->message, "\n--ssh: an Ed25519 key is shorter: ssh-keygen -t ed25519 makes one"));
   g_unsetenv("XDG_RUNTIME_DIR");
   g_unlink("key.pub");
+}
+
+static void test_fw_cfg(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--fw-cfg", "name=opt/a/b,string=x,,y", "--fw-cfg", "name=opt/c,file=a.img", "--fw-cfg",
+                                   "name=opt/d,string=", NULL);
+  const FwCfgConfig *first = config->fw_cfg->pdata[0], *second = config->fw_cfg->pdata[1], *third = config->fw_cfg->pdata[2];
+
+  g_assert_cmpuint(config->fw_cfg->len, ==, 3);
+  g_assert_cmpstr(first->name, ==, "opt/a/b");
+  g_assert_cmpstr(first->text, ==, "x,y");
+  g_assert_null(first->path);
+  g_assert_cmpstr(second->path, ==, "a.img");
+  g_assert_cmpstr(third->text, ==, "");
+  refuse("--fw-cfg string=x: needs name=opt/NAME", "--dry-run", "--fw-cfg", "string=x", NULL);
+  refuse("--fw-cfg name=opt/a: it is empty: give one of file=FILE and string=TEXT", "--dry-run", "--fw-cfg", "name=opt/a", NULL);
+  refuse("--fw-cfg name=opt/a,string=,file=a.img: an item has one content: give one of file=FILE and string=TEXT", "--dry-run", "--fw-cfg",
+         "name=opt/a,string=,file=a.img", NULL);
+  refuse("--fw-cfg name=opt/a,file=none: cannot open 'none': No such file or directory", "--dry-run", "--fw-cfg", "name=opt/a,file=none",
+         NULL);
+  refuse("--fw-cfg name=opt/a,string=2: name: 'opt/a' is that of item number 1, too", "--dry-run", "--fw-cfg", "name=opt/a,string=1",
+         "--fw-cfg", "name=opt/a,string=2", NULL);
+  static const char *const wrong[] = {"etc/acpi/tables", "bootorder", "opt/", "opt", "opt/a b", "/opt/a"};
+  for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+    g_autofree char *option = g_strdup_printf("name=%s,string=x", wrong[i]);
+    g_autofree char *wanted = g_strdup_printf(
+        "--fw-cfg %s: name: '%s': begin it with opt/, as other items are the machine's own, and have no blanks in it", option, wrong[i]);
+    refuse(wanted, "--dry-run", "--fw-cfg", option, NULL);
+  }
+  g_autofree char *longest = g_strnfill(FW_CFG_NAME_MAX - 4, 'n');
+  g_autofree char *fits = g_strdup_printf("name=opt/%s,string=x", longest), *exceeds = g_strdup_printf("name=opt/%sn,string=x", longest);
+  g_autoptr(Config) with_longest = parse("--dry-run", "--fw-cfg", fits, NULL);
+  g_assert_cmpuint(strlen(((const FwCfgConfig *)with_longest->fw_cfg->pdata[0])->name), ==, FW_CFG_NAME_MAX);
+  g_autofree char *too_long = g_strdup_printf("--fw-cfg %s: name: has 56 bytes, at most 55 are possible", exceeds);
+  refuse(too_long, "--dry-run", "--fw-cfg", exceeds, NULL);
+}
+
+static void test_boot_index(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img,bootindex=7", "--net", "user,bootindex=1", "--disk", "b.img", NULL);
+
+  g_assert_cmpuint(disk(config, 0)->boot_index, ==, 7);
+  g_assert_cmpuint(disk(config, 1)->boot_index, ==, 0);
+  g_assert_cmpuint(((const NetConfig *)config->nets->pdata[0])->boot_index, ==, 1);
+  refuse("--net user,bootindex=2: bootindex: place 2 in the boot order is taken twice", "--dry-run", "--disk", "a.img,bootindex=2", "--net",
+         "user,bootindex=2", NULL);
+  refuse("--disk a.img,bootindex=0: bootindex: '0' is not a whole number from 1 to 2147483647", "--dry-run", "--disk", "a.img,bootindex=0",
+         NULL);
 }
 
 static void test_device(void) {
@@ -565,15 +612,16 @@ static void test_disks(void) {
 
   refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
          "a.img,serial=012345678901234567890", NULL);
-  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
-         "a.img,foo", NULL);
-  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, format, serial; a comma within a value is written "
+  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, format, serial, bootindex; a comma within a value is written ,,)", "--dry-run",
+         "--disk", "a.img,foo", NULL);
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, format, serial, bootindex; a comma within a value "
+         "is written "
          ",,)",
          "--dry-run", "--disk", "a.img,serail=x", NULL);
-  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run",
-         "--disk", "a.img,file=x", NULL);
-  refuse("--disk a.img,: unknown part '' (known: ro, format, serial; a comma within a value is written ,,)", "--dry-run", "--disk",
-         "a.img,", NULL);
+  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, format, serial, bootindex; a comma within a value is written ,,)",
+         "--dry-run", "--disk", "a.img,file=x", NULL);
+  refuse("--disk a.img,: unknown part '' (known: ro, format, serial, bootindex; a comma within a value is written ,,)", "--dry-run",
+         "--disk", "a.img,", NULL);
   refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
   refuse("--disk a.img,serial=: serial: must not be empty", "--dry-run", "--disk", "a.img,serial=", NULL);
   refuse("--disk a.img,ro=maybe: ro: 'maybe' is neither on nor off", "--dry-run", "--disk", "a.img,ro=maybe", NULL);
@@ -886,6 +934,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/vsock", test_vsock);
   g_test_add_func("/config/numbers", test_numbers);
   g_test_add_func("/config/ssh", test_ssh);
+  g_test_add_func("/config/fw-cfg", test_fw_cfg);
+  g_test_add_func("/config/boot-index", test_boot_index);
   g_test_add_func("/config/device", test_device);
   g_test_add_func("/config/opposites", test_opposites);
   g_test_add_func("/config/stats", test_stats);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What lies in the firmware configuration device of a machine: vmm/machine/items.c, by way of boot.c. */
+#include "vmm/machine/boot.h"
+
+#include "devices/fw-cfg.h"
+#include "tests/board/board-fixture.h"
+#include "tests/unit/directory.h"
+
+#define BASE 0x09020000
+
+static uint64_t data(const BoardFixture *fixture, unsigned size) {
+  return bus_read(fixture->platform->bus, BASE, size);
+}
+
+static void choose(const BoardFixture *fixture, uint16_t key) {
+  bus_write(fixture->platform->bus, BASE + 8, 2, GUINT16_SWAP_LE_BE(key));
+}
+
+/* The contents of the file NAME, found as a guest finds it; NULL: there is none. */
+static GBytes *read_file(const BoardFixture *fixture, const char *name) {
+  uint32_t n;
+
+  choose(fixture, FW_CFG_FILE_DIR);
+  n = (uint32_t)data(fixture, 4);
+  n = GUINT32_FROM_BE(n);
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t size = (uint32_t)data(fixture, 4), key = (uint32_t)data(fixture, 4);
+    size = GUINT32_FROM_BE(size);
+    key = GUINT32_FROM_BE(key) >> 16;
+    char found[56];
+    for (unsigned k = 0; k < sizeof found; k++)
+      found[k] = (char)data(fixture, 1);
+    if (strcmp(found, name) != 0)
+      continue;
+    uint8_t *bytes = g_malloc(size + 1);
+    choose(fixture, (uint16_t)key);
+    for (uint32_t k = 0; k < size; k++)
+      bytes[k] = (uint8_t)data(fixture, 1);
+    return g_bytes_new_take(bytes, size);
+  }
+  return NULL;
+}
+
+static void assert_file(const BoardFixture *fixture, const char *name, const char *wanted, gsize size) {
+  g_autoptr(GBytes) bytes = read_file(fixture, name);
+
+  g_assert_nonnull(bytes);
+  g_assert_cmpmem(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes), wanted, size);
+}
+
+static void fill(const BoardFixture *fixture, BootFiles *files) {
+  g_autoptr(GError) error = NULL;
+
+  g_assert_true(boot_files_open(files, fixture->config, NULL, &error));
+  g_assert_no_error(error);
+  boot_set_items(files, fixture->platform);
+}
+
+static void test_files(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *path = g_build_filename(directory, "item", NULL), *disk = g_build_filename(directory, "disk", NULL);
+  g_autofree char *sector = g_strnfill(512, 'x');
+  g_autofree char *arguments =
+      g_strdup_printf("--cpus 3 --fw-cfg name=opt/text,string=some --fw-cfg name=opt/none,string= --fw-cfg name=opt/file,file=%s "
+                      "--disk %s,bootindex=1",
+                      path, disk);
+  BoardFixture fixture;
+  BootFiles files;
+
+  g_assert_true(g_file_set_contents(path, "a\0b", 3, NULL) && g_file_set_contents(disk, sector, -1, NULL));
+  board_fixture_init(&fixture, arguments, GIC_V3);
+  fill(&fixture, &files);
+  /* They were read when they were opened. */
+  g_assert_true(g_file_set_contents(path, "other", -1, NULL));
+  for (unsigned boot = 0; boot < 2; boot++) {
+    assert_file(&fixture, "opt/text", "some", 4);
+    assert_file(&fixture, "opt/none", "", 0);
+    assert_file(&fixture, "opt/file", "a\0b", 3);
+    assert_file(&fixture, "bootorder", "/pci@3f000000/scsi@1/disk@0,0", 30); /* its end counts */
+    g_assert_null(read_file(&fixture, "opt/other"));
+    choose(&fixture, FW_CFG_NB_CPUS);
+    g_assert_cmphex(data(&fixture, 4), ==, 3);
+    boot_set_items(&files, fixture.platform);
+  }
+  boot_files_close(&files);
+  board_fixture_clear(&fixture);
+  directory_free(directory);
+}
+
+/* A machine without the device, or whose file is gone. */
+static void test_none(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *path = g_build_filename(directory, "item", NULL);
+  g_autofree char *arguments = g_strdup_printf("--fw-cfg name=opt/file,file=%s", path);
+  g_autofree char *wanted = g_strdup_printf("item opt/file, file %s: *", path);
+  g_autoptr(GError) error = NULL;
+  BoardFixture fixture;
+  BootFiles files;
+
+  board_fixture_init(&fixture, "--rng", GIC_V3);
+  g_assert_null(platform_find(fixture.platform, &fw_cfg_kind));
+  fill(&fixture, &files);
+  boot_files_close(&files);
+  board_fixture_clear(&fixture);
+
+  g_assert_true(g_file_set_contents(path, "", -1, NULL));
+  board_fixture_init(&fixture, arguments, GIC_V3);
+  directory_free(directory);
+  g_assert_false(boot_files_open(&files, fixture.config, NULL, &error));
+  g_assert_true(g_pattern_match_simple(wanted, error->message));
+  board_fixture_clear(&fixture);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/items/files", test_files);
+  g_test_add_func("/items/none", test_none);
+  return g_test_run();
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The boot order of a board. Firmware finds a device by its path: a PCI function by its number on the bus, whatever the
+ * host bridge's address is written as, a virtio-mmio device by its address.
+ */
+#include "vmm/config/board.h"
+
+static unsigned boot_index(const BoardDevice *device) {
+  return device->kind->boot_index ? device->kind->boot_index(device->asked) : 0;
+}
+
+static int compare_places(gconstpointer a, gconstpointer b) {
+  unsigned left = boot_index(*(const BoardDevice *const *)a), right = boot_index(*(const BoardDevice *const *)b);
+
+  return left < right ? -1 : left > right;
+}
+
+static void append_path(GString *text, const Board *board, const BoardDevice *device) {
+  const DeviceKind *kind = device->kind;
+
+  if (text->len)
+    g_string_append_c(text, '\n');
+  if (device->pci_slot >= 0)
+    g_string_append_printf(text, "/pci@%" G_GINT64_MODIFIER "x/%s@%x/%s", board_find(board, &pci_host_kind)->slot.base, kind->boot_function,
+                           (unsigned)device->pci_slot, kind->boot_unit);
+  else
+    g_string_append_printf(text, "/virtio-mmio@%016" G_GINT64_MODIFIER "x/%s", device->slot.base, kind->boot_unit);
+}
+
+char *board_boot_order(const Board *board) {
+  g_autoptr(GPtrArray) devices = g_ptr_array_new();
+  GString *text = g_string_new(NULL);
+
+  for (unsigned i = 0; i < board->devices->len; i++)
+    if (boot_index(board->devices->pdata[i]))
+      g_ptr_array_add(devices, board->devices->pdata[i]);
+  g_ptr_array_sort(devices, compare_places);
+  for (unsigned i = 0; i < devices->len; i++)
+    append_path(text, board, devices->pdata[i]);
+  return g_string_free(text, devices->len == 0);
+}
