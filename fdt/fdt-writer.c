@@ -15,8 +15,9 @@
 struct FdtWriter {
   char *buffer;
   int size;
-  GString *path; /* of the open node */
-  char *error;   /* NULL: none yet */
+  GString *path;      /* of the open node */
+  GPtrArray *symbols; /* label, path, label, path ... of nodes with a phandle; NULL: they are not kept */
+  char *error;        /* NULL: none yet */
 };
 
 typedef enum { FDT_WRITER_ERROR_LIBFDT } FdtWriterError;
@@ -71,6 +72,7 @@ void fdt_writer_free(FdtWriter *writer) {
     return;
   g_free(writer->buffer);
   g_string_free(writer->path, TRUE);
+  g_clear_pointer(&writer->symbols, g_ptr_array_unref);
   g_free(writer->error);
   g_free(writer);
 }
@@ -152,8 +154,34 @@ void fdt_writer_reg(FdtWriter *writer, uint64_t address, uint64_t size) {
   fdt_writer_cells(writer, "reg", cells, G_N_ELEMENTS(cells));
 }
 
+void fdt_writer_keep_symbols(FdtWriter *writer) {
+  writer->symbols = g_ptr_array_new_with_free_func(g_free);
+}
+
+static char *label_of(FdtPhandle phandle) {
+  static const char *const labels[] = {
+      [FDT_PHANDLE_GIC] = "gic", [FDT_PHANDLE_MSI] = "msi", [FDT_PHANDLE_APB_CLOCK] = "apb_pclk", [FDT_PHANDLE_GPIO] = "gpio0"};
+
+  if (phandle >= FDT_PHANDLE_CPU0)
+    return g_strdup_printf("cpu%u", (unsigned)(phandle - FDT_PHANDLE_CPU0));
+  if (phandle > FDT_PHANDLE_CACHE)
+    return g_strdup_printf("l%u_cache", (unsigned)(phandle - FDT_PHANDLE_CACHE));
+  return g_strdup(labels[phandle]);
+}
+
 void fdt_writer_phandle(FdtWriter *writer, FdtPhandle phandle) {
   fdt_writer_u32(writer, "phandle", phandle);
+  if (!writer->symbols)
+    return;
+  g_ptr_array_add(writer->symbols, label_of(phandle));
+  g_ptr_array_add(writer->symbols, g_strdup(writer->path->str));
+}
+
+static void write_symbols(FdtWriter *writer) {
+  fdt_writer_begin(writer, "__symbols__");
+  for (unsigned i = 0; i < writer->symbols->len; i += 2)
+    fdt_writer_string(writer, writer->symbols->pdata[i], writer->symbols->pdata[i + 1]);
+  fdt_writer_end(writer);
 }
 
 void fdt_writer_interrupt(FdtWriter *writer, FdtIrqType type, uint32_t number, FdtIrqTrigger trigger) {
@@ -164,6 +192,8 @@ void fdt_writer_interrupt(FdtWriter *writer, FdtIrqType type, uint32_t number, F
 GBytes *fdt_writer_finish(FdtWriter *writer, GError **error) {
   if (!writer->error && writer->path->len)
     keep_error(writer, -FDT_ERR_BADSTATE, NULL); /* a node was left open */
+  if (writer->symbols)
+    write_symbols(writer);
   while (!writer->error && again(writer, fdt_end_node(writer->buffer), NULL))
     ;
   while (!writer->error && again(writer, fdt_finish(writer->buffer), NULL))

@@ -36,6 +36,12 @@ void fdt_writer_free(FdtWriter *writer);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FdtWriter, fdt_writer_free)
 
 /*
+ * Has the tree say, in /__symbols__, which nodes others may point at: by the label of each FdtPhandle ("gic", "cpu0").
+ * Overlays refer to these. To be called before the first node.
+ */
+void fdt_writer_keep_symbols(FdtWriter *writer);
+
+/*
  * Opens a node named NAME, or NAME@ADDRESS (hexadecimal); fdt_writer_end closes the innermost. The root is open
  * already.
  */

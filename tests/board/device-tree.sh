@@ -40,6 +40,34 @@ tree "virtio console, disks, random numbers" --console virtio --disk "$work/disk
 tree "virtio-mmio" --transport mmio --console virtio --disk "$work/disk.img" --rng
 has 'compatible = "virtio,mmio"'
 tree "no devices" --no-defaults
+cat > "$work/one.dts" << 'END'
+/dts-v1/;
+/plugin/;
+/ {
+    fragment@0 {
+        target-path = "/";
+        __overlay__ {
+            ours: thing@60000000 { compatible = "example,thing"; reg = <0 0x60000000 0 0x1000>; clocks = <&apb_pclk>; };
+        };
+    };
+    fragment@1 {
+        target = <&cpu0>;
+        __overlay__ { capacity-dmips-mhz = <&ours>; };
+    };
+};
+END
+cat > "$work/two.dts" << 'END'
+/dts-v1/;
+/plugin/;
+&ours { status = "disabled"; };
+END
+for overlay in one two; do dtc -q -@ -O dtb -o "$work/$overlay.dtbo" "$work/$overlay.dts"; done
+tree "overlays" --dtbo "$work/one.dtbo" --dtbo "$work/two.dtbo"
+has 'thing@60000000 {'
+has 'status = "disabled"'
+"$eret" run --dry-run --dtbo "$work/two.dtbo" > "$work/messages" 2>&1
+grep -qF "two.dtbo: fragment@0 refers to label 'ours', which the machine's tree has not" "$work/messages"
+result $? "an overlay that needs another one says what it lacks, and where"
 tree "command line" --append 'root=/dev/vda "quoted"'
 has 'bootargs = "root=/dev/vda \"quoted\""'
 plan

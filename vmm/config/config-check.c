@@ -129,6 +129,16 @@ static void check_boot_order(OptionDraft *draft, const Config *config) {
   check_boot_indices(draft, "net", config->nets, virtio_net_kind.boot_index, known);
 }
 
+static void check_overlays(OptionDraft *draft, const Config *config) {
+  struct stat status;
+
+  for (unsigned i = 0; i < config->overlays->len; i++) {
+    const DtboConfig *overlay = config->overlays->pdata[i];
+    if (overlay->path)
+      check_file(draft, option_where(draft, "dtbo", (int)i), overlay->path, false, &status);
+  }
+}
+
 static bool is_item_name(const char *name) {
   for (const char *at = name; *at; at++)
     if (!g_ascii_isgraph(*at))
@@ -357,6 +367,7 @@ void config_check(OptionDraft *draft, Config *config) {
   check_disks(draft, config);
   check_boot_order(draft, config);
   check_fw_cfg(draft, config);
+  check_overlays(draft, config);
   check_vsock(draft, config);
   check_devices(draft, config);
   config_check_nets(draft, config);

@@ -94,6 +94,13 @@ static const Option fw_cfg_options[] = {
 
 static const OptionElement fw_cfg_element = {.options = fw_cfg_options, .size = sizeof(FwCfgConfig)};
 
+static const Option dtbo_options[] = {
+    OPTION("file", PATH, DtboConfig, path, "FILE", NULL),
+    {.name = NULL},
+};
+
+static const OptionElement dtbo_element = {.options = dtbo_options, .first_unnamed = true, .size = sizeof(DtboConfig)};
+
 static const Option cpu_options[] = {
     OPTION("model", CHOICE, CpuConfig, model, NULL, NULL, .choices = cpu_models),
     OPTION("sve", CHOICE, CpuConfig, sve, "on|off|auto", NULL, .choices = cpu_choices),
@@ -159,6 +166,9 @@ const Option config_options[] = {
            .element = &firmware_element),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
+    OPTION("dtbo", LIST, Config, overlays, "FILE",
+           "Add a device-tree overlay to the machine's tree; repeatable. 'dtc -@ -O dtb' makes FILE of source.", .element = &dtbo_element,
+           .examples = OPTION_EXAMPLE_FILES),
     OPTION("fw-cfg", LIST, Config, fw_cfg, "name=opt/NAME,file=FILE|string=TEXT",
            "An item in the firmware configuration device of QEMU's virt machine, of FILE's contents or TEXT; repeatable. Firmware and "
            "Linux (/sys/firmware/qemu_fw_cfg) find it by its name.",

@@ -44,6 +44,10 @@ typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 #define CONFIG_STATS_STDERR "-"
 #define CONFIG_SSH_OWN_KEY  "-"
 
+typedef struct {
+  char *path;
+} DtboConfig;
+
 /* An item for the guest's firmware: a file's contents, or a text. */
 typedef struct {
   char *name; /* begins with FW_CFG_USER_PREFIX */
@@ -65,6 +69,7 @@ typedef struct {
   CpuTemplate *cpu_fields; /* what is in it */
   uint64_t memory;         /* bytes, a multiple of 2 MiB */
   GPtrArray *fw_cfg;       /* of FwCfgConfig */
+  GPtrArray *overlays;     /* of DtboConfig */
   GPtrArray *disks;        /* of DiskConfig */
   GPtrArray *vsock;        /* of VsockConfig, one at most */
   GPtrArray *devices;      /* of VhostUserDeviceConfig */

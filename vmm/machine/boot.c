@@ -7,8 +7,12 @@
 
 #include "devices/fw-cfg.h"
 #include "fdt/fdt-nodes.h"
+#include "fdt/fdt-overlay.h"
+#include "vmm/base/whole-file.h"
 #include "vmm/boot/efi-tables.h"
 #include "vmm/machine/items.h"
+
+#define OVERLAY_MAX (4u << 20) /* more than any tree has: what is larger is told by size */
 
 static bool read_kernel(BootFiles *files, GError **error) {
   files->kernel = kernel_image_read(files->kernel_file, files->config->kernel, files->config->kernel_format, error);
@@ -31,9 +35,25 @@ static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
   return true;
 }
 
+static bool open_overlays(BootFiles *files, GError **error) {
+  files->overlays = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
+  for (unsigned i = 0; i < files->config->overlays->len; i++) {
+    const DtboConfig *overlay = files->config->overlays->pdata[i];
+    gsize size;
+    char *contents = whole_file_read(overlay->path, OVERLAY_MAX, "overlay", &size, error);
+    if (!contents) {
+      g_prefix_error(error, "device-tree overlay %s: ", overlay->path);
+      return false;
+    }
+    g_ptr_array_add(files->overlays, g_bytes_new_take(contents, size));
+  }
+  return true;
+}
+
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error) {
   *files = (BootFiles){.config = config, .items = items_read(config, error)};
-  if (files->items && (!config->kernel || open_kernel(files, error)) && (!(initrd || config->initrd) || open_initrd(files, initrd, error)))
+  if (files->items && open_overlays(files, error) && (!config->kernel || open_kernel(files, error)) &&
+      (!(initrd || config->initrd) || open_initrd(files, initrd, error)))
     return true;
   boot_files_close(files);
   return false;
@@ -47,6 +67,7 @@ void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->initrd, g_bytes_unref);
   g_clear_pointer(&files->initrd_file, mapped_file_free);
   g_clear_pointer(&files->items, g_ptr_array_unref);
+  g_clear_pointer(&files->overlays, g_ptr_array_unref);
 }
 
 static bool unchanged(const MappedFile *file, const char *what, GError **error) {
@@ -127,6 +148,17 @@ void boot_set_items(const BootFiles *files, const Platform *platform) {
     fw_cfg_set_items(device, items_new(platform->board, files->items));
 }
 
+/* FDT is given up. */
+static GBytes *apply_overlays(const BootFiles *files, GBytes *fdt, GError **error) {
+  for (unsigned i = 0; fdt && i < files->overlays->len; i++) {
+    g_autoptr(GBytes) before = fdt;
+    fdt = fdt_overlay(before, files->overlays->pdata[i], error);
+    if (!fdt)
+      g_prefix_error(error, "device-tree overlay %s: ", ((const DtboConfig *)files->config->overlays->pdata[i])->path);
+  }
+  return fdt;
+}
+
 GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
   g_autoptr(AcpiWriter) acpi = NULL;
   uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
@@ -140,7 +172,7 @@ GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *se
     acpi = platform_describe_acpi(platform);
     files->tables = make_tables(acpi, platform, ram->base, &any);
   }
-  g_autoptr(GBytes) fdt = platform_describe(platform, &any, seed, error);
+  g_autoptr(GBytes) fdt = apply_overlays(files, platform_describe(platform, &any, seed, error), error);
   if (!fdt || !place(files, platform->board, g_bytes_get_size(fdt), any.tables_size, placement, error))
     return NULL;
   if (placement->tables_size) {

@@ -73,6 +73,8 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   FdtRange ram = fdt_range(&board->ram);
   unsigned gicv2_cpus = board->gic == GIC_V2 ? board->cpus : 0;
 
+  if (board->config->overlays->len)
+    fdt_writer_keep_symbols(fdt);
   if (board->config->tables == TABLES_ACPI) {
     fdt_write_stub_root(fdt);
     write_chosen(fdt, board, placement, seed);
