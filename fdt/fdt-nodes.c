@@ -58,6 +58,18 @@ void fdt_write_hypervisor(FdtWriter *fdt) {
   fdt_writer_end(fdt);
 }
 
+static void write_module(FdtWriter *fdt, const FdtModule *module) {
+  const char *compatible[] = {module->compatible, "multiboot,module"};
+  unsigned unnamed = module->compatible ? 0 : 1;
+
+  fdt_writer_begin_at(fdt, "module", module->range.base);
+  fdt_writer_strings(fdt, "compatible", compatible + unnamed, G_N_ELEMENTS(compatible) - unnamed);
+  write_reg(fdt, &module->range, 1);
+  if (module->bootargs)
+    fdt_writer_string(fdt, "bootargs", module->bootargs);
+  fdt_writer_end(fdt);
+}
+
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
   fdt_writer_begin(fdt, "chosen");
   fdt_writer_string(fdt, "bootargs", chosen->bootargs);
@@ -79,6 +91,12 @@ void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
     fdt_writer_u32(fdt, "linux,uefi-mmap-desc-ver", chosen->efi_descriptor_version);
     fdt_writer_u32(fdt, "linux,uefi-secure-boot", EFI_SECURE_BOOT_DISABLED);
   }
+  if (chosen->n_modules) {
+    fdt_writer_u32(fdt, "#address-cells", 2);
+    fdt_writer_u32(fdt, "#size-cells", 2);
+  }
+  for (unsigned i = 0; i < chosen->n_modules; i++)
+    write_module(fdt, &chosen->modules[i]);
   fdt_writer_end(fdt);
 }
 

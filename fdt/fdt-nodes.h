@@ -20,6 +20,13 @@ void fdt_write_root(FdtWriter *fdt);
  */
 void fdt_write_hypervisor(FdtWriter *fdt);
 
+/* What a hypervisor starts its domains from (Xen: docs/misc/arm/device-tree/booting.txt). */
+typedef struct {
+  FdtRange range;
+  const char *compatible; /* "multiboot,kernel"; NULL: a module, and what it is, is guessed from their order */
+  const char *bootargs;   /* NULL: none */
+} FdtModule;
+
 typedef struct {
   const char *bootargs;
   const char *stdout_path;            /* NULL: none */
@@ -30,6 +37,8 @@ typedef struct {
   uint64_t efi_system_table; /* 0: none, as all that follows */
   uint64_t efi_map;          /* its map of memory */
   uint32_t efi_map_size, efi_descriptor_size, efi_descriptor_version;
+  const FdtModule *modules;
+  unsigned n_modules;
 } FdtChosen;
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
 /*

@@ -51,6 +51,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(KernelImage, kernel_image_free)
  */
 char *kernel_image_release(const KernelImage *image);
 
+/* One of the files that a hypervisor starts its domains from. */
+typedef struct {
+  uint64_t start, size;
+} BootModule;
+
 /* Where everything goes in RAM. All addresses are guest physical, sizes bytes; 0/0: absent. */
 typedef struct {
   uint64_t kernel_base; /* added to relocatable addresses */
@@ -63,6 +68,8 @@ typedef struct {
   uint64_t fdt_copy_start; /* where the same tree lies once more, for a program that does not ask x0; 0: nowhere */
   uint64_t entry;
   uint64_t x0; /* what the first CPU finds in that register */
+  const BootModule *modules; /* the caller's */
+  unsigned n_modules;
 } BootPlacement;
 
 /*
@@ -89,3 +96,8 @@ bool boot_place(const KernelImage *image, uint64_t ram_base, uint64_t ram_size, 
                 BootPlacement *placement, GError **error);
 /* What was placed is followed by SIZE bytes of tables (vmm/boot/efi-tables.h), as far above it as ALIGNMENT wants. */
 bool boot_place_tables(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, uint64_t size, uint64_t alignment, GError **error);
+/*
+ * Places N MODULES, of which the sizes are known, behind all that PLACEMENT has; each begins on a page of its own,
+ * whatever the size of pages. PLACEMENT refers to them then. Too little memory: an error with the number needed.
+ */
+bool boot_place_modules(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, BootModule *modules, unsigned n, GError **error);

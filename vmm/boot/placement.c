@@ -14,8 +14,9 @@
  */
 #include "vmm/boot/kernel-formats.h"
 
-#define FDT_ALIGNMENT    0x200000             /* in one 2 MiB block: booting.rst, "Setup the device tree" */
-#define INITRD_ALIGNMENT 0x10000              /* the largest page size: the guest frees it by pages */
+#define FDT_ALIGNMENT    0x200000 /* in one 2 MiB block: booting.rst, "Setup the device tree" */
+#define INITRD_ALIGNMENT 0x10000  /* the largest page size: the guest frees it by pages */
+#define MODULE_ALIGNMENT INITRD_ALIGNMENT
 #define WINDOW_ALIGNMENT (UINT64_C(1) << 30)  /* booting.rst: kernel and initrd within a 1 GiB aligned window ... */
 #define WINDOW_SIZE      (UINT64_C(32) << 30) /* ... of up to 32 GiB */
 #define MEMORY_MIN       0x1000000            /* the least that --memory takes */
@@ -191,9 +192,31 @@ bool boot_place_tables(BootPlacement *placement, uint64_t ram_base, uint64_t ram
   uint64_t top = placement->kernel_start + placement->kernel_size;
 
   top = MAX(top, placement->fdt_start + placement->fdt_size);
+  for (unsigned i = 0; i < placement->n_modules; i++)
+    top = MAX(top, placement->modules[i].start + placement->modules[i].size);
   top = MAX(top, placement->initrd_start + placement->initrd_size);
   if (!take(&top, alignment, size, &placement->tables_start))
     return fail_nonsense(error);
   placement->tables_size = size;
   return top - ram_base <= ram_size || fail_memory(top, ram_base, ram_size, placement, error);
+}
+
+bool boot_place_modules(BootPlacement *placement, uint64_t ram_base, uint64_t ram_size, BootModule *modules, unsigned n, GError **error) {
+  uint64_t top = MAX(placement->fdt_start + placement->fdt_size, placement->initrd_start + placement->initrd_size);
+
+  top = MAX(top, placement->kernel_start + placement->kernel_size);
+  for (unsigned i = 0; i < n; i++)
+    if (!take(&top, MODULE_ALIGNMENT, modules[i].size, &modules[i].start))
+      return fail_nonsense(error);
+  if (top - ram_base > ram_size) {
+    g_autofree char *suggestion = suggest_memory(top - ram_base);
+    g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT,
+                "the kernel and its modules need at least %" G_GUINT64_FORMAT " MiB of memory, the machine has %" G_GUINT64_FORMAT
+                " MiB; try %s",
+                (top - ram_base + 0xfffff) >> 20, ram_size >> 20, suggestion);
+    return false;
+  }
+  placement->modules = modules;
+  placement->n_modules = n;
+  return true;
 }

@@ -41,6 +41,9 @@ static void print_placement(FILE *out, const BootFiles *files, const BootPlaceme
   if (placement->initrd_size)
     fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start,
             placement->initrd_size / 1024);
+  for (unsigned i = 0; i < placement->n_modules; i++)
+    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  module %s, %" G_GUINT64_FORMAT " KiB\n", placement->modules[i].start,
+            ((const ModuleConfig *)files->config->modules->pdata[i])->path, placement->modules[i].size / 1024);
 }
 
 /* What `auto` leaves open is taken as the best case. */

@@ -34,6 +34,19 @@ static void check_overlays(OptionDraft *draft, const Config *config) {
   }
 }
 
+static void check_modules(OptionDraft *draft, const Config *config) {
+  struct stat status;
+
+  for (unsigned i = 0; i < config->modules->len; i++) {
+    const ModuleConfig *module = config->modules->pdata[i];
+    const char *where = option_where(draft, "boot-module", (int)i);
+    if (module->path && config_check_file(draft, where, module->path, false, &status) && status.st_size == 0)
+      option_mistake(draft, where, "'%s' is empty", module->path);
+    if (!config->kernel && !draft->incomplete)
+      option_mistake(draft, where, "a module needs a kernel that starts it: add --kernel FILE");
+  }
+}
+
 static bool is_item_name(const char *name) {
   for (const char *at = name; *at; at++)
     if (!g_ascii_isgraph(*at))
@@ -71,4 +84,5 @@ void config_check_given(OptionDraft *draft, const Config *config) {
   check_boot_order(draft, config);
   check_fw_cfg(draft, config);
   check_overlays(draft, config);
+  check_modules(draft, config);
 }

@@ -14,5 +14,5 @@ void config_check_nets(OptionDraft *draft, const Config *config);
 /* Firmware, and the file of its variables; `auto` becomes the file that it stands for. */
 void config_check_firmware(OptionDraft *draft, Config *config);
 
-/* What the guest is given besides its kernel: items for firmware, an order to boot in, overlays. */
+/* What the guest is given besides its kernel: items for firmware, an order to boot in, overlays, modules. */
 void config_check_given(OptionDraft *draft, const Config *config);

@@ -94,6 +94,18 @@ static const Option fw_cfg_options[] = {
 
 static const OptionElement fw_cfg_element = {.options = fw_cfg_options, .size = sizeof(FwCfgConfig)};
 
+static const OptionChoice module_types[] = {
+    {"kernel", MODULE_KERNEL}, {"ramdisk", MODULE_RAMDISK}, {"device-tree", MODULE_DEVICE_TREE}, {"xsm", MODULE_XSM}, {NULL, 0}};
+
+static const Option module_options[] = {
+    OPTION("file", PATH, ModuleConfig, path, "FILE", NULL),
+    OPTION("type", CHOICE, ModuleConfig, type, NULL, NULL, .choices = module_types),
+    OPTION("args", STRING, ModuleConfig, args, "TEXT", NULL, .max = COMMAND_LINE_MAX),
+    {.name = NULL},
+};
+
+static const OptionElement module_element = {.options = module_options, .first_unnamed = true, .size = sizeof(ModuleConfig)};
+
 static const Option dtbo_options[] = {
     OPTION("file", PATH, DtboConfig, path, "FILE", NULL),
     {.name = NULL},
@@ -166,6 +178,10 @@ const Option config_options[] = {
            .element = &firmware_element),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
+    OPTION("boot-module", LIST, Config, modules, "FILE[,type=TYPE][,args=TEXT]",
+           "A file for a kernel that is a hypervisor, such as Xen, to start a guest of its own from; repeatable. TYPE: kernel, ramdisk, "
+           "device-tree or xsm (default: by their order). args: the command line of what is started.",
+           .element = &module_element, .examples = OPTION_EXAMPLE_FILES),
     OPTION("dtbo", LIST, Config, overlays, "FILE",
            "Add a device-tree overlay to the machine's tree; repeatable. 'dtc -@ -O dtb' makes FILE of source.", .element = &dtbo_element,
            .examples = OPTION_EXAMPLE_FILES),

@@ -48,6 +48,15 @@ typedef struct {
   char *path;
 } DtboConfig;
 
+typedef enum { MODULE_ANY, MODULE_KERNEL, MODULE_RAMDISK, MODULE_DEVICE_TREE, MODULE_XSM } ModuleType;
+
+/* What a hypervisor starts its domains from. */
+typedef struct {
+  char *path;
+  ModuleType type;
+  char *args; /* NULL: none */
+} ModuleConfig;
+
 /* An item for the guest's firmware: a file's contents, or a text. */
 typedef struct {
   char *name; /* begins with FW_CFG_USER_PREFIX */
@@ -69,6 +78,7 @@ typedef struct {
   CpuTemplate *cpu_fields; /* what is in it */
   uint64_t memory;         /* bytes, a multiple of 2 MiB */
   GPtrArray *fw_cfg;       /* of FwCfgConfig */
+  GPtrArray *modules;      /* of ModuleConfig */
   GPtrArray *overlays;     /* of DtboConfig */
   GPtrArray *disks;        /* of DiskConfig */
   GPtrArray *vsock;        /* of VsockConfig, one at most */

@@ -12,7 +12,8 @@
 #include "vmm/boot/efi-tables.h"
 #include "vmm/machine/items.h"
 
-#define OVERLAY_MAX (4u << 20) /* more than any tree has: what is larger is told by size */
+#define FDT_SIZE_GUESS 0x10000    /* of a tree that is not made yet */
+#define OVERLAY_MAX    (4u << 20) /* more than any tree has: what is larger is told by size */
 
 static bool read_kernel(BootFiles *files, GError **error) {
   files->kernel = kernel_image_read(files->kernel_file, files->config->kernel, files->config->kernel_format, error);
@@ -35,6 +36,28 @@ static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
   return true;
 }
 
+static void free_file(gpointer file) {
+  mapped_file_free(file);
+}
+
+static bool open_modules(BootFiles *files, GError **error) {
+  files->module_files = g_ptr_array_new_with_free_func(free_file);
+  files->modules = g_array_new(FALSE, FALSE, sizeof(BootModule));
+  for (unsigned i = 0; i < files->config->modules->len; i++) {
+    const char *path = ((const ModuleConfig *)files->config->modules->pdata[i])->path;
+    MappedFile *file = mapped_file_open(path, MAPPED_FILE_KEPT, error);
+    if (!file) {
+      g_prefix_error(error, "module %s: ", path);
+      return false;
+    }
+    g_ptr_array_add(files->module_files, file);
+    g_autoptr(GBytes) bytes = mapped_file_bytes(file);
+    const BootModule module = {.size = g_bytes_get_size(bytes)};
+    g_array_append_val(files->modules, module);
+  }
+  return true;
+}
+
 static bool open_overlays(BootFiles *files, GError **error) {
   files->overlays = g_ptr_array_new_with_free_func((GDestroyNotify)g_bytes_unref);
   for (unsigned i = 0; i < files->config->overlays->len; i++) {
@@ -52,7 +75,7 @@ static bool open_overlays(BootFiles *files, GError **error) {
 
 bool boot_files_open(BootFiles *files, const Config *config, GBytes *initrd, GError **error) {
   *files = (BootFiles){.config = config, .items = items_read(config, error)};
-  if (files->items && open_overlays(files, error) && (!config->kernel || open_kernel(files, error)) &&
+  if (files->items && open_overlays(files, error) && open_modules(files, error) && (!config->kernel || open_kernel(files, error)) &&
       (!(initrd || config->initrd) || open_initrd(files, initrd, error)))
     return true;
   boot_files_close(files);
@@ -68,6 +91,8 @@ void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->initrd_file, mapped_file_free);
   g_clear_pointer(&files->items, g_ptr_array_unref);
   g_clear_pointer(&files->overlays, g_ptr_array_unref);
+  g_clear_pointer(&files->module_files, g_ptr_array_unref);
+  g_clear_pointer(&files->modules, g_array_unref);
 }
 
 static bool unchanged(const MappedFile *file, const char *what, GError **error) {
@@ -79,6 +104,9 @@ static bool unchanged(const MappedFile *file, const char *what, GError **error) 
 
 /* A boot has to be of the same files as the one before, whole, and not of a mixture. */
 static bool files_unchanged(const BootFiles *files, GError **error) {
+  for (unsigned i = 0; i < files->module_files->len; i++)
+    if (!unchanged(files->module_files->pdata[i], "module", error))
+      return false;
   return unchanged(files->kernel_file, "kernel file", error) && unchanged(files->initrd_file, "initrd", error);
 }
 
@@ -114,33 +142,6 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
   return true;
 }
 
-static GBytes *make_tables(const AcpiWriter *acpi, const Platform *platform, uint64_t address, BootPlacement *placement) {
-  Smbios smbios = platform_smbios(platform);
-  EfiAddresses addresses;
-  const BoardDevice *clock = board_find(platform->board, &pl031_kind);
-  GBytes *tables = efi_tables_new(acpi, &smbios, clock ? clock->slot.base : 0, address, &addresses);
-
-  placement->tables_start = address;
-  placement->tables_size = g_bytes_get_size(tables);
-  placement->efi_system_table = addresses.system_table;
-  placement->efi_map = addresses.map;
-  placement->efi_map_size = addresses.map_size;
-  return tables;
-}
-
-/* All files and the tree, which has FDT_SIZE bytes, and tables of TABLES_SIZE; a machine that starts nothing is a plan alone. */
-static bool place(const BootFiles *files, const Board *board, uint64_t fdt_size, uint64_t tables_size, BootPlacement *placement,
-                  GError **error) {
-  const AddressRange *ram = &board->ram;
-  const BoardDevice *flash = board_find(board, &flash_kind);
-  uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
-
-  if (flash)
-    return boot_place_firmware(flash->slot.base, ram->base, ram->size, fdt_size, placement, error);
-  return !files->kernel || (boot_place(files->kernel, ram->base, ram->size, initrd_size, fdt_size, placement, error) &&
-                            (!tables_size || boot_place_tables(placement, ram->base, ram->size, tables_size, EFI_TABLES_ALIGNMENT, error)));
-}
-
 void boot_set_items(const BootFiles *files, const Platform *platform) {
   Device *device = platform_find(platform, &fw_cfg_kind);
 
@@ -159,30 +160,87 @@ static GBytes *apply_overlays(const BootFiles *files, GBytes *fdt, GError **erro
   return fdt;
 }
 
-GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
-  g_autoptr(AcpiWriter) acpi = NULL;
+/* At ADDRESS, and PLACEMENT knows of them. */
+static void make_tables(BootFiles *files, const Platform *platform, const AcpiWriter *acpi, uint64_t address, BootPlacement *placement) {
+  Smbios smbios = platform_smbios(platform);
+  EfiAddresses addresses;
+  const BoardDevice *clock = board_find(platform->board, &pl031_kind);
+
+  g_clear_pointer(&files->tables, g_bytes_unref);
+  files->tables = efi_tables_new(acpi, &smbios, clock ? clock->slot.base : 0, address, &addresses);
+  placement->tables_start = address;
+  placement->tables_size = g_bytes_get_size(files->tables);
+  placement->efi_system_table = addresses.system_table;
+  placement->efi_map = addresses.map;
+  placement->efi_map_size = addresses.map_size;
+}
+
+/*
+ * All files, a tree of FDT_SIZE bytes, and the tables of ACPI, which may be NULL. A machine of neither kernel nor firmware
+ * is a plan alone, whose tree lies nowhere.
+ */
+static bool place(BootFiles *files, const Platform *platform, const AcpiWriter *acpi, uint64_t fdt_size, BootPlacement *placement,
+                  GError **error) {
+  const BoardDevice *flash = board_find(platform->board, &flash_kind);
   uint64_t initrd_size = files->initrd ? g_bytes_get_size(files->initrd) : 0;
   const AddressRange *ram = &platform->board->ram;
-  /* Where initrd and tables go depends on the tree's size, but not the other way round. */
-  BootPlacement any = {.initrd_start = ram->base, .initrd_size = files->kernel ? initrd_size : 0};
+
+  if (flash)
+    return boot_place_firmware(flash->slot.base, ram->base, ram->size, fdt_size, placement, error);
+  if (!files->kernel)
+    return true;
+  if (!boot_place(files->kernel, ram->base, ram->size, initrd_size, fdt_size, placement, error) ||
+      !boot_place_modules(placement, ram->base, ram->size, (BootModule *)(void *)files->modules->data, files->modules->len, error))
+    return false;
+  if (!acpi)
+    return true;
+  if (!boot_place_tables(placement, ram->base, ram->size, g_bytes_get_size(files->tables), EFI_TABLES_ALIGNMENT, error))
+    return false;
+  make_tables(files, platform, acpi, placement->tables_start, placement);
+  return true;
+}
+
+/* The first of several pieces that lie one behind the other. */
+static uint64_t modules_start(const BootFiles *files) {
+  return files->modules->len ? g_array_index(files->modules, BootModule, 0).start : 0;
+}
+
+/* FDT was made before its size was known, and so where all the rest lies. It is given up. */
+static GBytes *move_to(GBytes *fdt, const BootPlacement *placement) {
+  if (placement->tables_size)
+    fdt = fdt_move_efi(fdt, placement->efi_system_table, placement->efi_map, placement->efi_map_size);
+  if (placement->initrd_size)
+    fdt = fdt_move_initrd(fdt, placement->initrd_start, placement->initrd_size);
+  return fdt;
+}
+
+GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *seed, BootPlacement *placement, GError **error) {
+  enum { TRIES = 4 };
+  const AddressRange *ram = &platform->board->ram;
+  g_autoptr(AcpiWriter) acpi = NULL;
+  /* Where the initrd goes depends on the tree's size, but not the other way round. */
+  BootPlacement guess = {.initrd_start = ram->base, .initrd_size = files->kernel && files->initrd ? g_bytes_get_size(files->initrd) : 0};
 
   *placement = (BootPlacement){0};
   g_clear_pointer(&files->tables, g_bytes_unref);
-  if (platform->board->config->tables != TABLES_FDT && !board_find(platform->board, &flash_kind)) { /* firmware reads them itself */
+  if (platform->board->config->tables != TABLES_FDT && !board_find(platform->board, &flash_kind)) { /* firmware has them by fw_cfg */
     acpi = platform_describe_acpi(platform);
-    files->tables = make_tables(acpi, platform, ram->base, &any);
+    make_tables(files, platform, acpi, ram->base, &guess);
   }
-  g_autoptr(GBytes) fdt = apply_overlays(files, platform_describe(platform, &any, seed, error), error);
-  if (!fdt || !place(files, platform->board, g_bytes_get_size(fdt), any.tables_size, placement, error))
+  /* Modules are nodes with addresses for names, whose lengths differ. */
+  if (files->modules->len && !place(files, platform, acpi, FDT_SIZE_GUESS, &guess, error))
     return NULL;
-  if (placement->tables_size) {
-    g_bytes_unref(files->tables);
-    files->tables = make_tables(acpi, platform, placement->tables_start, placement);
-    fdt = fdt_move_efi(g_steal_pointer(&fdt), placement->efi_system_table, placement->efi_map, placement->efi_map_size);
+  for (unsigned i = 0; i < TRIES; i++) {
+    uint64_t guessed = modules_start(files);
+    g_autoptr(GBytes) fdt = apply_overlays(files, platform_describe(platform, &guess, seed, error), error);
+    if (!fdt || !place(files, platform, acpi, g_bytes_get_size(fdt), placement, error))
+      return NULL;
+    if (modules_start(files) == guessed)
+      return move_to(g_steal_pointer(&fdt), placement);
+    guess = *placement;
   }
-  if (placement->initrd_size)
-    return fdt_move_initrd(g_steal_pointer(&fdt), placement->initrd_start, placement->initrd_size);
-  return g_steal_pointer(&fdt);
+  g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT, "no place is found for the modules");
+  return NULL;
 }
 
 static bool load(const GuestMemory *memory, const char *what, uint64_t address, const void *data, uint64_t size, GError **error) {
@@ -211,6 +269,16 @@ static bool load_tables(const BootFiles *files, const BootPlacement *placement, 
          load(memory, "the ACPI tables", placement->tables_start, g_bytes_get_data(files->tables, NULL), placement->tables_size, error);
 }
 
+static bool load_modules(const BootFiles *files, const GuestMemory *memory, GError **error) {
+  for (unsigned i = 0; i < files->modules->len; i++) {
+    const BootModule *module = &g_array_index(files->modules, BootModule, i);
+    g_autoptr(GBytes) bytes = mapped_file_bytes(files->module_files->pdata[i]);
+    if (!load(memory, "a module", module->start, g_bytes_get_data(bytes, NULL), module->size, error))
+      return false;
+  }
+  return true;
+}
+
 static bool load_kernel(BootFiles *files, const BootPlacement *placement, const GuestMemory *memory, GError **error) {
   const KernelImage *kernel = files->kernel;
 
@@ -228,7 +296,7 @@ bool boot_load(BootFiles *files, const BootPlacement *placement, GBytes *fdt, co
   /* The kernel last: others are at it. */
   return (!files->initrd ||
           load(memory, "the initrd", placement->initrd_start, g_bytes_get_data(files->initrd, NULL), placement->initrd_size, error)) &&
-         load_fdt(placement, fdt, memory, error) && load_tables(files, placement, memory, error) &&
+         load_modules(files, memory, error) && load_fdt(placement, fdt, memory, error) && load_tables(files, placement, memory, error) &&
          load_kernel(files, placement, memory, error) && files_unchanged(files, error);
 }
 
@@ -238,6 +306,8 @@ void boot_files_let_go(BootFiles *files) {
   /* The files' pages stay in the host's cache without us. */
   if (files->kernel_file)
     mapped_file_let_go(files->kernel_file);
+  for (unsigned i = 0; i < files->module_files->len; i++)
+    mapped_file_let_go(files->module_files->pdata[i]);
   if (files->initrd_file)
     mapped_file_let_go(files->initrd_file);
   else if (!files->config->reboot)

@@ -15,6 +15,8 @@ typedef struct {
   GBytes *initrd;          /* NULL: none */
   MappedFile *initrd_file; /* what it lies in; NULL: it is in memory */
   GBytes *tables;          /* ACPI and SMBIOS, where boot_plan has placed them; NULL: none */
+  GPtrArray *module_files; /* of MappedFile: CONFIG's modules */
+  GArray *modules;         /* of BootModule: the same, where boot_plan has placed them */
   GPtrArray *overlays;     /* of GBytes: CONFIG's overlays, as they are in their files */
   GPtrArray *items;        /* of GBytes: the contents of CONFIG's fw_cfg (vmm/machine/items.h) */
   Copy *copy;              /* of the kernel's segment COPIED, or NULL */

@@ -11,14 +11,41 @@ static FdtRange fdt_range(const AddressRange *range) {
   return (FdtRange){range->base, range->size};
 }
 
+/* Xen: docs/misc/arm/device-tree/booting.txt, "Modules". */
+static const char *module_compatible(ModuleType type) {
+  static const char *const names[] = {[MODULE_KERNEL] = "multiboot,kernel",
+                                      [MODULE_RAMDISK] = "multiboot,ramdisk",
+                                      [MODULE_DEVICE_TREE] = "multiboot,device-tree",
+                                      [MODULE_XSM] = "xen,xsm-policy"};
+  return names[type];
+}
+
+/* Free with g_free. */
+static FdtModule *describe_modules(const Board *board, const BootPlacement *placement) {
+  FdtModule *modules = g_new0(FdtModule, placement->n_modules);
+
+  for (unsigned i = 0; i < placement->n_modules; i++) {
+    const ModuleConfig *config = board->config->modules->pdata[i];
+    modules[i] = (FdtModule){
+        .range = {placement->modules[i].start, placement->modules[i].size},
+        .compatible = module_compatible(config->type),
+        .bootargs = config->args,
+    };
+  }
+  return modules;
+}
+
 static void write_chosen(FdtWriter *fdt, const Board *board, const BootPlacement *placement, const BootSeed *seed) {
   const BoardDevice *uart = board_find(board, &pl011_kind);
   g_autofree char *stdout_path = NULL;
+  g_autofree FdtModule *modules = describe_modules(board, placement);
   FdtChosen chosen = {
       .bootargs = board->config->append,
       .initrd_start = placement->initrd_start,
       .initrd_size = placement->initrd_size,
       .kaslr_seed = seed->kaslr,
+      .modules = modules,
+      .n_modules = placement->n_modules,
   };
 
   if (placement->tables_size) {

@@ -301,6 +301,28 @@ static void test_random(void) {
   g_assert_cmpuint(placed, <, 19000);
 }
 
+static void test_modules(void) {
+  g_autoptr(KernelImage) image = image_new(0, 35 * MIB, true);
+  BootModule modules[] = {{.size = 1}, {.size = 0x10001}, {.size = 5 * MIB}, {.size = UINT64_MAX - 0x20000}};
+  BootPlacement placement = place(image, 64 * MIB, 10 * MIB, 0x4321), unplaced = placement;
+  g_autoptr(GError) error = NULL, nonsense = NULL;
+
+  g_assert_true(boot_place_modules(&placement, RAM_BASE, 64 * MIB, modules, 3, NULL));
+  g_assert_cmphex(modules[0].start, ==, placement.initrd_start + 10 * MIB);
+  g_assert_cmphex(modules[1].start, ==, modules[0].start + 0x10000);
+  g_assert_cmphex(modules[2].start, ==, modules[1].start + 0x20000);
+  g_assert_true(placement.modules == modules);
+  g_assert_cmpuint(placement.n_modules, ==, 3);
+  placement = unplaced;
+  g_assert_false(boot_place_modules(&placement, RAM_BASE, 50 * MIB, modules, 3, &error));
+  g_assert_cmpstr(error->message, ==,
+                  "the kernel and its modules need at least 52 MiB of memory, the machine has 50 MiB; try --memory 64M");
+  g_assert_true(boot_place_modules(&placement, RAM_BASE, 52 * MIB, modules, 3, NULL));
+  placement = unplaced;
+  g_assert_false(boot_place_modules(&placement, RAM_BASE, 64 * MIB, modules, 4, &nonsense));
+  g_assert_cmpuint(placement.n_modules, ==, 0);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/placement/linux", test_linux);
@@ -316,5 +338,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/placement/nonsense", test_nonsense);
   g_test_add_func("/placement/tables", test_tables);
   g_test_add_func("/placement/random", test_random);
+  g_test_add_func("/placement/modules", test_modules);
   return g_test_run();
 }

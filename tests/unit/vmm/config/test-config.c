@@ -307,6 +307,31 @@ static void test_fw_cfg(void) {
   refuse(too_long, "--dry-run", "--fw-cfg", exceeds, NULL);
 }
 
+static void test_modules(void) {
+  g_autoptr(Config) config = parse("--kernel", "Image", "--boot-module", "a.img,type=kernel,args=a b,,c", "--boot-module", "b.img", NULL);
+  const ModuleConfig *first = config->modules->pdata[0], *second = config->modules->pdata[1];
+
+  g_assert_cmpuint(config->modules->len, ==, 2);
+  g_assert_cmpstr(first->path, ==, "a.img");
+  g_assert_cmpint(first->type, ==, MODULE_KERNEL);
+  g_assert_cmpstr(first->args, ==, "a b,c");
+  g_assert_cmpint(second->type, ==, MODULE_ANY);
+  g_assert_null(second->args);
+  refuse("--boot-module a.img: a module needs a kernel that starts it: add --kernel FILE", "--dry-run", "--boot-module", "a.img", NULL);
+  refuse("--boot-module none: cannot open 'none': No such file or directory", "--kernel", "Image", "--boot-module", "none", NULL);
+  refuse("--boot-module empty: 'empty' is empty", "--kernel", "Image", "--boot-module", "empty", NULL);
+  refuse("--boot-module a.img,type=disk: type: 'disk' is none of kernel, ramdisk, device-tree, xsm", "--kernel", "Image", "--boot-module",
+         "a.img,type=disk", NULL);
+}
+
+static void test_overlays(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--dtbo", "a.img", "--dtbo", "with,,comma.img", NULL);
+
+  g_assert_cmpuint(config->overlays->len, ==, 2);
+  g_assert_cmpstr(((const DtboConfig *)config->overlays->pdata[1])->path, ==, "with,comma.img");
+  refuse("--dtbo directory: 'directory' is a directory, a file is wanted", "--dry-run", "--dtbo", "directory", NULL);
+}
+
 static void test_boot_index(void) {
   g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img,bootindex=7", "--net", "user,bootindex=1", "--disk", "b.img", NULL);
 
@@ -935,6 +960,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/numbers", test_numbers);
   g_test_add_func("/config/ssh", test_ssh);
   g_test_add_func("/config/fw-cfg", test_fw_cfg);
+  g_test_add_func("/config/modules", test_modules);
+  g_test_add_func("/config/overlays", test_overlays);
   g_test_add_func("/config/boot-index", test_boot_index);
   g_test_add_func("/config/device", test_device);
   g_test_add_func("/config/opposites", test_opposites);

@@ -47,8 +47,12 @@ static void set_up(Fixture *fixture, gconstpointer packed) {
   fixture->initrd_bytes = fixture_bytes(INITRD_SIZE);
   fixture->kernel_in_file = packed ? fixture_gzip(fixture->kernel_bytes) : g_byte_array_ref(fixture->kernel_bytes);
   write_files(fixture);
-  fixture->config = (Config){
-      .kernel = fixture->kernel, .initrd = fixture->initrd, .fw_cfg = g_ptr_array_new(), .overlays = g_ptr_array_new(), .reboot = true};
+  fixture->config = (Config){.kernel = fixture->kernel,
+                             .initrd = fixture->initrd,
+                             .fw_cfg = g_ptr_array_new(),
+                             .overlays = g_ptr_array_new(),
+                             .modules = g_ptr_array_new(),
+                             .reboot = true};
   fixture->ram = g_malloc0(RAM_SIZE);
   guest_memory_add(&fixture->memory, RAM_BASE, RAM_SIZE, fixture->ram);
 }
@@ -58,6 +62,7 @@ static void tear_down(Fixture *fixture, gconstpointer packed) {
   g_free(fixture->directory);
   g_ptr_array_unref(fixture->config.fw_cfg);
   g_ptr_array_unref(fixture->config.overlays);
+  g_ptr_array_unref(fixture->config.modules);
   g_free(fixture->kernel);
   g_free(fixture->initrd);
   g_free(fixture->ram);
