@@ -78,18 +78,24 @@ static KernelImage *parse_bare(GBytes *contents, const char *packing, GError **e
   return NULL;
 }
 
-/* Sets *PACKING to NULL and returns CONTENTS where they are not packed. */
-static GBytes *unpack(GBytes *contents, const char **packing, GError **error) {
+/* Sets *PACKING to NULL and returns CONTENTS where they are not packed as a whole. */
+static GBytes *decompress(GBytes *contents, const char **packing, GError **error) {
   gsize size;
   const uint8_t *data = g_bytes_get_data(contents, &size);
   *packing = NULL;
-  if (kernel_is_zboot(data, size))
-    return kernel_unpack_zboot(contents, packing, error);
   Compression compression = decompress_detect(data, size);
   if (compression == COMPRESSION_NONE)
     return g_bytes_ref(contents);
   *packing = decompress_name(compression);
   return decompress_bytes(compression, data, size, DECOMPRESS_MAX, error);
+}
+
+/* The same, with zboot for one more packing. */
+static GBytes *unpack(GBytes *contents, const char **packing, GError **error) {
+  gsize size;
+  const uint8_t *data = g_bytes_get_data(contents, &size);
+
+  return kernel_is_zboot(data, size) ? kernel_unpack_zboot(contents, packing, error) : decompress(contents, packing, error);
 }
 
 KernelImage *kernel_image_parse(GBytes *contents, KernelFormat format, GError **error) {
@@ -171,15 +177,30 @@ MappedFile *kernel_file_open(const char *path, GError **error) {
   return file;
 }
 
-KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat format, GError **error) {
-  g_autoptr(GBytes) contents = mapped_file_bytes(file);
-  g_autoptr(GError) failure = NULL;
-  KernelImage *image = kernel_image_parse(contents, format, &failure);
-
-  if (image)
-    return image;
+/* FAILURE is why something of FILE could not be used. */
+static void report(const MappedFile *file, const char *path, GError *failure, GError **error) {
   g_prefix_error(&failure, "kernel file %s: ", path);
   mapped_file_blame(file, &failure);
-  g_propagate_error(error, g_steal_pointer(&failure));
-  return NULL;
+  g_propagate_error(error, failure);
+}
+
+GBytes *kernel_file_unpack(MappedFile *file, const char *path, GError **error) {
+  g_autoptr(GBytes) contents = mapped_file_bytes(file);
+  GError *failure = NULL;
+  const char *packing;
+  GBytes *unpacked = decompress(contents, &packing, &failure);
+
+  if (!unpacked)
+    report(file, path, failure, error);
+  return unpacked;
+}
+
+KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat format, GError **error) {
+  g_autoptr(GBytes) contents = mapped_file_bytes(file);
+  GError *failure = NULL;
+  KernelImage *image = kernel_image_parse(contents, format, &failure);
+
+  if (!image)
+    report(file, path, failure, error);
+  return image;
 }

@@ -40,6 +40,11 @@ typedef struct {
 
 /* The file at PATH, mapped, and kept to be read again. */
 MappedFile *kernel_file_open(const char *path, GError **error);
+/*
+ * What is in FILE for firmware, which finds out itself what it is: where it is packed with gzip, zstd or lz4, it is
+ * unpacked. An EFI zboot is a program of EFI's, which unpacks itself.
+ */
+GBytes *kernel_file_unpack(MappedFile *file, const char *path, GError **error);
 /* Finds out what FILE is, unpacks and checks it; PATH is for messages. Not unpacked, the image points into FILE. */
 KernelImage *kernel_image_read(MappedFile *file, const char *path, KernelFormat format, GError **error);
 void kernel_image_free(KernelImage *image); /* takes NULL */
@@ -67,7 +72,7 @@ typedef struct {
   uint32_t efi_map_size;
   uint64_t fdt_copy_start; /* where the same tree lies once more, for a program that does not ask x0; 0: nowhere */
   uint64_t entry;
-  uint64_t x0; /* what the first CPU finds in that register */
+  uint64_t x0;               /* what the first CPU finds in that register */
   const BootModule *modules; /* the caller's */
   unsigned n_modules;
 } BootPlacement;

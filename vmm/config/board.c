@@ -139,9 +139,9 @@ static bool has_pci(const Board *board) {
   return wanted && board->config->transport == TRANSPORT_PCI;
 }
 
-/* Where somebody has laid something there, or asked for an order to boot in. */
+/* Where there is firmware, or somebody has laid something there, or asked for an order to boot in. */
 static bool has_fw_cfg(const Board *board) {
-  bool wanted = board->config->fw_cfg->len > 0;
+  bool wanted = board->config->fw_cfg->len > 0 || board->config->firmware->len > 0;
 
   for (unsigned i = 0; i < G_N_ELEMENTS(rows) && !wanted; i++) {
     const GPtrArray *list = rows[i].kind->boot_index ? list_of(board, &rows[i]) : NULL;

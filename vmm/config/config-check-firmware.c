@@ -55,6 +55,8 @@ void config_check_firmware(OptionDraft *draft, Config *config) {
   if (firmware->path && settle_auto(draft, firmware, where))
     check_image(draft, firmware, where);
   check_variables(draft, firmware, where);
-  if (config->kernel)
-    option_mistake(draft, where, "firmware boots from disks, and is not handed a kernel: leave out --kernel");
+  if (config->kernel_format == KERNEL_FORMAT_RAW)
+    option_mistake(draft, option_where(draft, "kernel-format", -1), "firmware is handed the file as it is, whatever its format");
+  if (config->modules->len)
+    option_mistake(draft, option_where(draft, "boot-module", 0), "firmware hands no modules on: leave out --firmware");
 }

@@ -20,9 +20,28 @@ static bool read_kernel(BootFiles *files, GError **error) {
   return files->kernel != NULL;
 }
 
+static bool is_handed_on(const Config *config) {
+  return config->firmware->len > 0;
+}
+
+/* What firmware is told of in 32 bits. */
+static bool check_item(GBytes *bytes, const char *what, const char *path, GError **error) {
+  if (g_bytes_get_size(bytes) <= FW_CFG_ITEM_MAX)
+    return true;
+  g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_FORMAT, "%s %s: firmware cannot be handed more than 4 GiB", what, path);
+  return false;
+}
+
 static bool open_kernel(BootFiles *files, GError **error) {
-  files->kernel_file = kernel_file_open(files->config->kernel, error);
-  return files->kernel_file && read_kernel(files, error);
+  const char *path = files->config->kernel;
+
+  files->kernel_file = kernel_file_open(path, error);
+  if (!files->kernel_file)
+    return false;
+  if (!is_handed_on(files->config))
+    return read_kernel(files, error);
+  files->program = kernel_file_unpack(files->kernel_file, path, error);
+  return files->program && check_item(files->program, "kernel file", path, error);
 }
 
 static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
@@ -33,7 +52,7 @@ static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
     return false;
   }
   files->initrd = initrd ? g_bytes_ref(initrd) : mapped_file_bytes(files->initrd_file);
-  return true;
+  return !is_handed_on(files->config) || check_item(files->initrd, "initrd", files->config->initrd, error);
 }
 
 static void free_file(gpointer file) {
@@ -86,6 +105,7 @@ void boot_files_close(BootFiles *files) {
   g_clear_pointer(&files->copy, copy_cancel);
   g_clear_pointer(&files->kernel, kernel_image_free);
   g_clear_pointer(&files->tables, g_bytes_unref);
+  g_clear_pointer(&files->program, g_bytes_unref);
   g_clear_pointer(&files->kernel_file, mapped_file_free);
   g_clear_pointer(&files->initrd, g_bytes_unref);
   g_clear_pointer(&files->initrd_file, mapped_file_free);
@@ -129,6 +149,8 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
   BootPlacement placement = {0};
   void *to;
 
+  if (is_handed_on(files->config))
+    return files_unchanged(files, error);
   if (files->copy || !files->config->kernel)
     return true;
   if (!files->kernel && (!files_unchanged(files, error) || !read_kernel(files, error)))
@@ -142,11 +164,20 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
   return true;
 }
 
+static bool is_good(const void *file) {
+  return mapped_file_check(file, NULL);
+}
+
 void boot_set_items(const BootFiles *files, const Platform *platform) {
   Device *device = platform_find(platform, &fw_cfg_kind);
 
-  if (device)
-    fw_cfg_set_items(device, items_new(platform->board, files->items));
+  if (!device)
+    return;
+  GPtrArray *items = items_new(platform->board, files->items);
+  if (files->program)
+    items_add_program(items, files->config->append, &(Item){files->program, is_good, files->kernel_file},
+                      &(Item){files->initrd, files->initrd_file ? is_good : NULL, files->initrd_file});
+  fw_cfg_set_items(device, items);
 }
 
 /* FDT is given up. */

@@ -12,6 +12,7 @@ typedef struct {
   const Config *config;
   MappedFile *kernel_file; /* NULL: none was asked for */
   KernelImage *kernel;     /* what it holds; NULL once it was let go */
+  GBytes *program;         /* the same, for firmware to start; NULL: there is no firmware, or it finds something else */
   GBytes *initrd;          /* NULL: none */
   MappedFile *initrd_file; /* what it lies in; NULL: it is in memory */
   GBytes *tables;          /* ACPI and SMBIOS, where boot_plan has placed them; NULL: none */

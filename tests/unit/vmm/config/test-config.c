@@ -150,13 +150,14 @@ static void test_firmware(void) {
   g_autofree char *clash =
       g_strdup_printf("--firmware %s: '%s' is also the file of --firmware %s, which would be overwritten: name another file", with_itself,
                       vars, with_itself);
-  g_autofree char *kernel =
-      g_strdup_printf("--firmware %s: firmware boots from disks, and is not handed a kernel: leave out --kernel", code);
   refuse("--firmware /nonexistent: cannot open '/nonexistent': No such file or directory", "--firmware", "/nonexistent", NULL);
   refuse(too_large, "--firmware", large, NULL);
   refuse(wrong_size, "--firmware", with_other, NULL);
   refuse(clash, "--firmware", with_itself, NULL);
-  refuse(kernel, "--firmware", code, "--kernel", other, NULL);
+  refuse("--kernel-format raw: firmware is handed the file as it is, whatever its format", "--firmware", code, "--kernel", other,
+         "--kernel-format", "raw", NULL);
+  refuse("--boot-module Image: firmware hands no modules on: leave out --firmware", "--firmware", code, "--kernel", other, "--boot-module",
+         "Image", NULL);
   directory_free(directory);
 }
 

@@ -52,6 +52,7 @@ static void set_up(Fixture *fixture, gconstpointer packed) {
                              .fw_cfg = g_ptr_array_new(),
                              .overlays = g_ptr_array_new(),
                              .modules = g_ptr_array_new(),
+                             .firmware = g_ptr_array_new(),
                              .reboot = true};
   fixture->ram = g_malloc0(RAM_SIZE);
   guest_memory_add(&fixture->memory, RAM_BASE, RAM_SIZE, fixture->ram);
@@ -63,6 +64,7 @@ static void tear_down(Fixture *fixture, gconstpointer packed) {
   g_ptr_array_unref(fixture->config.fw_cfg);
   g_ptr_array_unref(fixture->config.overlays);
   g_ptr_array_unref(fixture->config.modules);
+  g_ptr_array_unref(fixture->config.firmware);
   g_free(fixture->kernel);
   g_free(fixture->initrd);
   g_free(fixture->ram);

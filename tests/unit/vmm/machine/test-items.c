@@ -2,9 +2,12 @@
 /* What lies in the firmware configuration device of a machine: vmm/machine/items.c, by way of boot.c. */
 #include "vmm/machine/boot.h"
 
+#include <unistd.h>
+
 #include "devices/fw-cfg.h"
 #include "tests/board/board-fixture.h"
 #include "tests/unit/directory.h"
+#include "tests/unit/vmm/boot/fixtures.h"
 
 #define BASE 0x09020000
 
@@ -87,6 +90,62 @@ static void test_files(void) {
   directory_free(directory);
 }
 
+static uint32_t u32_of(const BoardFixture *fixture, uint16_t key) {
+  choose(fixture, key);
+  return (uint32_t)data(fixture, 4);
+}
+
+static void assert_item(const BoardFixture *fixture, FwCfgKey size_key, FwCfgKey data_key, const void *wanted, gsize size) {
+  g_assert_cmpuint(u32_of(fixture, (uint16_t)size_key), ==, size);
+  choose(fixture, (uint16_t)data_key);
+  for (gsize i = 0; i < size; i++)
+    g_assert_cmphex(data(fixture, 1), ==, ((const uint8_t *)wanted)[i]);
+  g_assert_cmphex(data(fixture, 8), ==, 0);
+}
+
+/* What firmware is to start is handed to it, unpacked, whatever it is; and no part of a file that was changed. */
+static void test_firmware(void) {
+  g_autofree char *directory = directory_new();
+  g_autofree char *flash = g_build_filename(directory, "flash", NULL), *kernel = g_build_filename(directory, "program", NULL);
+  g_autofree char *initrd = g_build_filename(directory, "initrd", NULL);
+  g_autofree char *arguments = g_strdup_printf("--firmware %s --kernel %s --initrd %s --append quiet", flash, kernel, initrd);
+  g_autofree char *alone = g_strdup_printf("--firmware %s", flash);
+  g_autoptr(GByteArray) program = fixture_bytes(5000), packed = fixture_gzip(program);
+  GuestMemory memory = {0};
+  BoardFixture fixture;
+  BootFiles files;
+
+  g_assert_true(g_file_set_contents(flash, "firmware", -1, NULL) && g_file_set_contents(initrd, "an initrd", -1, NULL));
+  for (unsigned i = 0; i < 2; i++) {
+    const GByteArray *in_file = i ? packed : program;
+    g_assert_true(g_file_set_contents(kernel, (const char *)in_file->data, in_file->len, NULL));
+    board_fixture_init(&fixture, arguments, GIC_V3);
+    fill(&fixture, &files);
+    g_assert_null(files.kernel);
+    g_assert_true(boot_begin_load(&files, 0x40000000, &memory, NULL));
+    assert_item(&fixture, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, program->data, program->len);
+    assert_item(&fixture, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, "an initrd", 9);
+    assert_item(&fixture, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, "quiet", 6);
+    boot_files_let_go(&files);
+    assert_item(&fixture, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, "an initrd", 9);
+    g_assert_cmpint(truncate(initrd, 3), ==, 0);
+    g_test_expect_message("eret", G_LOG_LEVEL_WARNING, "fw-cfg: a file was changed*");
+    choose(&fixture, FW_CFG_INITRD_DATA);
+    g_assert_cmphex(data(&fixture, 8), ==, 0);
+    g_test_assert_expected_messages();
+    g_assert_false(boot_begin_load(&files, 0x40000000, &memory, NULL));
+    g_assert_true(g_file_set_contents(initrd, "an initrd", -1, NULL));
+    boot_files_close(&files);
+    board_fixture_clear(&fixture);
+  }
+  board_fixture_init(&fixture, alone, GIC_V3);
+  fill(&fixture, &files);
+  g_assert_cmpuint(u32_of(&fixture, FW_CFG_KERNEL_SIZE), ==, 0); /* it finds out itself */
+  boot_files_close(&files);
+  board_fixture_clear(&fixture);
+  directory_free(directory);
+}
+
 /* A machine without the device, or whose file is gone. */
 static void test_none(void) {
   g_autofree char *directory = directory_new();
@@ -114,6 +173,7 @@ static void test_none(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/items/files", test_files);
+  g_test_add_func("/items/firmware", test_firmware);
   g_test_add_func("/items/none", test_none);
   return g_test_run();
 }
