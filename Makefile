@@ -140,8 +140,11 @@ Q := $(if $(V),,@)
 PREFIX ?= /usr/local
 # What is installed: the program for this machine, or that for ARM64 hosts, for packages and images that are made
 # elsewhere.
-ARCH ?= $(HOST_ARCH)
-INSTALL_ARM64 := $(filter aarch64 arm64,$(ARCH))
+INSTALL_ARCH := $(or $(ARCH),$(HOST_ARCH))
+INSTALL_ARM64 := $(filter aarch64 arm64,$(INSTALL_ARCH))
+ifeq ($(INSTALL_ARM64)$(filter $(HOST_ARCH),$(INSTALL_ARCH)),)
+$(if $(filter install,$(MAKECMDGOALS)),$(error ARCH=$(ARCH): there is eret for this machine, which is ARCH=$(HOST_ARCH), and for ARM64 hosts, ARCH=arm64))
+endif
 INSTALL_ERET := $(B)/$(if $(INSTALL_ARM64),arm64,tool)/eret
 STRIP ?= $(if $(INSTALL_ARM64),$(CROSS))strip
 BUSYBOX ?= $(B)/busybox/busybox

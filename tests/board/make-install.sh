@@ -102,6 +102,10 @@ find "$work/here" ! -type d > "$work/left"
 result $? "make uninstall leaves no file" "$work/left"
 
 # For ARM64 hosts, elsewhere, without what is not wanted.
+! install DESTDIR="$work/nowhere" ARCH=bogus && [ ! -e "$work/nowhere" ]
+result $? "for a machine that there is no eret for: nothing is installed" "$work/log"
+like "$work/log" 'ARCH=bogus: there is eret for this machine, which is ARCH=.*, and for ARM64 hosts, ARCH=arm64' "and it is said"
+
 install DESTDIR="$work/there" PREFIX=/opt/eret ARCH=arm64 STRIP= BUSYBOX=
 readelf -hSW "$work/there/opt/eret/bin/eret" > "$work/header"
 like "$work/header" 'Machine:.*AArch64' "ARCH=arm64: the program for ARM64 hosts"
