@@ -129,6 +129,7 @@ prepare() {
         { [[ " ${tests[*]} " != *"vsock-selftests.sh "* ]] || "$root/guest-images/vsock-tests.sh"; } &&
         { [[ " ${tests[*]} " != *"debian-ssh.sh "* ]] || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
         { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
+        { [[ " ${tests[*]} " != *"vhost-user-daemons.sh "* ]] || "$root/guest-images/back-ends.sh" "$build/fixtures/debian-13"; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
 }
 
