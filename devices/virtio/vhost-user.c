@@ -45,7 +45,7 @@ static bool fetch_config(VhostUserDevice *user, bool *changed, GError **error) {
   g_autofree uint8_t *fresh = g_malloc0(size + 1);
 
   *changed = false;
-  if (size == 0)
+  if (size == 0 || !user->vhost->has_config)
     return true;
   take_news(user);
   if (!user->vhost->ops->get_config(user->vhost, fresh, size, error))
@@ -100,7 +100,7 @@ static void write_config(void *opaque) {
   g_autoptr(GError) error = NULL;
   bool changed;
 
-  if (!vhost->connected)
+  if (!vhost->connected || !vhost->has_config)
     return;
   vhost_begin(vhost);
   if (!vhost->ops->set_config(vhost, write->offset, write->from, write->size, &error) || !fetch_config(user, &changed, &error))
@@ -175,7 +175,10 @@ static bool init(VhostUserDevice *user, const char *name, const GuestMemory *mem
   return virtio_device_init(&user->base, &user->ops, name, memory, features, n, sizes, error);
 }
 
-/* The first copy. One that does not answer so much as was guessed has none to be known. */
+/*
+ * The first copy. One that does not answer so much as was guessed has none to be known. A type that has a configuration
+ * has it for the driver in any case (4.1.4.6.1; Linux's virtio-net takes no card without): zeros where nobody gives it.
+ */
 static bool first_config(VhostUserDevice *user, const VhostUserType *type, GError **error) {
   Vhost *vhost = user->vhost;
   g_autoptr(GError) problem = NULL;
@@ -186,7 +189,7 @@ static bool first_config(VhostUserDevice *user, const VhostUserType *type, GErro
                 type->name, type->needs);
     return false;
   }
-  user->ops.config_size = vhost->has_config ? type->config_size : 0;
+  user->ops.config_size = vhost->has_config || !type->guessed ? type->config_size : 0;
   user->config = g_malloc0(user->ops.config_size + 1);
   if (fetch_config(user, &changed, &problem))
     return true;

@@ -12,7 +12,7 @@
 #define LIVE       (NEGOTIATED | VIRTIO_STATUS_DRIVER_OK)
 #define FAILED     (LIVE | VIRTIO_STATUS_NEEDS_RESET)
 
-enum { RNG = 4, BLOCK = 2, INPUT = 18, FS = 26, UNKNOWN = 50 };
+enum { NET = 1, RNG = 4, BLOCK = 2, INPUT = 18, FS = 26, UNKNOWN = 50 };
 
 typedef struct {
   FakeGuest guest;
@@ -620,6 +620,28 @@ static void test_config_guessed_wrong(Fixture *f, gconstpointer data) {
   echo(f, 0, 0, "without");
 }
 
+/* A card of passt's: the back end gives no configuration, and is asked and told nothing of it; a driver finds one. */
+static void test_config_missing(Fixture *f, gconstpointer data) {
+  uint8_t bytes[12];
+
+  f->backend.passt = true;
+  f->backend.protocol &= ~(uint64_t)(FAKE_CONFIG | FAKE_MQ);
+  plug(f, NET, 2);
+  g_assert_cmpuint(f->device->ops->config_size, ==, sizeof bytes);
+  go_live(f);
+  memset(bytes, 'x', sizeof bytes);
+  virtio_config_read(f->device, 0, bytes, sizeof bytes);
+  g_assert_cmpmem(bytes, sizeof bytes, "\0\0\0\0\0\0\0\0\0\0\0", sizeof bytes);
+  virtio_config_write(f->device, 0, "x", 1);
+  echo(f, 0, 0, "it lives");
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+}
+
+static void test_config_missing_guessed(Fixture *f, gconstpointer data) {
+  plug(f, UNKNOWN, 2);
+  g_assert_cmpuint(f->device->ops->config_size, ==, 0);
+}
+
 /* A device that is only planned needs no back end. */
 static void test_plan(Fixture *f, gconstpointer data) {
   VhostUserDeviceConfig asked = {.path = "/nowhere", .type = "sound"};
@@ -681,6 +703,8 @@ int main(int argc, char **argv) {
   ADD("config-news", test_config_news);
   ADD("config-guessed", test_config_guessed);
   ADD("config-guessed-wrong", test_config_guessed_wrong);
+  ADD("config-missing", test_config_missing);
+  ADD("config-missing-guessed", test_config_missing_guessed);
   ADD("plan", test_plan);
   g_test_add_func("/virtio-vhost-user/types", test_types);
   return g_test_run();
