@@ -33,12 +33,12 @@ while read -r applet; do
     ln -s busybox "$tree/bin/$applet"
 done < "$here/applets"
 cp "$here/initramfs/init" "$tree/init"
-cp "$here/initramfs/report" "$here/initramfs/leave" "$here/initramfs/dhcp" "$tree/bin/"
+cp "$here/initramfs/report" "$here/initramfs/leave" "$here/initramfs/dhcp" "$here/initramfs/cards" "$tree/bin/"
 cp "$here/initramfs/shrc" "$tree/etc/"
 cp -r "$here/initramfs/tests" "$tree/tests"
 chmod 755 "$tree/init" "$tree/bin/report" "$tree/bin/leave" "$tree/bin/dhcp" "$tree/tests"/*
 cp -r "$kernel/modules" "$tree/modules"
-rm -f "$tree/modules"/vhost* "$tree/modules/tun.ko" "$tree/modules/tap.ko" "$tree/modules/loop.ko"
+rm -f "$tree/modules"/vhost* "$tree/modules/tun.ko" "$tree/modules/tap.ko" "$tree/modules/loop.ko" "$tree/modules"/bridge.ko "$tree/modules/stp.ko" "$tree/modules/llc.ko"
 
 if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
 $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$tree/bin/power-button" "$here/initramfs/power-button.c"

@@ -92,7 +92,7 @@ fi
 
 say "preparing"
 "$root/guest-images/fetch.sh" 6.12
-"$here/fetch-qemu.sh"
+"$root/guest-images/fetch-program.sh" qemu-arm64 bookworm-backports qemu-system-arm:usr/bin/qemu-system-aarch64
 "$here/build-guest.sh" "$trips"
 : > "$out/messages"
 {

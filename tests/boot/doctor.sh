@@ -40,6 +40,7 @@ nvhe-40) wanted=$(facts '"nVHE"' false true 512 40 true '"1.1"' false false 4096
 max) wanted=$(facts '"VHE"' false true 512 52 true '"1.1"' false false 4096 '"QEMU max"') ;;
 k61) wanted=$(facts '"VHE"' false true 512 48 false '"1.1"' false false 4096 '"QEMU max"') ;;
 k73) wanted=$(facts '"VHE"' false true 512 48 true '"1.3"' false true 4096 '"QEMU max"') ;;
+k73-gicv2) wanted=$(facts '"nVHE"' true false 8 44 true '"1.3"' false true 4096 '"Cortex-A72"') ;;
 k73-nested) wanted=$(facts '"VHE+NV2"' false true 512 48 true '"1.3"' true true 4096 '"QEMU max"') ;;
 k73-16k) wanted=$(facts '"VHE"' false true 512 48 true '"1.3"' false true 16384 '"QEMU max"') ;;
 *) wanted= ;;

@@ -6,7 +6,7 @@
 
 case $KIND in
 native) skip_all "what this machine's GIC offers is not known beforehand" ;;
-gicv2) there=2 absent=3 ;;
+gicv2 | k73-gicv2) there=2 absent=3 ;;
 *) there=3 absent=2 ;;
 esac
 run_eret --kernel "$KERNELS/6.12/Image" --gic "$absent"

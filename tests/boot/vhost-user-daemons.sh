@@ -12,26 +12,16 @@ daemons=$FIXTURES/debian-13/bin
 PATH=$daemons:$PATH
 MIB=4
 
-# await COMMAND...: until it succeeds
-await() {
-    tries=0
-    until "$@" || [ "$tries" -ge 300 ]; do
-        sleep 0.1
-        tries=$((tries + 1))
-    done
-}
-# The state of a socket that listens is 01.
-listens() { grep -q " 00010000 0001 01 .* $1\$" /proc/net/unix; }
 start_fs() {
     virtiofsd --socket-path=fs.sock --shared-dir=shared --tag=shared --log-level=error 2>> fs.log &
     fs=$!
-    await listens fs.sock
+    await_socket fs.sock
 }
 start_disk() {
     qemu-storage-daemon --blockdev driver=file,node-name=image,filename=disk.img \
         --export type=vhost-user-blk,id=disk,node-name=image,writable=on,addr.type=unix,addr.path=disk.sock 2>> disk.log &
     disk=$!
-    await listens disk.sock
+    await_socket disk.sock
 }
 # With its children: virtiofsd has its work done by one.
 kill_all() {

@@ -11,12 +11,7 @@
 start_back_end() {
     "$GUESTS/rng-back-end" rng.sock "$@" 2>> back-end.log &
     back_end=$!
-    tries=0
-    # The state of the socket: 01 is one that listens.
-    until grep -q ' 00010000 0001 01 .* rng.sock$' /proc/net/unix || [ "$tries" -ge 50 ]; do
-        sleep 0.2
-        tries=$((tries + 1))
-    done
+    await_socket rng.sock
 }
 kill_back_end() {
     kill -KILL "$back_end"

@@ -46,6 +46,7 @@ nvhe-40|6.12|gic-version=3|cortex-a53|
 max|6.12|gic-version=3|max,pauth-impdef=on|
 k61|6.1|gic-version=3|$fast|
 k73|7.3|gic-version=3|$fast|
+k73-gicv2|7.3|gic-version=2|cortex-a72|
 k73-nested|7.3|gic-version=3|$fast|kvm-arm.mode=nested
 k73-cpu|7.3|gic-version=3,mte=on|max,pauth-impdef=on,sme=off,lpa2=off,sve-max-vq=4|
 k73-16k|7.3-16k|gic-version=3|$fast|

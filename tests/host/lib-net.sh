@@ -13,6 +13,7 @@
 #   checksum FILE
 #   lines REGEX N SECONDS      until the console has N lines like it
 #   waits DEVICE               how often the I/O thread of eret's device has waited so far
+#   await_socket NAME          until somebody listens at the local socket whose path ends so
 #   descriptors                how many eret has open
 #   keep NAME                  the machine that was started last goes on, and others may be started beside it
 #   back_to NAME               whatever asks a machine means that one again
@@ -71,6 +72,14 @@ lines() {
     until [ "$(grep -c "$1" "$console")" -ge "$2" ]; do
         [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
         sleep 0.2
+    done
+}
+
+await_socket() {
+    deadline=$(($(date +%s) + patience))
+    # The state of a socket that listens is 01.
+    until grep -q " 00010000 0001 01 .*[ /]$1\$" /proc/net/unix || [ "$(date +%s)" -ge "$deadline" ]; do
+        sleep 0.1
     done
 }
 

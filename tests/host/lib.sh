@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What a test script in tests/boot/ or tests/guest/ is written with (sourced, not run). Busybox sh in the emulated host,
+# What a test script in tests/boot/, tests/guest/ or tests/long/ is written with (sourced, not run). Busybox sh in the emulated host,
 # dash elsewhere.
 #
 # The runner (runner.sh) starts each script in a directory of its own, with
@@ -12,6 +12,7 @@
 #   VSOCK_TESTS  the kernel's tests of vsock: guest-images/vsock-tests.sh
 #   DEBIAN_ROOT  a root of Debian 13's, and OpenSSH's programs: guest-images/debian-root.sh
 #   FIRMWARE  Debian's firmware, for tests called firmware*: guest-images/fetch.sh
+#   NET_TOOLS Debian's iperf3 and ethtool, with their libraries: guest-images/fetch-program.sh
 #   TEST      the script's name, for each line that it says
 #
 # A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit:
@@ -206,7 +207,7 @@ guest() { tr -d '\r' < "$console" | sed -n "s/^.*GUEST $1=//p" | tail -n 1; }
 # The GIC that guests get on this kind of host.
 expected_gic() {
     case $KIND in
-    gicv2) echo GICv2 ;;
+    gicv2 | k73-gicv2) echo GICv2 ;;
     native) guest gic ;;
     *) echo GICv3 ;;
     esac

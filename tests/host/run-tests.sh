@@ -3,9 +3,10 @@
 # Runs test scripts on a host with KVM and prints one TAP stream as they go: in one boot of an emulated host of the
 # given kind, or on the machine itself where that is ARM64 with a usable /dev/kvm.
 #
-# Usage: run-tests.sh KIND TEST...      KIND: host.sh kinds; TEST: tests/boot/NAME.sh, tests/guest/NAME.sh
+# Usage: run-tests.sh KIND TEST...      KIND: host.sh kinds; TEST: tests/boot/NAME.sh, tests/guest/NAME.sh,
+#                                tests/long/NAME.sh
 #
-# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (2400),
+# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (4800),
 # ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
 #
 # Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
@@ -118,6 +119,15 @@ make_tap() {
 
 # --- where ------------------------------------------------------------------------------------------------------------
 
+# runs NAME...: whether one of these is among the tests
+runs() {
+    local name
+    for name; do
+        [[ " ${tests[*]} " != *"/$name.sh "* ]] || return 0
+    done
+    return 1
+}
+
 prepare() {
     local -a kernels=(6.12 6.1 7.3)
     [ "$kind" != k73-16k ] || kernels+=(7.3-16k)
@@ -126,16 +136,17 @@ prepare() {
             "$root/guest-images/build-initramfs.sh" "$kernel" || return
         done &&
         { [ "$kind" != k73-nested ] || "$root/guest-images/fetch.sh" xen; } &&
-        { [[ " ${tests[*]} " != *"vsock-selftests.sh "* ]] || "$root/guest-images/vsock-tests.sh"; } &&
-        { [[ " ${tests[*]} " != *"debian-ssh.sh "* ]] || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
+        { ! runs vsock-selftests vhost-vsock-selftests || "$root/guest-images/vsock-tests.sh"; } &&
+        { ! runs debian-ssh || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
         { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
-        { [[ " ${tests[*]} " != *"vhost-user-daemons.sh "* ]] || "$root/guest-images/back-ends.sh" "$build/fixtures/debian-13"; } &&
+        { ! runs vhost-user-daemons net-back-ends || "$root/guest-images/back-ends.sh" "$build/fixtures/debian-13"; } &&
+        { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
 }
 
 run_here() {
     env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
-        VSOCK_TESTS="$build/vsock-tests" DEBIAN_ROOT="$build/debian-root" FIRMWARE="$build/firmware" \
+        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" FIRMWARE="$build/firmware" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
 
@@ -146,12 +157,13 @@ run_emulated() {
     [[ " ${tests[*]} " != *"debian-ssh.sh "* ]] || shares+=(--share "$build/debian-root:debian-root")
     [[ " ${tests[*]} " != *"/firmware"* ]] || shares+=(--share "$build/firmware:firmware")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
+    [ ! -d "$build/net-tools" ] || shares+=(--share "$build/net-tools:net-tools")
     for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
-    "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-2400}" "${shares[@]}" -- \
+    "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-4800}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
-        DEBIAN_ROOT=/share/debian-root FIRMWARE=/share/firmware JOBS="$JOBS" \
+        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 
