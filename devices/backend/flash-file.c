@@ -191,6 +191,7 @@ void flash_file_sync(FlashFile *file) {
 /* Opening. */
 
 static bool open_file(FlashFile *file, const char *what, int flags, struct stat *status, GError **error) {
+  *status = (struct stat){0};
   file->fd = descriptor_open(file->path, flags);
   if (file->fd < 0)
     return fail(error, FLASH_FILE_ERROR_OPEN, "cannot open %s '%s': %s", what, file->path, g_strerror(errno));

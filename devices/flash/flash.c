@@ -35,6 +35,7 @@ typedef struct {
   RegisterPage page;
   FlashFile *file; /* where changes go, too; NULL: nowhere */
   bool deferring;
+  bool failing; /* the last change could not be made: that is said once, however often the guest tries */
 } Bank;
 
 typedef struct {
@@ -97,10 +98,12 @@ static void write_bank(Flash *flash, unsigned n, uint64_t offset, unsigned size,
   FlashOperation operation = flash_bank_write(&bank->chips, offset, size, value);
   bool done = operation.kind == FLASH_NOTHING || (operation.kind == FLASH_ERASE ? erase : program)(bank, &operation);
 
-  if (!done) {
+  if (!done && !bank->failing)
     g_message("%s: cannot change the file of variables: %s", flash->device.name, g_strerror(errno));
+  if (!done)
     flash_bank_failed(&bank->chips, operation.kind);
-  }
+  if (operation.kind != FLASH_NOTHING)
+    bank->failing = !done;
   if (operation.event)
     device_watch_event(flash->watch, flash->device.name, n, operation.event);
   settle(bank);

@@ -28,14 +28,14 @@ firmware "$old/AAVMF_CODE.fd,vars=vars" --disk "$FIXTURES/boot.img,ro"
 wait_console 'UEFI Interactive Shell' 120
 wait_console 'GUEST written=kept' 120
 like "$console" 'GUEST efi=yes' "UEFI 2022.11 boots the kernel by its EFI stub"
-like "$console" 'GUEST variable=.?$' "there is no such variable yet"
+like "$console" 'GUEST entry=.?$' "there is no such boot entry yet"
 kill -KILL "$pid"
 finish_eret 30
 is "$(wc -c < vars)" 67108864 "the file of variables is as its template, when eret is killed"
 
 firmware "$old/AAVMF_CODE.fd,vars=vars" --disk "$FIXTURES/boot.img,ro" --stats=stats.txt
 wait_console 'GUEST written=kept' 200
-like "$console" 'GUEST variable=kept' "what the guest wrote is there after kill -9"
+like "$console" 'GUEST entry=kept' "a boot entry that the guest wrote is there after kill -9"
 finish_eret 60
 is "$status" 0 "it powers off by UEFI, status 0"
 check "reads of flash, and code in it, cost no exits: $(exits flash0) in a boot" [ "$(exits flash0)" -lt 3000 ]
@@ -43,7 +43,7 @@ check "reads of flash, and code in it, cost no exits: $(exits flash0) in a boot"
 # GRUB at the removable path.
 firmware "$old/AAVMF_CODE.fd,vars=vars" --disk "$FIXTURES/grub.img,ro" --disk "$FIXTURES/boot.img,ro" --cpus 2
 wait_console 'GUEST written=kept' 200
-like "$console" 'GUEST variable=kept' "and after a power-off; UEFI 2022.11 boots GRUB, which boots the kernel"
+like "$console" 'GUEST entry=kept' "and after a power-off; UEFI 2022.11 boots GRUB, which boots the kernel"
 finish_eret 60
 is "$status" 0 "it powers off, status 0"
 

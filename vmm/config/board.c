@@ -299,7 +299,7 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
   print_range(text, device->name, &range, g_strstrip(note));
   if (kind == &pci_host_kind) {
     print_range(text, "  memory, 32 bit", &LAYOUT.pci_window32, "");
-    print_range(text, "  I/O ports", &LAYOUT.pci_io, "no function has any");
+    print_range(text, "  I/O space", &LAYOUT.pci_io, "nothing is in it");
     print_range(text, "  memory, 64 bit", &(AddressRange){board->pci.base64, board->pci.size64}, "prefetchable");
   }
 }
