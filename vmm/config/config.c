@@ -317,7 +317,7 @@ static const struct {
 } guesses[] = {
     {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},      {"*.raw", "disk"},   {"*.ext4", "disk"},
     {"*.iso", "disk"},    {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"}, {"*.elf", "kernel"}, {"*.efi", "kernel"},
-    {"*.qcow*", NULL},    {"*.vmdk", NULL},      {"*.vhd*", NULL},      {"*.vdi", NULL},        {"*=*", "append"},
+    {"*.qcow*", NULL},    {"*.vmdk", NULL},      {"*.vhd*", NULL},      {"*.vdi", NULL},        {"*.pub", "ssh"},    {"*=*", "append"},
 };
 
 /* What other monitors have, and eret has not, or not as an option. */
@@ -407,8 +407,8 @@ char *config_guess_stray(const char *argument, const char **meant) {
     if (!g_pattern_match_simple(guesses[i].pattern, argument))
       continue;
     *meant = guesses[i].option;
-    if (*meant)
-      return g_strdup_printf("; did you mean --%s %s?", guesses[i].option, argument);
+    if (*meant) /* of an option that can stand alone, a value follows behind = only */
+      return g_strdup_printf("; did you mean --%s%s%s?", *meant, option_find(config_options, *meant)->alone ? "=" : " ", argument);
     return g_strdup_printf("; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW", argument);
   }
   return NULL;

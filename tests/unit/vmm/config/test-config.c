@@ -500,6 +500,7 @@ static void test_positional(void) {
         g_strdup_printf("unexpected argument '%s'; did you mean --%s %s?", cases[i].argument, cases[i].option, cases[i].argument);
     refuse(message, "--dry-run", cases[i].argument, NULL);
   }
+  refuse("unexpected argument 'id.pub'; did you mean --ssh=id.pub?", "--dry-run", "--name", "a", "--ssh", "id.pub", NULL);
   static const char *const images[] = {"disk.qcow2", "a/disk.qcow", "disk.vmdk", "disk.vhdx", "disk.vhd", "disk.vdi"};
   for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
     g_autofree char *message =
