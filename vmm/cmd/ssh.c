@@ -4,6 +4,7 @@
  * machine is reached: by this command once more, with --proxy.
  */
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ static int become_ssh(const KnownMachine *machine, const Arguments *arguments, c
   for (unsigned i = 1; i < rest->len; i++)
     g_ptr_array_add(argv, rest->pdata[i]);
   g_ptr_array_add(argv, NULL);
+  signal(SIGXFSZ, SIG_DFL); /* what is ignored here (vmm/main.c) would be there, too */
   execvp("ssh", (char **)argv->pdata);
   if (errno == ENOENT)
     complain("ssh is not installed (Debian: apt install openssh-client)");
