@@ -8,7 +8,7 @@
 #   build/bench/samples      every value, as it was seen    build/bench/bench.json   the same, and what follows from it
 #   build/bench/bench.svg    a chart of it                  standard output          a table
 #
-# Environment: BLOCK_REQUESTS, CONSOLE_KIB, DENSITY (guests): small by default where the host is emulated.
+# Environment: BLOCK_REQUESTS, CONSOLE_KIB, DENSITY (guests), NET_MIB, NET_ROUNDS: small by default where the host is emulated.
 # docs/benchmarks.md says what the figures are.
 #
 # Three parts that know little of each other:
@@ -40,8 +40,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$root/build
 out=$build/bench
-all="boot trips memory doorbell block console density"
-exact="boot trips block console" # what an emulated host measures in instructions, in a boot of its own
+all="boot trips memory doorbell block console net density"
+exact="boot trips block console net" # what an emulated host measures in instructions, in a boot of its own
 # shellcheck source=tests/host/where.sh
 . "$root/tests/host/where.sh"
 
@@ -83,10 +83,10 @@ keep() {
 
 reason=$(why_not_here)
 if [ -n "$reason" ]; then
-    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-300} CONSOLE_KIB=${CONSOLE_KIB:-4} DENSITY=${DENSITY:-3}
+    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-300} CONSOLE_KIB=${CONSOLE_KIB:-4} DENSITY=${DENSITY:-3} NET_MIB=${NET_MIB:-16} NET_ROUNDS=${NET_ROUNDS:-400}
     trips=250
 else
-    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-20000} CONSOLE_KIB=${CONSOLE_KIB:-10240} DENSITY=${DENSITY:-32}
+    export BLOCK_REQUESTS=${BLOCK_REQUESTS:-20000} CONSOLE_KIB=${CONSOLE_KIB:-10240} DENSITY=${DENSITY:-32} NET_MIB=${NET_MIB:-4096} NET_ROUNDS=${NET_ROUNDS:-50000}
     trips=20000
 fi
 
@@ -105,7 +105,7 @@ say "preparing"
 # The environment of run.sh, for files below $1.
 settings() {
     echo BENCH="$1/bench" ERET="$2" QEMU="$3/qemu-system-aarch64" LIBRARIES="$3/lib" KERNEL="$4/Image" INITRD="$5/initrd" TOOLS="$5" ROUNDS="$rounds" \
-        BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY"
+        BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY" NET_MIB="$NET_MIB" NET_ROUNDS="$NET_ROUNDS"
 }
 
 # emulated KIND TRIES FIGURE...
@@ -116,7 +116,7 @@ emulated() {
     say "starting the host"
     # shellcheck disable=SC2046  # words
     "$root/tests/host/host.sh" run --kind "$kind" --timeout "$timeout" --share "$here/host:bench" --share "$build/qemu-arm64:qemu" --share "$out/initrd:tools/initrd" \
-        --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" -- \
+        --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" --share "$out/net-load:tools/net-load" -- \
         env $(settings /share /share/eret /share/qemu /kernels/6.12 /share/tools) TRIES="$tries" sh /share/bench/run.sh "$@" 2>> "$out/messages" | keep || status=$?
 }
 

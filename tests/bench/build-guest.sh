@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Builds what the measured guests consist of, beside the kernel that guest-images/fetch.sh has fetched:
 #
-#   build/bench/initrd          busybox, our init, the disk's driver, and the programs that load disk and console
+#   build/bench/initrd          busybox, our init, drivers, and the programs that load disk, console, network card and sockets
 #   build/bench/trips           see build-trips.sh
 #   build/bench/ring            another, that waits for a device's interrupts: linked with the runtime of the bare-metal guests, by build.mk
 #   build/bench/minimal-loop    the same
 #   build/bench/timed           runs a command and tells its times
+#   build/bench/net-load        the host's end of what loads network card and sockets
 #
 # Usage: build-guest.sh ROUNDS     ROUNDS: of each kind of round trip
 set -eu
@@ -30,19 +31,22 @@ trap 'exit 143' TERM HUP
 program() { ${cross}gcc $flags -o "$2" "$here/$1"; }
 
 program timed.c "$out/timed"
+program guest/net-load.c "$out/net-load"
 "$here/build-trips.sh" "$out" "$1"
 
 tree=$work/tree
 mkdir -p "$tree/bin" "$tree/proc" "$tree/sys" "$tree/dev" "$tree/modules"
 cp "$build/busybox/busybox" "$tree/bin/"
-for applet in sh cat grep sed mount insmod dd stty tr echo sleep poweroff; do
+for applet in sh cat grep sed mount insmod dd stty tr echo sleep poweroff ip ping udhcpc; do
     ln -s busybox "$tree/bin/$applet"
 done
 program guest/block-load.c "$tree/bin/block-load"
 program guest/flood.c "$tree/bin/flood"
+cp "$out/net-load" "$tree/bin/net-load"
 cp "$here/guest/init" "$tree/init"
-chmod 755 "$tree/init"
-sed -n '/^virtio_blk:/p' "$kernel/modules/deps" > "$tree/modules/deps"
+cp "$here/guest/leased" "$tree/bin/leased"
+chmod 755 "$tree/init" "$tree/bin/leased"
+sed -n '/^\(virtio_blk\|virtio_net\|vmw_vsock_virtio_transport\):/p' "$kernel/modules/deps" > "$tree/modules/deps"
 # shellcheck disable=SC2013  # words
 for module in $(sed 's/.*://' "$tree/modules/deps"); do
     cp "$kernel/modules/$module.ko" "$tree/modules/"

@@ -28,12 +28,17 @@ progress() { emit progress "$*"; }
 # --- the monitors ------------------------------------------------------------------------------------------------------------------
 
 # vmm_SUBJECT CONSOLE MIB DISK ARGUMENTS [COMMAND...]: a guest with its console on pl011 or virtio, so much memory, a disk image or -, and these boot arguments; run by
-# a command in front of it.
+# a command in front of it. Besides, what these two say:
+#   $cards   network cards, each as TAP:VHOST (on, off)     $socket   a file if it is to have a vsock device: eret's is behind sockets of that name, QEMU's the kernel's
+cards=
+socket=
 vmm_eret() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
     set -- "$@" "$ERET" run --kernel "$KERNEL" --initrd "$INITRD" --cpus 1 --memory "${memory}M" --console "$console" --append "$append"
     [ "$disk" = - ] || set -- "$@" --disk "$disk"
+    for card in $cards; do set -- "$@" --net "tap=${card%:*},vhost=${card#*:}"; done
+    [ -z "$socket" ] || set -- "$@" --vsock "3,unix=$socket"
     "$@"
 }
 
@@ -47,6 +52,10 @@ vmm_qemu() {
     virtio) set -- "$@" -chardev stdio,id=console,signal=off -device virtio-serial-pci,max_ports=1 -device virtconsole,chardev=console ;;
     esac
     [ "$disk" = - ] || set -- "$@" -drive "if=none,id=disk,format=raw,file=$disk" -device virtio-blk-pci,drive=disk
+    for card in $cards; do
+        set -- "$@" -netdev "tap,id=${card%:*},ifname=${card%:*},script=no,downscript=no,vhost=${card#*:}" -device "virtio-net-pci,netdev=${card%:*},romfile="
+    done
+    [ -z "$socket" ] || set -- "$@" -device vhost-vsock-pci,guest-cid=3
     "$@"
 }
 
@@ -65,6 +74,9 @@ program_name() { if [ "$1" = eret ]; then echo eret; else echo qemu-system-aarch
 
 # subjects: the monitors that are here.
 subjects() { if [ -x "$QEMU" ]; then echo eret qemu; else echo eret; fi; }
+
+# make_tap NAME ADDRESS: for a network card, with the host's address on it.
+make_tap() { "$TOOLS/net-load" tap "$1" && ip addr add "$2/24" dev "$1" && ip link set "$1" up; }
 
 # --- a guest that one talks to -----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@
   { id, group, title, unit, FIGURE_COUNT, SUBJECT_QEMU, TARGET_NONE, 0 }
 #define COUNTED_AT_MOST(id, group, title, unit, most)                                                                                      \
   { id, group, title, unit, FIGURE_COUNT, SUBJECT_QEMU, TARGET_AT_MOST, most }
+#define COUNTED_AT_MOST_OF(id, group, title, unit, most)                                                                                   \
+  { id, group, title, unit, FIGURE_COUNT, SUBJECT_QEMU, TARGET_RATIO_AT_MOST, most }
 #define TIMED(id, group, title, reference, kind, target)                                                                                   \
   { id, group, title, "ns", FIGURE_TIME, reference, kind, target }
 #define RATED(id, group, title, unit, kind, target)                                                                                        \
@@ -13,10 +15,14 @@
 
 #define BOOT_PL011  "Boot, console on PL011"
 #define BOOT_VIRTIO "Boot, console and disk on virtio"
+#define BOOT_NET    "Boot to an address by DHCP, console on PL011"
 #define TRIPS       "Round trips"
 #define MEMORY      "Memory of the process, guest's left out"
 #define BLOCK       "Disk, requests of 4 KiB a second, and what each costs"
 #define CONSOLE     "Console output"
+#define NET         "Network card on a tap, MiB a second, and what each costs"
+#define NET_VHOST   "The same, served by the host's kernel (vhost-net)"
+#define VSOCK       "vsock; QEMU's by the host's kernel, eret's by sockets of the host's"
 #define DENSITY     "Idle guests of 64 MiB, each of them"
 
 const Figure figures[] = {
@@ -32,6 +38,9 @@ const Figure figures[] = {
     TIMED("boot.virtio.wall", BOOT_VIRTIO, "wall time", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.7),
     TIMED("boot.virtio.first-entry", BOOT_VIRTIO, "exec to first instruction", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.1),
 
+    COUNTED_AT_MOST_OF("boot.net.userspace", BOOT_NET, "exits to userspace", "", 0.15),
+    COUNTED("boot.net.exits", BOOT_NET, "exits, all", ""),
+
     TIMED("trips.hvc", TRIPS, "HVC", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
     TIMED("trips.read", TRIPS, "MMIO read", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
     TIMED("trips.write", TRIPS, "MMIO write", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
@@ -42,6 +51,8 @@ const Figure figures[] = {
     COUNTED("memory.shared", MEMORY, "shared, 256 MiB guest", "KiB"),
     COUNTED_AT_MOST("memory.private-1g", MEMORY, "private, 1 GiB guest", "KiB", 2048),
     COUNTED("memory.shared-1g", MEMORY, "shared, 1 GiB guest", "KiB"),
+    COUNTED_AT_MOST("memory.card-off", MEMORY, "private, for a network card", "KiB", 150),
+    COUNTED_AT_MOST("memory.card-on", MEMORY, "the same with vhost-net", "KiB", 150),
     COUNTED("memory.threads", MEMORY, "threads", ""),
     COUNTED("memory.binary", MEMORY, "program and its libraries, on disk", "KiB"),
 
@@ -61,6 +72,30 @@ const Figure figures[] = {
     COUNTED("console.pl011.userspace", CONSOLE, "PL011, exits to userspace per KiB", ""),
     RATED("console.virtio.rate", CONSOLE, "virtio-console, KiB a second", "KiB/s", TARGET_NONE, 0),
     COUNTED("console.virtio.userspace", CONSOLE, "virtio-console, exits to userspace per KiB", ""),
+
+    RATED("net.tap.send.rate", NET, "stream from guest", "MiB/s", TARGET_RATIO_AT_LEAST, 1.5),
+    COUNTED("net.tap.send.exits", NET, "exits per MiB from guest", ""),
+    COUNTED("net.tap.send.userspace", NET, "of them to userspace", ""),
+    RATED("net.tap.receive.rate", NET, "stream to guest", "MiB/s", TARGET_RATIO_AT_LEAST, 1.5),
+    COUNTED("net.tap.receive.exits", NET, "exits per MiB to guest", ""),
+    COUNTED("net.tap.receive.userspace", NET, "of them to userspace", ""),
+    TIMED("net.tap.echo", NET, "a byte there and back, TCP", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.7),
+
+    RATED("net.vhost.send.rate", NET_VHOST, "stream from guest", "MiB/s", TARGET_RATIO_AT_LEAST, 1),
+    COUNTED("net.vhost.send.exits", NET_VHOST, "exits per MiB from guest", ""),
+    COUNTED_AT_MOST("net.vhost.send.userspace", NET_VHOST, "of them to userspace", "", 0),
+    RATED("net.vhost.receive.rate", NET_VHOST, "stream to guest", "MiB/s", TARGET_RATIO_AT_LEAST, 1),
+    COUNTED("net.vhost.receive.exits", NET_VHOST, "exits per MiB to guest", ""),
+    COUNTED_AT_MOST("net.vhost.receive.userspace", NET_VHOST, "of them to userspace", "", 0),
+    TIMED("net.vhost.echo", NET_VHOST, "a byte there and back, TCP", SUBJECT_QEMU, TARGET_NONE, 0),
+
+    RATED("vsock.send.rate", VSOCK, "stream from guest", "MiB/s", TARGET_RATIO_AT_LEAST, 0.8),
+    COUNTED("vsock.send.exits", VSOCK, "exits per MiB from guest", ""),
+    COUNTED("vsock.send.userspace", VSOCK, "of them to userspace", ""),
+    RATED("vsock.receive.rate", VSOCK, "stream to guest", "MiB/s", TARGET_RATIO_AT_LEAST, 0.8),
+    COUNTED("vsock.receive.exits", VSOCK, "exits per MiB to guest", ""),
+    COUNTED("vsock.receive.userspace", VSOCK, "of them to userspace", ""),
+    TIMED("vsock.echo", VSOCK, "a byte there and back", SUBJECT_QEMU, TARGET_NONE, 0),
 
     COUNTED("density.private", DENSITY, "private memory, guest's included", "KiB"),
     COUNTED("density.pss", DENSITY, "proportional memory, guest's included", "KiB"),
