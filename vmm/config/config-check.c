@@ -58,7 +58,8 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
   if (config->initrd)
     option_mistake(draft, option_where(draft, "initrd", -1), "an initrd needs a kernel: add --kernel FILE");
   else if (!config_boots(config) && !config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) &&
-           !option_has_failed(draft, "dump-fdt", -1) && !option_has_failed(draft, "dump-acpi", -1) && !option_has_failed(draft, "firmware", 0))
+           !option_has_failed(draft, "dump-fdt", -1) && !option_has_failed(draft, "dump-acpi", -1) &&
+           !option_has_failed(draft, "firmware", 0))
     option_mistake(draft, NULL, "no kernel given: add --kernel FILE, or --firmware auto to boot from a disk");
 }
 

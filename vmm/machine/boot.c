@@ -207,8 +207,8 @@ static void make_tables(BootFiles *files, const Platform *platform, const AcpiWr
 }
 
 /*
- * All files, a tree of FDT_SIZE bytes, and the tables of ACPI, which may be NULL. A machine of neither kernel nor firmware
- * is a plan alone, whose tree lies nowhere.
+ * All files, a tree of FDT_SIZE bytes, and the tables of ACPI, which may be NULL. A machine of neither kernel nor
+ * firmware is a plan alone, whose tree lies nowhere.
  */
 static bool place(BootFiles *files, const Platform *platform, const AcpiWriter *acpi, uint64_t fdt_size, BootPlacement *placement,
                   GError **error) {
