@@ -168,12 +168,23 @@ static bool is_good(const void *file) {
   return mapped_file_check(file, NULL);
 }
 
+/* Firmware hands them on to what it boots, at addresses of its own. */
+static void add_tables(GPtrArray *items, const Platform *platform) {
+  PlatformTableFile tables[PLATFORM_TABLE_FILES];
+
+  platform_table_files(platform, tables);
+  for (unsigned i = 0; i < PLATFORM_TABLE_FILES; i++)
+    fw_cfg_add_file(items, tables[i].name, tables[i].bytes);
+}
+
 void boot_set_items(const BootFiles *files, const Platform *platform) {
   Device *device = platform_find(platform, &fw_cfg_kind);
 
   if (!device)
     return;
   GPtrArray *items = items_new(platform->board, files->items);
+  if (files->config->tables != TABLES_FDT)
+    add_tables(items, platform);
   if (files->program)
     items_add_program(items, files->config->append, &(Item){files->program, is_good, files->kernel_file},
                       &(Item){files->initrd, files->initrd_file ? is_good : NULL, files->initrd_file});

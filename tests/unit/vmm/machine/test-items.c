@@ -2,6 +2,7 @@
 /* What lies in the firmware configuration device of a machine: vmm/machine/items.c, by way of boot.c. */
 #include "vmm/machine/boot.h"
 
+#include <libfdt.h>
 #include <unistd.h>
 
 #include "devices/fw-cfg.h"
@@ -146,6 +147,39 @@ static void test_firmware(void) {
   directory_free(directory);
 }
 
+/* With the tables that servers have, firmware hands them on; for itself it has the whole tree. */
+static void test_tables(void) {
+  static const char *const names[] = {"etc/acpi/rsdp", "etc/acpi/tables", "etc/table-loader", "etc/smbios/smbios-anchor",
+                                      "etc/smbios/smbios-tables"};
+  static const char *const kinds[] = {"fdt", "acpi", "both"};
+  g_autofree char *directory = directory_new();
+  g_autofree char *flash = g_build_filename(directory, "flash", NULL);
+
+  g_assert_true(g_file_set_contents(flash, "firmware", -1, NULL));
+  for (unsigned kind = 0; kind < G_N_ELEMENTS(kinds); kind++) {
+    g_autofree char *arguments = g_strdup_printf("--firmware %s --tables %s", flash, kinds[kind]);
+    BootPlacement placement;
+    BootSeed seed = {0};
+    BoardFixture fixture;
+    BootFiles files;
+
+    board_fixture_init(&fixture, arguments, GIC_V3);
+    fill(&fixture, &files);
+    for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+      g_autoptr(GBytes) bytes = read_file(&fixture, names[i]);
+      g_assert_cmpint(bytes != NULL, ==, kind != 0);
+      g_assert_true(!bytes || g_bytes_get_size(bytes) > 0);
+    }
+    g_autoptr(GBytes) fdt = boot_plan(&files, fixture.platform, &seed, &placement, NULL);
+    g_assert_nonnull(fdt);
+    g_assert_cmpint(fdt_path_offset(g_bytes_get_data(fdt, NULL), "/pl011@9000000"), >, 0);
+    g_assert_cmpuint(placement.tables_size, ==, 0);
+    boot_files_close(&files);
+    board_fixture_clear(&fixture);
+  }
+  directory_free(directory);
+}
+
 /* A machine without the device, or whose file is gone. */
 static void test_none(void) {
   g_autofree char *directory = directory_new();
@@ -174,6 +208,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/items/files", test_files);
   g_test_add_func("/items/firmware", test_firmware);
+  g_test_add_func("/items/tables", test_tables);
   g_test_add_func("/items/none", test_none);
   return g_test_run();
 }
