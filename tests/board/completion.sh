@@ -76,7 +76,7 @@ completes "--gic" run --append --append --gi
 
 # The parts of a value, whose words bash breaks at "=" and ":"; a comma is none of its breaks.
 completes "tap=" run --net t
-completes "fd= forward= mac= mtu= queues= restrict tap= unix= user vhost=" run --net ""
+completes "bootindex= fd= forward= mac= mtu= queues= restrict tap= unix= user vhost=" run --net ""
 completes "user,mac= user,mtu=" run --net user,m
 completes "user,mac= user,mtu=" run --net = user,m
 completes "auto off on" run --net tap = tap0,vhost = ""
@@ -93,7 +93,7 @@ completes "type=" run --device t
 completes "rng" run --device vhost-user = s.sock,type = r
 completes "s.sock,queues=" run --device vhost-user = s.sock,q
 completes "file.ini" run --disk fil
-completes "file.ini,format= file.ini,ro file.ini,serial=" run --disk file.ini,
+completes "file.ini,bootindex= file.ini,format= file.ini,ro file.ini,serial=" run --disk file.ini,
 completes "auto raw" run --disk file.ini,format = ""
 completes "file.ini,,b,ro" run --disk file.ini,,b,r
 completes "auto" run --vsock a

@@ -154,7 +154,7 @@ static void test_firmware(void) {
   refuse(too_large, "--firmware", large, NULL);
   refuse(wrong_size, "--firmware", with_other, NULL);
   refuse(clash, "--firmware", with_itself, NULL);
-  refuse("--kernel-format raw: firmware is handed the file as it is, whatever its format", "--firmware", code, "--kernel", other,
+  refuse("--kernel-format: firmware is handed the file as it is, whatever its format", "--firmware", code, "--kernel", other,
          "--kernel-format", "raw", NULL);
   refuse("--boot-module Image: firmware hands no modules on: leave out --firmware", "--firmware", code, "--kernel", other, "--boot-module",
          "Image", NULL);
