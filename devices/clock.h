@@ -11,8 +11,16 @@ typedef struct {
   int64_t (*real_time)(Clock *clock);
   /* A timer, not armed; EXPIRED is called on the main thread, without locks. */
   ClockTimer *(*timer_new)(Clock *clock, void (*expired)(void *opaque), void *opaque);
-  /* Arms for the moment real_time() reaches DEADLINE (at once if it has), or disarms with INT64_MAX. Any thread. */
+  /*
+   * Arms for the moment the timer's clock reaches DEADLINE (at once if it has), or disarms with INT64_MAX. Any thread.
+   */
   void (*timer_arm)(ClockTimer *timer, int64_t deadline);
+  /*
+   * Nanoseconds of a clock that nobody sets: it goes on with each second, and stands still only while the host sleeps.
+   * Any thread. And a timer that takes deadlines of this clock.
+   */
+  int64_t (*steady_time)(Clock *clock);
+  ClockTimer *(*steady_timer_new)(Clock *clock, void (*expired)(void *opaque), void *opaque);
   /* Main thread; EXPIRED is not called any more afterwards. Takes NULL. */
   void (*timer_free)(ClockTimer *timer);
 } ClockOps;

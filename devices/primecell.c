@@ -15,6 +15,12 @@ void primecell_init_page(RegisterPage *page, uint32_t periph_id) {
   }
 }
 
+uint32_t primecell_id(uint64_t offset, uint32_t periph_id) {
+  if (offset < PERIPH_ID0 || offset >= PRIMECELL_SIZE || offset % 4)
+    return 0;
+  return (offset < PCELL_ID0 ? periph_id : PCELL_ID) >> 8 * (offset / 4 % 4) & 0xff;
+}
+
 const char *primecell_id_name(uint64_t offset, const char *periph_id, const char *pcell_id) {
   if (offset < PERIPH_ID0 || offset >= PRIMECELL_SIZE || offset % 4)
     return NULL;

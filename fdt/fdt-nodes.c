@@ -8,7 +8,6 @@
 
 #include <libfdt.h>
 
-#define APB_CLOCK_HZ 24000000
 #define INITRD_START "linux,initrd-start"
 #define INITRD_END   "linux,initrd-end"
 /* Linux: Documentation/arch/arm/uefi.rst. */
@@ -292,7 +291,7 @@ void fdt_write_apb_clock(FdtWriter *fdt) {
   fdt_writer_begin(fdt, "apb-pclk");
   fdt_writer_string(fdt, "compatible", "fixed-clock");
   fdt_writer_u32(fdt, "#clock-cells", 0);
-  fdt_writer_u32(fdt, "clock-frequency", APB_CLOCK_HZ);
+  fdt_writer_u32(fdt, "clock-frequency", FDT_APB_CLOCK_HZ);
   fdt_writer_string(fdt, "clock-output-names", "clk24mhz");
   fdt_writer_phandle(fdt, FDT_PHANDLE_APB_CLOCK);
   fdt_writer_end(fdt);

@@ -88,4 +88,5 @@ typedef struct {
 void fdt_write_gicv2(FdtWriter *fdt, const FdtGicV2 *gic);
 
 /* The fixed clock of the PrimeCell devices. */
+#define FDT_APB_CLOCK_HZ 24000000
 void fdt_write_apb_clock(FdtWriter *fdt);

@@ -130,6 +130,29 @@ void aml_registers(Aml *aml, uint64_t base, uint64_t size, uint32_t gsi, FdtIrqT
   aml_end(aml);
 }
 
+void aml_event_device(Aml *aml, const char *name, unsigned uid, uint32_t gsi, FdtIrqTrigger trigger, const char *path) {
+  enum { STATUS_CHANGED = 0x80 };
+
+  aml_begin_device(aml, name);
+  aml_name_string(aml, "_HID", "ACPI0013");
+  aml_name_integer(aml, "_UID", uid);
+  aml_name(aml, "_CRS");
+  aml_begin_resources(aml);
+  aml_interrupt(aml, gsi, trigger);
+  aml_end(aml);
+  aml_begin_method(aml, "_EVT", 1);
+  aml_begin_if(aml);
+  aml_op(aml, AML_LEQUAL);
+  aml_arg(aml, 0);
+  aml_integer(aml, gsi);
+  aml_op(aml, AML_NOTIFY);
+  aml_path(aml, path);
+  aml_integer(aml, STATUS_CHANGED);
+  aml_end(aml);
+  aml_end(aml);
+  aml_end(aml);
+}
+
 void aml_begin_properties(Aml *aml, const char *compatible, unsigned n) {
   aml_name(aml, "_DSD");
   aml_begin_package(aml, 2);

@@ -85,6 +85,11 @@ void aml_begin_device_of(Aml *aml, const char *name, const char *hid, unsigned u
 void aml_registers(Aml *aml, uint64_t base, uint64_t size, uint32_t gsi, FdtIrqTrigger trigger);
 
 /*
+ * A generic event device (5.6.9) that waits for GSI, and tells the object at PATH that its status changed.
+ */
+void aml_event_device(Aml *aml, const char *name, unsigned uid, uint32_t gsi, FdtIrqTrigger trigger, const char *path);
+
+/*
  * For a device that ACPI has no name for, PRP0001, which is described as in a device tree: Linux, Documentation/
  * firmware-guide/acpi/enumeration.rst, "Device Tree namespace link device ID". N properties follow, and their end.
  */

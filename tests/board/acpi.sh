@@ -99,6 +99,12 @@ tables "virtio-mmio" --transport mmio --console virtio --disk "$work/disk.img" -
 count dsdt 'LNRO0005' 4  # and the power button's keyboard
 absent mcfg
 absent spcr
+tables "state of the guest" --pvpanic --vmgenid auto --vmclock
+count dsdt 'ACPI0013' 2
+has dsdt '"VM_Gen_Counter"'
+has dsdt 'Notify \(\\_SB.VGEN, 0x80\)'
+has dsdt 'QEMU0001'
+has dsdt 'AMZNC10C'
 tables "no devices" --no-defaults
 absent mcfg
 absent iort

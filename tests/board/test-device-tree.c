@@ -17,6 +17,7 @@ static const struct {
     {"virtio-mmio", "--memory 256M --console virtio --rng --transport mmio", GIC_V3},
     {"nested", "--nested --cpus 2 --scratch", GIC_V3},
     {"nested-e2h0", "--nested=e2h0 --no-defaults --memory 64M", GIC_V3},
+    {"guest-state", "--no-defaults --memory 64M --watchdog --pvpanic --vmgenid auto --vmclock", GIC_V3},
     {"firmware", "--firmware LICENSE --memory 256M", GIC_V3},
     {"bare", "--no-defaults --memory 64M --cpu host,pmu=off", GIC_V3},
     {"fw-cfg", "--no-defaults --memory 64M --fw-cfg name=opt/x,string=y", GIC_V3},

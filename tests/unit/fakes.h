@@ -78,6 +78,8 @@ static inline void fake_clock_timer_free(ClockTimer *timer) {
 static const ClockOps fake_clock_ops = {
     .real_time = fake_clock_real_time,
     .timer_new = fake_clock_timer_new,
+    .steady_time = fake_clock_real_time, /* nobody sets it */
+    .steady_timer_new = fake_clock_timer_new,
     .timer_arm = fake_clock_timer_arm,
     .timer_free = fake_clock_timer_free,
 };

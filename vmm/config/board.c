@@ -78,6 +78,7 @@ static bool has_gpio_button(const Board *board);
 static bool has_virtio_button(const Board *board);
 static bool has_fw_cfg(const Board *board);
 static bool has_gicv2m(const Board *board);
+static bool has_watchdog(const Board *board);
 static bool has_pci(const Board *board);
 
 #define AT(ADDRESS, SPI)       .base = (ADDRESS), .spi = (SPI)
@@ -153,6 +154,10 @@ static bool has_fw_cfg(const Board *board) {
 
 static bool has_gicv2m(const Board *board) {
   return board->gic == GIC_V2 && has_pci(board);
+}
+
+static bool has_watchdog(const Board *board) {
+  return board->config->watchdog != WATCHDOG_NONE;
 }
 
 /* The next place on its transport, or the row's. */

@@ -123,6 +123,23 @@ static void check_vsock(OptionDraft *draft, const Config *config) {
   }
 }
 
+static void check_vmgenid(OptionDraft *draft, const Config *config) {
+  for (unsigned i = 0; i < config->vmgenid->len; i++) {
+    const VmGenIdConfig *vmgenid = config->vmgenid->pdata[i];
+    const char *where = option_where(draft, "vmgenid", (int)i);
+    if (vmgenid->guid && !vmgenid_is_valid(vmgenid->guid))
+      option_mistake(draft, where, "'%s' is no GUID: 324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87 is one, or auto for a random one", vmgenid->guid);
+    if (i == 1)
+      option_mistake(draft, where, "a machine has one generation ID: leave one of them out");
+  }
+}
+
+static void check_watchdog(OptionDraft *draft, const Config *config) {
+  if (config->watchdog != WATCHDOG_NONE && config->tables == TABLES_ACPI)
+    option_mistake(draft, option_where(draft, "watchdog", -1),
+                   "ACPI has no name for this watchdog, and so the guest would not find it: --tables fdt or both has it");
+}
+
 static void check_devices(OptionDraft *draft, const Config *config) {
   for (unsigned i = 0; i < config->devices->len; i++) {
     const VhostUserDeviceConfig *device = config->devices->pdata[i];
@@ -306,6 +323,8 @@ void config_check(OptionDraft *draft, Config *config) {
   check_disks(draft, config);
   config_check_given(draft, config);
   check_vsock(draft, config);
+  check_vmgenid(draft, config);
+  check_watchdog(draft, config);
   check_devices(draft, config);
   config_check_nets(draft, config);
   option_name_files(draft, config->named);

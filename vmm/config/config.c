@@ -149,6 +149,16 @@ static const OptionChoice nesteds[] = {{"off", NESTED_OFF}, {"vhe", NESTED_VHE},
 static const OptionChoice power_buttons[] = {{"auto", POWER_BUTTON_AUTO}, {"gpio", POWER_BUTTON_GPIO}, {"virtio", POWER_BUTTON_VIRTIO},
                                              {"both", POWER_BUTTON_BOTH}, {"none", POWER_BUTTON_NONE}, {NULL, 0}};
 static const OptionChoice tables[] = {{"fdt", TABLES_FDT}, {"acpi", TABLES_ACPI}, {"both", TABLES_BOTH}, {NULL, 0}};
+static const OptionChoice watchdogs[] = {
+    {"none", WATCHDOG_NONE}, {"reset", WATCHDOG_RESET}, {"poweroff", WATCHDOG_POWER_OFF}, {"fail", WATCHDOG_FAIL}, {NULL, 0}};
+
+static const Option vmgenid_options[] = {
+    OPTION("guid", STRING, VmGenIdConfig, guid, "GUID|auto", NULL, .examples = "auto"),
+    {.name = NULL},
+};
+
+static const OptionElement vmgenid_element = {.options = vmgenid_options, .first_unnamed = true, .size = sizeof(VmGenIdConfig)};
+
 static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {NULL, 0}};
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
@@ -231,6 +241,19 @@ const Option config_options[] = {
            "(auto: one that is free). The host's ends are AF_VSOCK sockets of its kernel; or with unix local ones: whoever connects to "
            "PATH and writes 'CONNECT PORT' reaches that port of the guest; the guest reaches whoever listens on PATH_PORT, by CID 2.",
            .element = &vsock_element),
+    OPTION(
+        "watchdog", CHOICE, Config, watchdog, NULL,
+        "Add a watchdog (SP805), and say what is done with a guest that has not served it: reset it, power the machine off, or end it as "
+        "failed (default: none; alone: reset). It has a place in the device tree alone.",
+        .choices = watchdogs, .alone = "reset"),
+    OPTION("pvpanic", BOOLEAN, Config, pvpanic, NULL,
+           "Add a device by which the guest's kernel tells that it panicked, which ends the machine as failed, unless another kernel takes "
+           "over."),
+    OPTION("vmgenid", LIST, Config, vmgenid, "GUID|auto",
+           "Add a generation ID, by which the guest knows whether it is the machine that it was; auto: a random one.",
+           .element = &vmgenid_element),
+    OPTION("vmclock", BOOLEAN, Config, vmclock, NULL,
+           "Add a page that tells the guest when its clock stood still, as in a paused machine."),
     OPTION("nested", CHOICE, Config, nested, NULL,
            "Give the guest EL2, so that it can run guests of its own. e2h0: one without the Virtualization Host Extensions, for "
            "hypervisors that do not know them (default: off; alone: vhe).",

@@ -14,6 +14,7 @@
 #include "devices/virtio/net.h"
 #include "devices/virtio/vhost-user.h"
 #include "devices/virtio/vsock.h"
+#include "devices/vmgenid.h"
 #include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
 #include "vmm/control/ssh-key.h"
@@ -40,6 +41,9 @@ typedef enum { POWER_BUTTON_AUTO, POWER_BUTTON_NONE, POWER_BUTTON_GPIO, POWER_BU
  * stays so).
  */
 typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
+
+/* What comes of a guest that has not served its watchdog; NONE: it has none. */
+typedef enum { WATCHDOG_NONE, WATCHDOG_RESET, WATCHDOG_POWER_OFF, WATCHDOG_FAIL } WatchdogAction;
 
 #define CONFIG_STATS_STDERR "-"
 #define CONFIG_SSH_OWN_KEY  "-"
@@ -91,6 +95,10 @@ typedef struct {
   ExitsKind exits;
   bool rng;
   bool scratch;
+  WatchdogAction watchdog;
+  bool pvpanic;
+  GPtrArray *vmgenid; /* of VmGenIdConfig, one at most */
+  bool vmclock;
   NestedKind nested; /* VHE: the same as --cpu host,el2=on */
   char *pin;         /* NULL: vCPUs run on any CPU */
   unsigned ipa_bits; /* 0: as few as the board needs */

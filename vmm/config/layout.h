@@ -76,6 +76,10 @@ enum {
   DEVICE(pl031_kind, AT(0x09010000, 2), IF(defaults))                                                                                      \
   DEVICE(fw_cfg_kind, AT(0x09020000, DEVICE_NO_SPI), WHERE(has_fw_cfg))                                                                    \
   DEVICE(pl061_kind, AT(0x09030000, 7), WHERE(has_gpio_button))                                                                            \
+  DEVICE(sp805_kind, AT(0x09400000, 10), WHERE(has_watchdog))                                                                              \
+  DEVICE(pvpanic_kind, AT(0x09410000, DEVICE_NO_SPI), IF(pvpanic))                                                                         \
+  DEVICE(vmgenid_kind, AT(0x09420000, 11), EACH(vmgenid))                                                                                  \
+  DEVICE(vmclock_kind, AT(0x09430000, 12), IF(vmclock))                                                                                    \
   DEVICE(hypercall_doorbell_kind, AT(0x09100000, DEVICE_NO_SPI), IF(defaults))                                                             \
   DEVICE(scratch_kind, AT(0x09200000, DEVICE_NO_SPI), IF(scratch))                                                                         \
   DEVICE(gicv2m_kind, AT(LAYOUT_GICV2M, LAYOUT_SPI_GICV2M), WHERE(has_gicv2m))                                                             \

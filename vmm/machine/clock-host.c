@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Wall-clock time and timers. A timer is a GSource of the default main context whose ready time another thread may move
- * (g_source_set_ready_time takes the context's lock). The wall clock may be set while a timer sleeps, so a sleep is at
- * most RECHECK long and the deadline is compared again after it.
+ * The host's clocks, and timers on them. A timer is a GSource of the default main context whose ready time another
+ * thread may move (g_source_set_ready_time takes the context's lock). The wall clock may be set while a timer sleeps,
+ * so a sleep is at most RECHECK long and the deadline is compared again after it.
  */
 #include "vmm/machine/clock-host.h"
 
@@ -16,14 +16,19 @@
 struct ClockTimer {
   GSource source;
   Clock *clock;
+  int64_t (*now)(Clock *clock); /* nanoseconds */
   void (*expired)(void *opaque);
   void *opaque;
-  gint64 deadline; /* nanoseconds since the epoch; guarded by `lock` */
+  gint64 deadline; /* of that clock; guarded by `lock` */
   GMutex lock;
 };
 
 static int64_t real_time(Clock *clock) {
   return g_get_real_time() * NS_PER_US;
+}
+
+static int64_t steady_time(Clock *clock) {
+  return g_get_monotonic_time() * NS_PER_US;
 }
 
 /* With the lock held. */
@@ -32,7 +37,7 @@ static void sleep_towards_deadline(ClockTimer *timer) {
     g_source_set_ready_time(&timer->source, -1);
     return;
   }
-  int64_t left = (timer->deadline - real_time(timer->clock)) / NS_PER_US;
+  int64_t left = (timer->deadline - timer->now(timer->clock)) / NS_PER_US;
   g_source_set_ready_time(&timer->source, g_get_monotonic_time() + CLAMP(left, 0, RECHECK));
 }
 
@@ -40,7 +45,7 @@ static gboolean timer_dispatch(GSource *source, GSourceFunc callback, gpointer d
   ClockTimer *timer = (ClockTimer *)source;
 
   g_mutex_lock(&timer->lock);
-  bool expired = timer->deadline <= real_time(timer->clock);
+  bool expired = timer->deadline <= timer->now(timer->clock);
   if (expired)
     timer->deadline = INT64_MAX;
   sleep_towards_deadline(timer);
@@ -53,16 +58,25 @@ static gboolean timer_dispatch(GSource *source, GSourceFunc callback, gpointer d
 /* GLib takes it without const. */
 static GSourceFuncs timer_funcs = {.dispatch = timer_dispatch};
 
-static ClockTimer *timer_new(Clock *clock, void (*expired)(void *opaque), void *opaque) {
+static ClockTimer *timer_of(int64_t (*now)(Clock *clock), Clock *clock, void (*expired)(void *opaque), void *opaque) {
   ClockTimer *timer = (ClockTimer *)g_source_new(&timer_funcs, sizeof *timer);
 
   timer->clock = clock;
+  timer->now = now;
   timer->expired = expired;
   timer->opaque = opaque;
   timer->deadline = INT64_MAX;
   g_mutex_init(&timer->lock);
   g_source_attach(&timer->source, NULL);
   return timer;
+}
+
+static ClockTimer *timer_new(Clock *clock, void (*expired)(void *opaque), void *opaque) {
+  return timer_of(real_time, clock, expired, opaque);
+}
+
+static ClockTimer *steady_timer_new(Clock *clock, void (*expired)(void *opaque), void *opaque) {
+  return timer_of(steady_time, clock, expired, opaque);
 }
 
 static void timer_arm(ClockTimer *timer, int64_t deadline) {
@@ -82,6 +96,8 @@ static void timer_free(ClockTimer *timer) {
 static const ClockOps clock_ops = {
     .real_time = real_time,
     .timer_new = timer_new,
+    .steady_time = steady_time,
+    .steady_timer_new = steady_timer_new,
     .timer_arm = timer_arm,
     .timer_free = timer_free,
 };

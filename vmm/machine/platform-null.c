@@ -27,6 +27,12 @@ static void hypercall(void *opaque, unsigned frame, uint32_t function, uint64_t 
   x[0] = (uint64_t)HYPERCALL_NOT_SUPPORTED;
 }
 
+static void watchdog_expired(GuestEvents *events) {
+}
+
+static void panicked(GuestEvents *events, bool recovers) {
+}
+
 static const MsiControllerOps msi_ops = {
     .route_new = route_new,
     .route_set = route_set,
@@ -52,6 +58,7 @@ void null_wiring_init(NullWiring *null) {
       .msi = {&msi_ops},
       .doorbells = {doorbell_attach, doorbell_detach},
       .clock = clock_host_new(),
+      .events = {watchdog_expired, panicked},
       .hypercalls = {.call = hypercall, .method = "hvc", .first_function = ERET_FUNCTION_FIRST, .version = ERET_HYPERCALL_VERSION},
   };
   null->wiring = (PlatformWiring){
@@ -61,6 +68,7 @@ void null_wiring_init(NullWiring *null) {
                 .clock = null->clock,
                 .memory = &null->memory,
                 .hypercalls = &null->hypercalls,
+                .events = &null->events,
                 .plan_only = true,
                 .ports = &ports},
   };

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "devices/guest-events.h"
 #include "devices/hypercall-doorbell.h"
 #include "vmm/machine/platform.h"
 
@@ -17,6 +18,7 @@ typedef struct {
   Clock *clock;
   GuestMemory memory;
   HypercallDoorbellCalls hypercalls;
+  GuestEvents events;
 } NullWiring;
 
 /* clang-format off */

@@ -3,6 +3,7 @@
  * How a machine runs and ends: what the vCPUs say is posted, on their threads, and handled on the main thread.
  */
 #include <errno.h>
+#include <stddef.h>
 
 #include "devices/backend/terminal.h"
 #include "vmm/machine/kvm/machine-state.h"
@@ -104,6 +105,35 @@ void machine_doorbell_call(void *opaque, unsigned frame, uint32_t function, uint
       __atomic_store_n(&machine->vm.vcpus[i].stop, 1, __ATOMIC_SEQ_CST);
     post(machine, VERDICT_EXIT, NULL);
   }
+}
+
+static Machine *machine_of(GuestEvents *events) {
+  return (Machine *)((char *)events - offsetof(Machine, events));
+}
+
+void machine_watchdog_expired(GuestEvents *events) {
+  static const struct {
+    Verdict verdict;
+    const char *what;
+  } actions[] = {
+      [WATCHDOG_NONE] = {VERDICT_CONTINUE, ""},
+      [WATCHDOG_RESET] = {VERDICT_RESET, ": it is reset"},
+      [WATCHDOG_POWER_OFF] = {VERDICT_POWER_OFF, ": the machine is powered off"},
+      [WATCHDOG_FAIL] = {VERDICT_FAIL, ""},
+  };
+  Machine *machine = machine_of(events);
+  const WatchdogAction action = machine->config->watchdog;
+
+  if (action != WATCHDOG_FAIL)
+    g_warning("the guest has not served its watchdog%s", actions[action].what);
+  post(machine, actions[action].verdict, "the guest has not served its watchdog");
+}
+
+void machine_guest_panicked(GuestEvents *events, bool recovers) {
+  if (recovers)
+    g_message("the guest's kernel panicked, and another takes over");
+  else
+    post(machine_of(events), VERDICT_FAIL, "the guest's kernel panicked");
 }
 
 void machine_stop(Machine *machine, const char *why) {

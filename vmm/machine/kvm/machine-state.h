@@ -6,6 +6,7 @@
 #pragma once
 
 #include "devices/backend/terminal.h"
+#include "devices/guest-events.h"
 #include "devices/hypercall-doorbell.h"
 #include "devices/user-network.h"
 #include "vmm/machine/boot.h"
@@ -44,6 +45,7 @@ struct Machine {
   MachineHypercalls calls;
   MachineTrace trace;
   HypercallDoorbellCalls doorbell_calls;
+  GuestEvents events;
   UserNetworks *user_networks; /* NULL: no card has one */
   bool networks_share;         /* guest memory, with those */
   PlatformWiring wiring;
@@ -74,6 +76,9 @@ void machine_stop_vcpus(Machine *machine);
 
 /* machine-end.c: what vCPUs and the doorbell page lead to. Any thread. */
 void machine_vcpu_ended(Vcpu *vcpu, Verdict verdict, void *opaque);
+/* What devices tell of the guest: of a Machine's events. */
+void machine_watchdog_expired(GuestEvents *events);
+void machine_guest_panicked(GuestEvents *events, bool recovers);
 void machine_doorbell_call(void *opaque, unsigned frame, uint32_t function, uint64_t x[HYPERCALL_DOORBELL_REGISTERS]);
 
 /* machine-user.c */

@@ -129,6 +129,7 @@ static bool assemble(Machine *machine, GError **error) {
       .first_function = ERET_FUNCTION_FIRST,
       .version = ERET_HYPERCALL_VERSION,
   };
+  machine->events = (GuestEvents){machine_watchdog_expired, machine_guest_panicked};
   machine->wiring = (PlatformWiring){
       .parts =
           {
@@ -140,6 +141,7 @@ static bool assemble(Machine *machine, GError **error) {
               .ports = &machine->client->ports,
               .hypercalls = &machine->doorbell_calls,
               .user_networks = machine->user_networks,
+              .events = &machine->events,
           },
       .doorbells = kvm_doorbells_base(machine->doorbells),
       .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,

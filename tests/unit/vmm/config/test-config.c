@@ -15,7 +15,7 @@
 #include "vmm/config/config.h"
 #include "vmm/options/option.h"
 
-#define ARGUMENTS_MAX 32
+#define ARGUMENTS_MAX 48
 
 static Config *parse_list(GError **error, bool *help, va_list list, const char *first) {
   char *arguments[ARGUMENTS_MAX];
@@ -78,15 +78,19 @@ static void test_defaults(void) {
   g_assert_null(config->dump_fdt);
   g_assert_null(config->dump_acpi);
   g_assert_cmpint(config->tables, ==, TABLES_FDT);
+  g_assert_cmpint(config->watchdog, ==, WATCHDOG_NONE);
+  g_assert_false(config->pvpanic);
+  g_assert_false(config->vmclock);
+  g_assert_cmpuint(config->vmgenid->len, ==, 0);
   g_assert_true(config->dry_run);
 }
 
 static void test_every_option(void) {
-  g_autoptr(Config) config =
-      parse("--kernel", "Image", "--kernel-format=raw", "--initrd", "initrd", "--append", "console=ttyAMA0 -- -x", "--cpus", "4",
-            "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,format=raw,serial=two", "--console=virtio", "--transport", "mmio", "--rng",
-            "--gic", "3", "--no-defaults", "--no-reboot", "--grace=0", "--power-button=both", "--dump-fdt", "out.dtb", "--tables=both",
-            "--dump-acpi", "out.acpi", NULL);
+  g_autoptr(Config) config = parse("--kernel", "Image", "--kernel-format=raw", "--initrd", "initrd", "--append", "console=ttyAMA0 -- -x",
+                                   "--cpus", "4", "--memory=4G", "--disk", "a.img", "--disk=b.img,ro,format=raw,serial=two",
+                                   "--console=virtio", "--transport", "mmio", "--rng", "--gic", "3", "--no-defaults", "--no-reboot",
+                                   "--grace=0", "--power-button=both", "--dump-fdt", "out.dtb", "--tables=both", "--dump-acpi", "out.acpi",
+                                   "--watchdog=fail", "--pvpanic", "--vmclock", "--vmgenid", "324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87", NULL);
   g_assert_cmpstr(config->kernel, ==, "Image");
   g_assert_cmpint(config->kernel_format, ==, KERNEL_FORMAT_RAW);
   g_assert_cmpstr(config->initrd, ==, "initrd");
@@ -113,6 +117,10 @@ static void test_every_option(void) {
   g_assert_cmpstr(config->dump_fdt, ==, "out.dtb");
   g_assert_cmpstr(config->dump_acpi, ==, "out.acpi");
   g_assert_cmpint(config->tables, ==, TABLES_BOTH);
+  g_assert_cmpint(config->watchdog, ==, WATCHDOG_FAIL);
+  g_assert_true(config->pvpanic);
+  g_assert_true(config->vmclock);
+  g_assert_cmpstr(((const VmGenIdConfig *)config->vmgenid->pdata[0])->guid, ==, "324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87");
   g_assert_false(config->dry_run);
 }
 
@@ -183,6 +191,20 @@ static void test_firmware_word(void) {
     g_assert_true(g_str_has_suffix(error->message, "the host has no firmware that eret knows: install one of Debian's packages "
                                                    "qemu-efi-aarch64 (UEFI) and u-boot-qemu (U-Boot), or name a file"));
   directory_free(directory);
+}
+
+static void test_guest_state(void) {
+  g_autoptr(Config) alone = parse("--dry-run", "--watchdog", "--vmgenid", "auto", NULL);
+  g_assert_cmpint(alone->watchdog, ==, WATCHDOG_RESET);
+  g_autoptr(Config) undone = parse("--dry-run", "--watchdog", "--no-watchdog", NULL);
+  g_assert_cmpint(undone->watchdog, ==, WATCHDOG_NONE);
+  refuse("--vmgenid 12: '12' is no GUID: 324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87 is one, or auto for a random one", "--dry-run", "--vmgenid",
+         "12", NULL);
+  refuse("--vmgenid auto: a machine has one generation ID: leave one of them out", "--dry-run", "--vmgenid", "auto", "--vmgenid", "auto",
+         NULL);
+  refuse("--watchdog: ACPI has no name for this watchdog, and so the guest would not find it: --tables fdt or both has it", "--dry-run",
+         "--watchdog", "--tables", "acpi", NULL);
+  config_free(parse("--dry-run", "--watchdog", "--tables", "both", NULL));
 }
 
 static const VsockConfig *vsock(const Config *config) {
@@ -958,6 +980,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/every-option", test_every_option);
   g_test_add_func("/config/firmware", test_firmware);
   g_test_add_func("/config/firmware-word", test_firmware_word);
+  g_test_add_func("/config/guest-state", test_guest_state);
   g_test_add_func("/config/vsock", test_vsock);
   g_test_add_func("/config/numbers", test_numbers);
   g_test_add_func("/config/ssh", test_ssh);
