@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Waits for the power button: a rising edge on line 3 of the PL061, through the GPIO character device; with -i,
- * KEY_POWER from an input device.
+ * KEY_POWER from an input device. With ACPI the line is the kernel's own, which makes such a key of it.
  *
  * Linux has a driver that makes a key of it (gpio-keys), but Debian's cloud kernels are built without. Prints its
  * argument, if any, once it listens; exits with 0 when the button was pressed, with 1 when there is no such line.

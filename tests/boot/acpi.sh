@@ -48,3 +48,9 @@ finish_eret 60
 like "$console" 'GUEST input=Power Button' "the power button is ACPI's"
 like "$console" 'GUEST power-button-pressed' "it is pressed"
 is "$status" 0 "and the guest powers off cleanly"
+
+start_boot idle --tables acpi
+wait_console 'GUEST idle' 60
+kill -TERM "$pid"
+finish_eret 60
+like "$console" 'Power button: powering off' "and heard wherever the guest waits for it"
