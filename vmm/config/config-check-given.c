@@ -32,6 +32,9 @@ static void check_overlays(OptionDraft *draft, const Config *config) {
     if (overlay->path)
       config_check_file(draft, option_where(draft, "dtbo", (int)i), overlay->path, false, &status);
   }
+  if (config->overlays->len && config->tables == TABLES_ACPI && config->firmware->len == 0)
+    option_mistake(draft, option_where(draft, "dtbo", 0),
+                   "with --tables acpi the guest has no device tree to lay it over: --tables both has one");
 }
 
 static void check_modules(OptionDraft *draft, const Config *config) {

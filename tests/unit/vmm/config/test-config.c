@@ -352,6 +352,8 @@ static void test_overlays(void) {
 
   g_assert_cmpuint(config->overlays->len, ==, 2);
   g_assert_cmpstr(((const DtboConfig *)config->overlays->pdata[1])->path, ==, "with,comma.img");
+  refuse("--dtbo a.img: with --tables acpi the guest has no device tree to lay it over: --tables both has one", "--dry-run", "--dtbo",
+         "a.img", "--tables", "acpi", NULL);
   refuse("--dtbo directory: 'directory' is a directory, a file is wanted", "--dry-run", "--dtbo", "directory", NULL);
 }
 
