@@ -9,8 +9,8 @@ modules=$(echo "$KERNELS"/6.12/lib/modules/*)
 
 printf 'two\0lines\n' > item
 truncate -s 1M disk.img other.img
-cp "$image" large # as large as items can be, near enough, and of all values
-truncate -s 32M large
+cp "$image" large # of all values, and more than one page
+truncate -s 1M large
 # shellcheck disable=SC2016  # for the guest's shell
 run_exec --modules "$modules" --module qemu_fw_cfg --cpus 2 --fw-cfg name=opt/eret/text,string=hello,,world \
     --fw-cfg name=opt/none,string= --fw-cfg name=opt/item,file=item --fw-cfg name=opt/large,file=large --disk disk.img,bootindex=2 \

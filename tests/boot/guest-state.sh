@@ -7,7 +7,7 @@
 . "$LIB"
 
 boot watchdog,serve --watchdog
-like "$console" 'GUEST watchdog=SP805' "the watchdog has its driver"
+like "$console" 'GUEST watchdog=sp805-wdt' "the watchdog has its driver"
 like "$console" 'GUEST alive=serve' "a guest that serves it lives on"
 is "$status" 0 "and powers off"
 
@@ -32,7 +32,7 @@ unlike "$console" 'GUEST alive' "one that has none is ended"
 is "$status" 5 "status 5"
 like "$errors" "the guest's kernel panicked" "and it is said"
 
-boot generation --vmgenid
+boot generation --vmgenid auto
 is "$(guest vmgenid)" 1 "device tree: the generation ID has its driver"
 is "$(guest warnings)" 0 "device tree: and the kernel warns of nothing"
 boot generation --vmgenid 324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87 --tables acpi
@@ -42,7 +42,7 @@ is "$(guest warnings)" 0 "ACPI: and the kernel warns of nothing"
 
 kernel=7.3
 for tables in fdt acpi; do
-    start_boot generation,clock --vmgenid --vmclock --tables "$tables"
+    start_boot generation,clock --vmgenid auto --vmclock --tables "$tables"
     wait_console 'GUEST marker=0' 60
     kill -TSTP "$pid"
     sleep 2
