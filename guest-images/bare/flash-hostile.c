@@ -2,7 +2,7 @@
 /*
  * Firmware that breaks its flash: started in it (flash-start.S), with 1 MiB of variables, it says anything to both
  * banks, at any place and width. Its own bank is as it was afterwards, memory that is not flash has not changed, and
- * the flash works: blocks are erased, words and buffers are programmed. The last checksum is that of cksum(1), of the
+ * the flash works: blocks are erased, words and buffers are programmed. The last checksum is that of crc32(1), of the
  * variables: what the guest reads is what the file holds.
  *
  * Boot argument: seed=N (1).
@@ -46,22 +46,18 @@ static uint64_t sum(uint64_t from, uint64_t size) {
   return total;
 }
 
-/* POSIX cksum: polynomial 0x04c11db7, then the length, inverted. */
-static uint32_t cksum_byte(uint32_t crc, uint8_t byte) {
-  crc ^= (uint32_t)byte << 24;
-  for (unsigned i = 0; i < 8; i++)
-    crc = crc << 1 ^ (crc >> 31 ? 0x04c11db7 : 0);
-  return crc;
-}
+/* CRC-32 of IEEE 802.3, as crc32(1) has it. */
+static uint32_t crc32_of(uint64_t from, uint32_t size) {
+  uint32_t crc = ~0u;
 
-static uint32_t cksum(uint64_t from, uint32_t size) {
-  uint32_t crc = 0;
-
-  for (uint64_t at = from; at < from + size; at += 4)
-    for (uint32_t value = *word(at), i = 0; i < 4; i++)
-      crc = cksum_byte(crc, (uint8_t)(value >> i * 8));
-  for (; size; size >>= 8)
-    crc = cksum_byte(crc, (uint8_t)size);
+  for (uint64_t at = from; at < from + size; at += 4) {
+    uint32_t value = *word(at);
+    for (unsigned i = 0; i < 4; i++, value >>= 8) {
+      crc ^= value & 0xff;
+      for (unsigned k = 0; k < 8; k++)
+        crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+  }
   return ~crc;
 }
 
@@ -152,5 +148,5 @@ void guest_main(void) {
   check(sum((uint64_t)playground, PLAYGROUND_SIZE) == memory, "so is memory");
   check_it_works();
   check(*word(VARS + VARS_SIZE) == ERASED, "behind the file of variables the flash is erased");
-  print("cksum %u\n", cksum(VARS, VARS_SIZE));
+  print("crc32 %x\n", crc32_of(VARS, VARS_SIZE));
 }
