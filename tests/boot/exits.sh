@@ -47,7 +47,7 @@ busybox udhcpd -f udhcpd.conf 3>&- &
 dhcp=$!
 for vhost in off $([ ! -e /dev/vhost-net ] || echo on); do
     boot dhcp --memory 256M --net "tap=eret2,vhost=$vhost" --stats=stats.json
-    at_most 90 "a network card, vhost=$vhost" 'GUEST address=10.79.0.[23]'
+    at_most 105 "a network card, vhost=$vhost" 'GUEST address=10.79.0.[23]'
 done
 kill "$dhcp"
 ip link delete eret2
