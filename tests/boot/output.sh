@@ -73,7 +73,8 @@ like "$errors" "cannot write the command's standard output: No space left on dev
 like result.json '"exit-status" : 240' "and the result has it"
 new_guest --record=-
 "$ERET" run --kernel "$GUESTS/hello.elf" --record - > out 2> "$errors" < /dev/null
-is "$?" 1 "a recording on standard output, which is the guest's: status 1"
+is "$?" 2 "a recording on standard output, which is the guest's: status 2, as for any mistake"
+like "$errors" "standard output is the guest's" "and why"
 
 # No device, FIFO or link becomes a file; the reader of a FIFO reads all of it.
 mknod null c 1 3
