@@ -16,15 +16,12 @@
 #include "devices/virtio/vhost-queues.h"
 
 #include <sys/eventfd.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
 
 #include "devices/log-limit.h"
 
 #define AWAY_DELAY_MIN_MS 100
 #define AWAY_DELAY_MAX_MS 2000
-#define MS_PER_S          1000
-#define NS_PER_MS         1000000
+#define NS_PER_MS         UINT64_C(1000000)
 
 /* virtio 1.2, chapter 6: bits of device types; what lies between is of rings and transports. */
 #define TYPE_FEATURES (((UINT64_C(1) << 24) - 1) | UINT64_C(0x3fff) << 50)
@@ -39,8 +36,7 @@ struct VhostQueues {
   bool used, forget;  /* a driver is there, or was before */
   bool handed;        /* this driver's rings were, and what is in flight was not forgotten since */
   struct {
-    int timer;         /* of the next try; -1: there was no need yet */
-    IoSource *source;  /* of the timer, while another is waited for */
+    IoTimer *timer;    /* of the next try, while another is waited for */
     gint64 since;      /* it has been there; by the monotonic clock */
     gint64 until;      /* another is waited for; 0: nobody was lost */
     unsigned delay_ms; /* before the next try */
@@ -206,7 +202,7 @@ bool vhost_queues_start(VhostQueues *queues) {
 
   if (!serve(queues, &error))
     vhost_queues_lost(queues, error);
-  return queues->vhost->connected || queues->away.source;
+  return queues->vhost->connected || queues->away.timer;
 }
 
 /* While it is away. */
@@ -229,23 +225,15 @@ static bool take_back(VhostQueues *queues) {
 
 static void try_again(void *opaque);
 
-/* False: there is no timer to be had. */
-static bool set_timer(VhostQueues *queues) {
-  unsigned ms = queues->away.delay_ms;
-  struct itimerspec times = {.it_value = {ms / MS_PER_S, (long)(ms % MS_PER_S) * NS_PER_MS}};
-
-  if (queues->away.timer < 0)
-    queues->away.timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-  if (queues->away.timer < 0 || timerfd_settime(queues->away.timer, 0, &times, NULL) < 0)
-    return false;
-  queues->away.delay_ms = MIN(2 * ms, AWAY_DELAY_MAX_MS);
-  if (!queues->away.source)
-    queues->away.source = io_thread_add_source(queues->device->io, queues->away.timer, try_again, queues);
-  return true;
+static void set_timer(VhostQueues *queues) {
+  if (!queues->away.timer)
+    queues->away.timer = io_thread_add_timer(queues->device->io, try_again, queues);
+  io_timer_set(queues->away.timer, queues->away.delay_ms * NS_PER_MS);
+  queues->away.delay_ms = MIN(2 * queues->away.delay_ms, AWAY_DELAY_MAX_MS);
 }
 
 static void end_wait(VhostQueues *queues) {
-  g_clear_pointer(&queues->away.source, io_source_free);
+  g_clear_pointer(&queues->away.timer, io_timer_free);
 }
 
 /* Who comes and goes without getting on has no more time for that than one who does not come. */
@@ -257,10 +245,7 @@ static void wait_for_another(VhostQueues *queues, const GError *error) {
     queues->away.until = now + queues->vhost->away_us;
     queues->away.delay_ms = AWAY_DELAY_MIN_MS;
   }
-  if (!set_timer(queues)) {
-    fail(queues, error);
-    return;
-  }
+  set_timer(queues);
   g_autofree char *what = g_strdup_printf("%s; what the guest asks for waits until it is there again, for up to %d seconds", error->message,
                                           (int)(queues->vhost->away_us / G_USEC_PER_SEC));
   log_limit_say(&queues->away.said, queues->device->name, what);
@@ -269,11 +254,8 @@ static void wait_for_another(VhostQueues *queues, const GError *error) {
 /* Whatever is wrong with one that comes: there is time for a better one. */
 static void try_again(void *opaque) {
   VhostQueues *queues = opaque;
-  uint64_t expirations;
   g_autoptr(GError) error = NULL;
 
-  if (read(queues->away.timer, &expirations, sizeof expirations) < 0)
-    return;
   end_wait(queues);
   take_back(queues);
   if (serve(queues, &error)) {
@@ -283,8 +265,10 @@ static void try_again(void *opaque) {
     return;
   }
   let_go(queues, error);
-  if (g_get_monotonic_time() >= queues->away.until || !set_timer(queues))
+  if (g_get_monotonic_time() >= queues->away.until)
     fail(queues, error);
+  else
+    set_timer(queues);
 }
 
 static bool stop(VhostQueues *queues, GError **error) {
@@ -331,8 +315,7 @@ VhostQueues *vhost_queues_new(VirtioDevice *device, Vhost *vhost, unsigned first
   VhostQueues *queues = g_new0(VhostQueues, 1);
 
   g_assert(first + n <= device->n_queues);
-  *queues =
-      (VhostQueues){.device = device, .vhost = vhost, .first = first, .n = n, .relied_on = vhost_queues_features(vhost), .away.timer = -1};
+  *queues = (VhostQueues){.device = device, .vhost = vhost, .first = first, .n = n, .relied_on = vhost_queues_features(vhost)};
   for (unsigned i = first; i < first + n; i++)
     if (!virtio_serve_elsewhere(device, i, error)) {
       vhost_queues_free(queues);
@@ -347,7 +330,5 @@ void vhost_queues_free(VhostQueues *queues) {
     return;
   queues->device->served_by = NULL;
   vhost_free(queues->vhost);
-  if (queues->away.timer >= 0)
-    close(queues->away.timer);
   g_free(queues);
 }

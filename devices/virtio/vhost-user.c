@@ -285,5 +285,5 @@ const DeviceKind virtio_vhost_user_kind = {
     .print_asked = kind_print_asked,
     .make_virtio = kind_make,
     .shares_memory = true,
-    .descriptors = 3 * VHOST_USER_QUEUES_MAX + 6,
+    .descriptors = 3 * VHOST_USER_QUEUES_MAX + 5,
 };
