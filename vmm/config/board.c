@@ -47,6 +47,13 @@ unsigned board_descriptors(const Board *board) {
   return n;
 }
 
+bool board_holds_code(const Board *board) {
+  for (unsigned i = 0; i < board->devices->len; i++)
+    if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind->holds_code)
+      return true;
+  return false;
+}
+
 bool board_shares_memory(const Board *board) {
   for (unsigned i = 0; i < board->devices->len; i++)
     if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind->shares_memory)
@@ -142,7 +149,7 @@ static bool has_pci(const Board *board) {
 
 /* Where there is firmware, or somebody has laid something there, or asked for an order to boot in. */
 static bool has_fw_cfg(const Board *board) {
-  bool wanted = board->config->fw_cfg->len > 0 || board->config->firmware->len > 0;
+  bool wanted = board->config->fw_cfg->len > 0 || config_has_firmware(board->config);
 
   for (unsigned i = 0; i < G_N_ELEMENTS(rows) && !wanted; i++) {
     const GPtrArray *list = rows[i].kind->boot_index ? list_of(board, &rows[i]) : NULL;

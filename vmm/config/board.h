@@ -49,6 +49,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Board, board_free)
 const BoardDevice *board_find(const Board *board, const DeviceKind *kind);
 /* The descriptors that a machine on this board has open at most, whatever its guest does. */
 unsigned board_descriptors(const Board *board);
+/* Whether the guest may run code in a device. */
+bool board_holds_code(const Board *board);
 /* Whether another process works on guest memory. */
 bool board_shares_memory(const Board *board);
 /*

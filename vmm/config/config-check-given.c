@@ -32,7 +32,7 @@ static void check_overlays(OptionDraft *draft, const Config *config) {
     if (overlay->path)
       config_check_file(draft, option_where(draft, "dtbo", (int)i), overlay->path, false, &status);
   }
-  if (config->overlays->len && config->tables == TABLES_ACPI && config->firmware->len == 0)
+  if (config->overlays->len && config->tables == TABLES_ACPI && !config_has_firmware(config))
     option_mistake(draft, option_where(draft, "dtbo", 0),
                    "with --tables acpi the guest has no device tree to lay it over: --tables both has one");
 }
@@ -58,6 +58,8 @@ static bool is_item_name(const char *name) {
 }
 
 static void check_fw_cfg(OptionDraft *draft, const Config *config) {
+  g_autoptr(GHashTable) known = g_hash_table_new(g_str_hash, g_str_equal); /* number of the item, from 1, by name */
+
   for (unsigned i = 0; i < config->fw_cfg->len; i++) {
     const FwCfgConfig *item = config->fw_cfg->pdata[i];
     const char *where = option_where(draft, "fw-cfg", (int)i);
@@ -75,9 +77,11 @@ static void check_fw_cfg(OptionDraft *draft, const Config *config) {
       option_mistake(draft, where, "%s: give one of file=FILE and string=TEXT", item->path ? "an item has one content" : "it is empty");
     if (item->path)
       config_check_file(draft, where, item->path, false, &status);
-    for (unsigned j = 0; j < i && item->name; j++)
-      if (g_strcmp0(((const FwCfgConfig *)config->fw_cfg->pdata[j])->name, item->name) == 0)
-        option_mistake(draft, where, "name: '%s' is that of item number %u, too", item->name, j + 1);
+    unsigned first = item->name ? GPOINTER_TO_UINT(g_hash_table_lookup(known, item->name)) : 0;
+    if (first)
+      option_mistake(draft, where, "name: '%s' is that of item number %u, too", item->name, first);
+    else if (item->name)
+      g_hash_table_insert(known, item->name, GUINT_TO_POINTER(i + 1));
     if (i == FW_CFG_FILES_MAX / 2)
       option_mistake(draft, where, "there are too many items: at most %d are possible", FW_CFG_FILES_MAX / 2);
   }

@@ -389,7 +389,11 @@ bool config_plans_only(const Config *config) {
 }
 
 bool config_boots(const Config *config) {
-  return config->kernel || config->firmware->len > 0;
+  return config->kernel || config_has_firmware(config);
+}
+
+bool config_has_firmware(const Config *config) {
+  return config->firmware->len > 0;
 }
 
 const CpuConfig *config_cpu(const Config *config) {

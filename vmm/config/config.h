@@ -127,6 +127,8 @@ typedef struct {
 bool config_plans_only(const Config *config);
 /* What a machine starts: a kernel, firmware, or both. False: neither, so that there is a plan alone. */
 bool config_boots(const Config *config);
+/* Whether it starts in firmware, which is handed the kernel where there is one. */
+bool config_has_firmware(const Config *config);
 /* The CPU of a checked Config. */
 const CpuConfig *config_cpu(const Config *config);
 

@@ -20,10 +20,6 @@ static bool read_kernel(BootFiles *files, GError **error) {
   return files->kernel != NULL;
 }
 
-static bool is_handed_on(const Config *config) {
-  return config->firmware->len > 0;
-}
-
 /* What firmware is told of in 32 bits. */
 static bool check_item(GBytes *bytes, const char *what, const char *path, GError **error) {
   if (g_bytes_get_size(bytes) <= FW_CFG_ITEM_MAX)
@@ -38,7 +34,7 @@ static bool open_kernel(BootFiles *files, GError **error) {
   files->kernel_file = kernel_file_open(path, error);
   if (!files->kernel_file)
     return false;
-  if (!is_handed_on(files->config))
+  if (!config_has_firmware(files->config))
     return read_kernel(files, error);
   files->program = kernel_file_unpack(files->kernel_file, path, error);
   return files->program && check_item(files->program, "kernel file", path, error);
@@ -52,7 +48,7 @@ static bool open_initrd(BootFiles *files, GBytes *initrd, GError **error) {
     return false;
   }
   files->initrd = initrd ? g_bytes_ref(initrd) : mapped_file_bytes(files->initrd_file);
-  return !is_handed_on(files->config) || check_item(files->initrd, "initrd", files->config->initrd, error);
+  return !config_has_firmware(files->config) || check_item(files->initrd, "initrd", files->config->initrd, error);
 }
 
 static void free_file(gpointer file) {
@@ -149,7 +145,7 @@ bool boot_begin_load(BootFiles *files, uint64_t ram_base, const GuestMemory *mem
   BootPlacement placement = {0};
   void *to;
 
-  if (is_handed_on(files->config))
+  if (config_has_firmware(files->config))
     return files_unchanged(files, error);
   if (files->copy || !files->config->kernel)
     return true;
@@ -265,7 +261,7 @@ GBytes *boot_plan(BootFiles *files, const Platform *platform, const BootSeed *se
 
   *placement = (BootPlacement){0};
   g_clear_pointer(&files->tables, g_bytes_unref);
-  if (platform->board->config->tables != TABLES_FDT && !board_find(platform->board, &flash_kind)) { /* firmware has them by fw_cfg */
+  if (platform->board->config->tables != TABLES_FDT && !config_has_firmware(platform->board->config)) { /* firmware has them by fw_cfg */
     acpi = platform_describe_acpi(platform);
     make_tables(files, platform, acpi, ram->base, &guess);
   }

@@ -103,7 +103,7 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
   if (board->config->overlays->len)
     fdt_writer_keep_symbols(fdt);
   /* Firmware itself finds its devices in the tree, whatever it hands on. */
-  if (board->config->tables == TABLES_ACPI && !board_find(board, &flash_kind)) {
+  if (board->config->tables == TABLES_ACPI && !config_has_firmware(board->config)) {
     fdt_write_stub_root(fdt);
     write_chosen(fdt, board, placement, seed);
     return fdt_writer_finish(fdt, error);

@@ -74,7 +74,7 @@ bool machine_boot(Machine *machine, GError **error) {
   if (!load_guest(machine, error))
     return false;
   timeline_add(machine->trace.timeline, PHASE_KERNEL_LOADED);
-  bool in_flash = board_find(machine->board, &flash_kind);
+  bool in_flash = board_holds_code(machine->board);
   if (in_flash)
     connect_shortcuts(machine);
   if (!vm_start(vm, error))

@@ -113,7 +113,7 @@ static bool assemble(Machine *machine, GError **error) {
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
   machine->doorbells = kvm_doorbells_new();
-  if (machine->config->exits == EXITS_LEAN || board_find(machine->board, &flash_kind))
+  if (machine->config->exits == EXITS_LEAN || board_holds_code(machine->board))
     machine->shortcuts = kvm_shortcuts_new();
   if (!open_console(machine, error))
     return false;
