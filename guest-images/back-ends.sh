@@ -19,8 +19,6 @@ build=$(cd "$here/.." && pwd)/build
 out=$1
 [ ! -e "$out/bin" ] || [ "$here/back-ends.sh" -nt "$out/bin" ] || exit 0
 
-apt=$build/debian-13
-suites="trixie trixie-updates"
 mkdir -p "$build"
 exec 9> "$build/.fetch.lock"
 flock 9
@@ -30,6 +28,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 # shellcheck source=guest-images/private-apt.sh
 . "$here/private-apt.sh"
+use_suites debian-13 trixie trixie-updates
 
 # What is installed beside them where nothing is there yet.
 wanted() {

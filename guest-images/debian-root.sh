@@ -21,8 +21,6 @@ build=$(cd "$here/.." && pwd)/build
 out=$1
 [ ! -e "$out/root.ext4" ] || [ "$here/debian-root.sh" -nt "$out/root.ext4" ] || exit 0
 
-apt=$build/debian-13
-suites="trixie trixie-updates"
 mkdir -p "$build"
 exec 9> "$build/.fetch.lock"
 flock 9
@@ -32,6 +30,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 # shellcheck source=guest-images/private-apt.sh
 . "$here/private-apt.sh"
+use_suites debian-13 trixie trixie-updates
 tree=$work/tree
 new=$work/new
 

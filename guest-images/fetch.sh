@@ -187,8 +187,8 @@ fetch_passt() {
 # What is padded to the size of a flash takes no room for it.
 fetch_firmware_of() {
     prepare_apt
-    download qemu-efi-aarch64 "$work/firmware" "qemu-efi-aarch64-$1"
-    download u-boot-qemu "$work/firmware" "u-boot-qemu-$1"
+    download qemu-efi-aarch64 "$work/firmware"
+    download u-boot-qemu "$work/firmware"
     mkdir -p "$work/new-firmware/$1"
     cp --sparse=always "$work/firmware/usr/share/AAVMF/AAVMF_CODE.fd" "$work/firmware/usr/share/AAVMF/AAVMF_VARS.fd" \
         "$work/firmware/usr/lib/u-boot/qemu_arm64/u-boot.bin" \
@@ -202,7 +202,7 @@ fetch_firmware() {
     fetch_firmware_of bookworm
     download grub-efi-arm64-bin "$work/grub"
     mv "$work/grub/usr/lib/grub/arm64-efi/monolithic/grubaa64.efi" "$work/new-firmware/"
-    use_suites apt-trixie trixie
+    use_suites debian-13 trixie trixie-updates
     fetch_firmware_of trixie
     mv "$work/new-firmware" "$build/firmware"
 }

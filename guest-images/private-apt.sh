@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced: Debian's arm64 packages through a private apt configuration under build/apt, so that the machine's own package selection is left alone and no root is
-# needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in; and where other suites than the usual
-# are wanted, $suites and $apt: their names, and a directory of their own instead of build/apt, which has the packages as well.
+# needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in.
 # shellcheck shell=sh disable=SC2154,SC2031
 # shellcheck source=guest-images/debian.sh
 . "$here/debian.sh"
@@ -9,14 +8,14 @@
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 say() { echo "$*" >&2; }
 
-if [ -n "${apt-}" ]; then packages=$apt/packages; else apt=$build/apt packages=$build/cache; fi
-suites=${suites-bookworm bookworm-backports trixie-backports}
+apt=$build/apt packages=$build/cache
+suites="bookworm bookworm-backports trixie-backports"
 
 private_apt() { APT_CONFIG=$apt/apt.conf "$@"; }
 
-# use_suites NAME SUITE...: from now on packages are those of the suites, with a configuration of its own under build/NAME.
+# use_suites NAME SUITE...: from now on packages are those of the suites instead; build/NAME has their lists and the packages.
 use_suites() {
-    apt=$build/$1
+    apt=$build/$1 packages=$build/$1/packages
     shift
     suites=$*
     apt_ready=
@@ -58,9 +57,9 @@ newest() {
     private_apt apt-cache pkgnames | grep -E "^($1)\$" | sort -V | tail -n 1
 }
 
-# download PACKAGE DIR [NAME]: puts the package's contents below DIR. NAME: its name in the cache, where there are several of one.
+# download PACKAGE DIR: puts the package's contents below DIR.
 download() {
-    cached=$packages/${3-$1}.deb
+    cached=$packages/$1.deb
     if [ ! -e "$cached" ]; then
         say "downloading $1"
         mkdir -p "$packages" "$work/deb"
