@@ -5,9 +5,8 @@
 # limit: 1500
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
-XDG_RUNTIME_DIR=$PWD/run XDG_DATA_HOME=$PWD/data PATH=$PATH:$DEBIAN_ROOT/bin
+XDG_RUNTIME_DIR=$(mktemp -d /tmp/run.XXXXXX) XDG_DATA_HOME=$PWD/data PATH=$PATH:$DEBIAN_ROOT/bin # a socket's path is short
 export XDG_RUNTIME_DIR XDG_DATA_HOME
-mkdir -m 700 run
 cp "$DEBIAN_ROOT/root.ext4" root.ext4
 head -c 1000000 /dev/urandom > data.in
 ssh_to() { "$ERET" ssh --wait 900 "$@" 2> ssh.errors 3>&- 4>&-; }
@@ -30,7 +29,7 @@ ssh_to debian sha256sum < data.in > out
 is "$(cat out)" "$(sha256sum < data.in)" "a MB comes there unchanged"
 ssh_to debian cat < data.in > out
 check "and back" cmp data.in out
-is "$(grep -c '^debian.eret ' run/eret/debian/known_hosts)" 1 "its host key was learnt once"
+is "$(grep -c '^debian.eret ' "$XDG_RUNTIME_DIR/eret/debian/known_hosts")" 1 "its host key was learnt once"
 "$ERET" ps --json > ps.json
 like ps.json '"ssh" : true' "eret ps tells that there is a key"
 ssh_to nobody@debian true < /dev/null > out
@@ -39,4 +38,5 @@ like ssh.errors 'Permission denied' "which ssh says"
 ssh_to debian systemctl poweroff < /dev/null > out
 finish_eret 300
 is "$status" 0 "and powers off"
-is "$(ls run/eret)" "" "nothing is left"
+is "$(ls "$XDG_RUNTIME_DIR/eret")" "" "nothing is left"
+rm -rf "$XDG_RUNTIME_DIR"
