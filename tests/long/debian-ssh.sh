@@ -15,16 +15,20 @@ ssh_to() { "$ERET" ssh --wait 900 "$@" 2> ssh.errors 3>&- 4>&-; }
 start_eret --name debian --ssh --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" \
     --append "quiet eret.mode=root systemd.default_timeout_start_sec=900 systemd.service_watchdogs=no" \
     --disk root.ext4 --cpus 2 --memory 512M --rng
+until "$ERET" ps | grep -q '^debian ' || ! running "$pid"; do sleep 0.2; done
 # shellcheck disable=SC2016  # for the guest's shell
 ssh_to debian 'cat /proc/1/comm; id -un; ls /sys/class/net; exit 3' < /dev/null > out
-is "$?" 3 "a command runs in the guest, and its status is that of eret ssh" || { cat ssh.errors "$errors" >&2; exit; }
+got=$?
+[ "$got" = 3 ] || comment_file "ssh's messages" ssh.errors
+is "$got" 3 "a command runs in the guest, and its status is that of eret ssh" || exit
 is "$(tr '\n' ' ' < out)" "systemd root lo " "root is logged in, on systemd, without a network"
 ssh_to debian cat /root/.ssh/authorized_keys < /dev/null > out
 is "$(cat out)" "$(cut -d ' ' -f 1,2 data/eret/ssh/id_ed25519.pub)" "systemd has written the key of eret's own into root's file"
 ssh_to debian systemctl list-units --plain --no-legend 'sshd*' < /dev/null > units
 like units '^sshd-vsock\.socket +loaded active' "it is systemd's generator that has sshd listen"
 ssh_to debian systemctl is-system-running --wait < /dev/null > out
-is "$(cat out)" running "the guest's systemd has come to rest, and nothing has failed" || { ssh_to debian systemctl --failed --no-legend < /dev/null >&2; }
+[ "$(cat out)" = running ] || { ssh_to debian systemctl --failed --no-legend < /dev/null > units; comment_file "what has failed" units; }
+is "$(cat out)" running "the guest's systemd has come to rest, and nothing has failed"
 ssh_to debian sha256sum < data.in > out
 is "$(cat out)" "$(sha256sum < data.in)" "a MB comes there unchanged"
 ssh_to debian cat < data.in > out
