@@ -295,6 +295,18 @@ static void fw_cfg_describe(const Device *device, const DeviceSlot *slot, FdtWri
   fdt_writer_end(fdt);
 }
 
+/*
+ * QEMU: docs/specs/fw_cfg.rst, "ACPI Interface". Present, enabled and working, and none of a user's business: ACPI 6.3,
+ * 6.3.7.
+ */
+static void fw_cfg_describe_acpi(const Device *device, const DeviceSlot *slot, AcpiWriter *acpi) {
+  enum { STATUS_PRESENT = 1 << 0, STATUS_ENABLED = 1 << 1, STATUS_WORKS = 1 << 3 };
+
+  device_begin_acpi(acpi, "FWCF", "QEMU0002", 0, slot);
+  aml_name_integer(acpi->aml, "_STA", STATUS_PRESENT | STATUS_ENABLED | STATUS_WORKS);
+  aml_end(acpi->aml);
+}
+
 static void fw_cfg_free(Device *device) {
   g_clear_pointer(&((FwCfg *)device)->items, g_ptr_array_unref);
   device_clear(device);
@@ -307,6 +319,7 @@ static const DeviceOps fw_cfg_ops = {
     .write = fw_cfg_write,
     .register_name = fw_cfg_register_name,
     .describe = fw_cfg_describe,
+    .describe_acpi = fw_cfg_describe_acpi,
     .reset = fw_cfg_reset,
     .free = fw_cfg_free,
 };

@@ -9,7 +9,15 @@
 #define SEGMENT       0
 #define REQUESTER_IDS 0x100 /* of bus 0 */
 
-/* _OSC: what the machine leaves to the operating system, which is all that is done by the PCI bus's own means. */
+/*
+ * _OSC: what the machine leaves to the operating system, which is all that is done by the PCI bus's own means.
+ *
+ * Hot-plug is among it, though the machine has no slot yet: its functions are part of the root complex and stay where
+ * they are. A slot will be one of a root port, whose registers tell of what comes and goes, so that there need be no
+ * ACPI objects for it (_EJ0, a Notify for each slot, registers of what has changed): the operating system's own driver
+ * serves it, the same one with a device tree. A standard hot-plug controller (bit 1), which is for conventional PCI,
+ * there will not be, nor latency tolerance reporting (bit 5).
+ */
 enum { OSC_HOT_PLUG = 1 << 0, OSC_PME = 1 << 2, OSC_AER = 1 << 3, OSC_CAPABILITY = 1 << 4 };
 enum { OSC_UNRECOGNIZED_UUID = 1 << 2, OSC_UNRECOGNIZED_REVISION = 1 << 3, OSC_MASKED = 1 << 4 };
 
@@ -20,6 +28,8 @@ static void describe_windows(Aml *aml, const PciWindows *windows) {
   aml_memory32_window(aml, (uint32_t)windows->base32, (uint32_t)windows->size32);
   if (windows->size64)
     aml_memory64_window(aml, windows->base64, windows->size64, true);
+  if (windows->size_io)
+    aml_io_window(aml, windows->base_io, (uint32_t)windows->size_io);
   aml_end(aml);
 }
 

@@ -16,10 +16,12 @@ enum {
 };
 
 /* Address space descriptors: 6.4.3.5. */
-enum { SPACE_MEMORY = 0, SPACE_BUS = 2 };
+enum { SPACE_MEMORY = 0, SPACE_IO = 1, SPACE_BUS = 2 };
 #define SPACE_FIXED         0x0c /* both ends are; the bridge produces the range */
 #define MEMORY_READ_WRITE   0x01
 #define MEMORY_PREFETCHABLE 0x06
+#define IO_ENTIRE_RANGE     0x03 /* not the addresses of ISA alone */
+#define IO_FROM_MEMORY      0x10 /* _TTP: above the bridge it is memory; dense, so that a port is a byte of it */
 
 #define INTERRUPT_CONSUMER   0x01
 #define INTERRUPT_EDGE       0x02
@@ -76,17 +78,26 @@ void aml_memory32_window(Aml *aml, uint32_t base, uint32_t size) {
   bytes_u32(bytes, size);
 }
 
-void aml_memory64_window(Aml *aml, uint64_t base, uint64_t size, bool prefetchable) {
+/* 6.4.3.5.1. FIRST and OFFSET: where it begins below the bridge, and what is to be added to that above it. */
+static void qword_window(Aml *aml, uint8_t space, uint8_t flags, uint64_t first, uint64_t offset, uint64_t size) {
   GByteArray *bytes = large(aml, TAG_QWORD_ADDRESS, 43);
 
-  bytes_u8(bytes, SPACE_MEMORY);
+  bytes_u8(bytes, space);
   bytes_u8(bytes, SPACE_FIXED);
-  bytes_u8(bytes, MEMORY_READ_WRITE | (prefetchable ? MEMORY_PREFETCHABLE : 0));
-  bytes_u64(bytes, 0);
-  bytes_u64(bytes, base);
-  bytes_u64(bytes, base + size - 1);
-  bytes_u64(bytes, 0);
+  bytes_u8(bytes, flags);
+  bytes_u64(bytes, 0); /* granularity */
+  bytes_u64(bytes, first);
+  bytes_u64(bytes, first + size - 1);
+  bytes_u64(bytes, offset);
   bytes_u64(bytes, size);
+}
+
+void aml_memory64_window(Aml *aml, uint64_t base, uint64_t size, bool prefetchable) {
+  qword_window(aml, SPACE_MEMORY, MEMORY_READ_WRITE | (prefetchable ? MEMORY_PREFETCHABLE : 0), base, 0, size);
+}
+
+void aml_io_window(Aml *aml, uint64_t base, uint32_t size) {
+  qword_window(aml, SPACE_IO, IO_ENTIRE_RANGE | IO_FROM_MEMORY, 0, base, size);
 }
 
 /* 6.4.3.8.1 */

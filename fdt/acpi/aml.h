@@ -76,6 +76,8 @@ void aml_interrupt(Aml *aml, uint32_t gsi, FdtIrqTrigger trigger);
 void aml_bus_numbers(Aml *aml, uint16_t first, uint16_t last);
 void aml_memory32_window(Aml *aml, uint32_t base, uint32_t size);
 void aml_memory64_window(Aml *aml, uint64_t base, uint64_t size, bool prefetchable);
+/* I/O ports 0 .. SIZE - 1 below the bridge, each a byte of memory from BASE on above it. */
+void aml_io_window(Aml *aml, uint64_t base, uint32_t size);
 /* A line of the GPIO controller at PATH whose rising edge interrupts, and wakes the machine up. */
 void aml_gpio_interrupt(Aml *aml, const char *path, uint16_t line);
 

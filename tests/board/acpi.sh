@@ -82,6 +82,10 @@ has dsdt 'GpioInt \(Edge, ActiveHigh, ExclusiveAndWake'
 has dsdt 'Notify \(\\_SB.PWRB, 0x80\)'
 has dsdt 'PNP0A08'
 has dsdt '_OSC'
+has dsdt 'QWordIO \(ResourceProducer, MinFixed, MaxFixed, PosDecode, EntireRange,'
+has dsdt '0x000000003EFF0000, // Translation Offset'
+has dsdt 'TypeTranslation, DenseTranslation'
+count dsdt 'QEMU0002' 0
 tables "GICv2" --gic 2 --cpu host,pmu=off
 has apic 'Generic MSI Frame\]'
 has apic 'Performance Interrupt : 00000000'
@@ -105,6 +109,10 @@ has dsdt '"VM_Gen_Counter"'
 has dsdt 'Notify \(\\_SB.VGEN, 0x80\)'
 has dsdt 'QEMU0001'
 has dsdt 'AMZNC10C'
+tables "firmware configuration" --fw-cfg name=opt/eret/text,string=hello
+has dsdt '"QEMU0002"'
+has dsdt '0x09020000,  +// Address Base'
+has dsdt 'Name \(_STA, 0x0B\)'
 tables "no devices" --no-defaults
 absent mcfg
 absent iort

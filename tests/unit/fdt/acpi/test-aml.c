@@ -151,6 +151,18 @@ static void test_windows(void) {
               "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x00\x00\x00\x00\x00\x00\x79\x00");
 }
 
+/* 0x10000 ports that are memory at 0x3eff0000. */
+static void test_io_window(void) {
+  g_autoptr(Aml) aml = aml_new();
+
+  aml_begin_resources(aml);
+  aml_io_window(aml, 0x3eff0000, 0x10000);
+  aml_end(aml);
+  EXPECT(aml, "\x11\x33\x0a\x30"
+              "\x8a\x2b\x00\x01\x0c\x13\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00"
+              "\x00\x00\xff\x3e\x00\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x79\x00");
+}
+
 static void test_gpio(void) {
   g_autoptr(Aml) aml = aml_new();
 
@@ -187,6 +199,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/aml/lengths", test_lengths);
   g_test_add_func("/aml/registers", test_registers);
   g_test_add_func("/aml/windows", test_windows);
+  g_test_add_func("/aml/io-window", test_io_window);
   g_test_add_func("/aml/gpio", test_gpio);
   g_test_add_func("/aml/properties", test_properties);
   return g_test_run();
