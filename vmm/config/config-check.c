@@ -134,6 +134,17 @@ static void check_vmgenid(OptionDraft *draft, const Config *config) {
   }
 }
 
+/*
+ * Firmware is given both, as QEMU's `virt` gives it: UEFI then hands ACPI on, and no tree with it (EDK2:
+ * ArmVirtPkg/PlatformHasAcpiDtDxe), and U-Boot its tree. What only a tree can tell of was asked for to be told.
+ */
+static void settle_tables(Config *config) {
+  bool only_in_tree = config->watchdog != WATCHDOG_NONE || config->overlays->len > 0;
+
+  if (config->tables == TABLES_AUTO)
+    config->tables = config_has_firmware(config) && !only_in_tree ? TABLES_BOTH : TABLES_FDT;
+}
+
 static void check_watchdog(OptionDraft *draft, const Config *config) {
   if (config->watchdog != WATCHDOG_NONE && config->tables == TABLES_ACPI)
     option_mistake(draft, option_where(draft, "watchdog", -1),
@@ -315,6 +326,7 @@ static void check_name(OptionDraft *draft, const Config *config) {
 void config_check(OptionDraft *draft, Config *config) {
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
+  settle_tables(config);
   settle_command_line(draft, config);
   check_boot_files(draft, config);
   check_dumps(draft, config);

@@ -148,7 +148,7 @@ static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANS
 static const OptionChoice nesteds[] = {{"off", NESTED_OFF}, {"vhe", NESTED_VHE}, {"e2h0", NESTED_E2H0}, {NULL, 0}};
 static const OptionChoice power_buttons[] = {{"auto", POWER_BUTTON_AUTO}, {"gpio", POWER_BUTTON_GPIO}, {"virtio", POWER_BUTTON_VIRTIO},
                                              {"both", POWER_BUTTON_BOTH}, {"none", POWER_BUTTON_NONE}, {NULL, 0}};
-static const OptionChoice tables[] = {{"fdt", TABLES_FDT}, {"acpi", TABLES_ACPI}, {"both", TABLES_BOTH}, {NULL, 0}};
+static const OptionChoice tables[] = {{"auto", TABLES_AUTO}, {"fdt", TABLES_FDT}, {"acpi", TABLES_ACPI}, {"both", TABLES_BOTH}, {NULL, 0}};
 static const OptionChoice watchdogs[] = {
     {"none", WATCHDOG_NONE}, {"reset", WATCHDOG_RESET}, {"poweroff", WATCHDOG_POWER_OFF}, {"fail", WATCHDOG_FAIL}, {NULL, 0}};
 
@@ -209,7 +209,8 @@ const Option config_options[] = {
            .choices = gics),
     OPTION("tables", CHOICE, Config, tables, NULL,
            "What tells the guest of its machine: a device tree, ACPI tables (with SMBIOS, and the EFI tables that lead to them), or both, "
-           "of which the kernel takes the device tree, or with acpi=on on its command line ACPI (default: fdt).",
+           "of which the kernel takes the device tree, or with acpi=on on its command line ACPI, and UEFI hands on ACPI; auto: both with "
+           "firmware, unless --watchdog or --dtbo needs the device tree, else fdt (default: auto).",
            .choices = tables),
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
@@ -356,7 +357,7 @@ static const struct {
     {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
     {" machine M ", "there is one kind of machine; --dry-run prints it"},
     {" balloon ", "there is no balloon device yet"},
-    {" acpi no-acpi ", "--tables acpi describes the machine by ACPI, --tables fdt by a device tree (default)"},
+    {" acpi no-acpi ", "--tables acpi describes the machine by ACPI, --tables fdt by a device tree"},
     {" monitor qmp gdb s S ", "a machine cannot be controlled or debugged by another program yet"},
 };
 

@@ -27,8 +27,11 @@ typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } Conso
 typedef enum { GIC_AUTO = 0, GIC_V2 = 2, GIC_V3 = 3 } GicVersion;
 typedef enum { TRANSPORT_PCI, TRANSPORT_MMIO } TransportKind;
 
-/* What tells the guest of its machine: a device tree, ACPI with SMBIOS, or both, of which its kernel chooses. */
-typedef enum { TABLES_FDT, TABLES_ACPI, TABLES_BOTH } TablesKind;
+/*
+ * What tells the guest of its machine: a device tree, ACPI with SMBIOS, or both, of which its kernel or its firmware
+ * chooses. TABLES_AUTO is what nobody chose; a checked Config has another.
+ */
+typedef enum { TABLES_AUTO, TABLES_FDT, TABLES_ACPI, TABLES_BOTH } TablesKind;
 
 /* Accesses that need nobody do not leave the guest, or all do. */
 typedef enum { EXITS_LEAN, EXITS_ALL } ExitsKind;

@@ -151,7 +151,7 @@ static void test_firmware(void) {
 static void test_tables(void) {
   static const char *const names[] = {"etc/acpi/rsdp", "etc/acpi/tables", "etc/table-loader", "etc/smbios/smbios-anchor",
                                       "etc/smbios/smbios-tables"};
-  static const char *const kinds[] = {"fdt", "acpi", "both"};
+  static const char *const kinds[] = {"fdt", "acpi", "both", "auto"};
   g_autofree char *directory = directory_new();
   g_autofree char *flash = g_build_filename(directory, "flash", NULL);
 
