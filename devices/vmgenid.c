@@ -16,8 +16,6 @@
 #include "devices/register-page.h"
 #include "fdt/bytes.h"
 
-#define TEXT_LENGTH 36 /* of a GUID */
-
 typedef struct {
   Device device;
   IrqLine *irq;
@@ -25,14 +23,7 @@ typedef struct {
 } VmGenId;
 
 bool vmgenid_is_valid(const char *text) {
-  if (strcmp(text, VMGENID_AUTO) == 0)
-    return true;
-  for (unsigned i = 0; i < TEXT_LENGTH; i++) {
-    bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-    if (dash ? text[i] != '-' : !g_ascii_isxdigit(text[i]))
-      return false;
-  }
-  return text[TEXT_LENGTH] == '\0';
+  return strcmp(text, VMGENID_AUTO) == 0 || g_uuid_string_is_valid(text);
 }
 
 static void store(VmGenId *generation, const uint8_t id[VMGENID_ID_SIZE]) {

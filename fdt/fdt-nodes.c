@@ -46,6 +46,15 @@ void fdt_write_root(FdtWriter *fdt) {
   fdt_writer_flag(fdt, "dma-coherent");
 }
 
+void fdt_write_identity(FdtWriter *fdt, const char *uuid, const char *serial_number) {
+  g_autofree char *lower = uuid ? g_ascii_strdown(uuid, -1) : NULL;
+
+  if (lower)
+    fdt_writer_string(fdt, "vm,uuid", lower);
+  if (serial_number)
+    fdt_writer_string(fdt, "serial-number", serial_number);
+}
+
 void fdt_write_stub_root(FdtWriter *fdt) {
   fdt_writer_u32(fdt, "#address-cells", 2);
   fdt_writer_u32(fdt, "#size-cells", 2);

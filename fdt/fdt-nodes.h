@@ -15,6 +15,12 @@ typedef struct {
 /* Properties of the root: it must be called first. */
 void fdt_write_root(FdtWriter *fdt);
 /*
+ * Which machine it is, in further properties of the root, before any node. Each may be NULL. The UUID is where QEMU has
+ * it for its pseries machines (hw/ppc/spapr.c), and systemd looks for it where there are no DMI tables; the serial
+ * number has a name in the Devicetree Specification.
+ */
+void fdt_write_identity(FdtWriter *fdt, const char *uuid, const char *serial_number);
+/*
  * Tells programs that look there what they run under: systemd-detect-virt, lscpu and virt-what, which take DMI tables
  * elsewhere. The name that they know is KVM's.
  */

@@ -50,6 +50,13 @@ static void no_text(Writer *writer) {
   bytes_u8(writer->bytes, 0);
 }
 
+static void text_or_none(Writer *writer, const char *value) {
+  if (value)
+    text(writer, value);
+  else
+    no_text(writer);
+}
+
 static void end(Writer *writer) {
   bytes_set(writer->bytes, writer->start + STRUCTURE_LENGTH, 1, writer->bytes->len - writer->start);
   for (unsigned i = 0; i < writer->n_texts; i++)
@@ -85,8 +92,11 @@ static void write_system(Writer *writer, const Smbios *smbios) {
   text(writer, MAKER);
   text(writer, PRODUCT);
   text(writer, smbios->version);
-  no_text(writer);               /* serial number */
-  bytes_zero(writer->bytes, 16); /* UUID: not set */
+  text_or_none(writer, smbios->serial_number);
+  if (smbios->uuid)
+    bytes_guid(writer->bytes, smbios->uuid); /* 7.2.1: in the same order as UEFI's */
+  else
+    bytes_zero(writer->bytes, BYTES_GUID_SIZE); /* not set */
   bytes_u8(writer->bytes, WAKE_UP_POWER_SWITCH);
   no_text(writer); /* SKU */
   no_text(writer); /* family */

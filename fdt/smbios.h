@@ -12,6 +12,8 @@ typedef struct {
   const char *version; /* of this program */
   unsigned n_cpus;
   uint64_t ram_base, ram_size; /* bytes */
+  const char *uuid;            /* of the machine, as bytes_guid takes it; NULL: not set */
+  const char *serial_number;   /* NULL: none */
 } Smbios;
 
 /* The structures, one after the other, up to the end-of-table structure. */

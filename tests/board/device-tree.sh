@@ -36,6 +36,9 @@ tree "GICv2" --gic 2
 has 'compatible = "arm,gic-v2m-frame"'
 tree "123 CPUs, 32 GiB" --cpus 123 --memory 32G
 has 'cpu@'
+tree "identity" --name web --serial-number 'number 7'
+has 'vm,uuid = "d7873df5-6a11-5e0e-bfb5-29f9ed05b8ca"'
+has 'serial-number = "number 7"'
 tree "virtio console, disks, random numbers" --console virtio --disk "$work/disk.img" --disk "$work/other.img,ro,serial=two" --rng
 tree "virtio-mmio" --transport mmio --console virtio --disk "$work/disk.img" --rng
 has 'compatible = "virtio,mmio"'

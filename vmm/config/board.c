@@ -334,6 +334,8 @@ char *board_print(const Board *board) {
   const CpuConfig *cpu = config_cpu(board->config);
   g_string_append_printf(text, "CPUs      %u, PSCI by %s%s\n", board->cpus, cpu->el2 == CPU_ON ? "SMC" : "HVC",
                          cpu->el2_e2h0 ? ", EL2 without VHE" : "");
+  if (board->config->uuid)
+    g_string_append_printf(text, "UUID      %s\n", board->config->uuid);
   g_string_append_printf(text, "memory    %" G_GUINT64_FORMAT " MiB\n", board->ram.size / MIB);
   g_string_append_printf(text, "addresses %u bits\n", board->ipa_bits);
   g_autofree char *append = printable_line_escaped(board->config->append, -1);

@@ -337,6 +337,7 @@ void config_check(OptionDraft *draft, Config *config) {
   check_vsock(draft, config);
   check_vmgenid(draft, config);
   check_watchdog(draft, config);
+  config_check_identity(draft, config);
   check_devices(draft, config);
   config_check_nets(draft, config);
   option_name_files(draft, config->named);

@@ -9,6 +9,8 @@
 /* Whether there is such a file, which can be read. Fills in STATUS. BLOCK: a block device will do as well. */
 bool config_check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status);
 
+/* By what the guest knows the machine; what is derived of its name is settled. */
+void config_check_identity(OptionDraft *draft, Config *config);
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
 /* Firmware, and the file of its variables; `auto` becomes the file that it stands for. */

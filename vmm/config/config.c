@@ -22,6 +22,7 @@
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
 #define NET_FD_MAX           (1u << 20)
 #define BOOT_INDEX_MAX       INT32_MAX
+#define SERIAL_NUMBER_MAX    255 /* SMBIOS has no limit; who reads it may have one */
 #define GRACE_DEFAULT        10
 #define GRACE_MAX            86400 /* a day */
 
@@ -213,6 +214,11 @@ const Option config_options[] = {
            "firmware, unless --watchdog or --dtbo needs the device tree, else fdt (default: auto).",
            .choices = tables),
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
+    OPTION("uuid", STRING, Config, uuid, "UUID",
+           "By what the guest knows which machine it is: SMBIOS tells it, and the device tree (default: derived from --name; without a "
+           "name none)."),
+    OPTION("serial-number", STRING, Config, serial_number, "TEXT",
+           "The machine's serial number, which is told there too; at most 255 characters (default: none).", .max = SERIAL_NUMBER_MAX),
            .on_by_default = true),
 
     OPTION("disk", LIST, Config, disks, "FILE[,ro][,format=raw][,serial=TEXT][,bootindex=N]",
@@ -355,6 +361,7 @@ static const struct {
     {" bios pflash uefi ", "firmware is --firmware FILE, or --firmware auto"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
     {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
+    {" smbios ", "what SMBIOS says of the machine is --uuid UUID and --serial-number TEXT"},
     {" machine M ", "there is one kind of machine; --dry-run prints it"},
     {" balloon ", "there is no balloon device yet"},
     {" acpi no-acpi ", "--tables acpi describes the machine by ACPI, --tables fdt by a device tree"},

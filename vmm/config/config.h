@@ -112,8 +112,10 @@ typedef struct {
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
   PowerButton power_button;
-  unsigned grace; /* seconds between power button and power-off */
-  char *name;     /* NULL: none */
+  unsigned grace;      /* seconds between power button and power-off */
+  char *name;          /* NULL: none */
+  char *uuid;          /* of the machine, as text in either case; NULL: it has none */
+  char *serial_number; /* of the machine, in printable ASCII; NULL: it has none */
   bool detach;
   char *ssh;             /* NULL: no; CONFIG_SSH_OWN_KEY, or the file of a key */
   SshKey *ssh_key;       /* what is in it; NULL: there is none, or eret's own has not been made yet */

@@ -66,7 +66,12 @@ char *platform_dump_acpi(const Platform *platform) {
 
 Smbios platform_smbios(const Platform *platform) {
   const Board *board = platform->board;
-  return (Smbios){.version = ERET_VERSION, .n_cpus = board->cpus, .ram_base = board->ram.base, .ram_size = board->ram.size};
+  return (Smbios){.version = ERET_VERSION,
+                  .n_cpus = board->cpus,
+                  .ram_base = board->ram.base,
+                  .ram_size = board->ram.size,
+                  .uuid = board->config->uuid,
+                  .serial_number = board->config->serial_number};
 }
 
 void platform_table_files(const Platform *platform, PlatformTableFile files[PLATFORM_TABLE_FILES]) {

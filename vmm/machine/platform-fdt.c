@@ -109,6 +109,7 @@ GBytes *platform_describe(const Platform *platform, const BootPlacement *placeme
     return fdt_writer_finish(fdt, error);
   }
   fdt_write_root(fdt);
+  fdt_write_identity(fdt, board->config->uuid, board->config->serial_number);
   /*
    * A hypervisor without VHE, such as Xen, hands the tree on to its first domain, with a node of that name of its own.
    */

@@ -44,6 +44,21 @@ static void test_root(void) {
   fake_assert_flag(tree, "/", "dma-coherent");
 }
 
+static void test_identity(void) {
+  g_autoptr(FdtWriter) fdt = fdt_writer_new(), without = fdt_writer_new();
+
+  fdt_write_root(fdt);
+  fdt_write_identity(fdt, "324E6EAF-d1d1-4bf6-bf41-b9bb6c91fb87", "number 7");
+  g_autoptr(GBytes) tree = finish(fdt);
+  fake_assert_string(tree, "/", "vm,uuid", "324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87");
+  fake_assert_string(tree, "/", "serial-number", "number 7");
+  fdt_write_root(without);
+  fdt_write_identity(without, NULL, NULL);
+  g_autoptr(GBytes) bare = finish(without);
+  g_assert_false(has_property(bare, "/", "vm,uuid"));
+  g_assert_false(has_property(bare, "/", "serial-number"));
+}
+
 static void test_hypervisor(void) {
   g_autoptr(FdtWriter) fdt = fdt_writer_new();
 
@@ -441,6 +456,7 @@ static void test_dtc(void) {
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/fdt-nodes/root", test_root);
+  g_test_add_func("/fdt-nodes/identity", test_identity);
   g_test_add_func("/fdt-nodes/hypervisor", test_hypervisor);
   g_test_add_func("/fdt-nodes/chosen-full", test_chosen_full);
   g_test_add_func("/fdt-nodes/chosen-moved", test_move_initrd);

@@ -10,6 +10,12 @@
 #include "fdt/bytes.h"
 
 static const Smbios small = {.version = "1.2", .n_cpus = 2, .ram_base = 0x40000000, .ram_size = UINT64_C(512) << 20};
+static const Smbios known = {.version = "1.2",
+                             .n_cpus = 2,
+                             .ram_base = 0x40000000,
+                             .ram_size = UINT64_C(512) << 20,
+                             .uuid = "00112233-4455-6677-8899-AABBCCDDEEFF",
+                             .serial_number = "number 7"};
 static const Smbios large = {.version = "1.2", .n_cpus = 300, .ram_base = 0x40000000, .ram_size = UINT64_C(6) << 40};
 
 static uint64_t get(const uint8_t *bytes, unsigned size) {
@@ -74,6 +80,9 @@ static void test_fields(void) {
   g_assert_cmpstr(text_of(system, system[4]), ==, "eret");
   g_assert_cmpstr(text_of(system, system[5]), ==, "KVM Virtual Machine");
   g_assert_cmpstr(text_of(system, system[6]), ==, "1.2");
+  g_assert_cmpuint(system[7], ==, 0); /* no serial number, and no UUID */
+  for (unsigned i = 8; i < 24; i++)
+    g_assert_cmphex(system[i], ==, 0);
   g_assert_cmpuint(processor[0x23], ==, 2);
   g_assert_cmpuint(get(processor + 0x28, 2), ==, 0x101);
   g_assert_cmpuint(get(array + 7, 4), ==, 512 << 10);
@@ -81,6 +90,17 @@ static void test_fields(void) {
   g_assert_cmpuint(get(device + 4, 2), ==, get(array + 2, 2));
   g_assert_cmpuint(get(address + 4, 4), ==, 1 << 20);
   g_assert_cmpuint(get(address + 8, 4), ==, (1 << 20) + (512 << 10) - 1);
+}
+
+/* DSP0134, 7.2.1 has this example. */
+static void test_identity(void) {
+  static const uint8_t wanted[] = {0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+  g_autoptr(GBytes) structures = smbios_structures(&known);
+  const uint8_t *system = find(structures, 1);
+
+  g_assert_cmpmem(system + 8, 16, wanted, sizeof wanted);
+  g_assert_cmpstr(text_of(system, system[7]), ==, "number 7");
+  g_assert_cmpstr(text_of(system, system[6]), ==, "1.2");
 }
 
 /* What is too large for the first field is in the one behind it. */
@@ -151,21 +171,25 @@ static void test_dmidecode(void) {
     g_test_skip("dmidecode is not installed");
     return;
   }
-  g_autofree char *text = dmidecode(&small), *of_large = dmidecode(&large);
+  g_autofree char *text = dmidecode(&small), *of_large = dmidecode(&large), *of_known = dmidecode(&known);
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
     if (!strstr(text, wanted[i]))
       g_error("nothing says '%s' in:\n%s", wanted[i], text);
   for (unsigned i = 0; i < G_N_ELEMENTS(unwanted); i++)
-    if (strstr(text, unwanted[i]) || strstr(of_large, unwanted[i]))
-      g_error("'%s' in:\n%s\n%s", unwanted[i], text, of_large);
+    if (strstr(text, unwanted[i]) || strstr(of_large, unwanted[i]) || strstr(of_known, unwanted[i]))
+      g_error("'%s' in:\n%s\n%s\n%s", unwanted[i], text, of_large, of_known);
   g_assert_nonnull(strstr(of_large, "Size: 6 TB"));
   g_assert_nonnull(strstr(of_large, "Core Count: 300"));
+  g_assert_nonnull(strstr(of_known, "UUID: 00112233-4455-6677-8899-aabbccddeeff"));
+  g_assert_nonnull(strstr(of_known, "Serial Number: number 7"));
+  g_assert_nonnull(strstr(text, "UUID: Not Settable"));
 }
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/smbios/walk", test_walk);
   g_test_add_func("/smbios/fields", test_fields);
+  g_test_add_func("/smbios/identity", test_identity);
   g_test_add_func("/smbios/large", test_large);
   g_test_add_func("/smbios/entry-point", test_entry_point);
   g_test_add_func("/smbios/dmidecode", test_dmidecode);
