@@ -37,6 +37,13 @@ typedef struct {
   struct GuestEvents *events;                      /* devices/guest-events.h */
 } DeviceParts;
 
+/* How firmware finds what it may boot from, as QEMU tells it (hw/core/qdev-fw.c, and each device's). */
+typedef struct {
+  unsigned index;       /* which place it is asked to have in the boot order, 1 being the first; 0: none */
+  const char *function; /* Open Firmware's name of it as a PCI function: "scsi"; NULL: firmware does not boot from it */
+  const char *unit;     /* and of what lies below: "disk@0,0" */
+} DeviceBoot;
+
 typedef struct {
   const char *name; /* in the plan; where there may be several, with a number: "virtio-blk" */
   const char *note; /* in the printed plan, before the interrupts; or NULL */
@@ -54,13 +61,7 @@ typedef struct {
   struct VirtioDevice *(*make_virtio)(const DeviceParts *parts, GError **error);
   bool always_mmio; /* on virtio-mmio, whatever transport the others have */
 
-  /*
-   * Of what firmware boots from: Open Firmware's name of it as a PCI function ("scsi"), and of what lies below
-   * ("disk@0,0"), as QEMU tells firmware of them (hw/core/qdev-fw.c); and which place it is asked to have in the boot
-   * order, 1 being the first and 0 none. Optional, all of it.
-   */
-  const char *boot_function, *boot_unit;
-  unsigned (*boot_index)(const void *asked);
+  DeviceBoot (*boot)(const void *asked); /* of what firmware may boot from; optional */
 
   bool holds_code;      /* the guest runs code in it: it is connected to shortcuts wherever there are any */
   bool shares_memory;   /* another process works on guest memory */

@@ -237,15 +237,13 @@ static char *blk_print_asked(const void *asked) {
   return g_strconcat(path, disk->read_only ? " (read-only)" : "", NULL);
 }
 
-static unsigned blk_boot_index(const void *asked) {
-  return ((const DiskConfig *)asked)->boot_index;
+static DeviceBoot blk_boot(const void *asked) {
+  return (DeviceBoot){((const DiskConfig *)asked)->boot_index, "scsi", "disk@0,0"};
 }
 
 const DeviceKind virtio_blk_kind = {
     .name = "virtio-blk",
     .print_asked = blk_print_asked,
-    .boot_function = "scsi",
-    .boot_unit = "disk@0,0",
-    .boot_index = blk_boot_index,
+    .boot = blk_boot,
     .make_virtio = blk_make,
 };

@@ -157,16 +157,14 @@ static char *net_print_asked(const void *asked) {
   return g_strconcat(config->tap ? "tap " : config->unix_path ? "socket " : "tap at descriptor ", where, queues, NULL);
 }
 
-static unsigned net_boot_index(const void *asked) {
-  return ((const NetConfig *)asked)->boot_index;
+static DeviceBoot net_boot(const void *asked) {
+  return (DeviceBoot){((const NetConfig *)asked)->boot_index, "ethernet", "ethernet-phy@0"};
 }
 
 const DeviceKind virtio_net_kind = {
     .name = "virtio-net",
     .print_asked = net_print_asked,
-    .boot_function = "ethernet",
-    .boot_unit = "ethernet-phy@0",
-    .boot_index = net_boot_index,
+    .boot = net_boot,
     .make_virtio = net_make,
     .descriptors = 8 * NET_PAIRS_MAX, /* of each pair: a tap's, a vhost's, two doorbells, two calls and two messages */
 };

@@ -276,6 +276,13 @@ static char *kind_print_asked(const void *opaque) {
   return g_strdup_printf("%s at %s", asked->type, path);
 }
 
+static DeviceBoot kind_boot(const void *opaque) {
+  const VhostUserDeviceConfig *asked = opaque;
+  VhostUserType type = vhost_user_type(asked->type ? vhost_user_type_id(asked->type) : 0);
+
+  return (DeviceBoot){asked->boot_index, type.boot_function, type.boot_unit};
+}
+
 /*
  * Of a queue its event, its call and that of its vector; and the sockets, the record of what is in flight, and the
  * timer of a back end that is away.
@@ -283,6 +290,7 @@ static char *kind_print_asked(const void *opaque) {
 const DeviceKind virtio_vhost_user_kind = {
     .name = "vhost-user",
     .print_asked = kind_print_asked,
+    .boot = kind_boot,
     .make_virtio = kind_make,
     .shares_memory = true,
     .descriptors = 3 * VHOST_USER_QUEUES_MAX + 5,

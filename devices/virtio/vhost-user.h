@@ -12,9 +12,10 @@
 
 /* What can be asked of it. */
 typedef struct {
-  char *path;      /* of the socket */
-  char *type;      /* a name, or an ID as a number: vhost_user_type_id */
-  unsigned queues; /* 0: as many as the back end says, or else is usual */
+  char *path;          /* of the socket */
+  char *type;          /* a name, or an ID as a number: vhost_user_type_id */
+  unsigned queues;     /* 0: as many as the back end says, or else is usual */
+  unsigned boot_index; /* 1: firmware tries it first; 0: it is not said when */
 } VhostUserDeviceConfig;
 
 /* Connects to the back end. */
@@ -29,6 +30,8 @@ typedef struct {
   uint64_t never;       /* features that cannot be believed */
   const char *needs;    /* from its configuration, for people; NULL: it may do without */
   bool guessed;         /* config_size is one to try */
+  /* As in DeviceBoot: NULL, where firmware does not boot from it. */
+  const char *boot_function, *boot_unit;
 } VhostUserType;
 
 /* By ID (virtio 1.2, chapter 5); of one that is not in the table it is whatever the back end says. */

@@ -152,9 +152,9 @@ static bool has_fw_cfg(const Board *board) {
   bool wanted = board->config->fw_cfg->len > 0 || config_has_firmware(board->config);
 
   for (unsigned i = 0; i < G_N_ELEMENTS(rows) && !wanted; i++) {
-    const GPtrArray *list = rows[i].kind->boot_index ? list_of(board, &rows[i]) : NULL;
+    const GPtrArray *list = rows[i].kind->boot ? list_of(board, &rows[i]) : NULL;
     for (unsigned k = 0; list && k < list->len && !wanted; k++)
-      wanted = rows[i].kind->boot_index(list->pdata[k]) > 0;
+      wanted = rows[i].kind->boot(list->pdata[k]).index > 0;
   }
   return wanted;
 }

@@ -5,26 +5,26 @@
  */
 #include "vmm/config/board.h"
 
-static unsigned boot_index(const BoardDevice *device) {
-  return device->kind->boot_index ? device->kind->boot_index(device->asked) : 0;
+static DeviceBoot boot(const BoardDevice *device) {
+  return device->kind->boot ? device->kind->boot(device->asked) : (DeviceBoot){0};
 }
 
 static int compare_places(gconstpointer a, gconstpointer b) {
-  unsigned left = boot_index(*(const BoardDevice *const *)a), right = boot_index(*(const BoardDevice *const *)b);
+  unsigned left = boot(*(const BoardDevice *const *)a).index, right = boot(*(const BoardDevice *const *)b).index;
 
   return left < right ? -1 : left > right;
 }
 
 static void append_path(GString *text, const Board *board, const BoardDevice *device) {
-  const DeviceKind *kind = device->kind;
+  DeviceBoot names = boot(device);
 
   if (text->len)
     g_string_append_c(text, '\n');
   if (device->pci_slot >= 0)
-    g_string_append_printf(text, "/pci@%" G_GINT64_MODIFIER "x/%s@%x/%s", board_find(board, &pci_host_kind)->slot.base, kind->boot_function,
-                           (unsigned)device->pci_slot, kind->boot_unit);
+    g_string_append_printf(text, "/pci@%" G_GINT64_MODIFIER "x/%s@%x/%s", board_find(board, &pci_host_kind)->slot.base, names.function,
+                           (unsigned)device->pci_slot, names.unit);
   else
-    g_string_append_printf(text, "/virtio-mmio@%016" G_GINT64_MODIFIER "x/%s", device->slot.base, kind->boot_unit);
+    g_string_append_printf(text, "/virtio-mmio@%016" G_GINT64_MODIFIER "x/%s", device->slot.base, names.unit);
 }
 
 char *board_boot_order(const Board *board) {
@@ -32,7 +32,7 @@ char *board_boot_order(const Board *board) {
   GString *text = g_string_new(NULL);
 
   for (unsigned i = 0; i < board->devices->len; i++)
-    if (boot_index(board->devices->pdata[i]))
+    if (boot(board->devices->pdata[i]).index)
       g_ptr_array_add(devices, board->devices->pdata[i]);
   g_ptr_array_sort(devices, compare_places);
   for (unsigned i = 0; i < devices->len; i++)

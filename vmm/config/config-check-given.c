@@ -7,21 +7,23 @@
 #include "vmm/config/config-check.h"
 
 /* One LIST of what firmware may boot from; KNOWN: the places that are taken already. */
-static void check_boot_indices(OptionDraft *draft, const char *list, const GPtrArray *elements, unsigned (*index)(const void *asked),
-                               GHashTable *known) {
+static void check_boot_indices(OptionDraft *draft, const char *list, const GPtrArray *elements, const DeviceKind *kind, GHashTable *known) {
   for (unsigned i = 0; i < elements->len; i++) {
-    gpointer key = GUINT_TO_POINTER(index(elements->pdata[i]));
-    if (key && !g_hash_table_add(known, key))
-      option_mistake(draft, option_where(draft, list, (int)i), "bootindex: place %u in the boot order is taken twice",
-                     GPOINTER_TO_UINT(key));
+    DeviceBoot boot = kind->boot(elements->pdata[i]);
+    const char *where = option_where(draft, list, (int)i);
+    if (boot.index && !boot.function)
+      option_mistake(draft, where, "bootindex: firmware does not boot from a device of this type");
+    else if (boot.index && !g_hash_table_add(known, GUINT_TO_POINTER(boot.index)))
+      option_mistake(draft, where, "bootindex: place %u in the boot order is taken twice", boot.index);
   }
 }
 
 static void check_boot_order(OptionDraft *draft, const Config *config) {
   g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
 
-  check_boot_indices(draft, "disk", config->disks, virtio_blk_kind.boot_index, known);
-  check_boot_indices(draft, "net", config->nets, virtio_net_kind.boot_index, known);
+  check_boot_indices(draft, "disk", config->disks, &virtio_blk_kind, known);
+  check_boot_indices(draft, "net", config->nets, &virtio_net_kind, known);
+  check_boot_indices(draft, "device", config->devices, &virtio_vhost_user_kind, known);
 }
 
 static void check_overlays(OptionDraft *draft, const Config *config) {

@@ -60,6 +60,7 @@ static const Option device_options[] = {
     OPTION("type", STRING, VhostUserDeviceConfig, type, "TYPE", NULL, .number_too = true,
            .examples = "net block console rng scsi gpu input vsock sound fs scmi i2c gpio"),
     OPTION("queues", NUMBER, VhostUserDeviceConfig, queues, "N", NULL, .min = 1, .max = VHOST_USER_QUEUES_MAX),
+    OPTION("bootindex", NUMBER, VhostUserDeviceConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},
 };
 
@@ -213,12 +214,12 @@ const Option config_options[] = {
            "of which the kernel takes the device tree, or with acpi=on on its command line ACPI, and UEFI hands on ACPI; auto: both with "
            "firmware, unless --watchdog or --dtbo needs the device tree, else fdt (default: auto).",
            .choices = tables),
-    OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
     OPTION("uuid", STRING, Config, uuid, "UUID",
            "By what the guest knows which machine it is: SMBIOS tells it, and the device tree (default: derived from --name; without a "
            "name none)."),
     OPTION("serial-number", STRING, Config, serial_number, "TEXT",
            "The machine's serial number, which is told there too; at most 255 characters (default: none).", .max = SERIAL_NUMBER_MAX),
+    OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
 
     OPTION("disk", LIST, Config, disks, "FILE[,ro][,format=raw][,serial=TEXT][,bootindex=N]",
@@ -227,10 +228,11 @@ const Option config_options[] = {
            "which "
            "firmware boots, 1 being the first. A comma in FILE is written ,,.",
            .group = "Devices", .element = &disk_element),
-    OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N]",
+    OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N][,bootindex=N]",
            "A virtio device that another process is, which listens on the socket PATH for vhost-user; repeatable. TYPE: what it is (net, "
            "block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, gpio), or the ID of its type. queues: how many it has, "
-           "where it does not say so itself. It sees all of the guest's memory.",
+           "where it does not say so itself. bootindex: as of a disk, where it is a block, scsi, net or fs. It sees all of the guest's "
+           "memory.",
            .element = &device_element),
     OPTION("net", LIST, Config, nets, "user|tap=NAME|fd=N|unix=PATH[,PART=VALUE]...",
            "A virtio network card; repeatable. user: by passt, without root; with forward=[ADDRESS:]HOSTPORT:GUESTPORT[/udp], repeatable, "
@@ -359,9 +361,9 @@ static const struct {
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
     {" bios pflash uefi ", "firmware is --firmware FILE, or --firmware auto"},
+    {" smbios ", "what SMBIOS says of the machine is --uuid UUID and --serial-number TEXT"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
     {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
-    {" smbios ", "what SMBIOS says of the machine is --uuid UUID and --serial-number TEXT"},
     {" machine M ", "there is one kind of machine; --dry-run prints it"},
     {" balloon ", "there is no balloon device yet"},
     {" acpi no-acpi ", "--tables acpi describes the machine by ACPI, --tables fdt by a device tree"},

@@ -34,6 +34,11 @@ int main(int argc, char **argv) {
   g_autofree char *none = order_of("--dry-run --disk %s --net user", a);
   g_autofree char *pci = order_of("--dry-run --rng --disk %s,bootindex=20 --disk %s,bootindex=3 --net user,bootindex=7", a, b);
   g_autofree char *mmio = order_of("--dry-run --transport mmio --disk %s --disk %s,bootindex=2 --net user,bootindex=1", a, b);
+  g_autofree char *user = order_of("--dry-run --disk %s,bootindex=4 --device vhost-user=/a,type=block,bootindex=2"
+                                   " --device vhost-user=/b,type=8,bootindex=1 --device vhost-user=/c,type=net,bootindex=5"
+                                   " --device vhost-user=/d,type=rng --device vhost-user=/e,type=fs,bootindex=3",
+                                   a);
+  g_autofree char *user_mmio = order_of("--dry-run --transport mmio --device vhost-user=%s,type=scsi,bootindex=1", a);
   directory_free(directory);
   g_assert_null(none);
   g_assert_cmpstr(pci, ==,
@@ -41,6 +46,13 @@ int main(int argc, char **argv) {
                   "/pci@3f000000/ethernet@3/ethernet-phy@0\n"
                   "/pci@3f000000/scsi@1/disk@0,0");
   g_assert_cmpstr(mmio, ==, "/virtio-mmio@000000000a000400/ethernet-phy@0\n/virtio-mmio@000000000a000200/disk@0,0");
+  g_assert_cmpstr(user, ==,
+                  "/pci@3f000000/scsi@3/channel@0/disk@0,0\n"
+                  "/pci@3f000000/scsi@2/disk@0,0\n"
+                  "/pci@3f000000/pci1af4,105a@6/filesystem@0\n"
+                  "/pci@3f000000/scsi@1/disk@0,0\n"
+                  "/pci@3f000000/ethernet@4/ethernet-phy@0");
+  g_assert_cmpstr(user_mmio, ==, "/virtio-mmio@000000000a000000/channel@0/disk@0,0");
   g_print("1..1\nok 1 - firmware is told in which order to boot\n");
   return 0;
 }

@@ -193,6 +193,55 @@ static void test_firmware_word(void) {
   directory_free(directory);
 }
 
+static TablesKind tables_of(const char *first, const char *value, const char *second, const char *more) {
+  g_autoptr(Config) config = parse("--kernel", "Image", first, value, second, more, NULL);
+  return config->tables;
+}
+
+/* Firmware has both, but where there is something that only a tree tells of. */
+static void test_tables(void) {
+  g_autofree char *directory = directory_new(), *code = make_file(directory, "code", 1);
+
+  g_assert_cmpint(tables_of("--rng", NULL, NULL, NULL), ==, TABLES_FDT);
+  g_assert_cmpint(tables_of("--tables", "acpi", NULL, NULL), ==, TABLES_ACPI);
+  g_assert_cmpint(tables_of("--firmware", code, NULL, NULL), ==, TABLES_BOTH);
+  g_assert_cmpint(tables_of("--firmware", code, "--tables=auto", NULL), ==, TABLES_BOTH);
+  g_assert_cmpint(tables_of("--firmware", code, "--tables=fdt", NULL), ==, TABLES_FDT);
+  g_assert_cmpint(tables_of("--firmware", code, "--tables=acpi", NULL), ==, TABLES_ACPI);
+  g_assert_cmpint(tables_of("--firmware", code, "--watchdog", NULL), ==, TABLES_FDT);
+  g_assert_cmpint(tables_of("--firmware", code, "--watchdog=none", NULL), ==, TABLES_BOTH);
+  g_assert_cmpint(tables_of("--firmware", code, "--watchdog", "--tables=both"), ==, TABLES_BOTH);
+  g_assert_cmpint(tables_of("--firmware", code, "--dtbo=a.img", NULL), ==, TABLES_FDT);
+  directory_free(directory);
+}
+
+/* Which machine it is: what was said, or what follows from its name (RFC 9562, 5.5, of the namespace in the source). */
+static void test_identity(void) {
+  g_autoptr(Config) none = parse("--dry-run", NULL), named = parse("--dry-run", "--name", "web", NULL);
+  g_autoptr(Config) other = parse("--dry-run", "--name", "web2", NULL);
+  g_autoptr(Config) asked = parse("--dry-run", "--name", "web", "--uuid", "324E6EAF-d1d1-4bf6-bf41-b9bb6c91fb87", "--serial-number",
+                                  "ds=nocloud;s=http://10.0.0.1/ x", NULL);
+  g_autofree char *longest = g_strnfill(255, 'x');
+
+  g_assert_null(none->uuid);
+  g_assert_null(none->serial_number);
+  g_assert_cmpstr(named->uuid, ==, "d7873df5-6a11-5e0e-bfb5-29f9ed05b8ca");
+  g_assert_cmpstr(named->uuid, !=, other->uuid);
+  g_assert_null(named->serial_number);
+  g_assert_cmpstr(asked->uuid, ==, "324E6EAF-d1d1-4bf6-bf41-b9bb6c91fb87");
+  g_assert_cmpstr(asked->serial_number, ==, "ds=nocloud;s=http://10.0.0.1/ x");
+  config_free(parse("--dry-run", "--serial-number", longest, NULL));
+  refuse("--uuid: '1234' is no UUID: 324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87 is one", "--dry-run", "--uuid", "1234", NULL);
+  static const char *const unset[] = {"00000000-0000-0000-0000-000000000000", "ffffffff-ffff-FFFF-ffff-ffffffffffff"};
+  for (unsigned i = 0; i < G_N_ELEMENTS(unset); i++) {
+    g_autofree char *wanted = g_strdup_printf("--uuid: '%s' tells the guest that there is none: leave out --uuid", unset[i]);
+    refuse(wanted, "--dry-run", "--uuid", unset[i], NULL);
+  }
+  static const char *const wrong[] = {"a\nb", "\xc3\xa4", "\x1b[m"};
+  for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++)
+    refuse("--serial-number: letters, digits, blanks and other ASCII characters make one", "--dry-run", "--serial-number", wrong[i], NULL);
+}
+
 static void test_guest_state(void) {
   g_autoptr(Config) alone = parse("--dry-run", "--watchdog", "--vmgenid", "auto", NULL);
   g_assert_cmpint(alone->watchdog, ==, WATCHDOG_RESET);
@@ -365,6 +414,12 @@ static void test_boot_index(void) {
   g_assert_cmpuint(((const NetConfig *)config->nets->pdata[0])->boot_index, ==, 1);
   refuse("--net user,bootindex=2: bootindex: place 2 in the boot order is taken twice", "--dry-run", "--disk", "a.img,bootindex=2", "--net",
          "user,bootindex=2", NULL);
+  refuse("--device vhost-user=x,type=block,bootindex=7: bootindex: place 7 in the boot order is taken twice", "--dry-run", "--disk",
+         "a.img,bootindex=7", "--device", "vhost-user=x,type=block,bootindex=7", NULL);
+  refuse("--device vhost-user=x,type=rng,bootindex=1: bootindex: firmware does not boot from a device of this type", "--dry-run",
+         "--device", "vhost-user=x,type=rng,bootindex=1", NULL);
+  refuse("--device vhost-user=x,type=30,bootindex=1: bootindex: firmware does not boot from a device of this type", "--dry-run", "--device",
+         "vhost-user=x,type=30,bootindex=1", NULL);
   refuse("--disk a.img,bootindex=0: bootindex: '0' is not a whole number from 1 to 2147483647", "--dry-run", "--disk", "a.img,bootindex=0",
          NULL);
 }
@@ -381,6 +436,7 @@ static void test_device(void) {
   g_assert_cmpstr(second->path, ==, "with,comma");
   g_assert_cmpstr(second->type, ==, "30");
   g_assert_cmpuint(second->queues, ==, 64);
+  g_assert_cmpuint(((const VhostUserDeviceConfig *)config->devices->pdata[0])->boot_index, ==, 0);
   refuse("--device type=rng: needs vhost-user=PATH: the socket of the process that is the device", "--dry-run", "--device", "type=rng",
          NULL);
   refuse("--device vhost-user=x,type=toaster: has a wrong type=TYPE, which is one of net, block, console, rng, scsi, gpu, input, vsock, "
@@ -987,6 +1043,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/numbers", test_numbers);
   g_test_add_func("/config/ssh", test_ssh);
   g_test_add_func("/config/fw-cfg", test_fw_cfg);
+  g_test_add_func("/config/tables", test_tables);
+  g_test_add_func("/config/identity", test_identity);
   g_test_add_func("/config/modules", test_modules);
   g_test_add_func("/config/overlays", test_overlays);
   g_test_add_func("/config/boot-index", test_boot_index);
