@@ -11,6 +11,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Steps of a boot that are seen at a device. */
+typedef enum {
+  DEVICE_STEP_NONE,
+  DEVICE_STEP_TABLES, /* firmware takes the tables that it is to hand on */
+  DEVICE_STEP_KERNEL, /* firmware takes the kernel that it is to start */
+  DEVICE_STEP_DISK,   /* something is read from a disk, or written to it */
+} DeviceStep;
+
 typedef struct DeviceWatch DeviceWatch;
 struct DeviceWatch {
   /* The guest rang QUEUE's doorbell RINGS times since the device last looked. */
@@ -24,6 +32,8 @@ struct DeviceWatch {
   void (*request)(DeviceWatch *watch, const char *device, unsigned queue, const char *kind, uint64_t bytes, uint64_t started, bool failed);
   /* Something happened to what came by QUEUE, or was to go there: "dropped: bad header". */
   void (*event)(DeviceWatch *watch, const char *device, unsigned queue, const char *what);
+  /* A boot has come to STEP; as often as it happens. */
+  void (*step)(DeviceWatch *watch, DeviceStep step);
 };
 
 static inline void device_watch_doorbell(DeviceWatch *watch, const char *device, unsigned queue, uint64_t rings) {
@@ -45,6 +55,11 @@ static inline void device_watch_request(DeviceWatch *watch, const char *device, 
 static inline void device_watch_event(DeviceWatch *watch, const char *device, unsigned queue, const char *what) {
   if (watch)
     watch->event(watch, device, queue, what);
+}
+
+static inline void device_watch_step(DeviceWatch *watch, DeviceStep step) {
+  if (watch)
+    watch->step(watch, step);
 }
 
 /* Packets and bytes that a device has carried, as the guest sees their ways. */

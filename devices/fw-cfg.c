@@ -20,8 +20,6 @@
 
 #include <string.h>
 
-#include "devices/device-watch.h"
-
 #define DATA_END 0x08
 #define SELECTOR 0x08
 #define DMA      0x10
@@ -83,8 +81,11 @@ FwCfgItem *fw_cfg_add_key(GPtrArray *items, FwCfgKey key, GBytes *bytes_taken) {
   return item;
 }
 
-void fw_cfg_add_file(GPtrArray *items, const char *name, GBytes *bytes_taken) {
-  fw_cfg_add_key(items, FW_CFG_FILE_FIRST, bytes_taken)->name = g_intern_string(name);
+FwCfgItem *fw_cfg_add_file(GPtrArray *items, const char *name, GBytes *bytes_taken) {
+  FwCfgItem *item = fw_cfg_add_key(items, FW_CFG_FILE_FIRST, bytes_taken);
+
+  item->name = g_intern_string(name);
+  return item;
 }
 
 static int compare_items(gconstpointer a, gconstpointer b) {
@@ -173,6 +174,8 @@ static void select_item(FwCfg *fw_cfg, uint16_t key) {
   fw_cfg->state.position = 0;
   const FwCfgItem *item = selected(fw_cfg);
   device_watch_event(fw_cfg->watch, fw_cfg->device.name, 0, item ? item->title : "selects: an item that is not there");
+  if (item && item->step)
+    device_watch_step(fw_cfg->watch, item->step);
 }
 
 /* The next bytes of the selected item, SIZE at most; they are passed. */

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "devices/device-kind.h"
+#include "devices/device-watch.h"
 
 #define FW_CFG_SIZE      0x18
 #define FW_CFG_NAME_MAX  55                   /* bytes of a file's name: QEMU, struct FWCfgFile */
@@ -42,11 +43,12 @@ typedef struct {
    */
   bool (*is_good)(const void *opaque);
   const void *opaque;
+  DeviceStep step;   /* that a boot has come to when it is selected */
   const char *title; /* the device's own */
 } FwCfgItem;
 
-/* Items for a list that fw_cfg_set_items takes; each takes BYTES over. */
-void fw_cfg_add_file(GPtrArray *items, const char *name, GBytes *bytes_taken);
+/* Items for a list that fw_cfg_set_items takes. Each takes BYTES over, and returns the item, for its further fields. */
+FwCfgItem *fw_cfg_add_file(GPtrArray *items, const char *name, GBytes *bytes_taken);
 FwCfgItem *fw_cfg_add_key(GPtrArray *items, FwCfgKey key, GBytes *bytes_taken);
 GPtrArray *fw_cfg_items_new(void);
 

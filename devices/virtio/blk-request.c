@@ -92,6 +92,7 @@ static void request_finish(BlkRequest *request, BlkStatus status) {
 
   *request->status = (uint8_t)status;
   device_watch_request(blk->base.watch, blk->base.name, 0, request->kind, request->bytes, request->started, status != BLK_S_OK);
+  device_watch_step(blk->base.watch, DEVICE_STEP_DISK);
   virtio_push(&blk->base, 0, request->head, request->written);
   blk->pushed = true;
   request_release(request);

@@ -170,7 +170,7 @@ static void add_tables(GPtrArray *items, const Platform *platform) {
 
   platform_table_files(platform, tables);
   for (unsigned i = 0; i < PLATFORM_TABLE_FILES; i++)
-    fw_cfg_add_file(items, tables[i].name, tables[i].bytes);
+    fw_cfg_add_file(items, tables[i].name, tables[i].bytes)->step = DEVICE_STEP_TABLES;
 }
 
 void boot_set_items(const BootFiles *files, const Platform *platform) {

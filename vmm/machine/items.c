@@ -62,17 +62,18 @@ static void add_u32(GPtrArray *items, FwCfgKey key, gsize value) {
   fw_cfg_add_key(items, key, g_bytes_new(&little_endian, sizeof little_endian));
 }
 
-static void add_sized(GPtrArray *items, FwCfgKey size_key, FwCfgKey data_key, const Item *item) {
+static FwCfgItem *add_sized(GPtrArray *items, FwCfgKey size_key, FwCfgKey data_key, const Item *item) {
   add_u32(items, size_key, g_bytes_get_size(item->bytes));
   FwCfgItem *added = fw_cfg_add_key(items, data_key, g_bytes_ref(item->bytes));
   added->is_good = item->is_good;
   added->opaque = item->opaque;
+  return added;
 }
 
 void items_add_program(GPtrArray *items, const char *arguments, const Item *program, const Item *initrd) {
   g_autoptr(GBytes) line = g_bytes_new(arguments, strlen(arguments) + 1); /* its end counts */
 
-  add_sized(items, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, program);
+  add_sized(items, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, program)->step = DEVICE_STEP_KERNEL;
   add_sized(items, FW_CFG_CMDLINE_SIZE, FW_CFG_CMDLINE_DATA, &(Item){line, NULL, NULL});
   if (initrd->bytes)
     add_sized(items, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, initrd);

@@ -3,7 +3,7 @@
  * One entry a device, found by its name's address first. There are as many as a board has devices, so a list is
  * searched.
  *
- * Locks: `lock` guards everything.
+ * Locks: `lock` guards everything, but for the timeline, which has its own.
  */
 #include "vmm/observe/device-counts.h"
 
@@ -14,6 +14,7 @@ struct DeviceCounts {
   GMutex lock;
   GArray *devices; /* of DeviceCount */
   Recorder *recorder;
+  Timeline *timeline;
 };
 
 DeviceCount *device_count_find(GArray *devices, const char *device) {
@@ -114,12 +115,22 @@ static void event(DeviceWatch *watch, const char *device, unsigned queue, const 
   record(counts, (TraceRecord){.kind = TRACE_ERET_EVENT, .a = queue}, device, what);
 }
 
-DeviceCounts *device_counts_new(Recorder *recorder) {
+static void step(DeviceWatch *watch, DeviceStep step) {
+  static const Phase phases[] = {
+      [DEVICE_STEP_TABLES] = PHASE_TABLES_TAKEN, [DEVICE_STEP_KERNEL] = PHASE_KERNEL_TAKEN, [DEVICE_STEP_DISK] = PHASE_FIRST_DISK_REQUEST};
+  Timeline *timeline = ((DeviceCounts *)watch)->timeline;
+
+  if (!timeline_has(timeline, phases[step]))
+    timeline_add(timeline, phases[step]);
+}
+
+DeviceCounts *device_counts_new(Recorder *recorder, Timeline *timeline) {
   DeviceCounts *counts = g_new0(DeviceCounts, 1);
 
-  counts->watch = (DeviceWatch){doorbell, interrupt, request, event};
+  counts->watch = (DeviceWatch){doorbell, interrupt, request, event, step};
   counts->devices = g_array_new(FALSE, TRUE, sizeof(DeviceCount));
   counts->recorder = recorder;
+  counts->timeline = timeline;
   g_mutex_init(&counts->lock);
   return counts;
 }

@@ -7,6 +7,7 @@
 
 #include "devices/device-watch.h"
 #include "vmm/observe/recorder.h"
+#include "vmm/observe/timeline.h"
 
 typedef struct DeviceCounts DeviceCounts;
 
@@ -28,7 +29,7 @@ typedef struct {
 
 #define REQUEST_KINDS_MAX 8
 #define QUEUES_MAX        32
-#define EVENTS_MAX        16
+#define EVENTS_MAX        32 /* UEFI selects up to 16 items of the firmware configuration device */
 
 typedef struct {
   const char *device;
@@ -42,8 +43,11 @@ typedef struct {
   EventCount events[EVENTS_MAX];
 } DeviceCount;
 
-/* What is counted is also recorded, where RECORDER is not NULL. */
-DeviceCounts *device_counts_new(Recorder *recorder);
+/*
+ * What is counted is also recorded, where RECORDER is not NULL. Steps of a boot go to TIMELINE, which must outlive the
+ * devices.
+ */
+DeviceCounts *device_counts_new(Recorder *recorder, Timeline *timeline);
 void device_counts_free(DeviceCounts *counts); /* takes NULL */
 DeviceWatch *device_counts_watch(DeviceCounts *counts);
 /* From now on nothing is recorded. */

@@ -12,22 +12,26 @@
 #include "vmm/observe/recorder.h"
 
 typedef enum {
-  PHASE_PROCESS_START,     /* estimated: when eret was asked to run, less the processor time it had used by then */
-  PHASE_OPTIONS_READ,      /* command line read */
-  PHASE_RECORDING_BEGUN,   /* --record: the kernel's trace facilities are set up */
-  PHASE_DEVICES_MADE,      /* files opened, memory reserved, devices */
-  PHASE_KVM_OBJECTS_MADE,  /* VM, vCPUs, interrupt controller */
-  PHASE_KERNEL_LOADED,     /* and everything that goes with it */
-  PHASE_FIRST_INSTRUCTION, /* KVM_RUN of the first vCPU */
-  PHASE_FIRST_EXIT,        /* the guest touched something of eret's: device or hypercall */
-  PHASE_FIRST_OUTPUT,      /* the first byte on the console */
-  PHASE_KERNEL_STARTED,    /* Linux, or its EFI stub, said so on the console: what was before is firmware's */
-  PHASE_INIT,              /* the same */
-  PHASE_READY,             /* eret_ready */
-  PHASE_REBOOT,            /* the guest asked for one: what follows is of the next boot */
-  PHASE_GUEST_END,         /* power-off, reset under --no-reboot, eret_exit, or a failure */
-  PHASE_ENDED,             /* vCPUs stopped, devices served to the end */
-  PHASE_MARK,              /* eret_mark: of the guest's own */
+  PHASE_PROCESS_START,      /* estimated: when eret was asked to run, less the processor time it had used by then */
+  PHASE_OPTIONS_READ,       /* command line read */
+  PHASE_RECORDING_BEGUN,    /* --record: the kernel's trace facilities are set up */
+  PHASE_DEVICES_MADE,       /* files opened, memory reserved, devices */
+  PHASE_KVM_OBJECTS_MADE,   /* VM, vCPUs, interrupt controller */
+  PHASE_KERNEL_LOADED,      /* and everything that goes with it */
+  PHASE_FIRST_INSTRUCTION,  /* KVM_RUN of the first vCPU */
+  PHASE_FIRST_EXIT,         /* the guest touched something of eret's: device or hypercall */
+  PHASE_FIRST_OUTPUT,       /* the first byte on the console */
+  PHASE_TABLES_TAKEN,       /* firmware took the first of the tables that it hands on: ACPI's or SMBIOS's */
+  PHASE_FIRST_DISK_REQUEST, /* of a disk that eret itself serves */
+  PHASE_KERNEL_TAKEN,       /* firmware took the kernel that is handed to it */
+  PHASE_KERNEL_STARTED,     /* Linux, or its EFI stub, said so on the console: what was before is firmware's */
+  PHASE_FIRMWARE_LEFT,      /* Linux's EFI stub said that it leaves UEFI's boot services */
+  PHASE_INIT,               /* the same */
+  PHASE_READY,              /* eret_ready */
+  PHASE_REBOOT,             /* the guest asked for one: what follows is of the next boot */
+  PHASE_GUEST_END,          /* power-off, reset under --no-reboot, eret_exit, or a failure */
+  PHASE_ENDED,              /* vCPUs stopped, devices served to the end */
+  PHASE_MARK,               /* eret_mark: of the guest's own */
   PHASE_N
 } Phase;
 
@@ -49,7 +53,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Timeline, timeline_free)
 void timeline_record(Timeline *timeline, Recorder *recorder);
 
 /*
- * Any thread. The FIRST_... phases, INIT and READY count once a boot; the list is bounded: what is too much is dropped.
+ * Any thread. The FIRST_... phases, those of firmware and kernel, INIT and READY count once a boot; the list is bounded:
+ * what is too much is dropped.
  */
 void timeline_add(Timeline *timeline, Phase phase);
 /* Whether PHASE has already happened in this boot: a cheap question before a costly look. */

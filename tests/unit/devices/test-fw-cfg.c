@@ -25,6 +25,7 @@ typedef struct {
   unsigned events, requests, failed;
   uint64_t bytes;
   const char *last;
+  unsigned steps[DEVICE_STEP_DISK + 1];
 } FakeWatch;
 
 static void count_request(DeviceWatch *watch, const char *device, unsigned queue, const char *kind, uint64_t bytes, uint64_t started,
@@ -39,6 +40,10 @@ static void count_event(DeviceWatch *watch, const char *device, unsigned queue, 
   FakeWatch *fake = (FakeWatch *)watch;
   fake->events++;
   fake->last = what;
+}
+
+static void count_step(DeviceWatch *watch, DeviceStep step) {
+  ((FakeWatch *)watch)->steps[step]++;
 }
 
 typedef struct {
@@ -63,10 +68,10 @@ static void set_up(Fixture *fixture, gconstpointer unused) {
   /* From the heap and of this size, so that the sanitizer sees each byte beside it that is touched. */
   fixture->ram = g_malloc0(RAM_SIZE);
   guest_memory_add(&fixture->memory, RAM, RAM_SIZE, fixture->ram);
-  fixture->watch.watch = (DeviceWatch){.request = count_request, .event = count_event};
+  fixture->watch.watch = (DeviceWatch){.request = count_request, .event = count_event, .step = count_step};
   fixture->device = fw_cfg_kind.make(&(DeviceParts){.name = "fw-cfg", .memory = &fixture->memory, .watch = &fixture->watch.watch}, NULL);
   fw_cfg_add_file(items, "opt/z", g_bytes_new("", 0));
-  fw_cfg_add_file(items, "opt/text", g_bytes_new(text, strlen(text)));
+  fw_cfg_add_file(items, "opt/text", g_bytes_new(text, strlen(text)))->step = DEVICE_STEP_TABLES;
   fw_cfg_add_file(items, "bootorder", g_bytes_new("first", 6));
   fw_cfg_add_key(items, FW_CFG_NB_CPUS, g_bytes_new("\4\0", 2));
   FwCfgItem *kernel = fw_cfg_add_key(items, FW_CFG_KERNEL_DATA, g_bytes_new("kernel", 6));
@@ -185,6 +190,8 @@ static void test_keys(Fixture *fixture, gconstpointer unused) {
   /* Signature, ID, number of CPUs, kernel, directory, two files with contents; once more with bit 14. */
   g_assert_cmpuint(found, ==, 2 * 7);
   g_assert_cmpstr(fixture->watch.last, ==, "selects: an item that is not there");
+  g_assert_cmpuint(fixture->watch.steps[DEVICE_STEP_TABLES], ==, 2);
+  g_assert_cmpuint(fixture->watch.steps[DEVICE_STEP_NONE], ==, 0);
 }
 
 static void test_dma(Fixture *fixture, gconstpointer unused) {

@@ -103,7 +103,7 @@ static void watch_vcpus(MachineTrace *trace) {
     vcpu->kvm_before = new_counters();
     vcpu_watch_init(&vcpu->watch, i, vcpu->counts, trace->recorder);
   }
-  trace->devices = device_counts_new(trace->recorder);
+  trace->devices = device_counts_new(trace->recorder, trace->timeline);
 }
 
 bool machine_trace_init(MachineTrace *trace, const Config *config, Tell tell, GError **error) {

@@ -85,6 +85,13 @@ static void test_kernel_started(Fixture *fixture, gconstpointer data) {
   }
 }
 
+static void test_firmware_left(Fixture *fixture, gconstpointer data) {
+  write_text(fixture, "EFI stub: Booting Linux Kernel...\r\nEFI stub: Using DTB from configuration table\r\n");
+  g_assert_false(timeline_has(fixture->timeline, PHASE_FIRMWARE_LEFT));
+  write_text(fixture, "EFI stub: Exiting boot services...\r\n");
+  g_assert_true(timeline_has(fixture->timeline, PHASE_FIRMWARE_LEFT));
+}
+
 static void test_not_init(Fixture *fixture, gconstpointer data) {
   static const char *const lines[] = {"Run /init as\ninit process\n", "as init process Run /x\n", "\n\n\n", "RUN /init AS INIT PROCESS\n"};
 
@@ -166,6 +173,7 @@ int main(int argc, char **argv) {
 #define ADD(path, function) g_test_add("/console-watch/" path, Fixture, NULL, set_up, function, tear_down)
   ADD("first-output", test_first_output);
   ADD("kernel-started", test_kernel_started);
+  ADD("firmware-left", test_firmware_left);
   ADD("init", test_init);
   ADD("not-init", test_not_init);
   ADD("other-way", test_other_way);

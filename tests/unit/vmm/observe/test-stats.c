@@ -140,7 +140,7 @@ static void test_vcpu_watch(void) {
 }
 
 static void test_device_counts(void) {
-  DeviceCounts *counts = device_counts_new(NULL);
+  DeviceCounts *counts = device_counts_new(NULL, NULL);
   DeviceWatch *watch = device_counts_watch(counts);
   static const char reading[] = "read", writing[] = "write";
 
@@ -170,7 +170,7 @@ static void test_device_counts(void) {
 static void test_device_queues(void) {
   static const char receive[] = "receive", bad[] = "dropped: bad header", down[] = "dropped: link down";
   static char names[40];
-  DeviceCounts *counts = device_counts_new(NULL);
+  DeviceCounts *counts = device_counts_new(NULL, NULL);
   DeviceWatch *watch = device_counts_watch(counts);
 
   device_watch_doorbell(watch, "virtio-net0", 3, 5);
@@ -202,6 +202,29 @@ static void test_device_queues(void) {
   g_assert_cmpuint(other->queues[QUEUES_MAX - 1].doorbells, ==, sizeof names - QUEUES_MAX + 1);
   g_assert_cmpuint(other->n_events, ==, EVENTS_MAX);
   g_assert_cmpuint(other->events[EVENTS_MAX - 1].count, ==, sizeof names - EVENTS_MAX + 1);
+  device_counts_free(counts);
+}
+
+/* What a device sees of a boot is a moment of it, once; and again in the next one. */
+static void test_device_steps(void) {
+  static const Phase wanted[] = {PHASE_PROCESS_START, PHASE_TABLES_TAKEN, PHASE_FIRST_DISK_REQUEST,
+                                 PHASE_KERNEL_TAKEN,  PHASE_REBOOT,       PHASE_FIRST_DISK_REQUEST};
+  g_autoptr(Timeline) timeline = timeline_new();
+  DeviceCounts *counts = device_counts_new(NULL, timeline);
+  DeviceWatch *watch = device_counts_watch(counts);
+
+  device_watch_step(NULL, DEVICE_STEP_TABLES);
+  for (unsigned i = 0; i < 3; i++)
+    device_watch_step(watch, DEVICE_STEP_TABLES);
+  device_watch_step(watch, DEVICE_STEP_DISK);
+  device_watch_step(watch, DEVICE_STEP_KERNEL);
+  device_watch_step(watch, DEVICE_STEP_DISK);
+  timeline_add(timeline, PHASE_REBOOT);
+  device_watch_step(watch, DEVICE_STEP_DISK);
+  g_autoptr(GArray) entries = timeline_entries(timeline);
+  g_assert_cmpuint(entries->len, ==, G_N_ELEMENTS(wanted));
+  for (unsigned i = 0; i < entries->len; i++)
+    g_assert_cmpuint(g_array_index(entries, TimelineEntry, i).phase, ==, wanted[i]);
   device_counts_free(counts);
 }
 
@@ -387,6 +410,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/stats/vcpu-watch", test_vcpu_watch);
   g_test_add_func("/stats/device-counts", test_device_counts);
   g_test_add_func("/stats/device-counts/queues", test_device_queues);
+  g_test_add_func("/stats/device-steps", test_device_steps);
   g_test_add_func("/stats/timeline", test_timeline);
   g_test_add_func("/stats/timeline/bounded", test_timeline_is_bounded);
   g_test_add_func("/stats/timeline/waterfall", test_waterfall);
