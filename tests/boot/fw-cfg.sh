@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Linux's driver of the firmware configuration device finds the items, each with its contents, also after a reboot; and
-# the recording names them.
-# limit: 200
+# Linux's driver of the firmware configuration device finds the items, each with its contents, by the device tree and by
+# ACPI; and the recording names them.
+# limit: 300
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 modules=$(echo "$KERNELS"/6.12/lib/modules/*)
@@ -38,3 +38,8 @@ has opt/large large
 has bootorder order
 "$ERET" trace recording > summary 2>&1
 like summary 'fw-cfg: selects: opt/item' "the recording names items"
+
+run_exec --tables acpi --modules "$modules" --module qemu_fw_cfg --fw-cfg name=opt/eret/text,string=hello -- \
+    cat /sys/firmware/qemu_fw_cfg/by_name/opt/eret/text/raw
+is "$status" 0 "the guest with ACPI has come to its end"
+is "$(cat out)" hello "Linux finds the device by ACPI, and its item"

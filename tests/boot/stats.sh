@@ -24,6 +24,7 @@ boot boot --disk disk.img --stats=stats.json
 is "$status" 0 "with a file: status 0"
 check "the file has the disk's requests" grep -q '"name" : "virtio-blk0"' stats.json
 check "and the kernel's first sign of life" grep -q '"phase" : "first-exit"' stats.json
+check "and when the disk was read first" grep -q '"phase" : "first-disk-request"' stats.json
 unlike "$errors" 'first instruction' "and standard error has nothing of it"
 boot boot --disk disk.img --console virtio --stats=queues.json
 check "a device with several queues: what each has done" grep -q '"index" : 1' queues.json
