@@ -28,7 +28,7 @@ build=$root/build
 
 modules="virtio_pci virtio_mmio virtio_console virtio_blk virtio_net virtio_rng vmw_vsock_virtio_transport tun bridge loop vhost_net vhost_vsock ext4 gpio_keys virtio_input evdev efivarfs sp805_wdt"
 
-tree_modules="$modules overlay squashfs erofs vsock_loopback dummy veth qemu_fw_cfg"
+tree_modules="$modules overlay squashfs erofs vsock_loopback dummy veth qemu_fw_cfg autofs4 vfat nls_cp437 nls_ascii efi_pstore"
 
 # --- modules -----------------------------------------------------------------------------------------------------------------
 
