@@ -11,18 +11,14 @@
 #   fetched_sum URL            the checksum of what is there, within $patience seconds
 #   is_data URL                whether what is there is www/data
 #   checksum FILE
-#   lines REGEX N SECONDS      until the console has N lines like it
 #   waits DEVICE               how often the I/O thread of eret's device has waited so far
 #   await_socket NAME          until somebody listens at the local socket whose path ends so
 #   descriptors                how many eret has open
 #   keep NAME                  the machine that was started last goes on, and others may be started beside it
 #   back_to NAME               whatever asks a machine means that one again
 #   usual WHAT LESS            WHAT on the kinds of host that most have: Linux 6.12 and 7.3, GICv3 and GICv2; LESS on the others
-#
-# $patience is how long a step may take before it counts as hung, whatever the host, and whatever else runs on the machine.
 # shellcheck disable=SC2034,SC2154  # used by, and from, the scripts
 
-patience=300
 run_limit=$patience
 exec_limit=$patience
 
@@ -66,14 +62,6 @@ fetched_sum() {
     rm -f got
 }
 is_data() { timeout "$patience" wget -q -O - "$1" | cmp -s - www/data; }
-
-lines() {
-    deadline=$(($(date +%s) + $3))
-    until [ "$(grep -c "$1" "$console")" -ge "$2" ]; do
-        [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
-        sleep 0.2
-    done
-}
 
 await_socket() {
     deadline=$(($(date +%s) + patience))

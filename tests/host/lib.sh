@@ -11,6 +11,7 @@
 #   SUITES    suites for eret test               SELFTESTS the kernel's own tests: guest-images/selftests.sh
 #   VSOCK_TESTS  the kernel's tests of vsock: guest-images/vsock-tests.sh
 #   DEBIAN_ROOT  a root of Debian 13's, and OpenSSH's programs: guest-images/debian-root.sh
+#   DEBIAN_DISK  a disk with Debian 13, GRUB and all: guest-images/debian-disk.sh
 #   FIRMWARE  Debian's firmware, for tests called firmware*: guest-images/fetch.sh
 #   NET_TOOLS Debian's iperf3 and ethtool, with their libraries: guest-images/fetch-program.sh
 #   TEST      the script's name, for each line that it says
@@ -29,6 +30,7 @@
 #   boot TEST[,ARGUMENT]... OPTION...       run_eret, with Debian's kernel ($kernel, 6.12) and a task for its initramfs
 #   start_boot TEST[,ARGUMENT]... OPTION...
 #   wait_console REGEX SECONDS              fails a test, and returns 1, when it does not come
+#   lines REGEX N SECONDS                   until the console has N lines like it; says nothing
 #   send TEXT                               types it on the console (\n is Enter)
 #   run_exec OPTION... -- COMMAND...        eret exec with the kernel $image (6.12's), until it ends; killed after
 #                                           $exec_limit seconds (200). The command's streams are in out and $errors, its
@@ -36,7 +38,8 @@
 #   finish_eret SECONDS                     waits for the end; killed after so many seconds
 #   guest KEY                               the value of the guest's last line "GUEST KEY=value"
 #
-# After these, $console and $errors are files with what the guest and eret wrote, $pid is eret's, and $status its exit
+# $patience (300) is how many seconds a step may take before it counts as hung, whatever the host, and whatever else runs
+# on the machine. After these, $console and $errors are files with what the guest and eret wrote, $pid is eret's, and $status its exit
 # status ("timeout" if it had to be killed). A failing assertion shows the last lines of both, once a guest.
 #
 # How it works. An assertion does not end a script: it says its result, and the script goes on, so that one run shows
@@ -59,6 +62,8 @@ exec 3>&1 1>&2  # what the runner reads is 3; all else goes to the script's log
 kernel=6.12
 image=$KERNELS/6.12/Image
 input=/dev/null
+# shellcheck disable=SC2034  # for the scripts
+patience=300
 run_limit=200
 exec_limit=200
 started=0
@@ -195,6 +200,14 @@ wait_console() {
             failed "the console shows: $1" "not within $2 seconds"
             return 1
         fi
+        sleep 0.2
+    done
+}
+
+lines() {
+    deadline=$(($(date +%s) + $3))
+    until [ "$(grep -c -e "$1" "$console")" -ge "$2" ]; do
+        [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
         sleep 0.2
     done
 }

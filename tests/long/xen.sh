@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Xen, in a guest with EL2 without VHE, starts a Linux as its first domain, from modules in /chosen.
-# limit: 600
+# limit: 1200
 # serial
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 [ "$KIND" = k73-nested ] || skip_all "a host with nested virtualisation is wanted: k73-nested"
 
-run_eret --timeout 500 --nested=e2h0 --kernel "$(dirname "$ERET")/xen" --memory 1G --cpus 2 \
+run_eret --timeout $((3 * patience)) --nested=e2h0 --kernel "$(dirname "$ERET")/xen" --memory 1G --cpus 2 \
     --append "console=dtuart dtuart=/pl011@9000000 dom0_mem=384M noreboot" \
     --boot-module "$KERNELS/6.12/Image,type=kernel,args=console=hvc0 quiet eret.mode=test eret.test=boot" \
     --boot-module "$KERNELS/6.12/initrd,type=ramdisk"
