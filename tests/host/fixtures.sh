@@ -16,6 +16,7 @@
 #   boot.img           a disk for firmware, where it is fetched: a GPT with an EFI system partition, which has the kernel
 #                      and its initramfs, startup.nsh for UEFI's shell, and extlinux.conf for U-Boot
 #   grub.img           another, with GRUB at the removable path, which boots what is on the first
+#   one.img two.img    two more; GRUB says which of them it is on, and powers off
 #   trips minimal-loop     round trips, and the least that makes them: tests/bench/build-trips.sh
 #
 # What is already there, and newer than its source, is left alone.
@@ -151,14 +152,24 @@ if [ -d "$build/firmware" ] && { stale boot.img || [ -n "$(find "$build/kernels/
     mcopy -i "$work/boot.img@@1M" "$work/extlinux.conf" ::/extlinux/
     mv "$work/boot.img" "$out/"
 fi
+# grub IMAGE COMMANDS: such a disk, with GRUB at the removable path, and what it is to do.
+grub() {
+    esp "$1" 40
+    # shellcheck disable=SC2059  # the escapes in it are meant
+    printf "$2" > "$work/grub.cfg"
+    mmd -i "$work/$1@@1M" ::/EFI ::/EFI/BOOT ::/EFI/debian
+    mcopy -i "$work/$1@@1M" "$build/firmware/grubaa64.efi" ::/EFI/BOOT/BOOTAA64.EFI
+    mcopy -i "$work/$1@@1M" "$work/grub.cfg" ::/EFI/debian/
+    mv "$work/$1" "$out/"
+}
 if [ -d "$build/firmware" ] && stale grub.img; then
-    esp grub.img 40
-    printf 'search --set=root --file /Image.efi\nlinux /Image.efi %s\ninitrd /initrd\nboot\n' "$append" > "$work/grub.cfg"
-    mmd -i "$work/grub.img@@1M" ::/EFI ::/EFI/BOOT ::/EFI/debian
-    mcopy -i "$work/grub.img@@1M" "$build/firmware/grubaa64.efi" ::/EFI/BOOT/BOOTAA64.EFI
-    mcopy -i "$work/grub.img@@1M" "$work/grub.cfg" ::/EFI/debian/
-    mv "$work/grub.img" "$out/"
+    grub grub.img "search --set=root --file /Image.efi\nlinux /Image.efi $append\ninitrd /initrd\nboot\n"
 fi
+for name in one two; do
+    if [ -d "$build/firmware" ] && stale $name.img; then
+        grub $name.img "echo GUEST disk=$name\nhalt\n"
+    fi
+done
 bench=$root/tests/bench
 if [ -n "$(find "$bench/build-trips.sh" "$bench/guest/trips.S" "$bench/minimal-loop.c" "$root/vmm/arm/kvm-abi.h" -newer "$out/trips" 2> /dev/null || echo none)" ]; then
     "$bench/build-trips.sh" "$out" 250
