@@ -139,6 +139,7 @@ prepare() {
         { ! runs vsock-selftests vhost-vsock-selftests || "$root/guest-images/vsock-tests.sh"; } &&
         { ! runs debian-ssh || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
         { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
+        { ! runs firmware-debian || "$root/guest-images/debian-disk.sh" "$build/debian-disk"; } &&
         { ! runs vhost-user-daemons net-back-ends || "$root/guest-images/back-ends.sh" "$build/fixtures/debian-13"; } &&
         { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
@@ -146,7 +147,7 @@ prepare() {
 
 run_here() {
     env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
-        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" FIRMWARE="$build/firmware" \
+        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" DEBIAN_DISK="$build/debian-disk" FIRMWARE="$build/firmware" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
 
@@ -154,7 +155,8 @@ run_emulated() {
     local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
-    [[ " ${tests[*]} " != *"debian-ssh.sh "* ]] || shares+=(--share "$build/debian-root:debian-root")
+    ! runs debian-ssh || shares+=(--share "$build/debian-root:debian-root")
+    ! runs firmware-debian || shares+=(--share "$build/debian-disk:debian-disk")
     [[ " ${tests[*]} " != *"/firmware"* ]] || shares+=(--share "$build/firmware:firmware")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
     [ ! -d "$build/net-tools" ] || shares+=(--share "$build/net-tools:net-tools")
@@ -163,7 +165,7 @@ run_emulated() {
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-4800}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
-        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root FIRMWARE=/share/firmware JOBS="$JOBS" \
+        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 

@@ -1,0 +1,68 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A disk as Debian's installer leaves it boots by itself: firmware, GRUB at the removable path, Debian's kernel, systemd, a login on the
+# console. A boot entry that efibootmgr writes there is there after the power-off, and is what the firmware then starts. And so it does with
+# firmware that eret finds by itself.
+# limit: 3600
+# serial
+# shellcheck source=tests/host/lib.sh
+. "$LIB"
+long=$((4 * patience)) # for a whole boot of Debian's
+cp "$DEBIAN_DISK/debian.img" debian.img
+
+# debian FIRMWARE[,vars=FILE] OPTION...: in the background.
+debian() {
+    flash=$1
+    shift
+    start_eret --firmware "$flash" --disk debian.img --rng --memory 1G --cpus 2 "$@"
+}
+# log_in WHAT: up to the shell of root's.
+log_in() {
+    wait_console 'GNU GRUB' "$patience" && wait_console 'debian login: ' "$long" || return
+    passed "$1 boots GRUB, which boots Debian to a login"
+    send 'root\n'
+    wait_console 'Password: ' "$patience" && send 'eret\n' && wait_console 'bash-[0-9.]+# ' "$patience"
+}
+# The guest's terminal shows what is typed: hence the quotes, as what it says is to be told from it.
+tell() { send "echo GU\"\"EST $1=\$($2)\\n" && wait_console "GUEST $1=" "$long"; }
+
+debian "$FIRMWARE/bookworm/AAVMF_CODE.fd,vars=vars"
+log_in "UEFI 2022.11" || exit
+tell state 'systemctl is-system-running --wait'
+is "$(guest state)" running "systemd has come to rest, and nothing has failed"
+tell root 'findmnt -n -o SOURCE /'
+is "$(guest root)" /dev/vda2 "the root is that partition of the disk"
+tell esp 'findmnt -n -o SOURCE /boot/efi'
+is "$(guest esp)" /dev/vda1 "and the EFI system partition is the other"
+tell console 'cat /sys/class/tty/console/active'
+is "$(guest console)" ttyAMA0 "without a word on the command line the console is where the firmware's is"
+tell entry 'efibootmgr -q -c -d /dev/vda -p 1 -L kept -l /EFI/debian/grubaa64.efi; echo $?'
+is "$(guest entry)" 0 "efibootmgr writes a boot entry"
+send 'poweroff\n'
+finish_eret "$long"
+is "$status" 0 "Debian powers off, status 0"
+
+debian "$FIRMWARE/bookworm/AAVMF_CODE.fd,vars=vars"
+wait_console 'starting Boot[0-9A-F]+ "kept" from HD\(1,GPT,' "$patience" &&
+    wait_console 'GNU GRUB' "$patience" &&
+    passed "the entry is there after a power-off, and GRUB starts by it"
+kill -KILL "$pid"
+finish_eret "$patience"
+
+# Where Debian's package has it. A machine of somebody's is left as it is.
+usual=/usr/share/AAVMF
+if [ "$KIND" != native ]; then
+    mkdir -p "${usual%/*}"
+    ln -s "$FIRMWARE/trixie" $usual
+elif [ ! -e $usual/AAVMF_CODE.fd ]; then
+    skip "firmware is found" "there is no $usual/AAVMF_CODE.fd here"
+    exit
+fi
+"$ERET" doctor > doctor.txt
+like doctor.txt "UEFI for guests +$usual/AAVMF_CODE.fd" "eret doctor says which firmware there is"
+debian auto,vars=other-vars
+log_in "--firmware auto: UEFI 2025.02"
+send 'poweroff\n'
+finish_eret "$long"
+is "$status" 0 "Debian powers off, status 0"
+[ "$KIND" = native ] || rm $usual
