@@ -24,9 +24,11 @@ grub=$build/firmware/grubaa64.efi
 for file in "$kernel/Image" "$kernel/initrd" "$grub"; do
     [ -f "$file" ] || { echo "debian-disk.sh: no $file; run guest-images/fetch.sh 6.12 firmware and build-initramfs.sh 6.12" >&2; exit 1; }
 done
-[ ! -e "$out/debian.img" ] || [ -n "$(find "$here/debian-disk.sh" "$here/debian-tree.sh" "$kernel/initrd" "$kernel/version" "$grub" -newer "$out/debian.img")" ] || exit 0
+[ ! -e "$out/debian.img" ] || [ -n "$(find "$here/debian-disk.sh" "$here/debian-tree.sh" "$here/gpt.sh" "$kernel/initrd" "$kernel/version" "$grub" -newer "$out/debian.img")" ] || exit 0
 # shellcheck source=guest-images/debian-tree.sh
 . "$here/debian-tree.sh"
+# shellcheck source=guest-images/gpt.sh
+. "$here/gpt.sh"
 release=$(cat "$kernel/version")
 uuid=$(cat /proc/sys/kernel/random/uuid)
 serial=$(printf '%04X-%04X' $((SRANDOM & 0xffff)) $((SRANDOM & 0xffff)))
@@ -75,17 +77,10 @@ END
     mcopy -i "$esp" "$work/grub.cfg" ::/EFI/debian/
 }
 
-# make_disk ROOT IMAGE: a MiB for each table, and 40 between for the EFI system partition, of which FAT32 wants as many.
+# make_disk ROOT IMAGE
 make_disk() {
-    local esp_mib=40 root_mib
-    root_mib=$(($(stat -c %s "$1") >> 20))
-    truncate -s "$((1 + esp_mib + root_mib + 1))M" "$2"
-    # The types: an EFI system partition, and a root for arm64 of the Discoverable Partitions Specification.
-    sfdisk -q -X gpt "$2" <<END
-start=1MiB, size=${esp_mib}MiB, type=U, name=EFI
-start=$((1 + esp_mib))MiB, size=${root_mib}MiB, type=B921B045-1DF0-41C3-AF44-4C6F280D3FAE, name=root
-END
-    mformat -i "$2@@1M" -F -T $((esp_mib * 2048)) -N "${serial/-/}" -v EFI ::
+    local esp_mib=40
+    gpt "$2" "$esp_mib" "${serial/-/}" $(($(stat -c %s "$1") >> 20))
     add_boot_loader "$2@@1M"
     dd if="$1" of="$2" bs=1M seek=$((1 + esp_mib)) conv=notrunc,sparse status=none
 }

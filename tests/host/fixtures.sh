@@ -37,6 +37,8 @@ umask 022
 PATH=$PATH:/usr/sbin:/sbin  # mke2fs, where users of the machine have no such directories in theirs
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$root/build
+# shellcheck source=guest-images/gpt.sh
+. "$root/guest-images/gpt.sh"
 image=$build/kernels/6.12/Image
 out=$build/fixtures
 
@@ -135,15 +137,11 @@ if [ ! -e "$out/passt" ]; then
     cp "$build/passt/passt" "$work/"
     mv "$work/passt" "$out/"
 fi
-# esp IMAGE MIB: an image of a disk whose one partition is an EFI system partition, all of it FAT, from 1 MiB on.
-esp() {
-    truncate -s "$2M" "$work/$1"
-    echo 'start=1MiB, type=U' | sfdisk -q -X gpt "$work/$1"
-    mformat -i "$work/$1@@1M" -F -T "$((($2 - 2) * 2048))" -v ERET ::
-}
+# esp IMAGE MIB: a disk whose one partition is an EFI system partition.
+esp() { gpt "$work/$1" "$2" 45524554; }
 append="quiet eret.mode=test eret.test=efi,kept"
 if [ -d "$build/firmware" ] && { stale boot.img || [ -n "$(find "$build/kernels/6.12/initrd" -newer "$out/boot.img")" ]; }; then
-    esp boot.img 96
+    esp boot.img 94
     echo "FS0:\\Image.efi initrd=\\initrd $append" > "$work/startup.nsh"
     printf 'default l\nlabel l\n  kernel /Image.efi\n  initrd /initrd\n  append %s\n' "$append" > "$work/extlinux.conf"
     mmd -i "$work/boot.img@@1M" ::/extlinux
@@ -154,7 +152,7 @@ if [ -d "$build/firmware" ] && { stale boot.img || [ -n "$(find "$build/kernels/
 fi
 # grub IMAGE COMMANDS: such a disk, with GRUB at the removable path, and what it is to do.
 grub() {
-    esp "$1" 40
+    esp "$1" 38
     # shellcheck disable=SC2059  # the escapes in it are meant
     printf "$2" > "$work/grub.cfg"
     mmd -i "$work/$1@@1M" ::/EFI ::/EFI/BOOT ::/EFI/debian
