@@ -3,7 +3,7 @@
 # Measures eret beside QEMU and beside the least that runs a guest, in a boot each of two emulated hosts, or on the
 # machine itself where that is ARM64 with a usable /dev/kvm.
 #
-# Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot trips memory doorbell block console density
+# Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot trips memory doorbell block console net density firmware
 #
 #   build/bench/samples      every value, as it was seen    build/bench/bench.json   the same, and what follows from it
 #   build/bench/bench.svg    a chart of it                  standard output          a table
@@ -40,8 +40,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$root/build
 out=$build/bench
-all="boot trips memory doorbell block console net density"
-exact="boot trips block console net" # what an emulated host measures in instructions, in a boot of its own
+all="boot trips memory doorbell block console net density firmware"
+exact="boot trips block console net firmware" # what an emulated host measures in instructions, in a boot of its own
 # shellcheck source=tests/host/where.sh
 . "$root/tests/host/where.sh"
 
@@ -49,7 +49,7 @@ usage() { sed -n 's/^# Usage: //p' "$0" >&2; exit 2; }
 
 rounds=3
 only=$all
-timeout=1500
+timeout=2400
 arguments=$*
 while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || usage
@@ -91,7 +91,7 @@ else
 fi
 
 say "preparing"
-"$root/guest-images/fetch.sh" 6.12
+"$root/guest-images/fetch.sh" 6.12 firmware
 "$root/guest-images/fetch-program.sh" qemu-arm64 bookworm-backports qemu-system-arm:usr/bin/qemu-system-aarch64
 "$here/build-guest.sh" "$trips"
 : > "$out/messages"
@@ -104,7 +104,7 @@ say "preparing"
 
 # The environment of run.sh, for files below $1.
 settings() {
-    echo BENCH="$1/bench" ERET="$2" QEMU="$3/qemu-system-aarch64" LIBRARIES="$3/lib" KERNEL="$4/Image" INITRD="$5/initrd" TOOLS="$5" ROUNDS="$rounds" \
+    echo BENCH="$1/bench" ERET="$2" QEMU="$3/qemu-system-aarch64" LIBRARIES="$3/lib" KERNEL="$4/Image" INITRD="$5/initrd" TOOLS="$5" FIRMWARE="$6" ROUNDS="$rounds" \
         BLOCK_REQUESTS="$BLOCK_REQUESTS" CONSOLE_KIB="$CONSOLE_KIB" DENSITY="$DENSITY" NET_MIB="$NET_MIB" NET_ROUNDS="$NET_ROUNDS"
 }
 
@@ -116,8 +116,9 @@ emulated() {
     say "starting the host"
     # shellcheck disable=SC2046  # words
     "$root/tests/host/host.sh" run --kind "$kind" --timeout "$timeout" --share "$here/host:bench" --share "$build/qemu-arm64:qemu" --share "$out/initrd:tools/initrd" \
-        --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" --share "$out/net-load:tools/net-load" -- \
-        env $(settings /share /share/eret /share/qemu /kernels/6.12 /share/tools) TRIES="$tries" sh /share/bench/run.sh "$@" 2>> "$out/messages" | keep || status=$?
+        --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" --share "$out/net-load:tools/net-load" \
+        --share "$out/firmware.img:tools/firmware.img" --share "$build/firmware/trixie:firmware" -- \
+        env $(settings /share /share/eret /share/qemu /kernels/6.12 /share/tools /share/firmware) TRIES="$tries" sh /share/bench/run.sh "$@" 2>> "$out/messages" | keep || status=$?
 }
 
 # wanted yes|no: the figures that are asked for, and exact or not.
@@ -136,7 +137,7 @@ if [ -z "$reason" ]; then
     ln -sfn "$here/host" "$out/bench"
     runs=1
     # shellcheck disable=SC2046,SC2086  # words
-    env $(settings "$out" "$build/arm64/eret" "$build/qemu-arm64" "$build/kernels/6.12" "$out") TRIES=5 sh "$here/host/run.sh" $only 2>> "$out/messages" | keep || status=$?
+    env $(settings "$out" "$build/arm64/eret" "$build/qemu-arm64" "$build/kernels/6.12" "$out" "$build/firmware/trixie") TRIES=5 sh "$here/host/run.sh" $only 2>> "$out/messages" | keep || status=$?
 else
     # shellcheck disable=SC2046  # words
     [ -z "$(wanted yes)" ] || emulated exact 1 $(wanted yes)

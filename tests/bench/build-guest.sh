@@ -8,13 +8,17 @@
 #   build/bench/minimal-loop    the same
 #   build/bench/timed           runs a command and tells its times
 #   build/bench/net-load        the host's end of what loads network card and sockets
+#   build/bench/firmware.img    a disk for firmware: an EFI system partition with the kernel where it looks
 #
 # Usage: build-guest.sh ROUNDS     ROUNDS: of each kind of round trip
 set -eu
 umask 022
+PATH=$PATH:/usr/sbin:/sbin # sfdisk, where users of the machine have no such directories in theirs
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# shellcheck source=guest-images/gpt.sh
+. "$root/guest-images/gpt.sh"
 build=$root/build
 out=$build/bench
 kernel=$build/kernels/6.12
@@ -54,3 +58,9 @@ done
 find "$tree" -exec touch -h -d @0 {} +
 (cd "$tree" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0 --reproducible) > "$work/initrd"
 mv "$work/initrd" "$out/initrd"
+
+# At the removable path, for UEFI and U-Boot: the kernel is an EFI program.
+gpt "$work/firmware.img" 60 42454E43
+mmd -i "$work/firmware.img@@1M" ::/EFI ::/EFI/BOOT
+mcopy -i "$work/firmware.img@@1M" "$kernel/Image" ::/EFI/BOOT/BOOTAA64.EFI
+mv "$work/firmware.img" "$out/firmware.img"

@@ -52,15 +52,21 @@ mmio='0 9000018 48
 2 3f008004 2
 1 8000000 9
 2 80a0014 7
-2 8000003000 1'
+2 8000003000 1
+2 4000aaa 3
+0 4000010 2
+1 4000010 2'
 parses "MMIO by device: reads once, nothing of the GIC" "1 PCI BAR
 5 PCI configuration
+5 flash
 93 PL011" -v per=device -f regions.awk <<END
 $mmio
 END
 parses "MMIO by register" "1 PCI BAR 0x8000003000 write
 2 PCI configuration 0x3f008004 write
+2 flash 0x4000010 read
 3 PCI configuration 0x4010000004 read
+3 flash 0x4000aaa write
 45 PL011 0x9000000 write
 48 PL011 0x9000018 read" -v per=register -f regions.awk <<END
 $mmio

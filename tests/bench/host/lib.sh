@@ -9,7 +9,7 @@
 #   info   KEY VALUE                      what the whole run was made with
 #   progress TEXT                         for whoever waits
 #
-# From run.sh: BENCH (this directory), ERET, QEMU, LIBRARIES (QEMU's), KERNEL, INITRD, TOOLS, ROUNDS.
+# From run.sh: BENCH (this directory), ERET, QEMU, LIBRARIES (QEMU's), KERNEL, INITRD, TOOLS, FIRMWARE, ROUNDS.
 tab=$(printf '\t')
 
 emit() {
@@ -29,13 +29,21 @@ progress() { emit progress "$*"; }
 
 # vmm_SUBJECT CONSOLE MIB DISK ARGUMENTS [COMMAND...]: a guest with its console on pl011 or virtio, so much memory, a disk image or -, and these boot arguments; run by
 # a command in front of it. Besides, what these two say:
+#   $firmware   what it starts in instead of the kernel, without arguments; $variables: the file of its variables, or nothing
 #   $cards   network cards, each as TAP:VHOST (on, off)     $socket   a file if it is to have a vsock device: eret's is behind sockets of that name, QEMU's the kernel's
 cards=
 socket=
+firmware=
+variables=
 vmm_eret() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
-    set -- "$@" "$ERET" run --kernel "$KERNEL" --initrd "$INITRD" --cpus 1 --memory "${memory}M" --console "$console" --append "$append"
+    set -- "$@" "$ERET" run --cpus 1 --memory "${memory}M" --console "$console"
+    if [ -n "$firmware" ]; then
+        set -- "$@" --firmware "$firmware${variables:+,vars=$variables}"
+    else
+        set -- "$@" --kernel "$KERNEL" --initrd "$INITRD" --append "$append"
+    fi
     [ "$disk" = - ] || set -- "$@" --disk "$disk"
     for card in $cards; do set -- "$@" --net "tap=${card%:*},vhost=${card#*:}"; done
     [ -z "$socket" ] || set -- "$@" --vsock "3,unix=$socket"
@@ -45,8 +53,17 @@ vmm_eret() {
 vmm_qemu() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
-    set -- with_libraries "$@" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot \
-        -kernel "$KERNEL" -initrd "$INITRD" -append "$append console=$(console_name "$console")"
+    set -- with_libraries "$@" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot
+    if [ -n "$firmware" ]; then
+        # A flash wants a file of its size.
+        if [ -n "$variables" ]; then
+            set -- "$@" -drive "if=pflash,format=raw,readonly=on,file=$firmware" -drive "if=pflash,format=raw,file=$variables"
+        else
+            set -- "$@" -bios "$firmware"
+        fi
+    else
+        set -- "$@" -kernel "$KERNEL" -initrd "$INITRD" -append "$append console=$(console_name "$console")"
+    fi
     case $console in
     pl011) set -- "$@" -serial stdio ;;
     virtio) set -- "$@" -chardev stdio,id=console,signal=off -device virtio-serial-pci,max_ports=1 -device virtconsole,chardev=console ;;

@@ -13,6 +13,7 @@ BEGIN {
     gib = 1024 * mib
 }
 function device(a) {
+    if (a < 128 * mib) return "flash"
     if (a >= 128 * mib && a < 144 * mib) return "GIC"
     if (a >= 144 * mib && a < 144 * mib + 4096) return "PL011"
     if (a >= 144 * mib + 65536 && a < 144 * mib + 69632) return "PL031"

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # The half of `make bench` that runs where the guests do: in the emulated host, or on the machine itself. See lib.sh for what it prints.
 #
-# Usage: run.sh FIGURE...      boot trips memory doorbell block console net density
+# Usage: run.sh FIGURE...      boot trips memory doorbell block console net density firmware
 #
-# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, ROUNDS, TRIES, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY, NET_MIB, NET_ROUNDS.
+# From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, FIRMWARE, ROUNDS, TRIES, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY, NET_MIB, NET_ROUNDS.
 set -u
 # shellcheck source=tests/bench/host/lib.sh
 . "$BENCH/lib.sh"

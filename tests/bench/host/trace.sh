@@ -57,6 +57,48 @@ counted() {
     }
 }
 
+# count_details FIGURE SUBJECT: what is in counts.*: exits by reason, those to userspace by device, and by register.
+count_details() {
+    awk -v per=device -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
+        detail "$1.userspace" "$2" "$name" "$count"
+    done
+    awk '$1 != 6' counts.userspace | while read -r exit count; do
+        detail "$1.userspace" "$2" "$(exit_name "$exit")" "$count"
+    done
+    awk -v per=register -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
+        detail "$1.registers" "$2" "$name" "$count"
+    done
+    while read -r ret class count; do
+        case $ret in
+        0) detail "$1.exits" "$2" "interrupts" "$count" ;;
+        *) detail "$1.exits" "$2" "$(class_name "$class")" "$count" ;;
+        esac
+    done < counts.exits
+}
+
+# Linux: include/uapi/linux/kvm.h, KVM_EXIT_ ...
+exit_name() {
+    case $1 in
+    3) echo hypercall ;;
+    10) echo signal ;;
+    24) echo "system event" ;;
+    28) echo "no syndrome" ;;
+    *) echo "exit reason $1" ;;
+    esac
+}
+
+# Arm ARM, ESR_ELx.EC.
+class_name() {
+    case $1 in
+    1) echo WFI ;;
+    22) echo HVC ;;
+    24) echo "system registers" ;;
+    32) echo "instruction aborts" ;;
+    36) echo "data aborts" ;;
+    *) echo "exception class $1" ;;
+    esac
+}
+
 # The first entry into a guest: an instance of its own, whose small buffer keeps what came first.
 entry_begin() {
     mkdir -p "$instance"

@@ -16,6 +16,7 @@
 #define BOOT_PL011  "Boot, console on PL011"
 #define BOOT_VIRTIO "Boot, console and disk on virtio"
 #define BOOT_NET    "Boot to an address by DHCP, console on PL011"
+#define FIRMWARE    "Firmware, from power-on to the first line of the kernel on a disk"
 #define TRIPS       "Round trips"
 #define MEMORY      "Memory of the process, guest's left out"
 #define BLOCK       "Disk, requests of 4 KiB a second, and what each costs"
@@ -40,6 +41,13 @@ const Figure figures[] = {
 
     COUNTED_AT_MOST_OF("boot.net.userspace", BOOT_NET, "exits to userspace", "", 0.15),
     COUNTED("boot.net.exits", BOOT_NET, "exits, all", ""),
+
+    COUNTED_AT_MOST_OF("firmware.uefi.userspace", FIRMWARE, "UEFI, exits to userspace", "", 0.3),
+    COUNTED("firmware.uefi.exits", FIRMWARE, "UEFI, exits, all", ""),
+    TIMED("firmware.uefi.time", FIRMWARE, "UEFI, processor time", SUBJECT_QEMU, TARGET_RATIO_AT_MOST, 0.9),
+    COUNTED("firmware.u-boot.userspace", FIRMWARE, "U-Boot, exits to userspace", ""),
+    COUNTED("firmware.u-boot.exits", FIRMWARE, "U-Boot, exits, all", ""),
+    TIMED("firmware.u-boot.time", FIRMWARE, "U-Boot, processor time", SUBJECT_QEMU, TARGET_NONE, 0),
 
     TIMED("trips.hvc", TRIPS, "HVC", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),
     TIMED("trips.read", TRIPS, "MMIO read", SUBJECT_MINIMAL, TARGET_RATIO_AT_MOST, 1.05),

@@ -21,48 +21,6 @@ boot_counts() {
     sample "boot.$1.memory-faults" "$2" "$(($(total counts.aborts) - $(total counts.mmio '$1 != 1')))"
 }
 
-# What the exits to userspace are: by device, and by register.
-boot_details() {
-    awk -v per=device -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
-        detail "boot.$1.userspace" "$2" "$name" "$count"
-    done
-    awk '$1 != 6' counts.userspace | while read -r exit count; do
-        detail "boot.$1.userspace" "$2" "$(exit_name "$exit")" "$count"
-    done
-    awk -v per=register -f "$BENCH/regions.awk" counts.mmio | while read -r count name; do
-        detail "boot.$1.registers" "$2" "$name" "$count"
-    done
-    while read -r ret class count; do
-        case $ret in
-        0) detail "boot.$1.exits" "$2" "interrupts" "$count" ;;
-        *) detail "boot.$1.exits" "$2" "$(class_name "$class")" "$count" ;;
-        esac
-    done < counts.exits
-}
-
-# Linux: include/uapi/linux/kvm.h, KVM_EXIT_ ...
-exit_name() {
-    case $1 in
-    3) echo hypercall ;;
-    10) echo signal ;;
-    24) echo "system event" ;;
-    28) echo "no syndrome" ;;
-    *) echo "exit reason $1" ;;
-    esac
-}
-
-# Arm ARM, ESR_ELx.EC.
-class_name() {
-    case $1 in
-    1) echo WFI ;;
-    22) echo HVC ;;
-    24) echo "system registers" ;;
-    32) echo "instruction aborts" ;;
-    36) echo "data aborts" ;;
-    *) echo "exception class $1" ;;
-    esac
-}
-
 boot_times() {
     [ -n "$reason" ] || entry_begin
     "vmm_$2" "$3" 256 "$4" "quiet bench=boot" "$TOOLS/timed" -t $boot_limit times.time < /dev/null > times.console 2> times.errors
@@ -113,7 +71,7 @@ measure_boot() {
                 elif ! boot_counts "$variant" "$subject" "$console" $disk; then
                     continue
                 elif [ "$round" = 1 ]; then
-                    boot_details "$variant" "$subject"
+                    count_details "boot.$variant" "$subject"
                 fi
                 # Who gives an address waits a while, to see that it is free.
                 [ "$variant" = net ] || boot_times "$variant" "$subject" "$console" $disk
