@@ -1,15 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes a disk with Debian 13 for arm64 as its installer leaves it on a machine with UEFI: a GPT, an EFI system partition with GRUB, and a root.
+# Makes a disk with Debian 13 for arm64 as its installer leaves it on a machine with UEFI: a GPT, an EFI system
+# partition with GRUB, and a root.
 #
 # Usage: debian-disk.sh OUT      (fetch.sh 6.12 firmware and build-initramfs.sh 6.12 come first)
 #
 #   OUT/debian.img    the disk; root's password is `eret`
 #
-# GRUB is Debian's, in the directory of the vendor's and as EFI/BOOT/BOOTAA64.EFI, where firmware looks that knows of no boot entry: the removable path.
-# It finds the root by its UUID, and there its menu, Debian's kernel and an initramfs. Both are those of build/kernels/6.12/, with the same few modules:
-# Debian's own tool makes an initramfs of what runs, and nothing for arm64 runs here. The console is the one that firmware tells the kernel of, where
-# systemd starts a getty. efibootmgr(8) is there to write boot entries.
+# GRUB is Debian's, in the directory of the vendor's and as EFI/BOOT/BOOTAA64.EFI, where firmware looks that knows of no
+# boot entry: the removable path. It finds the root by its UUID, and there its menu, Debian's kernel and an initramfs.
+# Both are those of build/kernels/6.12/, with the same few modules: Debian's own tool makes an initramfs of what runs,
+# and nothing for arm64 runs here. The console is the one that firmware tells the kernel of, where systemd starts a
+# getty. efibootmgr(8) is there to write boot entries.
 #
 # What is already there is left alone, unless something that goes into it is newer.
 set -eu

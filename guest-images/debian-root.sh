@@ -1,13 +1,15 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Makes a root file system of Debian 13's for arm64 with systemd, udev and sshd, and OpenSSH's programs for an emulated host:
+# Makes a root file system of Debian 13's for arm64 with systemd, udev and sshd, and OpenSSH's programs for an emulated
+# host:
 #
 # Usage: debian-root.sh OUT
 #
 #   OUT/root.ext4         the root: no password, no key of anybody's, no network
 #   OUT/bin/ssh, ssh-keygen    start OpenSSH's, with OUT/libexec/ and OUT/lib/, as the host's libraries may be older
 #
-# What is already there is left alone, unless this script is newer, or what it shares with debian-disk.sh: debian-tree.sh.
+# What is already there is left alone, unless this script is newer, or what it shares with debian-disk.sh:
+# debian-tree.sh.
 set -eu
 umask 022
 

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-# What the scripts share that make systems of Debian 13's for arm64 (sourced, not run). Wants $here (this directory) and $build.
+# What the scripts share that make systems of Debian 13's for arm64 (sourced, not run). Wants $here (this directory) and
+# $build.
 #
-#   begin_debian          $work, a directory that goes with the script; in it $tree, for a system's files, and $new, for what is made; and apt
+#   begin_debian          $work, a directory that goes with the script; in it $tree, for a system's files, and $new, for
+#                         what is made; and apt
 #   unpack PACKAGE...     into $tree, with what else is needed where nothing is there yet: $base is always
 #   configure             what the packages' maintainer scripts would have done, see below
 #   mask UNIT...
@@ -11,8 +13,8 @@
 #
 #   build/debian-13/      apt's lists for that suite, and the packages
 #
-# The packages are those that apt would install. Their maintainer scripts are programs for arm64, so what these would have done and is needed is done
-# by `configure`: users, PAM's files, an ID. systemd does the rest when it boots.
+# The packages are those that apt would install. Their maintainer scripts are programs for arm64, so what these would
+# have done and is needed is done by `configure`: users, PAM's files, an ID. systemd does the rest when it boots.
 PATH=$PATH:/usr/sbin:/sbin
 
 # What is essential is no dependency of anything.

@@ -2,8 +2,9 @@
 # shellcheck shell=sh
 # A disk for firmware (sourced, not run). Wants sfdisk and mtools.
 
-# gpt IMAGE ESP-MIB SERIAL [ROOT-MIB]: an empty disk with a GPT and an EFI system partition from 1 MiB on, which mtools call IMAGE@@1M: FAT32, so of 34
-# MiB or more, with so many hexadecimal digits as an ID. Behind it, if it is to be there, a root for arm64. A MiB at either end is for the tables.
+# gpt IMAGE ESP-MIB SERIAL [ROOT-MIB]: an empty disk with a GPT and an EFI system partition from 1 MiB on, which mtools
+# call IMAGE@@1M: FAT32, so of 34 MiB or more; SERIAL, eight hexadecimal digits, is its ID. With ROOT-MIB there is also a
+# root for arm64, behind it. A MiB at either end is for the tables.
 gpt() {
     truncate -s "$((1 + $2 + ${4:-0} + 1))M" "$1"
     {

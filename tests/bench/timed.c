@@ -56,7 +56,10 @@ static bool keep_standard_fds(void) {
   return true;
 }
 
-/* Whether `text` comes by; all goes on to standard output. Of what came before a piece, as much is kept as `text` may have begun in. */
+/*
+ * Whether `text` comes by; all goes on to standard output. Of what came before a piece, as much is kept as `text` may
+ * have begun in.
+ */
 static bool comes(int fd, const char *text) {
   char seen[2 * CHUNK];
   size_t kept = 0, length = strlen(text);

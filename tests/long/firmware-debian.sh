@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A disk as Debian's installer leaves it boots by itself: firmware, GRUB at the removable path, Debian's kernel, systemd, a login on the
-# console. A boot entry that efibootmgr writes there is there after the power-off, and is what the firmware then starts. And so it does with
-# firmware that eret finds by itself.
+# A disk as Debian's installer leaves it boots by itself: firmware, GRUB at the removable path, Debian's kernel,
+# systemd, a login on the console. A boot entry that efibootmgr writes there is there after the power-off, and is what
+# the firmware then starts. And so it does with firmware that eret finds by itself.
 # limit: 3600
 # serial
 # shellcheck source=tests/host/lib.sh
@@ -23,8 +23,9 @@ log_in() {
     send 'root\n'
     wait_console 'Password: ' "$patience" && send 'eret\n' && wait_console 'bash-[0-9.]+# ' "$patience"
 }
-# The guest's terminal shows what is typed: hence the quotes, as what it says is to be told from it.
-tell() { send "echo GU\"\"EST $1=\$($2)\\n" && wait_console "GUEST $1=" "$long"; }
+# tell KEY COMMAND: what it prints is `guest KEY` then. The terminal shows what is typed: the quotes tell it from what
+# is said; and when a second line has come, the first is whole.
+tell() { send "echo GU\"\"EST $1=\$($2); echo GU\"\"EST told=$1\\n" && wait_console "GUEST told=$1" "$long"; }
 
 debian "$FIRMWARE/bookworm/AAVMF_CODE.fd,vars=vars"
 log_in "UEFI 2022.11" || exit
@@ -34,8 +35,8 @@ tell root 'findmnt -n -o SOURCE /'
 is "$(guest root)" /dev/vda2 "the root is that partition of the disk"
 tell esp 'findmnt -n -o SOURCE /boot/efi'
 is "$(guest esp)" /dev/vda1 "and the EFI system partition is the other"
-tell console 'cat /sys/class/tty/console/active'
-is "$(guest console)" ttyAMA0 "without a word on the command line the console is where the firmware's is"
+tell getty 'systemctl is-active serial-getty@ttyAMA0'
+is "$(guest getty)" active "without a word on the command line the console is where the firmware's is"
 tell entry 'efibootmgr -q -c -d /dev/vda -p 1 -L kept -l /EFI/debian/grubaa64.efi; echo $?'
 is "$(guest entry)" 0 "efibootmgr writes a boot entry"
 send 'poweroff\n'

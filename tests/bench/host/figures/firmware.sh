@@ -3,10 +3,11 @@
 # Figure: firmware, from power-on to the first line of the kernel that it finds on a disk (sourced by run.sh).
 # shellcheck disable=SC2016,SC2034,SC2153  # dollars of awk; for lib.sh; from bench.sh
 
-firmware_limit=300           # seconds; a boot that takes longer has failed
+firmware_limit=300 # seconds; a boot that takes longer has failed
 kernels_line="EFI stub: Booting Linux"
 
-# firmware_boot NAME SUBJECT: to that line; leaves NAME.time, NAME.console, NAME.errors. Its variables are those that firmware is delivered with.
+# firmware_boot NAME SUBJECT: to that line; leaves NAME.time, NAME.console, NAME.errors. Its variables are those that
+# firmware is delivered with.
 firmware_boot() {
     [ -z "$variables" ] || cp "$FIRMWARE/AAVMF_VARS.fd" "$variables"
     "vmm_$2" pl011 512 firmware.img '' "$TOOLS/timed" -t $firmware_limit -u "$kernels_line" "$1.time" < /dev/null > "$1.console" 2> "$1.errors"
