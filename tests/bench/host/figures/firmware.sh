@@ -13,7 +13,7 @@ firmware_boot() {
     "vmm_$2" pl011 512 firmware.img '' "$TOOLS/timed" -t $firmware_limit -u "$kernels_line" "$1.time" < /dev/null > "$1.console" 2> "$1.errors"
 }
 
-# firmware_counts, firmware_times KIND SUBJECT: in boots of their own, as of the figure `boot`.
+# firmware_counts, firmware_times VARIANT SUBJECT: in boots of their own, as of the figure `boot`.
 firmware_counts() {
     trace_begin
     firmware_boot counts "$2"
@@ -38,21 +38,21 @@ measure_firmware() {
     reason=$(why_no_trace)
     cp "$TOOLS/firmware.img" firmware.img
     for round in $(seq "$ROUNDS"); do
-        for kind in uefi u-boot; do
-            case $kind in
+        for variant in uefi u-boot; do
+            case $variant in
             uefi) firmware=$FIRMWARE/AAVMF_CODE.fd variables=variables.fd ;;
             u-boot) firmware=$FIRMWARE/u-boot.bin variables= ;;
             esac
             for subject in $(subjects); do
-                progress "firmware, round $round of $ROUNDS: $subject, $kind"
+                progress "firmware, round $round of $ROUNDS: $subject, $variant"
                 if [ -n "$reason" ]; then
-                    none "firmware.$kind.userspace" "$subject" "$reason"
-                elif ! firmware_counts "$kind" "$subject"; then
+                    none "firmware.$variant.userspace" "$subject" "$reason"
+                elif ! firmware_counts "$variant" "$subject"; then
                     continue
                 elif [ "$round" = 1 ]; then
-                    count_details "firmware.$kind" "$subject"
+                    count_details "firmware.$variant" "$subject"
                 fi
-                firmware_times "$kind" "$subject"
+                firmware_times "$variant" "$subject"
             done
         done
     done
