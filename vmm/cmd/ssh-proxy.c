@@ -36,6 +36,12 @@ static void show_waiting(void *opaque) {
   wait->shown = true;
 }
 
+static void end_showing(Wait *wait) {
+  if (wait->shown)
+    message_show_status(NULL);
+  wait->shown = false;
+}
+
 /* The connection, in a message of one byte: mm_receive_fd in OpenSSH's monitor_fdpass.c. */
 static int hand_over(int fd) {
   union {
@@ -82,9 +88,7 @@ static bool try_once(Wait *wait, const KnownMachine *machine, int64_t until, int
   int fd = guest_port_connect(&machine->sockets, SSH_PORT, &patience, &error);
   if (fd < 0 && g_error_matches(error, GUEST_PORT_ERROR, GUEST_PORT_ERROR_NOBODY))
     return true;
-  if (wait->shown)
-    message_show_status(NULL);
-  wait->shown = false;
+  end_showing(wait);
   *status = fd < 0 ? complain_of(error, EXIT_HOST) : hand_over(fd);
   return false;
 }
@@ -104,9 +108,31 @@ KnownMachine *ssh_find_machine(const char *name, GError **error) {
   return g_steal_pointer(&machine);
 }
 
+static int64_t end_of(const Wait *wait, unsigned seconds) {
+  return wait->began + (int64_t)seconds * G_USEC_PER_SEC;
+}
+
+static void pause_between(Wait *wait) {
+  show_waiting(wait);
+  g_usleep(PAUSE_US);
+}
+
+KnownMachine *ssh_await_machine(const char *name, unsigned seconds, GError **error) {
+  Wait wait = {.name = name, .began = g_get_monotonic_time()};
+  KnownMachine *machine;
+
+  while ((machine = ssh_find_machine(name, error)) && machine->life == MACHINE_STARTING &&
+         g_get_monotonic_time() < end_of(&wait, seconds)) {
+    known_machine_free(machine);
+    pause_between(&wait);
+  }
+  end_showing(&wait);
+  return machine;
+}
+
 int ssh_proxy(const char *name, unsigned seconds) {
   Wait wait = {.name = name, .began = g_get_monotonic_time()};
-  int64_t until = wait.began + (int64_t)seconds * G_USEC_PER_SEC;
+  int64_t until = end_of(&wait, seconds);
   g_autoptr(KnownMachine) machine = NULL;
   g_autoptr(GError) error = NULL;
   bool waited_in_vain = false;
@@ -121,12 +147,10 @@ int ssh_proxy(const char *name, unsigned seconds) {
     waited_in_vain = g_get_monotonic_time() >= until;
     if (waited_in_vain)
       break;
-    show_waiting(&wait);
-    g_usleep(PAUSE_US);
+    pause_between(&wait);
     g_clear_pointer(&machine, known_machine_free);
   }
-  if (wait.shown)
-    message_show_status(NULL);
+  end_showing(&wait);
   if (error)
     return complain_of(error, EXIT_HOST);
   if (waited_in_vain)

@@ -12,3 +12,5 @@ KnownMachine *ssh_find_machine(const char *name, GError **error);
  * and hands the socket to whoever is at the other end of standard output, a socket too. Returns the exit status.
  */
 int ssh_proxy(const char *name, unsigned wait);
+/* As ssh_find_machine; one that has not begun is waited for, up to WAIT seconds. */
+KnownMachine *ssh_await_machine(const char *name, unsigned wait, GError **error);

@@ -80,7 +80,7 @@ static int become_ssh(const KnownMachine *machine, const Arguments *arguments, c
 
 static int log_in(const Arguments *arguments, const char *user, const char *name, const GPtrArray *rest) {
   g_autoptr(GError) error = NULL;
-  g_autoptr(KnownMachine) machine = ssh_find_machine(name, &error);
+  g_autoptr(KnownMachine) machine = ssh_await_machine(name, arguments->wait, &error); /* it says by then how it is reached */
 
   return machine ? become_ssh(machine, arguments, user, rest) : complain_of(error, EXIT_HOST);
 }

@@ -185,6 +185,29 @@ static void test_no_way(Fixture *fixture, gconstpointer data) {
   assert_says(NAME, LONG, "eret: the machine 'vm' does not run any more");
 }
 
+static gpointer begin(gpointer fixture) {
+  g_usleep(300000);
+  publish(fixture, MACHINE_RUNNING, 3);
+  return NULL;
+}
+
+/* Before it has begun it does not say how it is reached. */
+static void test_await(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+
+  publish(fixture, MACHINE_STARTING, 0);
+  g_autoptr(KnownMachine) early = ssh_await_machine(NAME, 0, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(early->life, ==, MACHINE_STARTING);
+  GThread *thread = g_thread_new("begin", begin, fixture);
+  g_autoptr(KnownMachine) machine = ssh_await_machine(NAME, LONG, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(machine->life, ==, MACHINE_RUNNING);
+  g_thread_join(thread);
+  g_assert_null(ssh_await_machine("other", LONG, &error));
+  g_assert_error(error, RUNTIME_ERROR, RUNTIME_ERROR_NONE);
+}
+
 /* Who answers there is none of ours. */
 static void test_garbage(Fixture *fixture, gconstpointer data) {
   g_autoptr(VsockHybrid) hybrid = vsock_hybrid_new(fixture->path, NULL);
@@ -204,6 +227,7 @@ int main(int argc, char **argv) {
   ADD("later", test_later);
   ADD("nobody", test_nobody);
   ADD("no-way", test_no_way);
+  ADD("await", test_await);
   ADD("garbage", test_garbage);
   return g_test_run();
 }
