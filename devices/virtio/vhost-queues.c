@@ -42,7 +42,8 @@ struct VhostQueues {
     unsigned delay_ms; /* before the next try */
     LogLimit said;
   } away;
-  void (*config_changed)(VirtioDevice *device, bool told);
+  void (*config_changed)(VirtioDevice *device, bool told); /* NULL: nobody asks; and so is the next */
+  bool (*tell_anew)(VirtioDevice *device, GError **error);
   IoSource *watches[VHOST_WATCH_FDS];
   int watched[VHOST_WATCH_FDS];
 };
@@ -108,8 +109,10 @@ static void said_something(void *opaque) {
     queues->config_changed(queues->device, true);
 }
 
-void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device, bool told)) {
+void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device, bool told),
+                            bool (*tell_anew)(VirtioDevice *device, GError **error)) {
   queues->config_changed = changed;
+  queues->tell_anew = tell_anew;
 }
 
 /* Start and stop. */
@@ -167,7 +170,8 @@ static bool prepare(VhostQueues *queues, GError **error) {
   queues->forget = false;
   return ops->set_features(vhost, features, error) &&
          (!ops->set_inflight || ops->set_inflight(vhost, !queues->handed, queues->n, largest_ring(queues), error)) &&
-         ops->set_memory(vhost, queues->device->queues[queues->first].memory, error);
+         ops->set_memory(vhost, queues->device->queues[queues->first].memory, error) &&
+         (was_connected || !queues->tell_anew || queues->tell_anew(queues->device, error));
 }
 
 static bool start(VhostQueues *queues, GError **error) {

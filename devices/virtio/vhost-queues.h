@@ -28,10 +28,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(VhostQueues, vhost_queues_free)
 uint64_t vhost_queues_features(const Vhost *vhost);
 
 /*
- * Called on the I/O thread when the other side has said (TOLD) that the configuration is another, or is a new one,
- * whose configuration may be. NULL: nobody asks.
+ * For a type whose configuration is the other side's; both on the I/O thread. CHANGED when that has said (TOLD) that
+ * the configuration is another, or is a new one, whose configuration may be. TELL_ANEW of a new one, before its rings
+ * start: it is to know what the driver has written there; false is a reason to do without it.
  */
-void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device, bool told));
+void vhost_queues_on_config(VhostQueues *queues, void (*changed)(VirtioDevice *device, bool told),
+                            bool (*tell_anew)(VirtioDevice *device, GError **error));
 
 /*
  * From the type's start: connects anew where it was lost, and hands over all queues that run. False: the device has

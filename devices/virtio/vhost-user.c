@@ -24,9 +24,14 @@ typedef struct {
   Vhost *vhost; /* of queues */
   VhostQueues *queues;
   GMutex config_lock;
-  uint8_t *config; /* ops.config_size bytes */
-  bool told;       /* the back end says that there is another, which the driver was not told yet */
+  uint8_t *config;  /* ops.config_size bytes */
+  bool told;        /* the back end says that there is another, which the driver was not told yet */
+  uint8_t *written; /* I/O thread: what the driver has written there since its reset, and what each byte is of that */
+  uint8_t *marks;   /* ConfigMark */
 } VhostUserDevice;
+
+/* Of a byte of the configuration: the driver did not write it, a write began there, or went on there. */
+typedef enum { MARK_NONE, MARK_BEGINS, MARK_GOES_ON } ConfigMark;
 
 /* Configuration. */
 
@@ -93,6 +98,37 @@ typedef struct {
   const void *from;
 } ConfigWrite;
 
+/* The rest of a write whose beginning is overwritten is one of its own. */
+static void remember(const ConfigWrite *write) {
+  uint8_t *marks = write->user->marks;
+  unsigned end = write->offset + write->size;
+
+  memcpy(write->user->written + write->offset, write->from, write->size);
+  memset(marks + write->offset, MARK_GOES_ON, write->size);
+  marks[write->offset] = MARK_BEGINS;
+  if (end < write->user->ops.config_size && marks[end] == MARK_GOES_ON)
+    marks[end] = MARK_BEGINS;
+}
+
+/*
+ * One that comes in another's place knows nothing of what the driver has told that one, or told nobody. It is said as
+ * the driver said it, field by field: a back end may know its fields by place and size.
+ */
+static bool write_config_anew(VirtioDevice *device, GError **error) {
+  VhostUserDevice *user = (VhostUserDevice *)device;
+  Vhost *vhost = user->vhost;
+  unsigned size;
+
+  for (unsigned i = 0; i < user->ops.config_size && vhost->has_config; i += size) {
+    for (size = 1; i + size < user->ops.config_size && user->marks[i + size] == MARK_GOES_ON;)
+      size++;
+    if (user->marks[i] != MARK_NONE && !vhost->ops->set_config(vhost, i, user->written + i, size, error))
+      return false;
+  }
+  return true;
+}
+
+/* While nobody is there it is kept for who comes. */
 static void write_config(void *opaque) {
   const ConfigWrite *write = opaque;
   VhostUserDevice *user = write->user;
@@ -100,6 +136,7 @@ static void write_config(void *opaque) {
   g_autoptr(GError) error = NULL;
   bool changed;
 
+  remember(write);
   if (!vhost->connected || !vhost->has_config)
     return;
   vhost_begin(vhost);
@@ -132,7 +169,10 @@ static void stop(VirtioDevice *device) {
 }
 
 static void reset(VirtioDevice *device) {
-  vhost_queues_reset(((VhostUserDevice *)device)->queues);
+  VhostUserDevice *user = (VhostUserDevice *)device;
+
+  memset(user->marks, MARK_NONE, user->ops.config_size);
+  vhost_queues_reset(user->queues);
 }
 
 /* Life. */
@@ -144,6 +184,8 @@ static void user_free(VirtioDevice *device) {
   virtio_device_clear(device);
   g_mutex_clear(&user->config_lock);
   g_free(user->config);
+  g_free(user->written);
+  g_free(user->marks);
   g_free(user);
 }
 
@@ -191,6 +233,8 @@ static bool first_config(VhostUserDevice *user, const VhostUserType *type, GErro
   }
   user->ops.config_size = vhost->has_config || !type->guessed ? type->config_size : 0;
   user->config = g_malloc0(user->ops.config_size + 1);
+  user->written = g_malloc0(user->ops.config_size + 1);
+  user->marks = g_malloc0(user->ops.config_size + 1);
   if (fetch_config(user, &changed, &problem))
     return true;
   if (!type->guessed) {
@@ -234,7 +278,7 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
   user->base.offered_features = features; /* and not all that the core could do */
   user->queues = vhost_queues_new(&user->base, g_steal_pointer(&vhost), 0, n, error);
   if (user->queues)
-    vhost_queues_on_config(user->queues, config_changed);
+    vhost_queues_on_config(user->queues, config_changed, write_config_anew);
   return user->queues != NULL;
 }
 

@@ -549,7 +549,6 @@ static void test_config_of_another(Fixture *f, gconstpointer data) {
   plug(f, BLOCK, 0);
   go_live(f);
   die_at_work(f, 2, "in hand");
-  virtio_config_write(f->device, 0, "x", 1); /* there is nobody to tell */
   fake_backend_listen(&f->backend);
   WAIT_FOR(fake_used_idx(&f->driver[0]) == 1);
   echo(f, 0, 0, "and more");
@@ -561,6 +560,77 @@ static void test_config_of_another(Fixture *f, gconstpointer data) {
   WAIT_FOR(count(&f->config_interrupts) == 1);
   virtio_config_read(f->device, 0, bytes, 4);
   g_assert_cmpmem(bytes, 4, "bbbb", 4);
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+}
+
+static unsigned times(const char *text, const char *word) {
+  unsigned n = 0;
+
+  for (const char *at = text; (at = strstr(at, word)); at++)
+    n++;
+  return n;
+}
+
+/*
+ * What a driver has written, to one that is gone or while nobody was there, is known to who comes in its place before
+ * that serves anything; and not to who serves the next driver.
+ */
+static void test_config_written_while_away(Fixture *f, gconstpointer data) {
+  uint8_t bytes[8];
+
+  give_config(f, 60);
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, BLOCK, 0);
+  virtio_config_write(f->device, 32, "w", 1);
+  go_live(f);
+  for (unsigned i = 0; i < 2; i++) {
+    die_at_work(f, 2, "in hand");
+    virtio_config_write(f->device, 0, "1234", 4);
+    virtio_config_write(f->device, 4, "56", 2);
+    virtio_config_write(f->device, 2, "x", 1); /* three of its own, since then: "12", "x", "4" */
+    virtio_config_write(f->device, 59, "end", 1);
+    memset(f->backend.config, 'a', sizeof f->backend.config); /* as it is in a new process */
+    g_free(fake_backend_log(&f->backend));
+    fake_backend_listen(&f->backend);
+    WAIT_FOR(fake_used_idx(&f->driver[0]) == i + 1);
+    WAIT_FOR(count(&f->config_interrupts) == 1); /* what was read meanwhile was of the one before; then it is the same */
+    g_autofree char *log = fake_backend_log(&f->backend);
+    g_assert_cmpuint(times(log, "SET_CONFIG"), ==, 6);
+    g_assert_true(strstr(log, "SET_CONFIG SET_VRING_NUM"));
+    g_assert_cmpmem(f->backend.config, 8, "12x456aa", 8);
+    g_assert_cmpint(f->backend.config[32], ==, 'w');
+    g_assert_cmpint(f->backend.config[59], ==, 'e');
+    virtio_config_read(f->device, 0, bytes, sizeof bytes);
+    g_assert_cmpmem(bytes, sizeof bytes, "12x456aa", 8);
+  }
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+
+  fake_backend_stop(&f->backend);
+  virtio_config_write(f->device, 0, "y", 1);
+  reset(f);
+  fake_backend_listen(&f->backend);
+  go_live(f);
+  g_autofree char *log = fake_backend_log(&f->backend);
+  g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
+  g_assert_null(strstr(log, "SET_CONFIG"));
+}
+
+/* The loss shows by the write itself, which is to arrive all the same; and who does not take it is not the one. */
+static void test_config_write_lost(Fixture *f, gconstpointer data) {
+  give_config(f, 60);
+  f->backend.protocol |= FAKE_INFLIGHT;
+  plug(f, BLOCK, 0);
+  go_live(f);
+  fake_backend_misbehave(&f->backend, VHOST_USER_SET_CONFIG, DIES);
+  virtio_config_write(f->device, 32, "w", 1);
+  fake_backend_stop(&f->backend);
+  memset(f->backend.config, 'a', sizeof f->backend.config);
+  fake_backend_misbehave(&f->backend, VHOST_USER_SET_CONFIG, REFUSES);
+  unsigned accepted = f->backend.accepted;
+  fake_backend_listen(&f->backend);
+  echo(f, 0, 0, "after");
+  g_assert_cmpuint(f->backend.accepted, >=, accepted + 2);
+  g_assert_cmpint(f->backend.config[32], ==, 'w');
   g_assert_cmphex(virtio_get_status(f->device), ==, LIVE);
 }
 
@@ -699,6 +769,8 @@ int main(int argc, char **argv) {
   ADD("no-wait-for-garbage", test_no_wait_for_garbage);
   ADD("config", test_config);
   ADD("config-of-another", test_config_of_another);
+  ADD("config-written-while-away", test_config_written_while_away);
+  ADD("config-write-lost", test_config_write_lost);
   ADD("config-write", test_config_write);
   ADD("config-news", test_config_news);
   ADD("config-guessed", test_config_guessed);
