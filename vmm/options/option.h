@@ -132,8 +132,12 @@ typedef struct {
   GHashTable *listed;      /* names of the lists that the current source has begun; a source's list replaces the one before */
   GPtrArray *descriptions; /* of const char *: the files that were read as such */
   GHashTable *failed;      /* as in ORIGINS: what was said and could not be understood */
-  bool operand_lost;       /* one is too many, or stands behind an option that there is not: what is missing may be that */
-  bool incomplete;         /* a source could not be read: what is missing may be in there */
+  /*
+   * One is too many, or stands behind an option that there is not, or whose value it cannot be: what is missing may be
+   * that.
+   */
+  bool operand_lost;
+  bool incomplete; /* a source could not be read: what is missing may be in there */
 } OptionDraft;
 
 /*

@@ -14,6 +14,7 @@ typedef struct {
   const Option *option;
   unsigned table;
   const char *value; /* NULL: there is none */
+  bool apart;        /* a word of its own */
   bool negated;
 } Flag;
 
@@ -155,7 +156,8 @@ static void read_flag(OptionDraft *draft, int argc, char **argv, int *i, GArray 
   }
   if (!complete(draft, &flag, next))
     return;
-  *i += next && flag.value == next;
+  flag.apart = next && flag.value == next;
+  *i += flag.apart;
   draft->help |= flag.option->kind == OPTION_HELP && !flag.value;
   g_array_append_val(flags, flag);
 }
@@ -193,6 +195,7 @@ static void apply_flag(OptionDraft *draft, const Flag *flag) {
     option_set_boolean(record, option, !flag->negated);
   else if (!option_set(draft, record, option, where, NULL, value)) {
     option_set_failed(draft, option->name, -1);
+    draft->operand_lost |= flag->apart && !draft->set->command_follows;
     return;
   }
   if (!is_one_of_many)

@@ -5,7 +5,15 @@
 #include "tests/unit/vmm/cmd/listen.h"
 #include "vmm/cmd/command.h"
 
-static const Option options[] = {OPTION_HELP_ROW, {.name = NULL}};
+typedef struct {
+  unsigned wait;
+} Record;
+
+static const Option options[] = {
+    OPTION("wait", NUMBER, Record, wait, "SECONDS", "How long.", .max = 60, .unit = "seconds"),
+    OPTION_HELP_ROW,
+    {.name = NULL},
+};
 
 static const OptionSet set = {
     .command = "visit",
@@ -20,7 +28,7 @@ static const char *name;
 static int status;
 
 static void read_words(void) {
-  static char record;
+  static Record record;
   void *const records[] = {&record};
   g_autoptr(OptionDraft) draft = option_read(&set, records, (int)g_strv_length((char **)words), (char **)words);
 
@@ -66,6 +74,25 @@ static void test_unknown_option(void) {
   g_assert_null(name);
 }
 
+/* Nor is it missing where it was taken for a value. */
+static void test_value(void) {
+  g_autofree char *text = said("--wait", "a");
+
+  g_assert_cmpstr(text, ==, "eret: --wait: 'a' is not a whole number of seconds from 0 to 60\nTry 'eret visit --help'.\n");
+  g_assert_null(name);
+  g_assert_cmpint(status, ==, EXIT_USAGE);
+}
+
+/* One that could not be a value is. */
+static void test_value_and_none(void) {
+  g_autofree char *text = said("--wait=a", NULL);
+
+  g_assert_cmpstr(
+      text, ==,
+      "eret: --wait: 'a' is not a whole number of seconds from 0 to 60\neret: which machine? eret visit NAME; 'eret ps' lists them\n"
+      "Try 'eret visit --help'.\n");
+}
+
 static void stop_and_attach(void) {
   static char *nothing[] = {NULL};
 
@@ -87,6 +114,8 @@ int main(int argc, char *argv[]) {
   g_test_add_func("/one-machine/none", test_none);
   g_test_add_func("/one-machine/two", test_two);
   g_test_add_func("/one-machine/unknown-option", test_unknown_option);
+  g_test_add_func("/one-machine/value", test_value);
+  g_test_add_func("/one-machine/value-and-none", test_value_and_none);
   g_test_add_func("/one-machine/commands", test_commands);
   return g_test_run();
 }

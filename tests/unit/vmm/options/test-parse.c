@@ -219,8 +219,8 @@ static void test_failed(void) {
     const char *words, *failed;
     bool operand_lost;
   } cases[] = {
-      {"--jobs 9", "jobs", false}, {"-j", "jobs", false}, {"--job 4", "jobs", true}, {"--jobs~4", "jobs", false},
-      {"--in=", "in", false},      {"a b", "in", true},   {"--zzz b", NULL, true},   {"--zzz=b", NULL, false},
+      {"--jobs 9", "jobs", true},  {"--jobs=9", "jobs", false}, {"-j9", "jobs", false}, {"-j", "jobs", false},   {"--job 4", "jobs", true},
+      {"--jobs~4", "jobs", false}, {"--in=", "in", false},      {"a b", "in", true},    {"--zzz b", NULL, true}, {"--zzz=b", NULL, false},
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
