@@ -36,11 +36,14 @@ void complain_format(const char *format, ...) {
 void complain_lines(const char *message) {
   g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
   g_autoptr(GString) out = g_string_new(NULL);
+  unsigned n = g_strv_length(lines);
 
-  for (unsigned i = 0; lines[i]; i++) {
+  for (unsigned i = 0; i < MIN(n, COMPLAIN_LINES_MAX); i++) {
     g_autofree char *line = printable_line_escaped(lines[i], -1);
     g_string_append_printf(out, "eret: %s\n", line);
   }
+  if (n > COMPLAIN_LINES_MAX)
+    g_string_append_printf(out, "eret: and %u more\n", n - COMPLAIN_LINES_MAX);
   message_say(out->str, -1);
 }
 

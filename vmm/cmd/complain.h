@@ -13,7 +13,11 @@
  */
 void complain(const char *message);
 void complain_format(const char *format, ...) G_GNUC_PRINTF(1, 2);
-/* The same of each line of MESSAGE. Names in it have no line feeds any more (vmm/base/mistakes.h). */
+/*
+ * The same of each line of MESSAGE, up to COMPLAIN_LINES_MAX; of others only how many there are. Names in it have no
+ * line feeds any more (vmm/base/mistakes.h).
+ */
+#define COMPLAIN_LINES_MAX 50
 void complain_lines(const char *message);
 /* The one or the other, as is due to ERROR. Returns STATUS. */
 int complain_of(const GError *error, int status);

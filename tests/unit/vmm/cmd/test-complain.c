@@ -27,6 +27,27 @@ static void test_lines(void) {
   g_assert_cmpstr(text, ==, "eret: no file \\u001b\neret: no second\n");
 }
 
+static void complain_of_many(void) {
+  g_autoptr(GString) lines = g_string_new("one");
+
+  for (unsigned i = 1; i < COMPLAIN_LINES_MAX; i++)
+    g_string_append(lines, "\none");
+  complain_lines(lines->str);
+  g_string_append(lines, "\nother\nother");
+  complain_lines(lines->str);
+}
+
+/* Many mistakes: as many as somebody may read, and how many there are beside. */
+static void test_many(void) {
+  g_autofree char *text = listen_to(complain_of_many);
+  g_autoptr(GString) wanted = g_string_new(NULL);
+
+  for (unsigned i = 0; i < 2 * COMPLAIN_LINES_MAX; i++)
+    g_string_append(wanted, "eret: one\n");
+  g_string_append(wanted, "eret: and 2 more\n");
+  g_assert_cmpstr(text, ==, wanted->str);
+}
+
 static void complain_of_errors(void) {
   g_autoptr(GError) file = g_error_new(G_FILE_ERROR, G_FILE_ERROR_NOENT, "cannot write '%s'", "a\nb");
   g_autoptr(GError) list = g_error_new(OPTION_ERROR, OPTION_ERROR_INVALID, "one\ntwo");
@@ -60,6 +81,7 @@ int main(int argc, char *argv[]) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/complain/line", test_complain);
   g_test_add_func("/complain/lines", test_lines);
+  g_test_add_func("/complain/many", test_many);
   g_test_add_func("/complain/errors", test_errors);
   g_test_add_func("/complain/log", test_log);
   return g_test_run();
