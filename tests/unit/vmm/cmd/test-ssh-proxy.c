@@ -11,8 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "devices/backend/vsock-hybrid.h"
 #include "tests/unit/directory.h"
+#include "tests/unit/vmm/control/fake-listener.h"
 #include "vmm/cmd/command.h"
 
 #define NAME "vm"
@@ -116,23 +116,10 @@ static int receive(int end) {
   return fd;
 }
 
-/* The next who asks for a port: a descriptor. */
-static int accept_one(const VsockHybrid *hybrid) {
-  uint32_t port = 0;
-  int fd;
-
-  while ((fd = vsock_hybrid_accept(hybrid)) < 0)
-    g_usleep(1000);
-  while (vsock_hybrid_read_line(fd, false, &port) == VSOCK_LINE_INCOMPLETE)
-    g_usleep(1000);
-  g_assert_cmpuint(port, ==, 22);
-  return fd;
-}
-
 static void test_connection(Fixture *fixture, gconstpointer data) {
   g_autoptr(VsockHybrid) hybrid = vsock_hybrid_new(fixture->path, NULL);
   Proxy proxy = start_proxy(NAME, LONG);
-  int guest = accept_one(hybrid);
+  int guest = fake_listener_accept(hybrid);
   char bytes[8] = "";
 
   g_assert_true(vsock_hybrid_answer(guest, 1));
@@ -159,8 +146,8 @@ static void test_later(Fixture *fixture, gconstpointer data) {
   publish(fixture, MACHINE_RUNNING, 3);
   g_usleep(300000);
   g_autoptr(VsockHybrid) hybrid = vsock_hybrid_new(fixture->path, NULL);
-  close(accept_one(hybrid));
-  int guest = accept_one(hybrid);
+  close(fake_listener_accept(hybrid));
+  int guest = fake_listener_accept(hybrid);
   g_assert_true(vsock_hybrid_answer(guest, 1));
   close(receive(proxy.end));
   g_autofree char *text = finish(&proxy, EXIT_OK);
@@ -212,7 +199,7 @@ static void test_await(Fixture *fixture, gconstpointer data) {
 static void test_garbage(Fixture *fixture, gconstpointer data) {
   g_autoptr(VsockHybrid) hybrid = vsock_hybrid_new(fixture->path, NULL);
   Proxy proxy = start_proxy(NAME, LONG);
-  int guest = accept_one(hybrid);
+  int guest = fake_listener_accept(hybrid);
 
   g_assert_cmpint(write(guest, "220 mail\033c\n", 11), ==, 11);
   g_autofree char *text = finish(&proxy, EXIT_HOST);

@@ -7,8 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "devices/backend/vsock-hybrid.h"
 #include "tests/unit/directory.h"
+#include "tests/unit/vmm/control/fake-listener.h"
 
 #define LONG_US  (60 * G_USEC_PER_SEC)
 #define SHORT_US (G_USEC_PER_SEC / 20)
@@ -149,15 +149,8 @@ static void test_waiting(void) {
 
 /* The machine's own half of it, which is another's code. */
 static gpointer serve(gpointer data) {
-  VsockHybrid *hybrid = data;
-  uint32_t port = 0;
-  int fd;
+  int fd = fake_listener_accept(data);
 
-  while ((fd = vsock_hybrid_accept(hybrid)) < 0)
-    g_usleep(1000);
-  while (vsock_hybrid_read_line(fd, false, &port) == VSOCK_LINE_INCOMPLETE)
-    g_usleep(1000);
-  g_assert_cmpuint(port, ==, 22);
   g_assert_true(vsock_hybrid_answer(fd, 1073741824));
   write_all(fd, "stream", 6);
   return GINT_TO_POINTER(fd);
@@ -168,13 +161,13 @@ static void check_path(const char *path) {
   const GuestPortPatience wait = patience(LONG_US);
   g_autoptr(GError) error = NULL;
 
-  g_assert_cmpint(guest_port_connect(&sockets, 22, &wait, &error), ==, -1);
+  g_assert_cmpint(guest_port_connect(&sockets, FAKE_LISTENER_PORT, &wait, &error), ==, -1);
   g_assert_error(error, GUEST_PORT_ERROR, GUEST_PORT_ERROR_NOBODY); /* it may be there soon */
   g_clear_error(&error);
   g_autoptr(VsockHybrid) hybrid = vsock_hybrid_new(path, &error);
   g_assert_no_error(error);
   GThread *thread = g_thread_new("serve", serve, hybrid);
-  int fd = guest_port_connect(&sockets, 22, &wait, &error);
+  int fd = guest_port_connect(&sockets, FAKE_LISTENER_PORT, &wait, &error);
   g_assert_no_error(error);
   assert_line(fd, "stream");
   close(fd);
@@ -192,7 +185,7 @@ static void test_machine(void) {
   g_assert_cmpint(g_mkdir(below, 0700), ==, 0);
   check_path(near);
   check_path(long_path);
-  g_assert_cmpint(guest_port_connect(&nowhere, 22, &wait, &error), ==, -1);
+  g_assert_cmpint(guest_port_connect(&nowhere, FAKE_LISTENER_PORT, &wait, &error), ==, -1);
   g_assert_error(error, GUEST_PORT_ERROR, GUEST_PORT_ERROR_HOST);
   directory_free(directory);
 }
