@@ -11,7 +11,8 @@
 # boot entry: the removable path. It finds the root by its UUID, and there its menu, Debian's kernel and an initramfs.
 # Both are those of build/kernels/6.12/, with the same few modules: Debian's own tool makes an initramfs of what runs,
 # and nothing for arm64 runs here. The console is the one that firmware tells the kernel of, where systemd starts a
-# getty. efibootmgr(8) is there to write boot entries.
+# getty. efibootmgr(8) is there to write boot entries. The first network card gets its address by DHCP, root may log in by
+# ssh, and the power button powers off.
 #
 # What is already there is left alone, unless something that goes into it is newer.
 set -eu
@@ -46,6 +47,21 @@ configure_console() {
     printf '[Manager]\nDefaultTimeoutStartSec=900\n' > "$tree/etc/systemd/system.conf.d/patience.conf"
     mkdir -p "$tree/boot/efi"
     printf '%s\n' "UUID=$uuid / ext4 errors=remount-ro 0 0" "UUID=$serial /boot/efi vfat umask=0077 0 0" > "$tree/etc/fstab"
+}
+
+# enable UNIT: as its package's installation would.
+enable() {
+    mkdir -p "$tree/etc/systemd/system/multi-user.target.wants"
+    ln -s "/usr/lib/systemd/system/$1.service" "$tree/etc/systemd/system/multi-user.target.wants/"
+}
+
+configure_network() {
+    configure_ssh
+    echo 'PermitRootLogin yes' > "$tree/etc/ssh/sshd_config.d/root.conf"
+    mkdir -p "$tree/etc/systemd/network"
+    printf '[Match]\nType=ether\n[Network]\nDHCP=yes\n' > "$tree/etc/systemd/network/wired.network"
+    enable ssh
+    enable systemd-networkd
 }
 
 add_kernel() {
@@ -88,9 +104,10 @@ make_disk() {
 }
 
 begin_debian
-unpack util-linux kmod efibootmgr
+unpack util-linux kmod efibootmgr openssh-server dbus iproute2
 configure
 configure_console
+configure_network
 add_kernel
 make_ext4 "$work/root.ext4" -U "$uuid"
 make_disk "$work/root.ext4" "$new/debian.img"

@@ -7,6 +7,7 @@
 #                         what is made; and apt
 #   unpack PACKAGE...     into $tree, with what else is needed where nothing is there yet: $base is always
 #   configure             what the packages' maintainer scripts would have done, see below
+#   configure_ssh         sshd with a key of the host's, not enabled
 #   mask UNIT...
 #   make_ext4 IMAGE [MKE2FS-OPTION...]   a file system of $tree, where all is root's
 #   finish_debian OUT     OUT is what lies in $new, and nothing else
@@ -40,7 +41,7 @@ begin_debian() {
 unpack() {
     local package
     # shellcheck disable=SC2086  # words
-    private_apt apt-get -s -q --no-install-recommends install $base "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p' > "$work/packages"
+    with_dependencies $base "$@" > "$work/packages"
     [ -s "$work/packages" ] || fail "Debian 13 does not have all of: $base $*"
     while read -r package; do
         download "$package" "$tree"
@@ -67,13 +68,20 @@ configure() {
     # Systems that have booted before have an ID; what a first boot of another kind would build is not needed.
     tr -d - < /proc/sys/kernel/random/uuid > "$etc/machine-id"
     echo debian > "$etc/hostname"
-    mask systemd-hwdb-update ldconfig systemd-journal-catalog-update systemd-firstboot systemd-logind getty-static
+    mask systemd-hwdb-update ldconfig systemd-journal-catalog-update systemd-firstboot getty-static
     for part in auth account session password; do
         echo "$part required pam_unix.so" > "$etc/pam.d/common-$part"
         cp "$etc/pam.d/common-$part" "$etc/pam.d/common-$part-noninteractive"
     done
     mkdir -p "$tree/var/log" "$tree/root"
     chmod 700 "$tree/root"
+}
+
+configure_ssh() {
+    command -v ssh-keygen > /dev/null || fail "there is no ssh-keygen for the host key of Debian's sshd; install openssh-client"
+    mkdir -p "$tree/etc/ssh/sshd_config.d"
+    cp "$tree/usr/share/openssh/sshd_config" "$tree/etc/ssh/"
+    ssh-keygen -q -t ed25519 -N '' -C root@debian -f "$tree/etc/ssh/ssh_host_ed25519_key"
 }
 
 make_ext4() {

@@ -57,6 +57,12 @@ newest() {
     private_apt apt-cache pkgnames | grep -E "^($1)\$" | sort -V | tail -n 1
 }
 
+# with_dependencies PACKAGE...: these, and what apt would install beside them where nothing is there yet. What is
+# essential is no dependency of anything.
+with_dependencies() {
+    private_apt apt-get -s -q --no-install-recommends install "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p'
+}
+
 # download PACKAGE DIR: puts the package's contents below DIR.
 download() {
     cached=$packages/$1.deb
