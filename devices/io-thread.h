@@ -13,10 +13,12 @@ typedef struct IoThread IoThread;
 typedef struct IoSource IoSource;
 typedef struct IoTimer IoTimer;
 
+#define IO_THREAD_NAME_MAX 15 /* prctl(2), PR_SET_NAME */
+
 /*
- * NAME (at most 15 characters) will be the thread's name in /proc. There is no thread before io_thread_start: what is
- * posted waits for it. It will run on the CPUs that its maker may use, whoever starts it. NULL where the process has no
- * descriptors left.
+ * NAME (at most IO_THREAD_NAME_MAX characters) will be the thread's name in /proc. There is no thread before
+ * io_thread_start: what is posted waits for it. It will run on the CPUs that its maker may use, whoever starts it. NULL
+ * where the process has no descriptors left.
  */
 IoThread *io_thread_new(const char *name, GError **error);
 /*

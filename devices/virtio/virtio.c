@@ -11,8 +11,10 @@
  * A queue that is served elsewhere has a second descriptor, its call: a signal is an interrupt. On a host whose KVM
  * takes it, no thread of ours wakes up for one; what it leaves comes here, and goes the way of every interrupt.
  *
- * Locks: none. `status` and `config_generation` are atomic; what else both threads use changes only while the other
- * waits.
+ * A queue whose thread is another than the device's is listened to, notified and stopped there.
+ *
+ * Locks: none. `status`, `serving` and `config_generation` are atomic; what else several threads use changes only while
+ * the others wait.
  */
 #include "devices/virtio/virtio.h"
 
@@ -21,9 +23,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define CORE_FEATURES   (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
-#define FEATURE_WORDS   2
-#define THREAD_NAME_MAX 15
+#define CORE_FEATURES (VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VIRTIO_F_VERSION_1)
+#define FEATURE_WORDS 2
 
 /* What the driver may set on its own word; the other bits have conditions, or are the device's. */
 #define FREE_STATUS_BITS (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FAILED)
@@ -31,9 +32,9 @@
 struct VirtioDoorbell {
   VirtioDevice *device;
   unsigned queue;
-  IoSource *source; /* I/O thread; NULL while not served */
-  IoSource *call;   /* I/O thread; of a queue that is served elsewhere */
-  bool again;       /* I/O thread: virtio_notify_again was called, and has had no effect yet */
+  IoSource *source; /* queue's thread; NULL while not served */
+  IoSource *call;   /* queue's thread; of one that is served elsewhere */
+  bool again;       /* queue's thread: virtio_notify_again was called, and has had no effect yet */
 };
 
 static bool needs_reset(const VirtioDevice *device) {
@@ -60,7 +61,11 @@ static uint64_t drain_event(int fd) {
   return got < 0 ? 0 : count;
 }
 
-/* On the I/O thread. */
+/* On the I/O threads. */
+
+static IoThread *io_of(const VirtioDevice *device, unsigned queue) {
+  return device->ops->io ? device->ops->io(device, queue) : device->io;
+}
 
 /* For this driver, as its type says. */
 static bool is_elsewhere(const VirtioDevice *device, unsigned queue) {
@@ -72,7 +77,8 @@ static bool is_elsewhere(const VirtioDevice *device, unsigned queue) {
  * thread.
  */
 static void notify(VirtioDevice *device, unsigned queue) {
-  if (device->serving && device->queues[queue].running && !is_elsewhere(device, queue) && !needs_reset(device))
+  if (__atomic_load_n(&device->serving, __ATOMIC_SEQ_CST) && device->queues[queue].running && !is_elsewhere(device, queue) &&
+      !needs_reset(device))
     device->ops->notify(device, queue);
 }
 
@@ -101,20 +107,42 @@ static void listen(VirtioDevice *device, unsigned queue) {
   VirtioDoorbell *doorbell = &device->doorbells[queue];
 
   if (is_elsewhere(device, queue))
-    doorbell->call = io_thread_add_source(device->io, virtio_call_fd(device, queue), called, doorbell);
+    doorbell->call = io_thread_add_source(io_of(device, queue), virtio_call_fd(device, queue), called, doorbell);
   else
-    doorbell->source = io_thread_add_source(device->io, device->doorbell_fds[queue], doorbell_rung, doorbell);
+    doorbell->source = io_thread_add_source(io_of(device, queue), device->doorbell_fds[queue], doorbell_rung, doorbell);
+}
+
+static void notify_of(void *opaque) {
+  const VirtioDoorbell *doorbell = opaque;
+
+  notify(doorbell->device, doorbell->queue);
+}
+
+/* A queue that runs has a thread that does. */
+static void call_for_running(VirtioDevice *device, void (*function)(void *opaque)) {
+  for (unsigned i = 0; i < device->n_queues; i++)
+    if (device->queues[i].running)
+      io_thread_call(io_of(device, i), function, &device->doorbells[i]);
+}
+
+static void start_queue(VirtioDevice *device, unsigned queue) {
+  g_autoptr(GError) error = NULL;
+
+  if (!io_thread_start(io_of(device, queue), &error))
+    virtio_fail(device, error->message);
+  else if (!virtqueue_start(&device->queues[queue]))
+    virtio_fail(device, device->queues[queue].broken);
 }
 
 static void serve(void *opaque) {
   VirtioDevice *device = opaque;
 
   for (unsigned i = 0; i < device->n_queues && !needs_reset(device); i++)
-    if (device->queues[i].config.ready && !virtqueue_start(&device->queues[i]))
-      virtio_fail(device, device->queues[i].broken);
+    if (device->queues[i].config.ready)
+      start_queue(device, i);
   if (needs_reset(device))
     return;
-  device->serving = true;
+  __atomic_store_n(&device->serving, true, __ATOMIC_SEQ_CST);
   device->ops->start(device);
   if (needs_reset(device))
     return;
@@ -122,24 +150,31 @@ static void serve(void *opaque) {
     if (device->queues[i].running)
       listen(device, i);
   /* Chains that were made available before anyone looked, or put back by a pause. */
-  for (unsigned i = 0; i < device->n_queues; i++)
-    notify(device, i);
+  call_for_running(device, notify_of);
+}
+
+static void end_listening(void *opaque) {
+  g_clear_pointer(&((VirtioDoorbell *)opaque)->source, io_source_free);
+}
+
+/* The last that its thread does for it: what was posted before has been done by then. */
+static void stop_queue(void *opaque) {
+  VirtioDoorbell *doorbell = opaque;
+
+  if (doorbell->call)
+    called(doorbell); /* for what was still returned */
+  g_clear_pointer(&doorbell->call, io_source_free);
+  virtqueue_stop(&doorbell->device->queues[doorbell->queue]);
 }
 
 static void unserve(void *opaque) {
   VirtioDevice *device = opaque;
 
-  for (unsigned i = 0; i < device->n_queues; i++)
-    g_clear_pointer(&device->doorbells[i].source, io_source_free);
+  call_for_running(device, end_listening);
   if (device->serving)
     device->ops->stop(device);
-  device->serving = false;
-  for (unsigned i = 0; i < device->n_queues; i++) {
-    if (device->doorbells[i].call)
-      called(&device->doorbells[i]); /* for what was still returned */
-    g_clear_pointer(&device->doorbells[i].call, io_source_free);
-    virtqueue_stop(&device->queues[i]);
-  }
+  __atomic_store_n(&device->serving, false, __ATOMIC_SEQ_CST);
+  call_for_running(device, stop_queue);
 }
 
 /*
@@ -149,8 +184,7 @@ static void unserve(void *opaque) {
 static void finish(void *opaque) {
   VirtioDevice *device = opaque;
 
-  for (unsigned i = 0; i < device->n_queues; i++)
-    notify(device, i);
+  call_for_running(device, notify_of);
   unserve(device);
 }
 
@@ -184,7 +218,7 @@ void virtio_notify_again(VirtioDevice *device, unsigned queue) {
   VirtioDoorbell *doorbell = &device->doorbells[queue];
 
   if (!doorbell->again)
-    io_thread_post(device->io, look_again, doorbell);
+    io_thread_post(io_of(device, queue), look_again, doorbell);
   doorbell->again = true;
 }
 
@@ -429,7 +463,7 @@ bool virtio_serve_elsewhere(VirtioDevice *device, unsigned queue, GError **error
 
 bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const char *name, const GuestMemory *memory, uint64_t features,
                         unsigned n_queues, const uint16_t *queue_sizes, GError **error) {
-  g_autofree char *thread_name = g_strndup(name, THREAD_NAME_MAX);
+  g_autofree char *thread_name = g_strndup(name, IO_THREAD_NAME_MAX);
 
   *device = (VirtioDevice){
       .ops = ops,

@@ -4,8 +4,10 @@
  * queues, features, status and configuration, the same behind each transport (virtio-pci, virtio-mmio).
  *
  * Threads. The transport calls from a vCPU thread with its device's lock held; a device type's start, notify, and stop
- * run on the device's I/O thread. Queues belong to the I/O thread from DRIVER_OK until reset. `status` and interrupt
- * state are atomics. A transport's notify callbacks come from the I/O thread and take no device lock.
+ * run on the device's I/O thread. Queues belong to the I/O thread from DRIVER_OK until reset; a type may have others
+ * for some (VirtioDeviceOps.io), which then are those queues' in every respect. The device's own calls these, and
+ * waits; none of them waits for it. `status` and interrupt state are atomics. A transport's notify callbacks come from
+ * the I/O threads and take no device lock.
  */
 #pragma once
 
@@ -65,13 +67,18 @@ typedef struct {
    * On the I/O thread. start: DRIVER_OK, device->features negotiated, queues running. stop: leave no request in flight.
    */
   void (*start)(VirtioDevice *device);
-  void (*notify)(VirtioDevice *device, unsigned queue); /* there may be new chains in QUEUE */
+  void (*notify)(VirtioDevice *device, unsigned queue); /* there may be new chains in QUEUE; on QUEUE's thread */
   void (*stop)(VirtioDevice *device);
   /*
    * Whether QUEUE, which may be served elsewhere, is served here for the driver that has negotiated device->features.
    * Optional: it is not.
    */
   bool (*serves)(const VirtioDevice *device, unsigned queue);
+  /*
+   * The thread of QUEUE for the driver that has negotiated device->features; the core starts it. It is the type's, and
+   * outlives the queue's service. Optional: it is device->io.
+   */
+  IoThread *(*io)(const VirtioDevice *device, unsigned queue);
 
   /*
    * Back to power-on, after stop: the device, and one queue of it, of whose chains nothing must be left. A device's
@@ -114,8 +121,8 @@ struct VirtioDevice {
   int *call_fds;             /* one a queue: how who serves it elsewhere interrupts, or -1; NULL: all are served here */
   const char *served_by;     /* who serves those, for people; NULL: all are served here */
   bool started, paused;      /* transport's thread: DRIVER_OK was taken; between pause and resume */
-  bool serving;              /* I/O thread: between the type's start and stop */
-  LogLimit failures;         /* I/O thread */
+  bool serving;              /* atomic; between the type's start and stop */
+  LogLimit failures;         /* of the thread that has set NEEDS_RESET */
   const VirtioTransportOps *transport_ops;
   void *transport;
   DeviceWatch *watch; /* NULL: nobody counts; set before the device is used */
@@ -139,7 +146,10 @@ void virtio_device_clear(VirtioDevice *device);
 void virtio_device_free(VirtioDevice *device); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VirtioDevice, virtio_device_free)
 
-/* For device types, on the I/O thread. pop marks the device NEEDS_RESET when the queue is broken (and returns -1). */
+/*
+ * For device types, on the I/O thread of the queue. pop marks the device NEEDS_RESET when the queue is broken (and
+ * returns -1).
+ */
 int virtio_pop(VirtioDevice *device, unsigned queue, VirtChain *chain);
 void virtio_push(VirtioDevice *device, unsigned queue, uint16_t head, uint32_t written);
 void virtio_push_many(VirtioDevice *device, unsigned queue, const VirtUsed *used, unsigned n);

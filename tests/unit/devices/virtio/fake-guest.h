@@ -252,13 +252,19 @@ static inline void fake_do_nothing(void *opaque) {
 }
 
 /*
- * Until the I/O thread has done all that it was asked before, twice over: a round that rings its own doorbell gets its
- * second.
+ * Until the I/O threads have done all that they were asked before, twice over: a round that rings its own doorbell gets
+ * its second.
  */
 static inline void fake_settle(FakeGuest *guest) {
-  g_assert_true(io_thread_start(guest->device->io, NULL));
-  for (unsigned i = 0; i < 4; i++)
-    io_thread_call(guest->device->io, fake_do_nothing, NULL);
+  const VirtioDevice *device = guest->device;
+
+  g_assert_true(io_thread_start(device->io, NULL));
+  for (unsigned i = 0; i < 4; i++) {
+    io_thread_call(device->io, fake_do_nothing, NULL);
+    for (unsigned queue = 0; device->ops->io && queue < device->n_queues; queue++)
+      if (device->queues[queue].running)
+        io_thread_call(device->ops->io(device, queue), fake_do_nothing, NULL);
+  }
 }
 
 static inline void fake_wait_for(FakeGuest *guest, uint8_t status) {
