@@ -3,8 +3,9 @@
  * The host's side of a network card: Ethernet frames out and in, one a call, over one or several queue pairs. A tap, a
  * stream of frames, a test's own.
  *
- * Calls are on the I/O thread of the device that has it, unless said otherwise. No call waits. A back end that is gone
- * for good has no descriptor (fd is -1) and no link, and has said so in the log.
+ * Calls for a pair are on that pair's I/O thread, others on that of the device that has it, unless said otherwise;
+ * pairs may have different ones. No call waits. A back end that is gone for good has no descriptor (fd is -1) and no
+ * link, and has said so in the log.
  */
 #pragma once
 
@@ -71,7 +72,7 @@ typedef struct {
   bool (*ready_to_send)(NetBackend *backend, unsigned pair);
   /* What may be left undone of frames that are received from now on: NetOffload bits, of those in receive_offloads. */
   bool (*set_offloads)(NetBackend *backend, unsigned offloads);
-  /* Frames arrive at the first N pairs only. Optional with one pair. */
+  /* Frames arrive at the first N pairs only; the others are not served meanwhile. Optional with one pair. */
   bool (*set_pairs)(NetBackend *backend, unsigned n);
   /*
    * The card is reset: who was lost may be called back. Any thread; the I/O thread is not at work. Optional.
@@ -92,8 +93,12 @@ struct NetBackend {
   unsigned n_pairs;                         /* at least 1 */
   unsigned mtu;                             /* bytes; 0: not known */
   bool kernels;                             /* its descriptors are the kernel's, with a NetHeader each frame: for vhost */
-  bool link;                                /* there is somebody at the other end; the I/O thread's */
+  bool link;                                /* there is somebody at the other end; atomic where there are several pairs */
 };
+
+static inline bool net_backend_has_link(const NetBackend *backend) {
+  return __atomic_load_n(&backend->link, __ATOMIC_SEQ_CST);
+}
 
 static inline void net_backend_free(NetBackend *backend) { /* takes NULL */
   if (backend)

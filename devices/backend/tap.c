@@ -6,7 +6,7 @@
  *
  * A device that is down refuses frames and has none; one that was deleted is gone for good.
  *
- * Locks: none.
+ * Locks: none. The descriptor of a pair is its I/O thread's.
  */
 #include "devices/backend/tap.h"
 
@@ -55,11 +55,16 @@ static void close_all(Tap *tap) {
   }
 }
 
-/* An error that will be there the next time too, and for which poll would wake us again and again. */
-static void lose(Tap *tap, int code) {
-  g_message("%s is gone: %s; the network card has no link any more", tap->base.name, g_strerror(code));
-  close_all(tap);
-  tap->base.link = false;
+/*
+ * An error that will be there the next time too, and for which poll would wake us again and again. Queues of other
+ * pairs, which may be in use, have theirs in turn; it is said once.
+ */
+static void lose(Tap *tap, unsigned pair, int code) {
+  if (__atomic_exchange_n(&tap->base.link, false, __ATOMIC_SEQ_CST))
+    g_message("%s is gone: %s; the network card has no link any more", tap->base.name, g_strerror(code));
+  if (tap->fds[pair] >= 0)
+    close(tap->fds[pair]);
+  tap->fds[pair] = -1;
 }
 
 /*
@@ -86,7 +91,7 @@ static ssize_t tap_receive(NetBackend *backend, unsigned pair, NetHeader *header
   if (got > 0)
     return got - (ssize_t)extra;
   if (got == 0 || errno != EAGAIN)
-    lose(tap, got == 0 ? ENODEV : errno);
+    lose(tap, pair, got == 0 ? ENODEV : errno);
   return 0;
 }
 
@@ -103,7 +108,7 @@ static NetSent tap_send(NetBackend *backend, unsigned pair, const NetHeader *hea
   if (errno == EAGAIN)
     return NET_FULL;
   if (errno == EBADFD)
-    lose(tap, errno);
+    lose(tap, pair, errno);
   return NET_REFUSED;
 }
 

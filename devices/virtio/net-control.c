@@ -153,22 +153,25 @@ static uint32_t carry_out(VirtioNet *net, const VirtChain *chain) {
   if (virt_chain_read(chain, 0, head, sizeof head) == sizeof head && head[0] < G_N_ELEMENTS(classes) && classes[head[0]]) {
     const Command command = {.chain = chain, .number = head[1], .size = chain->out_size - COMMAND_SIZE};
 
-    if (classes[head[0]](net, &command))
+    if (classes[head[0]](net, &command)) {
+      net_tell_pairs(net);
       answer = NET_OK;
+    }
   }
   return (uint32_t)virt_chain_write(chain, 0, &answer, ACK_SIZE);
 }
 
 /* 0 when the queue is empty, 1 when there may be more, -1 when it has failed. */
 static int serve_some(VirtioNet *net, unsigned queue, unsigned *served) {
+  /* The first pair's is free between that one's turns on this thread; and a command that starts a pair serves none. */
+  VirtChain *chain = &net->pairs[0].chain;
+
   for (*served = 0; *served < COMMAND_BATCH; (*served)++) {
-    int popped = virtio_pop(&net->base, queue, &net->chain);
+    int popped = virtio_pop(&net->base, queue, chain);
 
     if (popped <= 0)
       return popped;
-    /* By value: a command may start a pair, whose queues use net->chain. */
-    uint16_t head = net->chain.head;
-    virtio_push(&net->base, queue, head, carry_out(net, &net->chain));
+    virtio_push(&net->base, queue, chain->head, carry_out(net, chain));
   }
   return 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the files of the network card share: net.c has the device, net-receive.c and net-transmit.c the queues of a
- * pair, net-control.c the commands.
+ * What the files of the network card share: net.c has the device, net-pairs.c its pairs of queues, net-receive.c and
+ * net-transmit.c the queues of a pair, net-control.c the commands.
  */
 #pragma once
 
@@ -64,11 +64,18 @@ typedef struct {
 
 typedef struct VirtioNet VirtioNet;
 
-/* A receive queue and a transmit queue. The I/O thread's. */
+/*
+ * A receive queue and a transmit queue. Its I/O thread's: the first one's, and of all that others serve, is the
+ * device's; each other has one of its own. What commands change and frames depend on it has a copy of.
+ */
 typedef struct {
   VirtioNet *net;
   unsigned index;
+  IoThread *io, *own; /* OWN: what is not the device's; or NULL */
   bool serving;
+  unsigned receive_offloads;
+  NetFilter filter;
+  VirtChain chain;
   VhostQueues *vhost;       /* who serves both queues in our place; NULL: nobody */
   IoSource *input, *output; /* what is waited for; NULL: not */
   int input_fd;
@@ -93,13 +100,12 @@ struct VirtioNet {
   int status;                      /* atomic: bits below */
   uint64_t counts[NET_COUNTS];     /* atomic */
 
-  /* The I/O thread's. */
+  /* The device's I/O thread's. */
   bool running;
   bool configured; /* since the last reset */
   unsigned active_pairs;
   unsigned receive_offloads, send_offloads; /* NetOffload bits: agreed on, or of those what the guest wants now */
   NetFilter filter;
-  VirtChain chain;
   NetPair *pairs;
 };
 
@@ -130,8 +136,15 @@ bool net_link_is_up(const VirtioNet *net);
 void net_look_at_link(VirtioNet *net);
 /* The offloads of received frames that FEATURES (a driver's, as virtio numbers them) stand for. */
 unsigned net_receive_offloads(uint64_t features);
-/* Frames are exchanged over the first N pairs. False: the back end cannot. */
+/* A thread of the pair's own, once it is started. */
+bool net_pair_give_thread(NetPair *pair, GError **error);
+/* Into service and out of it, on its thread. False: the host has no thread for it. Stop is for any pair. */
+bool net_pair_start(NetPair *pair);
+void net_pair_stop(NetPair *pair);
+/* Frames are exchanged over the first N pairs. False: the back end cannot, or the host has no more threads. */
 bool net_set_active_pairs(VirtioNet *net, unsigned n);
+/* Of receive_offloads and filter, that are others, the pairs have taken notice when this returns. */
+void net_tell_pairs(VirtioNet *net);
 
 /*
  * VHOSTS, N of them, one a pair, serve the pairs from now on, and are taken over, whatever happens. Before the device

@@ -166,5 +166,5 @@ const DeviceKind virtio_net_kind = {
     .print_asked = net_print_asked,
     .boot = net_boot,
     .make_virtio = net_make,
-    .descriptors = 8 * NET_PAIRS_MAX, /* of each pair: a tap's, a vhost's, two doorbells, two calls and two messages */
+    .descriptors = 8 * NET_PAIRS_MAX, /* of each pair: a tap's, a vhost's or its thread's, two doorbells, two calls and two messages */
 };

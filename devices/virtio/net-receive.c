@@ -98,7 +98,7 @@ static bool is_mergeable(const NetPair *pair) {
 
 /* What a frame may take with its header, as far as one can know. */
 static uint64_t longest_frame(const NetPair *pair) {
-  if (pair->net->receive_offloads & ~(unsigned)NET_OFFLOAD_CSUM)
+  if (pair->receive_offloads & ~(unsigned)NET_OFFLOAD_CSUM)
     return NET_HEADER_SIZE + NET_FRAME_MAX;
   return NET_HEADER_SIZE + FRAME_OVERHEAD + MAX(pair->net->mtu, DEFAULT_MTU);
 }
@@ -112,11 +112,11 @@ static int stock_up(NetPair *pair, uint64_t size) {
   NetStock *stock = &pair->stock;
 
   while (is_mergeable(pair) ? stock->size < size : !stock->n) {
-    int popped = virtio_pop(device, net_receiveq(pair), &pair->net->chain);
+    int popped = virtio_pop(device, net_receiveq(pair), &pair->chain);
 
     if (popped <= 0)
       return popped;
-    if (!stock_add(stock, &pair->net->chain)) {
+    if (!stock_add(stock, &pair->chain)) {
       virtqueue_unpop(queue_of(pair));
       return 0;
     }
@@ -174,9 +174,9 @@ static NetCount judge(NetPair *pair, NetHeader *header, size_t size, size_t dire
   stock_read(&pair->stock, NET_HEADER_SIZE, to, near);
   memcpy(to + near, pair->overflow, sizeof to - near);
   memcpy(own, &mac, sizeof own);
-  if (!net_filter_takes(&net->filter, own, to))
+  if (!net_filter_takes(&pair->filter, own, to))
     return NET_COUNT_FILTERED;
-  return net_header_fit(header, net->receive_offloads) ? NET_COUNT_RECEIVED : NET_COUNT_NOT_AGREED;
+  return net_header_fit(header, pair->receive_offloads) ? NET_COUNT_RECEIVED : NET_COUNT_NOT_AGREED;
 }
 
 /* Whether it is no use to wait for more buffers. */
@@ -296,7 +296,7 @@ static void wait_for_frames(NetPair *pair) {
   g_clear_pointer(&pair->input, io_source_free);
   pair->input_fd = fd;
   if (fd >= 0)
-    pair->input = io_thread_add_source(pair->net->base.io, fd, readable, pair);
+    pair->input = io_thread_add_source(pair->io, fd, readable, pair);
 }
 
 /* Doorbells are of interest only while there are no buffers. True: some have come meanwhile. */

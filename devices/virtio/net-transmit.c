@@ -17,9 +17,10 @@
 #define SHORT_FRAME 1024             /* bytes, with its header */
 #define OWED_NS     UINT64_C(200000) /* as hardware's cards wait before they interrupt */
 
-/* What is wrong with the frame in net->chain; NET_COUNT_SENT: nothing. Its header is in *HEADER then. */
-static NetCount judge(VirtioNet *net, NetHeader *header) {
-  const VirtChain *chain = &net->chain;
+/* What is wrong with the frame in pair->chain; NET_COUNT_SENT: nothing. Its header is in *HEADER then. */
+static NetCount judge(const NetPair *pair, NetHeader *header) {
+  const VirtioNet *net = pair->net;
+  const VirtChain *chain = &pair->chain;
 
   if (virt_chain_read(chain, 0, header, NET_HEADER_SIZE) < NET_HEADER_SIZE || chain->out_size == NET_HEADER_SIZE)
     return NET_COUNT_BAD_BUFFER;
@@ -28,9 +29,9 @@ static NetCount judge(VirtioNet *net, NetHeader *header) {
   return net_link_is_up(net) ? NET_COUNT_SENT : NET_COUNT_LINK_DOWN;
 }
 
-/* The frame of net->chain into pair->iov[1 ...]. How many there are with the back end's own. */
+/* The frame of pair->chain into pair->iov[1 ...]. How many there are with the back end's own. */
 static unsigned lay_out(NetPair *pair) {
-  const VirtChain *chain = &pair->net->chain;
+  const VirtChain *chain = &pair->chain;
   size_t skip = NET_HEADER_SIZE;
   unsigned n = 1;
 
@@ -51,9 +52,9 @@ static unsigned lay_out(NetPair *pair) {
 static bool transmit(NetPair *pair) {
   VirtioNet *net = pair->net;
   uint64_t started = device_watch_now(net->base.watch);
-  uint64_t size = net->chain.out_size;
+  uint64_t size = pair->chain.out_size;
   NetHeader header;
-  NetCount count = judge(net, &header);
+  NetCount count = judge(pair, &header);
 
   if (count == NET_COUNT_SENT) {
     NetSent sent = net->backend->ops->send(net->backend, pair->index, &header, pair->iov, lay_out(pair));
@@ -75,7 +76,7 @@ static int transmit_some(NetPair *pair, VirtUsed *used, unsigned *served) {
   VirtioDevice *device = &pair->net->base;
 
   for (*served = 0; *served < NET_BATCH && !pair->full; (*served)++) {
-    int popped = virtio_pop(device, net_transmitq(pair), &pair->net->chain);
+    int popped = virtio_pop(device, net_transmitq(pair), &pair->chain);
 
     if (popped <= 0)
       return popped;
@@ -83,7 +84,7 @@ static int transmit_some(NetPair *pair, VirtUsed *used, unsigned *served) {
       virtqueue_unpop(&device->queues[net_transmitq(pair)]);
       return -1;
     }
-    used[*served] = (VirtUsed){.head = pair->net->chain.head};
+    used[*served] = (VirtUsed){.head = pair->chain.head};
   }
   return pair->full ? -1 : 1;
 }
@@ -98,7 +99,7 @@ static void wait_for_room(NetPair *pair) {
   if (!pair->full || fd < 0)
     g_clear_pointer(&pair->output, io_source_free);
   else if (!pair->output)
-    pair->output = io_thread_add_output_source(pair->net->base.io, fd, writable, pair);
+    pair->output = io_thread_add_output_source(pair->io, fd, writable, pair);
   if (fd < 0)
     pair->full = false; /* whatever comes now is refused */
 }
@@ -114,9 +115,9 @@ static void settle(void *opaque) {
   virtio_interrupt(&pair->net->base, net_transmitq(pair));
 }
 
-/* N chains, of which the last is net->chain, are the driver's again. MORE: there may be others behind them. */
+/* N chains, of which the last is pair->chain, are the driver's again. MORE: there may be others behind them. */
 static void give_back(NetPair *pair, const VirtUsed *used, unsigned n, bool more) {
-  bool lone = n == 1 && !more && pair->net->chain.out_size <= SHORT_FRAME;
+  bool lone = n == 1 && !more && pair->chain.out_size <= SHORT_FRAME;
 
   virtio_push_many(&pair->net->base, net_transmitq(pair), used, n);
   pair->owed = true;
@@ -167,7 +168,7 @@ void net_transmit_start(NetPair *pair) {
   /* The rest of a frame may be waiting since before a stop. */
   pair->full = backend->ops->ready_to_send && !backend->ops->ready_to_send(backend, pair->index);
   wait_for_room(pair);
-  pair->settle = io_thread_add_timer(pair->net->base.io, settle, pair);
+  pair->settle = io_thread_add_timer(pair->io, settle, pair);
 }
 
 void net_transmit_stop(NetPair *pair) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The virtio network card (virtio 1.2, 5.1): its features, its configuration space, and its life. Frames go by the
- * queues of net-receive.c and net-transmit.c, commands by net-control.c.
+ * queues of net-receive.c and net-transmit.c, which are a pair's (net-pairs.c), commands by net-control.c.
  *
  * A feature is offered where the back end or this device can keep what it promises, and counts only with those that it
  * needs (5.1.3.1), whatever a driver took.
  *
- * Locks: none. Queues and filter are the I/O thread's; address, status and counts are atomic.
+ * Locks: none. A pair is its thread's, what commands change the device's own thread's; address, status and counts are
+ * atomic.
  */
 #include <stddef.h>
 #include <string.h>
@@ -89,9 +90,10 @@ bool net_link_is_up(const VirtioNet *net) {
 
 void net_look_at_link(VirtioNet *net) {
   bool down = __atomic_load_n(&net->status, __ATOMIC_RELAXED) & NET_BACKEND_DOWN;
+  bool up = net_backend_has_link(net->backend);
 
-  if (down == net->backend->link)
-    change_status(net, NET_BACKEND_DOWN, !net->backend->link);
+  if (down == up)
+    change_status(net, NET_BACKEND_DOWN, !up);
 }
 
 void virtio_net_set_link(VirtioDevice *device, bool up) {
@@ -146,45 +148,6 @@ void virtio_net_derive_mac(const char *identity, unsigned index, uint8_t mac[NET
   mac[0] = (uint8_t)((mac[0] & ~MULTICAST) | LOCALLY_ADMINISTERED);
 }
 
-/* Pairs. Where another serves the queues of a pair, it is these two that hand them over and take them back. */
-
-static void start_pair(NetPair *pair) {
-  pair->serving = true;
-  if (pair->vhost) {
-    vhost_queues_start(pair->vhost);
-    return;
-  }
-  net_transmit_start(pair);
-  net_receive_start(pair);
-}
-
-static void stop_pair(NetPair *pair) {
-  if (!pair->serving)
-    return;
-  pair->serving = false;
-  if (pair->vhost) {
-    vhost_queues_stop(pair->vhost);
-    return;
-  }
-  net_receive_stop(pair);
-  net_transmit_stop(pair);
-}
-
-bool net_set_active_pairs(VirtioNet *net, unsigned n) {
-  if (net->backend->ops->set_pairs && !net->backend->ops->set_pairs(net->backend, n))
-    return false;
-  for (unsigned i = n; i < net->active_pairs; i++)
-    stop_pair(&net->pairs[i]);
-  for (unsigned i = net->active_pairs; i < n; i++) {
-    start_pair(&net->pairs[i]);
-    /* What was given before it was asked for. */
-    virtio_notify_again(&net->base, net_receiveq(&net->pairs[i]));
-    virtio_notify_again(&net->base, net_transmitq(&net->pairs[i]));
-  }
-  net->active_pairs = n;
-  return true;
-}
-
 /* The device's life: the I/O thread. */
 
 /* A driver that took no VIRTIO_NET_F_MQ knows three queues (5.1.2). */
@@ -201,14 +164,21 @@ static bool net_serves(const VirtioDevice *device, unsigned queue) {
   return is_control((const VirtioNet *)device, queue);
 }
 
+static IoThread *net_io(const VirtioDevice *device, unsigned queue) {
+  const VirtioNet *net = (const VirtioNet *)device;
+
+  return is_control(net, queue) || queue / 2 >= net->n_pairs ? device->io : net->pairs[queue / 2].io;
+}
+
+/* A pair knows itself whether it is active: it is served then. */
 static void net_notify(VirtioDevice *device, unsigned queue) {
   VirtioNet *net = (VirtioNet *)device;
 
   if (is_control(net, queue))
     net_control_serve(net, queue);
-  else if (queue / 2 < net->active_pairs && queue % 2)
+  else if (queue / 2 < net->n_pairs && queue % 2)
     net_transmit_serve(&net->pairs[queue / 2]);
-  else if (queue / 2 < net->active_pairs)
+  else if (queue / 2 < net->n_pairs)
     net_receive_serve(&net->pairs[queue / 2]);
 }
 
@@ -225,12 +195,13 @@ static void net_start(VirtioDevice *device) {
   /* A back end that was lost does neither, and says by its link that it is. */
   if ((!net->backend->ops->set_offloads(net->backend, net->receive_offloads) ||
        (net->backend->ops->set_pairs && !net->backend->ops->set_pairs(net->backend, net->active_pairs))) &&
-      net->backend->link) {
+      net_backend_has_link(net->backend)) {
     virtio_fail(device, "the back end does not do any more what it said that it could");
     return;
   }
   for (unsigned i = 0; i < net->active_pairs; i++)
-    start_pair(&net->pairs[i]);
+    if (!net_pair_start(&net->pairs[i]))
+      virtio_fail(device, "the host has no more threads for its queues");
   net_look_at_link(net);
 }
 
@@ -239,7 +210,7 @@ static void net_stop(VirtioDevice *device) {
 
   net->running = false;
   for (unsigned i = 0; i < net->n_pairs; i++)
-    stop_pair(&net->pairs[i]);
+    net_pair_stop(&net->pairs[i]);
 }
 
 static void net_reset(VirtioDevice *device) {
@@ -287,6 +258,8 @@ static void net_free(VirtioDevice *device) {
 
   for (unsigned i = 0; i < net->n_pairs && net->pairs; i++)
     vhost_queues_free(net->pairs[i].vhost);
+  for (unsigned i = 0; i < net->n_pairs && net->pairs; i++)
+    io_thread_free(net->pairs[i].own);
   virtio_device_clear(device);
   net_backend_free(net->backend);
   for (unsigned i = 0; i < net->n_pairs; i++)
@@ -304,6 +277,7 @@ static const VirtioDeviceOps net_ops = {
     .notify = net_notify,
     .stop = net_stop,
     .serves = net_serves,
+    .io = net_io,
     .reset = net_reset,
     .queue_reset = net_queue_reset,
     .traffic = net_traffic,
@@ -330,7 +304,11 @@ VirtioDevice *virtio_net_new(const char *name, const GuestMemory *memory, NetBac
   }
   net->pairs = g_new0(NetPair, net->n_pairs);
   for (unsigned i = 0; i < net->n_pairs; i++) {
-    net->pairs[i] = (NetPair){.net = net, .index = i, .input_fd = -1, .overflow = g_malloc(NET_FRAME_MAX)};
+    net->pairs[i] = (NetPair){.net = net, .index = i, .io = net->base.io, .input_fd = -1, .overflow = g_malloc(NET_FRAME_MAX)};
+    if (i > 0 && !net_pair_give_thread(&net->pairs[i], error)) {
+      net_free(&net->base);
+      return NULL;
+    }
   }
   net_reset(&net->base);
   return &net->base;

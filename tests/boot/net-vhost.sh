@@ -29,6 +29,7 @@ wait_console 'GUEST ready' $patience || exit
 is "$(guest ping)" 0 "the guest reaches the host"
 is "$(guest fetched)" "$(checksum www/data)" "4 MiB to the guest come unchanged"
 is "$(guest queues) $(guest mtu)" "2 9000" "the guest uses both queues, and has the tap's length"
+is "$(card_threads)" "virtio-net0 " "and neither has a thread of eret's"
 check "packets of 8,000 bytes go both ways" ping -c 2 -W 20 -s 8000 10.78.0.2
 exits_before=$(exits)
 before=$(waits virtio-net0)

@@ -22,6 +22,7 @@ wait_console 'GUEST ready' $patience || exit
 is "$(guest ping)" 0 "the guest reaches the host"
 is "$(guest fetched)" "$(checksum www/data)" "4 MiB to the guest come unchanged"
 is "$(guest queues)" 2 "the guest uses both queues"
+is "$(card_threads)" "virtio-net0 virtio-net0-q1 " "each of which has a thread of eret's"
 is "$(guest mtu)" 9000 "the guest's packets are as long as the tap's"
 check "the host reaches the guest" ping -c 2 -W 20 10.77.0.2
 check "packets of 8,000 bytes go both ways" ping -c 2 -W 20 -s 8000 10.77.0.2

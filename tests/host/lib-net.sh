@@ -71,6 +71,8 @@ await_socket() {
     done
 }
 
+# Names of eret's threads for network cards.
+card_threads() { cat "/proc/$pid/task/"*/comm | grep '^virtio-net' | LC_ALL=C sort | tr '\n' ' '; }
 waits() { grep -l "^$1\$" "/proc/$pid/task/"*/comm | sed 's/comm$/status/' | xargs sed -n 's/^voluntary_ctxt_switches:\t//p'; }
 descriptors() { set -- "/proc/$pid/fd"/*; echo $#; }
 

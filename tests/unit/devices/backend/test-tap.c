@@ -315,6 +315,10 @@ static void test_down(void) {
   delete_tap("tap0", IFF_VNET_HDR);
 }
 
+static void count_message(const char *domain, GLogLevelFlags level, const char *message, gpointer data) {
+  ++*(unsigned *)data;
+}
+
 static void delete_link(const char *name) {
   g_autofree char *line = g_strdup_printf("ip link delete %s", name);
 
@@ -429,6 +433,33 @@ static void test_wrong_names(void) {
   delete_tap("tap0", IFF_VNET_HDR);
 }
 
+/* Of several queues each has its loss in turn, as another may be in use by then; it is said once. */
+static void test_deleted_pairs(void) {
+  if (skip())
+    return;
+  g_autofree char *ip = g_find_program_in_path("ip");
+  if (!ip) {
+    g_test_skip("there is no ip(8)");
+    return;
+  }
+  make_tap("tap0", IFF_VNET_HDR | IFF_MULTI_QUEUE);
+  NetBackend *backend = open_tap("tap0", 2);
+  unsigned messages = 0;
+  GLogFunc before = g_log_set_default_handler(count_message, &messages);
+
+  delete_link("tap0");
+  fill(1, 60);
+  g_assert_cmpint(send_frame(backend, 1, &(NetHeader){0}, 60), ==, NET_REFUSED);
+  g_assert_false(backend->link);
+  g_assert_cmpint(backend->ops->fd(backend, 1), ==, -1);
+  g_assert_cmpint(backend->ops->fd(backend, 0), >=, 0);
+  g_assert_cmpint(send_frame(backend, 0, &(NetHeader){0}, 60), ==, NET_REFUSED);
+  g_assert_cmpint(backend->ops->fd(backend, 0), ==, -1);
+  g_assert_cmpuint(messages, ==, 1);
+  g_log_set_default_handler(before, NULL);
+  net_backend_free(backend);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   if (geteuid() != 0)
@@ -443,6 +474,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/tap/pairs", test_pairs);
   g_test_add_func("/tap/down", test_down);
   g_test_add_func("/tap/deleted", test_deleted);
+  g_test_add_func("/tap/deleted-pairs", test_deleted_pairs);
   g_test_add_func("/tap/take-fds", test_take_fds);
   g_test_add_func("/tap/wrong-fds", test_wrong_fds);
   g_test_add_func("/tap/wrong-names", test_wrong_names);

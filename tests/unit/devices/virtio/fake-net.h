@@ -37,7 +37,7 @@ static inline ssize_t fake_net_receive(NetBackend *backend, unsigned pair, NetHe
   if (got == 0 || errno != EAGAIN) {
     close(fake->ours[pair]);
     fake->ours[pair] = -1;
-    backend->link = false;
+    __atomic_store_n(&backend->link, false, __ATOMIC_SEQ_CST);
   }
   return 0;
 }

@@ -238,6 +238,10 @@ static void test_offloads(void) {
   card_free(&card);
 }
 
+static int compare_names(const char *const *a, const char *const *b) {
+  return strcmp(*a, *b);
+}
+
 static int set_pairs(const Card *card, unsigned n) {
   uint16_t data = GUINT16_TO_LE((uint16_t)n);
 
@@ -297,6 +301,174 @@ static void test_pairs(void) {
   fake_guest_start(card.guest, NET_FEATURE(NET_F_CTRL_VQ) | NET_FEATURE(NET_F_MQ));
   fake_settle(card.guest);
   g_assert_cmpint(active(&card), ==, 1);
+  card_free(&card);
+}
+
+/* Names of this process's threads that begin with the card's, in order, each with a blank behind it. */
+static char *card_threads(void) {
+  g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
+  g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+  GString *all = g_string_new(NULL);
+  const char *task;
+
+  while ((task = g_dir_read_name(tasks))) {
+    g_autofree char *path = g_strdup_printf("/proc/self/task/%s/comm", task);
+    char *name;
+
+    if (g_file_get_contents(path, &name, NULL, NULL))
+      g_ptr_array_add(names, g_strchomp(name));
+  }
+  g_ptr_array_sort(names, (GCompareFunc)compare_names);
+  for (unsigned i = 0; i < names->len; i++)
+    if (g_str_has_prefix(g_ptr_array_index(names, i), "net"))
+      g_string_append_printf(all, "%s ", (char *)g_ptr_array_index(names, i));
+  return g_string_free(all, FALSE);
+}
+
+typedef struct {
+  GMutex lock;
+  bool reached; /* atomic */
+} Gate;
+
+static void wait_at_gate(void *opaque) {
+  Gate *gate = opaque;
+
+  __atomic_store_n(&gate->reached, true, __ATOMIC_SEQ_CST);
+  g_mutex_lock(&gate->lock);
+  g_mutex_unlock(&gate->lock);
+}
+
+/* A pair whose thread is at work for long keeps nobody else waiting. */
+static void test_threads(void) {
+  Card card = card_new(PAIRS, 0, 0, NET_FEATURE(NET_F_CTRL_VQ) | NET_FEATURE(NET_F_MQ));
+  const VirtioDevice *device = card.guest->device;
+  NetHeader header;
+  Gate gate = {.reached = false};
+
+  g_assert_cmpint(set_pairs(&card, PAIRS), ==, OK);
+  g_autofree char *threads = card_threads();
+  g_assert_cmpstr(threads, ==, "net net-q1 net-q2 ");
+  g_assert_true(device->ops->io(device, CTRL_3) == device->io && device->ops->io(device, TX) == device->io);
+  g_mutex_init(&gate.lock);
+  g_mutex_lock(&gate.lock);
+  io_thread_post(device->ops->io(device, 2), wait_at_gate, &gate);
+  while (!__atomic_load_n(&gate.reached, __ATOMIC_SEQ_CST))
+    g_usleep(50);
+  uint64_t at = fake_alloc(card.guest, 76);
+  FakeBuffer early = {at, 76, false};
+  fake_add(card.guest, 3, &early, 1);
+  fake_kick(card.guest, 3);
+  for (unsigned i = 0; i < PAIRS; i += 2) {
+    guest_send(&card, 2 * i + 1, &plain, frame, 70);
+    g_assert_cmpuint(net_hear(&card, i, &header, heard, sizeof heard, HEAR_MS), ==, 70);
+    give_buffer(&card, 2 * i, 200);
+    fake_kick(card.guest, 2 * i);
+    net_say(&card, i, &plain, frame, 60);
+    fake_take(card.guest, 2 * i, NULL);
+  }
+  g_assert_cmpuint(fake_returned(card.guest, 3), ==, 0);
+  g_mutex_unlock(&gate.lock);
+  fake_take(card.guest, 3, NULL);
+  g_mutex_clear(&gate.lock);
+  card_free(&card);
+
+  card = card_new(1, 0, 0, NET_FEATURE(NET_F_CTRL_VQ));
+  g_autofree char *thread = card_threads();
+  g_assert_cmpstr(thread, ==, "net ");
+  card_free(&card);
+}
+
+/* What the driver has taken back is its own again; more goes in, as far as there is room. */
+static void feed(const Card *card, unsigned queue, const FakeBuffer *buffer) {
+  while (fake_returned(card->guest, queue))
+    fake_take(card->guest, queue, NULL);
+  while ((uint16_t)(card->guest->queues[queue].avail - card->guest->queues[queue].used) < 16)
+    fake_add(card->guest, queue, buffer, 1);
+  fake_kick(card->guest, queue);
+}
+
+static void command_at_random(const Card *card, GRand *random) {
+  uint64_t offloads = g_rand_boolean(random) ? NET_FEATURE(NET_F_GUEST_CSUM) : 0;
+  uint8_t on = (uint8_t)g_rand_boolean(random);
+  uint8_t tables[4 + 6 + 4] = {1, 0, 0, 0, 2, 0, 0, 0, 0, (uint8_t)g_rand_int(random)};
+  int answer = OK;
+
+  switch (g_rand_int_range(random, 0, 7)) {
+  case 0:
+    answer = set_pairs(card, (unsigned)g_rand_int_range(random, 1, PAIRS + 1));
+    break;
+  case 1:
+    answer = command(card, CTRL_3, RX_CLASS, (uint8_t)g_rand_int_range(random, 0, 3), &on, 1);
+    break;
+  case 2:
+    answer = command(card, CTRL_3, MAC_CLASS, 0, tables, sizeof tables);
+    break;
+  case 3:
+    answer = command(card, CTRL_3, MAC_CLASS, 1, card_mac, sizeof card_mac);
+    break;
+  case 4:
+    answer = command(card, CTRL_3, OFFLOADS_CLASS, 0, &offloads, sizeof offloads);
+    break;
+  case 5:
+    virtio_device_pause(card->guest->device);
+    virtio_device_resume(card->guest->device);
+    break;
+  default:
+    virtio_net_set_link(card->guest->device, on);
+    break;
+  }
+  g_assert_cmpint(answer, ==, OK);
+}
+
+/* Frames by all pairs both ways, while commands, pauses and resets come in between. */
+static void test_threads_at_work(void) {
+  const uint64_t features = CTRL_FEATURES | NET_FEATURE(NET_F_MQ) | NET_FEATURE(NET_F_GUEST_CSUM) | NET_FEATURE(NET_F_MRG_RXBUF);
+  g_autoptr(GRand) random = g_rand_new_with_seed(5);
+  Card card = card_new(PAIRS, NET_OFFLOAD_CSUM, 0, features);
+
+  for (unsigned round = 0; round < 20; round++) {
+    FakeBuffer in[PAIRS], out = {fake_alloc(card.guest, 76), 76, false};
+    NetHeader header;
+
+    for (unsigned i = 0; i < PAIRS; i++)
+      in[i] = (FakeBuffer){fake_alloc(card.guest, 200), 200, true};
+    g_assert_cmpint(set_pairs(&card, PAIRS), ==, OK);
+    for (unsigned step = 0; step < 40; step++) {
+      for (unsigned i = 0; i < PAIRS; i++) {
+        feed(&card, 2 * i, &in[i]);
+        feed(&card, 2 * i + 1, &out);
+        if (step % 4 == i) /* the fake has room for all of them */
+          net_say(&card, i, &plain, frame, 60);
+        while (net_hear(&card, i, &header, heard, sizeof heard, 0))
+          ;
+      }
+      if (g_rand_int_range(random, 0, 3) == 0)
+        command_at_random(&card, random);
+    }
+    g_assert_false(fake_has_failed(card.guest));
+    fake_guest_reset(card.guest);
+    fake_guest_start(card.guest, features);
+  }
+  g_assert_cmpuint(count_of(&card, NET_COUNT_SENT), >, 0);
+  g_assert_cmpuint(count_of(&card, NET_COUNT_RECEIVED), >, 0);
+  card_free(&card);
+}
+
+/* A driver may ask for a pair whose queues it has not set up, and set up queues without asking for their pair. */
+static void test_pairs_without_queues(void) {
+  Card card = card_new(PAIRS, 0, 0, NET_FEATURE(NET_F_CTRL_VQ) | NET_FEATURE(NET_F_MQ));
+
+  for (unsigned i = 2; i < CTRL_3; i++)
+    virtio_queue_disable(card.guest->device, i);
+  g_assert_cmpint(set_pairs(&card, PAIRS), ==, OK);
+  fake_kick(card.guest, 3);
+  net_say(&card, 1, &plain, frame, 60);
+  fake_settle(card.guest);
+  guest_send(&card, TX, &plain, frame, 70);
+  virtio_device_pause(card.guest->device);
+  virtio_device_resume(card.guest->device);
+  g_assert_cmpint(set_pairs(&card, 1), ==, OK);
+  g_assert_false(fake_has_failed(card.guest));
   card_free(&card);
 }
 
@@ -537,6 +709,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/net/bad-commands", test_bad_commands);
   g_test_add_func("/net/offloads", test_offloads);
   g_test_add_func("/net/pairs", test_pairs);
+  g_test_add_func("/net/pairs-without-queues", test_pairs_without_queues);
+  g_test_add_func("/net/threads", test_threads);
+  g_test_add_func("/net/threads-at-work", test_threads_at_work);
   g_test_add_func("/net/pairs-unknown", test_pairs_unknown);
   g_test_add_func("/net/cable", test_cable);
   g_test_add_func("/net/lost", test_lost);
