@@ -37,6 +37,8 @@
 #                                           input is $input (nothing)
 #   finish_eret SECONDS                     waits for the end; killed after so many seconds
 #   guest KEY                               the value of the guest's last line "GUEST KEY=value"
+#   short_runtime_directory                 $XDG_RUNTIME_DIR for machines with names: a socket's path has 107 bytes at
+#                                           most, which a long test's name leaves no room in
 #
 # $patience (300) is how many seconds a step may take before it counts as hung, whatever the host, and whatever else runs
 # on the machine. After these, $console and $errors are files with what the guest and eret wrote, $pid is eret's, and $status its exit
@@ -217,6 +219,12 @@ send() { printf "$1" > keyboard; }
 
 guest() { tr -d '\r' < "$console" | sed -n "s/^.*GUEST $1=//p" | tail -n 1; }
 
+short_runtime_directory() {
+    short_directory=$(mktemp -d /tmp/run.XXXXXX)
+    XDG_RUNTIME_DIR=$short_directory
+    export XDG_RUNTIME_DIR
+}
+
 # The GIC that guests get on this kind of host.
 expected_gic() {
     case $KIND in
@@ -229,5 +237,6 @@ expected_gic() {
 # Shows whatever is still wrong when a script gives up: . || exit
 clean_up() {
     [ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null
+    [ -z "${short_directory-}" ] || rm -rf "$short_directory"
 }
 trap clean_up EXIT

@@ -5,8 +5,9 @@
 # limit: 1500
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
-XDG_RUNTIME_DIR=$(mktemp -d /tmp/run.XXXXXX) XDG_DATA_HOME=$PWD/data PATH=$PATH:$DEBIAN_ROOT/bin # a socket's path is short
-export XDG_RUNTIME_DIR XDG_DATA_HOME
+short_runtime_directory
+XDG_DATA_HOME=$PWD/data PATH=$PATH:$DEBIAN_ROOT/bin
+export XDG_DATA_HOME
 cp "$DEBIAN_ROOT/root.ext4" root.ext4
 head -c 1000000 /dev/urandom > data.in
 ssh_to() { "$ERET" ssh --wait 900 "$@" 2> ssh.errors 3>&- 4>&-; }
@@ -43,4 +44,3 @@ ssh_to debian systemctl poweroff < /dev/null > out
 finish_eret 300
 is "$status" 0 "and powers off"
 is "$(ls "$XDG_RUNTIME_DIR/eret")" "" "nothing is left"
-rm -rf "$XDG_RUNTIME_DIR"

@@ -19,8 +19,7 @@ with() { # START FIRMWARE TASK OPTION...
 }
 quiet=quiet
 run_limit=400
-XDG_RUNTIME_DIR=$PWD
-export XDG_RUNTIME_DIR
+short_runtime_directory
 
 with run_eret bookworm/AAVMF_CODE.fd acpi --uuid 324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87 --serial-number 'number 7'
 found "UEFI 2022.11"
