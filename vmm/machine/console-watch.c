@@ -2,8 +2,9 @@
 /*
  * Output is searched for the lines with which Linux starts (arch/arm64/kernel/setup.c: "Booting Linux on physical
  * CPU"), or its EFI stub starts and has done with UEFI (drivers/firmware/efi/libstub: "EFI stub: Booting Linux
- * Kernel...", "EFI stub: Exiting boot services..."), and with which it starts its first process (init/main.c: "Run /init
- * as init process"); with `quiet` they do not appear. The search is a comparison a byte, and none once the last was seen.
+ * Kernel...", "EFI stub: Exiting boot services..."), and with which it starts its first process (init/main.c: "Run
+ * /init as init process"); with `quiet` they do not appear. The search is a comparison a byte, and none once the last
+ * was seen.
  *
  * Locks: `lock` guards the line. Output comes from the device's accesses, its I/O thread, and hypercalls of any vCPU,
  * all at the same time if the guest likes; once the line was seen, none of them takes it.

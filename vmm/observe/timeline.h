@@ -53,8 +53,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Timeline, timeline_free)
 void timeline_record(Timeline *timeline, Recorder *recorder);
 
 /*
- * Any thread. The FIRST_... phases, those of firmware and kernel, INIT and READY count once a boot; the list is bounded:
- * what is too much is dropped.
+ * Any thread. The FIRST_... phases, those of firmware and kernel, INIT and READY count once a boot; the list is
+ * bounded: what is too much is dropped.
  */
 void timeline_add(Timeline *timeline, Phase phase);
 /* Whether PHASE has already happened in this boot: a cheap question before a costly look. */
