@@ -47,7 +47,7 @@
 # How it works. An assertion does not end a script: it says its result, and the script goes on, so that one run shows
 # all that is wrong. Where the rest makes no sense without it, write `|| exit`. Results go to descriptor 3, which the
 # runner reads; standard output and error go to the script's log, so that no command can say `ok` by accident. eret gets
-# no descriptor 3. A result is one write, as two tests write at a time.
+# no descriptor 3. A result is one write, as several tests write at a time.
 #
 # What a guest does is asked of the guest: the test initramfs (guest-images/initramfs/) does what `eret.test=` on its
 # command line names, and prints `GUEST KEY=value`. Assert these, exit statuses and counts; never how long something
@@ -74,7 +74,7 @@ console=/dev/null
 errors=/dev/null
 shown=1
 
-# One line is one write, so that two tests at a time do not mix theirs.
+# One line is one write, so that tests at a time do not mix theirs.
 say() { printf '%s|%s\n' "$TEST" "$*" >&3; }
 
 # comment_file TITLE FILE

@@ -6,7 +6,7 @@
 # Usage: run-tests.sh KIND TEST...      KIND: host.sh kinds; TEST: tests/boot/NAME.sh, tests/guest/NAME.sh,
 #                                tests/long/NAME.sh
 #
-# JOBS=1 runs one test at a time (default: two), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (4800),
+# JOBS=1 runs one test at a time (default: three), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (4800),
 # ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
 #
 # Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
@@ -16,10 +16,10 @@
 #   tests/suites/KIND.sh, tests/hosts/KIND.sh      which tests on which kind (prove, by way of tests/tap.sh)
 #     run-tests.sh            prepare: images and fixtures, made once and kept in build/
 #       host.sh run           boots the host, shares files with it, passes standard output through
-#         runner.sh           in the host: starts the scripts, two at a time, kills those that hang
+#         runner.sh           in the host: starts the scripts, some at a time, kills those that hang
 #           NAME.sh + lib.sh  the test: starts eret, asserts
 #
-# What comes back is a line each, `TEST|what it says` (runner.sh has the grammar), from two tests at a time. make_tap
+# What comes back is a line each, `TEST|what it says` (runner.sh has the grammar), from some tests at a time. make_tap
 # turns that into TAP: it numbers the results, and holds a test's comments back until the result that they belong to.
 # Last comes `|status N`, the host's own exit status. A test that had begun and has no end then was running when the
 # host died, and fails; so does one that never began, and one that asserted nothing.
@@ -50,7 +50,7 @@ for test; do
     test=$(realpath --relative-to="$root" "$test")
     tests+=("$test")
 done
-export JOBS=${JOBS:-2}
+export JOBS=${JOBS:-3} # of two CPUs: tests wait for their guests, and guests for devices
 work=$build/.tests-work.$$
 mkdir -p "$work"
 trap 'rm -rf "$work"' EXIT

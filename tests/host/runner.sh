@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs test scripts, two at a time, and prints what they say a line each as `TEST|...`: run-tests.sh makes TAP of it.
+# Runs test scripts, some at a time, and prints what they say a line each as `TEST|...`: run-tests.sh makes TAP of it.
 # This half runs where the guests do: in the emulated host, or on the machine itself.
 #
 # Usage: runner.sh ROOT TEST...      TEST: a script's path below ROOT; KIND, ERET, KERNELS, GUESTS, FIXTURES, JOBS: see
