@@ -10,7 +10,7 @@ unset MAKEFLAGS MFLAGS MAKELEVEL
 rm -rf build/tap
 mkdir -p build/tap
 
-prove --exec tests/tap.sh "$@"
+prove --timer --exec tests/tap.sh "$@"
 status=$?
 
 grep -h '^ok .*# SKIP' build/tap/*.tap | sed 's/^ok [0-9]* *-* */skipped: /'
