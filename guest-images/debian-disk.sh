@@ -12,7 +12,7 @@
 # Both are those of build/kernels/6.12/, with the same few modules: Debian's own tool makes an initramfs of what runs,
 # and nothing for arm64 runs here. The console is the one that firmware tells the kernel of, where systemd starts a
 # getty. efibootmgr(8) is there to write boot entries. The first network card gets its address by DHCP, root may log in by
-# ssh, and the power button powers off.
+# ssh, and the power button powers off. dmidecode(8), acpidump(1) and iasl(1) show by what it knows its machine.
 #
 # What is already there is left alone, unless something that goes into it is newer.
 set -eu
@@ -104,7 +104,7 @@ make_disk() {
 }
 
 begin_debian
-unpack util-linux kmod efibootmgr openssh-server dbus iproute2
+unpack util-linux kmod efibootmgr openssh-server dbus iproute2 dmidecode acpica-tools
 configure
 configure_console
 configure_network

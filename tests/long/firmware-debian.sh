@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
 # A disk as Debian's installer leaves it boots by itself: firmware, GRUB at the removable path, Debian's kernel,
 # systemd, a login on the console. A boot entry that efibootmgr writes there is there after the power-off, and is what
 # the firmware then starts. And so it does with firmware that eret finds by itself.
@@ -63,7 +64,15 @@ fi
 like doctor.txt "UEFI for guests +$usual/AAVMF_CODE.fd" "eret doctor says which firmware there is"
 debian auto,vars=other-vars
 log_in "--firmware auto: UEFI 2025.02"
-send 'poweroff\n'
+tell maker 'dmidecode -s system-manufacturer'
+is "$(guest maker)" eret "dmidecode says who made the machine"
+tell tables 'cd /tmp && acpidump > all && acpixtract -a all > /dev/null && ls *.dat | wc -l'
+check "acpidump finds the ACPI tables: $(guest tables)" test "$(guest tables)" -ge 9
+tell taken-apart 'for t in *.dat; do iasl -d $t; done > log 2>&1; ls *.dsl | wc -l'
+is "$(guest taken-apart)" "$(guest tables)" "iasl takes each of them apart"
+tell complaints 'for t in *.dsl; do iasl -p /tmp/again $t; done >> log 2>&1; grep -iE "warning|error" log | grep -vcE "Compilation successful. 0 Errors, 0 Warnings"'
+is "$(guest complaints)" 0 "puts them together again, and warns of nothing"
+kill -TERM "$pid"
 finish_eret "$long"
-is "$status" 0 "Debian powers off, status 0"
+is "$status" 0 "Debian powers off when the power button is pressed, status 0"
 [ "$KIND" = native ] || rm $usual
