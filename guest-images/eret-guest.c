@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * eret-guest: a Linux guest's word to eret. A program may not execute HVC, so it goes through the doorbell page
- * (docs/hypercalls.md), which it finds in the device tree and maps through /dev/mem. Needs root. One call at a time:
- * all instances share a frame and lock each other out by flock.
+ * (docs/hypercalls.md), which it finds in the device tree, or by ACPI, and maps through /dev/mem. Needs root. One call
+ * at a time: all instances share a frame and lock each other out by flock.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,6 +22,8 @@
 #include "eret-hypercall.h"
 
 #define DEVICE_TREE   "/proc/device-tree"
+#define DEVICES       "/sys/bus/platform/devices"
+#define RESOURCES     "/proc/iomem"
 #define MEMORY        "/dev/mem"
 #define NS_PER_SECOND 1000000000u
 #define EXIT_USAGE    2
@@ -38,7 +40,7 @@ static const char help[] = "Usage: eret-guest [OPTION]... COMMAND\n"
                            "  nop [N]         N calls that do nothing (1000), and how long one takes\n"
                            "\n"
                            "  --door doorbell    the way to eret: the doorbell page is the only one that programs have\n"
-                           "  --address ADDRESS  where the page is; else the device tree says so\n"
+                           "  --address ADDRESS  where the page is; else the device tree or ACPI says so\n"
                            "  --frame N          which of its 16 frames, 0 to 15 (0)\n"
                            "  --help\n";
 
@@ -71,14 +73,11 @@ static uint64_t parse_number(const char *what, const char *text, uint64_t max) {
 
 /* --- finding the page --------------------------------------------------------------------------------------------- */
 
-/*
- * A property of the node NAME of the device tree: its bytes, up to SIZE. Returns how many; 0: there is no such
- * property.
- */
-static size_t read_property(const char *name, const char *property, void *bytes, size_t size) {
+/* DIRECTORY/NAME/WHAT: its bytes, up to SIZE. Returns how many; 0: there is no such file. */
+static size_t read_file(const char *directory, const char *name, const char *what, void *bytes, size_t size) {
   char path[512];
 
-  snprintf(path, sizeof path, DEVICE_TREE "/%s/%s", name, property);
+  snprintf(path, sizeof path, "%s/%s/%s", directory, name, what);
   FILE *file = fopen(path, "rbe");
   if (!file)
     return 0;
@@ -87,9 +86,10 @@ static size_t read_property(const char *name, const char *property, void *bytes,
   return got;
 }
 
+/* Of a node of the device tree. */
 static bool is_compatible(const char *name) {
   char list[256] = "";
-  size_t size = read_property(name, "compatible", list, sizeof list - 1);
+  size_t size = read_file(DEVICE_TREE, name, "compatible", list, sizeof list - 1);
 
   for (size_t at = 0; at < size; at += strlen(list + at) + 1)
     if (strcmp(list + at, ERET_PAGE_COMPATIBLE) == 0)
@@ -101,7 +101,7 @@ static bool is_compatible(const char *name) {
 static bool read_address(const char *name, uint64_t *address) {
   unsigned char reg[16];
 
-  if (read_property(name, "reg", reg, sizeof reg) != sizeof reg)
+  if (read_file(DEVICE_TREE, name, "reg", reg, sizeof reg) != sizeof reg)
     return false;
   *address = 0;
   for (unsigned i = 0; i < 8; i++)
@@ -109,19 +109,56 @@ static bool read_address(const char *name, uint64_t *address) {
   return true;
 }
 
-static uint64_t find_page(void) {
-  DIR *tree = opendir(DEVICE_TREE);
-  uint64_t address;
+/*
+ * Of a device of ACPI's that is described as in a device tree Linux says so in its alias, "of:NnameTtypeCcompatible"
+ * (drivers/acpi/device_sysfs.c, create_of_modalias).
+ */
+static bool is_compatible_by_acpi(const char *name) {
+  char alias[256] = "";
+
+  read_file(DEVICES, name, "modalias", alias, sizeof alias - 1);
+  const char *found = strstr(alias, "C" ERET_PAGE_COMPATIBLE);
+  return strncmp(alias, "of:", 3) == 0 && found && strchr("C\n", found[strlen("C" ERET_PAGE_COMPATIBLE)]);
+}
+
+/* "  0900f000-0900ffff : NAME": who is not root sees zeros there. */
+static bool read_resource(const char *name, uint64_t *address) {
+  FILE *file = fopen(RESOURCES, "re");
+  char line[256], whose[sizeof line];
   bool found = false;
 
-  if (!tree)
-    fail(EXIT_FAILURE, "cannot look for eret in " DEVICE_TREE ": %s; --address says where its page is", strerror(errno));
-  for (struct dirent *entry; !found && (entry = readdir(tree));)
-    found = entry->d_name[0] != '.' && is_compatible(entry->d_name) && read_address(entry->d_name, &address);
-  closedir(tree);
-  if (!found)
-    fail(EXIT_FAILURE, "this machine's device tree has no %s: it is not eret's", ERET_PAGE_COMPATIBLE);
-  return address;
+  while (file && !found && fgets(line, sizeof line, file))
+    found = sscanf(line, " %" SCNx64 "-%*x : %255s", address, whose) == 2 && strcmp(whose, name) == 0 && *address != 0;
+  if (file)
+    fclose(file);
+  return found;
+}
+
+/* Looks through DIRECTORY. *SEEN: it can be read. */
+static bool find_in(const char *directory, bool (*is_it)(const char *name), bool (*read_it)(const char *name, uint64_t *address),
+                    uint64_t *address, bool *seen) {
+  DIR *all = opendir(directory);
+  bool found = false;
+
+  if (!all)
+    return false;
+  *seen = true;
+  for (struct dirent *entry; !found && (entry = readdir(all));)
+    found = entry->d_name[0] != '.' && is_it(entry->d_name) && read_it(entry->d_name, address);
+  closedir(all);
+  return found;
+}
+
+static uint64_t find_page(void) {
+  uint64_t address;
+  bool seen = false;
+
+  if (find_in(DEVICE_TREE, is_compatible, read_address, &address, &seen) ||
+      find_in(DEVICES, is_compatible_by_acpi, read_resource, &address, &seen))
+    return address;
+  if (!seen)
+    fail(EXIT_FAILURE, "cannot look for eret in " DEVICE_TREE " or " DEVICES ": %s; --address says where its page is", strerror(errno));
+  fail(EXIT_FAILURE, "neither device tree nor ACPI of this machine has %s: it is not eret's", ERET_PAGE_COMPATIBLE);
 }
 
 /* --- the door ----------------------------------------------------------------------------------------------------- */

@@ -92,7 +92,6 @@ static void request_finish(BlkRequest *request, BlkStatus status) {
 
   *request->status = (uint8_t)status;
   device_watch_request(blk->base.watch, blk->base.name, 0, request->kind, request->bytes, request->started, status != BLK_S_OK);
-  device_watch_step(blk->base.watch, DEVICE_STEP_DISK);
   virtio_push(&blk->base, 0, request->head, request->written);
   blk->pushed = true;
   request_release(request);
@@ -222,6 +221,7 @@ static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const Vi
     cut(request->iov, chain->iov + chain->n_out, chain->n_in, 0, size);
   request->iov_at = request->iov;
   request->iov_rest = request->iov[0];
+  device_watch_step(request->blk->base.watch, DEVICE_STEP_DISK);
   return submit_piece(request);
 }
 

@@ -22,6 +22,8 @@ static const VhostUserType types[] = {
      .config_size = 60,
      .never = BLK_F_SIZE_MAX,
      .needs = "a size",
+     .settings = 32, /* 5.2.4: writeback */
+     .n_settings = 1,
      .boot_function = "scsi",
      .boot_unit = "disk@0,0"},
     {.id = 3, .name = "console", .queues = 2, .config_size = 12},
@@ -29,7 +31,7 @@ static const VhostUserType types[] = {
     /* The first unit of the first target. */
     {.id = 8, .name = "scsi", .queues = 3, .config_size = 36, .boot_function = "scsi", .boot_unit = "channel@0/disk@0,0"},
     {.id = 16, .name = "gpu", .queues = 2, .config_size = 16},
-    {.id = 18, .name = "input", .queues = 2, .config_size = 136},
+    {.id = 18, .name = "input", .queues = 2, .config_size = 136, .settings = 0, .n_settings = 2}, /* 5.8.4: select, subsel */
     {.id = 19, .name = "vsock", .queues = 3, .config_size = 8},
     {.id = 25, .name = "sound", .queues = 4, .config_size = 12},
     /* Of its class of PCI function Open Firmware has no name: it is vendor and device. */

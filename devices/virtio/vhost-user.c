@@ -24,14 +24,12 @@ typedef struct {
   Vhost *vhost; /* of queues */
   VhostQueues *queues;
   GMutex config_lock;
-  uint8_t *config;  /* ops.config_size bytes */
-  bool told;        /* the back end says that there is another, which the driver was not told yet */
-  uint8_t *written; /* I/O thread: what the driver has written there since its reset, and what each byte is of that */
-  uint8_t *marks;   /* ConfigMark */
+  uint8_t *config; /* ops.config_size bytes */
+  bool told;       /* the back end says that there is another, which the driver was not told yet */
+  VhostUserType type;
+  uint8_t settings[VHOST_USER_SETTINGS_MAX]; /* I/O thread: of the configuration, what the driver has set since its reset */
+  bool set[VHOST_USER_SETTINGS_MAX];
 } VhostUserDevice;
-
-/* Of a byte of the configuration: the driver did not write it, a write began there, or went on there. */
-typedef enum { MARK_NONE, MARK_BEGINS, MARK_GOES_ON } ConfigMark;
 
 /* Configuration. */
 
@@ -98,37 +96,39 @@ typedef struct {
   const void *from;
 } ConfigWrite;
 
-/* The rest of a write whose beginning is overwritten is one of its own. */
+/* What a driver sets there and then relies on; other bytes act when they are written, and are over. */
 static void remember(const ConfigWrite *write) {
-  uint8_t *marks = write->user->marks;
-  unsigned end = write->offset + write->size;
+  VhostUserDevice *user = write->user;
 
-  memcpy(write->user->written + write->offset, write->from, write->size);
-  memset(marks + write->offset, MARK_GOES_ON, write->size);
-  marks[write->offset] = MARK_BEGINS;
-  if (end < write->user->ops.config_size && marks[end] == MARK_GOES_ON)
-    marks[end] = MARK_BEGINS;
+  for (unsigned i = 0; i < user->type.n_settings; i++) {
+    unsigned at = user->type.settings + i;
+    if (at < write->offset || at - write->offset >= write->size)
+      continue;
+    user->settings[i] = ((const uint8_t *)write->from)[at - write->offset];
+    user->set[i] = true;
+  }
 }
 
-/*
- * One that comes in another's place knows nothing of what the driver has told that one, or told nobody. It is said as
- * the driver said it, field by field: a back end may know its fields by place and size.
- */
-static bool write_config_anew(VirtioDevice *device, GError **error) {
+/* While nobody is there, what the driver has set is what it reads. */
+static void show_settings(VhostUserDevice *user) {
+  g_mutex_lock(&user->config_lock);
+  for (unsigned i = 0; i < user->type.n_settings; i++)
+    if (user->set[i])
+      user->config[user->type.settings + i] = user->settings[i];
+  g_mutex_unlock(&user->config_lock);
+}
+
+/* One that comes in another's place knows nothing of what the driver has told that one, or told nobody. */
+static bool tell_settings(VirtioDevice *device, GError **error) {
   VhostUserDevice *user = (VhostUserDevice *)device;
   Vhost *vhost = user->vhost;
-  unsigned size;
 
-  for (unsigned i = 0; i < user->ops.config_size && vhost->has_config; i += size) {
-    for (size = 1; i + size < user->ops.config_size && user->marks[i + size] == MARK_GOES_ON;)
-      size++;
-    if (user->marks[i] != MARK_NONE && !vhost->ops->set_config(vhost, i, user->written + i, size, error))
+  for (unsigned i = 0; i < user->type.n_settings && vhost->has_config; i++)
+    if (user->set[i] && !vhost->ops->set_config(vhost, user->type.settings + i, &user->settings[i], 1, error))
       return false;
-  }
   return true;
 }
 
-/* While nobody is there it is kept for who comes. */
 static void write_config(void *opaque) {
   const ConfigWrite *write = opaque;
   VhostUserDevice *user = write->user;
@@ -137,13 +137,17 @@ static void write_config(void *opaque) {
   bool changed;
 
   remember(write);
-  if (!vhost->connected || !vhost->has_config)
+  if (!vhost->connected || !vhost->has_config) {
+    show_settings(user);
     return;
+  }
   vhost_begin(vhost);
-  if (!vhost->ops->set_config(vhost, write->offset, write->from, write->size, &error) || !fetch_config(user, &changed, &error))
+  if (!vhost->ops->set_config(vhost, write->offset, write->from, write->size, &error) || !fetch_config(user, &changed, &error)) {
+    show_settings(user);
     vhost_queues_lost(user->queues, error);
-  else
+  } else {
     tell_driver(user, false); /* what follows from its own write is none of its news */
+  }
 }
 
 /* The driver may go on once it was said, and what is read then is what follows from it. */
@@ -171,7 +175,7 @@ static void stop(VirtioDevice *device) {
 static void reset(VirtioDevice *device) {
   VhostUserDevice *user = (VhostUserDevice *)device;
 
-  memset(user->marks, MARK_NONE, user->ops.config_size);
+  memset(user->set, 0, sizeof user->set);
   vhost_queues_reset(user->queues);
 }
 
@@ -184,8 +188,6 @@ static void user_free(VirtioDevice *device) {
   virtio_device_clear(device);
   g_mutex_clear(&user->config_lock);
   g_free(user->config);
-  g_free(user->written);
-  g_free(user->marks);
   g_free(user);
 }
 
@@ -203,6 +205,7 @@ static VhostUserDevice *new_of(const VhostUserType *type) {
   VhostUserDevice *user = g_new0(VhostUserDevice, 1);
 
   g_mutex_init(&user->config_lock);
+  user->type = *type;
   user->ops = user_ops;
   user->ops.id = (VirtioId)type->id;
   user->ops.name = "vhost-user";
@@ -233,8 +236,6 @@ static bool first_config(VhostUserDevice *user, const VhostUserType *type, GErro
   }
   user->ops.config_size = vhost->has_config || !type->guessed ? type->config_size : 0;
   user->config = g_malloc0(user->ops.config_size + 1);
-  user->written = g_malloc0(user->ops.config_size + 1);
-  user->marks = g_malloc0(user->ops.config_size + 1);
   if (fetch_config(user, &changed, &problem))
     return true;
   if (!type->guessed) {
@@ -278,7 +279,7 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
   user->base.offered_features = features; /* and not all that the core could do */
   user->queues = vhost_queues_new(&user->base, g_steal_pointer(&vhost), 0, n, error);
   if (user->queues)
-    vhost_queues_on_config(user->queues, config_changed, write_config_anew);
+    vhost_queues_on_config(user->queues, config_changed, tell_settings);
   return user->queues != NULL;
 }
 
@@ -327,10 +328,7 @@ static DeviceBoot kind_boot(const void *opaque) {
   return (DeviceBoot){asked->boot_index, type.boot_function, type.boot_unit};
 }
 
-/*
- * Of a queue its event, its call and that of its vector; and the sockets, the record of what is in flight, and the
- * timer of a back end that is away.
- */
+/* Of a queue its event, its call and that of its vector; and the sockets, and the record of what is in flight. */
 const DeviceKind virtio_vhost_user_kind = {
     .name = "vhost-user",
     .print_asked = kind_print_asked,

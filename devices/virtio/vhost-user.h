@@ -7,8 +7,9 @@
 
 #include "devices/virtio/virtio.h"
 
-#define VHOST_USER_QUEUES_MAX  64
-#define VHOST_USER_TYPE_ID_MAX 63 /* of the device IDs in the specification */
+#define VHOST_USER_QUEUES_MAX   64
+#define VHOST_USER_SETTINGS_MAX 2
+#define VHOST_USER_TYPE_ID_MAX  63 /* of the device IDs in the specification */
 
 /* What can be asked of it. */
 typedef struct {
@@ -30,6 +31,8 @@ typedef struct {
   uint64_t never;       /* features that cannot be believed */
   const char *needs;    /* from its configuration, for people; NULL: it may do without */
   bool guessed;         /* config_size is one to try */
+  /* Settings: fields of a byte in the configuration that the driver sets and that hold then; where, and how many. */
+  unsigned settings, n_settings;
   /* As in DeviceBoot: NULL, where firmware does not boot from it. */
   const char *boot_function, *boot_unit;
 } VhostUserType;

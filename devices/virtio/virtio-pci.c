@@ -12,9 +12,9 @@
  * Most of the common configuration and of the MSI-X table may be deferred: it has no effect before the status is
  * written, or the entry unmasked. Doorbells are handed to Doorbells while the BAR is mapped.
  *
- * Locks: accesses hold the PCI host's. Interrupts come from the I/O thread without it: isr_lock keeps ISR status and
- * the INTx level in step, MSI-X has its own. page_lock is for the thread of an access and the main thread, while either
- * stores the device's configuration.
+ * Locks: accesses hold the PCI host's. Interrupts come from I/O threads without it: isr_lock keeps ISR status and the
+ * INTx level in step, MSI-X has its own. page_lock is for whatever thread stores the device's configuration: that of an
+ * access, the main thread, an I/O thread.
  */
 #include "devices/pci/msix.h"
 #include "devices/virtio/transport.h"

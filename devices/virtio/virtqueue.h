@@ -4,8 +4,8 @@
  *
  * The guest owns the rings and may write anything into them at any time: every index is checked, each descriptor is
  * copied once before it is looked at, a chain has at most max_size buffers and a queue at most its size of chains in
- * flight, and a queue found broken stays broken until it is reset. No lock: from start to stop a queue belongs to its
- * device's I/O thread.
+ * flight, and a queue found broken stays broken until it is reset. No lock: from start to stop a queue belongs to one
+ * I/O thread, its device's or its own.
  */
 #pragma once
 

@@ -6,8 +6,8 @@
 # Usage: run-tests.sh KIND TEST...      KIND: host.sh kinds; TEST: tests/boot/NAME.sh, tests/guest/NAME.sh,
 #                                tests/long/NAME.sh
 #
-# JOBS=1 runs one test at a time (default: three), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (4800),
-# ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
+# JOBS=1 runs one test at a time (default: three), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (4800
+# and the limits of tests that run alone), ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
 #
 # Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
 # share one boot. What runs in there has busybox and no more. This half stays outside: it has bash, makes the images,
@@ -151,6 +151,16 @@ run_here() {
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
 
+# In seconds: what takes its turn alone adds up.
+host_timeout() {
+    local test limit total=4800
+    for test in "${tests[@]}"; do
+        limit=$(sed -n 's/^# limit: //p' "$test")
+        ! grep -qx '# serial' "$test" || total=$((total + ${limit:-300}))
+    done
+    echo "$total"
+}
+
 run_emulated() {
     local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
     local file
@@ -163,7 +173,7 @@ run_emulated() {
     for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
-    "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-4800}" "${shares[@]}" -- \
+    "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-$(host_timeout)}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
         NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"

@@ -47,10 +47,10 @@ const OptionSet ssh_option_set = {
     .rest_follows = true,
 };
 
-static int become_ssh(const KnownMachine *machine, const Arguments *arguments, const char *user, const GPtrArray *rest) {
+static int become_ssh(const KnownMachine *machine, int wait, const char *user, const GPtrArray *rest) {
   g_autofree char *base = runtime_directory_base(NULL), *program = g_file_read_link("/proc/self/exe", NULL);
   g_autofree char *config = g_build_filename(base, machine->name, SSH_CONFIG_FILE, NULL), *host = ssh_config_host(machine->name);
-  g_autofree char *proxy = ssh_config_proxy(program ? program : "eret", machine->name, (int)arguments->wait);
+  g_autofree char *proxy = ssh_config_proxy(program ? program : "eret", machine->name, wait);
   g_autofree char *option = g_strconcat("ProxyCommand=", proxy, NULL);
   g_autoptr(GPtrArray) argv = g_ptr_array_new();
   char *const first[] = {"ssh", "-F", config, "-o", option};
@@ -79,10 +79,12 @@ static int become_ssh(const KnownMachine *machine, const Arguments *arguments, c
 }
 
 static int log_in(const Arguments *arguments, const char *user, const char *name, const GPtrArray *rest) {
+  gint64 began = g_get_monotonic_time();
   g_autoptr(GError) error = NULL;
   g_autoptr(KnownMachine) machine = ssh_await_machine(name, arguments->wait, &error); /* it says by then how it is reached */
 
-  return machine ? become_ssh(machine, arguments, user, rest) : complain_of(error, EXIT_HOST);
+  int waited = (int)((g_get_monotonic_time() - began) / G_USEC_PER_SEC);
+  return machine ? become_ssh(machine, MAX((int)arguments->wait - waited, 0), user, rest) : complain_of(error, EXIT_HOST);
 }
 
 int cmd_ssh(int argc, char **argv) {

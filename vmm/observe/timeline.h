@@ -28,7 +28,7 @@ typedef enum {
   PHASE_FIRMWARE_LEFT,      /* Linux's EFI stub said that it leaves UEFI's boot services */
   PHASE_INIT,               /* the same */
   PHASE_READY,              /* eret_ready */
-  PHASE_REBOOT,             /* the guest asked for one: what follows is of the next boot */
+  PHASE_REBOOT,             /* one boot is over: what follows is of the next */
   PHASE_GUEST_END,          /* power-off, reset under --no-reboot, eret_exit, or a failure */
   PHASE_ENDED,              /* vCPUs stopped, devices served to the end */
   PHASE_MARK,               /* eret_mark: of the guest's own */

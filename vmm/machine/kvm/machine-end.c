@@ -27,8 +27,8 @@ static void reboot(Machine *machine) {
     end(machine, MACHINE_RESET);
     return;
   }
-  timeline_add(machine->trace.timeline, PHASE_REBOOT);
   machine_unboot(machine);
+  timeline_add(machine->trace.timeline, PHASE_REBOOT); /* nothing of the boot that is over comes behind it */
   /* What another vCPU asked for at the same moment was of the boot that is over. */
   g_mutex_lock(&machine->lock);
   machine->pending = VERDICT_CONTINUE;
