@@ -39,7 +39,7 @@ static void find_cpus(Doctor *doctor) {
   const Finding rows[] = {
       {"online", "CPUs online", FACT_NUMBER(true, host->online_cpus)},
       {"kinds", "kinds", .kind = kinds->len ? VALUE_CLUSTERS : VALUE_UNKNOWN, .text = kinds->str,
-       .meaning = host->clusters->len > 1 ? "keep a guest's vCPUs on one kind: see the advice" : NULL},
+       .meaning = host->clusters->len > 1 ? "keep a guest's vCPUs on one kind" : NULL},
   };
   doctor_add(doctor, "cpu", true, rows, G_N_ELEMENTS(rows));
 }

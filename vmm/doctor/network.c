@@ -37,7 +37,7 @@ static const char *const passt_modes[] = {
 };
 static const char *const passt_meanings[] = {
     [HOST_PASST_UNKNOWN] = NULL,
-    [HOST_PASST_NONE] = "no network without root: see the advice",
+    [HOST_PASST_NONE] = "no network without root",
     [HOST_PASST_STREAM] = "a network without root; packets go through eret: this one has no vhost-user",
     [HOST_PASST_VHOST_USER] = "a network without root, straight between passt and the guest",
 };
@@ -52,10 +52,10 @@ static char *join(const GPtrArray *names) {
 
 static const char *meaning_of_tap(const HostNetwork *network) {
   if (!network->tun.usable)
-    return "no --net tap=: see the advice";
+    return "no --net tap=";
   if (network->taps->len)
     return network->net_admin ? "--net tap=NAME takes any" : "--net tap=NAME takes this user's";
-  return network->net_admin ? "none is there yet: ip tuntap add tap0 mode tap" : "none is this user's: see the advice";
+  return network->net_admin ? "none is there yet: ip tuntap add tap0 mode tap" : "none is this user's";
 }
 
 void doctor_find_network(Doctor *doctor) {

@@ -30,6 +30,13 @@ static const struct {
     {"network", "Networks for guests"},
 };
 
+static bool has_advice(const Doctor *doctor, const char *key) {
+  for (unsigned i = 0; i < doctor->advice->len; i++)
+    if (strcmp(((const Advice *)g_ptr_array_index(doctor->advice, i))->key, key) == 0)
+      return true;
+  return false;
+}
+
 static void add_group(GString *out, const Doctor *doctor, const char *group, const char *title) {
   bool begun = false;
 
@@ -41,7 +48,8 @@ static void add_group(GString *out, const Doctor *doctor, const char *group, con
       g_string_append_printf(out, "\n%s\n", title);
     begun = true;
     if (finding->meaning)
-      g_string_append_printf(out, "  %-*s %-*s  %s\n", LABEL_WIDTH, finding->label, VALUE_WIDTH, finding->text, finding->meaning);
+      g_string_append_printf(out, "  %-*s %-*s  %s%s\n", LABEL_WIDTH, finding->label, VALUE_WIDTH, finding->text, finding->meaning,
+                             has_advice(doctor, finding->key) ? ": see the advice" : "");
     else
       g_string_append_printf(out, "  %-*s %s\n", LABEL_WIDTH, finding->label, finding->text);
   }
