@@ -60,7 +60,7 @@ static void append_services(GArray *ranges, const HypercallRequest *request, GSt
 }
 
 GArray *hypercall_plan(const HypercallRequest *request, GError **error) {
-  g_autoptr(GArray) ranges = g_array_new(FALSE, TRUE, sizeof(SmcccRange));
+  g_autoptr(GArray) ranges = policy_new();
   g_autoptr(GString) mistakes = g_string_new(NULL);
   g_autoptr(GError) why = NULL;
 

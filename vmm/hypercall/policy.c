@@ -42,8 +42,19 @@ static const struct {
 /* What KVM reserves: Arm Architecture Calls, 32-bit and 64-bit. An insert that touches them fails (EEXIST). */
 static const struct { uint32_t first, last; } reserved[] = {{0x80000000, 0x8000ffff}, {0xc0000000, 0xc000ffff}};
 
+static void clear_range(gpointer range) {
+  g_free(((SmcccRange *)range)->origin);
+}
+
+GArray *policy_new(void) {
+  GArray *ranges = g_array_new(FALSE, FALSE, sizeof(SmcccRange));
+
+  g_array_set_clear_func(ranges, clear_range);
+  return ranges;
+}
+
 void policy_append(GArray *ranges, uint32_t first, uint32_t last, SmcccAction action, const char *origin) {
-  SmcccRange range = {first, last, action, g_intern_string(origin)};
+  SmcccRange range = {first, last, action, g_strdup(origin)};
   g_array_append_val(ranges, range);
 }
 
@@ -202,7 +213,7 @@ static int compare_ranges(gconstpointer a, gconstpointer b) {
 
 /* Sorted and without overlaps of different actions: joins what touches or overlaps. */
 static GArray *join(const GArray *sorted) {
-  GArray *plan = g_array_new(FALSE, FALSE, sizeof(SmcccRange));
+  GArray *plan = policy_new();
 
   for (unsigned i = 0; i < sorted->len; i++) {
     const SmcccRange *range = &g_array_index(sorted, SmcccRange, i);
@@ -212,13 +223,13 @@ static GArray *join(const GArray *sorted) {
     if (before && before->action == range->action && range->first <= (uint64_t)before->last + 1)
       before->last = MAX(before->last, range->last);
     else
-      g_array_append_vals(plan, range, 1);
+      policy_append(plan, range->first, range->last, range->action, range->origin);
   }
   return plan;
 }
 
 GArray *policy_plan(const GArray *ranges, GError **error) {
-  g_autoptr(GArray) sorted = g_array_new(FALSE, FALSE, sizeof(SmcccRange));
+  g_autoptr(GArray) sorted = g_array_new(FALSE, FALSE, sizeof(SmcccRange)); /* the origins stay those of RANGES */
   g_autoptr(GString) text = g_string_new(NULL);
   Mistakes mistakes = {.text = text};
 

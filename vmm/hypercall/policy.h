@@ -15,14 +15,16 @@ typedef enum { SMCCC_KERNEL = 0, SMCCC_DENY = 1, SMCCC_FORWARD = 2 } SmcccAction
 typedef struct {
   uint32_t first, last; /* inclusive */
   SmcccAction action;
-  const char *origin; /* for messages: where the user has said so, or why eret itself needs it; interned */
+  char *origin; /* for messages: where the user has said so, or why eret itself needs it */
 } SmcccRange;
 
 typedef enum { POLICY_ERROR_SYNTAX, POLICY_ERROR_RESERVED, POLICY_ERROR_OVERLAP } PolicyError;
 #define POLICY_ERROR (policy_error_quark())
 GQuark policy_error_quark(void);
 
-/* Appends one range; ORIGIN is interned. */
+/* Ranges (of SmcccRange) that own their origins: none yet. Free with g_array_unref. */
+GArray *policy_new(void);
+/* Appends one range to RANGES, of policy_new; ORIGIN is copied. */
 void policy_append(GArray *ranges, uint32_t first, uint32_t last, SmcccAction action, const char *origin);
 /* Named sets: "trng", "psci", "pvtime", "vendor-hyp", "ptp": appends their ranges; false for an unknown name. */
 bool policy_append_set(GArray *ranges, const char *name, SmcccAction action, const char *origin);
@@ -32,7 +34,7 @@ bool policy_parse(GArray *ranges, const char *text, const char *origin, GError *
 bool policy_parse_range(const char *text, uint32_t *first, uint32_t *last, GError **error);
 
 /*
- * Sorts RANGES (of SmcccRange), joins neighbours of the same action, leaves out SMCCC_KERNEL ones (the kernel's
+ * Of RANGES, new ones: sorts them, joins neighbours of the same action, leaves out SMCCC_KERNEL ones (the kernel's
  * default), and refuses overlaps of different actions, SMCCC_KERNEL included, and the ranges that KVM reserves (unless
  * they are left to it), with the reason. Overlaps with the same action are merged. Every mistake in one message, a line
  * each; the error's code is the first one's.

@@ -5,10 +5,6 @@
 
 #include "vmm/hypercall/policy.h"
 
-static GArray *ranges_new(void) {
-  return g_array_new(FALSE, FALSE, sizeof(SmcccRange));
-}
-
 /* "0xFIRST-0xLAST ACTION" a range, separated by commas. */
 static char *describe(const GArray *ranges) {
   static const char *const actions[] = {"kernel", "deny", "forward"};
@@ -22,7 +18,7 @@ static char *describe(const GArray *ranges) {
 
 /* What a list of --smccc arguments comes to, or the error's message. */
 static char *plan(const char *const *arguments) {
-  g_autoptr(GArray) ranges = ranges_new();
+  g_autoptr(GArray) ranges = policy_new();
   g_autoptr(GError) error = NULL;
 
   for (; *arguments; arguments++)
@@ -62,7 +58,7 @@ static void test_sets(void) {
 }
 
 static void test_append(void) {
-  g_autoptr(GArray) ranges = ranges_new();
+  g_autoptr(GArray) ranges = policy_new();
 
   g_assert_true(policy_append_set(ranges, "trng", SMCCC_FORWARD, "forward=trng"));
   g_assert_cmpuint(ranges->len, ==, 2);
@@ -167,7 +163,7 @@ static void test_reserved(void) {
       "forward=0xc0000000", "forward=0xc000ffff+2", "deny=0xbfffffff-0xd0000000",    "forward=0x00000000-0xffffffff"};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(touching); i++) {
-    g_autoptr(GArray) ranges = ranges_new();
+    g_autoptr(GArray) ranges = policy_new();
     g_autoptr(GError) error = NULL;
     g_assert_true(policy_parse(ranges, touching[i], touching[i], NULL));
     g_assert_null(policy_plan(ranges, &error));
@@ -190,7 +186,7 @@ static void test_overlaps(void) {
 }
 
 static void test_every_mistake(void) {
-  g_autoptr(GArray) ranges = ranges_new();
+  g_autoptr(GArray) ranges = policy_new();
   g_autoptr(GError) error = NULL;
   static const char *const arguments[] = {"deny=0xc0000001", "forward=0x84000000", "deny=psci", "kernel=0x84000000"};
 
@@ -211,9 +207,25 @@ static void test_join(void) {
   /* What is left to the kernel does not join the ranges around it. */
   assert_plan("10-10 deny, 12-12 deny", "deny=0x10", "kernel=0x11", "deny=0x12");
 
-  g_autoptr(GArray) none = ranges_new();
+  g_autoptr(GArray) none = policy_new();
   g_autoptr(GArray) planned = policy_plan(none, NULL);
   g_assert_cmpuint(planned->len, ==, 0);
+}
+
+/* A plan needs nothing of what it was made of, and what is gone has left nothing behind, in GLib's table of strings. */
+static void test_owned(void) {
+  enum { RULES = 3000 }; /* GLib's table has 2048 places at first */
+  GArray *ranges = policy_new();
+
+  for (unsigned i = 0; i < RULES; i++) {
+    g_autofree char *origin = g_strdup_printf("--smccc rule %u", i);
+    policy_append(ranges, 2 * i, 2 * i, SMCCC_DENY, origin);
+  }
+  g_autoptr(GArray) planned = policy_plan(ranges, NULL);
+  g_array_unref(ranges);
+  g_assert_cmpuint(planned->len, ==, RULES);
+  g_assert_cmpstr(g_array_index(planned, SmcccRange, RULES - 1).origin, ==, "--smccc rule 2999");
+  g_assert_cmpuint(g_quark_try_string("--smccc rule 2999"), ==, 0);
 }
 
 /* Seeded random plans against a bitmap of a small space. */
@@ -221,7 +233,7 @@ static void test_random(void) {
   g_autoptr(GRand) rand = g_rand_new_with_seed(28);
 
   for (unsigned round = 0; round < 2000; round++) {
-    g_autoptr(GArray) ranges = ranges_new();
+    g_autoptr(GArray) ranges = policy_new();
     int wanted[64];
     bool clash = false;
     memset(wanted, -1, sizeof wanted);
@@ -260,6 +272,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/policy/overlaps", test_overlaps);
   g_test_add_func("/policy/every-mistake", test_every_mistake);
   g_test_add_func("/policy/join", test_join);
+  g_test_add_func("/policy/owned", test_owned);
   g_test_add_func("/policy/random", test_random);
   return g_test_run();
 }
