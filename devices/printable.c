@@ -78,6 +78,24 @@ char *printable_line_escaped(const char *text, gssize size) {
   return escape(text, size, false);
 }
 
+/* Whether C is the second byte of a character or a later one: RFC 3629, 3. */
+static bool continues_char(char c) {
+  return ((guchar)c & 0xc0) == 0x80;
+}
+
+char *printable_cut(const char *text, gsize max) {
+  enum { CHAR_MAX_BYTES = 4, TAIL_SHARE = 3 };
+  gsize size = strlen(text), tail = max / TAIL_SHARE, head = max - tail;
+
+  if (size <= max)
+    return g_strdup(text);
+  for (unsigned i = 1; i < CHAR_MAX_BYTES && head > 0 && continues_char(text[head]); i++)
+    head--;
+  for (unsigned i = 1; i < CHAR_MAX_BYTES && tail > 0 && continues_char(text[size - tail]); i++)
+    tail--;
+  return g_strdup_printf("%.*s...%s", (int)head, text, text + size - tail);
+}
+
 /* Outside of its strings JSON is ASCII, and in them whoever wrote it has escaped what is below U+0020. */
 char *printable_json(const char *json) {
   GString *out = g_string_sized_new(strlen(json));

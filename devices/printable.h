@@ -29,6 +29,12 @@ char *printable_line(const char *text, gssize size); /* keeps neither: each is a
 char *printable_escaped(const char *text, gssize size);      /* keeps line feeds and tabs */
 char *printable_line_escaped(const char *text, gssize size); /* escapes them, too */
 
+/*
+ * TEXT, of which at most about MAX bytes are left: where it is longer, "..." stands for what is left out between its
+ * beginning and its end, where messages say what is wrong. No character of UTF-8 is parted. Free with g_free.
+ */
+char *printable_cut(const char *text, gsize max);
+
 /* JSON, a document of it, as ASCII escapes where a string in it has characters that are not shown: it says the same
  * to a program. Free with g_free. */
 char *printable_json(const char *json);

@@ -13,8 +13,15 @@
 
 #define LOG_WAIT_MS 1000 /* for a reader of standard error that takes nothing, while a machine may be running */
 
-static void say_line(const char *message, int timeout_ms) {
+/* Free with g_free. */
+static char *line_of(const char *message) {
   g_autofree char *line = printable_line_escaped(message, -1);
+
+  return printable_cut(line, COMPLAIN_LINE_MAX);
+}
+
+static void say_line(const char *message, int timeout_ms) {
+  g_autofree char *line = line_of(message);
   g_autofree char *text = g_strdup_printf("eret: %s\n", line);
 
   message_say(text, timeout_ms);
@@ -39,7 +46,7 @@ void complain_lines(const char *message) {
   unsigned n = g_strv_length(lines);
 
   for (unsigned i = 0; i < MIN(n, COMPLAIN_LINES_MAX); i++) {
-    g_autofree char *line = printable_line_escaped(lines[i], -1);
+    g_autofree char *line = line_of(lines[i]);
     g_string_append_printf(out, "eret: %s\n", line);
   }
   if (n > COMPLAIN_LINES_MAX)

@@ -9,8 +9,9 @@
 /*
  * MESSAGE, a line, behind "eret: ", so that all can tell whose it is. Names in it may be anybody's: they come escaped
  * (devices/printable.h), with their line feeds. It begins on a line of its own, whatever a guest has written before it
- * (devices/backend/message.h).
+ * (devices/backend/message.h). Of one with more than COMPLAIN_LINE_MAX bytes the middle is left out.
  */
+#define COMPLAIN_LINE_MAX 1000
 void complain(const char *message);
 void complain_format(const char *format, ...) G_GNUC_PRINTF(1, 2);
 /*

@@ -91,6 +91,28 @@ static void test_noise(void) {
   }
 }
 
+/* Whole characters, the beginning and the end; bytes that are no UTF-8 are parted somewhere. */
+static void test_cut(void) {
+  static const struct {
+    const char *text;
+    gsize max;
+    const char *cut;
+  } lengths[] = {
+      {"", 0, ""},
+      {"a", 0, "..."},
+      {"abcdef", 6, "abcdef"},
+      {"abcdefg", 6, "abcd...fg"},
+      {"ab\xc3\xa4\xc3\xa4\xc3\xa4zz", 9, "ab\xc3\xa4\xc3\xa4...zz"},
+      {"\xf0\x9f\x98\x80\xf0\x9f\x98\x80\xf0\x9f\x98\x80", 11, "\xf0\x9f\x98\x80\xf0\x9f\x98\x80..."},
+      {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80", 9, "\x80\x80\x80..."},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(lengths); i++) {
+    g_autofree char *cut = printable_cut(lengths[i].text, lengths[i].max);
+    g_assert_cmpstr(cut, ==, lengths[i].cut);
+  }
+}
+
 /* A program that reads the JSON gets the same text. */
 static void test_json(void) {
   static const char text[] = "\xc3\xa9 \xc2\x9b \x7f \xe2\x80\xae \xf3\xa0\x80\x81 \"\\";
@@ -109,6 +131,7 @@ int main(int argc, char *argv[]) {
   g_test_add_func("/printable/forms", test_forms);
   g_test_add_func("/printable/size", test_size);
   g_test_add_func("/printable/noise", test_noise);
+  g_test_add_func("/printable/cut", test_cut);
   g_test_add_func("/printable/json", test_json);
   return g_test_run();
 }

@@ -3,6 +3,7 @@
 #include "vmm/cmd/complain.h"
 
 #include <locale.h>
+#include <string.h>
 
 #include "tests/unit/vmm/cmd/listen.h"
 #include "vmm/config/config.h"
@@ -48,6 +49,32 @@ static void test_many(void) {
   g_assert_cmpstr(text, ==, wanted->str);
 }
 
+static void complain_of_long(void) {
+  g_autoptr(GString) name = g_string_new("no machine '");
+
+  for (unsigned i = 0; i < COMPLAIN_LINE_MAX; i++)
+    g_string_append(name, "\xc3\xa4\xe2\x82\xac");
+  g_string_append(name, "': none of its name");
+  complain(name->str);
+  complain_lines(name->str);
+}
+
+/* Long names: the beginning and the end, and no half character. */
+static void test_long(void) {
+  g_autofree char *text = listen_to(complain_of_long);
+  g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
+
+  g_assert_cmpuint(g_strv_length(lines), ==, 3);
+  for (unsigned i = 0; i < 2; i++) {
+    g_assert_true(g_utf8_validate(lines[i], -1, NULL));
+    g_assert_true(g_str_has_prefix(lines[i], "eret: no machine '\xc3\xa4"));
+    g_assert_nonnull(strstr(lines[i], "..."));
+    g_assert_true(g_str_has_suffix(lines[i], "': none of its name"));
+    g_assert_cmpuint(strlen(lines[i]), <=, strlen("eret: ...") + COMPLAIN_LINE_MAX);
+    g_assert_cmpuint(strlen(lines[i]), >, COMPLAIN_LINE_MAX);
+  }
+}
+
 static void complain_of_errors(void) {
   g_autoptr(GError) file = g_error_new(G_FILE_ERROR, G_FILE_ERROR_NOENT, "cannot write '%s'", "a\nb");
   g_autoptr(GError) list = g_error_new(OPTION_ERROR, OPTION_ERROR_INVALID, "one\ntwo");
@@ -82,6 +109,7 @@ int main(int argc, char *argv[]) {
   g_test_add_func("/complain/line", test_complain);
   g_test_add_func("/complain/lines", test_lines);
   g_test_add_func("/complain/many", test_many);
+  g_test_add_func("/complain/long", test_long);
   g_test_add_func("/complain/errors", test_errors);
   g_test_add_func("/complain/log", test_log);
   return g_test_run();
