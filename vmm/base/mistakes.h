@@ -24,6 +24,16 @@ static inline char *G_GNUC_PRINTF(1, 0) mistake_line(const char *format, va_list
   return printable_line_escaped(text, -1);
 }
 
+#define MISTAKE_VALUE_MAX 200 /* bytes */
+
+/*
+ * What mistakes repeat of VALUE, to say which one they are about: there may be as many in it as it has parts. Free with
+ * g_free.
+ */
+static inline char *mistake_value(const char *value) {
+  return printable_cut(value, MISTAKE_VALUE_MAX);
+}
+
 /* Adds LINES, which are of another list, to MISTAKES. */
 static inline void mistakes_add(GString *mistakes, const char *lines) {
   if (mistakes->len)

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "vmm/base/mistakes.h"
 #include "vmm/options/option.h"
 
 G_DEFINE_QUARK(eret_option_error, option_error)
@@ -179,12 +180,19 @@ static GArray *read_flags(OptionDraft *draft, int argc, char **argv) {
   return flags;
 }
 
+/* The name that one of many goes by: with its value. */
+static char *where_of_one(const char *name, const char *value) {
+  g_autofree char *cut = value ? mistake_value(value) : NULL;
+
+  return g_strconcat(name, " ", cut, NULL);
+}
+
 static void apply_flag(OptionDraft *draft, const Flag *flag) {
   const Option *option = flag->option;
   void *record = draft->records[flag->table];
   g_autofree char *name = g_strconcat("--", option->name, NULL);
   bool is_one_of_many = option->kind == OPTION_LIST || option->repeatable;
-  g_autofree char *where = is_one_of_many ? g_strconcat(name, " ", flag->value, NULL) : g_steal_pointer(&name);
+  g_autofree char *where = is_one_of_many ? where_of_one(name, flag->value) : g_steal_pointer(&name);
   const char *value = flag->value ? flag->value : option->alone;
 
   if (option->kind == OPTION_SOURCE || option->kind == OPTION_HELP)

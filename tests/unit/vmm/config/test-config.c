@@ -958,6 +958,36 @@ static void test_many_devices(void) {
   g_assert_cmpstr(lines[N + 1], ==, "many.json:1: net[2]: mac: '02:00:00:00:00:01' is that of card number 2, too");
 }
 
+/* As many mistakes as an option has parts: what is said of each does not grow with their number. */
+static void test_many_parts(void) {
+  enum { N = 3000, LINE_MAX_ = 400 };
+  static const struct {
+    const char *option, *value, *part, *first;
+  } cases[] = {
+      {"--cpu", "host", ",sve=on", "sve: given twice"},
+      {"--disk", "a.img", ",ro", "ro: given twice"},
+      {"--net", "user", ",forward=x", "forward: 'x': "},
+      {"--net", "user", ",forward=1:22", "forward: TCP port 1 of the host is forwarded twice"},
+      {"--net", "user", ",x", "unknown part 'x'"},
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(GString) value = g_string_new(cases[i].value);
+    g_autoptr(GError) error = NULL;
+    bool help;
+    for (unsigned n = 0; n < N; n++)
+      g_string_append(value, cases[i].part);
+    char *words[] = {(char *)"--dry-run", (char *)cases[i].option, value->str};
+    g_assert_null(config_parse(G_N_ELEMENTS(words), words, &help, &error));
+    g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
+    g_autofree char *begins = g_strdup_printf("%s %s%s", cases[i].option, cases[i].value, cases[i].part);
+    g_assert_cmpuint(g_strv_length(lines), >=, N - 1);
+    g_assert_true(g_str_has_prefix(lines[0], begins));
+    g_assert_nonnull(strstr(lines[0], cases[i].first));
+    g_assert_cmpuint(strlen(error->message), <, N * LINE_MAX_);
+  }
+}
+
 static void test_nearest(void) {
   static const char *const names[] = {"kernel", "kernel-format", "cpus", "gic", "ro", "x", NULL};
   static const struct {
@@ -1070,6 +1100,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/nested", test_nested);
   g_test_add_func("/config/many-mistakes", test_many_mistakes);
   g_test_add_func("/config/said-once", test_said_once);
+  g_test_add_func("/config/many-parts", test_many_parts);
   g_test_add_func("/config/many-devices", test_many_devices);
   g_test_add_func("/config/nearest", test_nearest);
   g_test_add_func("/config/random", test_random);
