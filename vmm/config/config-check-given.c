@@ -65,9 +65,10 @@ static void check_fw_cfg(OptionDraft *draft, const Config *config) {
   for (unsigned i = 0; i < config->fw_cfg->len; i++) {
     const FwCfgConfig *item = config->fw_cfg->pdata[i];
     const char *where = option_where(draft, "fw-cfg", (int)i);
+    bool failed = option_has_failed(draft, "fw-cfg", (int)i);
     struct stat status;
 
-    if (!item->name && !option_has_failed(draft, "fw-cfg", (int)i))
+    if (!item->name && !failed)
       option_mistake(draft, where, "needs name=" FW_CFG_USER_PREFIX "NAME");
     else if (item->name && strlen(item->name) > FW_CFG_NAME_MAX)
       option_mistake(draft, where, "name: has %zu bytes, at most %d are possible", strlen(item->name), FW_CFG_NAME_MAX);
@@ -75,7 +76,7 @@ static void check_fw_cfg(OptionDraft *draft, const Config *config) {
       option_mistake(draft, where,
                      "name: '%s': begin it with " FW_CFG_USER_PREFIX ", as other items are the machine's own, and have no blanks in it",
                      item->name);
-    if (!item->path == !item->text)
+    if (item->path ? item->text != NULL : !item->text && !failed)
       option_mistake(draft, where, "%s: give one of file=FILE and string=TEXT", item->path ? "an item has one content" : "it is empty");
     if (item->path)
       config_check_file(draft, where, item->path, false, &status);

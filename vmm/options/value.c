@@ -336,7 +336,10 @@ void option_add_text(OptionDraft *draft, void *record, const Option *option, con
   unsigned i = 0;
   if (kind->first_unnamed)
     option_set(draft, element, kind->options, where, base, parts->pdata[i++]);
-  for (uint64_t seen = 0; i < parts->len; i++)
-    set_part(draft, element, kind, where, base, parts->pdata[i], &seen);
+  for (uint64_t seen = 0; i < parts->len; i++) {
+    const char *part = parts->pdata[i];
+    if (*part || draft->mistakes->len == before) /* a comma too many is said once, and not beside other mistakes */
+      set_part(draft, element, kind, where, base, part, &seen);
+  }
   option_end_element(draft, record, option, before);
 }
