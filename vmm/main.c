@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/base/descriptors.h"
 #include "vmm/cmd/command.h"
@@ -92,9 +93,15 @@ static int run_command(int argc, char **argv) {
   return EXIT_USAGE;
 }
 
+#define STDOUT_BUFFER (64 * 1024) /* more than what is printed at once: stdio knows why it was lost only where it is closed then */
+
 int main(int argc, char **argv) {
+  char buffer[STDOUT_BUFFER];
+
   if (!descriptors_keep_standard())
     return EXIT_HOST;
+  if (!isatty(STDOUT_FILENO))
+    setvbuf(stdout, buffer, _IOFBF, sizeof buffer);
   g_log_set_default_handler(complain_of_log, NULL);
   signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (RLIMIT_FSIZE) is an error of the write: of a report, or of the guest's disk */
   return finish_stdout(run_command(argc, argv));

@@ -27,8 +27,18 @@ lost() {
     says 'eret: cannot write standard output' "$*: and it is said"
 }
 lost --help
-"$eret" version 2> messages > /dev/full
-says 'eret: cannot write standard output: No space left on device' "with the reason"
+# once WHERE WORDS...: why it was lost is said, and not a second time.
+once() {
+    where=$1
+    shift
+    "$eret" "$@" > /dev/full 2> messages
+    is "$(cat messages)" "eret: ${where}cannot write standard output: No space left on device" "$*: once, with the reason"
+}
+once '' version
+once '' run --help
+once '' run --dry-run
+once '--dump-fdt: ' run --dump-fdt -
+once '--dump-acpi: ' run --dump-acpi - --tables acpi
 lost version
 lost run --help
 lost run --dry-run

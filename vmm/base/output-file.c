@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -309,13 +310,24 @@ FILE *output_file_stream(const char *path, GError **error) {
   return stream;
 }
 
+/* By way of stdio, which forgets what is lost: who closes the stream would tell it once more. */
+static bool write_stdout(const void *bytes, size_t size) {
+  if (fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0)
+    return true;
+  int saved_errno = errno;
+  __fpurge(stdout);
+  clearerr(stdout);
+  errno = saved_errno;
+  return false;
+}
+
 bool output_file_write(OutputFile *file, const void *bytes, size_t size, GError **error) {
   bool written;
 
   if (!file->to_stdout)
     fflush(stdout); /* what was printed before comes before, where it leads to the same file */
   if (file->to_stdout)
-    written = fwrite(bytes, 1, size, stdout) == size && fflush(stdout) == 0;
+    written = write_stdout(bytes, size);
   else if (file->fd < 0)
     written = replace(file, bytes, size);
   else if (file->starts_over)

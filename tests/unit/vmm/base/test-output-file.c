@@ -292,6 +292,26 @@ static void test_half(Fixture *fixture, gconstpointer data) {
   g_assert_cmpuint(count_entries(fixture), ==, 1);
 }
 
+/* What standard output does not take is told once, with the reason, and not again by who closes it. */
+static void test_standard_output(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(OutputFile) file = output_file_open("-", &error);
+  int old = dup(STDOUT_FILENO), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+  g_assert_no_error(error);
+  fflush(stdout);
+  g_assert_cmpint(dup2(full, STDOUT_FILENO), ==, STDOUT_FILENO);
+  bool written = output_file_write(file, "lost", strlen("lost"), &error);
+  bool lost_again = fflush(stdout) != 0 || ferror(stdout);
+  dup2(old, STDOUT_FILENO);
+  close(full);
+  close(old);
+  g_assert_false(written);
+  g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSPC);
+  g_assert_nonnull(strstr(error->message, g_strerror(ENOSPC)));
+  g_assert_false(lost_again);
+}
+
 static void test_stream(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) error = NULL;
 
@@ -330,6 +350,7 @@ int main(int argc, char **argv) {
       {"/output-file/fifo/late-reader", test_fifo_late_reader},
       {"/output-file/descriptors", test_descriptors},
       {"/output-file/half", test_half},
+      {"/output-file/standard-output", test_standard_output},
       {"/output-file/stream", test_stream},
   };
 
