@@ -114,11 +114,23 @@ static void unlock_directory(const VsockHybrid *hybrid) {
   flock(hybrid->directory, LOCK_UN);
 }
 
+char *vsock_hybrid_explain_path(const char *path) {
+  const size_t by_fd = strlen("/proc/self/fd//") + strlen("2147483647"); /* ADDRESS_BY_FD of the last descriptor, INT_MAX */
+
+  if (*path == '\0' || g_str_has_suffix(path, "/"))
+    return g_strdup("the name of a socket is needed");
+  g_autofree char *name = g_path_get_basename(path);
+  size_t directory = MIN(strlen(path) - strlen(name), by_fd), name_max = ADDRESS_MAX - directory - strlen(LONGEST_SUFFIX);
+  if (strlen(name) <= name_max)
+    return NULL;
+  return g_strdup_printf("the name is too long for sockets, one for each port: %zu bytes, and %zu are possible", strlen(name), name_max);
+}
+
 /* Where it would listen: nothing is made there yet. */
 static VsockHybrid *find_place(const char *path, GError **error) {
   g_autoptr(VsockHybrid) hybrid = g_new0(VsockHybrid, 1);
   g_autofree char *parent = g_path_get_dirname(path);
-  struct sockaddr_un address;
+  g_autofree char *why = vsock_hybrid_explain_path(path);
 
   hybrid->path = g_strdup(path);
   hybrid->name = g_path_get_basename(path);
@@ -128,9 +140,8 @@ static VsockHybrid *find_place(const char *path, GError **error) {
     set_errno_error(error, VSOCK_HYBRID_ERROR_PATH, hybrid, "open the directory of");
     return NULL;
   }
-  if (*path == '\0' || g_str_has_suffix(path, "/") || !make_address(hybrid, LONGEST_SUFFIX, &address)) {
-    g_set_error(error, VSOCK_HYBRID_ERROR, VSOCK_HYBRID_ERROR_PATH,
-                "\"%s\" is no path for vsock's sockets: a name is needed, of at most about 70 bytes", path);
+  if (why) {
+    g_set_error(error, VSOCK_HYBRID_ERROR, VSOCK_HYBRID_ERROR_PATH, "'%s' is no path for vsock's sockets: %s", path, why);
     return NULL;
   }
   return g_steal_pointer(&hybrid);

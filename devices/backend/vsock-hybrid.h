@@ -24,9 +24,14 @@ typedef enum {
 #define VSOCK_HYBRID_ERROR (vsock_hybrid_error_quark())
 GQuark vsock_hybrid_error_quark(void);
 
+/*
+ * NULL: sockets can have PATH for a name; or why not, to be said behind it. The directory is not looked for. Free with
+ * g_free.
+ */
+char *vsock_hybrid_explain_path(const char *path);
 /* Listens on PATH. A socket of a process that is gone makes way; anything else that is there is an error. */
 VsockHybrid *vsock_hybrid_new(const char *path, GError **error);
-/* Whether it could: PATH has a length that will do, and its directory is there. Nothing is made or removed. */
+/* Whether it could: PATH has a name that will do, and its directory is there. Nothing is made or removed. */
 bool vsock_hybrid_check_path(const char *path, GError **error);
 /* Takes NULL. PATH is gone afterwards, unless somebody else has put something there. */
 void vsock_hybrid_free(VsockHybrid *hybrid);

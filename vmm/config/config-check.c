@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/backend/vsock-hybrid.h"
 #include "vmm/base/output-file.h"
 #include "vmm/boot/command-line.h"
 #include "vmm/config/board.h"
@@ -118,6 +119,9 @@ static void check_vsock(OptionDraft *draft, const Config *config) {
     g_autofree char *why = NULL;
     if (vsock->cid && !virtio_vsock_parse_cid(vsock->cid, !vsock->path, &vsock->guest_cid, &why))
       option_mistake(draft, where, "%s", why);
+    g_autofree char *unfit = vsock->path && !vsock->later ? vsock_hybrid_explain_path(vsock->path) : NULL;
+    if (unfit)
+      option_mistake(draft, where, "unix: %s", unfit);
     if (i == 1)
       option_mistake(draft, where, "a guest has one vsock device: leave one of them out");
   }

@@ -237,6 +237,28 @@ static void test_no_path(void) {
   directory_free(directory);
 }
 
+/* A name that is said to do does with every port, wherever its directory is. */
+static void test_longest_name(void) {
+  enum { NAME_MAX_ = 71 };
+  g_autofree char *directory = directory_new(), *deep_name = g_strnfill(100, 'd'), *name = g_strnfill(NAME_MAX_, 'n');
+  g_autofree char *deep = g_build_filename(directory, deep_name, NULL), *path = g_build_filename(deep, name, NULL);
+  g_autofree char *longer = g_strconcat(path, "n", NULL);
+
+  g_assert_cmpint(mkdir(deep, 0700), ==, 0);
+  g_autofree char *good = vsock_hybrid_explain_path(path), *bad = vsock_hybrid_explain_path(longer);
+  g_assert_null(good);
+  g_assert_cmpstr(bad, ==, "the name is too long for sockets, one for each port: 72 bytes, and 71 are possible");
+  assert_refused(longer, VSOCK_HYBRID_ERROR_PATH, bad);
+  g_autoptr(GError) error = NULL;
+  VsockHybrid *hybrid = vsock_hybrid_new(path, &error);
+  g_assert_no_error(error);
+  g_assert_cmpint(vsock_hybrid_connect(hybrid, UINT32_MAX - 1), ==, -1);
+  g_assert_cmpint(errno, ==, ENOENT); /* nobody listens; no name that is too long */
+  vsock_hybrid_free(hybrid);
+  g_assert_cmpint(rmdir(deep), ==, 0);
+  directory_free(directory);
+}
+
 static void test_somebody_elses_lock(void) {
   g_autofree char *directory = directory_new(), *path = g_build_filename(directory, "vm", NULL);
   int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -388,6 +410,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/vsock-hybrid/left-over", test_left_over);
   g_test_add_func("/vsock-hybrid/removes-its-own", test_removes_its_own);
   g_test_add_func("/vsock-hybrid/long-path", test_long_path);
+  g_test_add_func("/vsock-hybrid/longest-name", test_longest_name);
   g_test_add_func("/vsock-hybrid/check-path", test_check_path);
   g_test_add_func("/vsock-hybrid/no-path", test_no_path);
   g_test_add_func("/vsock-hybrid/somebody-elses-lock", test_somebody_elses_lock);

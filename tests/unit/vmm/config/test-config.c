@@ -281,6 +281,21 @@ static void test_vsock(void) {
   g_assert_null(vsock(kernels)->path);
   g_assert_cmpuint(vsock(free_one)->guest_cid, ==, 0);
   refuse("--vsock 2: '2' is no context ID of a guest: auto, or 3 to 4294967294", "--dry-run", "--vsock", "2", NULL);
+  g_autofree char *longest = g_strnfill(96, 'n'), *longest_apart = g_strnfill(71, 'n'), *directories = g_strnfill(40, '/');
+  g_autofree char *fits = g_strdup_printf("auto,unix=%s", longest), *exceeds = g_strdup_printf("auto,unix=%sn", longest);
+  g_autofree char *fits_apart = g_strdup_printf("auto,unix=%s%s", directories, longest_apart);
+  g_autofree char *exceeds_apart = g_strdup_printf("auto,unix=%s%sn", directories, longest_apart);
+  g_autofree char *too_long =
+      g_strdup_printf("--vsock %s: unix: the name is too long for sockets, one for each port: 97 bytes, and 96 are possible", exceeds);
+  g_autofree char *too_long_apart = g_strdup_printf(
+      "--vsock %s: unix: the name is too long for sockets, one for each port: 72 bytes, and 71 are possible", exceeds_apart);
+  g_autoptr(Config) with_longest = parse("--dry-run", "--vsock", fits, NULL),
+                    with_directories = parse("--dry-run", "--vsock", fits_apart, NULL);
+  g_assert_cmpuint(strlen(vsock(with_longest)->path), ==, 96);
+  g_assert_cmpuint(strlen(vsock(with_directories)->path), ==, 40 + 71);
+  refuse(too_long, "--dry-run", "--vsock", exceeds, NULL);
+  refuse(too_long_apart, "--dry-run", "--vsock", exceeds_apart, NULL);
+  refuse("--vsock auto,unix=a/: unix: the name of a socket is needed", "--dry-run", "--vsock", "auto,unix=a/", NULL);
   refuse("--vsock 4,unix=b: a guest has one vsock device: leave one of them out", "--dry-run", "--vsock", "3,unix=a", "--vsock", "4,unix=b",
          NULL);
 }
