@@ -50,6 +50,14 @@ lost cpu --help
 lost doctor --help
 lost cpu diff t.json t.json --common -
 
+# How much of memory is taken, little and less than a KiB.
+printf 'flat' > flat
+printf 'module' > module
+truncate -s 1536 larger
+"$eret" run --dry-run --kernel flat --kernel-format raw --boot-module module --boot-module larger > messages 2>&1
+says 'module module, 6 bytes' "a plan: a module of some bytes"
+says 'module larger, 1 KiB' "a larger one"
+
 "$eret" run --dry-run 2> messages < /dev/null | true
 is "$(cat messages)" "" "a reader that has gone ends it without a word, as with other programs"
 

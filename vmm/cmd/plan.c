@@ -10,6 +10,8 @@
 #include "vmm/machine/platform-null.h"
 #include "vmm/machine/platform.h"
 
+#define KIB 1024
+
 static bool write_dump(const char *option, const char *path, const void *data, size_t size, GError **error) {
   g_autoptr(OutputFile) file = output_file_open(path, error);
   if (file && output_file_write(file, data, size, error))
@@ -26,24 +28,37 @@ static bool write_dumps(const Config *config, GBytes *fdt, const char *acpi, GEr
          (!config->dump_acpi || write_dump("--dump-acpi", config->dump_acpi, acpi, strlen(acpi), error));
 }
 
+/* In KiB, and in bytes what is less than one. Free with g_free. */
+static char *size_text(uint64_t bytes) {
+  return bytes < KIB ? g_strdup_printf("%" G_GUINT64_FORMAT " bytes", bytes) : g_strdup_printf("%" G_GUINT64_FORMAT " KiB", bytes / KIB);
+}
+
+static void print_part(FILE *out, uint64_t start, const char *what, uint64_t size) {
+  g_autofree char *text = size_text(size);
+
+  fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  %s, %s\n", start, what, text);
+}
+
 static void print_placement(FILE *out, const BootFiles *files, const BootPlacement *placement) {
+  g_autofree char *kernel_size = size_text(placement->kernel_size);
+
   if (files->kernel)
-    fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %" G_GUINT64_FORMAT " KiB, entered at 0x%" G_GINT64_MODIFIER "x\n",
-            placement->kernel_start, files->kernel->description, placement->kernel_size / 1024, placement->entry);
+    fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  %s, %s, entered at 0x%" G_GINT64_MODIFIER "x\n", placement->kernel_start,
+            files->kernel->description, kernel_size, placement->entry);
   else
     fprintf(out, "boot\n  0x%010" G_GINT64_MODIFIER "x  firmware, in flash\n", placement->entry);
   fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  device tree, %" G_GUINT64_FORMAT " bytes\n", placement->fdt_start, placement->fdt_size);
   if (placement->fdt_copy_start)
     fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  the same once more\n", placement->fdt_copy_start);
   if (placement->tables_size)
-    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  ACPI and SMBIOS tables, %" G_GUINT64_FORMAT " KiB\n", placement->tables_start,
-            placement->tables_size / 1024);
+    print_part(out, placement->tables_start, "ACPI and SMBIOS tables", placement->tables_size);
   if (placement->initrd_size)
-    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  initrd, %" G_GUINT64_FORMAT " KiB\n", placement->initrd_start,
-            placement->initrd_size / 1024);
-  for (unsigned i = 0; i < placement->n_modules; i++)
-    fprintf(out, "  0x%010" G_GINT64_MODIFIER "x  module %s, %" G_GUINT64_FORMAT " KiB\n", placement->modules[i].start,
-            ((const ModuleConfig *)files->config->modules->pdata[i])->path, placement->modules[i].size / 1024);
+    print_part(out, placement->initrd_start, "initrd", placement->initrd_size);
+  for (unsigned i = 0; i < placement->n_modules; i++) {
+    const ModuleConfig *module = files->config->modules->pdata[i];
+    g_autofree char *name = g_strconcat("module ", module->path, NULL);
+    print_part(out, placement->modules[i].start, name, placement->modules[i].size);
+  }
 }
 
 /* What `auto` leaves open is taken as the best case. */

@@ -40,13 +40,11 @@ static void check_overlays(OptionDraft *draft, const Config *config) {
 }
 
 static void check_modules(OptionDraft *draft, const Config *config) {
-  struct stat status;
-
   for (unsigned i = 0; i < config->modules->len; i++) {
     const ModuleConfig *module = config->modules->pdata[i];
     const char *where = option_where(draft, "boot-module", (int)i);
-    if (module->path && config_check_file(draft, where, module->path, false, &status) && status.st_size == 0)
-      option_mistake(draft, where, "'%s' is empty", module->path);
+    if (module->path)
+      config_check_filled_file(draft, where, module->path);
     if (!config->kernel && !draft->incomplete)
       option_mistake(draft, where, "a module needs a kernel that starts it: add --kernel FILE");
   }
@@ -74,7 +72,8 @@ static void check_fw_cfg(OptionDraft *draft, const Config *config) {
       option_mistake(draft, where, "name: has %zu bytes, at most %d are possible", strlen(item->name), FW_CFG_NAME_MAX);
     else if (item->name && !is_item_name(item->name))
       option_mistake(draft, where,
-                     "name: '%s': begin it with " FW_CFG_USER_PREFIX ", as other items are the machine's own, and have no blanks in it",
+                     "name: '%s': it has to be " FW_CFG_USER_PREFIX
+                     ", as other items are the machine's own, and behind it printable ASCII without blanks",
                      item->name);
     if (item->path ? item->text != NULL : !item->text && !failed)
       option_mistake(draft, where, "%s: give one of file=FILE and string=TEXT", item->path ? "an item has one content" : "it is empty");

@@ -46,12 +46,27 @@ bool config_check_file(OptionDraft *draft, const char *where, const char *path, 
   return true;
 }
 
+void config_check_filled_file(OptionDraft *draft, const char *where, const char *path) {
+  struct stat status;
+  char byte;
+
+  if (!config_check_file(draft, where, path, false, &status) || status.st_size != 0)
+    return;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  bool made_as_read = fd >= 0 && read(fd, &byte, sizeof byte) > 0;
+  if (fd >= 0)
+    close(fd);
+  option_mistake(draft, where, "'%s' %s", path,
+                 made_as_read ? "has no size, as files in /proc have none, which are made as they are read: make a copy of it"
+                              : "is empty");
+}
+
 static void check_boot_files(OptionDraft *draft, const Config *config) {
   struct stat status;
   if (config->kernel)
     config_check_file(draft, option_where(draft, "kernel", -1), config->kernel, false, &status);
-  if (config->initrd && config_check_file(draft, option_where(draft, "initrd", -1), config->initrd, false, &status) && status.st_size == 0)
-    option_mistake(draft, option_where(draft, "initrd", -1), "'%s' is empty", config->initrd);
+  if (config->initrd)
+    config_check_filled_file(draft, option_where(draft, "initrd", -1), config->initrd);
 
   /* Where a description could not be read, the kernel may be in there; and nobody asks twice for it. */
   if (config->kernel || draft->incomplete || option_has_failed(draft, "kernel", -1))

@@ -8,6 +8,8 @@
 
 /* Whether there is such a file, which can be read. Fills in STATUS. BLOCK: a block device will do as well. */
 bool config_check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status);
+/* The same of a regular file, which has something in it. */
+void config_check_filled_file(OptionDraft *draft, const char *where, const char *path);
 
 /* By what the guest knows the machine; what is derived of its name is settled. */
 void config_check_identity(OptionDraft *draft, Config *config);

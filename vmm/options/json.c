@@ -35,6 +35,13 @@ static char *where_of(const JsonSource *source, JsonNode *node, const char *name
   return g_strdup_printf("%s:%u: %s", source->path, json_document_line(source->document, node), name);
 }
 
+/* As it was written: not only a fraction is no sequence of digits. */
+static const char *kind_of_double(double value) {
+  if (fpclassify(value) == FP_ZERO && signbit(value))
+    return "-0";
+  return trunc(value) != value ? "a fraction" : "a number with a point or an exponent";
+}
+
 static const char *kind_name(JsonNode *node) {
   switch (json_node_get_node_type(node)) {
   case JSON_NODE_OBJECT:
@@ -50,7 +57,7 @@ static const char *kind_name(JsonNode *node) {
   if (type == G_TYPE_BOOLEAN)
     return json_node_get_boolean(node) ? "true" : "false";
   if (type == G_TYPE_DOUBLE)
-    return fpclassify(json_node_get_double(node)) == FP_ZERO && signbit(json_node_get_double(node)) ? "-0" : "a fraction";
+    return kind_of_double(json_node_get_double(node));
   return type == G_TYPE_STRING ? "a string" : "a number";
 }
 

@@ -163,7 +163,9 @@ static char *set_choice(void *field, const Option *option, const char *base, con
     return NULL;
   }
   g_autofree char *known = option_choice_names(option, ", "), *meant = option_meant(names, text, "", NULL);
-  return g_strdup_printf("'%s' is none of %s%s", text, known, meant);
+  bool is_only_one = option->choices[0].name && !option->choices[1].name;
+  return is_only_one ? g_strdup_printf("'%s' is not %s, the only choice%s", text, known, meant)
+                     : g_strdup_printf("'%s' is none of %s%s", text, known, meant);
 }
 
 static char *set_on_off(void *field, const Option *option, const char *base, const char *text) {
@@ -312,7 +314,8 @@ static void set_part(OptionDraft *draft, void *element, const OptionElement *kin
   const Option *option = option_find(first, name);
   if (!option) {
     g_autofree char *nearest = option_nearest(NULL, first, name, "", NULL), *known = option_known_names(first);
-    option_mistake(draft, where, "unknown part '%s'%s (known: %s; a comma within a value is written ,,)", name, nearest, known);
+    option_mistake(draft, where, "unknown part '%s'%s (%s%s; a comma within a value is written ,,)", name, nearest,
+                   *known ? "known: " : "it has no parts", known);
     return;
   }
   g_autofree char *there = g_strdup_printf("%s: %s", where, name);

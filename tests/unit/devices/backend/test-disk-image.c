@@ -214,6 +214,7 @@ static void test_open_errors(void) {
   assert_refused(path, false, DISK_IMAGE_ERROR_OPEN, "No such file");
   assert_refused(directory, false, DISK_IMAGE_ERROR_TYPE, "a directory");
   assert_refused("/dev/null", false, DISK_IMAGE_ERROR_TYPE, "a character device");
+  assert_refused("/proc/cpuinfo", true, DISK_IMAGE_ERROR_TYPE, "has no size");
   g_assert_cmpint(mkfifo(path, 0600), ==, 0);
   assert_refused(path, true, DISK_IMAGE_ERROR_TYPE, "a pipe"); /* and does not wait for a writer */
   g_unlink(path);

@@ -207,6 +207,8 @@ static void test_values(void) {
   } cases[] = {
       {"{ \"cpus\": 0 }", "cpus: '0' is not a whole number from 1 to 512"},
       {"{ \"cpus\": -1 }", "cpus: '-1' is not a whole number from 1 to 512"},
+      {"{ \"cpus\": 1e1 }", "cpus: wants a whole number or a string, not a number with a point or an exponent"},
+      {"{ \"cpus\": 2.0 }", "cpus: wants a whole number or a string, not a number with a point or an exponent"},
       {"{ \"cpus\": 2.5 }", "cpus: wants a whole number or a string, not a fraction"},
       {"{ \"cpus\": true }", "cpus: wants a whole number or a string, not true"},
       {"{ \"cpus\": -0 }", "cpus: wants a whole number or a string, not -0"},

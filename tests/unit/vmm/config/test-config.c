@@ -379,11 +379,12 @@ static void test_fw_cfg(void) {
          NULL);
   refuse("--fw-cfg name=opt/a,string=2: name: 'opt/a' is that of item number 1, too", "--dry-run", "--fw-cfg", "name=opt/a,string=1",
          "--fw-cfg", "name=opt/a,string=2", NULL);
-  static const char *const wrong[] = {"etc/acpi/tables", "bootorder", "opt/", "opt", "opt/a b", "/opt/a"};
+  static const char *const wrong[] = {"etc/acpi/tables", "bootorder", "opt/", "opt", "opt/a b", "/opt/a", "opt/\xc3\xa4"};
   for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
     g_autofree char *option = g_strdup_printf("name=%s,string=x", wrong[i]);
     g_autofree char *wanted = g_strdup_printf(
-        "--fw-cfg %s: name: '%s': begin it with opt/, as other items are the machine's own, and have no blanks in it", option, wrong[i]);
+        "--fw-cfg %s: name: '%s': it has to be opt/, as other items are the machine's own, and behind it printable ASCII without blanks",
+        option, wrong[i]);
     refuse(wanted, "--dry-run", "--fw-cfg", option, NULL);
   }
   g_autofree char *longest = g_strnfill(FW_CFG_NAME_MAX - 4, 'n');
@@ -407,6 +408,10 @@ static void test_modules(void) {
   refuse("--boot-module a.img: a module needs a kernel that starts it: add --kernel FILE", "--dry-run", "--boot-module", "a.img", NULL);
   refuse("--boot-module none: cannot open 'none': No such file or directory", "--kernel", "Image", "--boot-module", "none", NULL);
   refuse("--boot-module empty: 'empty' is empty", "--kernel", "Image", "--boot-module", "empty", NULL);
+  refuse(
+      "--boot-module /proc/cpuinfo: '/proc/cpuinfo' has no size, as files in /proc have none, which are made as they are read: make a copy "
+      "of it",
+      "--kernel", "Image", "--boot-module", "/proc/cpuinfo", NULL);
   refuse("--boot-module a.img,type=disk: type: 'disk' is none of kernel, ramdisk, device-tree, xsm", "--kernel", "Image", "--boot-module",
          "a.img,type=disk", NULL);
 }
@@ -418,6 +423,8 @@ static void test_overlays(void) {
   g_assert_cmpstr(((const DtboConfig *)config->overlays->pdata[1])->path, ==, "with,comma.img");
   refuse("--dtbo a.img: with --tables acpi the guest has no device tree to lay it over: --tables both has one", "--dry-run", "--dtbo",
          "a.img", "--tables", "acpi", NULL);
+  refuse("--dtbo a.img,x: unknown part 'x' (it has no parts; a comma within a value is written ,,)", "--dry-run", "--dtbo", "a.img,x",
+         NULL);
   refuse("--dtbo directory: 'directory' is a directory, a file is wanted", "--dry-run", "--dtbo", "directory", NULL);
 }
 
@@ -520,7 +527,7 @@ static void test_cpu(void) {
   g_autoptr(Config) last = parse("--dry-run", "--cpu", "host,pmu=off", "--cpu=host,mte=on", NULL);
   g_assert_cmpint(config_cpu(last)->pmu, ==, CPU_AUTO);
   g_assert_cmpint(config_cpu(last)->mte, ==, CPU_ON);
-  refuse("--cpu cortex: 'cortex' is none of host", "--dry-run", "--cpu", "cortex", NULL);
+  refuse("--cpu cortex: 'cortex' is not host, the only choice", "--dry-run", "--cpu", "cortex", NULL);
   refuse("--cpu host,pmu,sve=yes: pmu: needs a value: pmu=on|off|auto\n--cpu host,pmu,sve=yes: sve: 'yes' is none of auto, on, off",
          "--dry-run", "--cpu", "host,pmu,sve=yes", NULL);
   refuse("--cpu host,sve-vl=100: sve-vl: '100' is no vector length: a multiple of 128 from 128 to 2048 bits, several separated by colons",
