@@ -3,6 +3,7 @@
 #include "vmm/cmd/complain.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "devices/backend/message.h"
 #include "devices/printable.h"
@@ -13,15 +14,15 @@
 
 #define LOG_WAIT_MS 1000 /* for a reader of standard error that takes nothing, while a machine may be running */
 
-/* Free with g_free. */
-static char *line_of(const char *message) {
-  g_autofree char *line = printable_line_escaped(message, -1);
+/* Of SIZE bytes of MESSAGE, -1: of all. Free with g_free. */
+static char *line_of(const char *message, gssize size) {
+  g_autofree char *line = printable_line_escaped(message, size);
 
   return printable_cut(line, COMPLAIN_LINE_MAX);
 }
 
 static void say_line(const char *message, int timeout_ms) {
-  g_autofree char *line = line_of(message);
+  g_autofree char *line = line_of(message, -1);
   g_autofree char *text = g_strdup_printf("eret: %s\n", line);
 
   message_say(text, timeout_ms);
@@ -41,12 +42,14 @@ void complain_format(const char *format, ...) {
 }
 
 void complain_lines(const char *message) {
-  g_auto(GStrv) lines = g_strsplit(message, "\n", -1);
   g_autoptr(GString) out = g_string_new(NULL);
-  unsigned n = g_strv_length(lines);
+  unsigned n = 0;
 
-  for (unsigned i = 0; i < MIN(n, COMPLAIN_LINES_MAX); i++) {
-    g_autofree char *line = line_of(lines[i]);
+  for (const char *at = message, *end; at; at = end ? end + 1 : NULL, n++) {
+    end = strchr(at, '\n');
+    if (n >= COMPLAIN_LINES_MAX)
+      continue;
+    g_autofree char *line = line_of(at, end ? end - at : -1);
     g_string_append_printf(out, "eret: %s\n", line);
   }
   if (n > COMPLAIN_LINES_MAX)
