@@ -16,6 +16,7 @@
 #define CONTENT        "__overlay__"
 #define LOCAL_FIXUPS   "__local_fixups__"
 #define DEPTH_MAX      64
+#define PARTS_MAX      4000 /* libfdt's time grows with their square: that many take it less than a second */
 #define FIXUPS         "__fixups__"
 #define SYMBOLS        "__symbols__"
 
@@ -165,11 +166,47 @@ static bool has_depth(const void *overlay, GError **error) {
   return depth <= DEPTH_MAX;
 }
 
-static bool is_applicable(const void *tree, const void *overlay, GError **error) {
-  int local = fdt_path_offset(overlay, "/" LOCAL_FIXUPS);
+/* The references in a value of SIZE bytes at VALUE, which lies in LIST: FIXUPS, LOCAL_FIXUPS or another. */
+static unsigned count_references(const char *list, const char *value, unsigned size) {
+  unsigned n = 0;
 
-  return has_depth(overlay, error) && has_fragments(overlay, error) && has_labels(tree, overlay, error) &&
-         (local < 0 || has_own_references(overlay, local, 0, error));
+  if (g_str_equal(list, LOCAL_FIXUPS))
+    return size / (unsigned)sizeof(fdt32_t);
+  if (g_str_equal(list, FIXUPS))
+    for (unsigned i = 0; i < size; i++)
+      n += value[i] == '\0';
+  return n;
+}
+
+/* One pass over the structure block; nothing else may be done with an overlay before. */
+static bool is_small(const void *overlay, GError **error) {
+  uint64_t parts = 0;
+  int offset, next = 0, depth = 0;
+  const char *list = ""; /* the node below the root that it is in */
+
+  for (uint32_t tag = FDT_NOP; tag != FDT_END;) {
+    offset = next;
+    tag = fdt_next_tag(overlay, offset, &next);
+    depth += (tag == FDT_BEGIN_NODE) - (tag == FDT_END_NODE);
+    parts += tag == FDT_BEGIN_NODE || tag == FDT_PROP;
+    if (tag == FDT_BEGIN_NODE && depth == 2)
+      list = name_of(overlay, offset);
+    if (tag != FDT_PROP || depth < 2)
+      continue;
+    const struct fdt_property *property = fdt_get_property_by_offset(overlay, offset, NULL);
+    parts += property ? count_references(list, property->data, fdt32_ld(&property->len)) : 0;
+  }
+  if (parts > PARTS_MAX)
+    fail(error, REFUSED, "it has %" G_GUINT64_FORMAT " nodes, properties and references to labels: at most %d are possible", parts,
+         PARTS_MAX);
+  return parts <= PARTS_MAX;
+}
+
+static bool is_applicable(const void *tree, const void *overlay, GError **error) {
+  if (!is_small(overlay, error) || !has_depth(overlay, error) || !has_fragments(overlay, error) || !has_labels(tree, overlay, error))
+    return false;
+  int local = fdt_path_offset(overlay, "/" LOCAL_FIXUPS);
+  return local < 0 || has_own_references(overlay, local, 0, error);
 }
 
 /* Whether FRAGMENT's target is in TREE. */

@@ -250,6 +250,63 @@ static void test_deep(void) {
   }
 }
 
+/* COUNT of WHAT: nodes, properties, places or cells, with what holds them. */
+static GBytes *many(const char *what, unsigned count) {
+  g_autoptr(FdtWriter) fdt = fdt_writer_new();
+  g_autoptr(GByteArray) places = g_byte_array_new();
+  static const char place[] = "/fragment@0/__overlay__:cell:0";
+  g_autofree uint32_t *cells = g_new0(uint32_t, count);
+
+  begin_fragment(fdt, 0, "/");
+  fdt_writer_u32(fdt, "cell", UINT32_MAX);
+  for (unsigned i = 0; i < count && g_str_equal(what, "nodes"); i++) {
+    fdt_writer_begin_at(fdt, "n", i);
+    fdt_writer_end(fdt);
+  }
+  for (unsigned i = 0; i < count && g_str_equal(what, "properties"); i++) {
+    g_autofree char *name = g_strdup_printf("p%u", i);
+    fdt_writer_flag(fdt, name);
+  }
+  end_fragment(fdt);
+  for (unsigned i = 0; i < count; i++)
+    g_byte_array_append(places, (const guint8 *)place, sizeof place);
+  if (g_str_equal(what, "places")) {
+    fdt_writer_begin(fdt, "__fixups__");
+    fdt_writer_bytes(fdt, "apb_pclk", places->data, places->len);
+    fdt_writer_end(fdt);
+  }
+  if (g_str_equal(what, "cells")) {
+    fdt_writer_begin(fdt, "__local_fixups__");
+    fdt_writer_begin_at(fdt, "fragment", 0);
+    fdt_writer_begin(fdt, "__overlay__");
+    fdt_writer_cells(fdt, "cell", cells, count);
+    fdt_writer_end(fdt);
+    fdt_writer_end(fdt);
+    fdt_writer_end(fdt);
+  }
+  return finish(fdt);
+}
+
+static void test_many(void) {
+  enum { LIMIT = 4000, OF_A_FRAGMENT = 5 }; /* the root, the fragment, its target and its content, with "cell" */
+  static const struct {
+    const char *what;
+    unsigned beside;
+  } kinds[] = {{"nodes", 0}, {"properties", 0}, {"places", 2}, {"cells", 4}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(kinds); i++) {
+    unsigned most = LIMIT - OF_A_FRAGMENT - kinds[i].beside;
+    g_autoptr(GBytes) tree = machine_tree(), good = many(kinds[i].what, most), more = many(kinds[i].what, most + 1);
+    g_autoptr(GBytes) far_more = many(kinds[i].what, 16 * LIMIT);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GBytes) result = fdt_overlay(tree, good, &error);
+    g_assert_no_error(error);
+    refuse(more, FDT_OVERLAY_ERROR_REFUSED, "it has 4001 nodes, properties and references to labels: at most 4000 are possible");
+    g_assert_null(fdt_overlay(tree, far_more, &error));
+    g_assert_error(error, FDT_OVERLAY_ERROR, FDT_OVERLAY_ERROR_REFUSED);
+  }
+}
+
 /* What the loader says of the initrd stays; what the user says of the command line is the user's. */
 static void test_chosen(void) {
   g_autoptr(FdtWriter) moves = fdt_writer_new(), adds = fdt_writer_new(), says = fdt_writer_new();
@@ -308,6 +365,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/fdt-overlay/targets", test_targets);
   g_test_add_func("/fdt-overlay/bad-references", test_bad_references);
   g_test_add_func("/fdt-overlay/deep", test_deep);
+  g_test_add_func("/fdt-overlay/many", test_many);
   g_test_add_func("/fdt-overlay/chosen", test_chosen);
   g_test_add_func("/fdt-overlay/damaged", test_damaged);
   return g_test_run();
