@@ -89,6 +89,10 @@ bool boot_place_kernel(const KernelImage *image, uint64_t ram_base, BootPlacemen
  */
 bool boot_place_firmware(uint64_t entry, uint64_t ram_base, uint64_t ram_size, uint64_t fdt_size, BootPlacement *placement, GError **error);
 
+/* What --memory takes: with less no kernel of today unpacks its init; and most hosts end before the most. */
+#define BOOT_MEMORY_MIN (UINT64_C(16) << 20)
+#define BOOT_MEMORY_MAX (UINT64_C(4) << 40)
+
 #define BOOT_FDT_MAX 0x200000 /* the boot protocol's limit: 2 MiB, must not cross a 2 MiB boundary */
 /*
  * Places kernel, initrd (INITRD_SIZE may be 0) and device tree (FDT_SIZE bytes, at most BOOT_FDT_MAX) in RAM_BASE ..

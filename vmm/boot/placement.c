@@ -19,7 +19,6 @@
 #define MODULE_ALIGNMENT INITRD_ALIGNMENT
 #define WINDOW_ALIGNMENT (UINT64_C(1) << 30)  /* booting.rst: kernel and initrd within a 1 GiB aligned window ... */
 #define WINDOW_SIZE      (UINT64_C(32) << 30) /* ... of up to 32 GiB */
-#define MEMORY_MIN       0x1000000            /* the least that --memory takes */
 #define PROGRAM_ROOM     0x8000000            /* 128 MiB: what a bare-metal program may take from the start of RAM, unless RAM is small */
 
 /* Rounds up. False: beyond 64 bits. */
@@ -41,14 +40,16 @@ static bool take(uint64_t *top, uint64_t alignment, uint64_t size, uint64_t *sta
   return !__builtin_add_overflow(*top, size, top);
 }
 
-/* The next power of two, or above 1 GiB the next full GiB: a size people would write. */
+/* What to do: the next power of two, or above 1 GiB the next full GiB, is a size people would write. */
 static char *suggest_memory(uint64_t needed) {
-  uint64_t size = MEMORY_MIN;
+  uint64_t size = BOOT_MEMORY_MIN;
+  if (needed > BOOT_MEMORY_MAX)
+    return g_strdup_printf("no machine has so much: --memory takes at most %" G_GUINT64_FORMAT "T", BOOT_MEMORY_MAX >> 40);
   while (size < needed && size < WINDOW_ALIGNMENT)
     size *= 2;
   if (size < needed)
-    return g_strdup_printf("--memory %" G_GUINT64_FORMAT "G", (needed - 1) / WINDOW_ALIGNMENT + 1);
-  return size < WINDOW_ALIGNMENT ? g_strdup_printf("--memory %" G_GUINT64_FORMAT "M", size >> 20) : g_strdup("--memory 1G");
+    return g_strdup_printf("try --memory %" G_GUINT64_FORMAT "G", (needed - 1) / WINDOW_ALIGNMENT + 1);
+  return size < WINDOW_ALIGNMENT ? g_strdup_printf("try --memory %" G_GUINT64_FORMAT "M", size >> 20) : g_strdup("try --memory 1G");
 }
 
 static bool fail_memory(uint64_t end, uint64_t ram_base, uint64_t ram_size, const BootPlacement *placement, GError **error) {
@@ -58,7 +59,7 @@ static bool fail_memory(uint64_t end, uint64_t ram_base, uint64_t ram_size, cons
       placement->initrd_size ? g_strdup_printf(" and its initrd (%" G_GUINT64_FORMAT " MiB) need", (placement->initrd_size + 0xfffff) >> 20)
                              : g_strdup(" needs");
   g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT,
-              "the kernel%s at least %" G_GUINT64_FORMAT " MiB of memory, the machine has %" G_GUINT64_FORMAT " MiB; try %s", needs,
+              "the kernel%s at least %" G_GUINT64_FORMAT " MiB of memory, the machine has %" G_GUINT64_FORMAT " MiB; %s", needs,
               needed / 0x100000 + (needed % 0x100000 != 0), ram_size >> 20, suggestion);
   return false;
 }
@@ -212,7 +213,7 @@ bool boot_place_modules(BootPlacement *placement, uint64_t ram_base, uint64_t ra
     g_autofree char *suggestion = suggest_memory(top - ram_base);
     g_set_error(error, KERNEL_ERROR, KERNEL_ERROR_PLACEMENT,
                 "the kernel and its modules need at least %" G_GUINT64_FORMAT " MiB of memory, the machine has %" G_GUINT64_FORMAT
-                " MiB; try %s",
+                " MiB; %s",
                 (top - ram_base + 0xfffff) >> 20, ram_size >> 20, suggestion);
     return false;
   }

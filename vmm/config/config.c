@@ -9,14 +9,13 @@
 
 #include "vmm/boot/command-line.h"
 #include "vmm/boot/firmware.h"
+#include "vmm/boot/kernel.h"
 #include "vmm/control/runtime-directory.h"
 #include "vmm/hypercall/peer.h"
 
 #define CPUS_MAX             512 /* what any ARM64 kernel's KVM takes; the host may take fewer */
 #define MEMORY_DEFAULT       (UINT64_C(512) << 20)
-#define MEMORY_MIN           (UINT64_C(16) << 20) /* below, no kernel of today unpacks its init */
-#define MEMORY_MAX           (UINT64_C(4) << 40)  /* the host's IPA size ends earlier on most machines */
-#define MEMORY_STEP          (UINT64_C(2) << 20)  /* a huge page, and the boot protocol's alignment */
+#define MEMORY_STEP          (UINT64_C(2) << 20) /* a huge page, and the boot protocol's alignment */
 #define RECORD_LIMIT_DEFAULT (UINT64_C(1) << 30)
 #define RECORD_LIMIT_MIN     (UINT64_C(1) << 20)
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
@@ -206,7 +205,7 @@ const Option config_options[] = {
            .examples = "1 2 4 8", .min = 1, .max = CPUS_MAX),
     CPU_ROWS,
     OPTION("memory", SIZE, Config, memory, "SIZE", "Memory, 16M to 4T, a multiple of 2M (default: 512M).", .examples = "256M 512M 1G 2G 4G",
-           .min = MEMORY_MIN, .max = MEMORY_MAX, .step = MEMORY_STEP),
+           .min = BOOT_MEMORY_MIN, .max = BOOT_MEMORY_MAX, .step = MEMORY_STEP),
     OPTION("gic", CHOICE, Config, gic, NULL, "Version of the interrupt controller; auto: 3 where the host has it (default: auto).",
            .choices = gics),
     OPTION("tables", CHOICE, Config, tables, NULL,
