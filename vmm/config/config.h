@@ -111,6 +111,7 @@ typedef struct {
   GPtrArray *hypercalls; /* of HypercallConfig */
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
+  bool needs_kernel;     /* firmware alone will not do; no option of its own: eret exec says so */
   PowerButton power_button;
   unsigned grace;      /* seconds between power button and power-off */
   char *name;          /* NULL: none */

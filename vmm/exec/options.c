@@ -105,7 +105,7 @@ const OptionSet exec_option_set = {
     .usage = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
              "Boot a kernel in a virtual machine, run a command in it, and end with its exit status. Needs no root, no disk image, no "
              "network and no terminal. With --initrd the guest is the user's own: there is no command, and the run is good when the "
-             "guest powers off.",
+             "guest powers off. It takes a kernel also with --firmware, which then starts it.",
     .closing = CONFIG_HELP_CLOSING,
     .tables = {exec_options, config_options},
     .command_follows = true,
@@ -271,9 +271,6 @@ static void settle(ExecOptions *options, OptionDraft *draft) {
   g_autofree char *why = NULL;
   bool quiet = options->quiet || !(options->verbose || options->console_log);
 
-  /* A plan does without one, but not what goes into the guest beside it. */
-  if (!options->config->kernel && !option_has_failed(draft, "kernel", -1))
-    mistake(mistakes, "no kernel given: add --kernel FILE");
   options->config->ports = !options->boot_only;
   options->config->reboot = false;
   if (!add_default_arguments(options->config, quiet, &why))
@@ -296,6 +293,7 @@ static bool make_machine(ExecOptions *options, OptionDraft *draft) {
     option_add_text(draft, config, disks, "--rootfs", NULL, disk);
   }
   options->boot_only = config->initrd != NULL;
+  config->needs_kernel = true;
   name_inputs(options, draft->mistakes);
   config_check(draft, config);
   if (draft->mistakes->len > before)

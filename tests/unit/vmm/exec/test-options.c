@@ -301,6 +301,14 @@ static void test_busybox(void) {
   directory_free(directory);
 }
 
+/* Firmware alone runs no command. */
+static void test_no_kernel(void) {
+  assert_mistakes("-- true", "no kernel given: add --kernel FILE");
+  assert_mistakes("--dry-run -- true", "no kernel given: add --kernel FILE");
+  assert_mistakes("--firmware LICENSE -- true", "no kernel given: add --kernel FILE, which the firmware starts");
+  assert_mistakes("--initrd LICENSE", "--initrd: an initrd needs a kernel: add --kernel FILE");
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/exec-options/command", test_command);
@@ -314,6 +322,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/exec-options/modules", test_modules);
   g_test_add_func("/exec-options/busybox", test_busybox);
   g_test_add_func("/exec-options/boot-only", test_boot_only);
+  g_test_add_func("/exec-options/no-kernel", test_no_kernel);
   g_test_add_func("/exec-options/mistakes", test_mistakes);
   return g_test_run();
 }
