@@ -22,7 +22,6 @@
 
 #include "devices/backend/flash-file.h"
 #include "devices/device-watch.h"
-#include "devices/printable.h"
 #include "devices/register-page.h"
 
 #define BUS_WIDTH 4u        /* bytes */
@@ -263,17 +262,8 @@ static Device *flash_make(const DeviceParts *parts, GError **error) {
   return NULL;
 }
 
-static char *flash_print_asked(const void *asked) {
-  const FirmwareConfig *config = asked;
-  g_autofree char *path = printable_line_escaped(config->path, -1);
-  g_autofree char *vars = config->vars ? printable_line_escaped(config->vars, -1) : NULL;
-
-  return g_strconcat(path, vars ? "; variables: " : NULL, vars, NULL);
-}
-
 const DeviceKind flash_kind = {
     .name = "flash",
-    .print_asked = flash_print_asked,
     .descriptors = 1,
     .size = FLASH_BANKS * FLASH_BANK_SIZE,
     .make = flash_make,

@@ -294,6 +294,18 @@ static char *print_spis(const BoardDevice *device) {
   return n ? g_strdup_printf("SPI %u %s", device->slot.spi, device->slot.trigger == FDT_IRQ_EDGE_RISING ? "edge" : "level") : g_strdup("");
 }
 
+/* Its two banks, and what lies in them. */
+static void print_flash(GString *text, const BoardDevice *device) {
+  const FirmwareConfig *asked = device->asked;
+  AddressRange bank = {device->slot.base, FLASH_BANK_SIZE};
+  g_autofree char *path = printable_line_escaped(asked->path, -1);
+  g_autofree char *vars = asked->vars ? printable_line_escaped(asked->vars, -1) : g_strdup("gone when the machine ends");
+
+  print_range(text, "  firmware", &bank, path);
+  bank.base += bank.size;
+  print_range(text, "  variables", &bank, vars);
+}
+
 static void print_device(GString *text, const Board *board, const BoardDevice *device) {
   const DeviceKind *kind = device->kind;
   g_autofree char *asked = kind->print_asked ? kind->print_asked(device->asked) : g_strdup("");
@@ -309,6 +321,8 @@ static void print_device(GString *text, const Board *board, const BoardDevice *d
   const char *msi = kind != &pci_host_kind ? " " : board->gic == GIC_V3 ? "; MSI by ITS" : "; MSI by GICv2m";
   g_autofree char *note = g_strconcat(kind->note ? kind->note : "", " ", spis, msi, asked, NULL);
   print_range(text, device->name, &range, g_strstrip(note));
+  if (kind == &flash_kind)
+    print_flash(text, device);
   if (kind == &pci_host_kind) {
     print_range(text, "  memory, 32 bit", &LAYOUT.pci_window32, "");
     print_range(text, "  I/O space", &LAYOUT.pci_io, "nothing is in it");

@@ -263,6 +263,17 @@ static void test_print(void) {
   g_assert_nonnull(strstr(text, "PCI 00:02.0"));
 }
 
+static void test_print_flash(void) {
+  g_autoptr(Config) kept = configure("--firmware LICENSE,vars=LICENSE.vars"), lost = configure("--firmware LICENSE");
+  g_autoptr(Board) with = board_new(kept, GIC_V3, NULL), without = board_new(lost, GIC_V3, NULL);
+  g_autofree char *text = board_print(with), *other = board_print(without);
+
+  g_assert_nonnull(strstr(text, "0x0000000000-0x0007ffffff  flash0\n"
+                                "  0x0000000000-0x0003ffffff    firmware       LICENSE\n"
+                                "  0x0004000000-0x0007ffffff    variables      LICENSE.vars\n"));
+  g_assert_nonnull(strstr(other, "  variables      gone when the machine ends\n"));
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/board/defaults", test_defaults);
@@ -278,5 +289,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/board/bootargs", test_bootargs);
   g_test_add_func("/board/mpidr", test_mpidr);
   g_test_add_func("/board/print", test_print);
+  g_test_add_func("/board/print-flash", test_print_flash);
   return g_test_run();
 }
