@@ -17,20 +17,21 @@ static int cmd_help(int argc, char **argv);
 static const struct {
   const char *name, *summary;
   int (*function)(int argc, char **argv);
-  int unable; /* its status where the process may not open the files it needs; 0: it needs none */
+  int unable;      /* its status where the process may not open the files it needs; 0: it needs none */
+  bool of_machine; /* how many it needs it sees itself, from its options */
 } commands[] = {
-    {"run", "boot a kernel in a virtual machine", cmd_run, EXIT_HOST},
-    {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec, OUTCOME_STATUS_HOST_ERROR},
-    {"test", "run suites of such commands", cmd_test, EXIT_HOST},
-    {"trace", "show what a recording of 'run --record' says", cmd_trace, EXIT_HOST},
-    {"doctor", "say what this host can do, and what is missing", cmd_doctor, EXIT_HOST},
-    {"ps", "list the machines that have names", cmd_ps, EXIT_HOST},
-    {"attach", "show the console of one of them", cmd_attach, EXIT_HOST},
-    {"ssh", "log in to one of them, without a network", cmd_ssh, EXIT_HOST},
-    {"stop", "press its power button, and wait for its end", cmd_stop, EXIT_HOST},
-    {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu, EXIT_HOST},
-    {"help", "this text", cmd_help, 0},
-    {"version", "the version", cmd_version, 0},
+    {"run", "boot a kernel in a virtual machine", cmd_run, EXIT_HOST, true},
+    {"exec", "boot a kernel, run a command in it, end with its status", cmd_exec, OUTCOME_STATUS_HOST_ERROR, true},
+    {"test", "run suites of such commands", cmd_test, EXIT_HOST, false},
+    {"trace", "show what a recording of 'run --record' says", cmd_trace, EXIT_HOST, false},
+    {"doctor", "say what this host can do, and what is missing", cmd_doctor, EXIT_HOST, false},
+    {"ps", "list the machines that have names", cmd_ps, EXIT_HOST, false},
+    {"attach", "show the console of one of them", cmd_attach, EXIT_HOST, false},
+    {"ssh", "log in to one of them, without a network", cmd_ssh, EXIT_HOST, false},
+    {"stop", "press its power button, and wait for its end", cmd_stop, EXIT_HOST, false},
+    {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu, EXIT_HOST, false},
+    {"help", "this text", cmd_help, 0, false},
+    {"version", "the version", cmd_version, 0, false},
 };
 
 static int cmd_help(int argc, char **argv) {
@@ -84,7 +85,7 @@ static int run_command(int argc, char **argv) {
   for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
     if (strcmp(name, commands[i].name) != 0)
       continue;
-    if (!commands[i].unable || descriptors_suffice(DESCRIPTORS_OF_A_COMMAND, &error))
+    if (!commands[i].unable || commands[i].of_machine || descriptors_suffice(DESCRIPTORS_OF_A_COMMAND, &error))
       return commands[i].function(argc - 2, argv + 2);
     complain(error->message);
     return commands[i].unable;

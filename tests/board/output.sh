@@ -78,6 +78,10 @@ for files in 5 8 12 34; do
     unable 1 "$files" trace summary --input t.json
     unable 1 "$files" cpu diff t.json t.json
 done
+prlimit --nofile=20 "$eret" run --dry-run --rng > out 2> messages
+enough=$(sed -n 's/.* has to be \([0-9]*\):.*/\1/p' messages)
+prlimit --nofile="${enough:-1}" "$eret" run --dry-run --rng > out 2> messages
+is $? 0 "run --dry-run: the limit that was said to be needed, ${enough:-none}, is enough"
 "$eret" run --dry-run > plan 2> messages
 prlimit --nofile=12: "$eret" run --dry-run > out 2> messages
 is "$?:$(cat out)" "0:$(cat plan)" "a soft limit is raised to the hard one"

@@ -8,6 +8,7 @@
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/cmd/plan.h"
+#include "vmm/config/board.h"
 #include "vmm/exec/initramfs.h"
 #include "vmm/exec/memory-check.h"
 #include "vmm/exec/outcome.h"
@@ -51,6 +52,8 @@ int cmd_exec(int argc, char **argv) {
 
   if (!options)
     return answer(&exec_option_set, error);
+  if (!board_descriptors_suffice(options->config, &error))
+    return could_not_run(NULL, error);
   g_autoptr(OutputFile) result = options->result ? output_file_open(options->result, &error) : NULL;
   if (error) {
     g_prefix_error(&error, "--result: ");

@@ -8,7 +8,7 @@
 #include "vmm/cmd/complain.h"
 #include "vmm/cmd/detach.h"
 #include "vmm/cmd/plan.h"
-#include "vmm/config/config.h"
+#include "vmm/config/board.h"
 #include "vmm/machine/machine.h"
 
 static void started(void *opaque) {
@@ -99,6 +99,8 @@ int cmd_run(int argc, char **argv) {
 
   if (!config)
     return answer(&config_option_set, error);
+  if (!board_descriptors_suffice(config, &error))
+    return complain_of(error, EXIT_HOST);
   if (config_plans_only(config) && !plan(config, NULL, &error))
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config_boots(config))

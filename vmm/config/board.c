@@ -9,6 +9,7 @@
 
 #include "devices/printable.h"
 #include "devices/virtio/transport.h"
+#include "vmm/base/descriptors.h"
 
 #define MIB (UINT64_C(1) << 20)
 
@@ -45,6 +46,12 @@ unsigned board_descriptors(const Board *board) {
     n += kind->descriptors + (kind->make_virtio ? OF_A_VIRTIO_DEVICE : 0);
   }
   return n;
+}
+
+bool board_descriptors_suffice(const Config *config, GError **error) {
+  g_autoptr(Board) board = board_new(config, config->gic == GIC_AUTO ? GIC_V3 : config->gic, error);
+
+  return board && descriptors_suffice(DESCRIPTORS_OF_A_COMMAND + board_descriptors(board), error);
 }
 
 bool board_holds_code(const Board *board) {

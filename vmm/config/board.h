@@ -49,6 +49,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Board, board_free)
 const BoardDevice *board_find(const Board *board, const DeviceKind *kind);
 /* The descriptors that a machine on this board has open at most, whatever its guest does. */
 unsigned board_descriptors(const Board *board);
+/*
+ * Whether this process can open what a command of a machine of CONFIG needs, with that machine; to be asked before it
+ * opens anything, so that the limit that the error names is enough.
+ */
+bool board_descriptors_suffice(const Config *config, GError **error);
 /* Whether the guest may run code in a device. */
 bool board_holds_code(const Board *board);
 /* Whether another process works on guest memory. */
