@@ -224,6 +224,16 @@ FlashFile *flash_file_open_image(const char *path, uint64_t size_max, GError **e
   return NULL;
 }
 
+static bool is_size(uint64_t size, uint64_t size_max) {
+  return size % FLASH_FILE_BLOCK == 0 && size >= FLASH_FILE_BLOCK && size <= size_max;
+}
+
+static bool fail_size(const char *what, const char *path, uint64_t size, uint64_t size_max, GError **error) {
+  return fail(error, FLASH_FILE_ERROR_SIZE,
+              "%s '%s' has %" G_GUINT64_FORMAT " bytes: it must be a multiple of %u KiB, up to %" G_GUINT64_FORMAT " MiB", what, path, size,
+              FLASH_FILE_BLOCK / 1024, size_max >> 20);
+}
+
 /* The size of the flash, of a file that has STATUS, in file->size, and whether a record lies behind it. */
 static bool measure(FlashFile *file, uint64_t size_max, const struct stat *status, bool *unfinished, GError **error) {
   uint64_t size = (uint64_t)status->st_size, rest = size % FLASH_FILE_BLOCK;
@@ -236,12 +246,8 @@ static bool measure(FlashFile *file, uint64_t size_max, const struct stat *statu
                 "the file of variables '%s' is torn: what lies behind its last block is not a change that was begun; cut it off with "
                 "'truncate -s %" G_GUINT64_FORMAT " %s', or take another file",
                 file->path, file->size, file->path);
-  if ((rest == 0 || *unfinished) && file->size >= FLASH_FILE_BLOCK && file->size <= size_max)
-    return true;
-  return fail(error, FLASH_FILE_ERROR_SIZE,
-              "the file of variables '%s' has %" G_GUINT64_FORMAT " bytes: it must be a multiple of %u KiB, up to %" G_GUINT64_FORMAT
-              " MiB",
-              file->path, size, FLASH_FILE_BLOCK / 1024, size_max >> 20);
+  return ((rest == 0 || *unfinished) && is_size(file->size, size_max)) ||
+         fail_size("the file of variables", file->path, size, size_max, error);
 }
 
 static bool lock_file(const FlashFile *file, GError **error) {
@@ -311,10 +317,20 @@ char *flash_file_template(const char *path) {
 
   for (const char *end = rest; end; end = end == suffix ? NULL : suffix) {
     g_autofree char *vars = g_strdup_printf("%.*s_VARS.%s", (int)(code - path), path, end);
-    if (g_file_test(vars, G_FILE_TEST_IS_REGULAR))
+    if (g_file_test(vars, G_FILE_TEST_EXISTS))
       return g_steal_pointer(&vars);
   }
   return NULL;
+}
+
+bool flash_file_check_template(const char *template, uint64_t size_max, GError **error) {
+  g_autoptr(FlashFile) file = file_new(template);
+  struct stat status;
+
+  if (!open_file(file, "the template of variables", O_RDONLY, &status, error))
+    return false;
+  return is_size((uint64_t)status.st_size, size_max) ||
+         fail_size("the template of variables", template, (uint64_t)status.st_size, size_max, error);
 }
 
 static bool is_zero(const uint8_t *bytes, size_t size) {

@@ -41,6 +41,8 @@ bool flash_file_check(const char *path, uint64_t size_max, GError **error);
  * AAVMF_VARS.fd, beside AAVMF_CODE.ms.fd AAVMF_VARS.ms.fd or else the first. NULL: there are none. Free with g_free.
  */
 char *flash_file_template(const char *path);
+/* Whether a file of variables of at most SIZE_MAX_ bytes can begin with what is in TEMPLATE. */
+bool flash_file_check_template(const char *template, uint64_t size_max, GError **error);
 /*
  * Makes PATH, which must not be there: as TEMPLATE, or, where that is NULL, of BLOCKS blocks that are erased. It is
  * there whole or not at all.

@@ -8,12 +8,21 @@
 #include "vmm/boot/firmware.h"
 #include "vmm/config/config-check.h"
 
+/* Whether there can be a file of variables where there is none yet. */
+static bool can_make_variables(const FirmwareConfig *firmware, GError **error) {
+  g_autofree char *template = firmware->path ? flash_file_template(firmware->path) : NULL;
+
+  return config_check_directory(firmware->vars, error) && (!template || flash_file_check_template(template, FLASH_BANK_SIZE, error));
+}
+
 /* Who else has it in use is told when the machine is made. */
 static void check_variables(OptionDraft *draft, const FirmwareConfig *firmware, const char *where) {
   g_autoptr(GError) error = NULL;
 
-  if (firmware->vars && !(access(firmware->vars, F_OK) < 0 && errno == ENOENT) &&
-      !flash_file_check(firmware->vars, FLASH_BANK_SIZE, &error))
+  if (!firmware->vars)
+    return;
+  bool to_be_made = access(firmware->vars, F_OK) < 0 && errno == ENOENT;
+  if (!(to_be_made ? can_make_variables(firmware, &error) : flash_file_check(firmware->vars, FLASH_BANK_SIZE, &error)))
     option_mistake(draft, where, "%s", error->message);
 }
 

@@ -5,9 +5,9 @@
  */
 #include "vmm/config/config-check.h"
 
+#include <fcntl.h>
 #include <net/if.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "vmm/helpers/passt.h"
 
@@ -89,7 +89,7 @@ static void check_tap(OptionDraft *draft, const NetConfig *net, unsigned index, 
     option_mistake(draft, where, "tap: '%s' is that of card number %u, too", net->tap, other);
 }
 
-/* Each of its descriptors; one that is taken is enough to be said. */
+/* Each of its descriptors; one that is taken or closed is enough to be said. */
 static void check_descriptors(OptionDraft *draft, const NetConfig *net, unsigned index, const char *where, Taken *taken) {
   bool told = false;
 
@@ -97,7 +97,10 @@ static void check_descriptors(OptionDraft *draft, const NetConfig *net, unsigned
     unsigned other = take(taken, g_strdup_printf("descriptor %u", fd), index);
     if (other && !told)
       option_mistake(draft, where, "fd: descriptor %u is one of card number %u, too", fd, other);
-    told = told || other;
+    bool open = fcntl((int)fd, F_GETFD) >= 0;
+    if (!other && !open && !told)
+      option_mistake(draft, where, "fd: descriptor %u is not open", fd);
+    told = told || other || !open;
   }
 }
 
@@ -118,14 +121,12 @@ static void check_mac(OptionDraft *draft, const NetConfig *net, unsigned index, 
 
 static void check_net(OptionDraft *draft, const NetConfig *net, unsigned index, Taken *taken) {
   const char *where = option_where(draft, "net", (int)index);
-  struct sockaddr_un address;
 
   check_places(draft, net, where, option_has_failed(draft, "net", (int)index));
   check_tap(draft, net, index, where, taken);
   check_descriptors(draft, net, index, where, taken);
-  if (net->unix_path && strlen(net->unix_path) >= sizeof address.sun_path)
-    option_mistake(draft, where, "unix: the path is too long for a socket: %zu bytes, and %zu are possible", strlen(net->unix_path),
-                   sizeof address.sun_path - 1);
+  if (net->unix_path)
+    config_check_socket(draft, where, "unix", net->unix_path, true);
   check_forwards(draft, net, where, taken);
   check_mac(draft, net, index, where, taken);
 }

@@ -61,6 +61,31 @@ void config_check_filled_file(OptionDraft *draft, const char *where, const char 
                               : "is empty");
 }
 
+bool config_check_directory(const char *path, GError **error) {
+  g_autofree char *directory = g_path_get_dirname(path);
+  g_autofree char *inside = g_build_filename(directory, ".", NULL); /* of what is no directory it is ENOTDIR */
+
+  if (faccessat(AT_FDCWD, inside, W_OK | X_OK, AT_EACCESS) == 0)
+    return true;
+  int reason = errno;
+  g_set_error(error, G_FILE_ERROR, (int)g_file_error_from_errno(reason), "cannot make '%s': %s", path, g_strerror(reason));
+  return false;
+}
+
+void config_check_socket(OptionDraft *draft, const char *where, const char *key, const char *path, bool made) {
+  g_autoptr(GError) error = NULL;
+  struct sockaddr_un address;
+  struct stat status;
+
+  if (strlen(path) >= sizeof address.sun_path)
+    option_mistake(draft, where, "%s: the path is too long for a socket: %zu bytes, and %zu are possible", key, strlen(path),
+                   sizeof address.sun_path - 1);
+  else if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+    option_mistake(draft, where, "%s: '%s' is there already, and is no socket", key, path);
+  else if (made && lstat(path, &status) < 0 && !config_check_directory(path, &error))
+    option_mistake(draft, where, "%s: %s", key, error->message);
+}
+
 static void check_boot_files(OptionDraft *draft, const Config *config) {
   struct stat status;
   if (config->kernel)
@@ -139,6 +164,8 @@ static void check_vsock(OptionDraft *draft, const Config *config) {
     g_autofree char *unfit = vsock->path && !vsock->later ? vsock_hybrid_explain_path(vsock->path) : NULL;
     if (unfit)
       option_mistake(draft, where, "unix: %s", unfit);
+    else if (vsock->path && !vsock->later)
+      config_check_socket(draft, where, "unix", vsock->path, true);
     if (i == 1)
       option_mistake(draft, where, "a guest has one vsock device: leave one of them out");
   }
@@ -173,15 +200,17 @@ static void check_watchdog(OptionDraft *draft, const Config *config) {
 }
 
 static void check_devices(OptionDraft *draft, const Config *config) {
+  g_autoptr(GHashTable) sockets = g_hash_table_new(g_str_hash, g_str_equal);
+
   for (unsigned i = 0; i < config->devices->len; i++) {
     const VhostUserDeviceConfig *device = config->devices->pdata[i];
     const char *where = option_where(draft, "device", (int)i);
     g_autofree char *types = vhost_user_type_names();
 
-    struct sockaddr_un address;
-    if (device->path && strlen(device->path) >= sizeof address.sun_path)
-      option_mistake(draft, where, "vhost-user: the path is too long for a socket: %zu bytes, and %zu are possible", strlen(device->path),
-                     sizeof address.sun_path - 1);
+    if (device->path)
+      config_check_socket(draft, where, "vhost-user", device->path, false);
+    if (device->path && !g_hash_table_add(sockets, device->path))
+      option_mistake(draft, where, "vhost-user: '%s' is the socket of another device, too: each has one of its own", device->path);
     bool failed = option_has_failed(draft, "device", (int)i);
     if (!device->path && !failed)
       option_mistake(draft, where, "needs vhost-user=PATH: the socket of the process that is the device");

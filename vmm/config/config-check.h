@@ -11,6 +11,14 @@ bool config_check_file(OptionDraft *draft, const char *where, const char *path, 
 /* The same of a regular file, which has something in it. */
 void config_check_filled_file(OptionDraft *draft, const char *where, const char *path);
 
+/*
+ * PATH, that of KEY, can be a socket's: it is not too long, and nothing else is there. MADE: by this machine, unless
+ * somebody listens there; so its directory has to be there.
+ */
+void config_check_socket(OptionDraft *draft, const char *where, const char *key, const char *path, bool made);
+/* Whether a file can be made at PATH: ERROR says why not. */
+bool config_check_directory(const char *path, GError **error);
+
 /* By what the guest knows the machine; what is derived of its name is settled. */
 void config_check_identity(OptionDraft *draft, Config *config);
 /* Network cards: each, and all of them together. */

@@ -96,8 +96,12 @@ static void test_template(Fixture *f, gconstpointer data) {
   directory_write(f->directory, "X_VARS.ms.fd", "special");
   g_autofree char *better = flash_file_template(code);
   g_assert_cmpstr(better, ==, special);
+  g_assert_false(flash_file_check_template(special, LIMIT, &error));
+  g_assert_error(error, FLASH_FILE_ERROR, FLASH_FILE_ERROR_SIZE);
+  g_clear_error(&error);
 
   g_assert_cmpint(truncate(special, SIZE), ==, 0);
+  g_assert_true(flash_file_check_template(special, LIMIT, NULL));
   g_assert_true(flash_file_create(f->path, special, 0, &error));
   g_assert_cmpint(stat(f->path, &status), ==, 0);
   g_assert_cmpint(status.st_blocks * 512, <, BLOCK); /* holes stay holes */

@@ -16,6 +16,7 @@
 #include "vmm/options/option.h"
 
 #define ARGUMENTS_MAX 48
+#define NET_FD        7 /* handed in, as if by who starts eret */
 
 static Config *parse_list(GError **error, bool *help, va_list list, const char *first) {
   char *arguments[ARGUMENTS_MAX];
@@ -162,11 +163,63 @@ static void test_firmware(void) {
   refuse(too_large, "--firmware", large, NULL);
   refuse(wrong_size, "--firmware", with_other, NULL);
   refuse(clash, "--firmware", with_itself, NULL);
+  g_autofree char *nowhere = g_strconcat(code, ",vars=/nonexistent/v", NULL), *in_file = g_strconcat(code, ",vars=", other, "/v", NULL);
+  g_autofree char *no_directory = g_strdup_printf("--firmware %s: cannot make '/nonexistent/v': No such file or directory", nowhere);
+  g_autofree char *no_such = g_strdup_printf("--firmware %s: cannot open the file of variables '%s/v': Not a directory", in_file, other);
+  refuse(no_directory, "--firmware", nowhere, NULL);
+  refuse(no_such, "--firmware", in_file, NULL);
   refuse("--kernel-format: firmware is handed the file as it is, whatever its format", "--firmware", code, "--kernel", other,
          "--kernel-format", "raw", NULL);
   refuse("--boot-module Image: firmware hands no modules on: leave out --firmware", "--firmware", code, "--kernel", other, "--boot-module",
          "Image", NULL);
   directory_free(directory);
+}
+
+/* What a file of variables would begin with, where one has to be made. */
+static void test_firmware_template(void) {
+  g_autofree char *directory = directory_new(), *code = make_file(directory, "X_CODE.fd", 1);
+  g_autofree char *template = make_file(directory, "X_VARS.fd", (64 << 20) + 0x40000), *there = make_file(directory, "there", 0x40000);
+  g_autofree char *new = g_strdup_printf("%s,vars=%s/new", code, directory), *old = g_strdup_printf("%s,vars=%s", code, there);
+  g_autofree char *large = g_strdup_printf("--firmware %s: the template of variables '%s' has 67371008 bytes: it must be a multiple of "
+                                           "256 KiB, up to 64 MiB",
+                                           new, template);
+  g_autofree char *no_file = g_strdup_printf("--firmware %s: the template of variables '%s' is not a regular file", new, template);
+
+  refuse(large, "--firmware", new, NULL);
+  g_autoptr(Config) not_needed = parse("--firmware", old, NULL);
+  g_assert_nonnull(not_needed);
+  g_assert_cmpint(unlink(template), ==, 0);
+  g_assert_cmpint(mkfifo(template, 0600), ==, 0);
+  refuse(no_file, "--firmware", new, NULL);
+  g_assert_cmpint(unlink(template), ==, 0);
+  g_assert_cmpint(mkdir(template, 0700), ==, 0);
+  refuse(no_file, "--firmware", new, NULL);
+  g_assert_cmpint(rmdir(template), ==, 0);
+  g_assert_cmpint(truncate(there, 0x40000), ==, 0);
+  g_assert_cmpint(rename(there, template), ==, 0);
+  g_autoptr(Config) good = parse("--firmware", new, NULL);
+  g_assert_nonnull(good);
+  directory_free(directory);
+}
+
+/* Where a socket is to be, and something else is. */
+static void test_socket_places(void) {
+  refuse("--net unix=/nonexistent/w: unix: cannot make '/nonexistent/w': No such file or directory", "--dry-run", "--net",
+         "unix=/nonexistent/w", NULL);
+  refuse("--net unix=a.img/w: unix: cannot make 'a.img/w': Not a directory", "--dry-run", "--net", "unix=a.img/w", NULL);
+  refuse("--net unix=a.img: unix: 'a.img' is there already, and is no socket", "--dry-run", "--net", "unix=a.img", NULL);
+  refuse("--vsock auto,unix=/: unix: '/' is there already, and is no socket", "--dry-run", "--vsock", "auto,unix=/", NULL);
+  refuse("--device vhost-user=/,type=rng: vhost-user: '/' is there already, and is no socket", "--dry-run", "--device",
+         "vhost-user=/,type=rng", NULL);
+  refuse("--device vhost-user=x,type=fs: vhost-user: 'x' is the socket of another device, too: each has one of its own", "--dry-run",
+         "--device", "vhost-user=x,type=rng", "--device", "vhost-user=x,type=fs", NULL);
+  g_autoptr(Config) later = parse("--dry-run", "--device", "vhost-user=/nonexistent/x,type=rng", NULL); /* who serves it may make it yet */
+  g_assert_nonnull(later);
+  close(NET_FD);
+  close(NET_FD + 1);
+  refuse("--net fd=7: fd: descriptor 7 is not open", "--dry-run", "--net", "fd=7", NULL);
+  g_assert_cmpint(dup2(STDERR_FILENO, NET_FD), ==, NET_FD);
+  refuse("--net fd=7,queues=2: fd: descriptor 8 is not open", "--dry-run", "--net", "fd=7,queues=2", NULL);
 }
 
 /* In a description a file is relative to it, and the word stays one. */
@@ -304,7 +357,7 @@ static void test_vsock(void) {
 static void test_numbers(void) {
   g_assert_true(g_file_set_contents("numbers.json",
                                     "{ \"vsock\": { \"cid\": 4294967294 }, \"pin\": 0, \"cpu\": { \"model\": \"host\", \"sve-vl\": 256 },"
-                                    "  \"device\": [{ \"vhost-user\": \"s\", \"type\": 4 }, { \"vhost-user\": \"s\", \"type\": \"30\" }] }",
+                                    "  \"device\": [{ \"vhost-user\": \"s\", \"type\": 4 }, { \"vhost-user\": \"t\", \"type\": \"30\" }] }",
                                     -1, NULL));
   g_autoptr(Config) config = parse("--dry-run", "--config", "numbers.json", NULL);
 
@@ -973,9 +1026,9 @@ static void test_many_devices(void) {
 
   for (unsigned i = 1; i < N; i++)
     g_string_append(text, ",\"a.img\"");
-  g_string_append(text, "], \"net\": [\"fd=3\"");
+  g_string_append(text, "], \"net\": [\"fd=7\"");
   for (unsigned i = 1; i < N; i++)
-    g_string_append(text, ",\"fd=3,mac=02:00:00:00:00:01\"");
+    g_string_append(text, ",\"fd=7,mac=02:00:00:00:00:01\"");
   g_string_append(text, "] }");
   g_assert_true(g_file_set_contents("many.json", text->str, -1, NULL));
   g_assert_null(config_parse(G_N_ELEMENTS(words), words, &help, &error));
@@ -983,8 +1036,8 @@ static void test_many_devices(void) {
   g_assert_cmpuint(g_strv_length(lines), ==, N - 1 + N - 1 + N - 2 + 1);
   g_assert_cmpstr(lines[0], ==,
                   "many.json:1: disk[1]: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro to both");
-  g_assert_cmpstr(lines[N - 1], ==, "many.json:1: net[1]: fd: descriptor 3 is one of card number 1, too");
-  g_assert_cmpstr(lines[N], ==, "many.json:1: net[2]: fd: descriptor 3 is one of card number 1, too");
+  g_assert_cmpstr(lines[N - 1], ==, "many.json:1: net[1]: fd: descriptor 7 is one of card number 1, too");
+  g_assert_cmpstr(lines[N], ==, "many.json:1: net[2]: fd: descriptor 7 is one of card number 1, too");
   g_assert_cmpstr(lines[N + 1], ==, "many.json:1: net[2]: mac: '02:00:00:00:00:01' is that of card number 2, too");
 }
 
@@ -1089,6 +1142,7 @@ int main(int argc, char **argv) {
   setlocale(LC_ALL, "C");
   g_setenv("XDG_DATA_HOME", "/nowhere", TRUE); /* where no key is, before GLib has looked */
   g_test_init(&argc, &argv, NULL);
+  dup2(STDERR_FILENO, NET_FD);
   /* A directory of its own, with a few files. */
   g_autofree char *source_directory = g_get_current_dir();
   g_autofree char *work_directory = g_dir_make_tmp("eret-config-XXXXXX", NULL);
@@ -1097,6 +1151,8 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/defaults", test_defaults);
   g_test_add_func("/config/every-option", test_every_option);
   g_test_add_func("/config/firmware", test_firmware);
+  g_test_add_func("/config/firmware-template", test_firmware_template);
+  g_test_add_func("/config/socket-places", test_socket_places);
   g_test_add_func("/config/firmware-word", test_firmware_word);
   g_test_add_func("/config/guest-state", test_guest_state);
   g_test_add_func("/config/vsock", test_vsock);
