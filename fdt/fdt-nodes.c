@@ -108,6 +108,14 @@ void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen) {
   fdt_writer_end(fdt);
 }
 
+char *fdt_bootargs(GBytes *fdt) {
+  const void *tree = g_bytes_get_data(fdt, NULL);
+  int size, chosen = fdt_path_offset(tree, "/chosen");
+  const char *text = chosen < 0 ? NULL : fdt_getprop(tree, chosen, "bootargs", &size);
+
+  return text && size > 0 ? g_strndup(text, (gsize)size) : g_strdup("");
+}
+
 GBytes *fdt_move_initrd(GBytes *fdt, uint64_t start, uint64_t size) {
   gsize length;
   void *tree = g_bytes_unref_to_data(fdt, &length);

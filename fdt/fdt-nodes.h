@@ -47,6 +47,8 @@ typedef struct {
   unsigned n_modules;
 } FdtChosen;
 void fdt_write_chosen(FdtWriter *fdt, const FdtChosen *chosen);
+/* The command line in /chosen of a finished tree; "" where there is none. Free with g_free. */
+char *fdt_bootargs(GBytes *fdt);
 /*
  * Moves the initrd of a finished tree that was written with one: SIZE bytes, of which there is at least one, at START.
  * A new tree; FDT is given up.

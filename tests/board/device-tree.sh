@@ -71,6 +71,13 @@ has 'status = "disabled"'
 "$eret" run --dry-run --dtbo "$work/two.dtbo" > "$work/messages" 2>&1
 grep -qF "two.dtbo: fragment@0 refers to label 'ours', which the machine's tree has not" "$work/messages"
 result $? "an overlay that needs another one says what it lacks, and where"
+cat > "$work/line.dts" << 'END'
+/dts-v1/;
+/plugin/;
+&{/chosen} { bootargs = "loud"; };
+END
+dtc -q -@ -O dtb -o "$work/line.dtbo" "$work/line.dts"
+is "$("$eret" run --dry-run --append quiet --dtbo "$work/line.dtbo" | grep '^bootargs')" "bootargs  loud" "the plan shows the command line of the tree"
 tree "command line" --append 'root=/dev/vda "quoted"'
 has 'bootargs = "root=/dev/vda \"quoted\""'
 plan

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "fdt/fdt-nodes.h"
 #include "vmm/base/output-file.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/platform-null.h"
@@ -61,6 +62,11 @@ static void print_placement(FILE *out, const BootFiles *files, const BootPlaceme
   }
 }
 
+/* Firmware hands on to a kernel what it was given for it, and all else is in the tree. Free with g_free. */
+static char *bootargs_of(const Config *config, GBytes *fdt) {
+  return config_has_firmware(config) && config->kernel ? g_strdup(config->append) : fdt_bootargs(fdt);
+}
+
 /* What `auto` leaves open is taken as the best case. */
 bool plan(const Config *config, GBytes *initrd, GError **error) {
   g_autoptr(Board) board = board_new(config, config->gic == GIC_AUTO ? GIC_V3 : config->gic, error);
@@ -81,7 +87,7 @@ bool plan(const Config *config, GBytes *initrd, GError **error) {
   if (platform)
     fdt = boot_plan(&files, platform, &seed, &placement, error);
   if (fdt && config->dry_run) {
-    g_autofree char *text = board_print(board);
+    g_autofree char *bootargs = bootargs_of(config, fdt), *text = board_print(board, bootargs);
     FILE *out = output_file_is_stdout(config->dump_fdt) || output_file_is_stdout(config->dump_acpi) ? stderr : stdout;
     fputs(text, out);
     if (config_boots(config))

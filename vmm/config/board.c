@@ -349,7 +349,16 @@ static void print_gic(GString *text, const Board *board) {
     print_range(text, "  redistributors", &board->redistributors[1], "");
 }
 
-char *board_print(const Board *board) {
+/* Where the configuration's line is what the guest gets, that key will be in it, too. */
+static void print_bootargs(GString *text, const Config *config, const char *bootargs) {
+  g_autofree char *line = printable_line_escaped(bootargs, -1);
+  bool waits = config->ssh && !config->ssh_key && strcmp(bootargs, config->append) == 0;
+
+  g_string_append_printf(text, "bootargs  %s%s%s\n", *line || waits ? line : "(none)", *line && waits ? " " : "",
+                         waits ? "(credentials with a key of eret's own, which the first run makes)" : "");
+}
+
+char *board_print(const Board *board, const char *bootargs) {
   GString *text = g_string_new(NULL);
 
   const CpuConfig *cpu = config_cpu(board->config);
@@ -359,8 +368,10 @@ char *board_print(const Board *board) {
     g_string_append_printf(text, "UUID      %s\n", board->config->uuid);
   g_string_append_printf(text, "memory    %" G_GUINT64_FORMAT " MiB\n", board->ram.size / MIB);
   g_string_append_printf(text, "addresses %u bits\n", board->ipa_bits);
-  g_autofree char *append = printable_line_escaped(board->config->append, -1);
-  g_string_append_printf(text, "bootargs  %s\n", *append ? append : "(none)");
+  print_bootargs(text, board->config, bootargs);
+  g_autofree char *order = board_boot_names(board);
+  if (order)
+    g_string_append_printf(text, "boot order  %s\n", order);
   g_string_append(text, "map\n");
   print_gic(text, board);
   for (unsigned i = 0; i < board->devices->len; i++)

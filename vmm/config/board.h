@@ -64,8 +64,13 @@ bool board_shares_memory(const Board *board);
  * one without a line's end. NULL: no device is asked to have a place in it. Free with g_free.
  */
 char *board_boot_order(const Board *board);
-/* The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines. */
-char *board_print(const Board *board);
+/* The same for people: the devices' names, one after the other; NULL as there. Free with g_free. */
+char *board_boot_names(const Board *board);
+/*
+ * The plan for people: memory, interrupt controller, devices with addresses and interrupts; a text of several lines.
+ * BOOTARGS is the command line that the guest finds. Free with g_free.
+ */
+char *board_print(const Board *board, const char *bootargs);
 
 /*
  * The MPIDR_EL1 affinity that KVM gives vCPU INDEX: 16 to a cluster, so that one SGI target list reaches a whole

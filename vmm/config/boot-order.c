@@ -27,14 +27,30 @@ static void append_path(GString *text, const Board *board, const BoardDevice *de
     g_string_append_printf(text, "/virtio-mmio@%016" G_GINT64_MODIFIER "x/%s", device->slot.base, names.unit);
 }
 
-char *board_boot_order(const Board *board) {
-  g_autoptr(GPtrArray) devices = g_ptr_array_new();
-  GString *text = g_string_new(NULL);
+/* The devices that have a place in it, in that order. */
+static GPtrArray *ordered(const Board *board) {
+  GPtrArray *devices = g_ptr_array_new();
 
   for (unsigned i = 0; i < board->devices->len; i++)
     if (boot(board->devices->pdata[i]).index)
       g_ptr_array_add(devices, board->devices->pdata[i]);
   g_ptr_array_sort(devices, compare_places);
+  return devices;
+}
+
+char *board_boot_names(const Board *board) {
+  g_autoptr(GPtrArray) devices = ordered(board);
+  GString *text = g_string_new(NULL);
+
+  for (unsigned i = 0; i < devices->len; i++)
+    g_string_append_printf(text, "%s%s", i ? ", " : "", ((const BoardDevice *)devices->pdata[i])->name);
+  return g_string_free(text, devices->len == 0);
+}
+
+char *board_boot_order(const Board *board) {
+  g_autoptr(GPtrArray) devices = ordered(board);
+  GString *text = g_string_new(NULL);
+
   for (unsigned i = 0; i < devices->len; i++)
     append_path(text, board, devices->pdata[i]);
   return g_string_free(text, devices->len == 0);

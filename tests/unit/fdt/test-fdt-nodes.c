@@ -84,6 +84,8 @@ static void test_chosen_full(void) {
                         });
   g_autoptr(GBytes) tree = finish(fdt);
   fake_assert_string(tree, "/chosen", "bootargs", "console=ttyAMA0 quiet");
+  g_autofree char *bootargs = fdt_bootargs(tree);
+  g_assert_cmpstr(bootargs, ==, "console=ttyAMA0 quiet");
   fake_assert_string(tree, "/chosen", "stdout-path", "/pl011@9000000");
   fake_assert_cells(tree, "/chosen", "linux,initrd-start", 0x7, 0xfffff000);
   fake_assert_cells(tree, "/chosen", "linux,initrd-end", 0x8, 0x234);
@@ -152,6 +154,8 @@ static void test_chosen_bare(void) {
   fdt_write_chosen(fdt, &(FdtChosen){.bootargs = "", .initrd_start = 0x1000, .rng_seed_size = 32});
   g_autoptr(GBytes) tree = finish(fdt);
   fake_assert_string(tree, "/chosen", "bootargs", "");
+  g_autofree char *bootargs = fdt_bootargs(tree);
+  g_assert_cmpstr(bootargs, ==, "");
   g_assert_false(has_property(tree, "/chosen", "stdout-path"));
   g_assert_false(has_property(tree, "/chosen", "linux,initrd-start"));
   g_assert_false(has_property(tree, "/chosen", "linux,initrd-end"));

@@ -127,7 +127,7 @@ static void test_vsock(void) {
   g_autoptr(Board) on_pci = board_new(pci, GIC_V3, NULL);
   g_autoptr(Board) on_mmio = board_new(mmio, GIC_V3, NULL);
   g_autoptr(Board) neither = board_new(without, GIC_V3, NULL);
-  g_autofree char *plan = board_print(on_pci);
+  g_autofree char *plan = board_print(on_pci, on_pci->config->append);
 
   g_assert_cmpint(find(on_pci, "virtio-rng")->pci_slot, ==, 1);
   g_assert_cmpint(find(on_pci, "virtio-vsock0")->pci_slot, ==, 2);
@@ -220,7 +220,7 @@ static void test_shared_memory(void) {
   g_assert_true(last->kind == &virtio_vhost_user_kind);
   g_assert_cmpstr(last->name, ==, "vhost-user1");
   g_assert_cmpint(last->pci_slot, ==, 3);
-  g_autofree char *plan = board_print(with);
+  g_autofree char *plan = board_print(with, with->config->append);
   g_assert_nonnull(strstr(plan, "fs at /y"));
 }
 
@@ -251,8 +251,8 @@ static void test_mpidr(void) {
 static void test_print(void) {
   g_autoptr(Config) config = configure("--memory 256M --cpus 2 --console virtio --rng --append quiet");
   g_autoptr(Board) board = board_new(config, GIC_V3, NULL);
-  g_autofree char *text = board_print(board);
-  g_autofree char *again = board_print(board);
+  g_autofree char *text = board_print(board, board->config->append);
+  g_autofree char *again = board_print(board, board->config->append);
 
   g_assert_cmpstr(text, ==, again);
   g_assert_nonnull(strstr(text, "CPUs      2,"));
@@ -263,10 +263,29 @@ static void test_print(void) {
   g_assert_nonnull(strstr(text, "PCI 00:02.0"));
 }
 
+/* What the guest finds, which an overlay may have written; the key that is not there yet; in which order it boots. */
+static void test_print_boot(void) {
+  g_autoptr(Config) config = configure("--append quiet --name x --ssh --net user,bootindex=1 --disk LICENSE,ro,bootindex=2");
+  g_autoptr(Config) alone = configure("--name x --ssh"), plain = configure("--rng");
+  g_autoptr(Board) board = board_new(config, GIC_V3, NULL), with_key = board_new(alone, GIC_V3, NULL),
+                   without = board_new(plain, GIC_V3, NULL);
+  g_autofree char *ours = board_print(board, "quiet"), *theirs = board_print(board, "loud"), *key = board_print(with_key, "");
+  g_autofree char *none = board_print(without, "");
+  const char *credentials = "(credentials with a key of eret's own, which the first run makes)\n";
+
+  g_autofree char *both = g_strconcat("\nbootargs  quiet ", credentials, NULL), *one = g_strconcat("\nbootargs  ", credentials, NULL);
+  g_assert_nonnull(strstr(ours, both));
+  g_assert_nonnull(strstr(ours, "\nboot order  virtio-net0, virtio-blk0\n"));
+  g_assert_nonnull(strstr(theirs, "\nbootargs  loud\n"));
+  g_assert_nonnull(strstr(key, one));
+  g_assert_nonnull(strstr(none, "\nbootargs  (none)\n"));
+  g_assert_null(strstr(none, "boot order"));
+}
+
 static void test_print_flash(void) {
   g_autoptr(Config) kept = configure("--firmware LICENSE,vars=LICENSE.vars"), lost = configure("--firmware LICENSE");
   g_autoptr(Board) with = board_new(kept, GIC_V3, NULL), without = board_new(lost, GIC_V3, NULL);
-  g_autofree char *text = board_print(with), *other = board_print(without);
+  g_autofree char *text = board_print(with, with->config->append), *other = board_print(without, without->config->append);
 
   g_assert_nonnull(strstr(text, "0x0000000000-0x0007ffffff  flash0\n"
                                 "  0x0000000000-0x0003ffffff    firmware       LICENSE\n"
@@ -275,6 +294,8 @@ static void test_print_flash(void) {
 }
 
 int main(int argc, char **argv) {
+  g_setenv("XDG_DATA_HOME", "/nowhere", TRUE); /* where no key is, before GLib has looked */
+  g_setenv("XDG_RUNTIME_DIR", "/nowhere", TRUE);
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/board/defaults", test_defaults);
   g_test_add_func("/board/gicv2", test_gicv2);
@@ -289,6 +310,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/board/bootargs", test_bootargs);
   g_test_add_func("/board/mpidr", test_mpidr);
   g_test_add_func("/board/print", test_print);
+  g_test_add_func("/board/print-boot", test_print_boot);
   g_test_add_func("/board/print-flash", test_print_flash);
   return g_test_run();
 }
