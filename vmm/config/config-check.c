@@ -73,14 +73,20 @@ bool config_check_directory(const char *path, GError **error) {
 }
 
 void config_check_socket(OptionDraft *draft, const char *where, const char *key, const char *path, bool made) {
-  g_autoptr(GError) error = NULL;
   struct sockaddr_un address;
-  struct stat status;
 
   if (strlen(path) >= sizeof address.sun_path)
     option_mistake(draft, where, "%s: the path is too long for a socket: %zu bytes, and %zu are possible", key, strlen(path),
                    sizeof address.sun_path - 1);
-  else if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
+  else
+    config_check_socket_place(draft, where, key, path, made);
+}
+
+void config_check_socket_place(OptionDraft *draft, const char *where, const char *key, const char *path, bool made) {
+  g_autoptr(GError) error = NULL;
+  struct stat status;
+
+  if (stat(path, &status) == 0 && !S_ISSOCK(status.st_mode))
     option_mistake(draft, where, "%s: '%s' is there already, and is no socket", key, path);
   else if (made && lstat(path, &status) < 0 && !config_check_directory(path, &error))
     option_mistake(draft, where, "%s: %s", key, error->message);
@@ -165,7 +171,7 @@ static void check_vsock(OptionDraft *draft, const Config *config) {
     if (unfit)
       option_mistake(draft, where, "unix: %s", unfit);
     else if (vsock->path && !vsock->later)
-      config_check_socket(draft, where, "unix", vsock->path, true);
+      config_check_socket_place(draft, where, "unix", vsock->path, true);
     if (i == 1)
       option_mistake(draft, where, "a guest has one vsock device: leave one of them out");
   }

@@ -16,6 +16,8 @@ void config_check_filled_file(OptionDraft *draft, const char *where, const char 
  * somebody listens there; so its directory has to be there.
  */
 void config_check_socket(OptionDraft *draft, const char *where, const char *key, const char *path, bool made);
+/* The same of one whose length is known to be right. */
+void config_check_socket_place(OptionDraft *draft, const char *where, const char *key, const char *path, bool made);
 /* Whether a file can be made at PATH: ERROR says why not. */
 bool config_check_directory(const char *path, GError **error);
 
