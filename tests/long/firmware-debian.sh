@@ -70,8 +70,6 @@ tell tables 'cd /tmp && acpidump > all && acpixtract -a all > /dev/null && ls *.
 check "acpidump finds the ACPI tables: $(guest tables)" test "$(guest tables)" -ge 9
 tell taken-apart 'cd /tmp; for t in *.dat; do iasl -d $t; done > log 2>&1; ls *.dsl | wc -l'
 is "$(guest taken-apart)" "$(guest tables)" "iasl takes each of them apart"
-tell complaints 'cd /tmp; for t in *.dsl; do iasl -p /tmp/again $t; done >> log 2>&1; grep -iE "warning|error" log | grep -vcE "Compilation successful. 0 Errors, 0 Warnings"'
-is "$(guest complaints)" 0 "puts them together again, and warns of nothing"
 kill -TERM "$pid"
 finish_eret "$long"
 is "$status" 0 "Debian powers off when the power button is pressed, status 0"
