@@ -111,7 +111,6 @@ static bool check_format(const DiskImage *image, GError **error) {
 static bool measure(DiskImage *image, GError **error) {
   struct stat status;
   int result;
-  char byte;
 
   if (image->block_device) {
     result = ioctl(image->fd, BLKGETSIZE64, &image->size);
@@ -135,9 +134,8 @@ static bool measure(DiskImage *image, GError **error) {
                 "disk image %s has %" G_GUINT64_FORMAT
                 " bytes, which is no whole number of %d-byte sectors: 'truncate -s %%%d' rounds it up",
                 image->path, image->size, SECTOR_SIZE, SECTOR_SIZE);
-  else if (pread(image->fd, &byte, sizeof byte, 0) > 0)
-    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
-                "disk image %s has no size, as files in /proc have none, which are made as they are read: make a copy of it", image->path);
+  else if (descriptor_is_made_as_read(image->fd))
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "disk image %s " DESCRIPTOR_MADE_AS_READ, image->path);
   else
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "disk image %s is empty: 'truncate -s SIZE' gives it a size", image->path);
   return false;

@@ -71,7 +71,7 @@ typedef struct VirtioNet VirtioNet;
 typedef struct {
   VirtioNet *net;
   unsigned index;
-  IoThread *io, *own; /* OWN: what is not the device's; or NULL */
+  IoThread *io;
   bool serving;
   unsigned receive_offloads;
   NetFilter filter;
@@ -136,8 +136,9 @@ bool net_link_is_up(const VirtioNet *net);
 void net_look_at_link(VirtioNet *net);
 /* The offloads of received frames that FEATURES (a driver's, as virtio numbers them) stand for. */
 unsigned net_receive_offloads(uint64_t features);
-/* A thread of the pair's own, once it is started. */
+/* A thread of the pair's own, once it is started. end: it has the device's again. */
 bool net_pair_give_thread(NetPair *pair, GError **error);
+void net_pair_end_thread(NetPair *pair);
 /* Into service and out of it, on its thread. False: the host has no thread for it. Stop is for any pair. */
 bool net_pair_start(NetPair *pair);
 void net_pair_stop(NetPair *pair);

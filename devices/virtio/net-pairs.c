@@ -114,6 +114,15 @@ bool net_pair_give_thread(NetPair *pair, GError **error) {
   g_autofree char *suffix = g_strdup_printf("-q%u", pair->index);
   g_autofree char *name = g_strdup_printf("%.*s%s", (int)(IO_THREAD_NAME_MAX - strlen(suffix)), pair->net->base.name, suffix);
 
-  pair->io = pair->own = io_thread_new(name, error);
-  return pair->own != NULL;
+  IoThread *own = io_thread_new(name, error);
+
+  if (own)
+    pair->io = own;
+  return own != NULL;
+}
+
+void net_pair_end_thread(NetPair *pair) {
+  if (pair->io != pair->net->base.io)
+    io_thread_free(pair->io);
+  pair->io = pair->net->base.io;
 }

@@ -18,8 +18,7 @@ bool net_hand_over(VirtioNet *net, Vhost **vhosts, unsigned n, GError **error) {
 
   for (unsigned i = 0; i < n; i++) {
     promised &= vhosts[i]->features;
-    g_clear_pointer(&net->pairs[i].own, io_thread_free);
-    net->pairs[i].io = net->base.io;
+    net_pair_end_thread(&net->pairs[i]);
     net->pairs[i].vhost = vhost_queues_new(&net->base, vhosts[i], 2 * i, 2, done ? error : NULL);
     done &= net->pairs[i].vhost != NULL;
   }

@@ -259,7 +259,7 @@ static void net_free(VirtioDevice *device) {
   for (unsigned i = 0; i < net->n_pairs && net->pairs; i++)
     vhost_queues_free(net->pairs[i].vhost);
   for (unsigned i = 0; i < net->n_pairs && net->pairs; i++)
-    io_thread_free(net->pairs[i].own);
+    net_pair_end_thread(&net->pairs[i]);
   virtio_device_clear(device);
   net_backend_free(net->backend);
   for (unsigned i = 0; i < net->n_pairs; i++)
@@ -303,13 +303,13 @@ VirtioDevice *virtio_net_new(const char *name, const GuestMemory *memory, NetBac
     return NULL;
   }
   net->pairs = g_new0(NetPair, net->n_pairs);
-  for (unsigned i = 0; i < net->n_pairs; i++) {
+  for (unsigned i = 0; i < net->n_pairs; i++)
     net->pairs[i] = (NetPair){.net = net, .index = i, .io = net->base.io, .input_fd = -1, .overflow = g_malloc(NET_FRAME_MAX)};
-    if (i > 0 && !net_pair_give_thread(&net->pairs[i], error)) {
+  for (unsigned i = 1; i < net->n_pairs; i++)
+    if (!net_pair_give_thread(&net->pairs[i], error)) {
       net_free(&net->base);
       return NULL;
     }
-  }
   net_reset(&net->base);
   return &net->base;
 }

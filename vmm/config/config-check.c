@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "devices/backend/vsock-hybrid.h"
 #include "vmm/base/output-file.h"
 #include "vmm/boot/command-line.h"
@@ -48,17 +49,14 @@ bool config_check_file(OptionDraft *draft, const char *where, const char *path, 
 
 void config_check_filled_file(OptionDraft *draft, const char *where, const char *path) {
   struct stat status;
-  char byte;
 
   if (!config_check_file(draft, where, path, false, &status) || status.st_size != 0)
     return;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  bool made_as_read = fd >= 0 && read(fd, &byte, sizeof byte) > 0;
+  int fd = descriptor_open(path, O_RDONLY);
+  bool made_as_read = fd >= 0 && descriptor_is_made_as_read(fd);
   if (fd >= 0)
     close(fd);
-  option_mistake(draft, where, "'%s' %s", path,
-                 made_as_read ? "has no size, as files in /proc have none, which are made as they are read: make a copy of it"
-                              : "is empty");
+  option_mistake(draft, where, "'%s' %s", path, made_as_read ? DESCRIPTOR_MADE_AS_READ : "is empty");
 }
 
 bool config_check_directory(const char *path, GError **error) {
