@@ -44,4 +44,5 @@ for name in virtiofsd qemu-storage-daemon passt; do
     add_program "$program"
 done
 rm -rf "$out"
+mkdir -p "$(dirname "$out")"
 mv "$new" "$out"

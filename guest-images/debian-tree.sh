@@ -96,5 +96,6 @@ make_ext4() {
 
 finish_debian() {
     rm -rf "$1"
+    mkdir -p "$(dirname "$1")"
     mv "$new" "$1"
 }
