@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Fetches vhost-user back ends of others, Debian 13's for arm64: virtiofsd, qemu-storage-daemon, and passt.
+# Fetches vhost-user back ends of others, Debian's for arm64: of 13 virtiofsd, qemu-storage-daemon and passt; of 12
+# qemu-storage-daemon.
 #
-# Usage: back-ends.sh OUT
+# Usage: back-ends.sh 12|13 OUT
 #
 #   OUT/bin/NAME          starts it
 #   OUT/libexec/NAME      the program
 #   OUT/lib/              all libraries that they need, and their loader: the host's may be older
-#   build/debian-13/      apt's lists for that suite, and the packages
+#   build/debian-1?/      apt's lists for that suite, and the packages
 #
 # What is already there is left alone, unless this script or libraries.sh is newer. The packages are those that apt would install.
 set -eu
@@ -15,8 +16,14 @@ umask 022
 
 here=$(cd "$(dirname "$0")" && pwd)
 build=$(cd "$here/.." && pwd)/build
-[ $# = 1 ] || { echo "usage: back-ends.sh OUT" >&2; exit 1; }
-out=$1
+usage() { echo "usage: back-ends.sh 12|13 OUT" >&2; exit 1; }
+[ $# = 2 ] || usage
+case $1 in
+12) suite=bookworm packages_of=qemu-system-common names=qemu-storage-daemon ;;
+13) suite=trixie packages_of="passt virtiofsd qemu-utils" names="virtiofsd qemu-storage-daemon passt" ;;
+*) usage ;;
+esac
+out=$2
 [ ! -e "$out/bin" ] || [ "$here/back-ends.sh" -nt "$out/bin" ] || [ "$here/libraries.sh" -nt "$out/bin" ] || exit 0
 
 mkdir -p "$build"
@@ -30,17 +37,18 @@ trap 'exit 143' TERM HUP
 . "$here/private-apt.sh"
 # shellcheck source=guest-images/libraries.sh
 . "$here/libraries.sh"
-use_suites debian-13 trixie trixie-updates
+use_suites "debian-$1" "$suite" "$suite-updates"
 tree=$work/tree
 new=$work/new
 
 prepare_apt
-for package in $(with_dependencies passt virtiofsd qemu-utils); do
+# shellcheck disable=SC2086  # words
+for package in $(with_dependencies $packages_of); do
     download "$package" "$tree"
 done
-for name in virtiofsd qemu-storage-daemon passt; do
+for name in $names; do
     program=$(find "$tree/usr/bin" "$tree/usr/libexec" -name "$name" -type f -print -quit)
-    [ -n "$program" ] || fail "none of Debian 13's packages has $name"
+    [ -n "$program" ] || fail "none of Debian $1's packages has $name"
     add_program "$program"
 done
 rm -rf "$out"

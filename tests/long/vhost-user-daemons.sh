@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Three back ends of others in one guest, as Debian 13 has them: a file system of virtiofsd's, a disk of qemu-storage-daemon's, and passt's network. Each is read
-# and written, each is killed under load and goes alone, and after a reboot all are there again.
+# and written, each is killed under load and goes alone, and after a reboot all are there again. Then the disk once more, of Debian 12's daemon.
 # limit: 1200
 # root
 # shellcheck source=tests/host/lib.sh
@@ -88,4 +88,21 @@ is "$(guest exit)" 0 "and its test, too"
 is "$(cat fs.log disk.log)" "" "the back ends have nothing to complain of"
 kill -KILL "$server"
 kill_all "$fs"
+kill_all "$disk"
+
+# Debian 12's offers 32 memory slots instead of 509, and other protocol features.
+PATH=$FIXTURES/debian-12/bin:${PATH#"$daemons:"}
+cp "$FIXTURES/ext4.img" disk.img
+start_disk
+qemu-storage-daemon --version > version
+like version 'version 7\.2' "Debian 12's qemu-storage-daemon"
+start_boot disk,8 --cpus 2 --device vhost-user=disk.sock,type=block
+wait_console 'GUEST done' $patience
+finish_eret $patience
+is "$status" 0 "its guest ends well"
+mkdir mounted
+mount -t ext4 -o loop,ro disk.img mounted
+is "$(checksum mounted/data)" "$(guest sha256)" "and what it wrote is in the image"
+umount mounted
+is "$(cat disk.log)" "" "without a complaint"
 kill_all "$disk"
