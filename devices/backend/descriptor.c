@@ -23,7 +23,7 @@ bool descriptor_is_made_as_read(int fd) {
   struct pollfd readable = {.fd = fd, .events = POLLIN}; /* some of them wait for what is not there yet */
   char byte;
 
-  return poll(&readable, 1, 0) > 0 && pread(fd, &byte, sizeof byte, 0) > 0;
+  return poll(&readable, 1, 0) == 0 || pread(fd, &byte, sizeof byte, 0) > 0;
 }
 
 bool descriptor_write(int fd, const void *bytes, size_t size) {

@@ -13,8 +13,8 @@
 int descriptor_open(const char *path, int flags);
 
 /*
- * Whether FD, a file of no size, has something in it all the same: files in /proc are made as they are read. What is to
- * be said of such a one then.
+ * Whether FD, a regular file of no size, has something in it all the same, or will have: files in /proc are made as
+ * they are read. What is to be said of such a one then.
  */
 bool descriptor_is_made_as_read(int fd);
 #define DESCRIPTOR_MADE_AS_READ "has no size, as files in /proc have none, which are made as they are read: make a copy of it"

@@ -92,10 +92,10 @@ static bool lock_file(DiskImage *image, GError **error) {
   return false;
 }
 
-/* What cannot be read here is found by whoever reads it in earnest. */
+/* What cannot be read here is found by whoever reads it in earnest. Of what has no size, reading may wait for ever. */
 static bool check_format(const DiskImage *image, GError **error) {
   char header[DISK_IMAGE_HEADER_SIZE];
-  ssize_t size = pread(image->fd, header, sizeof header, 0);
+  ssize_t size = image->size ? pread(image->fd, header, sizeof header, 0) : 0;
   const char *format = size > 0 ? disk_image_format_name(header, (size_t)size) : NULL;
 
   if (!format)
@@ -123,6 +123,10 @@ static bool measure(DiskImage *image, GError **error) {
                 g_strerror(errno));
     return false;
   }
+  return true;
+}
+
+static bool check_size(const DiskImage *image, GError **error) {
   if (image->size && image->size % SECTOR_SIZE == 0)
     return true;
   if (image->block_device)
@@ -162,8 +166,9 @@ DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat for
   image->path = g_strdup(path);
   image->fd = -1;
   image->read_only = read_only;
-  if (!open_file(image, error) || !lock_file(image, error) || (format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) ||
-      !measure(image, error) || !choose_engine(image, engine, error))
+  if (!open_file(image, error) || !lock_file(image, error) || !measure(image, error) ||
+      (format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) || !check_size(image, error) ||
+      !choose_engine(image, engine, error))
     return NULL;
   return g_steal_pointer(&image);
 }

@@ -21,7 +21,7 @@ says() { # FILE TEXT
     result $? "it says: $2"
 }
 
-touch Image
+echo x > Image
 printf '[defaults]\nkernel = Image\n[a]\ncommand = x\n[b]\ncommand = x\n' > s.ini
 
 if "$eret" doctor > /dev/null 2>&1; then # it has KVM

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
+
 typedef struct Range Range;
 struct Range {
   uintptr_t start, end; /* start 0: unused; atomic */
@@ -134,8 +136,12 @@ static bool map(MappedFile *file, GError **error) {
   }
   file->size = status.st_size;
   file->modified = status.st_mtim;
-  if (file->size == 0)
+  if (file->size == 0 && !descriptor_is_made_as_read(file->fd))
     return true;
+  if (file->size == 0) {
+    g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "it " DESCRIPTOR_MADE_AS_READ);
+    return false;
+  }
   void *start = mmap(NULL, (size_t)file->size, PROT_READ, MAP_PRIVATE, file->fd, 0);
   if (start == MAP_FAILED)
     return fail(error, errno);

@@ -16,7 +16,7 @@ typedef enum {
   MAPPED_FILE_KEPT,      /* it is kept: the file must stay what it was, size and time of modification */
 } MappedFileUse;
 
-/* Maps PATH, a regular file. Errors: G_FILE_ERROR, without the path. */
+/* Maps PATH, a regular file that is not made as it is read. Errors: G_FILE_ERROR, without the path. */
 MappedFile *mapped_file_open(const char *path, MappedFileUse use, GError **error);
 /* The same of FD, which is taken over, also on failure; PATH is for the messages of mapped_file_check. */
 MappedFile *mapped_file_new_take_fd(int fd, const char *path, MappedFileUse use, GError **error);

@@ -4,6 +4,8 @@
  *
  * A FIFO that nobody writes makes open(2) wait, where nothing can be said; so it is opened without waiting, and poll(2)
  * does. What is read from a FIFO without a writer would be its end: it is read when poll says so.
+ *
+ * A regular file that poll waits for is no file of somebody's who will come to its end: /proc/kmsg is one.
  */
 #include "vmm/base/whole-file.h"
 
@@ -11,6 +13,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FIRST_PIECE 65536
@@ -19,6 +22,7 @@
 typedef struct {
   int fd;
   const char *path, *what;
+  bool regular;
   bool told; /* that it is waited for */
 } Source;
 
@@ -26,30 +30,51 @@ static void fail(GError **error, int number) {
   g_set_error_literal(error, G_FILE_ERROR, (int)g_file_error_from_errno(number), g_strerror(number));
 }
 
-/* Until there is something to read, or the end. False: errno is why not. */
-static bool wait_for(Source *source) {
+static int poll_for(const Source *source, int milliseconds) {
   struct pollfd readable = {.fd = source->fd, .events = POLLIN};
-  bool tells = !source->told && isatty(STDERR_FILENO);
-  int polled = poll(&readable, 1, tells ? PATIENCE_MS : -1);
+  int polled;
 
+  do
+    polled = poll(&readable, 1, milliseconds);
+  while (polled < 0 && errno == EINTR);
+  return polled;
+}
+
+/* Until there is something to read, or the end. */
+static bool wait_for(Source *source, GError **error) {
+  bool tells = !source->told && isatty(STDERR_FILENO);
+  int polled = poll_for(source, source->regular ? 0 : tells ? PATIENCE_MS : -1);
+
+  if (polled == 0 && source->regular) {
+    g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED,
+                        "it has no end, as /proc/kmsg has none, where more is waited for: make a copy of what is there");
+    return false;
+  }
   if (polled == 0) {
     source->told = true;
     g_message("waiting for the %s in '%s': nobody has written it yet", source->what, source->path);
-    polled = poll(&readable, 1, -1);
+    polled = poll_for(source, -1);
   }
-  return polled > 0;
+  if (polled > 0)
+    return true;
+  fail(error, errno);
+  return false;
 }
 
-/* At most SIZE bytes, and fewer only at the end; negative: errno says why. */
-static gssize read_up_to(Source *source, char *to, gsize size) {
+/* At most SIZE bytes, and fewer only at the end; negative: there is an error. */
+static gssize read_up_to(Source *source, char *to, gsize size, GError **error) {
   gsize done = 0;
 
   while (done < size) {
-    ssize_t got = wait_for(source) ? read(source->fd, to + done, size - done) : -1;
+    if (!wait_for(source, error))
+      return -1;
+    ssize_t got = read(source->fd, to + done, size - done);
     if (got < 0 && (errno == EINTR || errno == EAGAIN))
       continue;
-    if (got < 0)
+    if (got < 0) {
+      fail(error, errno);
       return -1;
+    }
     if (got == 0)
       break;
     done += (gsize)got;
@@ -58,18 +83,19 @@ static gssize read_up_to(Source *source, char *to, gsize size) {
 }
 
 char *whole_file_read_fd(int fd, const char *path, gsize max, const char *what, gsize *size, GError **error) {
-  Source source = {.fd = fd, .path = path, .what = what};
+  struct stat status;
+  Source source = {.fd = fd, .path = path, .what = what, .regular = fstat(fd, &status) == 0 && S_ISREG(status.st_mode)};
   g_autofree char *text = NULL;
   gsize length = 0;
 
   for (gsize room = MIN(FIRST_PIECE, max + 1);; room = MIN(2 * room, max + 1)) {
     char *more = g_try_realloc(text, room + 1);
     text = more ? more : text;
-    gssize got = more ? read_up_to(&source, more + length, room - length) : -1;
-    if (got < 0) {
-      fail(error, errno);
+    if (!more)
+      fail(error, ENOMEM);
+    gssize got = more ? read_up_to(&source, more + length, room - length, error) : -1;
+    if (got < 0)
       return NULL;
-    }
     length += (gsize)got;
     if (length > max) {
       g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "larger than %zu MiB: this is no %s", max >> 20, what);

@@ -2,7 +2,8 @@
 /*
  * A file that somebody names, read whole. It may be of any kind, as a pipe is what shells make of <(command); so it has
  * no size that could be known before, and there is a bound: /dev/zero has no end. What nobody has written yet is waited
- * for; where that takes longer than a second, a message says so, if there is a terminal to read it at.
+ * for; where that takes longer than a second, a message says so, if there is a terminal to read it at. A regular file
+ * that would be waited for, as /proc/kmsg, is refused.
  */
 #pragma once
 

@@ -43,9 +43,8 @@ static bool settle_auto(OptionDraft *draft, FirmwareConfig *firmware, const char
 
 static void check_image(OptionDraft *draft, const FirmwareConfig *firmware, const char *where) {
   g_autoptr(GError) error = NULL;
-  struct stat status;
 
-  if (!config_check_file(draft, where, firmware->path, false, &status))
+  if (!config_check_filled_file(draft, where, firmware->path))
     return;
   g_autoptr(FlashFile) file = flash_file_open_image(firmware->path, FLASH_BANK_SIZE, &error);
   if (!file)

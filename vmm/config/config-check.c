@@ -47,16 +47,19 @@ bool config_check_file(OptionDraft *draft, const char *where, const char *path, 
   return true;
 }
 
-void config_check_filled_file(OptionDraft *draft, const char *where, const char *path) {
+bool config_check_filled_file(OptionDraft *draft, const char *where, const char *path) {
   struct stat status;
 
-  if (!config_check_file(draft, where, path, false, &status) || status.st_size != 0)
-    return;
+  if (!config_check_file(draft, where, path, false, &status))
+    return false;
+  if (status.st_size != 0)
+    return true;
   int fd = descriptor_open(path, O_RDONLY);
   bool made_as_read = fd >= 0 && descriptor_is_made_as_read(fd);
   if (fd >= 0)
     close(fd);
   option_mistake(draft, where, "'%s' %s", path, made_as_read ? DESCRIPTOR_MADE_AS_READ : "is empty");
+  return false;
 }
 
 bool config_check_directory(const char *path, GError **error) {
@@ -91,9 +94,8 @@ void config_check_socket_place(OptionDraft *draft, const char *where, const char
 }
 
 static void check_boot_files(OptionDraft *draft, const Config *config) {
-  struct stat status;
   if (config->kernel)
-    config_check_file(draft, option_where(draft, "kernel", -1), config->kernel, false, &status);
+    config_check_filled_file(draft, option_where(draft, "kernel", -1), config->kernel);
   if (config->initrd)
     config_check_filled_file(draft, option_where(draft, "initrd", -1), config->initrd);
 

@@ -9,7 +9,7 @@
 /* Whether there is such a file, which can be read. Fills in STATUS. BLOCK: a block device will do as well. */
 bool config_check_file(OptionDraft *draft, const char *where, const char *path, bool block, struct stat *status);
 /* The same of a regular file, which has something in it. */
-void config_check_filled_file(OptionDraft *draft, const char *where, const char *path);
+bool config_check_filled_file(OptionDraft *draft, const char *where, const char *path);
 
 /*
  * PATH, that of KEY, can be a socket's: it is not too long, and nothing else is there. MADE: by this machine, unless

@@ -149,7 +149,8 @@ static void read_values(SuiteFile *file, const char *text) {
 bool suite_file_is_one(const char *path) {
   char start[START_MAX + 1] = "";
   struct stat status;
-  FILE *file = stat(path, &status) == 0 && S_ISREG(status.st_mode) ? fopen(path, "re") : NULL;
+  bool has_text = stat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0;
+  FILE *file = has_text ? fopen(path, "re") : NULL;
 
   if (!file)
     return false;

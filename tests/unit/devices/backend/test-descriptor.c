@@ -91,11 +91,33 @@ static void test_nobody_reads(void) {
   close(fds[1]);
 }
 
+/* Of those that have no size: one that is empty, one that is not, and one that is waited for, whatever it has now. */
+static void test_made_as_read(Fixture *fixture, gconstpointer data) {
+  static const char *const made[] = {"/proc/self/status", "/proc/kmsg"};
+  g_autofree char *empty = g_build_filename(fixture->directory, "empty", NULL);
+  int fd = open(empty, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  char text[4096];
+
+  g_assert_cmpint(fd, >=, 0);
+  g_assert_false(descriptor_is_made_as_read(fd));
+  close(fd);
+  for (unsigned i = 0; i < G_N_ELEMENTS(made); i++) {
+    if ((fd = open(made[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK)) < 0) /* it is root's */
+      continue;
+    g_assert_true(descriptor_is_made_as_read(fd));
+    while (read(fd, text, sizeof text) > 0) /* until it would be waited for, or its end */
+      ;
+    g_assert_true(descriptor_is_made_as_read(fd));
+    close(fd);
+  }
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add("/descriptor/open", Fixture, NULL, set_up, test_open, tear_down);
   g_test_add_data_func("/descriptor/write", GINT_TO_POINTER(0), test_write);
   g_test_add_data_func("/descriptor/write-non-blocking", GINT_TO_POINTER(1), test_write);
   g_test_add_func("/descriptor/nobody-reads", test_nobody_reads);
+  g_test_add("/descriptor/made-as-read", Fixture, NULL, set_up, test_made_as_read, tear_down);
   return g_test_run();
 }

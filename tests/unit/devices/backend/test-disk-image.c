@@ -207,6 +207,23 @@ static void assert_refused(const char *path, bool read_only, DiskImageError code
   g_assert_nonnull(strstr(error->message, path));
 }
 
+/* In /proc/kmsg there is nothing to read until the kernel says more. */
+static void test_open_waits(void) {
+  int fd = open("/proc/kmsg", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  char text[4096];
+
+  if (fd < 0) {
+    g_test_skip("/proc/kmsg is for root");
+    return;
+  }
+  while (read(fd, text, sizeof text) > 0)
+    ;
+  close(fd);
+  alarm(WAIT_US / G_USEC_PER_SEC);
+  assert_refused("/proc/kmsg", true, DISK_IMAGE_ERROR_TYPE, "has no size");
+  alarm(0);
+}
+
 static void test_open_errors(void) {
   g_autofree char *directory = make_directory();
   g_autofree char *path = g_build_filename(directory, "disk", NULL);
@@ -887,6 +904,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/disk-image/open", test_open);
   g_test_add_func("/disk-image/open-errors", test_open_errors);
+  g_test_add_func("/disk-image/open-waits", test_open_waits);
   g_test_add_func("/disk-image/empty-block-device", test_empty_block_device);
   g_test_add_func("/disk-image/open-exchanged", test_open_exchanged);
   g_test_add_func("/disk-image/formats", test_formats);

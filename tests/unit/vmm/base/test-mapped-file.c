@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "tests/unit/directory.h"
 
 #define SIZE    (1 << 20)
@@ -90,6 +91,10 @@ static void test_errors(char **directory, gconstpointer unused) {
   g_clear_error(&error);
   g_assert_null(mapped_file_open("/", MAPPED_FILE_KEPT, &error));
   g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+  g_clear_error(&error);
+  g_assert_null(mapped_file_open("/proc/self/status", MAPPED_FILE_KEPT, &error));
+  g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL);
+  g_assert_cmpstr(error->message, ==, "it " DESCRIPTOR_MADE_AS_READ);
 }
 
 /* What is gone reads as zeros, and is told; the next file is not blamed for it. */

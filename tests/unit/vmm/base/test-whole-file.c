@@ -149,6 +149,31 @@ static void test_not_waiting(Fixture *fixture, gconstpointer data) {
   close(terminal);
 }
 
+/* It is a regular file, and has no end: who reads it waits for what the kernel will say. */
+static void test_endless(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+
+  if (access("/proc/kmsg", R_OK) < 0) {
+    g_test_skip("/proc/kmsg is for root");
+    return;
+  }
+  alarm(60);
+  g_autofree char *text = whole_file_read("/proc/kmsg", SIZE_LIMIT, "sample", NULL, &error);
+  alarm(0);
+  g_assert_null(text);
+  g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED);
+  g_assert_cmpstr(error->message, ==, "it has no end, as /proc/kmsg has none, where more is waited for: make a copy of what is there");
+}
+
+/* Others in /proc have one. */
+static void test_made_as_read(Fixture *fixture, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *text = whole_file_read("/proc/self/status", SIZE_LIMIT, "sample", NULL, &error);
+
+  g_assert_no_error(error);
+  g_assert_true(g_str_has_prefix(text, "Name:"));
+}
+
 static void test_unreadable(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) missing = NULL, directory = NULL;
 
@@ -166,6 +191,8 @@ int main(int argc, char **argv) {
   g_test_add("/whole-file/pipe", Fixture, NULL, set_up, test_pipe, tear_down);
   g_test_add("/whole-file/waiting", Fixture, NULL, set_up, test_waiting, tear_down);
   g_test_add("/whole-file/not-waiting", Fixture, NULL, set_up, test_not_waiting, tear_down);
+  g_test_add("/whole-file/endless", Fixture, NULL, set_up, test_endless, tear_down);
+  g_test_add("/whole-file/made-as-read", Fixture, NULL, set_up, test_made_as_read, tear_down);
   g_test_add("/whole-file/unreadable", Fixture, NULL, set_up, test_unreadable, tear_down);
   return g_test_run();
 }

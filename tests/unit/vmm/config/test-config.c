@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "devices/backend/descriptor.h"
 #include "devices/fw-cfg.h"
 #include "tests/unit/directory.h"
 #include "vmm/base/nearest.h"
@@ -461,10 +462,8 @@ static void test_modules(void) {
   refuse("--boot-module a.img: a module needs a kernel that starts it: add --kernel FILE", "--dry-run", "--boot-module", "a.img", NULL);
   refuse("--boot-module none: cannot open 'none': No such file or directory", "--kernel", "Image", "--boot-module", "none", NULL);
   refuse("--boot-module empty: 'empty' is empty", "--kernel", "Image", "--boot-module", "empty", NULL);
-  refuse(
-      "--boot-module /proc/cpuinfo: '/proc/cpuinfo' has no size, as files in /proc have none, which are made as they are read: make a copy "
-      "of it",
-      "--kernel", "Image", "--boot-module", "/proc/cpuinfo", NULL);
+  refuse("--boot-module /proc/cpuinfo: '/proc/cpuinfo' " DESCRIPTOR_MADE_AS_READ, "--kernel", "Image", "--boot-module", "/proc/cpuinfo",
+         NULL);
   refuse("--boot-module a.img,type=disk: type: 'disk' is none of kernel, ramdisk, device-tree, xsm", "--kernel", "Image", "--boot-module",
          "a.img,type=disk", NULL);
 }
@@ -922,7 +921,10 @@ static void test_files(void) {
   refuse("--kernel: 'fifo' is not a regular file", "--kernel", "fifo", NULL);
   refuse("--kernel: cannot open 'Image/x': Not a directory", "--kernel", "Image/x", NULL);
   refuse("--initrd: cannot open 'missing': No such file or directory", "--kernel", "Image", "--initrd", "missing", NULL);
+  refuse("--kernel: 'empty' is empty", "--kernel", "empty", NULL);
   refuse("--initrd: 'empty' is empty", "--kernel", "Image", "--initrd", "empty", NULL);
+  refuse("--kernel: '/proc/cpuinfo' " DESCRIPTOR_MADE_AS_READ, "--kernel", "/proc/cpuinfo", NULL);
+  refuse("--firmware /proc/cpuinfo: '/proc/cpuinfo' " DESCRIPTOR_MADE_AS_READ, "--firmware", "/proc/cpuinfo", NULL);
   refuse("--disk missing,ro: cannot open 'missing': No such file or directory", "--dry-run", "--disk", "missing,ro", NULL);
   refuse("--disk directory: 'directory' is a directory, a file is wanted", "--dry-run", "--disk", "directory", NULL);
   refuse("--disk /dev/null: '/dev/null' is not a regular file or block device", "--dry-run", "--disk", "/dev/null", NULL);

@@ -173,6 +173,9 @@ static void test_files(void) {
   g_assert_false(initramfs_add_tree(nothing, "/dev/null", "/x", INITRAMFS_FILES, &error));
   g_assert_nonnull(strstr(error->message, "'/dev/null' is a device"));
   g_clear_error(&error);
+  g_assert_false(initramfs_add_tree(nothing, "/proc/self/status", "/x", INITRAMFS_FILES, &error));
+  g_assert_nonnull(strstr(error->message, "'/proc/self/status' cannot be read: it has no size"));
+  g_clear_error(&error);
   g_assert_false(initramfs_add_tree(nothing, link, "/x", INITRAMFS_FILES, &error));
   g_assert_nonnull(strstr(error->message, link));
   g_clear_error(&error);

@@ -77,7 +77,7 @@ static void test_named_files(void) {
       {"--kernel @/k --stats=@/new --result @/new", "--result: '@/new' is also the file of --stats: name another file"},
   };
 
-  directory_write(directory, "k", "");
+  directory_write(directory, "k", "x");
   directory_write(directory, "in", "");
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_auto(GStrv) words = g_strsplit(cases[i].words, "@", -1), wanted = g_strsplit(cases[i].wanted, "@", -1);

@@ -19,9 +19,9 @@ static void set_up(Fixture *fixture, gconstpointer data) {
   fixture->directory = directory_new();
   fixture->defines = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   fixture->named = named_files_new();
-  directory_write(fixture->directory, "Image", "");
-  directory_write(fixture->directory, "k/6.1/Image", "");
-  directory_write(fixture->directory, "k/6.12/Image", "");
+  directory_write(fixture->directory, "Image", "x");
+  directory_write(fixture->directory, "k/6.1/Image", "x");
+  directory_write(fixture->directory, "k/6.12/Image", "x");
   directory_write(fixture->directory, "tool", "");
   directory_write(fixture->directory, "data,img", "");
   directory_write(fixture->directory, "lib/modules.dep", "kernel/here.ko:\n");
