@@ -135,8 +135,16 @@ static const Option smccc_options[] = {
 
 static const OptionElement smccc_element = {.options = smccc_options, .first_unnamed = true, .size = sizeof(SmcccConfig)};
 
+static char *place_socket(const char *text, OptionPlace *place, void *opaque) {
+  static const char socket[] = "=unix:";
+  const char *found = strchr(text, '='), *path = found && g_str_has_prefix(found, socket) ? found + strlen(socket) : "";
+  g_autofree char *placed = *path ? place(opaque, path, (gsize)(path - text)) : NULL;
+
+  return placed ? g_strdup_printf("%.*s%s", (int)(path - text), text, placed) : g_strdup(text);
+}
+
 static const Option hypercall_options[] = {
-    OPTION("service", STRING, HypercallConfig, service, "RANGE=unix:PATH", NULL),
+    OPTION("service", STRING, HypercallConfig, service, "RANGE=unix:PATH", NULL, .placed = place_socket),
     OPTION("timeout", NUMBER, HypercallConfig, timeout, "MS", NULL, .min = 1, .max = HYPERCALL_PEER_TIMEOUT_MAX),
     {.name = NULL},
 };

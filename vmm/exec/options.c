@@ -36,6 +36,29 @@ static char *add_copy(GPtrArray *copies, const char *text, const char *prefix) {
   return NULL;
 }
 
+/* What stands behind SRC: the colon and DST, or nothing. */
+static const char *rest_of_copy(const char *text) {
+  const char *colon = strrchr(text, ':');
+
+  return colon && colon[1] ? colon : text + strlen(text);
+}
+
+/* A colon in the path is none before DST when there is another. */
+static char *place_copy_in(const char *text, OptionPlace *place, void *opaque) {
+  const char *rest = rest_of_copy(text);
+  g_autofree char *path = g_strndup(text, (gsize)(rest - text)), *placed = place(opaque, path, 0);
+
+  return g_strconcat(placed, *rest ? rest : strchr(placed, ':') ? ":/" : "", NULL);
+}
+
+static char *place_copy_out(const char *text, OptionPlace *place, void *opaque) {
+  const char *rest = rest_of_copy(text), *path = *rest ? rest + 1 : "./";
+  g_autofree char *source = g_strndup(text, (gsize)(rest - text));
+  g_autofree char *placed = place(opaque, path, (gsize)(rest - text) + 1);
+
+  return strchr(placed, ':') ? NULL : g_strconcat(source, ":", placed, NULL);
+}
+
 static char *parse_copy_in(void *field, const char *text) {
   return add_copy(*(GPtrArray **)field, text, "/");
 }
@@ -59,10 +82,10 @@ static char *parse_env(void *field, const char *text) {
 
 const Option exec_options[] = {
     OPTION("copy-in", PARSED, ExecOptions, copy_in, "SRC[:DST]", "Copy a file or directory into the guest, to /NAME or DST; repeatable.",
-           .group = "Command", .examples = OPTION_EXAMPLE_FILES, .parse = parse_copy_in, .repeatable = true),
+           .group = "Command", .examples = OPTION_EXAMPLE_FILES, .parse = parse_copy_in, .placed = place_copy_in, .repeatable = true),
     OPTION("copy-out", PARSED, ExecOptions, copy_out, "SRC[:DST]",
            "Copy a file or directory out of the guest when the command has ended, to ./NAME or DST; repeatable.",
-           .examples = OPTION_EXAMPLE_FILES, .parse = parse_copy_out, .repeatable = true),
+           .examples = OPTION_EXAMPLE_FILES, .parse = parse_copy_out, .placed = place_copy_out, .repeatable = true),
     OPTION("copy-out-limit", SIZE, ExecOptions, copy_out_limit, "SIZE", "How much may come out at most (default: 1G).",
            .examples = "64M 256M 1G 4G", .min = COPY_OUT_LIMIT_MIN, .max = COPY_OUT_LIMIT_MAX),
     OPTION("env", PARSED, ExecOptions, env, "K=V", "A variable of the command's environment; repeatable. K alone: as it is here.",

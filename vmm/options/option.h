@@ -6,6 +6,7 @@
  *
  * parse.c     flags, and what is no flag; the files that options name, held against each other
  * value.c     a value as text, checked by the option's kind, into its field
+ * paths.c     the paths in a value, for those that do not start where the program was started
  * json.c      the description file, into the same fields
  * nearest.c   names, and what somebody probably meant
  * help.c      the tables, printed
@@ -55,6 +56,11 @@ typedef struct {
   size_t size;           /* of the record; the list frees it */
 } OptionElement;
 
+/* What PATH is to be, which stands at OFFSET in a value. Free with g_free. */
+typedef char *OptionPlace(void *opaque, const char *path, size_t offset);
+/* TEXT with the paths in it as PLACE makes them; NULL: it cannot be written with these. Free with g_free. */
+typedef char *OptionPlaced(const char *text, OptionPlace *place, void *opaque);
+
 /* Sets FIELD and returns NULL; or why not, to be said behind the option. Free with g_free. */
 typedef char *OptionParse(void *field, const char *text);
 
@@ -82,6 +88,7 @@ struct Option {
   const OptionChoice *choices;
   const OptionElement *element;
   OptionParse *parse;
+  OptionPlaced *placed;     /* string, parsed: paths are parts of it; NULL: none are */
   bool number_too;          /* string: a number in JSON is the text of it */
   const char *examples;     /* completion: values, separated by spaces, or OPTION_EXAMPLE_FILES */
   const char *not_in_suite; /* why a case of eret test cannot have it, and what there is instead; NULL: it can */
@@ -154,9 +161,12 @@ typedef enum { OPTION_ERROR_INVALID } OptionError;
 #define OPTION_ERROR (option_error_quark())
 GQuark option_error_quark(void);
 
-/* Calls FOUND for each option in ARGV, whatever its value, table by table. */
-typedef void OptionFound(void *opaque, const Option *option);
-void option_each(const OptionSet *set, int argc, char **argv, OptionFound *found, void *opaque);
+/*
+ * Calls FOUND for each option in ARGV, table by table, with its value, whatever that is: VALUE is in ARGV[ARGUMENT];
+ * NULL: it has none. Returns what is wrong with how they are written, a line each; "" is nothing. Free with g_free.
+ */
+typedef void OptionFound(void *opaque, const Option *option, int argument, const char *value);
+char *option_each(const OptionSet *set, int argc, char **argv, OptionFound *found, void *opaque);
 
 /* Records a mistake: WHERE, a colon, the text. WHERE may be NULL. */
 void option_mistake(OptionDraft *draft, const char *where, const char *format, ...) G_GNUC_PRINTF(3, 4);
@@ -200,6 +210,8 @@ void option_begin_source(OptionDraft *draft);
 char *option_parse(void *record, const Option *option, const char *base, const char *text);
 /* The same; why not is recorded as a mistake. */
 bool option_set(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
+/* TEXT, a value of OPTION, with the paths in it as PLACE makes them; as OptionPlaced. */
+char *option_place(const Option *option, const char *text, OptionPlace *place, void *opaque);
 /* Of an option that can be negated. */
 void option_set_boolean(void *record, const Option *option, bool value);
 /* The first call of a source empties the list: what a source says replaces what the one before said. */

@@ -15,6 +15,7 @@ typedef struct {
   const Option *option;
   unsigned table;
   const char *value; /* NULL: there is none */
+  int argument;      /* the last that belongs to it: the one with the value */
   bool apart;        /* a word of its own */
   bool negated;
 } Flag;
@@ -159,6 +160,7 @@ static void read_flag(OptionDraft *draft, int argc, char **argv, int *i, GArray 
     return;
   flag.apart = next && flag.value == next;
   *i += flag.apart;
+  flag.argument = *i;
   draft->help |= flag.option->kind == OPTION_HELP && !flag.value;
   g_array_append_val(flags, flag);
 }
@@ -265,14 +267,17 @@ bool option_is_good(const OptionDraft *draft, GError **error) {
   return draft->mistakes->len == 0;
 }
 
-void option_each(const OptionSet *set, int argc, char **argv, OptionFound *found, void *opaque) {
+char *option_each(const OptionSet *set, int argc, char **argv, OptionFound *found, void *opaque) {
   g_autoptr(OptionDraft) draft = draft_new(set, NULL);
   g_autoptr(GArray) flags = read_flags(draft, argc, argv);
 
   for (unsigned table = 0; set->tables[table]; table++)
-    for (unsigned i = 0; i < flags->len; i++)
-      if (g_array_index(flags, Flag, i).table == table)
-        found(opaque, g_array_index(flags, Flag, i).option);
+    for (unsigned i = 0; i < flags->len; i++) {
+      const Flag *flag = &g_array_index(flags, Flag, i);
+      if (flag->table == table)
+        found(opaque, flag->option, flag->argument, flag->value);
+    }
+  return g_strdup(draft->mistakes->str);
 }
 
 /* Nothing that one option names is to be overwritten for another. */

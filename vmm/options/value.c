@@ -105,6 +105,10 @@ static void *field_of(void *record, const Option *option) {
 
 /* What follows sets FIELD, each of its own kind, or returns why not, as option_parse does. */
 
+static char *place_below(void *base, const char *path, size_t offset) {
+  return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(base, path, NULL);
+}
+
 static char *set_string(void *field, const Option *option, const char *base, const char *text) {
   char **string = field;
 
@@ -112,11 +116,8 @@ static char *set_string(void *field, const Option *option, const char *base, con
     return g_strdup("must not be empty");
   if (option->max && strlen(text) > option->max)
     return g_strdup_printf("has %zu bytes, at most %" G_GUINT64_FORMAT " are possible", strlen(text), option->max);
-  bool is_word = option->word && strcmp(text, option->word) == 0;
-  bool is_file = strcmp(text, "-") != 0 && !is_word; /* it is a standard stream everywhere */
-  bool relative = option->kind == OPTION_PATH && base && is_file && !g_path_is_absolute(text);
   g_free(*string);
-  *string = relative ? g_build_filename(base, text, NULL) : g_strdup(text);
+  *string = base ? option_place(option, text, place_below, (char *)base) : g_strdup(text);
   return NULL;
 }
 

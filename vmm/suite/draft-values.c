@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "vmm/exec/options.h"
 #include "vmm/suite/draft.h"
 
 #define EXPAND_DEPTH_MAX 8
@@ -26,24 +27,30 @@ static const char *value_of_key(const CaseDraft *draft, const char *name) {
   return NULL;
 }
 
-static char *expand(CaseDraft *draft, const char *text, unsigned depth);
+static char *expand(CaseDraft *draft, const char *text, unsigned depth, gsize at);
+
+/* What begins at AT is not the suite's. */
+static char *from_outside(CaseDraft *draft, const char *value, gsize at) {
+  g_array_append_val(draft->outside, at);
+  return g_strdup(value);
+}
 
 /*
- * What ${NAME} stands for: what was defined, a variable or a key of this test, the environment. In keys there may be
- * more of them. Free with g_free.
+ * What ${NAME} stands for, which is to begin at AT: what was defined, a variable or a key of this test, the
+ * environment. In keys there may be more of them. Free with g_free.
  */
-static char *value_of(CaseDraft *draft, const char *name, unsigned depth) {
+static char *value_of(CaseDraft *draft, const char *name, unsigned depth, gsize at) {
   const char *value = g_hash_table_lookup(draft->defines, name);
 
   if (value)
-    return g_strdup(value);
+    return from_outside(draft, value, at);
   if ((value = value_of_key(draft, name)) && depth < EXPAND_DEPTH_MAX) {
     g_autofree char *text = suite_unescape(value);
-    return expand(draft, text, depth + 1);
+    return expand(draft, text, depth + 1, at);
   }
   const char *outside = value ? NULL : g_getenv(name);
   if (outside)
-    return g_strdup(outside);
+    return from_outside(draft, outside, at);
   draft->has_gaps = true;
   if (value)
     draft_mistake(draft, "%s: ${%s} stands for itself, or for too much of what stands for something else", draft->key->name, name);
@@ -72,7 +79,8 @@ static bool afford(CaseDraft *draft, const char *value) {
   return false;
 }
 
-static char *expand(CaseDraft *draft, const char *text, unsigned depth) {
+/* AT: where what becomes of TEXT begins, in the value or the item of one. */
+static char *expand(CaseDraft *draft, const char *text, unsigned depth, gsize at) {
   GString *out = g_string_new(NULL);
 
   for (const char *next = text; *next;) {
@@ -86,7 +94,7 @@ static char *expand(CaseDraft *draft, const char *text, unsigned depth) {
       continue;
     }
     g_autofree char *name = g_strndup(next + 2, (gsize)(end - next - 2));
-    g_autofree char *value = value_of(draft, name, depth);
+    g_autofree char *value = value_of(draft, name, depth, at + out->len);
     if (!afford(draft, value))
       break;
     g_string_append(out, value);
@@ -95,57 +103,109 @@ static char *expand(CaseDraft *draft, const char *text, unsigned depth) {
   return g_string_free(out, FALSE);
 }
 
-/* Whether TEXT begins with what the suite does not have: what was defined, or the environment's. */
-static bool begins_outside(const CaseDraft *draft, const char *text, unsigned depth) {
-  const char *end = g_str_has_prefix(text, "${") ? strchr(text, '}') : NULL;
-  g_autofree char *name = end ? g_strndup(text + 2, (gsize)(end - text - 2)) : NULL;
-
-  if (!name || depth > EXPAND_DEPTH_MAX)
-    return false;
-  const char *value = g_hash_table_contains(draft->defines, name) ? NULL : value_of_key(draft, name);
-  return value ? begins_outside(draft, value, depth + 1) : true;
+static char *expand_item(CaseDraft *draft, const char *text) {
+  g_array_set_size(draft->outside, 0);
+  return expand(draft, text, 0, 0);
 }
 
-/*
- * As expand(). Paths in a suite are relative to its file; one that begins with what the user gave is relative to where
- * the user is.
- */
-static char *expand_path(CaseDraft *draft, const char *text) {
-  g_autofree char *path = expand(draft, text, 0);
-  g_autofree char *here = g_get_current_dir();
+/* Paths. */
 
-  return !g_path_is_absolute(path) && begins_outside(draft, text, 0) ? g_strconcat(here, "/", path, NULL) : g_steal_pointer(&path);
+/* A value, of which the paths are looked at. */
+typedef struct {
+  const CaseDraft *draft;
+  const GArray *outside; /* as in the draft */
+  gsize shift;           /* of its beginning to what OUTSIDE is about */
+} Value;
+
+static int compare_places(const void *a, const void *b) {
+  gsize left = *(const gsize *)a, right = *(const gsize *)b;
+
+  return (left > right) - (left < right);
 }
 
-char *draft_path(const CaseDraft *draft, const char *path) {
-  g_autofree char *directory = g_path_get_dirname(draft->file->path);
-  g_autofree char *absolute = g_canonicalize_filename(directory, NULL);
-  return g_canonicalize_filename(path, absolute);
+/* Paths start at the suite's directory; one that begins with what the user gave starts where the user is. */
+static char *place_path(void *opaque, const char *path, gsize offset) {
+  const Value *value = opaque;
+  const gsize at = value->shift + offset;
+  bool from_user = g_array_binary_search((GArray *)value->outside, &at, compare_places, NULL);
+  g_autofree char *directory = g_path_get_dirname(value->draft->file->path);
+  g_autofree char *base = g_canonicalize_filename(from_user ? "." : directory, NULL);
+  g_autofree char *placed = g_canonicalize_filename(path, base);
+
+  return g_strconcat(placed, g_str_has_suffix(path, "/") && !g_str_has_suffix(placed, "/") ? "/" : NULL, NULL);
 }
 
-static bool is_path(const SuiteKeyRule *rule) {
-  SuiteKeyKind kind = suite_key_kind(rule);
+static char *place_item(CaseDraft *draft, const SuiteKeyRule *rule, const char *text) {
+  const Option *option = suite_key_option(rule);
+  Value value = {draft, draft->outside, 0};
 
-  return kind == KEY_FILE_OPTION || kind == KEY_STDIN_FILE || kind == KEY_DISKS || kind == KEY_COPY_IN || kind == KEY_FILES;
+  if (rule->kind == KEY_FILES || rule->kind == KEY_STDIN_FILE)
+    return place_path(&value, text, 0);
+  char *placed = option ? option_place(option, text, place_path, &value) : g_strdup(text);
+  if (placed)
+    return placed;
+  draft->has_gaps = true;
+  draft_mistake(draft, "[%s] %s: '%s' cannot start at the suite's directory, in whose path is a colon: write where it starts",
+                draft->section->name, draft->key->name, text);
+  return g_strdup(text);
 }
+
+/* Options and their values, as they are given to eret exec. */
+typedef struct {
+  const CaseDraft *draft;
+  GPtrArray *items;         /* of char * */
+  const GPtrArray *outside; /* of each of them, as in the draft; of GArray */
+  GPtrArray *placed;        /* of char *: what becomes of them */
+} Words;
+
+static void on_option(void *opaque, const Option *option, int argument, const char *text) {
+  const Words *words = opaque;
+  char **item = (char **)&g_ptr_array_index(words->placed, argument);
+  gsize shift = text ? (gsize)(text - (const char *)g_ptr_array_index(words->items, argument)) : 0;
+  Value value = {words->draft, g_ptr_array_index(words->outside, argument), shift};
+  g_autofree char *placed = text ? option_place(option, text, place_path, &value) : NULL;
+
+  if (!placed)
+    return;
+  g_autofree char *before = *item;
+  before[shift] = 0;
+  *item = g_strconcat(before, placed, NULL);
+}
+
+/* Takes ITEMS; OUTSIDE is as in Words. */
+static GPtrArray *place_words(const CaseDraft *draft, GPtrArray *items, const GPtrArray *outside) {
+  GPtrArray *placed = g_ptr_array_new_with_free_func(g_free);
+  Words words = {draft, items, outside, placed};
+
+  for (unsigned i = 0; i < items->len; i++)
+    g_ptr_array_add(placed, g_strdup(g_ptr_array_index(items, i)));
+  g_autofree char *mistakes = option_each(&exec_option_set, (int)items->len, (char **)items->pdata, on_option, &words);
+  g_ptr_array_unref(items);
+  return placed;
+}
+
+/* Values. */
 
 char *draft_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
-  g_autofree char *text = suite_unescape(value);
+  g_autofree char *raw = suite_unescape(value);
 
   draft->key_left = DRAFT_KEY_TEXT_MAX;
-  return is_path(rule) ? expand_path(draft, text) : expand(draft, text, 0);
+  g_autofree char *text = expand_item(draft, raw);
+  return place_item(draft, rule, text);
 }
 
 GPtrArray *draft_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autoptr(GPtrArray) raw = suite_split(value);
+  g_autoptr(GPtrArray) outside = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
   GPtrArray *items = g_ptr_array_new_with_free_func(g_free);
 
   draft->key_left = DRAFT_KEY_TEXT_MAX;
   for (unsigned i = 0; i < raw->len; i++) {
-    const char *item = g_ptr_array_index(raw, i);
-    g_ptr_array_add(items, is_path(rule) ? expand_path(draft, item) : expand(draft, item, 0));
+    g_autofree char *text = expand_item(draft, g_ptr_array_index(raw, i));
+    g_ptr_array_add(items, place_item(draft, rule, text));
+    g_ptr_array_add(outside, g_array_copy(draft->outside));
   }
-  return items;
+  return rule->kind == KEY_WORDS ? place_words(draft, items, outside) : items;
 }
 
 bool draft_is_boolean(const char *value) {

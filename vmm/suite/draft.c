@@ -14,27 +14,20 @@ static void add_option(CaseDraft *draft, const char *name, char *value) {
     g_ptr_array_add(draft->made->options, value);
 }
 
-/* VALUE, in which a path stands before END (NULL: it is all), with that as an absolute one. */
-static char *with_path(const CaseDraft *draft, const char *value, const char *end) {
-  g_autofree char *path = g_strndup(value, end ? (gsize)(end - value) : strlen(value));
-  g_autofree char *absolute = draft_path(draft, path);
-
-  return g_strconcat(absolute, end, NULL);
-}
-
-/* "FILE,ro": the path is what stands before the first comma, unless that is doubled. */
-static const char *end_of_disk(const char *value) {
-  while (*value && (*value != ',' || value[1] == ','))
-    value += *value == ',' ? 2 : 1;
-  return value;
+/* Mistakes are told by the option's name, and those of a description by that of its file. */
+static void note_option(CaseDraft *draft, const Option *option, const char *value) {
+  g_ptr_array_add(draft->of_options, g_strconcat("--", option->name, NULL));
+  if (option->kind == OPTION_SOURCE && value)
+    g_ptr_array_add(draft->of_options, g_strdup(value));
 }
 
 /* For suite_key_rule_of_option and the options' own tables to decide: what is left is for `options`. */
-static void on_option(void *opaque, const Option *option) {
+static void on_option(void *opaque, const Option *option, int argument, const char *value) {
   CaseDraft *draft = opaque;
   const char *name = option->name, *not_in_suite = option->not_in_suite;
   const SuiteKeyRule *rule = suite_key_rule_of_option(name);
 
+  note_option(draft, option, value);
   draft->has_gaps |= rule || not_in_suite;
   if (rule)
     draft_mistake(draft, "[%s] options: --%s is a key of its own; write %s = ...", draft->section->name, name, rule->name);
@@ -49,36 +42,27 @@ static void check_words(CaseDraft *draft, const GPtrArray *words) {
     draft_mistake(draft, "[%s] options: what is behind -- is the key command", draft->section->name);
     draft->has_gaps = true;
   }
-  option_each(&exec_option_set, (int)words->len, (char **)words->pdata, on_option, draft);
+  g_autofree char *mistakes = option_each(&exec_option_set, (int)words->len, (char **)words->pdata, on_option, draft);
+  g_auto(GStrv) lines = g_strsplit(mistakes, "\n", -1);
+  for (unsigned i = 0; lines[i]; i++)
+    g_ptr_array_add(draft->of_options, g_strdup(lines[i]));
 }
 
 static void add_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value) {
   g_autoptr(GPtrArray) items = draft_list(draft, rule, value);
+  const Option *option = suite_key_option(rule);
 
   if (rule->kind == KEY_WORDS)
     check_words(draft, items);
   for (unsigned i = 0; i < items->len; i++) {
-    const char *item = g_ptr_array_index(items, i);
-    switch (rule->kind) {
-    case KEY_DISKS:
-      add_option(draft, rule->option, with_path(draft, item, end_of_disk(item)));
-      break;
-    case KEY_COPY_IN:
-      add_option(draft, rule->name, with_path(draft, item, strrchr(item, ':')));
-      break;
-    case KEY_WORDS:
-      g_ptr_array_add(draft->made->options, g_strdup(item));
-      break;
-    case KEY_FILES:
-      g_ptr_array_add(draft->made->requires, draft_path(draft, item));
-      break;
-    case KEY_TAGS:
-      g_ptr_array_add(draft->made->tags, g_strdup(item));
-      break;
-    default:
-      add_option(draft, rule->name, g_strdup(item));
-      break;
-    }
+    char *item = g_strdup(g_ptr_array_index(items, i));
+    if (option)
+      add_option(draft, option->name, item);
+    else
+      g_ptr_array_add(rule->kind == KEY_WORDS   ? draft->made->options
+                      : rule->kind == KEY_FILES ? draft->made->requires
+                                                : draft->made->tags,
+                      item);
   }
 }
 
@@ -144,8 +128,7 @@ static void set_output_limit(CaseDraft *draft, const char *text) {
     draft_mistake(draft, "%s: %s", draft->key->name, why);
 }
 
-static void set_stdin_file(CaseDraft *draft, const char *text) {
-  char *path = draft_path(draft, text);
+static void set_stdin_file(CaseDraft *draft, const char *path) {
   struct stat status;
 
   if (stat(path, &status) < 0)
@@ -153,7 +136,7 @@ static void set_stdin_file(CaseDraft *draft, const char *text) {
   else if (!S_ISREG(status.st_mode) && !S_ISCHR(status.st_mode)) /* a pipe would be read once, by one of many */
     draft_mistake(draft, "%s: '%s' is neither a file nor a character device", draft->key->name, path);
   g_free(draft->made->stdin_file);
-  draft->made->stdin_file = path;
+  draft->made->stdin_file = g_strdup(path);
 }
 
 static void set_stdin(CaseDraft *draft, const char *text) {
@@ -172,8 +155,6 @@ static void apply_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *v
     setters[kind](draft, text);
   else if (kind == KEY_OPTION)
     add_option(draft, rule->name, g_steal_pointer(&text));
-  else if (kind == KEY_FILE_OPTION)
-    add_option(draft, rule->name, draft_path(draft, text));
   else if (kind == KEY_FLAG_VALUE && !draft_is_boolean(text))
     g_ptr_array_add(draft->made->options, g_strdup_printf("--%s=%s", rule->name, text));
   else if ((kind == KEY_FLAG || kind == KEY_FLAG_VALUE) && draft_is_true(draft, text))
@@ -197,19 +178,35 @@ static void apply(CaseDraft *draft, const SuiteKey *key, const char *name, const
     apply_text(draft, rule, value);
 }
 
-/* The key that a mistake of eret exec's parser, "--cpus: ...", is about; the section where it is none of them. */
-static void pass_on(CaseDraft *draft, const char *text) {
-  g_autofree char *option = g_str_has_prefix(text, "--") ? g_strndup(text + 2, strcspn(text + 2, ": =")) : g_strdup("");
-  const SuiteKey *found = NULL;
-
-  for (unsigned i = 0; i < draft->section->keys->len && !found; i++) {
+/* NULL: none is. */
+static const SuiteKey *key_of_option(const CaseDraft *draft, const char *option) {
+  for (unsigned i = 0; i < draft->section->keys->len; i++) {
     const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);
     const SuiteKeyRule *rule = suite_key_rule(key->name);
     if ((!suite_key_of(key->name, "label.") && strcmp(suite_key_base(key->name), option) == 0) ||
         (rule && rule->option && strcmp(rule->option, option) == 0))
-      found = key;
+      return key;
   }
-  suite_file_mistake(draft->file, found ? found->line : draft->section->line, "[%s] %s", draft->section->name, text);
+  return NULL;
+}
+
+static bool is_of_options(const CaseDraft *draft, const char *mistake) {
+  for (unsigned i = 0; i < draft->of_options->len; i++) {
+    const char *start = g_ptr_array_index(draft->of_options, i);
+    if (*start && g_str_has_prefix(mistake, start) && strchr(": =", mistake[strlen(start)])) /* or it is all of it */
+      return true;
+  }
+  return false;
+}
+
+/* The key that a mistake of eret exec's parser, "--cpus: ...", is about; the section where it is none of them. */
+static void pass_on(CaseDraft *draft, const char *text) {
+  g_autofree char *option = g_str_has_prefix(text, "--") ? g_strndup(text + 2, strcspn(text + 2, ": =")) : g_strdup("");
+  const SuiteKey *key = key_of_option(draft, option);
+
+  if (!key && is_of_options(draft, text))
+    key = suite_section_find(draft->section, "options");
+  suite_file_mistake(draft->file, key ? key->line : draft->section->line, "[%s] %s", draft->section->name, text);
 }
 
 /* Keys that say nothing beside others. */
@@ -280,10 +277,7 @@ static void check_options(CaseDraft *draft) {
   name_files(draft, options->config->named);
 }
 
-SuiteCase *draft_make_case(CaseDraft *draft, const char *suite) {
-  SuiteCase *made = draft->made = suite_case_new(g_strdup(suite), g_strconcat(draft->section->name, draft->cell->name, NULL));
-  draft->has_gaps = false;
-
+static void apply_keys(CaseDraft *draft) {
   for (unsigned i = 0; i < draft->section->keys->len; i++) {
     const SuiteKey *key = g_ptr_array_index(draft->section->keys, i);
     if (suite_key_rule(key->name) && !strchr(key->name, '.'))
@@ -293,8 +287,19 @@ SuiteCase *draft_make_case(CaseDraft *draft, const char *suite) {
     const MatrixChoice *choice = &g_array_index(draft->cell->choices, MatrixChoice, i);
     apply(draft, choice->key, choice->key_name, choice->value);
   }
+}
+
+SuiteCase *draft_make_case(CaseDraft *draft, const char *suite) {
+  g_autoptr(GArray) outside = draft->outside = g_array_new(FALSE, FALSE, sizeof(gsize));
+  g_autoptr(GPtrArray) of_options = draft->of_options = g_ptr_array_new_with_free_func(g_free);
+  SuiteCase *made = draft->made = suite_case_new(g_strdup(suite), g_strconcat(draft->section->name, draft->cell->name, NULL));
+
+  draft->has_gaps = false;
+  apply_keys(draft);
   check_input(draft);
   if (!draft->has_gaps)
     check_options(draft);
+  draft->outside = NULL;
+  draft->of_options = NULL;
   return made;
 }

@@ -27,7 +27,9 @@ typedef struct {
   const MatrixCell *cell;
   GHashTable *defines;
   const SuiteKey *key; /* that is looked at */
+  GArray *outside;     /* of gsize, ascending: where in the value that is looked at what begins that the suite does not have */
   SuiteCase *made;
+  GPtrArray *of_options;           /* of char *: what mistakes begin with that are about `options` */
   NamedFiles *named;               /* by the cases */
   bool has_gaps;                   /* something in it makes no sense: nor would what else could be said of it */
   uint64_t key_left, section_left; /* of what names may make */
@@ -42,11 +44,9 @@ SuiteCase *draft_make_case(CaseDraft *draft, const char *suite);
 
 /*
  * VALUE of a key with RULE, with what stands for something else replaced: as text, as the items of a list (of char *),
- * as yes or no. Paths are as they have been written.
+ * as yes or no. Paths are absolute ones.
  */
 char *draft_text(CaseDraft *draft, const SuiteKeyRule *rule, const char *value);
 GPtrArray *draft_list(CaseDraft *draft, const SuiteKeyRule *rule, const char *value);
 bool draft_is_boolean(const char *value);
 bool draft_is_true(const CaseDraft *draft, const char *value);
-/* PATH, which is relative to the suite's file, as an absolute one. */
-char *draft_path(const CaseDraft *draft, const char *path);

@@ -20,7 +20,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"cpu", KEY_OPTION, NULL, 0, false},
     {"cpu-template", KEY_OPTION, NULL, 0, false},
     {"memory", KEY_OPTION, NULL, 0, false},
-    {"disks", KEY_DISKS, "disk", 0, false},
+    {"disks", KEY_OPTION, "disk", 0, false},
     {"net", KEY_OPTION, NULL, 0, false},
     {"console", KEY_OPTION, NULL, 0, false},
     {"transport", KEY_OPTION, NULL, 0, false},
@@ -33,7 +33,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"command", KEY_COMMAND, NULL, 0, false},
     {"stdin", KEY_STDIN, NULL, 0, true},
     {"stdin-file", KEY_STDIN_FILE, NULL, 0, true},
-    {"copy-in", KEY_COPY_IN, NULL, 0, false},
+    {"copy-in", KEY_OPTION, NULL, 0, false},
     {"copy-out", KEY_OPTION, NULL, 0, false},
     {"copy-out-limit", KEY_OPTION, NULL, 0, false},
     {"env", KEY_OPTION, NULL, 0, false},
@@ -78,31 +78,31 @@ const SuiteKeyRule *suite_key_rule(const char *name) {
   return NULL;
 }
 
-SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule) {
+static const char *option_name_of(const SuiteKeyRule *rule) {
+  return rule->option ? rule->option : rule->name;
+}
+
+const Option *suite_key_option(const SuiteKeyRule *rule) {
   bool negated;
-  const Option *option = rule->kind == KEY_OPTION ? option_find_flag(&exec_option_set, rule->name, &negated, NULL) : NULL;
+
+  return rule->kind == KEY_OPTION ? option_find_flag(&exec_option_set, option_name_of(rule), &negated, NULL) : NULL;
+}
+
+SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule) {
+  const Option *option = suite_key_option(rule);
 
   if (!option)
     return rule->kind;
   if (option->kind == OPTION_TEXTS || option->kind == OPTION_LIST || option->repeatable)
     return KEY_LIST;
-  if (option->kind == OPTION_PATH)
-    return KEY_FILE_OPTION;
   if (!option_takes_value(option))
     return KEY_FLAG;
   return option->alone ? KEY_FLAG_VALUE : KEY_OPTION;
 }
 
-/* The option of eret exec that the key becomes; NULL: none. */
-static const char *option_of(const SuiteKeyRule *rule) {
-  if (rule->option)
-    return rule->option;
-  return rule->kind == KEY_OPTION || rule->kind == KEY_COPY_IN ? rule->name : NULL;
-}
-
 const SuiteKeyRule *suite_key_rule_of_option(const char *option) {
   for (const SuiteKeyRule *rule = suite_key_rules; rule->name; rule++)
-    if (g_strcmp0(option_of(rule), option) == 0)
+    if (rule->kind == KEY_OPTION && strcmp(option_name_of(rule), option) == 0)
       return rule;
   return NULL;
 }

@@ -4,14 +4,14 @@
 
 #include <stdbool.h>
 
+#include "vmm/options/option.h"
 #include "vmm/suite/suite-case.h"
 
 typedef enum {
   /* Those of one value, which can be crossed with others in a matrix. */
-  KEY_OPTION,      /* --NAME VALUE; in the table: whatever the option of that name is, of these four, or a list of it */
-  KEY_FILE_OPTION, /* --NAME FILE */
-  KEY_FLAG,        /* --NAME, if true */
-  KEY_FLAG_VALUE,  /* the same, or --NAME=VALUE */
+  KEY_OPTION,     /* --NAME VALUE; in the table: whatever the option of that name is, of these three, or a list of it */
+  KEY_FLAG,       /* --NAME, if true */
+  KEY_FLAG_VALUE, /* the same, or --NAME=VALUE */
   KEY_COMMAND,
   KEY_STDIN,
   KEY_STDIN_FILE,
@@ -21,10 +21,8 @@ typedef enum {
   KEY_VARIABLE, /* the user's own: only ${NAME} has it */
   KEY_LAST_SINGLE = KEY_VARIABLE,
   /* Lists. */
-  KEY_LIST,    /* --NAME ITEM for each item */
-  KEY_DISKS,   /* --disk FILE,... for each */
-  KEY_COPY_IN, /* --copy-in FILE:... for each */
-  KEY_WORDS,   /* the items as they are */
+  KEY_LIST,  /* --NAME ITEM for each item */
+  KEY_WORDS, /* the items as they are, but for the paths in them */
   KEY_FILES,
   KEY_TAGS,
   KEY_REGEXES,
@@ -49,6 +47,8 @@ typedef struct {
 extern const SuiteKeyRule suite_key_rules[];
 /* What the key is, its option looked up. */
 SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule);
+/* The option of eret exec that it is; NULL: it is none. */
+const Option *suite_key_option(const SuiteKeyRule *rule);
 /* NULL: there is none. NAME may be of the matrix: "matrix.cpus", "label.cpus" are of "cpus". */
 const SuiteKeyRule *suite_key_rule(const char *name);
 /* The key that is an option of eret exec; NULL: none is. */

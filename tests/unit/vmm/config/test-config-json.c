@@ -130,7 +130,8 @@ static void test_texts(void) {
 static void test_relative_paths(void) {
   g_autofree char *absolute = g_build_filename(work_directory, "a.img", NULL);
   g_autofree char *json = g_strdup_printf("{ \"kernel\": \"kernel\", \"dump-fdt\": \"x.dtb\", \"disk\": [ \"b.img\", \"%s\", {\"file\": "
-                                          "\"../b.img\", \"serial\": \"s\"}] }",
+                                          "\"../b.img\", \"serial\": \"s\"}], \"hypercall\": [ \"0xc6005000=unix:peer,timeout=3\", "
+                                          "{ \"service\": \"0xc6005001=unix:/peer\" } ] }",
                                           absolute);
   g_autoptr(Config) config = accept("dir/vm.json", json, "--initrd initrd");
   g_assert_cmpstr(config->kernel, ==, "dir/kernel");
@@ -140,6 +141,8 @@ static void test_relative_paths(void) {
   g_assert_cmpstr(disk(config, 1)->path, ==, absolute);
   g_assert_cmpstr(disk(config, 2)->path, ==, "dir/../b.img");
   g_assert_cmpstr(disk(config, 2)->serial, ==, "s");
+  g_assert_cmpstr(((const HypercallConfig *)config->hypercalls->pdata[0])->service, ==, "0xc6005000=unix:dir/peer");
+  g_assert_cmpstr(((const HypercallConfig *)config->hypercalls->pdata[1])->service, ==, "0xc6005001=unix:/peer");
 }
 
 static void test_stats(void) {

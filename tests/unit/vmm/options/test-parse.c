@@ -247,16 +247,18 @@ static void test_files(void) {
   directory_free(directory);
 }
 
-static void count(void *opaque, const Option *option) {
-  g_string_append_printf(opaque, "%s ", option->name);
+static void count(void *opaque, const Option *option, int argument, const char *value) {
+  g_string_append_printf(opaque, "%s%s%s@%d ", option->name, value ? "=" : "", value ? value : "", argument);
 }
 
 static void test_each(void) {
-  char *argv[] = {(char *)"--jobs=x", (char *)"--loud", (char *)"--nonsense", (char *)"--no-colour", (char *)"-h"};
+  char *argv[] = {(char *)"--jobs=x", (char *)"--loud",      (char *)"--nonsense", (char *)"--no-colour",
+                  (char *)"-h",       (char *)"--loud=loud", (char *)"-j",         (char *)"2"};
   g_autoptr(GString) names = g_string_new(NULL);
+  g_autofree char *mistakes = option_each(&make, G_N_ELEMENTS(argv), argv, count, names);
 
-  option_each(&make, G_N_ELEMENTS(argv), argv, count, names);
-  g_assert_cmpstr(names->str, ==, "jobs loud colour help ");
+  g_assert_cmpstr(names->str, ==, "jobs=x@0 loud@1 colour@3 help@4 loud=loud@5 jobs=2@7 ");
+  g_assert_cmpstr(mistakes, ==, "unknown option --nonsense\n--loud: takes no value");
 }
 
 int main(int argc, char **argv) {

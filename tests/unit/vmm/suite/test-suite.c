@@ -27,6 +27,8 @@ static void set_up(Fixture *fixture, gconstpointer data) {
   directory_write(fixture->directory, "lib/modules.dep", "kernel/here.ko:\n");
   directory_write(fixture->directory, "initrd", "x");
   directory_write(fixture->directory, "dry.json", "{\"dry-run\": true}");
+  directory_write(fixture->directory, "good.json", "{\"scratch\": true}");
+  directory_write(fixture->directory, "bad.json", "{\n\"dtbo\": \"nothing\",\n\"cpus\": 0\n}");
   g_hash_table_insert(fixture->defines, g_strdup("dir"), g_strdup(fixture->directory));
 }
 
@@ -106,7 +108,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "command = sh -c 'echo \"$HOME\" $1' \\\\n two\n"
                                                   "stdin = one\\ntwo\\n\n"
                                                   "copy-in = tool:/bin/; tool\n"
-                                                  "copy-out = /var/log:log\n"
+                                                  "copy-out = /var/log:log; /out:/tmp/; /etc\n"
                                                   "copy-out-limit = 8M\n"
                                                   "env = A=1; B=x\\;y\n"
                                                   "cwd = /tmp\n"
@@ -136,8 +138,8 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                  "--kernel|DIR/Image|--append|a=1 "
                  "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--net|tap=a,mtu=1400|--net|unix=/"
                  "b|--console|virtio|--rng|--nested=e2h0|--exits|all|"
-                 "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:log|--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/"
-                 "tmp|--timeout|7|--boot-timeout|8");
+                 "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:DIR/log|--copy-out|/out:/tmp/|--copy-out|/etc:DIR/|"
+                 "--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/tmp|--timeout|7|--boot-timeout|8");
   assert_joined(all->command, "sh|-c|echo \"$HOME\" $1|n|two"); /* the file's backslash, then the shell's */
   g_assert_cmpmem(g_bytes_get_data(all->stdin_text, NULL), g_bytes_get_size(all->stdin_text), "one\ntwo\n", 8);
   assert_joined(all->expect, "^one$|t.o");
@@ -255,6 +257,50 @@ static void test_variables(Fixture *fixture, gconstpointer data) {
   g_assert_nonnull(strstr(options, tool));
 }
 
+/* Each path of an option starts at the suite's directory, as those of keys do, unless the user's own is in front. */
+static void test_paths(Fixture *fixture, gconstpointer data) {
+  g_setenv("ERET_TEST_HERE", "tests/unit", TRUE);
+  g_setenv("ERET_TEST_NAME", "socket", TRUE);
+  g_autofree char *here = g_get_current_dir();
+  g_autoptr(GPtrArray) cases =
+      load_good(fixture, "[p]\n"
+                         "kernel = Image\n"
+                         "command = x\n"
+                         "net = unix=net,mac=52:54:00:00:00:01; tap=tap0\n"
+                         "var.own = --dtbo=${ERET_TEST_HERE}/directory.h\n"
+                         "var.name = to\n"
+                         "options = --dtbo=tool; --dtbo; ${name}ol; ${own}; --fw-cfg=name=opt/x,file=tool; --record=boot.rec; --stats=-; "
+                         "--hypercall=0xc6005000=unix:peer; --config=good.json; --vsock=auto,unix=./${ERET_TEST_NAME}; --ipa-bits=40\n");
+  g_autofree char *wanted =
+      g_strdup_printf("--kernel|DIR/Image|--net|unix=DIR/net,mac=52:54:00:00:00:01|--net|tap=tap0|--dtbo=DIR/tool|--dtbo|DIR/tool|"
+                      "--dtbo=%s/tests/unit/directory.h|--fw-cfg=name=opt/x,file=DIR/tool|--record=DIR/boot.rec|--stats=-|"
+                      "--hypercall=0xc6005000=unix:DIR/peer|--config=DIR/good.json|--vsock=auto,unix=DIR/socket|--ipa-bits=40",
+                      here);
+
+  assert_options(fixture, g_ptr_array_index(cases, 0), wanted);
+}
+
+/* What would end a path, or a part, in a value. */
+static void test_strange_directory(Fixture *fixture, gconstpointer data) {
+  g_autofree char *path = g_build_filename(fixture->directory, "a,b:c", "suite.ini", NULL);
+  const char *const files[] = {path, NULL};
+  g_autoptr(GError) error = NULL, refused = NULL;
+
+  directory_write(fixture->directory, "a,b:c/tool", "x");
+  directory_write(fixture->directory, "a,b:c/suite.ini",
+                  "[t]\nkernel = ../Image\ncommand = x\ndisks = tool,ro\ncopy-in = tool; tool:/x\ncopy-out = /x:/tmp/x\n"
+                  "options = --dtbo=tool\n");
+  g_autoptr(GPtrArray) cases = suite_load(files, fixture->defines, fixture->named, &error);
+  g_assert_no_error(error);
+  assert_options(fixture, g_ptr_array_index(cases, 0),
+                 "--kernel|DIR/Image|--disk|DIR/a,,b:c/tool,ro|--copy-in|DIR/a,b:c/tool:/|--copy-in|DIR/a,b:c/tool:/x|--copy-out|/x:/tmp/x|"
+                 "--dtbo=DIR/a,,b:c/tool");
+  directory_write(fixture->directory, "a,b:c/suite.ini", "[t]\nkernel = ../Image\ncommand = x\ncopy-out = /x:y\n");
+  g_assert_null(suite_load(files, fixture->defines, fixture->named, &refused));
+  g_assert_true(g_str_has_suffix(refused->message, ":4: [t] copy-out: '/x:y' cannot start at the suite's directory, in whose path is a "
+                                                   "colon: write where it starts"));
+}
+
 /* Mistakes: each line of what is said contains one of these, in this order, and there are no more. */
 typedef struct {
   const char *name, *text, *said[8];
@@ -319,7 +365,12 @@ static const Mistakes mistakes[] = {
       ":5: [a] options: --dry-run: nothing would run; eret test --list"}},
     {"options of a description",
      "[a]\nkernel = Image\ncommand = x\noptions = --config; ${dir}/dry.json\n",
-     {":1: [a] --config: its file has dry-run: nothing would run"}},
+     {":4: [a] --config: its file has dry-run: nothing would run"}},
+    {"mistakes in options",
+     "[a]\nkernel = Image\ncommand = x\noptions = --dtbo=nothing; --nosuch; --ipa-bits=3; --scratch 1; y; --no-scratch=1\n",
+     {":4: [a] unknown option --nosuch", ":4: [a] '--scratch 1' is one word", ":4: [a] unexpected argument 'y'",
+      ":4: [a] --no-scratch: takes no value", ":4: [a] --ipa-bits: ", ":4: [a] --dtbo /"}},
+    {"mistakes in a description", "[a]\ncommand = x\noptions = --config=bad.json\nkernel = Image\n", {":3: [a] ", ":3: [a] "}},
     {"end of options",
      "[a]\nkernel = Image\ncommand = x\noptions = --scratch; --; y\n",
      {":4: [a] options: what is behind -- is the key command"}},
@@ -641,6 +692,8 @@ int main(int argc, char *argv[]) {
   add("defaults-that-give-way", NULL, test_defaults_that_give_way);
   add("matrix", NULL, test_matrix);
   add("variables", NULL, test_variables);
+  add("paths", NULL, test_paths);
+  add("strange-directory", NULL, test_strange_directory);
   for (unsigned i = 0; i < G_N_ELEMENTS(mistakes); i++) {
     g_autofree char *name = g_strconcat("mistakes/", mistakes[i].name, NULL);
     add(name, &mistakes[i], test_mistakes);
