@@ -50,6 +50,14 @@ lost cpu --help
 lost doctor --help
 lost cpu diff t.json t.json --common -
 
+# What a machine's user may wonder about is told, and is no mistake.
+truncate -s 1M firmware
+"$eret" run --dry-run --firmware firmware --tables both --watchdog > out 2> messages
+is $? 0 "a watchdog behind UEFI with ACPI: status 0"
+says 'eret: --watchdog: only the device tree tells of this, and UEFI hands on ACPI alone' "and what its kernel will not see"
+"$eret" run --dry-run --firmware firmware --watchdog > out 2> messages
+is "$(cat messages)" "" "with the tables that are taken for it: nothing"
+
 # How much of memory is taken, little and less than a KiB.
 printf 'flat' > flat
 printf 'module' > module

@@ -71,6 +71,13 @@ int complain_of(const GError *error, int status) {
   return status;
 }
 
+void complain_of_note(const Config *config) {
+  g_autofree char *note = config_note(config);
+
+  if (note)
+    complain(note);
+}
+
 int answer(const OptionSet *set, const GError *error) {
   if (!error) {
     g_autofree char *help = option_help(set);

@@ -4,7 +4,7 @@
 
 #include <glib.h>
 
-#include "vmm/options/option.h"
+#include "vmm/config/config.h"
 
 /*
  * MESSAGE, a line, behind "eret: ", so that all can tell whose it is. Names in it may be anybody's: they come escaped
@@ -22,6 +22,9 @@ void complain_format(const char *format, ...) G_GNUC_PRINTF(1, 2);
 void complain_lines(const char *message);
 /* The one or the other, as is due to ERROR. Returns STATUS. */
 int complain_of(const GError *error, int status);
+
+/* What the user may want to know of a machine that is to be: config_note, where there is one. */
+void complain_of_note(const Config *config);
 
 /* The command's help; with ERROR, what is wrong with its options instead. Returns the status. */
 int answer(const OptionSet *set, const GError *error);

@@ -59,6 +59,7 @@ int cmd_exec(int argc, char **argv) {
     g_prefix_error(&error, "--result: ");
     return could_not_run(NULL, error);
   }
+  complain_of_note(options->config);
   uint64_t files = 0;
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &files, &error);
   if (error && g_error_matches(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN))

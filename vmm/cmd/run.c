@@ -101,6 +101,7 @@ int cmd_run(int argc, char **argv) {
     return answer(&config_option_set, error);
   if (!board_descriptors_suffice(config, &error))
     return complain_of(error, EXIT_HOST);
+  complain_of_note(config);
   if (config_plans_only(config) && !plan(config, NULL, &error))
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config_boots(config))

@@ -189,20 +189,19 @@ static void check_vmgenid(OptionDraft *draft, const Config *config) {
 }
 
 /*
- * Firmware is given both, as QEMU's `virt` gives it: UEFI then hands ACPI on, and no tree with it (EDK2:
- * ArmVirtPkg/PlatformHasAcpiDtDxe), and U-Boot its tree. What only a tree can tell of was asked for to be told.
+ * Firmware is given both, as QEMU's `virt` gives it, and hands on what it likes (config-note.c). What only a tree can
+ * tell of was asked for to be told.
  */
 static void settle_tables(Config *config) {
-  bool only_in_tree = config->watchdog != WATCHDOG_NONE || config->overlays->len > 0;
-
   if (config->tables == TABLES_AUTO)
-    config->tables = config_has_firmware(config) && !only_in_tree ? TABLES_BOTH : TABLES_FDT;
+    config->tables = config_has_firmware(config) && !config_needs_tree(config) ? TABLES_BOTH : TABLES_FDT;
 }
 
 static void check_watchdog(OptionDraft *draft, const Config *config) {
   if (config->watchdog != WATCHDOG_NONE && config->tables == TABLES_ACPI)
     option_mistake(draft, option_where(draft, "watchdog", -1),
-                   "ACPI has no name for this watchdog, and so the guest would not find it: --tables fdt or both has it");
+                   "ACPI has no name for this watchdog, and so the guest would not find it: --tables fdt%s has it",
+                   config_has_firmware(config) ? "" : " or both");
 }
 
 static void check_devices(OptionDraft *draft, const Config *config) {

@@ -138,6 +138,14 @@ bool config_has_firmware(const Config *config);
 /* The CPU of a checked Config. */
 const CpuConfig *config_cpu(const Config *config);
 
+/* Whether it has what only a device tree can tell the guest's kernel of. */
+bool config_needs_tree(const Config *config);
+/*
+ * What is no mistake of a checked CONFIG, and may be none of what was wanted: a line for the user. NULL: nothing. Free
+ * with g_free.
+ */
+char *config_note(const Config *config);
+
 /* What is so without options. */
 Config *config_new(void);
 void config_free(Config *config); /* takes NULL */

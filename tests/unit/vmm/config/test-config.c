@@ -269,6 +269,41 @@ static void test_tables(void) {
   directory_free(directory);
 }
 
+static char *note_of(const char *first, const char *value, const char *second, const char *more) {
+  g_autoptr(Config) config = parse("--kernel", "Image", first, value, second, more, NULL);
+  return config_note(config);
+}
+
+/* UEFI hands on ACPI tables alone where it has them: who asked for it is told what its kernel will not see. */
+static void test_notes(void) {
+  static const struct {
+    const char *second, *more, *about;
+  } cases[] = {
+      {"--watchdog", NULL, NULL},
+      {"--watchdog", "--tables=fdt", NULL},
+      {"--rng", "--tables=both", NULL},
+      {"--watchdog", "--tables=both", "--watchdog: "},
+      {"--dtbo=a.img", "--tables=both", "--dtbo: "},
+      {"--dtbo=a.img", "--tables=acpi", "--dtbo: "},
+  };
+  g_autofree char *directory = directory_new(), *code = make_file(directory, "code", 1);
+  g_autofree char *without = note_of("--watchdog", "--dtbo=a.img", "--tables=both", NULL);
+
+  g_assert_null(without);
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autofree char *note = note_of("--firmware", code, cases[i].second, cases[i].more);
+    g_assert_true(cases[i].about ? note && g_str_has_prefix(note, cases[i].about) : !note);
+  }
+  g_autoptr(Config) both = parse("--firmware", code, "--tables", "both", "--watchdog", "--dtbo", "a.img", NULL);
+  g_autofree char *note = config_note(both);
+  g_assert_cmpstr(note, ==,
+                  "--watchdog and --dtbo: only the device tree tells of this, and UEFI hands on ACPI alone where it has both: the kernel "
+                  "that it starts does not see it; --tables fdt has it hand on the tree");
+  refuse("--watchdog: ACPI has no name for this watchdog, and so the guest would not find it: --tables fdt has it", "--firmware", code,
+         "--watchdog", "--tables", "acpi", NULL);
+  directory_free(directory);
+}
+
 /* Which machine it is: what was said, or what follows from its name (RFC 9562, 5.5, of the namespace in the source). */
 static void test_identity(void) {
   g_autoptr(Config) none = parse("--dry-run", NULL), named = parse("--dry-run", "--name", "web", NULL);
@@ -1162,6 +1197,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/ssh", test_ssh);
   g_test_add_func("/config/fw-cfg", test_fw_cfg);
   g_test_add_func("/config/tables", test_tables);
+  g_test_add_func("/config/notes", test_notes);
   g_test_add_func("/config/identity", test_identity);
   g_test_add_func("/config/modules", test_modules);
   g_test_add_func("/config/overlays", test_overlays);
