@@ -34,17 +34,18 @@ static const struct {
     {"version", "the version", cmd_version, 0, false},
 };
 
-static int cmd_help(int argc, char **argv) {
-  char option[] = "--help", *help[] = {option, NULL};
+/* -1: there is none. */
+static int find_command(const char *name) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++)
+    if (strcmp(name, commands[i].name) == 0)
+      return (int)i;
+  complain_format("'%s' is no command of eret; 'eret help' lists them", name);
+  return -1;
+}
 
-  /* Of one command, where it names it. */
-  for (unsigned i = 0; argc > 0 && i < G_N_ELEMENTS(commands); i++)
-    if (strcmp(argv[0], commands[i].name) == 0 && commands[i].unable)
-      return commands[i].function(1, help);
-  if (argc > 0) {
-    complain_format("'%s' is no command of eret that has help of its own; 'eret help' lists them", argv[0]);
-    return EXIT_USAGE;
-  }
+static const Option only_help[] = {OPTION_HELP_ROW, {.name = NULL}};
+
+static int print_commands(void) {
   printf("Usage: eret COMMAND [OPTION]...\n"
          "A virtual machine monitor for ARM64 Linux, on KVM.\n\n"
          "Commands:\n");
@@ -54,7 +55,30 @@ static int cmd_help(int argc, char **argv) {
   return EXIT_OK;
 }
 
+/* Of one command, where it names it. That it is asked for twice says nothing more. */
+static int cmd_help(int argc, char **argv) {
+  static const OptionSet set = {.command = "help", .tables = {only_help}, .operands_max = 1};
+  char option[] = "--help", *help[] = {option, NULL};
+  void *const records[] = {NULL};
+  g_autoptr(OptionDraft) draft = option_read(&set, records, argc, argv);
+  g_autoptr(GError) error = NULL;
+
+  if (!option_is_good(draft, &error))
+    return answer(&set, error);
+  if (draft->operands->len == 0)
+    return print_commands();
+  int command = find_command(g_ptr_array_index(draft->operands, 0));
+  return command < 0 ? EXIT_USAGE : commands[command].function == cmd_help ? print_commands() : commands[command].function(1, help);
+}
+
 int cmd_version(int argc, char **argv) {
+  static const OptionSet set = {.command = "version", .usage = "Usage: eret version\nPrint the version.", .tables = {only_help}};
+  void *const records[] = {NULL};
+  g_autoptr(OptionDraft) draft = option_read(&set, records, argc, argv);
+  int status;
+
+  if (answer_options(draft, &status))
+    return status;
   printf("eret %s\n", ERET_VERSION);
   return EXIT_OK;
 }
@@ -75,23 +99,20 @@ static int run_command(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
 
   if (!name) {
-    cmd_help(0, NULL);
+    print_commands();
     return EXIT_USAGE;
   }
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
     name = "help";
   else if (strcmp(name, "--version") == 0)
     name = "version";
-  for (unsigned i = 0; i < G_N_ELEMENTS(commands); i++) {
-    if (strcmp(name, commands[i].name) != 0)
-      continue;
-    if (!commands[i].unable || commands[i].of_machine || descriptors_suffice(DESCRIPTORS_OF_A_COMMAND, &error))
-      return commands[i].function(argc - 2, argv + 2);
-    complain(error->message);
-    return commands[i].unable;
-  }
-  complain_format("'%s' is no command of eret; 'eret help' lists them", name);
-  return EXIT_USAGE;
+  int command = find_command(name);
+  if (command < 0)
+    return EXIT_USAGE;
+  if (!commands[command].unable || commands[command].of_machine || descriptors_suffice(DESCRIPTORS_OF_A_COMMAND, &error))
+    return commands[command].function(argc - 2, argv + 2);
+  complain(error->message);
+  return commands[command].unable;
 }
 
 #define STDOUT_BUFFER (64 * 1024) /* more than what is printed at once: stdio knows why it was lost only where it is closed then */

@@ -50,6 +50,44 @@ lost cpu --help
 lost doctor --help
 lost cpu diff t.json t.json --common -
 
+# Commands that take no arguments, or one: what is too much is told, and nothing is done.
+# few STATUS TEXT WORDS...
+few() {
+    status=$1 text=$2
+    shift 2
+    "$eret" "$@" > out 2> messages
+    is $? "$status" "$*: status $status"
+    if [ "$status" = 0 ]; then
+        like out "$text" "$*: $text"
+        is "$(cat messages)" "" "$*: and no message"
+    else
+        says "$text" "$*: $text"
+        is "$(cat out)" "" "$*: and no output"
+    fi
+}
+few 2 "eret: unexpected argument 'x'" version x
+few 2 "eret: unexpected argument 'x'" --version x
+few 2 "eret: unknown option --frobnicate" version --frobnicate
+few 2 "Try 'eret version --help'." version x
+few 0 '^Usage: eret version' version --help
+few 0 '^Usage: eret version' help version
+few 0 '^eret [0-9]' version
+few 0 '^Usage: eret COMMAND' help
+few 0 '^Usage: eret COMMAND' help --help
+few 0 '^Usage: eret COMMAND' help help
+few 0 '^Usage: eret COMMAND' --help
+few 0 '^Usage: eret exec' help exec
+few 0 '^Usage: eret exec' --help exec
+few 0 '^Usage: eret exec' help exec --help
+few 2 "eret: unexpected argument 'dump'" help cpu dump
+few 2 "eret: 'nothing' is no command of eret; 'eret help' lists them" help nothing
+few 2 "eret: 'nothing' is no command of eret; 'eret help' lists them" nothing
+for command in ps doctor; do
+    few 2 "eret: unexpected argument 'x'" "$command" x
+done
+few 2 "eret: unexpected argument 'c'" cpu diff a b c
+few 2 "eret: unexpected argument 'x'" cpu dump x
+
 # What a machine's user may wonder about is told, and is no mistake.
 truncate -s 1M firmware
 "$eret" run --dry-run --firmware firmware --tables both --watchdog > out 2> messages

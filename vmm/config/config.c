@@ -176,7 +176,7 @@ static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC
 #define CPU_ROWS                                                                                                                           \
   OPTION("cpu", LIST, Config, cpu, "host[,FEATURE=on|off|auto]...[,sve-vl=BITS[:BITS...]]",                                                \
          "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "           \
-         "steal-time (auto: on where the host has it), mte (auto: off); sve-vl: lengths of SVE vectors.",                                  \
+         "steal-time (auto: on where the host has it), mte, el2 (auto: off); sve-vl: lengths of SVE vectors.",                             \
          .element = &cpu_element),                                                                                                         \
   {                                                                                                                                        \
     .name = "cpu-template", .kind = OPTION_PATH, .offset = offsetof(Config, cpu_template), .argument = "FILE",                             \

@@ -50,6 +50,19 @@ static void test_help(void) {
     g_assert_nonnull(strstr(help, wanted[i]));
 }
 
+/* The help names each part of what an option takes. */
+static void test_help_of_parts(void) {
+  for (const Option *option = config_options; option->name; option++) {
+    const OptionElement *element = option->kind == OPTION_LIST ? option->element : NULL;
+    g_autofree char *head = option_head(option), *help = g_strconcat(head, " ", option->help, NULL);
+    for (const Option *part = element ? element->options + element->first_unnamed : NULL; part && part->name; part++) {
+      g_autofree char *pattern = g_strdup_printf("(^|[^-\\w])%s([^-\\w]|$)", part->name);
+      if (!g_regex_match_simple(pattern, help, 0, 0))
+        g_error("the help of --%s does not name %s", option->name, part->name);
+    }
+  }
+}
+
 static char *read_document(const char *name) {
   g_autofree char *path = g_build_filename("docs", name, NULL);
   g_autoptr(GError) error = NULL;
@@ -385,6 +398,7 @@ int main(int argc, char **argv) {
   }
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/option-docs/help", test_help);
+  g_test_add_func("/option-docs/help-of-parts", test_help_of_parts);
   g_test_add_func("/option-docs/manual", test_manual);
   g_test_add_func("/option-docs/completion-lists", test_completion_lists);
   g_test_add_func("/option-docs/completion", test_completion);
