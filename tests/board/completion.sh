@@ -10,7 +10,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 touch file.ini 'two words'
-mkdir directory
+mkdir directory commas
+touch commas/a,b commas/c
 n=0
 
 # completes WANTED WORD...: the last word is at hand; WANTED are the candidates, in their order, separated by a space.
@@ -30,7 +31,7 @@ completes() {
     fi
 }
 
-files="directory file.ini two words"
+files="commas directory file.ini two words"
 
 # Options.
 completes "--gic --grace" run --g
@@ -40,6 +41,12 @@ completes "--json" doctor --j
 completes "dump" cpu du
 completes "--common" cpu diff --c
 completes "--output" cpu dump --o
+
+# Commands, and whose help there is.
+completes "exec" ex
+completes "trace" help tr
+completes "attach cpu doctor exec help ps run ssh stop test trace version" help ""
+completes "" help run ""
 
 # Where a value is due there is no option, whether its values are known or not, and whatever it begins with.
 for option in append cpus cpu grace hypercall ipa-bits pin smccc; do
@@ -103,6 +110,20 @@ completes "host" cpu dump --cpu h
 completes "host,sve-vl= host,sve=" run --cpu host,sv
 completes "auto off on" run --cpu host,pmu = ""
 completes "trng" run --smccc deny = t
+completes "psci ptp pvtime" run --smccc forward = p
+completes "forward=trng" run --smccc forward=t
+completes "auto commas directory file.ini two words" run --firmware ""
+completes "auto" run --firmware a
+completes "auto,vars=" run --firmware auto,
+# Where a comma separates parts, one in a path is doubled; elsewhere it is not.
+completes "commas/a,,b commas/c" run --disk commas/
+completes "commas/a,,b" run --disk commas/a,,
+completes "commas/a,,b" run --dtbo commas/a
+completes "commas/a,,b,bootindex=" run --disk commas/a,,b,b
+completes "name=opt/x,file=commas/a,,b" run --fw-cfg name=opt/x,file=commas/a
+completes "commas/a,,b" run --fw-cfg name = opt/x,file = commas/a,,
+completes "commas/a,b commas/c" run --kernel commas/
+completes "commas/a,b" run --initrd commas/a,
 completes "/x,timeout=" run --hypercall 0xc6000000 = unix : /x,
 # Machines, by a program of that name.
 # shellcheck disable=SC2317  # the completion runs it

@@ -291,7 +291,9 @@ const Option config_options[] = {
     OPTION("smccc", LIST, Config, smccc, "ACTION=RANGE",
            "Who answers a range of HVC and SMC functions; repeatable. ACTION: deny, forward (to eret) or kernel. RANGE: 0xFIRST-0xLAST, "
            "0xFIRST+COUNT, 0xID, trng, psci, pvtime, vendor-hyp or ptp.",
-           .examples = "deny=trng deny=psci deny=pvtime deny=vendor-hyp deny=ptp", .element = &smccc_element),
+           .examples = "deny=trng deny=psci deny=pvtime deny=vendor-hyp deny=ptp forward=trng forward=psci forward=pvtime "
+                       "forward=vendor-hyp forward=ptp kernel=trng kernel=psci kernel=pvtime kernel=vendor-hyp kernel=ptp",
+           .element = &smccc_element),
     OPTION("hypercall", LIST, Config, hypercalls, "RANGE=unix:PATH[,timeout=MS]",
            "Send calls in RANGE to the server behind a local socket; repeatable. A call that takes longer than timeout (default: 1000 ms) "
            "gets an error.",

@@ -163,8 +163,13 @@ static void test_manual(void) {
 
 /* The lists of the completion. */
 
+/* What a value begins with, where that has no name. */
+static const Option *first_of(const Option *option) {
+  return option->kind == OPTION_LIST && option->element->first_unnamed ? option->element->options : option;
+}
+
 static bool takes_file(const Option *option) {
-  const Option *first = option->kind == OPTION_LIST && option->element->first_unnamed ? option->element->options : option;
+  const Option *first = first_of(option);
 
   return first->kind == OPTION_PATH || first->kind == OPTION_SOURCE || g_strcmp0(option->examples, OPTION_EXAMPLE_FILES) == 0;
 }
@@ -188,7 +193,8 @@ static void append_value(GString *out, const Option *option) {
   if (option->letter)
     g_string_append_printf(out, " | -%c", option->letter);
   if (takes_file(option))
-    g_string_append(out, ") _eret_files \"$2\" ;;\n");
+    g_string_append_printf(out, ") _eret_files \"$2\"%s%s ;;\n", first_of(option)->word ? " " : "",
+                           first_of(option)->word ? first_of(option)->word : "");
   else
     g_string_append_printf(out, ") _eret_words \"%s\" \"$2\" ;;\n", words->str);
 }
@@ -198,7 +204,7 @@ static void append_parts(GString *out, const Option *option) {
   const OptionElement *element = option->kind == OPTION_LIST ? option->element : NULL;
   const Option *part = element ? element->options + element->first_unnamed : NULL;
 
-  if (!part || !part->name)
+  if (!part)
     return;
   g_string_append_printf(out, "    --%s) named=%s parts=\"", option->name, element->first_unnamed ? "''" : "yes");
   for (const char *separator = ""; part->name; part++, separator = " ")
@@ -256,13 +262,14 @@ static char *completion_lists(void) {
                               "    case $1 in\n");
 
   append_each(out, append_value);
-  g_string_append(out, "    *) COMPREPLY=() ;;\n"
-                       "    esac\n"
-                       "}\n\n"
-                       "# Sets parts: those of the value of option $1, which are separated by commas; one that has a value ends in \"=\".\n"
-                       "# named: the first has a name, too.\n"
-                       "_eret_parts_of() {\n"
-                       "    case $1 in\n");
+  g_string_append(out,
+                  "    *) COMPREPLY=() ;;\n"
+                  "    esac\n"
+                  "}\n\n"
+                  "# Of option $1, whose value is parts that are separated by commas, sets parts: those with a name, one that has a value\n"
+                  "# ends in \"=\"; and named: the first has a name, too.\n"
+                  "_eret_parts_of() {\n"
+                  "    case $1 in\n");
   append_each(out, append_parts);
   g_string_append(out, "    esac\n"
                        "}\n\n"
