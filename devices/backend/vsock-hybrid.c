@@ -147,12 +147,6 @@ static VsockHybrid *find_place(const char *path, GError **error) {
   return g_steal_pointer(&hybrid);
 }
 
-bool vsock_hybrid_check_path(const char *path, GError **error) {
-  g_autoptr(VsockHybrid) hybrid = find_place(path, error);
-
-  return hybrid != NULL;
-}
-
 VsockHybrid *vsock_hybrid_new(const char *path, GError **error) {
   g_autoptr(VsockHybrid) hybrid = find_place(path, error);
   struct sockaddr_un address;

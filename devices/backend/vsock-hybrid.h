@@ -31,8 +31,6 @@ GQuark vsock_hybrid_error_quark(void);
 char *vsock_hybrid_explain_path(const char *path);
 /* Listens on PATH. A socket of a process that is gone makes way; anything else that is there is an error. */
 VsockHybrid *vsock_hybrid_new(const char *path, GError **error);
-/* Whether it could: PATH has a name that will do, and its directory is there. Nothing is made or removed. */
-bool vsock_hybrid_check_path(const char *path, GError **error);
 /* Takes NULL. PATH is gone afterwards, unless somebody else has put something there. */
 void vsock_hybrid_free(VsockHybrid *hybrid);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(VsockHybrid, vsock_hybrid_free)

@@ -304,9 +304,7 @@ static VirtioDevice *vsock_make(const DeviceParts *parts, GError **error) {
   if (!asked->path)
     return virtio_vhost_vsock_new(parts->name, parts->memory, parts->plan_only ? NULL : VHOST_KERNEL_VSOCK, asked->guest_cid, error);
   if (parts->plan_only)
-    return asked->later || vsock_hybrid_check_path(asked->path, error)
-               ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, NULL, error)
-               : NULL;
+    return virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, NULL, error);
   VsockHybrid *hybrid = vsock_hybrid_new(asked->path, error);
   return hybrid ? virtio_vsock_new(parts->name, parts->memory, asked->guest_cid, hybrid, error) : NULL;
 }

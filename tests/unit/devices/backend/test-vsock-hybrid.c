@@ -202,30 +202,6 @@ static void test_long_path(void) {
   directory_free(directory);
 }
 
-/* Who only plans makes nothing at the path, and takes nothing away. */
-static void test_check_path(void) {
-  g_autofree char *directory = g_dir_make_tmp("vsock-XXXXXX", NULL);
-  g_autofree char *path = g_build_filename(directory, "v", NULL);
-  g_autofree char *beyond = g_build_filename(directory, "none", "v", NULL);
-  g_autofree char *name = g_strnfill(200, 'n');
-  g_autofree char *longer = g_build_filename(directory, name, NULL);
-  g_autoptr(GError) error = NULL;
-
-  g_assert_true(vsock_hybrid_check_path(path, &error));
-  g_assert_no_error(error);
-  g_assert_false(g_file_test(path, G_FILE_TEST_EXISTS));
-  g_assert_true(g_file_set_contents(path, "mine", -1, NULL));
-  g_assert_true(vsock_hybrid_check_path(path, &error));
-  g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
-  g_assert_false(vsock_hybrid_check_path(beyond, &error));
-  g_assert_error(error, VSOCK_HYBRID_ERROR, VSOCK_HYBRID_ERROR_PATH);
-  g_clear_error(&error);
-  g_assert_false(vsock_hybrid_check_path(longer, &error));
-  g_assert_error(error, VSOCK_HYBRID_ERROR, VSOCK_HYBRID_ERROR_PATH);
-  g_assert_cmpint(unlink(path), ==, 0);
-  g_assert_cmpint(rmdir(directory), ==, 0);
-}
-
 static void test_no_path(void) {
   g_autofree char *directory = directory_new(), *slash = g_strconcat(directory, "/", NULL);
 
@@ -411,7 +387,6 @@ int main(int argc, char **argv) {
   g_test_add_func("/vsock-hybrid/removes-its-own", test_removes_its_own);
   g_test_add_func("/vsock-hybrid/long-path", test_long_path);
   g_test_add_func("/vsock-hybrid/longest-name", test_longest_name);
-  g_test_add_func("/vsock-hybrid/check-path", test_check_path);
   g_test_add_func("/vsock-hybrid/no-path", test_no_path);
   g_test_add_func("/vsock-hybrid/somebody-elses-lock", test_somebody_elses_lock);
   g_test_add_func("/vsock-hybrid/race", test_race);

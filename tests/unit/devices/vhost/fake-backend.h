@@ -8,16 +8,11 @@
 
 #include <glib.h>
 #include <glib/gstdio.h>
-#include <poll.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "devices/vhost/user-message.h"
 #include "devices/virtio/virtqueue.h"
+#include "tests/unit/devices/vhost/backend-messages.h"
 
 #define FAKE_BACKEND_RINGS 4
 #define FAKE_INFLIGHT_SIZE 4096 /* of the record, and where in its file it begins */
@@ -107,12 +102,6 @@ typedef struct {
   } regions[VHOST_USER_REGIONS_MAX];
 } FakeBackend;
 
-static inline void fake_close(int *fd) {
-  if (*fd >= 0)
-    close(*fd);
-  *fd = -1;
-}
-
 static inline void fake_backend_unmap(FakeBackend *b) {
   for (unsigned i = 0; i < b->memory.n_regions; i++)
     munmap(b->memory.regions[i].host, b->memory.regions[i].size);
@@ -121,13 +110,13 @@ static inline void fake_backend_unmap(FakeBackend *b) {
 }
 
 static inline void fake_backend_hang_up(FakeBackend *b) {
-  fake_close(&b->fd);
-  fake_close(&b->backend_fd);
-  fake_close(&b->answer_fd);
-  fake_close(&b->kept_fd);
+  backend_close(&b->fd);
+  backend_close(&b->backend_fd);
+  backend_close(&b->answer_fd);
+  backend_close(&b->kept_fd);
   for (unsigned i = 0; i < FAKE_BACKEND_RINGS; i++) {
-    fake_close(&b->rings[i].kick);
-    fake_close(&b->rings[i].call);
+    backend_close(&b->rings[i].kick);
+    backend_close(&b->rings[i].call);
     b->rings[i].enabled = b->rings[i].running = false;
   }
   fake_backend_unmap(b);
@@ -171,29 +160,14 @@ static inline void fake_backend_serve(FakeBackend *b, unsigned i) {
 }
 
 static inline void fake_backend_send_raw(int fd, const void *bytes, size_t size, const int *fds, unsigned n_fds) {
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(8 * sizeof(int))];
-  } control = {0};
-  struct iovec iov = {(void *)bytes, size};
-  struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
-  if (n_fds) {
-    header.msg_control = control.bytes;
-    header.msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-    memcpy(CMSG_DATA(rights), fds, n_fds * sizeof(int));
-  }
-  ssize_t sent = sendmsg(fd, &header, MSG_NOSIGNAL);
+  ssize_t sent = backend_send(fd, bytes, size, fds, n_fds, 0);
   g_assert_true(sent == (ssize_t)size || sent < 0); /* who asked may be gone */
 }
 
 /* In answer_fd and what is said of it. */
 static inline void fake_backend_spoil_inflight(FakeBackend *b, VhostUserMessage *m, Misdeed misdeed) {
   if (misdeed == NO_FD || misdeed == NO_ROOM)
-    fake_close(&b->answer_fd);
+    backend_close(&b->answer_fd);
   if (misdeed == NO_BYTES || misdeed == NO_ROOM)
     m->inflight.mmap_size = 0;
   if (misdeed == TOO_MUCH)
@@ -203,7 +177,7 @@ static inline void fake_backend_spoil_inflight(FakeBackend *b, VhostUserMessage 
   if (misdeed == SHORT_FILE)
     m->inflight.mmap_size++;
   if (misdeed == NO_FILE) {
-    fake_close(&b->answer_fd);
+    backend_close(&b->answer_fd);
     b->answer_fd = eventfd(0, EFD_CLOEXEC);
   }
 }
@@ -290,7 +264,7 @@ static inline void fake_backend_answer(FakeBackend *b, VhostUserMessage *m, Misd
     break;
   }
   fake_backend_send_raw(b->fd, bytes, size, &b->answer_fd, b->answer_fd >= 0);
-  fake_close(&b->answer_fd);
+  backend_close(&b->answer_fd);
 }
 
 static inline void fake_backend_map(FakeBackend *b, const VhostUserMemory *table, const int *fds, unsigned n_fds) {
@@ -356,7 +330,7 @@ static inline bool fake_backend_do(FakeBackend *b, VhostUserMessage *m, const in
     g_assert_cmpuint(n_fds, ==, 1); /* also of a masked vector */
     g_assert_false(m->number & VHOST_USER_NO_FD);
     int *place = m->request == VHOST_USER_SET_VRING_KICK ? &b->rings[ring].kick : &b->rings[ring].call;
-    fake_close(place);
+    backend_close(place);
     *place = fds[0];
     fake_backend_run_ring(b, ring);
     return false;
@@ -368,7 +342,7 @@ static inline bool fake_backend_do(FakeBackend *b, VhostUserMessage *m, const in
     ring = m->state.index;
     m->state.num = b->rings[ring].running ? b->rings[ring].queue.next_avail : b->rings[ring].base;
     b->rings[ring].running = b->rings[ring].enabled = false;
-    fake_close(&b->rings[ring].kick);
+    backend_close(&b->rings[ring].kick);
     return true;
   case VHOST_USER_GET_INFLIGHT_FD:
     g_assert_cmpuint(m->size, ==, 24);
@@ -383,12 +357,12 @@ static inline bool fake_backend_do(FakeBackend *b, VhostUserMessage *m, const in
     b->inflight = m->inflight;
     g_assert_cmpint(pread(fds[0], &b->mark, 1, (off_t)m->inflight.mmap_offset), ==, 1);
     g_assert_cmpint(pwrite(fds[0], &(char){FAKE_INFLIGHT_MARK}, 1, (off_t)m->inflight.mmap_offset), ==, 1);
-    fake_close(&b->kept_fd);
+    backend_close(&b->kept_fd);
     b->kept_fd = fds[0];
     return false;
   case VHOST_USER_SET_BACKEND_REQ_FD:
     g_assert_cmpuint(n_fds, ==, 1);
-    fake_close(&b->backend_fd);
+    backend_close(&b->backend_fd);
     b->backend_fd = fds[0];
     return false;
   case VHOST_USER_GET_CONFIG:
@@ -408,27 +382,6 @@ static inline bool fake_backend_do(FakeBackend *b, VhostUserMessage *m, const in
   }
 }
 
-static inline bool fake_backend_read(int fd, void *to, size_t size, int *fds, unsigned *n_fds) {
-  for (size_t done = 0; done < size;) {
-    union {
-      struct cmsghdr align;
-      char bytes[CMSG_SPACE(8 * sizeof(int))];
-    } control;
-    struct iovec iov = {(uint8_t *)to + done, size - done};
-    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    ssize_t got = recvmsg(fd, &header, MSG_CMSG_CLOEXEC);
-    if (got <= 0)
-      return false;
-    struct cmsghdr *part = CMSG_FIRSTHDR(&header);
-    if (part) {
-      *n_fds = (unsigned)((part->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-      memcpy(fds, CMSG_DATA(part), *n_fds * sizeof(int));
-    }
-    done += (size_t)got;
-  }
-  return true;
-}
-
 /* What passt knows: next to all that it does not, it ends. */
 static inline bool fake_backend_passt_knows(uint32_t request) {
   static const VhostUserRequest known[] = {VHOST_USER_GET_FEATURES,    VHOST_USER_SET_FEATURES,          VHOST_USER_SET_OWNER,
@@ -445,20 +398,18 @@ static inline bool fake_backend_passt_knows(uint32_t request) {
 /* Says something on its own way, and goes on once it was heard. False: nobody hears it. */
 static inline bool fake_backend_confer(FakeBackend *b) {
   uint32_t news[3] = {VHOST_USER_BACKEND_CONFIG_CHANGE_MSG, VHOST_USER_VERSION | VHOST_USER_NEED_REPLY, 0};
-  uint8_t heard[20];
-  int fds[8];
-  unsigned n_fds = 0;
+  VhostUserMessage heard;
+  BackendFds fds = {.n = 0};
 
   fake_backend_send_raw(b->backend_fd, news, sizeof news, NULL, 0);
-  return fake_backend_read(b->backend_fd, heard, sizeof heard, fds, &n_fds);
+  return backend_read_message(b->backend_fd, b->stop_fd, &heard, &fds);
 }
 
 static inline void fake_backend_message(FakeBackend *b) {
-  VhostUserMessage m = {0};
-  int fds[8];
-  unsigned n_fds = 0;
+  VhostUserMessage m;
+  BackendFds fds = {.n = 0};
 
-  if (!fake_backend_read(b->fd, &m, 12, fds, &n_fds) || !fake_backend_read(b->fd, &m.number, m.size, fds, &n_fds)) {
+  if (!backend_read_message(b->fd, b->stop_fd, &m, &fds)) {
     g_mutex_lock(&b->lock);
     fake_backend_hang_up(b);
     g_mutex_unlock(&b->lock);
@@ -478,7 +429,7 @@ static inline void fake_backend_message(FakeBackend *b) {
     g_mutex_unlock(&b->lock);
     return;
   }
-  bool answer = fake_backend_do(b, &m, fds, n_fds);
+  bool answer = fake_backend_do(b, &m, fds.fd, fds.n);
   bool acknowledge = !answer && (flags & VHOST_USER_NEED_REPLY) && (b->protocol_acked & FAKE_REPLY_ACK);
   g_assert_true(!(flags & VHOST_USER_NEED_REPLY) || (b->protocol_acked & FAKE_REPLY_ACK));
   if (acknowledge) {
@@ -522,12 +473,7 @@ static inline void *fake_backend_thread(void *data) {
 }
 
 static inline void fake_backend_listen(FakeBackend *b) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-  g_strlcpy(address.sun_path, b->path, sizeof address.sun_path);
-  b->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_cmpint(bind(b->listen_fd, (const struct sockaddr *)&address, sizeof address), ==, 0);
-  g_assert_cmpint(listen(b->listen_fd, 4), ==, 0);
+  b->listen_fd = backend_listen(b->path);
   b->stop_fd = eventfd(0, EFD_CLOEXEC);
   b->thread = g_thread_new("back end", fake_backend_thread, b);
 }
@@ -560,8 +506,8 @@ static inline void fake_backend_stop(FakeBackend *b) {
   eventfd_write(b->stop_fd, 1);
   g_thread_join(b->thread);
   b->thread = NULL;
-  fake_close(&b->listen_fd);
-  fake_close(&b->stop_fd);
+  backend_close(&b->listen_fd);
+  backend_close(&b->stop_fd);
   g_unlink(b->path);
 }
 

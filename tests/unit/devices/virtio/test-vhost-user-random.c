@@ -6,21 +6,16 @@
  */
 #define _GNU_SOURCE /* memfd_create */
 #include <glib/gstdio.h>
-#include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
-#include "devices/vhost/user-message.h"
 #include "devices/virtio/vhost-user.h"
+#include "tests/unit/devices/vhost/backend-messages.h"
 #include "tests/unit/devices/virtio/fake-driver.h"
 
-#define HEADER_SIZE 12
-#define LIVE        (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK)
-#define ROUNDS      300
-#define SEED        16
+#define LIVE   (VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER | VIRTIO_STATUS_FEATURES_OK | VIRTIO_STATUS_DRIVER_OK)
+#define ROUNDS 300
+#define SEED   16
 
 typedef struct {
   char *directory, *path;
@@ -34,56 +29,14 @@ static bool one_in(Backend *backend, int n) {
   return g_rand_int_range(backend->random, 0, n) == 0;
 }
 
-static void drop(int *fd) {
-  if (*fd >= 0)
-    close(*fd);
-  *fd = -1;
-}
-
-static bool read_whole(Backend *backend, void *to, size_t size, int *fd) {
-  for (size_t done = 0; done < size;) {
-    union {
-      struct cmsghdr align;
-      char bytes[CMSG_SPACE(8 * sizeof(int))];
-    } control;
-    struct iovec iov = {(uint8_t *)to + done, size - done};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-    struct pollfd ready[] = {{.fd = backend->fd, .events = POLLIN}, {.fd = backend->stop_fd, .events = POLLIN}};
-    if (poll(ready, G_N_ELEMENTS(ready), -1) < 0 || ready[1].revents)
-      return false;
-    ssize_t got = recvmsg(backend->fd, &message, MSG_CMSG_CLOEXEC);
-    if (got <= 0)
-      return false;
-    for (struct cmsghdr *part = CMSG_FIRSTHDR(&message); part; part = CMSG_NXTHDR(&message, part))
-      for (size_t at = 0; at + sizeof(int) <= part->cmsg_len - CMSG_LEN(0); at += sizeof(int)) {
-        drop(fd);
-        memcpy(fd, CMSG_DATA(part) + at, sizeof *fd);
-      }
-    done += (size_t)got;
-  }
-  return true;
-}
-
 /* With N descriptors, of something. */
 static void say(Backend *backend, int to, const void *bytes, size_t size, unsigned n) {
-  union {
-    struct cmsghdr align;
-    char bytes[CMSG_SPACE(40 * sizeof(int))];
-  } control = {0};
-  struct iovec iov = {(void *)bytes, size};
-  struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-  int file = memfd_create("random", MFD_CLOEXEC | (one_in(backend, 2) ? MFD_ALLOW_SEALING : 0));
+  int file = memfd_create("random", MFD_CLOEXEC | (one_in(backend, 2) ? MFD_ALLOW_SEALING : 0)), fds[BACKEND_SEND_MAX];
 
   g_assert_cmpint(ftruncate(file, one_in(backend, 8) ? g_rand_int_range(backend->random, 0, 0x3000) : 0x3000), ==, 0);
-  if (n) {
-    message.msg_control = control.bytes;
-    message.msg_controllen = CMSG_SPACE(n * sizeof(int));
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    *rights = (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(n * sizeof(int))};
-    for (unsigned i = 0; i < n; i++)
-      memcpy(CMSG_DATA(rights) + i * sizeof file, one_in(backend, 16) ? &backend->stop_fd : &file, sizeof file);
-  }
-  sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  for (unsigned i = 0; i < n; i++)
+    fds[i] = one_in(backend, 16) ? backend->stop_fd : file;
+  backend_send(to, bytes, size, fds, n, MSG_DONTWAIT);
   close(file);
 }
 
@@ -134,7 +87,7 @@ static bool has_answer(const VhostUserMessage *message) {
 
 /* With bits that are others, anywhere; or another length; or less of it, and the end. False: it is the end. */
 static bool answer(Backend *backend, VhostUserMessage *message) {
-  uint8_t bytes[HEADER_SIZE + sizeof *message];
+  uint8_t bytes[BACKEND_HEADER_SIZE + sizeof *message];
   unsigned n_fds = message->request == VHOST_USER_GET_INFLIGHT_FD ? 1 : 0;
   bool spoil = one_in(backend, 25), go_on = true;
 
@@ -142,9 +95,9 @@ static bool answer(Backend *backend, VhostUserMessage *message) {
   answer_well(backend, message);
   if (spoil && one_in(backend, 4))
     message->size = one_in(backend, 2) ? g_rand_int(backend->random) : message->size + (uint32_t)g_rand_int_range(backend->random, -1, 3);
-  size_t size = HEADER_SIZE + MIN(message->size, sizeof *message - HEADER_SIZE - sizeof message->number);
-  memcpy(bytes, message, HEADER_SIZE);
-  memcpy(bytes + HEADER_SIZE, &message->number, size - HEADER_SIZE);
+  size_t size = BACKEND_HEADER_SIZE + MIN(message->size, sizeof *message - BACKEND_HEADER_SIZE - sizeof message->number);
+  memcpy(bytes, message, BACKEND_HEADER_SIZE);
+  memcpy(bytes + BACKEND_HEADER_SIZE, &message->number, size - BACKEND_HEADER_SIZE);
   for (unsigned i = 0; spoil && i < 3; i++)
     bytes[g_rand_int_range(backend->random, 0, (gint32)size)] ^= (uint8_t)(1 << g_rand_int_range(backend->random, 0, 8));
   if (one_in(backend, 60))
@@ -169,29 +122,27 @@ static void speak_beside(Backend *backend) {
     bool whole = !one_in(backend, 8);
     say(backend, backend->beside_fd, header, whole ? sizeof header : 5, one_in(backend, 8) ? 2 : 0);
     if (!whole || header[2] || one_in(backend, 4)) /* or it is waited for */
-      drop(&backend->beside_fd);
+      backend_close(&backend->beside_fd);
   }
 }
 
 static void hang_up(Backend *backend) {
-  drop(&backend->fd);
-  drop(&backend->beside_fd);
+  backend_close(&backend->fd);
+  backend_close(&backend->beside_fd);
 }
 
 static void serve_message(Backend *backend) {
-  VhostUserMessage message = {.request = 0};
-  int fd = -1;
-  bool good = read_whole(backend, &message, HEADER_SIZE, &fd) && message.size <= sizeof message - HEADER_SIZE &&
-              read_whole(backend, &message.number, message.size, &fd);
+  VhostUserMessage message;
+  BackendFds fds = {.n = 0};
+  bool good = backend_read_message(backend->fd, backend->stop_fd, &message, &fds);
 
   if (good && one_in(backend, 8))
     speak_beside(backend);
   if (good && message.request == VHOST_USER_SET_BACKEND_REQ_FD) {
-    drop(&backend->beside_fd);
-    backend->beside_fd = fd;
-    fd = -1;
+    backend_close(&backend->beside_fd);
+    backend->beside_fd = fds.n ? fds.fd[--fds.n] : -1;
   }
-  drop(&fd);
+  backend_close_all(&fds);
   if (!good || one_in(backend, 200) || (has_answer(&message) && !answer(backend, &message)))
     hang_up(backend);
 }
@@ -215,14 +166,9 @@ static void *backend_run(void *opaque) {
 }
 
 static void backend_start(Backend *backend, uint32_t seed) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-
   *backend = (Backend){.directory = g_dir_make_tmp("vhost-XXXXXX", NULL), .random = g_rand_new_with_seed(seed), .fd = -1, .beside_fd = -1};
   backend->path = g_build_filename(backend->directory, "socket", NULL);
-  g_strlcpy(address.sun_path, backend->path, sizeof address.sun_path);
-  backend->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  g_assert_cmpint(bind(backend->listen_fd, (const struct sockaddr *)&address, sizeof address), ==, 0);
-  g_assert_cmpint(listen(backend->listen_fd, 4), ==, 0);
+  backend->listen_fd = backend_listen(backend->path);
   backend->stop_fd = eventfd(0, EFD_CLOEXEC);
   backend->thread = g_thread_new("back end", backend_run, backend);
 }

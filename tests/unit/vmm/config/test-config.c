@@ -210,6 +210,9 @@ static void test_socket_places(void) {
   refuse("--net unix=a.img/w: unix: cannot make 'a.img/w': Not a directory", "--dry-run", "--net", "unix=a.img/w", NULL);
   refuse("--net unix=a.img: unix: 'a.img' is there already, and is no socket", "--dry-run", "--net", "unix=a.img", NULL);
   refuse("--vsock auto,unix=/: unix: the name of a socket is needed", "--dry-run", "--vsock", "auto,unix=/", NULL);
+  refuse("--vsock auto,unix=/nonexistent/v: unix: cannot make '/nonexistent/v': No such file or directory", "--dry-run", "--vsock",
+         "auto,unix=/nonexistent/v", NULL);
+  refuse("--vsock auto,unix=a.img: unix: 'a.img' is there already, and is no socket", "--dry-run", "--vsock", "auto,unix=a.img", NULL);
   refuse("--device vhost-user=/,type=rng: vhost-user: '/' is there already, and is no socket", "--dry-run", "--device",
          "vhost-user=/,type=rng", NULL);
   refuse("--device vhost-user=x,type=fs: vhost-user: 'x' is the socket of another device, too: each has one of its own", "--dry-run",
