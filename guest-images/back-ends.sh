@@ -25,23 +25,12 @@ case $1 in
 esac
 out=$2
 [ ! -e "$out/bin" ] || [ "$here/back-ends.sh" -nt "$out/bin" ] || [ "$here/libraries.sh" -nt "$out/bin" ] || exit 0
-
-mkdir -p "$build"
-exec 9> "$build/.fetch.lock"
-flock 9
-work=$(mktemp -d "$build/.back-ends.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 # shellcheck source=guest-images/private-apt.sh
 . "$here/private-apt.sh"
 # shellcheck source=guest-images/libraries.sh
 . "$here/libraries.sh"
-use_suites "debian-$1" "$suite" "$suite-updates"
-tree=$work/tree
-new=$work/new
 
-prepare_apt
+begin_debian "$1" "$suite"
 # shellcheck disable=SC2086  # words
 for package in $(with_dependencies $packages_of); do
     download "$package" "$tree"
@@ -51,6 +40,4 @@ for name in $names; do
     [ -n "$program" ] || fail "none of Debian $1's packages has $name"
     add_program "$program"
 done
-rm -rf "$out"
-mkdir -p "$(dirname "$out")"
-mv "$new" "$out"
+finish_debian "$out"

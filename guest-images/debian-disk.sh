@@ -103,7 +103,7 @@ make_disk() {
     dd if="$1" of="$2" bs=1M seek=$((1 + esp_mib)) conv=notrunc,sparse status=none
 }
 
-begin_debian
+begin_debian 13 trixie
 unpack util-linux kmod efibootmgr openssh-server dbus iproute2 dmidecode acpica-tools
 configure
 configure_console

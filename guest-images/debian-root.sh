@@ -22,7 +22,7 @@ out=$1
 # shellcheck source=guest-images/libraries.sh
 . "$here/libraries.sh"
 
-begin_debian
+begin_debian 13 trixie
 unpack openssh-server
 add_program "$tree/usr/bin/ssh"
 add_program "$tree/usr/bin/ssh-keygen"

@@ -3,40 +3,22 @@
 # What the scripts share that make systems of Debian 13's for arm64 (sourced, not run). Wants $here (this directory) and
 # $build.
 #
-#   begin_debian          $work, a directory that goes with the script; in it $tree, for a system's files, and $new, for
-#                         what is made; and apt
+# What is between begin_debian and finish_debian (private-apt.sh) may say:
+#
 #   unpack PACKAGE...     into $tree, with what else is needed where nothing is there yet: $base is always
 #   configure             what the packages' maintainer scripts would have done, see below
 #   configure_ssh         sshd with a key of the host's, not enabled
 #   mask UNIT...
 #   make_ext4 IMAGE [MKE2FS-OPTION...]   a file system of $tree, where all is root's
-#   finish_debian OUT     OUT is what lies in $new, and nothing else
-#
-#   build/debian-13/      apt's lists for that suite, and the packages
 #
 # The packages are those that apt would install. Their maintainer scripts are programs for arm64, so what these would
 # have done and is needed is done by `configure`: users, PAM's files, an ID. systemd does the rest when it boots.
 PATH=$PATH:/usr/sbin:/sbin
+# shellcheck source=guest-images/private-apt.sh
+. "$here/private-apt.sh"
 
 # What is essential is no dependency of anything.
 base="systemd-sysv udev libkmod2 dash bash coreutils login passwd mount"
-
-begin_debian() {
-    mkdir -p "$build"
-    exec 9> "$build/.fetch.lock"
-    flock 9
-    work=$(mktemp -d "$build/.debian.XXXXXX")
-    trap 'rm -rf "$work"' EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM HUP
-    # shellcheck source=guest-images/private-apt.sh
-    . "$here/private-apt.sh"
-    use_suites debian-13 trixie trixie-updates
-    tree=$work/tree
-    new=$work/new
-    mkdir "$new"
-    prepare_apt
-}
 
 unpack() {
     local package
@@ -92,10 +74,4 @@ make_ext4() {
     mke2fs -q -F -t ext4 -m 0 -E root_owner=0:0 "$@" -d "$tree" "$image"
     # What was unpacked by somebody else than root is root's all the same.
     [ "$(id -u)" = 0 ] || (cd "$tree" && find . -printf 'sif "/%P" uid 0\nsif "/%P" gid 0\n') | debugfs -w -f - "$image" > /dev/null 2>&1
-}
-
-finish_debian() {
-    rm -rf "$1"
-    mkdir -p "$(dirname "$1")"
-    mv "$new" "$1"
 }

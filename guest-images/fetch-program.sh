@@ -25,14 +25,8 @@ shift 2
 is_there() { [ "$(sed -n '1s/^# //p' "$out/version" 2>/dev/null)" = "$suite $*" ]; }
 ! is_there "$@" || exit 0
 
-mkdir -p "$build"
-exec 9> "$build/.fetch.lock"
-flock 9
-! is_there "$@" || exit 0
-work=$(mktemp -d "$build/.program.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+take_turn program
+! is_there "$@" || exit 0 # by now
 
 packages=
 for item; do packages="$packages ${item%%:*}"; done

@@ -225,13 +225,7 @@ all_there() {
 [ $# -gt 0 ] || fail "usage: fetch.sh KERNEL...   (6.12 6.1 7.3 7.3-16k, xen, passt, firmware)"
 if all_there "$@"; then exit 0; fi
 
-mkdir -p "$build"
-exec 9> "$build/.fetch.lock"
-flock 9
-work=$(mktemp -d "$build/.fetch.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+take_turn fetch
 
 fetch_busybox
 firmware=

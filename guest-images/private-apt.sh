@@ -1,12 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 # Sourced: Debian's arm64 packages through a private apt configuration under build/apt, so that the machine's own package selection is left alone and no root is
-# needed. They are unpacked, never installed. Wants $here (this directory), $build, and $work, a directory to work in.
-# shellcheck shell=sh disable=SC2154,SC2031
+# needed. They are unpacked, never installed. Wants $here (this directory) and $build.
+# shellcheck shell=sh disable=SC2154,SC2031,SC2034
 # shellcheck source=guest-images/debian.sh
 . "$here/debian.sh"
 
 fail() { echo "${0##*/}: $*" >&2; exit 1; }
 say() { echo "$*" >&2; }
+
+# take_turn NAME: one script at a time fetches or makes something. $work is a directory of its own, which goes with it.
+take_turn() {
+    mkdir -p "$build"
+    exec 9> "$build/.fetch.lock"
+    flock 9
+    work=$(mktemp -d "$build/.$1.XXXXXX")
+    trap 'rm -rf "$work"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM HUP
+}
 
 apt=$build/apt packages=$build/cache
 suites="bookworm bookworm-backports trixie-backports"
@@ -19,6 +30,24 @@ use_suites() {
     shift
     suites=$*
     apt_ready=
+}
+
+# begin_debian VERSION SUITE: takes a turn to make something of one release of Debian's, whose lists and packages are in
+# build/debian-VERSION. In $work, $tree is for what is unpacked, and $new for what is made.
+begin_debian() {
+    take_turn debian
+    use_suites "debian-$1" "$2" "$2-updates"
+    tree=$work/tree
+    new=$work/new
+    mkdir "$new"
+    prepare_apt
+}
+
+# finish_debian OUT: OUT is what lies in $new, and nothing else.
+finish_debian() {
+    rm -rf "$1"
+    mkdir -p "$(dirname "$1")"
+    mv "$new" "$1"
 }
 
 prepare_apt() {

@@ -23,13 +23,7 @@ if [ "$(uname -m)" = aarch64 ]; then cross=; else cross=aarch64-linux-gnu-; fi
 
 [ -z "$(find "$0" -newer "$build/selftests" 2>/dev/null || echo missing)" ] && exit 0
 
-mkdir -p "$build"
-exec 9> "$build/.fetch.lock"
-flock 9
-work=$(mktemp -d "$build/.selftests.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+take_turn selftests
 
 [ -e "$build/cache/linux-source-$version.deb" ] || prepare_apt
 download "linux-source-$version" "$work/package"

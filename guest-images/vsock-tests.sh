@@ -20,13 +20,7 @@ if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
 
 [ -z "$(find "$0" "$here/vsock/hybrid-socket.c" -newer "$build/vsock-tests" 2>/dev/null || echo missing)" ] && exit 0
 
-mkdir -p "$build"
-exec 9> "$build/.fetch.lock"
-flock 9
-work=$(mktemp -d "$build/.vsock-tests.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+take_turn vsock-tests
 
 source=linux-source-$version
 [ -e "$build/cache/$source.deb" ] || prepare_apt
