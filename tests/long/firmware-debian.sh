@@ -70,7 +70,8 @@ tell tables 'cd /tmp && acpidump > all && acpixtract -a all > /dev/null && ls *.
 check "acpidump finds the ACPI tables: $(guest tables)" test "$(guest tables)" -ge 9
 tell taken-apart 'cd /tmp; for t in *.dat; do iasl -d $t; done > log 2>&1; ls *.dsl | wc -l'
 is "$(guest taken-apart)" "$(guest tables)" "iasl takes each of them apart"
-tell together 'cd /tmp; for t in *.dsl; do iasl $t; done > log 2>&1; grep -c "0 Errors, 0 Warnings" log'
+# There is no grep in that system.
+tell together 'cd /tmp; for t in *.dsl; do iasl $t; done > log 2>&1; n=0; while read -r l; do [[ $l != *"0 Errors, 0 Warnings"* ]] || n=$((n + 1)); done < log; echo $n'
 is "$(guest together)" "$(guest tables)" "and puts each together again, without a warning"
 kill -TERM "$pid"
 finish_eret "$long"
