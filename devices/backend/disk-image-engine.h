@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What disk-image.c asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or threads
+ * What a channel (disk-image-channel.c) asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or threads
  * (disk-image-threads.c). Everything here runs on the I/O thread, except disk_request_perform, which is what a worker
  * thread does.
  */
@@ -23,17 +23,15 @@ typedef struct {
 
 struct DiskEngine {
   const DiskEngineOps *ops;
-  int fd;           /* the image's */
-  IoSource *source; /* of completions, while started */
-  bool block_device;
+  IoSource *source;     /* of completions, while started */
   unsigned outstanding; /* submitted, DONE not yet called */
   void (*batch_end)(void *opaque);
   void *opaque;
 };
 
-/* NULL, with errno, where the host has no io_uring for us. */
-DiskEngine *disk_engine_uring_new(int fd, bool block_device);
-DiskEngine *disk_engine_threads_new(int fd, bool block_device);
+/* For requests to any files. NULL, with errno, where the host has no io_uring for us, or no descriptors. */
+DiskEngine *disk_engine_uring_new(void);
+DiskEngine *disk_engine_threads_new(void);
 
 /* Requests in order, linked through their NEXT. */
 typedef struct {
@@ -62,7 +60,7 @@ unsigned disk_request_n_iov(const DiskImageRequest *request);
 /* SIZE bytes of a READ or WRITE are done: drops them from its front. */
 void disk_request_advance(DiskImageRequest *request, uint64_t size);
 /* The whole request with plain system calls, waiting for them: 0 or a negative errno. Any thread. */
-int disk_request_perform(int fd, bool block_device, DiskImageRequest *request);
+int disk_request_perform(DiskImageRequest *request);
 
 static inline void disk_engine_stop(DiskEngine *engine) {
   if (engine->ops->stop)

@@ -37,7 +37,8 @@ void disk_request_advance(DiskImageRequest *request, uint64_t size) {
   }
 }
 
-static int transfer(int fd, DiskImageRequest *request) {
+static int transfer(DiskImageRequest *request) {
+  int fd = request->file->fd;
   bool write = request->operation == DISK_IMAGE_WRITE;
 
   while (request->size) {
@@ -69,28 +70,28 @@ static bool is_unsupported(int result) {
   return result == -EOPNOTSUPP || result == -ENOSYS || result == -ENOTTY || result == -EINVAL;
 }
 
-static int allocate(int fd, int mode, const DiskImageRequest *request) {
-  while (fallocate(fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)request->offset, (off_t)request->size) < 0)
+static int allocate(int mode, const DiskImageRequest *request) {
+  while (fallocate(request->file->fd, mode | FALLOC_FL_KEEP_SIZE, (off_t)request->offset, (off_t)request->size) < 0)
     if (errno != EINTR)
       return -errno;
   return 0;
 }
 
-static int block_ioctl(int fd, unsigned long command, const DiskImageRequest *request) {
+static int block_ioctl(unsigned long command, const DiskImageRequest *request) {
   uint64_t range[2] = {request->offset, request->size};
 
-  return ioctl(fd, command, range) < 0 ? -errno : 0;
+  return ioctl(request->file->fd, command, range) < 0 ? -errno : 0;
 }
 
 /* A discard is a hint: where the host cannot take it, nothing happens and that is a success. */
-static int discard(int fd, bool block_device, const DiskImageRequest *request) {
-  int result = block_device ? block_ioctl(fd, BLKDISCARD, request) : allocate(fd, FALLOC_FL_PUNCH_HOLE, request);
+static int discard(const DiskImageRequest *request) {
+  int result = request->file->block_device ? block_ioctl(BLKDISCARD, request) : allocate(FALLOC_FL_PUNCH_HOLE, request);
 
   return is_unsupported(result) ? 0 : result;
 }
 
 /* Many elements on one page of zeros: long writes without a long buffer. */
-static int write_zeroes_plainly(int fd, const DiskImageRequest *request) {
+static int write_zeroes_plainly(const DiskImageRequest *request) {
   static const uint8_t zeroes[4096];
   uint64_t done = 0;
 
@@ -104,7 +105,7 @@ static int write_zeroes_plainly(int fd, const DiskImageRequest *request) {
       iov[n_iov] = (struct iovec){.iov_base = (void *)zeroes, .iov_len = MIN(sizeof zeroes, request->size - queued)};
       queued += iov[n_iov].iov_len;
     }
-    moved = pwritev(fd, iov, n_iov, (off_t)(request->offset + done));
+    moved = pwritev(request->file->fd, iov, n_iov, (off_t)(request->offset + done));
     if (moved > 0)
       done += (uint64_t)moved;
     else if (moved == 0)
@@ -119,29 +120,29 @@ static int write_zeroes_plainly(int fd, const DiskImageRequest *request) {
  * From the cheapest way that keeps the promise (zeros are read; deallocated only if the guest allows it) to the
  * dearest.
  */
-static int write_zeroes(int fd, bool block_device, const DiskImageRequest *request) {
+static int write_zeroes(const DiskImageRequest *request) {
   int result = -EOPNOTSUPP;
 
   if (request->may_unmap)
-    result = allocate(fd, FALLOC_FL_PUNCH_HOLE, request);
+    result = allocate(FALLOC_FL_PUNCH_HOLE, request);
   if (is_unsupported(result))
-    result = block_device ? block_ioctl(fd, BLKZEROOUT, request) : allocate(fd, FALLOC_FL_ZERO_RANGE, request);
+    result = request->file->block_device ? block_ioctl(BLKZEROOUT, request) : allocate(FALLOC_FL_ZERO_RANGE, request);
   if (is_unsupported(result))
-    result = write_zeroes_plainly(fd, request);
+    result = write_zeroes_plainly(request);
   return result;
 }
 
-int disk_request_perform(int fd, bool block_device, DiskImageRequest *request) {
+int disk_request_perform(DiskImageRequest *request) {
   switch (request->operation) {
   case DISK_IMAGE_READ:
   case DISK_IMAGE_WRITE:
-    return transfer(fd, request);
+    return transfer(request);
   case DISK_IMAGE_FLUSH:
-    return flush(fd);
+    return flush(request->file->fd);
   case DISK_IMAGE_DISCARD:
-    return request->size ? discard(fd, block_device, request) : 0;
+    return request->size ? discard(request) : 0;
   case DISK_IMAGE_WRITE_ZEROES:
-    return request->size ? write_zeroes(fd, block_device, request) : 0;
+    return request->size ? write_zeroes(request) : 0;
   }
   return -EINVAL;
 }

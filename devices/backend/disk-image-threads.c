@@ -52,7 +52,7 @@ static void *worker(void *data) {
     }
     self->n_pending--;
     g_mutex_unlock(&self->lock);
-    request->result = disk_request_perform(self->base.fd, self->base.block_device, request);
+    request->result = disk_request_perform(request);
     g_mutex_lock(&self->lock);
     publish(self, request);
   }
@@ -80,7 +80,7 @@ static void perform_here(ThreadsEngine *self) {
 
   while ((request = disk_request_list_take(&self->pending))) {
     self->n_pending--;
-    request->result = disk_request_perform(self->base.fd, self->base.block_device, request);
+    request->result = disk_request_perform(request);
     publish(self, request);
   }
 }
@@ -169,10 +169,10 @@ static const DiskEngineOps threads_ops = {
     .free = threads_free,
 };
 
-DiskEngine *disk_engine_threads_new(int fd, bool block_device) {
+DiskEngine *disk_engine_threads_new(void) {
   ThreadsEngine *self = g_new0(ThreadsEngine, 1);
 
-  self->base = (DiskEngine){.ops = &threads_ops, .fd = fd, .block_device = block_device};
+  self->base = (DiskEngine){.ops = &threads_ops};
   g_mutex_init(&self->lock);
   g_cond_init(&self->work);
   self->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

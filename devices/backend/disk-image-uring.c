@@ -34,13 +34,13 @@ typedef struct {
 static void prepare(UringEngine *self, struct io_uring_sqe *sqe, DiskImageRequest *request) {
   switch (request->operation) {
   case DISK_IMAGE_READ:
-    io_uring_prep_readv(sqe, self->base.fd, request->iov, disk_request_n_iov(request), request->offset);
+    io_uring_prep_readv(sqe, request->file->fd, request->iov, disk_request_n_iov(request), request->offset);
     break;
   case DISK_IMAGE_WRITE:
-    io_uring_prep_writev(sqe, self->base.fd, request->iov, disk_request_n_iov(request), request->offset);
+    io_uring_prep_writev(sqe, request->file->fd, request->iov, disk_request_n_iov(request), request->offset);
     break;
   default:
-    io_uring_prep_fsync(sqe, self->base.fd, IORING_FSYNC_DATASYNC);
+    io_uring_prep_fsync(sqe, request->file->fd, IORING_FSYNC_DATASYNC);
     break;
   }
   io_uring_sqe_set_data(sqe, request);
@@ -84,7 +84,7 @@ static void helper_batch_end(void *opaque) {
 
 static void delegate(UringEngine *self, DiskImageRequest *request) {
   if (!self->helper) {
-    self->helper = disk_engine_threads_new(self->base.fd, self->base.block_device);
+    self->helper = disk_engine_threads_new();
     if (self->helper) {
       self->helper->batch_end = helper_batch_end;
       self->helper->opaque = self;
@@ -93,7 +93,7 @@ static void delegate(UringEngine *self, DiskImageRequest *request) {
   }
   if (!self->helper) {
     /* No descriptor left for a helper. */
-    disk_engine_finish(&self->base, request, disk_request_perform(self->base.fd, self->base.block_device, request));
+    disk_engine_finish(&self->base, request, disk_request_perform(request));
     return;
   }
   self->base.outstanding--;
@@ -241,11 +241,11 @@ static const DiskEngineOps uring_ops = {
     .free = uring_free,
 };
 
-DiskEngine *disk_engine_uring_new(int fd, bool block_device) {
+DiskEngine *disk_engine_uring_new(void) {
   UringEngine *self = g_new0(UringEngine, 1);
   int result;
 
-  self->base = (DiskEngine){.ops = &uring_ops, .fd = fd, .block_device = block_device};
+  self->base = (DiskEngine){.ops = &uring_ops};
   result = io_uring_queue_init(DEPTH, &self->ring, 0);
   self->have_ring = result == 0;
   if (result < 0) {

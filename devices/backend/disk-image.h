@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A disk image on the host: a raw file or a block device. Requests are asynchronous, served by io_uring where the host
- * has it, else by a small pool of threads; completions arrive on the I/O thread that the image was started on. A
- * request's error is reported with its completion (negative errno) and never lost; a short transfer is continued, not
- * reported as success.
+ * A disk image on the host: a raw file or a block device. Its requests go by channels, one for each thread that makes
+ * some: they are asynchronous, served by io_uring where the host has it, else by a small pool of threads; completions
+ * arrive on the I/O thread that the channel was started on. A request's error is reported with its completion (negative
+ * errno) and never lost; a short transfer is continued, not reported as success.
  */
 #pragma once
 
@@ -12,17 +12,19 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "devices/backend/disk-file.h"
 #include "devices/backend/disk-image-format.h"
 #include "devices/io-thread.h"
 
 typedef struct DiskImage DiskImage;
+typedef struct DiskChannel DiskChannel;
 
 typedef enum { DISK_IMAGE_READ, DISK_IMAGE_WRITE, DISK_IMAGE_FLUSH, DISK_IMAGE_DISCARD, DISK_IMAGE_WRITE_ZEROES } DiskImageOperation;
 typedef enum { DISK_IMAGE_ENGINE_AUTO, DISK_IMAGE_ENGINE_IO_URING, DISK_IMAGE_ENGINE_THREADS } DiskImageEngine;
 
 typedef struct DiskImageRequest DiskImageRequest;
 /*
- * The caller's until it is submitted; then the engine's, which may change all of it, until DONE. Offset and size lie
+ * The caller's until it is submitted; then the channel's, which may change all of it, until DONE. Offset and size lie
  * inside the image.
  */
 struct DiskImageRequest {
@@ -34,46 +36,50 @@ struct DiskImageRequest {
   bool may_unmap; /* WRITE_ZEROES: the range may be deallocated */
   /* On the I/O thread. RESULT is 0 or a negative errno. */
   void (*done)(DiskImageRequest *request, int result);
-  DiskImageRequest *next; /* the engine's */
-  int result;             /* the engine's */
+
+  /* The channel's. */
+  const DiskFile *file;
+  DiskImageRequest *next;
+  int result;
 };
 
-typedef enum {
-  DISK_IMAGE_ERROR_OPEN,
-  DISK_IMAGE_ERROR_TYPE,
-  DISK_IMAGE_ERROR_FORMAT,
-  DISK_IMAGE_ERROR_BUSY,
-  DISK_IMAGE_ERROR_ENGINE
-} DiskImageError;
-#define DISK_IMAGE_ERROR (disk_image_error_quark())
-GQuark disk_image_error_quark(void);
+typedef struct {
+  bool read_only;
+  DiskImageFormat format;
+  DiskImageEngine engine;
+} DiskImageOptions;
 
 /*
  * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error
  * that says so). One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
  * would read the format's bytes for the disk's, and by its first write destroy them. Takes an advisory lock (OFD):
- * exclusive for writing, shared for READ_ONLY; a busy image is an error that says so.
+ * exclusive for writing, shared for reading; a busy image is an error that says so.
  */
-DiskImage *disk_image_open(const char *path, bool read_only, DiskImageFormat format, DiskImageEngine engine, GError **error);
-void disk_image_free(DiskImage *image); /* stopped; takes NULL; flushes */
+DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error);
+void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; flushes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
 
 uint64_t disk_image_size(const DiskImage *image); /* bytes */
 bool disk_image_read_only(const DiskImage *image);
-const char *disk_image_engine(const DiskImage *image); /* "io_uring" or "threads" */
+
+/* A way to IMAGE, which must outlive it. One thread uses it. */
+DiskChannel *disk_channel_new(DiskImage *image, GError **error);
+void disk_channel_free(DiskChannel *channel); /* stopped; takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskChannel, disk_channel_free)
+const char *disk_channel_engine(const DiskChannel *channel); /* "io_uring" or "threads" */
 
 /*
  * FUNCTION is called on the I/O thread after the last of each batch of completions, so that one interrupt can serve
- * them all; not after those that disk_image_kick delivers, whose caller knows. Set before the first start.
+ * them all; not after those that disk_channel_kick delivers, whose caller knows. Set before the first start.
  */
-void disk_image_set_batch_end(DiskImage *image, void (*function)(void *opaque), void *opaque);
+void disk_channel_set_batch_end(DiskChannel *channel, void (*function)(void *opaque), void *opaque);
 
 /* Completions are delivered on THREAD from start until stop; stop waits for all requests in flight. Both on THREAD. */
-bool disk_image_start(DiskImage *image, IoThread *thread, GError **error);
-void disk_image_stop(DiskImage *image);
+void disk_channel_start(DiskChannel *channel, IoThread *thread);
+void disk_channel_stop(DiskChannel *channel);
 /*
- * Queues a request; disk_image_kick submits what is queued (one system call for many), and calls DONE for what is over
- * by then. On the I/O thread, DONE included; what DONE queues is submitted at the end of its batch.
+ * Queues a request; disk_channel_kick submits what is queued (one system call for many), and calls DONE for what is
+ * over by then. On the I/O thread, DONE included; what DONE queues is submitted at the end of its batch.
  */
-void disk_image_submit(DiskImage *image, DiskImageRequest *request);
-void disk_image_kick(DiskImage *image);
+void disk_channel_submit(DiskChannel *channel, DiskImageRequest *request);
+void disk_channel_kick(DiskChannel *channel);

@@ -37,6 +37,7 @@ typedef struct BlkRequest BlkRequest;
 struct VirtioBlk {
   VirtioDevice base;
   DiskImage *image;
+  DiskChannel *channel;
   uint8_t serial[VIRTIO_BLK_SERIAL_MAX]; /* padded with zeros */
   int cache_mode;                        /* CacheMode; atomic */
 

@@ -104,7 +104,7 @@ static BlkStatus submit(BlkRequest *request, DiskImageOperation operation, uint6
   request->io.offset = offset;
   request->io.size = size;
   request->io.done = request_done;
-  disk_image_submit(request->blk->image, &request->io);
+  disk_channel_submit(request->blk->channel, &request->io);
   return BLK_PENDING;
 }
 

@@ -89,7 +89,7 @@ static void serve(VirtioBlk *blk) {
   do {
     more = begin_some(blk, room, &begun);
     room -= begun;
-    disk_image_kick(blk->image);
+    disk_channel_kick(blk->channel);
   } while (begun && room && more >= 0 && !blk->waiting.length);
   if (more == 0 && virtqueue_enable_doorbell(queue)) {
     virtqueue_disable_doorbell(queue);
@@ -116,12 +116,8 @@ static void blk_notify(VirtioDevice *device, unsigned queue) {
 
 static void blk_start(VirtioDevice *device) {
   VirtioBlk *blk = (VirtioBlk *)device;
-  g_autoptr(GError) error = NULL;
 
-  if (!disk_image_start(blk->image, device->io, &error)) {
-    virtio_fail(device, error->message);
-    return;
-  }
+  disk_channel_start(blk->channel, device->io);
   blk->running = true;
 }
 
@@ -132,7 +128,7 @@ static void blk_stop(VirtioDevice *device) {
     return;
   blk->running = false;
   blk->stalled = false;
-  disk_image_stop(blk->image);
+  disk_channel_stop(blk->channel);
   interrupt(blk);
 }
 
@@ -181,6 +177,7 @@ static void blk_free(VirtioDevice *device) {
   VirtioBlk *blk = (VirtioBlk *)device;
 
   virtio_device_clear(device);
+  disk_channel_free(blk->channel);
   disk_image_free(blk->image);
   blk_drop_waiting(blk);
   blk_free_requests(blk);
@@ -214,18 +211,20 @@ VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskIm
   blk->cache_mode = CACHE_MODE_DEFAULT;
   if (serial)
     memcpy(blk->serial, serial, strnlen(serial, sizeof blk->serial));
-  disk_image_set_batch_end(image, batch_end, blk);
-  if (!virtio_device_init(&blk->base, &blk_ops, name, memory, features, 1, &queue_size, error)) {
+  blk->channel = disk_channel_new(image, error);
+  if (!blk->channel || !virtio_device_init(&blk->base, &blk_ops, name, memory, features, 1, &queue_size, error)) {
+    disk_channel_free(blk->channel);
     disk_image_free(image);
     g_free(blk);
     return NULL;
   }
+  disk_channel_set_batch_end(blk->channel, batch_end, blk);
   return &blk->base;
 }
 
 static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
   const DiskConfig *disk = parts->asked;
-  DiskImage *image = disk_image_open(disk->path, disk->read_only, disk->format, DISK_IMAGE_ENGINE_AUTO, error);
+  DiskImage *image = disk_image_open(disk->path, &disk->image, error);
 
   return image ? virtio_blk_new(parts->name, parts->memory, image, disk->serial, error) : NULL;
 }
@@ -234,7 +233,7 @@ static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
   g_autofree char *path = printable_line_escaped(disk->path, -1);
 
-  return g_strconcat(path, disk->read_only ? " (read-only)" : "", NULL);
+  return g_strconcat(path, disk->image.read_only ? " (read-only)" : "", NULL);
 }
 
 static DeviceBoot blk_boot(const void *asked) {

@@ -10,8 +10,7 @@
 /* What can be asked of it. */
 typedef struct {
   char *path;
-  bool read_only;
-  DiskImageFormat format;
+  DiskImageOptions image;
   char *serial;        /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
   unsigned boot_index; /* 1: firmware tries it first; 0: it is not said when */
 } DiskConfig;

@@ -131,7 +131,7 @@ static void check_shared_disk(OptionDraft *draft, const Config *config, const st
                               GHashTable *written) {
   const DiskConfig *disk = config->disks->pdata[index];
   g_autofree char *key = disk_key(status);
-  const unsigned *before = g_hash_table_lookup(disk->read_only ? written : first, key);
+  const unsigned *before = g_hash_table_lookup(disk->image.read_only ? written : first, key);
 
   if (before)
     option_mistake(draft, option_where(draft, "disk", (int)index),
@@ -139,7 +139,7 @@ static void check_shared_disk(OptionDraft *draft, const Config *config, const st
                    ((const DiskConfig *)config->disks->pdata[*before])->path, *before + 1);
   if (!g_hash_table_contains(first, key))
     g_hash_table_insert(first, g_strdup(key), g_memdup2(&index, sizeof index));
-  if (!disk->read_only && !g_hash_table_contains(written, key))
+  if (!disk->image.read_only && !g_hash_table_contains(written, key))
     g_hash_table_insert(written, g_strdup(key), g_memdup2(&index, sizeof index));
 }
 
@@ -154,7 +154,7 @@ static void check_disks(OptionDraft *draft, const Config *config) {
 
     if (!disk->path || !config_check_file(draft, where, disk->path, true, &status)) /* without a path: already reported */
       continue;
-    if (!disk->read_only && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
+    if (!disk->image.read_only && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
       option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro", disk->path, g_strerror(errno));
     check_shared_disk(draft, config, &status, i, first, written);
   }

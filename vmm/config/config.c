@@ -29,8 +29,8 @@ static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"
 
 static const Option disk_options[] = {
     OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
-    OPTION("ro", BOOLEAN, DiskConfig, read_only, NULL, NULL),
-    OPTION("format", CHOICE, DiskConfig, format, "raw", NULL, .choices = disk_formats),
+    OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
+    OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
     OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
     OPTION("bootindex", NUMBER, DiskConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disk images: devices/backend/disk-image*.c, on both engines. */
 #define _GNU_SOURCE
-#include "devices/backend/disk-image.h"
+#include "tests/unit/devices/backend/disk-fixture.h"
 #include "tests/unit/exchanger.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
 #include <linux/filter.h>
 #include <linux/loop.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
-
-#define SIZE    (4u << 20)
-#define WAIT_US (60 * G_USEC_PER_SEC)
 
 /* Counts what the threads engine and disk_image_free call; io_uring has the kernel do it. */
 static int n_fdatasync; /* atomic */
@@ -32,168 +24,12 @@ int fdatasync(int fd) {
   return (int)syscall(SYS_fdatasync, fd);
 }
 
-typedef struct {
-  char *directory, *path;
-  DiskImage *image;
-  IoThread *thread;
-  /* The I/O thread's. */
-  int batches;
-  bool kicking;
-  int in_kicks; /* completions that a kick of ours delivered */
-} Fixture;
-
-typedef struct {
-  DiskImageRequest io; /* first */
-  Fixture *fixture;
-  int done; /* atomic */
-  int result;
-  bool then_flush;
-} Request;
-
-static char *make_directory(void) {
-  g_autoptr(GError) error = NULL;
-  char *directory = g_dir_make_tmp("eret-test-XXXXXX", &error);
-
-  g_assert_no_error(error);
-  return directory;
-}
-
-static void make_file(const char *path, off_t size) {
-  int fd = open(path, O_CREAT | O_TRUNC | O_RDWR | O_CLOEXEC, 0600);
-
-  g_assert_cmpint(fd, >=, 0);
-  g_assert_cmpint(ftruncate(fd, size), ==, 0);
-  close(fd);
-}
-
-static void count_batch(void *opaque) {
-  ((Fixture *)opaque)->batches++;
-}
-
-static void do_start(void *opaque) {
-  Fixture *fixture = opaque;
-  g_autoptr(GError) error = NULL;
-
-  g_assert_true(disk_image_start(fixture->image, fixture->thread, &error));
-  g_assert_no_error(error);
-}
-
-static void do_stop(void *opaque) {
-  disk_image_stop(((Fixture *)opaque)->image);
-}
-
-/* NULL, the test skipped, where the host has no such engine. PATH is taken; without one it is a file of SIZE bytes. */
 static Fixture *fixture_new(const void *engine, char *path, bool read_only) {
-  g_autoptr(GError) error = NULL;
-  Fixture *fixture = g_new0(Fixture, 1);
-
-  fixture->directory = make_directory();
-  fixture->path = path ? path : g_build_filename(fixture->directory, "disk", NULL);
-  if (!path)
-    make_file(fixture->path, SIZE);
-  fixture->image = disk_image_open(fixture->path, read_only, DISK_IMAGE_FORMAT_AUTO, (DiskImageEngine)GPOINTER_TO_INT(engine), &error);
-  if (g_error_matches(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_ENGINE)) {
-    g_test_skip(error->message);
-    g_unlink(fixture->path);
-    g_rmdir(fixture->directory);
-    g_free(fixture->path);
-    g_free(fixture->directory);
-    g_free(fixture);
-    return NULL;
-  }
-  g_assert_no_error(error);
-  fixture->thread = io_thread_new("disk-test", NULL);
-  g_assert_true(io_thread_start(fixture->thread, NULL));
-  disk_image_set_batch_end(fixture->image, count_batch, fixture);
-  io_thread_call(fixture->thread, do_start, fixture);
-  return fixture;
+  return fixture_open(&(DiskImageOptions){.read_only = read_only, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)}, path);
 }
 
-static void fixture_free(Fixture *fixture) {
-  io_thread_call(fixture->thread, do_stop, fixture);
-  io_thread_free(fixture->thread);
-  disk_image_free(fixture->image);
-  g_unlink(fixture->path);
-  g_rmdir(fixture->directory);
-  g_free(fixture->path);
-  g_free(fixture->directory);
-  g_free(fixture);
-}
-
-static void on_done(DiskImageRequest *io, int result) {
-  Request *request = (Request *)io;
-
-  if (request->then_flush && result == 0) {
-    request->then_flush = false;
-    request->io.operation = DISK_IMAGE_FLUSH;
-    disk_image_submit(request->fixture->image, &request->io);
-    return;
-  }
-  request->result = result;
-  request->fixture->in_kicks += request->fixture->kicking;
-  __atomic_fetch_add(&request->done, 1, __ATOMIC_SEQ_CST);
-}
-
-static void kick(Fixture *fixture) {
-  fixture->kicking = true;
-  disk_image_kick(fixture->image);
-  fixture->kicking = false;
-}
-
-static void wait_for(Request *request) {
-  int64_t deadline = g_get_monotonic_time() + WAIT_US;
-
-  while (!__atomic_load_n(&request->done, __ATOMIC_SEQ_CST)) {
-    g_assert_cmpint(g_get_monotonic_time(), <, deadline);
-    g_usleep(50);
-  }
-  g_assert_cmpint(__atomic_load_n(&request->done, __ATOMIC_SEQ_CST), ==, 1);
-}
-
-static void do_submit(void *opaque) {
-  Request *request = opaque;
-
-  request->io.done = on_done;
-  disk_image_submit(request->fixture->image, &request->io);
-  kick(request->fixture);
-}
-
-static int run_request(Fixture *fixture, Request *request) {
-  request->fixture = fixture;
-  request->done = 0;
-  io_thread_call(fixture->thread, do_submit, request);
-  wait_for(request);
-  return request->result;
-}
-
-static int run_range(Fixture *fixture, DiskImageOperation operation, uint64_t offset, uint64_t size, bool may_unmap) {
-  Request request = {.io = {.operation = operation, .offset = offset, .size = size, .may_unmap = may_unmap}};
-
-  return run_request(fixture, &request);
-}
-
-static int run_transfer(Fixture *fixture, DiskImageOperation operation, uint64_t offset, void *bytes, size_t size) {
-  struct iovec iov = {bytes, size};
-  Request request = {.io = {.operation = operation, .offset = offset, .size = size, .iov = &iov, .n_iov = 1}};
-
-  return run_request(fixture, &request);
-}
-
-static uint8_t *random_bytes(size_t size) {
-  uint8_t *bytes = g_malloc(size);
-
-  for (size_t i = 0; i < size; i++)
-    bytes[i] = (uint8_t)g_test_rand_int();
-  return bytes;
-}
-
-static void assert_on_disk(const Fixture *fixture, uint64_t offset, const void *expected, size_t size) {
-  g_autofree uint8_t *bytes = g_malloc(size);
-  int fd = open(fixture->path, O_RDONLY | O_CLOEXEC);
-
-  g_assert_cmpint(pread(fd, bytes, size, (off_t)offset), ==, size);
-  close(fd);
-  g_assert_cmpmem(bytes, size, expected, size);
+static DiskImage *open_image(const char *path, bool read_only, GError **error) {
+  return disk_image_open(path, &(DiskImageOptions){.read_only = read_only}, error);
 }
 
 /* Opening. */
@@ -201,7 +37,7 @@ static void assert_on_disk(const Fixture *fixture, uint64_t offset, const void *
 static void assert_refused(const char *path, bool read_only, DiskImageError code, const char *contains) {
   g_autoptr(GError) error = NULL;
 
-  g_assert_null(disk_image_open(path, read_only, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error));
+  g_assert_null(open_image(path, read_only, &error));
   g_assert_error(error, DISK_IMAGE_ERROR, (int)code);
   g_assert_nonnull(strstr(error->message, contains));
   g_assert_nonnull(strstr(error->message, path));
@@ -267,7 +103,7 @@ static void test_open_exchanged(void) {
   if (exchanger_start(&exchanger, path, pipe_path)) {
     for (unsigned i = 0; i < 20000 && (i < 2000 || !opened || !refused); i++) {
       g_autoptr(GError) error = NULL;
-      DiskImage *image = disk_image_open(path, true, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_THREADS, &error);
+      DiskImage *image = open_image(path, true, &error);
       opened += image != NULL;
       refused += !image;
       if (image)
@@ -294,18 +130,17 @@ static void test_open(void) {
   DiskImage *image;
 
   make_file(path, 512);
-  image = disk_image_open(path, false, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_THREADS, &error);
+  image = open_image(path, false, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(disk_image_size(image), ==, 512);
   g_assert_false(disk_image_read_only(image));
-  g_assert_cmpstr(disk_image_engine(image), ==, "threads");
   __atomic_store_n(&n_fdatasync, 0, __ATOMIC_SEQ_CST);
   disk_image_free(image);
   g_assert_cmpint(__atomic_load_n(&n_fdatasync, __ATOMIC_SEQ_CST), ==, 1);
 
   make_file(path, SIZE);
   g_chmod(path, 0400);
-  image = disk_image_open(path, true, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error);
+  image = open_image(path, true, &error);
   g_assert_no_error(error);
   g_assert_cmpuint(disk_image_size(image), ==, SIZE);
   g_assert_true(disk_image_read_only(image));
@@ -321,21 +156,21 @@ static void test_locks(void) {
   DiskImage *first, *second;
 
   make_file(path, 512);
-  first = disk_image_open(path, false, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error);
+  first = open_image(path, false, &error);
   g_assert_no_error(error);
   assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, "in use");
   assert_refused(path, true, DISK_IMAGE_ERROR_BUSY, "in use");
   disk_image_free(first);
 
-  first = disk_image_open(path, true, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error);
+  first = open_image(path, true, &error);
   g_assert_no_error(error);
-  second = disk_image_open(path, true, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error);
+  second = open_image(path, true, &error);
   g_assert_no_error(error);
   assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, "in use");
   disk_image_free(first);
   assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, "in use");
   disk_image_free(second);
-  first = disk_image_open(path, false, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error);
+  first = open_image(path, false, &error);
   g_assert_no_error(error);
   disk_image_free(first);
   g_unlink(path);
@@ -391,8 +226,8 @@ static void test_formats(void) {
       assert_refused(path, read_only, DISK_IMAGE_ERROR_FORMAT, "qemu-img convert -O raw");
       assert_refused(path, read_only, DISK_IMAGE_ERROR_FORMAT, "',format=raw'");
     }
-    g_autoptr(DiskImage) image =
-        disk_image_open(path, false, cases[i].format ? DISK_IMAGE_FORMAT_RAW : DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_AUTO, &error);
+    const DiskImageOptions options = {.format = cases[i].format ? DISK_IMAGE_FORMAT_RAW : DISK_IMAGE_FORMAT_AUTO};
+    g_autoptr(DiskImage) image = disk_image_open(path, &options, &error);
     g_assert_no_error(error);
     g_assert_cmpuint(disk_image_size(image), ==, 1536);
   }
@@ -490,7 +325,7 @@ static void test_falls_back_to_threads(const void *with) {
 
     forbid_io_uring(GPOINTER_TO_INT(with));
     fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO), NULL, false);
-    g_assert_cmpstr(disk_image_engine(fixture->image), ==, "threads");
+    g_assert_cmpstr(disk_channel_engine(fixture->channel), ==, "threads");
     g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 512, bytes, sizeof bytes), ==, 0);
     assert_on_disk(fixture, 512, bytes, sizeof bytes);
     fixture_free(fixture);
@@ -498,7 +333,9 @@ static void test_falls_back_to_threads(const void *with) {
     g_autofree char *directory = make_directory();
     g_autofree char *path = g_build_filename(directory, "disk", NULL);
     make_file(path, 512);
-    g_assert_null(disk_image_open(path, false, DISK_IMAGE_FORMAT_AUTO, DISK_IMAGE_ENGINE_IO_URING, &error));
+    g_autoptr(DiskImage) image = disk_image_open(path, &(DiskImageOptions){.engine = DISK_IMAGE_ENGINE_IO_URING}, &error);
+    g_assert_no_error(error);
+    g_assert_null(disk_channel_new(image, &error));
     g_assert_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_ENGINE);
     g_assert_nonnull(strstr(error->message, g_strerror(GPOINTER_TO_INT(with))));
     g_unlink(path);
@@ -580,12 +417,12 @@ static void submit_many(void *opaque) {
   for (unsigned i = 0; i < many->n; i++) {
     many->requests[i].fixture = many->fixture;
     many->requests[i].io.done = on_done;
-    disk_image_submit(many->fixture->image, &many->requests[i].io);
+    disk_channel_submit(many->fixture->channel, &many->requests[i].io);
   }
   kick(many->fixture);
   if (!many->stop)
     return;
-  disk_image_stop(many->fixture->image);
+  disk_channel_stop(many->fixture->channel);
   for (unsigned i = 0; i < many->n; i++)
     g_assert_cmpint(many->requests[i].done, ==, 1);
   do_start(many->fixture);
@@ -888,16 +725,7 @@ static void test_random(const void *engine) {
 }
 
 static void add(const char *name, void (*test)(const void *engine)) {
-  static const struct {
-    const char *name;
-    DiskImageEngine engine;
-  } engines[] = {{"io_uring", DISK_IMAGE_ENGINE_IO_URING}, {"threads", DISK_IMAGE_ENGINE_THREADS}};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
-    g_autofree char *path = g_strdup_printf("/disk-image/%s/%s", engines[i].name, name);
-
-    g_test_add_data_func(path, GINT_TO_POINTER(engines[i].engine), test);
-  }
+  add_for_engines("/disk-image", name, test);
 }
 
 int main(int argc, char **argv) {

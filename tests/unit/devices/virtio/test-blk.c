@@ -85,6 +85,7 @@ typedef struct {
 static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_t features, const char *serial) {
   Fixture *fixture = g_new0(Fixture, 1);
   g_autoptr(GError) error = NULL;
+  VirtioDevice *device;
   DiskImage *image;
 
   fixture->path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
@@ -96,9 +97,13 @@ static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_
     memset(sector, (int)(i * 7 + 1), sizeof sector);
     g_assert_cmpint(pwrite(fixture->fd, sector, sizeof sector, (off_t)i * 512), ==, sizeof sector);
   }
-  image = disk_image_open(fixture->path, read_only, DISK_IMAGE_FORMAT_AUTO, engine, &error);
-  if (!image && engine == DISK_IMAGE_ENGINE_IO_URING) {
+  image = disk_image_open(fixture->path, &(DiskImageOptions){.read_only = read_only, .engine = engine}, &error);
+  g_assert_no_error(error);
+  fixture->guest = fake_guest_new();
+  device = virtio_blk_new("disk", &fixture->guest->memory, image, serial, &error);
+  if (!device && engine == DISK_IMAGE_ENGINE_IO_URING) {
     g_test_skip(error->message);
+    fake_guest_free(fixture->guest);
     close(fixture->fd);
     g_unlink(fixture->path);
     g_free(fixture->path);
@@ -106,9 +111,7 @@ static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_
     return NULL;
   }
   g_assert_no_error(error);
-  fixture->guest = fake_guest_new();
-  fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, serial, &error));
-  g_assert_no_error(error);
+  fake_guest_plug(fixture->guest, device);
   fake_guest_start(fixture->guest, features);
   return fixture;
 }
@@ -719,7 +722,7 @@ static Fixture *fixture_new_large(const void *data) {
     return NULL;
   virtio_device_free(fixture->guest->device);
   g_assert_cmpint(ftruncate(fixture->fd, (off_t)2 << 30), ==, 0);
-  image = disk_image_open(fixture->path, false, DISK_IMAGE_FORMAT_AUTO, engine, &error);
+  image = disk_image_open(fixture->path, &(DiskImageOptions){.engine = engine}, &error);
   g_assert_no_error(error);
   fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, NULL, &error));
   g_assert_no_error(error);

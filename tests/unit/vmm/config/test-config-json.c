@@ -80,9 +80,9 @@ static void test_every_key(void) {
   g_assert_cmpstr(config->dump_fdt, ==, "x.dtb");
   g_assert_cmpuint(config->disks->len, ==, 2);
   g_assert_cmpstr(disk(config, 0)->path, ==, "a.img");
-  g_assert_true(disk(config, 0)->read_only);
+  g_assert_true(disk(config, 0)->image.read_only);
   g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
-  g_assert_false(disk(config, 1)->read_only);
+  g_assert_false(disk(config, 1)->image.read_only);
   g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
 }
 

@@ -101,12 +101,12 @@ static void test_every_option(void) {
   g_assert_cmpuint(config->memory, ==, 4ull << 30);
   g_assert_cmpuint(config->disks->len, ==, 2);
   g_assert_cmpstr(disk(config, 0)->path, ==, "a.img");
-  g_assert_false(disk(config, 0)->read_only);
+  g_assert_false(disk(config, 0)->image.read_only);
   g_assert_null(disk(config, 0)->serial);
   g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
-  g_assert_true(disk(config, 1)->read_only);
-  g_assert_cmpint(disk(config, 0)->format, ==, DISK_IMAGE_FORMAT_AUTO);
-  g_assert_cmpint(disk(config, 1)->format, ==, DISK_IMAGE_FORMAT_RAW);
+  g_assert_true(disk(config, 1)->image.read_only);
+  g_assert_cmpint(disk(config, 0)->image.format, ==, DISK_IMAGE_FORMAT_AUTO);
+  g_assert_cmpint(disk(config, 1)->image.format, ==, DISK_IMAGE_FORMAT_RAW);
   g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
   g_assert_cmpint(config->console, ==, CONSOLE_VIRTIO);
   g_assert_cmpint(config->transport, ==, TRANSPORT_MMIO);
@@ -823,9 +823,9 @@ static void test_sizes(void) {
 static void test_disks(void) {
   g_autoptr(Config) config = parse("--dry-run", "--disk", "with,,comma.img,ro=on,serial=a,,b=c", "--disk", "b.img,ro=off", NULL);
   g_assert_cmpstr(disk(config, 0)->path, ==, "with,comma.img");
-  g_assert_true(disk(config, 0)->read_only);
+  g_assert_true(disk(config, 0)->image.read_only);
   g_assert_cmpstr(disk(config, 0)->serial, ==, "a,b=c");
-  g_assert_false(disk(config, 1)->read_only);
+  g_assert_false(disk(config, 1)->image.read_only);
   g_autoptr(Config) longest = parse("--dry-run", "--disk", "a.img,serial=01234567890123456789", NULL);
   g_assert_cmpstr(disk(longest, 0)->serial, ==, "01234567890123456789");
 

@@ -173,7 +173,7 @@ static void test_rootfs(void) {
   g_assert_cmpuint(image->config->disks->len, ==, 2);
   const DiskConfig *disk = g_ptr_array_index(image->config->disks, 1);
   g_assert_cmpstr(disk->path, ==, "README.md");
-  g_assert_true(disk->read_only);
+  g_assert_true(disk->image.read_only);
   g_autofree char *directory_name = directory_new();
   g_autofree char *line = g_strdup_printf("--config %s/vm.json --rootfs README.md -- true", directory_name);
   directory_write(directory_name, "disk.img", "as many bytes as a disk has, or not");
