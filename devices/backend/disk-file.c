@@ -39,7 +39,7 @@ static bool check_type(DiskFile *file, const struct stat *status, GError **error
 static bool fail_open(const DiskFile *file, bool read_only, GError **error) {
   g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot open disk image %s for %s: %s%s", file->path,
               read_only ? "reading" : "reading and writing", g_strerror(errno),
-              !read_only && (errno == EACCES || errno == EROFS || errno == EPERM) ? "; with ',ro' it is only read" : "");
+              !read_only && (errno == EACCES || errno == EROFS || errno == EPERM) ? "; with ',ro' or ',cow' it is only read" : "");
   return false;
 }
 

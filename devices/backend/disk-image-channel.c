@@ -6,13 +6,7 @@
  */
 #include <errno.h>
 
-#include "devices/backend/disk-image-engine.h"
 #include "devices/backend/disk-image-internal.h"
-
-struct DiskChannel {
-  DiskImage *image;
-  DiskEngine *engine;
-};
 
 static bool choose_engine(DiskChannel *channel, GError **error) {
   const DiskImage *image = channel->image;
@@ -65,6 +59,10 @@ void disk_channel_stop(DiskChannel *channel) {
 }
 
 void disk_channel_submit(DiskChannel *channel, DiskImageRequest *request) {
+  if (channel->image->overlay) {
+    disk_channel_submit_overlaid(channel, request);
+    return;
+  }
   request->file = &channel->image->file;
   channel->engine->ops->submit(channel->engine, request);
 }

@@ -14,8 +14,8 @@
 
 #include "devices/backend/disk-image-internal.h"
 
-static bool lock_file(const DiskImage *image, GError **error) {
-  struct flock lock = {.l_type = image->read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET}; /* length 0: all of it */
+static bool lock_file(const DiskImage *image, bool is_read, GError **error) {
+  struct flock lock = {.l_type = is_read ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET}; /* length 0: all of it */
 
   if (fcntl(image->file.fd, F_OFD_SETLK, &lock) == 0)
     return true;
@@ -45,11 +45,14 @@ static bool check_format(const DiskImage *image, GError **error) {
 
 DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error) {
   g_autoptr(DiskImage) image = g_new0(DiskImage, 1);
+  bool is_read = options->read_only || options->cow;
 
   image->read_only = options->read_only;
   image->engine = options->engine;
-  if (!disk_file_open(&image->file, path, options->read_only, error) || !lock_file(image, error) ||
+  if (!disk_file_open(&image->file, path, is_read, error) || !lock_file(image, is_read, error) ||
       (options->format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) || !disk_file_measure(&image->file, error))
+    return NULL;
+  if (options->cow && !(image->overlay = disk_overlay_new(&image->file, error)))
     return NULL;
   return g_steal_pointer(&image);
 }
@@ -57,8 +60,9 @@ DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GE
 void disk_image_free(DiskImage *image) {
   if (!image)
     return;
-  if (image->file.size && !image->read_only && fdatasync(image->file.fd) < 0)
+  if (image->file.size && !image->read_only && !image->overlay && fdatasync(image->file.fd) < 0)
     g_warning("disk image %s: the last writes may be lost: %s", image->file.path, g_strerror(errno));
+  disk_overlay_free(image->overlay);
   disk_file_close(&image->file);
   g_free(image);
 }

@@ -14,6 +14,7 @@
 
 #include "devices/backend/disk-file.h"
 #include "devices/backend/disk-image-format.h"
+#include "devices/backend/disk-vector.h"
 #include "devices/io-thread.h"
 
 typedef struct DiskImage DiskImage;
@@ -25,7 +26,7 @@ typedef enum { DISK_IMAGE_ENGINE_AUTO, DISK_IMAGE_ENGINE_IO_URING, DISK_IMAGE_EN
 typedef struct DiskImageRequest DiskImageRequest;
 /*
  * The caller's until it is submitted; then the channel's, which may change all of it, until DONE. Offset and size lie
- * inside the image.
+ * inside the image, and are whole sectors where it is copy-on-write.
  */
 struct DiskImageRequest {
   DiskImageOperation operation;
@@ -38,13 +39,20 @@ struct DiskImageRequest {
   void (*done)(DiskImageRequest *request, int result);
 
   /* The channel's. */
-  const DiskFile *file;
+  const DiskFile *file; /* which it is carried out on; stays for DONE */
   DiskImageRequest *next;
   int result;
+  DiskChannel *channel;
+  struct { /* what it was, or what is left of it behind the part that is under way */
+    uint64_t offset, size;
+    DiskVector vector;
+    void (*done)(DiskImageRequest *request, int result);
+  } whole;
 };
 
 typedef struct {
   bool read_only;
+  bool cow; /* what is written is kept elsewhere, and gone with the image: PATH is only read */
   DiskImageFormat format;
   DiskImageEngine engine;
 } DiskImageOptions;
@@ -53,7 +61,8 @@ typedef struct {
  * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error
  * that says so). One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
  * would read the format's bytes for the disk's, and by its first write destroy them. Takes an advisory lock (OFD):
- * exclusive for writing, shared for reading; a busy image is an error that says so.
+ * exclusive for writing, shared for reading, which is all that a copy-on-write one is; a busy image is an error that
+ * says so.
  */
 DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error);
 void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; flushes */
@@ -79,7 +88,8 @@ void disk_channel_start(DiskChannel *channel, IoThread *thread);
 void disk_channel_stop(DiskChannel *channel);
 /*
  * Queues a request; disk_channel_kick submits what is queued (one system call for many), and calls DONE for what is
- * over by then. On the I/O thread, DONE included; what DONE queues is submitted at the end of its batch.
+ * over by then, as either does for what needs nothing done. On the I/O thread, DONE included; what DONE queues is
+ * submitted at the end of its batch.
  */
 void disk_channel_submit(DiskChannel *channel, DiskImageRequest *request);
 void disk_channel_kick(DiskChannel *channel);

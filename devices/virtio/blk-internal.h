@@ -50,6 +50,7 @@ struct VirtioBlk {
   GQueue waiting;     /* BlkRequest: in flight, with a piece still to be submitted; kept while stopped */
   BlkRequest *free_requests;
   VirtChain chain;
+  LogLimit errors;
 };
 
 /* Whether writes may stay in the host's cache until a flush. */

@@ -53,8 +53,7 @@ struct BlkRequest {
   GList link;                   /* in `waiting` */
   unsigned segment, n_segments;
   BlkSegment segments[BLK_MAX_SEGMENTS];
-  struct iovec *iov_at;  /* a transfer's next piece starts in this element */
-  struct iovec iov_rest; /* with these bytes; none: with the element after it */
+  DiskVector vector; /* of a transfer: what of `iov` was not submitted */
   struct iovec iov[BLK_QUEUE_SIZE];
 };
 
@@ -108,32 +107,13 @@ static BlkStatus submit(BlkRequest *request, DiskImageOperation operation, uint6
   return BLK_PENDING;
 }
 
-/*
- * The next SIZE bytes of a transfer's vector. The image may change the elements it gets, so what it does not get of the
- * last one is kept.
- */
-static void take_vector(BlkRequest *request, uint64_t size) {
-  if (!request->iov_rest.iov_len)
-    request->iov_rest = *++request->iov_at;
-  *request->iov_at = request->iov_rest;
-  request->io.iov = request->iov_at;
-  while (size > request->iov_at->iov_len)
-    size -= (request->iov_at++)->iov_len;
-  request->io.n_iov = (unsigned)(request->iov_at - request->io.iov) + 1;
-  request->iov_rest = (struct iovec){
-      .iov_base = (uint8_t *)request->iov_at->iov_base + size,
-      .iov_len = request->iov_at->iov_len - size,
-  };
-  request->iov_at->iov_len = size;
-}
-
 /* Cuts where the disk has a multiple of the size, so that a discard leaves no part of a host's block at each cut. */
 static BlkStatus submit_piece(BlkRequest *request) {
   uint64_t offset = request->offset;
   uint64_t size = request->left <= BLK_PIECE_SIZE ? request->left : BLK_PIECE_SIZE - offset % BLK_PIECE_SIZE;
 
   if (request->operation == DISK_IMAGE_READ || request->operation == DISK_IMAGE_WRITE)
-    take_vector(request, size);
+    request->io.iov = disk_vector_take(&request->vector, size, &request->io.n_iov);
   request->offset += size;
   request->left -= size;
   request->piece = size;
@@ -149,6 +129,13 @@ static void start_segment(BlkRequest *request) {
   request->left = (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE;
 }
 
+/* The guest hears that it failed, and not why: that is the host's. */
+static void tell_error(BlkRequest *request, int code) {
+  g_autofree char *what = g_strdup_printf("a %s failed: %s: %s", request->kind, request->io.file->path, g_strerror(code));
+
+  log_limit_say(&request->blk->errors, request->blk->base.name, what);
+}
+
 static void request_done(DiskImageRequest *io, int result) {
   BlkRequest *request = (BlkRequest *)io;
   VirtioBlk *blk = request->blk;
@@ -156,6 +143,7 @@ static void request_done(DiskImageRequest *io, int result) {
   blk->submitted -= request->piece;
   request->piece = 0;
   if (result < 0) {
+    tell_error(request, -result);
     request_finish(request, BLK_S_IOERR);
   } else if (request->left) {
     g_queue_push_tail_link(&blk->waiting, &request->link);
@@ -219,8 +207,7 @@ static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const Vi
     cut(request->iov, chain->iov, chain->n_out, sizeof *header, size);
   else
     cut(request->iov, chain->iov + chain->n_out, chain->n_in, 0, size);
-  request->iov_at = request->iov;
-  request->iov_rest = request->iov[0];
+  request->vector = disk_vector(request->iov);
   device_watch_step(request->blk->base.watch, DEVICE_STEP_DISK);
   return submit_piece(request);
 }

@@ -229,11 +229,19 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
   return image ? virtio_blk_new(parts->name, parts->memory, image, disk->serial, error) : NULL;
 }
 
+/* Its file, and in brackets what is not as usual. */
 static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
   g_autofree char *path = printable_line_escaped(disk->path, -1);
+  g_autoptr(GPtrArray) notes = g_ptr_array_new();
 
-  return g_strconcat(path, disk->image.read_only ? " (read-only)" : "", NULL);
+  if (disk->image.read_only)
+    g_ptr_array_add(notes, "read-only");
+  if (disk->image.cow)
+    g_ptr_array_add(notes, "copy-on-write");
+  g_ptr_array_add(notes, NULL);
+  g_autofree char *joined = g_strjoinv(", ", (char **)notes->pdata);
+  return *joined ? g_strdup_printf("%s (%s)", path, joined) : g_steal_pointer(&path);
 }
 
 static DeviceBoot blk_boot(const void *asked) {

@@ -123,6 +123,10 @@ static char *disk_key(const struct stat *status) {
                                   : g_strdup_printf("file %jx:%jx", (uintmax_t)status->st_dev, (uintmax_t)status->st_ino);
 }
 
+static bool writes_file(const DiskConfig *disk) {
+  return !disk->image.read_only && !disk->image.cow;
+}
+
 /*
  * Two disks on one file that either of them writes would destroy what is on it. FIRST and WRITTEN have the first disk
  * on each file, and the first of those that are written.
@@ -131,15 +135,15 @@ static void check_shared_disk(OptionDraft *draft, const Config *config, const st
                               GHashTable *written) {
   const DiskConfig *disk = config->disks->pdata[index];
   g_autofree char *key = disk_key(status);
-  const unsigned *before = g_hash_table_lookup(disk->image.read_only ? written : first, key);
+  const unsigned *before = g_hash_table_lookup(writes_file(disk) ? first : written, key);
 
   if (before)
     option_mistake(draft, option_where(draft, "disk", (int)index),
-                   "'%s' is the same disk as '%s' (number %u) and not read-only in both: add ro to both", disk->path,
+                   "'%s' is the same disk as '%s' (number %u) and not read-only in both: add ro or cow to both", disk->path,
                    ((const DiskConfig *)config->disks->pdata[*before])->path, *before + 1);
   if (!g_hash_table_contains(first, key))
     g_hash_table_insert(first, g_strdup(key), g_memdup2(&index, sizeof index));
-  if (!disk->image.read_only && !g_hash_table_contains(written, key))
+  if (writes_file(disk) && !g_hash_table_contains(written, key))
     g_hash_table_insert(written, g_strdup(key), g_memdup2(&index, sizeof index));
 }
 
@@ -154,8 +158,11 @@ static void check_disks(OptionDraft *draft, const Config *config) {
 
     if (!disk->path || !config_check_file(draft, where, disk->path, true, &status)) /* without a path: already reported */
       continue;
-    if (!disk->image.read_only && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
-      option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro", disk->path, g_strerror(errno));
+    if (disk->image.read_only && disk->image.cow)
+      option_mistake(draft, where, "ro and cow contradict each other: nothing is written to a read-only disk");
+    if (writes_file(disk) && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
+      option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro, one that leaves it as it is cow", disk->path,
+                     g_strerror(errno));
     check_shared_disk(draft, config, &status, i, first, written);
   }
 }

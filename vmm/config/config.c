@@ -30,6 +30,7 @@ static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"
 static const Option disk_options[] = {
     OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
     OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
+    OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
     OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
     OPTION("bootindex", NUMBER, DiskConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
@@ -229,11 +230,11 @@ const Option config_options[] = {
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
 
-    OPTION("disk", LIST, Config, disks, "FILE[,ro][,format=raw][,serial=TEXT][,bootindex=N]",
-           "A virtio disk on a raw image or block device; repeatable. ro: read-only. format=raw: the file's bytes as they are, also where "
-           "they are those of another image format, which is else refused. serial: at most 20 bytes. bootindex: its place in the order in "
-           "which "
-           "firmware boots, 1 being the first. A comma in FILE is written ,,.",
+    OPTION("disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
+           "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
+           "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
+           "also where they are those of another image format, which is else refused. serial: at most 20 bytes. bootindex: its place in "
+           "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
            .group = "Devices", .element = &disk_element),
     OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N][,bootindex=N]",
            "A virtio device that another process is, which listens on the socket PATH for vhost-user; repeatable. TYPE: what it is (net, "

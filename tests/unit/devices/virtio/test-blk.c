@@ -82,7 +82,7 @@ typedef struct {
   int fd; /* the test's own view of the disk */
 } Fixture;
 
-static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_t features, const char *serial) {
+static Fixture *fixture_new_of(const DiskImageOptions *options, uint64_t features, const char *serial) {
   Fixture *fixture = g_new0(Fixture, 1);
   g_autoptr(GError) error = NULL;
   VirtioDevice *device;
@@ -97,11 +97,11 @@ static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_
     memset(sector, (int)(i * 7 + 1), sizeof sector);
     g_assert_cmpint(pwrite(fixture->fd, sector, sizeof sector, (off_t)i * 512), ==, sizeof sector);
   }
-  image = disk_image_open(fixture->path, &(DiskImageOptions){.read_only = read_only, .engine = engine}, &error);
+  image = disk_image_open(fixture->path, options, &error);
   g_assert_no_error(error);
   fixture->guest = fake_guest_new();
   device = virtio_blk_new("disk", &fixture->guest->memory, image, serial, &error);
-  if (!device && engine == DISK_IMAGE_ENGINE_IO_URING) {
+  if (!device && options->engine == DISK_IMAGE_ENGINE_IO_URING) {
     g_test_skip(error->message);
     fake_guest_free(fixture->guest);
     close(fixture->fd);
@@ -114,6 +114,10 @@ static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_
   fake_guest_plug(fixture->guest, device);
   fake_guest_start(fixture->guest, features);
   return fixture;
+}
+
+static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_t features, const char *serial) {
+  return fixture_new_of(&(DiskImageOptions){.read_only = read_only, .engine = engine}, features, serial);
 }
 
 static Fixture *fixture_new(const void *engine) {
@@ -535,6 +539,46 @@ static void test_read_only(void) {
   fixture_free(fixture);
 }
 
+/* The guest can write, discard and flush, and the file stays as it is. */
+static void test_copy_on_write(const void *engine) {
+  const DiskImageOptions options = {.cow = true, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+  Fixture *fixture = fixture_new_of(&options, USUAL_FEATURES, NULL);
+  g_autofree uint8_t *before = g_malloc(DISK_SIZE), *expected = NULL, *data = g_malloc0(DISK_SIZE);
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(pread(fixture->fd, before, DISK_SIZE, 0), ==, DISK_SIZE);
+  expected = g_memdup2(before, DISK_SIZE);
+  g_assert_cmphex(virtio_get_device_features(fixture->guest->device, 0) & (F_RO | F_FLUSH | F_DISCARD), ==, F_FLUSH | F_DISCARD);
+  memset(data, 0xee, 4096);
+  for (unsigned i = 0; i < 40; i++) {
+    g_assert_cmpuint(run_write(fixture, 10 + i * 20, data, 512 * (1 + i % 8)), ==, S_OK);
+    memcpy(expected + (10 + i * 20) * 512, data, 512 * (1 + i % 8));
+  }
+  g_assert_cmpuint(run_range(fixture, T_DISCARD, 15, 100, 0), ==, S_OK);
+  memset(expected + 15 * 512, 0, 100 * 512);
+  g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 200, 21, 0), ==, S_OK);
+  memset(expected + 200 * 512, 0, 21 * 512);
+  g_assert_cmpuint(run_plain(fixture, T_FLUSH, NULL, 0), ==, S_OK);
+  start_again(fixture, USUAL_FEATURES); /* a reboot */
+  g_assert_cmpuint(run_read(fixture, 0, DISK_SIZE, data), ==, S_OK);
+  g_assert_cmpmem(data, DISK_SIZE, expected, DISK_SIZE);
+  assert_sectors(fixture, 0, before, DISK_SIZE);
+  fixture_free(fixture);
+}
+
+static void assert_plan(const DiskConfig *disk, const char *text) {
+  g_autofree char *printed = virtio_blk_kind.print_asked(disk);
+
+  g_assert_cmpstr(printed, ==, text);
+}
+
+static void test_plan(void) {
+  assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true}}, "a.img (copy-on-write)");
+}
+
 static void test_host_errors(const void *engine) {
   Fixture *fixture = fixture_new(engine);
   g_autofree uint8_t *data = g_malloc0(DISK_SIZE);
@@ -544,6 +588,10 @@ static void test_host_errors(const void *engine) {
     return;
   g_assert_cmpint(getrlimit(RLIMIT_FSIZE, &before), ==, 0);
   limit = (struct rlimit){DISK_SIZE / 2, before.rlim_max};
+  g_test_expect_message("eret", G_LOG_LEVEL_MESSAGE, "disk: a write failed: *: File too large");
+  g_test_expect_message("eret", G_LOG_LEVEL_MESSAGE, "disk: a write failed: *: File too large");
+  g_test_expect_message("eret", G_LOG_LEVEL_MESSAGE, "disk: a read failed: *: Input/output error");
+  g_test_expect_message("eret", G_LOG_LEVEL_MESSAGE, "disk: a read failed: *: Input/output error");
   g_assert_cmpint(setrlimit(RLIMIT_FSIZE, &limit), ==, 0);
   g_assert_cmpuint(run_write(fixture, 0, data, DISK_SIZE), ==, S_IOERR); /* half of it is no success */
   g_assert_cmpuint(run_write(fixture, SECTORS - 1, data, 512), ==, S_IOERR);
@@ -556,6 +604,7 @@ static void test_host_errors(const void *engine) {
   g_assert_cmpuint(run_read(fixture, 7, 512, NULL), ==, S_OK);
   g_assert_false(fake_has_failed(fixture->guest));
   fixture_free(fixture);
+  g_test_assert_expected_messages();
 }
 
 /* When a write is on the disk: the number of flushes that one of each changing request costs. */
@@ -998,6 +1047,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/virtio-blk/config", test_config);
   g_test_add_func("/virtio-blk/cache-mode-register", test_cache_mode_register);
+  g_test_add_func("/virtio-blk/plan", test_plan);
   g_test_add_func("/virtio-blk/serial", test_serial);
   g_test_add_func("/virtio-blk/range-errors", test_range_errors);
   g_test_add_func("/virtio-blk/size-errors", test_size_errors);
@@ -1012,6 +1062,7 @@ int main(int argc, char **argv) {
   add("random-layouts", test_random_layouts);
   add("flush", test_flush);
   add("discard-and-zeroes", test_discard_and_zeroes);
+  add("copy-on-write", test_copy_on_write);
   add("host-errors", test_host_errors);
   add("full-queue", test_full_queue);
   add("doorbell-on-demand", test_doorbell_on_demand);

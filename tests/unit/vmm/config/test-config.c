@@ -831,15 +831,16 @@ static void test_disks(void) {
 
   refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
          "a.img,serial=012345678901234567890", NULL);
-  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, format, serial, bootindex; a comma within a value is written ,,)", "--dry-run",
-         "--disk", "a.img,foo", NULL);
-  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, format, serial, bootindex; a comma within a value "
+  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, cow, format, serial, bootindex; a comma within a value is written ,,)",
+         "--dry-run", "--disk", "a.img,foo", NULL);
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, cow, format, serial, bootindex; a comma within a "
+         "value "
          "is written "
          ",,)",
          "--dry-run", "--disk", "a.img,serail=x", NULL);
-  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, format, serial, bootindex; a comma within a value is written ,,)",
+  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, cow, format, serial, bootindex; a comma within a value is written ,,)",
          "--dry-run", "--disk", "a.img,file=x", NULL);
-  refuse("--disk a.img,: unknown part '' (known: ro, format, serial, bootindex; a comma within a value is written ,,)", "--dry-run",
+  refuse("--disk a.img,: unknown part '' (known: ro, cow, format, serial, bootindex; a comma within a value is written ,,)", "--dry-run",
          "--disk", "a.img,", NULL);
   refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
   refuse("--disk a.img,serial=: serial: must not be empty", "--dry-run", "--disk", "a.img,serial=", NULL);
@@ -923,10 +924,16 @@ static void test_user_networks(void) {
 static void test_same_disk(void) {
   g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img,ro", "--disk", "a.img,ro", NULL);
   g_assert_cmpuint(config->disks->len, ==, 2);
-  refuse("--disk ./a.img: './a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro to both", "--dry-run",
+  g_autoptr(Config) kept = parse("--dry-run", "--disk", "a.img,ro", "--disk", "a.img,cow", "--disk", "a.img,cow", NULL);
+  g_assert_true(disk(kept, 1)->image.cow);
+  refuse("--disk ./a.img: './a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro or cow to both", "--dry-run",
          "--disk", "a.img", "--disk", "./a.img", NULL);
-  refuse("--disk a.img,ro: 'a.img' is the same disk as 'link.img' (number 2) and not read-only in both: add ro to both", "--dry-run",
+  refuse("--disk a.img,ro: 'a.img' is the same disk as 'link.img' (number 2) and not read-only in both: add ro or cow to both", "--dry-run",
          "--disk", "b.img", "--disk", "link.img", "--disk", "a.img,ro", NULL);
+  refuse("--disk a.img: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro or cow to both", "--dry-run",
+         "--disk", "a.img,cow", "--disk", "a.img", NULL);
+  refuse("--disk a.img,ro,cow: ro and cow contradict each other: nothing is written to a read-only disk", "--dry-run", "--disk",
+         "a.img,ro,cow", NULL);
 }
 
 static void test_named_files(void) {
@@ -975,8 +982,10 @@ static void test_permissions(void) {
     return;
   }
   g_assert_cmpint(g_chmod("b.img", 0444), ==, 0);
-  refuse("--disk b.img: cannot write 'b.img': Permission denied; a read-only disk has ro", "--dry-run", "--disk", "b.img", NULL);
+  refuse("--disk b.img: cannot write 'b.img': Permission denied; a read-only disk has ro, one that leaves it as it is cow", "--dry-run",
+         "--disk", "b.img", NULL);
   config_free(parse("--dry-run", "--disk", "b.img,ro", NULL));
+  config_free(parse("--dry-run", "--disk", "b.img,cow", NULL));
   g_assert_cmpint(g_chmod("b.img", 0), ==, 0);
   refuse("--disk b.img,ro: cannot read 'b.img': Permission denied", "--dry-run", "--disk", "b.img,ro", NULL);
   g_assert_cmpint(g_chmod("b.img", 0644), ==, 0);
@@ -1075,7 +1084,7 @@ static void test_many_devices(void) {
   g_auto(GStrv) lines = g_strsplit(error->message, "\n", -1);
   g_assert_cmpuint(g_strv_length(lines), ==, N - 1 + N - 1 + N - 2 + 1);
   g_assert_cmpstr(lines[0], ==,
-                  "many.json:1: disk[1]: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro to both");
+                  "many.json:1: disk[1]: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro or cow to both");
   g_assert_cmpstr(lines[N - 1], ==, "many.json:1: net[1]: fd: descriptor 7 is one of card number 1, too");
   g_assert_cmpstr(lines[N], ==, "many.json:1: net[2]: fd: descriptor 7 is one of card number 1, too");
   g_assert_cmpstr(lines[N + 1], ==, "many.json:1: net[2]: mac: '02:00:00:00:00:01' is that of card number 2, too");

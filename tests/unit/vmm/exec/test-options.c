@@ -187,7 +187,7 @@ static void test_rootfs(void) {
   assert_mistakes("--kernel LICENSE --rootfs /dev/null -- true", "--rootfs: '/dev/null' is not a regular file or block device");
   assert_mistakes("--kernel LICENSE --disk README.md --rootfs README.md --cpus 0 -- true",
                   "--cpus: '0' is not a whole number from 1 to 512\n"
-                  "--rootfs: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro to both");
+                  "--rootfs: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro or cow to both");
 }
 
 static void test_modules(void) {
