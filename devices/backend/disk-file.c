@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "devices/backend/descriptor.h"
+#include "devices/backend/file-holder.h"
 
 G_DEFINE_QUARK(disk - image - error - quark, disk_image_error)
 
@@ -36,10 +37,19 @@ static bool check_type(DiskFile *file, const struct stat *status, GError **error
   return false;
 }
 
-static bool fail_open(const DiskFile *file, bool read_only, GError **error) {
+static bool fail_busy(const DiskFile *file, const struct stat *status, GError **error) {
+  g_autofree char *holder = file_holder(status);
+
+  g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_BUSY,
+              "disk image %s is in use by %s: who is to write a block device has it alone; with ',ro' or ',cow' it is only read",
+              file->path, holder ? holder : "the host, which has mounted it or a part of it, or has it in a volume (lsblk shows that)");
+  return false;
+}
+
+static bool fail_open(const DiskFile *file, bool writes, GError **error) {
   g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot open disk image %s for %s: %s%s", file->path,
-              read_only ? "reading" : "reading and writing", g_strerror(errno),
-              !read_only && (errno == EACCES || errno == EROFS || errno == EPERM) ? "; with ',ro' or ',cow' it is only read" : "");
+              writes ? "reading and writing" : "reading", g_strerror(errno),
+              writes && (errno == EACCES || errno == EROFS || errno == EPERM) ? "; with ',ro' or ',cow' it is only read" : "");
   return false;
 }
 
@@ -48,7 +58,7 @@ static bool fail_open(const DiskFile *file, bool read_only, GError **error) {
  * should another thing lie there when it is opened, descriptor_open keeps those small. The descriptor must be one that
  * waits afterwards: io_uring would take O_NONBLOCK for a wish not to wait for the disk.
  */
-static bool open_path(DiskFile *file, bool read_only, GError **error) {
+static bool open_path(DiskFile *file, bool writes, bool claims, GError **error) {
   struct stat status;
 
   if (stat(file->path, &status) < 0) {
@@ -57,9 +67,11 @@ static bool open_path(DiskFile *file, bool read_only, GError **error) {
   }
   if (!check_type(file, &status, error))
     return false;
-  file->fd = descriptor_open(file->path, read_only ? O_RDONLY : O_RDWR);
+  file->fd = descriptor_open(file->path, (writes ? O_RDWR : O_RDONLY) | (writes && claims && file->block_device ? O_EXCL : 0));
+  if (file->fd < 0 && errno == EBUSY && file->block_device)
+    return fail_busy(file, &status, error);
   if (file->fd < 0 || fstat(file->fd, &status) < 0)
-    return fail_open(file, read_only, error);
+    return fail_open(file, writes, error);
   return check_type(file, &status, error);
 }
 
@@ -97,9 +109,9 @@ static bool check_size(const DiskFile *file, GError **error) {
   return false;
 }
 
-bool disk_file_open(DiskFile *file, const char *path, bool read_only, GError **error) {
+bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error) {
   *file = (DiskFile){.path = g_strdup(path), .fd = -1};
-  return open_path(file, read_only, error) && find_size(file, error);
+  return open_path(file, writes, claims, error) && find_size(file, error);
 }
 
 bool disk_file_measure(DiskFile *file, GError **error) {

@@ -27,9 +27,10 @@ typedef struct {
 
 /*
  * Opens PATH, a regular file or block device, into FILE, which is to be closed whether that succeeds or not. Its size is
- * that which it has.
+ * that which it has. One that is written and no others are to use is claimed (O_EXCL), if it is a block device: that fails if it is mounted, a part
+ * of a volume, or claimed by somebody else, and keeps others from doing such things meanwhile.
  */
-bool disk_file_open(DiskFile *file, const char *path, bool read_only, GError **error);
+bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error);
 /* Its size: a whole number of sectors, and not none (a trailing part sector is an error that says so). */
 bool disk_file_measure(DiskFile *file, GError **error);
 void disk_file_close(DiskFile *file); /* also one that has -1 for FD */

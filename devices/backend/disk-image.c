@@ -2,30 +2,13 @@
 /*
  * Opening a raw disk image: whether it is one, and whether somebody else has it.
  *
- * The lock on the file is an open file description lock (fcntl(2), F_OFD_SETLK) on the whole of it: advisory, ours as
- * long as the descriptor is open, and gone with the process however that ends.
- *
  * Locks: none; what is open does not change.
  */
-#define _GNU_SOURCE /* F_OFD_SETLK */
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "devices/backend/disk-image-internal.h"
-
-static bool lock_file(const DiskImage *image, bool is_read, GError **error) {
-  struct flock lock = {.l_type = is_read ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET}; /* length 0: all of it */
-
-  if (fcntl(image->file.fd, F_OFD_SETLK, &lock) == 0)
-    return true;
-  if (errno == EAGAIN || errno == EACCES)
-    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_BUSY,
-                "disk image %s is in use by another machine: a disk has one writer, or any number of readers (',ro')", image->file.path);
-  else
-    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot lock disk image %s: %s", image->file.path, g_strerror(errno));
-  return false;
-}
+#include "devices/backend/disk-lock.h"
 
 /* What cannot be read here is found by whoever reads it in earnest. Of what has no size, reading may wait for ever. */
 static bool check_format(const DiskImage *image, GError **error) {
@@ -45,11 +28,11 @@ static bool check_format(const DiskImage *image, GError **error) {
 
 DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error) {
   g_autoptr(DiskImage) image = g_new0(DiskImage, 1);
-  bool is_read = options->read_only || options->cow;
+  bool writes = !options->read_only && !options->cow, locks = options->lock == DISK_LOCK_ON;
 
   image->read_only = options->read_only;
   image->engine = options->engine;
-  if (!disk_file_open(&image->file, path, is_read, error) || !lock_file(image, is_read, error) ||
+  if (!disk_file_open(&image->file, path, writes, locks, error) || (locks && !disk_lock(&image->file, writes, error)) ||
       (options->format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) || !disk_file_measure(&image->file, error))
     return NULL;
   if (options->cow && !(image->overlay = disk_overlay_new(&image->file, error)))

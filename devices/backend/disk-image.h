@@ -23,6 +23,9 @@ typedef struct DiskChannel DiskChannel;
 typedef enum { DISK_IMAGE_READ, DISK_IMAGE_WRITE, DISK_IMAGE_FLUSH, DISK_IMAGE_DISCARD, DISK_IMAGE_WRITE_ZEROES } DiskImageOperation;
 typedef enum { DISK_IMAGE_ENGINE_AUTO, DISK_IMAGE_ENGINE_IO_URING, DISK_IMAGE_ENGINE_THREADS } DiskImageEngine;
 
+/* OFF: others may use it at the same time, who know what they do. */
+typedef enum { DISK_LOCK_ON, DISK_LOCK_OFF } DiskLock;
+
 typedef struct DiskImageRequest DiskImageRequest;
 /*
  * The caller's until it is submitted; then the channel's, which may change all of it, until DONE. Offset and size lie
@@ -54,15 +57,16 @@ typedef struct {
   bool read_only;
   bool cow; /* what is written is kept elsewhere, and gone with the image: PATH is only read */
   DiskImageFormat format;
+  DiskLock lock;
   DiskImageEngine engine;
 } DiskImageOptions;
 
 /*
  * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error
  * that says so). One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
- * would read the format's bytes for the disk's, and by its first write destroy them. Takes an advisory lock (OFD):
- * exclusive for writing, shared for reading, which is all that a copy-on-write one is; a busy image is an error that
- * says so.
+ * would read the format's bytes for the disk's, and by its first write destroy them. It is locked
+ * (disk-lock.h), for reading alone where it is read-only or copy-on-write; a busy image is an error that says so, and
+ * so is a block device that the host uses itself, where it would be written.
  */
 DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error);
 void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; flushes */

@@ -222,9 +222,17 @@ VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskIm
   return &blk->base;
 }
 
+/* For a plan alone, nobody else's use of the image counts, and nothing is written. */
 static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
   const DiskConfig *disk = parts->asked;
-  DiskImage *image = disk_image_open(disk->path, &disk->image, error);
+  DiskImageOptions options = disk->image;
+
+  if (parts->plan_only) {
+    options.read_only = true;
+    options.cow = false;
+    options.lock = DISK_LOCK_OFF;
+  }
+  DiskImage *image = disk_image_open(disk->path, &options, error);
 
   return image ? virtio_blk_new(parts->name, parts->memory, image, disk->serial, error) : NULL;
 }
@@ -239,6 +247,8 @@ static char *blk_print_asked(const void *asked) {
     g_ptr_array_add(notes, "read-only");
   if (disk->image.cow)
     g_ptr_array_add(notes, "copy-on-write");
+  if (disk->image.lock == DISK_LOCK_OFF)
+    g_ptr_array_add(notes, "not locked");
   g_ptr_array_add(notes, NULL);
   g_autofree char *joined = g_strjoinv(", ", (char **)notes->pdata);
   return *joined ? g_strdup_printf("%s (%s)", path, joined) : g_steal_pointer(&path);

@@ -40,7 +40,7 @@ is "$status" 0 "a second machine has the same file"
 like "$console" 'GUEST sha256=[0-9a-f]{64}' "and can write its disk"
 run_eret --kernel "$KERNELS/6.12/Image" --disk base.img
 is "$status" 1 "a third that would write the file is refused"
-like "$errors" 'base\.img is in use' "and told why"
+like "$errors" "base\\.img is in use by process $first \\(eret\\)" "and told by whom it is used"
 pid=$first console=$first_console
 kill -KILL "$pid"
 finish_eret 10

@@ -26,3 +26,18 @@ else
     boot disk-options --disk first.img
     is "$status" 1 "a file that cannot be written needs ,ro"
 fi
+
+# Two writers of one image.
+start_boot idle --memory 256M --disk second.img
+wait_console 'GUEST idle' 100
+first=$pid first_console=$console
+for other in second.img second.img,ro second.img,cow; do
+    run_eret --kernel "$KERNELS/6.12/Image" --disk "$other"
+    is "$status" 1 "an image that another machine writes is not to be had, $other"
+    like "$errors" "second\.img is in use by process $first \(eret\)" "and it is said which machine that is, $other"
+done
+boot disk-options --memory 256M --disk second.img,ro,lock=off --disk first.img,ro
+is "$status" 0 "unless it is asked for"
+pid=$first console=$first_console
+kill -KILL "$pid"
+finish_eret 10

@@ -27,11 +27,14 @@
 
 static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
 
+static const OptionChoice disk_locks[] = {{"on", DISK_LOCK_ON}, {"off", DISK_LOCK_OFF}, {NULL, 0}};
+
 static const Option disk_options[] = {
     OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
     OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
     OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
+    OPTION("lock", CHOICE, DiskConfig, image.lock, "on|off", NULL, .choices = disk_locks),
     OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
     OPTION("bootindex", NUMBER, DiskConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},
@@ -233,7 +236,8 @@ const Option config_options[] = {
     OPTION("disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
            "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
            "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
-           "also where they are those of another image format, which is else refused. serial: at most 20 bytes. bootindex: its place in "
+           "also where they are those of another image format, which is else refused. lock=off: others may use it at the same time. "
+           "serial: at most 20 bytes. bootindex: its place in "
            "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
            .group = "Devices", .element = &disk_element),
     OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N][,bootindex=N]",

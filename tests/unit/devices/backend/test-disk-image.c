@@ -16,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 /* Counts what the threads engine and disk_image_free call; io_uring has the kernel do it. */
 static int n_fdatasync; /* atomic */
@@ -39,6 +40,7 @@ static void assert_refused(const char *path, bool read_only, DiskImageError code
 
   g_assert_null(open_image(path, read_only, &error));
   g_assert_error(error, DISK_IMAGE_ERROR, (int)code);
+  g_test_message("%s", error->message);
   g_assert_nonnull(strstr(error->message, contains));
   g_assert_nonnull(strstr(error->message, path));
 }
@@ -173,6 +175,108 @@ static void test_locks(void) {
   first = open_image(path, false, &error);
   g_assert_no_error(error);
   disk_image_free(first);
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
+/* Others: a process that opens PATH, locks each of BYTES (ended by -1) with a lock of TYPE, and lasts until it is killed. */
+static GPid start_other(const char *path, const int *bytes, int type) {
+  int ready[2];
+  char byte;
+
+  g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+  pid_t pid = fork();
+  if (pid == 0) {
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_NAME, "other\033[1m");
+    for (; *bytes >= 0; bytes++) {
+      struct flock lock = {.l_type = (short)type, .l_whence = SEEK_SET, .l_start = *bytes, .l_len = *bytes ? 1 : 0};
+      if (fcntl(fd, F_OFD_SETLK, &lock) < 0)
+        _exit(1);
+    }
+    if (write(ready[1], "", 1) == 1)
+      pause();
+    _exit(1);
+  }
+  close(ready[1]);
+  g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+  close(ready[0]);
+  return pid;
+}
+
+static void stop_other(GPid pid) {
+  kill(pid, SIGKILL);
+  waitpid(pid, NULL, 0);
+}
+
+/*
+ * The bytes that QEMU 10.0 locks for a raw image's user, seen by strace, and whether we can read beside it. Beside none
+ * of them we can write. And what others lock that know only whole files.
+ */
+static void test_locks_of_others(void) {
+  static const struct {
+    const char *who;
+    int bytes[6];
+    int type;
+    bool readers;
+  } cases[] = {
+      {"a guest's disk", {100, 101, 103, 201, 203, -1}, F_RDLCK, false},
+      {"a guest's disk, read-only", {100, 201, -1}, F_RDLCK, true},
+      {"the same, of a size that is not to change", {100, 201, 203, -1}, F_RDLCK, true},
+      {"a tool that writes", {100, 101, -1}, F_RDLCK, false},
+      {"somebody who wants nobody to read", {200, -1}, F_RDLCK, false},
+      {"all of the file, by one who writes", {0, -1}, F_WRLCK, false},
+  };
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL);
+
+  make_file(path, 512);
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    GPid pid = start_other(path, cases[i].bytes, cases[i].type);
+    g_autofree char *who = g_strdup_printf("is in use by process %d (other?[1m)", pid);
+
+    assert_refused(path, false, DISK_IMAGE_ERROR_BUSY, who);
+    if (cases[i].readers) {
+      g_autoptr(GError) error = NULL;
+      g_autoptr(DiskImage) image = open_image(path, true, &error);
+      g_assert_no_error(error);
+    } else {
+      assert_refused(path, true, DISK_IMAGE_ERROR_BUSY, who);
+    }
+    g_autoptr(DiskImage) unlocked = disk_image_open(path, &(DiskImageOptions){.lock = DISK_LOCK_OFF}, NULL);
+    g_assert_nonnull(unlocked);
+    stop_other(pid);
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
+/* What others see of ours: as QEMU looks for them, an exclusive lock that would not be to be had. */
+static void test_locks_seen(void) {
+  static const struct {
+    bool read_only;
+    int bytes[6];
+  } cases[] = {{false, {100, 101, 103, 201, 203, -1}}, {true, {100, 201, 203, -1, -1, -1}}};
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL);
+
+  make_file(path, 512);
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(DiskImage) image = open_image(path, cases[i].read_only, NULL);
+    int fd = open(path, O_RDWR | O_CLOEXEC);
+    const int *wanted = cases[i].bytes;
+
+    for (int byte = 0; byte < 300; byte++) {
+      struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+
+      g_assert_cmpint(fcntl(fd, F_OFD_GETLK, &lock), ==, 0);
+      g_assert_cmpint(lock.l_type, ==, byte == *wanted ? F_RDLCK : F_UNLCK);
+      wanted += byte == *wanted;
+    }
+    close(fd);
+  }
   g_unlink(path);
   g_rmdir(directory);
 }
@@ -592,6 +696,37 @@ static void test_block_device(const void *engine) {
   g_rmdir(directory);
 }
 
+/* What the host uses itself is not written; but it may be read, or who asks for it knows what it does. */
+static void test_claimed_block_device(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "backing", NULL);
+
+  make_file(path, SIZE);
+  g_autofree char *made = make_loop_device(path);
+  if (made) {
+    g_auto(GStrv) parts = g_strsplit(made, " ", 2);
+    int claim = open(parts[0], O_RDONLY | O_EXCL | O_CLOEXEC);
+    g_assert_cmpint(claim, >=, 0);
+    assert_refused(parts[0], false, DISK_IMAGE_ERROR_BUSY, "in use by the host");
+    for (unsigned i = 0; i < 3; i++) {
+      const DiskImageOptions options = {.read_only = i == 0, .cow = i == 1, .lock = i == 2 ? DISK_LOCK_OFF : DISK_LOCK_ON};
+      g_autoptr(GError) error = NULL;
+      g_autoptr(DiskImage) image = disk_image_open(parts[0], &options, &error);
+      g_assert_no_error(error);
+    }
+    close(claim);
+    g_autoptr(DiskImage) image = open_image(parts[0], false, NULL);
+    g_assert_nonnull(image);
+    g_autofree char *who = g_strdup_printf("in use by process %d (", getpid());
+    assert_refused(parts[0], false, DISK_IMAGE_ERROR_BUSY, who);
+    assert_refused(parts[0], true, DISK_IMAGE_ERROR_BUSY, who);
+    g_assert_cmpint(open(parts[0], O_RDONLY | O_EXCL | O_CLOEXEC), <, 0); /* nobody mounts it meanwhile */
+    close(atoi(parts[1]));
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
 /* A drive without a medium: truncate(1) would not help. */
 static void test_empty_block_device(void) {
   g_autofree char *directory = make_directory();
@@ -737,6 +872,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/disk-image/open-exchanged", test_open_exchanged);
   g_test_add_func("/disk-image/formats", test_formats);
   g_test_add_func("/disk-image/locks", test_locks);
+  g_test_add_func("/disk-image/locks/of-others", test_locks_of_others);
+  g_test_add_func("/disk-image/locks/seen", test_locks_seen);
+  g_test_add_func("/disk-image/claimed-block-device", test_claimed_block_device);
   g_test_add_func("/disk-image/flush-syncs", test_flush_syncs);
   g_test_add_data_func("/disk-image/falls-back/ENOSYS", GINT_TO_POINTER(ENOSYS), test_falls_back_to_threads);
   g_test_add_data_func("/disk-image/falls-back/EPERM", GINT_TO_POINTER(EPERM), test_falls_back_to_threads);

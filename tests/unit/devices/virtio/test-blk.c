@@ -576,7 +576,7 @@ static void assert_plan(const DiskConfig *disk, const char *text) {
 static void test_plan(void) {
   assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true}}, "a.img (copy-on-write)");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true, .lock = DISK_LOCK_OFF}}, "a.img (copy-on-write, not locked)");
 }
 
 static void test_host_errors(const void *engine) {
