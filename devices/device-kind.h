@@ -63,9 +63,10 @@ typedef struct {
 
   DeviceBoot (*boot)(const void *asked); /* of what firmware may boot from; optional */
 
-  bool holds_code;      /* the guest runs code in it: it is connected to shortcuts wherever there are any */
-  bool shares_memory;   /* another process works on guest memory */
-  unsigned descriptors; /* that it has open at most, beside those that every virtio device has */
+  bool holds_code;                                 /* the guest runs code in it: it is connected to shortcuts wherever there are any */
+  bool shares_memory;                              /* another process works on guest memory */
+  unsigned descriptors;                            /* that it has open at most, beside those that every virtio device has */
+  unsigned (*more_descriptors)(const void *asked); /* and what is asked for adds to them; optional */
   /* Presses or releases the machine's power button, in DEVICE or VirtioDevice DEVICE. Any thread. Optional. */
   void (*set_power_button)(void *device, bool pressed);
 } DeviceKind;

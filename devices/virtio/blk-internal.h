@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the two halves of the block device share: blk.c has the device and its queue, blk-request.c the requests. */
+/*
+ * What the files of the block device share: blk.c has the device, blk-queue.c its queues, blk-request.c what a queue's
+ * requests do.
+ */
 #pragma once
 
 #include "devices/virtio/blk.h"
@@ -14,7 +17,7 @@
  * the longest requests would be hours. So the image gets a request piece by piece, and no more where it has this much.
  */
 #define BLK_PIECE_SIZE (UINT64_C(4) << 20)  /* bytes; no read or write of Linux is longer */
-#define BLK_MAX_BYTES  (UINT64_C(64) << 20) /* with the image: may be exceeded by one piece */
+#define BLK_MAX_BYTES  (UINT64_C(64) << 20) /* with the image, of all queues: may be exceeded by one piece of each */
 
 /* Feature bits: 5.2.3. */
 enum {
@@ -24,6 +27,7 @@ enum {
   BLK_F_FLUSH = 9,
   BLK_F_TOPOLOGY = 10,
   BLK_F_CONFIG_WCE = 11,
+  BLK_F_MQ = 12,
   BLK_F_DISCARD = 13,
   BLK_F_WRITE_ZEROES = 14,
 };
@@ -32,16 +36,15 @@ enum {
 typedef enum { CACHE_MODE_DEFAULT = -1, CACHE_MODE_WRITETHROUGH = 0, CACHE_MODE_WRITEBACK = 1 } CacheMode;
 
 typedef struct VirtioBlk VirtioBlk;
+typedef struct BlkQueue BlkQueue;
 typedef struct BlkRequest BlkRequest;
 
-struct VirtioBlk {
-  VirtioDevice base;
-  DiskImage *image;
+/* Its I/O thread's: the first one's is the device's, each other has one of its own. */
+struct BlkQueue {
+  VirtioBlk *blk;
+  unsigned index;
+  IoThread *io;
   DiskChannel *channel;
-  uint8_t serial[VIRTIO_BLK_SERIAL_MAX]; /* padded with zeros */
-  int cache_mode;                        /* CacheMode; atomic */
-
-  /* The I/O thread's. */
   bool running;
   bool stalled; /* the queue was left alone as too many are in flight */
   bool pushed;  /* and no interrupt since */
@@ -53,21 +56,37 @@ struct VirtioBlk {
   LogLimit errors;
 };
 
+struct VirtioBlk {
+  VirtioDevice base;
+  DiskImage *image;
+  uint8_t serial[VIRTIO_BLK_SERIAL_MAX]; /* padded with zeros */
+  int cache_mode;                        /* CacheMode; atomic */
+  uint64_t max_bytes;                    /* that the image has at a time, of one queue */
+  unsigned n_queues;
+  BlkQueue *queues;
+};
+
 /* Whether writes may stay in the host's cache until a flush. */
 bool blk_is_writeback(const VirtioBlk *blk);
 
-/*
- * Begins the request in CHAIN; it may be over at once. False: it was none, and the device has failed. On the I/O
- * thread.
- */
-bool blk_begin(VirtioBlk *blk, const VirtChain *chain);
+/* Before the device is connected. INDEX 0 has the device's thread. */
+bool blk_queue_init(BlkQueue *queue, VirtioBlk *blk, unsigned index, GError **error);
+void blk_queue_clear(BlkQueue *queue); /* stopped; also one of zeros */
+/* Into service, and out of it with no request in flight. On the device's thread; stop is for any queue. */
+void blk_queue_start(BlkQueue *queue);
+void blk_queue_stop(BlkQueue *queue);
+/* On the queue's. */
+void blk_queue_serve(BlkQueue *queue);
+
+/* Begins the request in CHAIN; it may be over at once. False: it was none, and the device has failed. */
+bool blk_begin(BlkQueue *queue, const VirtChain *chain);
 /* Whether the image may be given another piece. */
-static inline bool blk_has_room(const VirtioBlk *blk) {
-  return blk->submitted < BLK_MAX_BYTES;
+static inline bool blk_has_room(const BlkQueue *queue) {
+  return queue->submitted < queue->blk->max_bytes;
 }
-/* Submits the next piece of each request that waits for it, as far as there is room. On the I/O thread. */
-void blk_continue(VirtioBlk *blk);
+/* Submits the next piece of each request that waits for it, as far as there is room. */
+void blk_continue(BlkQueue *queue);
 /* Forgets the requests that wait, unanswered: their queue is no more. Stopped. */
-void blk_drop_waiting(VirtioBlk *blk);
+void blk_drop_waiting(BlkQueue *queue);
 /* Releases the requests kept for later; none is in flight. */
-void blk_free_requests(VirtioBlk *blk);
+void blk_free_requests(BlkQueue *queue);

@@ -14,7 +14,7 @@
  * A write is on the disk when it completes, unless the driver took on flushing: without VIRTIO_BLK_F_FLUSH, or with the
  * cache mode set to writethrough (VIRTIO_BLK_F_CONFIG_WCE), each is followed by a flush of ours (5.2.6.2).
  *
- * Locks: none; requests belong to the I/O thread.
+ * Locks: none; a request belongs to its queue's thread.
  */
 #include <string.h>
 
@@ -39,7 +39,7 @@ typedef struct {
 
 struct BlkRequest {
   DiskImageRequest io; /* first */
-  VirtioBlk *blk;
+  BlkQueue *queue;
   BlkRequest *next_free;
   uint16_t head;
   const char *kind; /* for the device's watch */
@@ -59,40 +59,41 @@ struct BlkRequest {
 
 /* Requests. */
 
-static BlkRequest *request_take(VirtioBlk *blk) {
-  BlkRequest *request = blk->free_requests;
+static BlkRequest *request_take(BlkQueue *queue) {
+  BlkRequest *request = queue->free_requests;
 
   if (request)
-    blk->free_requests = request->next_free;
+    queue->free_requests = request->next_free;
   else
     request = g_new(BlkRequest, 1);
-  request->blk = blk;
+  request->queue = queue;
   request->kind = "unknown";
-  request->started = device_watch_now(blk->base.watch);
+  request->started = device_watch_now(queue->blk->base.watch);
   request->bytes = 0;
   request->changes = false;
   request->left = request->piece = 0;
   request->link = (GList){.data = request};
   request->segment = request->n_segments = 0;
-  blk->in_flight++;
+  queue->in_flight++;
   return request;
 }
 
 static void request_release(BlkRequest *request) {
-  VirtioBlk *blk = request->blk;
+  BlkQueue *queue = request->queue;
 
-  blk->in_flight--;
-  request->next_free = blk->free_requests;
-  blk->free_requests = request;
+  queue->in_flight--;
+  request->next_free = queue->free_requests;
+  queue->free_requests = request;
 }
 
 static void request_finish(BlkRequest *request, BlkStatus status) {
-  VirtioBlk *blk = request->blk;
+  BlkQueue *queue = request->queue;
+  VirtioDevice *device = &queue->blk->base;
 
   *request->status = (uint8_t)status;
-  device_watch_request(blk->base.watch, blk->base.name, 0, request->kind, request->bytes, request->started, status != BLK_S_OK);
-  virtio_push(&blk->base, 0, request->head, request->written);
-  blk->pushed = true;
+  device_watch_request(device->watch, device->name, queue->index, request->kind, request->bytes, request->started, status != BLK_S_OK);
+  virtio_push(device, queue->index, request->head, request->written);
+  queue->pushed = true;
   request_release(request);
 }
 
@@ -103,7 +104,7 @@ static BlkStatus submit(BlkRequest *request, DiskImageOperation operation, uint6
   request->io.offset = offset;
   request->io.size = size;
   request->io.done = request_done;
-  disk_channel_submit(request->blk->channel, &request->io);
+  disk_channel_submit(request->queue->channel, &request->io);
   return BLK_PENDING;
 }
 
@@ -117,7 +118,7 @@ static BlkStatus submit_piece(BlkRequest *request) {
   request->offset += size;
   request->left -= size;
   request->piece = size;
-  request->blk->submitted += size;
+  request->queue->submitted += size;
   return submit(request, request->operation, offset, size);
 }
 
@@ -133,25 +134,25 @@ static void start_segment(BlkRequest *request) {
 static void tell_error(BlkRequest *request, int code) {
   g_autofree char *what = g_strdup_printf("a %s failed: %s: %s", request->kind, request->io.file->path, g_strerror(code));
 
-  log_limit_say(&request->blk->errors, request->blk->base.name, what);
+  log_limit_say(&request->queue->errors, request->queue->blk->base.name, what);
 }
 
 static void request_done(DiskImageRequest *io, int result) {
   BlkRequest *request = (BlkRequest *)io;
-  VirtioBlk *blk = request->blk;
+  BlkQueue *queue = request->queue;
 
-  blk->submitted -= request->piece;
+  queue->submitted -= request->piece;
   request->piece = 0;
   if (result < 0) {
     tell_error(request, -result);
     request_finish(request, BLK_S_IOERR);
   } else if (request->left) {
-    g_queue_push_tail_link(&blk->waiting, &request->link);
+    g_queue_push_tail_link(&queue->waiting, &request->link);
   } else if (request->segment + 1 < request->n_segments) {
     request->segment++;
     start_segment(request);
-    g_queue_push_tail_link(&blk->waiting, &request->link);
-  } else if (request->changes && !blk_is_writeback(blk)) {
+    g_queue_push_tail_link(&queue->waiting, &request->link);
+  } else if (request->changes && !blk_is_writeback(queue->blk)) {
     request->changes = false;
     submit(request, DISK_IMAGE_FLUSH, 0, 0);
   } else {
@@ -160,14 +161,14 @@ static void request_done(DiskImageRequest *io, int result) {
 }
 
 /* Once round: a piece may be over, and its request wait again, before submit returns. */
-void blk_continue(VirtioBlk *blk) {
-  for (unsigned n = blk->waiting.length; n && blk_has_room(blk); n--)
-    submit_piece(g_queue_pop_head_link(&blk->waiting)->data);
+void blk_continue(BlkQueue *queue) {
+  for (unsigned n = queue->waiting.length; n && blk_has_room(queue); n--)
+    submit_piece(g_queue_pop_head_link(&queue->waiting)->data);
 }
 
-void blk_drop_waiting(VirtioBlk *blk) {
-  while (blk->waiting.length)
-    request_release(g_queue_pop_head_link(&blk->waiting)->data);
+void blk_drop_waiting(BlkQueue *queue) {
+  while (queue->waiting.length)
+    request_release(g_queue_pop_head_link(&queue->waiting)->data);
 }
 
 /* The SIZE bytes from OFFSET on as a vector in TO, which has room for a whole chain. */
@@ -194,7 +195,7 @@ static bool in_range(const VirtioBlk *blk, uint64_t sector, uint64_t n_sectors) 
 static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const VirtChain *chain, bool is_write) {
   uint64_t size = is_write ? chain->out_size - sizeof *header : chain->in_size - 1;
 
-  if (size % BLK_SECTOR_SIZE || !in_range(request->blk, header->sector, size / BLK_SECTOR_SIZE))
+  if (size % BLK_SECTOR_SIZE || !in_range(request->queue->blk, header->sector, size / BLK_SECTOR_SIZE))
     return BLK_S_IOERR;
   if (!size)
     return BLK_S_OK;
@@ -208,7 +209,7 @@ static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const Vi
   else
     cut(request->iov, chain->iov + chain->n_out, chain->n_in, 0, size);
   request->vector = disk_vector(request->iov);
-  device_watch_step(request->blk->base.watch, DEVICE_STEP_DISK);
+  device_watch_step(request->queue->blk->base.watch, DEVICE_STEP_DISK);
   return submit_piece(request);
 }
 
@@ -225,7 +226,7 @@ static BlkStatus begin_flush(BlkRequest *request, const BlkHeader *header, const
 }
 
 static BlkStatus begin_get_id(BlkRequest *request, const BlkHeader *header, const VirtChain *chain) {
-  virt_chain_write(chain, 0, request->blk->serial, MIN(VIRTIO_BLK_SERIAL_MAX, chain->in_size - 1));
+  virt_chain_write(chain, 0, request->queue->blk->serial, MIN(VIRTIO_BLK_SERIAL_MAX, chain->in_size - 1));
   return BLK_S_OK;
 }
 
@@ -245,7 +246,7 @@ static BlkStatus begin_ranges(BlkRequest *request, const VirtChain *chain, DiskI
     segment->flags = GUINT32_FROM_LE(segment->flags);
     if (segment->flags & ~known_flags)
       return BLK_S_UNSUPP;
-    if (segment->n_sectors > BLK_MAX_SEGMENT_SECTORS || !in_range(request->blk, segment->sector, segment->n_sectors))
+    if (segment->n_sectors > BLK_MAX_SEGMENT_SECTORS || !in_range(request->queue->blk, segment->sector, segment->n_sectors))
       return BLK_S_IOERR;
     request->bytes += (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE;
   }
@@ -279,7 +280,7 @@ static const struct {
 };
 
 static BlkStatus begin_type(BlkRequest *request, const BlkHeader *header, const VirtChain *chain) {
-  const VirtioBlk *blk = request->blk;
+  const VirtioBlk *blk = request->queue->blk;
 
   for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
     if (types[i].type != header->type)
@@ -303,18 +304,18 @@ static uint8_t *last_byte(const VirtChain *chain) {
 }
 
 /* False: the chain was no request, and the device has failed. */
-bool blk_begin(VirtioBlk *blk, const VirtChain *chain) {
+bool blk_begin(BlkQueue *queue, const VirtChain *chain) {
   BlkRequest *request;
   BlkHeader header;
   BlkStatus status;
 
   if (chain->out_size < sizeof header || !chain->in_size || chain->n_out + chain->n_in > BLK_QUEUE_SIZE) {
-    virtio_fail(&blk->base, "a block request without a whole header or without a place for its status");
+    virtio_fail(&queue->blk->base, "a block request without a whole header or without a place for its status");
     return false;
   }
   virt_chain_read(chain, 0, &header, sizeof header);
   header = (BlkHeader){.type = GUINT32_FROM_LE(header.type), .sector = GUINT64_FROM_LE(header.sector)};
-  request = request_take(blk);
+  request = request_take(queue);
   request->head = chain->head;
   request->written = (uint32_t)MIN(chain->in_size, UINT32_MAX);
   request->status = last_byte(chain);
@@ -324,11 +325,11 @@ bool blk_begin(VirtioBlk *blk, const VirtChain *chain) {
   return true;
 }
 
-void blk_free_requests(VirtioBlk *blk) {
+void blk_free_requests(BlkQueue *queue) {
   BlkRequest *request;
 
-  while ((request = blk->free_requests)) {
-    blk->free_requests = request->next_free;
+  while ((request = queue->free_requests)) {
+    queue->free_requests = request->next_free;
     g_free(request);
   }
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The virtio block device (virtio 1.2, 5.2) on a disk image: one queue, the features, and the configuration space. What
- * a request does is in blk-request.c.
+ * The virtio block device (virtio 1.2, 5.2) on a disk image: its life, the features, and the configuration space. Its
+ * queues are in blk-queue.c, what a request does in blk-request.c.
  *
- * At most BLK_QUEUE_SIZE requests are in flight, made when needed and kept. A guest with more than its queue holds
- * waits for itself. Of their bytes the image has BLK_MAX_BYTES or so, the rest waits: a stop is over when those are,
- * and what then waits goes on after a resume, or is dropped by a reset.
- *
- * Locks: none. The queue is the I/O thread's; `cache_mode` is atomic, as the driver writes it from a vCPU thread.
+ * Locks: none. `cache_mode` is atomic, as the driver writes it from a vCPU thread.
  */
 #include <stddef.h>
 #include <string.h>
@@ -18,8 +14,6 @@
 /* Hosts keep files in 4 KiB blocks. */
 #define PHYSICAL_BLOCK_EXP     3
 #define PHYSICAL_BLOCK_SECTORS (1u << PHYSICAL_BLOCK_EXP)
-
-#define BATCH 32 /* requests between two interrupts, where there is always one more */
 
 /* 5.2.4, little-endian. */
 typedef struct {
@@ -48,88 +42,29 @@ bool blk_is_writeback(const VirtioBlk *blk) {
   return blk->base.features & BLK_FEATURE(BLK_F_FLUSH);
 }
 
-/* The queue. */
+/* The device's life: its I/O thread. */
 
-static void interrupt(VirtioBlk *blk) {
-  if (blk->pushed)
-    virtio_interrupt(&blk->base, 0);
-  blk->pushed = false;
-}
-
-static bool is_full(const VirtioBlk *blk) {
-  return blk->in_flight == BLK_QUEUE_SIZE || !blk_has_room(blk);
-}
-
-/* Begins MAX requests at most. 0 when the queue is empty, 1 when there may be more, -1 when it has failed. */
-static int begin_some(VirtioBlk *blk, unsigned max, unsigned *begun) {
-  for (*begun = 0; *begun < max && !is_full(blk); (*begun)++) {
-    int popped = virtio_pop(&blk->base, 0, &blk->chain);
-
-    if (popped <= 0)
-      return popped;
-    if (!blk_begin(blk, &blk->chain))
-      return -1;
-  }
-  return 1;
-}
-
-static void serve(VirtioBlk *blk) {
-  VirtQueue *queue = &blk->base.queues[0];
-  unsigned room = BATCH, begun;
-  int more;
-
-  if (!blk->running || (virtio_get_status(&blk->base) & VIRTIO_STATUS_NEEDS_RESET))
-    return;
-  virtqueue_disable_doorbell(queue);
-  blk_continue(blk);
-  /*
-   * What the host can do at once is over after the kick. The guest has asked for more meanwhile: that goes into the
-   * same interrupt. But where long requests are at work, others get the thread between their pieces.
-   */
-  do {
-    more = begin_some(blk, room, &begun);
-    room -= begun;
-    disk_channel_kick(blk->channel);
-  } while (begun && room && more >= 0 && !blk->waiting.length);
-  if (more == 0 && virtqueue_enable_doorbell(queue)) {
-    virtqueue_disable_doorbell(queue);
-    more = 1;
-  }
-  blk->stalled = more > 0 && is_full(blk);
-  interrupt(blk);
-  /* A guest that never stops asking must not keep the thread from anything else. */
-  if ((more > 0 && !blk->stalled) || (blk->waiting.length && blk_has_room(blk)))
-    virtio_notify_again(&blk->base, 0);
-}
-
-static void batch_end(void *opaque) {
-  VirtioBlk *blk = opaque;
-
-  if (blk->stalled || blk->waiting.length)
-    serve(blk);
-  interrupt(blk);
+static IoThread *blk_io(const VirtioDevice *device, unsigned queue) {
+  return ((const VirtioBlk *)device)->queues[queue].io;
 }
 
 static void blk_notify(VirtioDevice *device, unsigned queue) {
-  serve((VirtioBlk *)device);
+  blk_queue_serve(&((VirtioBlk *)device)->queues[queue]);
 }
 
 static void blk_start(VirtioDevice *device) {
   VirtioBlk *blk = (VirtioBlk *)device;
 
-  disk_channel_start(blk->channel, device->io);
-  blk->running = true;
+  for (unsigned i = 0; i < blk->n_queues; i++)
+    if (device->queues[i].running)
+      blk_queue_start(&blk->queues[i]);
 }
 
 static void blk_stop(VirtioDevice *device) {
   VirtioBlk *blk = (VirtioBlk *)device;
 
-  if (!blk->running)
-    return;
-  blk->running = false;
-  blk->stalled = false;
-  disk_channel_stop(blk->channel);
-  interrupt(blk);
+  for (unsigned i = 0; i < blk->n_queues; i++)
+    blk_queue_stop(&blk->queues[i]);
 }
 
 /* Configuration. */
@@ -143,7 +78,7 @@ static void blk_config_read(VirtioDevice *device, unsigned offset, void *to, uns
       .physical_block_exp = PHYSICAL_BLOCK_EXP,
       .min_io_size = GUINT16_TO_LE(PHYSICAL_BLOCK_SECTORS),
       .writeback = blk_is_writeback(blk),
-      .num_queues = GUINT16_TO_LE(1),
+      .num_queues = GUINT16_TO_LE((uint16_t)blk->n_queues),
       .max_discard_sectors = GUINT32_TO_LE(BLK_MAX_SEGMENT_SECTORS),
       .max_discard_seg = GUINT32_TO_LE(BLK_MAX_SEGMENTS),
       .discard_sector_alignment = GUINT32_TO_LE(PHYSICAL_BLOCK_SECTORS),
@@ -170,17 +105,17 @@ static void blk_reset(VirtioDevice *device) {
 }
 
 static void blk_queue_reset(VirtioDevice *device, unsigned queue) {
-  blk_drop_waiting((VirtioBlk *)device);
+  blk_drop_waiting(&((VirtioBlk *)device)->queues[queue]);
 }
 
 static void blk_free(VirtioDevice *device) {
   VirtioBlk *blk = (VirtioBlk *)device;
 
+  for (unsigned i = 0; i < blk->n_queues; i++)
+    blk_queue_clear(&blk->queues[i]);
   virtio_device_clear(device);
-  disk_channel_free(blk->channel);
   disk_image_free(blk->image);
-  blk_drop_waiting(blk);
-  blk_free_requests(blk);
+  g_free(blk->queues);
   g_free(blk);
 }
 
@@ -190,6 +125,7 @@ static const VirtioDeviceOps blk_ops = {
     .config_size = BLK_CONFIG_SIZE,
     .config_read = blk_config_read,
     .config_write = blk_config_write,
+    .io = blk_io,
     .start = blk_start,
     .notify = blk_notify,
     .stop = blk_stop,
@@ -198,27 +134,48 @@ static const VirtioDeviceOps blk_ops = {
     .free = blk_free,
 };
 
-VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskImage *image, const char *serial, GError **error) {
-  static const uint16_t queue_size = BLK_QUEUE_SIZE;
+static uint64_t features_of(const VirtioBlk *blk) {
   uint64_t features = BLK_FEATURE(BLK_F_SEG_MAX) | BLK_FEATURE(BLK_F_BLK_SIZE) | BLK_FEATURE(BLK_F_TOPOLOGY);
-  VirtioBlk *blk = g_new0(VirtioBlk, 1);
 
-  if (disk_image_read_only(image))
+  if (disk_image_read_only(blk->image))
     features |= BLK_FEATURE(BLK_F_RO);
   else
     features |= BLK_FEATURE(BLK_F_FLUSH) | BLK_FEATURE(BLK_F_CONFIG_WCE) | BLK_FEATURE(BLK_F_DISCARD) | BLK_FEATURE(BLK_F_WRITE_ZEROES);
+  if (blk->n_queues > 1)
+    features |= BLK_FEATURE(BLK_F_MQ);
+  return features;
+}
+
+static bool make_queues(VirtioBlk *blk, GError **error) {
+  blk->queues = g_new0(BlkQueue, blk->n_queues);
+  for (unsigned i = 0; i < blk->n_queues; i++)
+    if (!blk_queue_init(&blk->queues[i], blk, i, error))
+      return false;
+  return true;
+}
+
+VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskImage *image, const VirtioBlkOptions *options,
+                             GError **error) {
+  uint16_t sizes[VIRTIO_BLK_QUEUES_MAX];
+  VirtioBlk *blk = g_new0(VirtioBlk, 1);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++)
+    sizes[i] = BLK_QUEUE_SIZE;
   blk->image = image;
+  blk->n_queues = MAX(options->queues, 1);
+  blk->max_bytes = MAX(BLK_MAX_BYTES / blk->n_queues, BLK_PIECE_SIZE);
   blk->cache_mode = CACHE_MODE_DEFAULT;
-  if (serial)
-    memcpy(blk->serial, serial, strnlen(serial, sizeof blk->serial));
-  blk->channel = disk_channel_new(image, error);
-  if (!blk->channel || !virtio_device_init(&blk->base, &blk_ops, name, memory, features, 1, &queue_size, error)) {
-    disk_channel_free(blk->channel);
+  if (options->serial)
+    memcpy(blk->serial, options->serial, strnlen(options->serial, sizeof blk->serial));
+  if (!virtio_device_init(&blk->base, &blk_ops, name, memory, features_of(blk), blk->n_queues, sizes, error)) {
     disk_image_free(image);
     g_free(blk);
     return NULL;
   }
-  disk_channel_set_batch_end(blk->channel, batch_end, blk);
+  if (!make_queues(blk, error)) {
+    blk_free(&blk->base);
+    return NULL;
+  }
   return &blk->base;
 }
 
@@ -234,13 +191,13 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
   }
   DiskImage *image = disk_image_open(disk->path, &options, error);
 
-  return image ? virtio_blk_new(parts->name, parts->memory, image, disk->serial, error) : NULL;
+  return image ? virtio_blk_new(parts->name, parts->memory, image, &disk->device, error) : NULL;
 }
 
 /* Its file, and in brackets what is not as usual. */
 static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
-  g_autofree char *path = printable_line_escaped(disk->path, -1);
+  g_autofree char *path = printable_line_escaped(disk->path, -1), *queues = g_strdup_printf("%u queues", disk->device.queues);
   g_autoptr(GPtrArray) notes = g_ptr_array_new();
 
   if (disk->image.read_only)
@@ -249,6 +206,8 @@ static char *blk_print_asked(const void *asked) {
     g_ptr_array_add(notes, "copy-on-write");
   if (disk->image.lock == DISK_LOCK_OFF)
     g_ptr_array_add(notes, "not locked");
+  if (disk->device.queues > 1)
+    g_ptr_array_add(notes, queues);
   g_ptr_array_add(notes, NULL);
   g_autofree char *joined = g_strjoinv(", ", (char **)notes->pdata);
   return *joined ? g_strdup_printf("%s (%s)", path, joined) : g_steal_pointer(&path);
@@ -258,9 +217,15 @@ static DeviceBoot blk_boot(const void *asked) {
   return (DeviceBoot){((const DiskConfig *)asked)->boot_index, "scsi", "disk@0,0"};
 }
 
+/* Of each queue but the first: its ring, those that tell of threads' work and wake its own, its doorbell, its message. */
+static unsigned blk_more_descriptors(const void *asked) {
+  return 5 * (MAX(((const DiskConfig *)asked)->device.queues, 1) - 1);
+}
+
 const DeviceKind virtio_blk_kind = {
     .name = "virtio-blk",
     .print_asked = blk_print_asked,
     .boot = blk_boot,
     .make_virtio = blk_make,
+    .more_descriptors = blk_more_descriptors,
 };

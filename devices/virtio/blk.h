@@ -6,17 +6,25 @@
 #include "devices/virtio/virtio.h"
 
 #define VIRTIO_BLK_SERIAL_MAX 20 /* bytes: virtio 1.2, 5.2.6 VIRTIO_BLK_T_GET_ID */
+#define VIRTIO_BLK_QUEUES_MAX 16
+
+/* Of the device, whatever its image is. */
+typedef struct {
+  char *serial;    /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
+  unsigned queues; /* at most VIRTIO_BLK_QUEUES_MAX; 0: one */
+} VirtioBlkOptions;
 
 /* What can be asked of it. */
 typedef struct {
   char *path;
   DiskImageOptions image;
-  char *serial;        /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
+  VirtioBlkOptions device;
   unsigned boot_index; /* 1: firmware tries it first; 0: it is not said when */
 } DiskConfig;
 
 /* Opens the image. */
 extern const DeviceKind virtio_blk_kind; /* of a DiskConfig */
 
-/* Takes IMAGE (also on failure). SERIAL may be NULL and is at most VIRTIO_BLK_SERIAL_MAX bytes. */
-VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskImage *image, const char *serial, GError **error);
+/* Takes IMAGE (also on failure). */
+VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskImage *image, const VirtioBlkOptions *options,
+                             GError **error);

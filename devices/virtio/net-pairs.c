@@ -109,12 +109,8 @@ bool net_set_active_pairs(VirtioNet *net, unsigned n) {
   return false;
 }
 
-/* By its name in /proc one sees whose it is. */
 bool net_pair_give_thread(NetPair *pair, GError **error) {
-  g_autofree char *suffix = g_strdup_printf("-q%u", pair->index);
-  g_autofree char *name = g_strdup_printf("%.*s%s", (int)(IO_THREAD_NAME_MAX - strlen(suffix)), pair->net->base.name, suffix);
-
-  IoThread *own = io_thread_new(name, error);
+  IoThread *own = virtio_new_queue_thread(&pair->net->base, pair->index, error);
 
   if (own)
     pair->io = own;

@@ -490,6 +490,13 @@ bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const 
   return device->io != NULL;
 }
 
+IoThread *virtio_new_queue_thread(const VirtioDevice *device, unsigned number, GError **error) {
+  g_autofree char *suffix = g_strdup_printf("-q%u", number);
+  g_autofree char *name = g_strdup_printf("%.*s%s", (int)(IO_THREAD_NAME_MAX - strlen(suffix)), device->name, suffix);
+
+  return io_thread_new(name, error);
+}
+
 void virtio_device_clear(VirtioDevice *device) {
   g_clear_pointer(&device->io, io_thread_free);
   for (unsigned i = 0; i < device->n_queues; i++) {

@@ -19,6 +19,13 @@ is "$(guest hello)" "hello from the host" "the first can be mounted and read"
 is "$(sha256sum < first.img)" "$before" "the first's bytes on the host are unchanged"
 like second.img '^written by the guest' "the second's bytes are the guest's"
 
+is "$(guest vda-queues)" 1 "one CPU, one queue"
+boot disk-options --cpus 5 --disk first.img,ro --disk second.img,queues=2
+is "$status" 0 "five CPUs: the guest powers off, status 0"
+is "$(guest vda-queues)" 4 "five CPUs: four queues"
+is "$(guest vdb-queues)" 2 "or as many as were asked for"
+is "$(guest hello)" "hello from the host" "and they are served"
+
 chmod 444 first.img
 if [ "$(id -u)" = 0 ]; then
     skip "a file that cannot be written needs ,ro" "root can write every file"

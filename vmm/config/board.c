@@ -42,8 +42,10 @@ unsigned board_descriptors(const Board *board) {
   unsigned n = OF_THE_VM + OF_A_CPU * board->cpus;
 
   for (unsigned i = 0; i < board->devices->len; i++) {
-    const DeviceKind *kind = ((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind;
+    const BoardDevice *device = g_ptr_array_index(board->devices, i);
+    const DeviceKind *kind = device->kind;
     n += kind->descriptors + (kind->make_virtio ? OF_A_VIRTIO_DEVICE : 0);
+    n += kind->more_descriptors ? kind->more_descriptors(device->asked) : 0;
   }
   return n;
 }

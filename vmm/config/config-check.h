@@ -23,6 +23,8 @@ bool config_check_directory(const char *path, GError **error);
 
 /* By what the guest knows the machine; what is derived of its name is settled. */
 void config_check_identity(OptionDraft *draft, Config *config);
+/* Disks: each, and all of them together; how many queues they have is settled. */
+void config_check_disks(OptionDraft *draft, const Config *config);
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
 /* Firmware, and the file of its variables; `auto` becomes the file that it stands for. */

@@ -35,7 +35,8 @@ static const Option disk_options[] = {
     OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
     OPTION("lock", CHOICE, DiskConfig, image.lock, "on|off", NULL, .choices = disk_locks),
-    OPTION("serial", STRING, DiskConfig, serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
+    OPTION("queues", NUMBER, DiskConfig, device.queues, "N", NULL, .min = 1, .max = VIRTIO_BLK_QUEUES_MAX),
+    OPTION("serial", STRING, DiskConfig, device.serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
     OPTION("bootindex", NUMBER, DiskConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},
 };
@@ -237,7 +238,8 @@ const Option config_options[] = {
            "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
            "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
            "also where they are those of another image format, which is else refused. lock=off: others may use it at the same time. "
-           "serial: at most 20 bytes. bootindex: its place in "
+           "queues=N: each served by a thread of its own (default: one for each CPU, at most 4). serial: at most 20 bytes. bootindex: its "
+           "place in "
            "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
            .group = "Devices", .element = &disk_element),
     OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N][,bootindex=N]",

@@ -83,8 +83,8 @@ static inline void fake_guest_free(FakeGuest *guest) {
   g_free(guest);
 }
 
-/* Takes FEATURES (VERSION_1 is added) and starts all queues on fresh rings. */
-static inline void fake_guest_start(FakeGuest *guest, uint64_t features) {
+/* Takes FEATURES (VERSION_1 is added) and starts the first N queues on fresh rings. */
+static inline void fake_guest_start_some(FakeGuest *guest, uint64_t features, unsigned n) {
   VirtioDevice *device = guest->device;
 
   features |= VIRTIO_F_VERSION_1;
@@ -94,7 +94,7 @@ static inline void fake_guest_start(FakeGuest *guest, uint64_t features) {
   virtio_set_driver_features(device, 1, (uint32_t)(features >> 32));
   virtio_set_status(device, virtio_get_status(device) | VIRTIO_STATUS_FEATURES_OK);
   g_assert_true(virtio_get_status(device) & VIRTIO_STATUS_FEATURES_OK);
-  for (unsigned i = 0; i < device->n_queues; i++) {
+  for (unsigned i = 0; i < n; i++) {
     FakeQueue *queue = &guest->queues[i];
     VirtQueue *real = virtio_queue_to_configure(device, i);
 
@@ -110,6 +110,10 @@ static inline void fake_guest_start(FakeGuest *guest, uint64_t features) {
     real->config.ready = true;
   }
   virtio_set_status(device, virtio_get_status(device) | VIRTIO_STATUS_DRIVER_OK);
+}
+
+static inline void fake_guest_start(FakeGuest *guest, uint64_t features) {
+  fake_guest_start_some(guest, features, guest->device->n_queues);
 }
 
 static inline void fake_guest_reset(FakeGuest *guest) {

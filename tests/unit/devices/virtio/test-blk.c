@@ -25,6 +25,7 @@ enum {
   F_FLUSH = 1 << 9,
   F_TOPOLOGY = 1 << 10,
   F_WCE = 1 << 11,
+  F_MQ = 1 << 12,
   F_DISCARD = 1 << 13,
   F_ZEROES = 1 << 14
 };
@@ -51,7 +52,7 @@ static bool is_slow(uint64_t size) {
   if (!blk)
     return false;
   __atomic_fetch_add(&slow_bytes, size, __ATOMIC_SEQ_CST);
-  while (__atomic_load_n(&blk->running, __ATOMIC_SEQ_CST))
+  while (__atomic_load_n(&blk->queues[0].running, __ATOMIC_SEQ_CST))
     g_usleep(100);
   return true;
 }
@@ -82,7 +83,7 @@ typedef struct {
   int fd; /* the test's own view of the disk */
 } Fixture;
 
-static Fixture *fixture_new_of(const DiskImageOptions *options, uint64_t features, const char *serial) {
+static Fixture *fixture_new_of(const DiskImageOptions *options, const VirtioBlkOptions *device_options, uint64_t features) {
   Fixture *fixture = g_new0(Fixture, 1);
   g_autoptr(GError) error = NULL;
   VirtioDevice *device;
@@ -100,7 +101,7 @@ static Fixture *fixture_new_of(const DiskImageOptions *options, uint64_t feature
   image = disk_image_open(fixture->path, options, &error);
   g_assert_no_error(error);
   fixture->guest = fake_guest_new();
-  device = virtio_blk_new("disk", &fixture->guest->memory, image, serial, &error);
+  device = virtio_blk_new("disk", &fixture->guest->memory, image, device_options, &error);
   if (!device && options->engine == DISK_IMAGE_ENGINE_IO_URING) {
     g_test_skip(error->message);
     fake_guest_free(fixture->guest);
@@ -117,7 +118,8 @@ static Fixture *fixture_new_of(const DiskImageOptions *options, uint64_t feature
 }
 
 static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_t features, const char *serial) {
-  return fixture_new_of(&(DiskImageOptions){.read_only = read_only, .engine = engine}, features, serial);
+  return fixture_new_of(&(DiskImageOptions){.read_only = read_only, .engine = engine}, &(VirtioBlkOptions){.serial = (char *)serial},
+                        features);
 }
 
 static Fixture *fixture_new(const void *engine) {
@@ -542,7 +544,7 @@ static void test_read_only(void) {
 /* The guest can write, discard and flush, and the file stays as it is. */
 static void test_copy_on_write(const void *engine) {
   const DiskImageOptions options = {.cow = true, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
-  Fixture *fixture = fixture_new_of(&options, USUAL_FEATURES, NULL);
+  Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){0}, USUAL_FEATURES);
   g_autofree uint8_t *before = g_malloc(DISK_SIZE), *expected = NULL, *data = g_malloc0(DISK_SIZE);
 
   if (!fixture)
@@ -576,6 +578,8 @@ static void assert_plan(const DiskConfig *disk, const char *text) {
 static void test_plan(void) {
   assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 1}}, "a.img");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4}}, "a.img (4 queues)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true, .lock = DISK_LOCK_OFF}}, "a.img (copy-on-write, not locked)");
 }
 
@@ -742,6 +746,143 @@ static void test_full_queue(const void *engine) {
   fixture_free(fixture);
 }
 
+/* Several queues. */
+
+#define QUEUES 4
+
+static Fixture *fixture_new_queues(const void *engine, bool cow) {
+  const DiskImageOptions options = {.cow = cow, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+
+  return fixture_new_of(&options, &(VirtioBlkOptions){.queues = QUEUES}, USUAL_FEATURES | F_MQ);
+}
+
+/* How many threads there are whose name begins with PREFIX. */
+static unsigned count_threads(const char *prefix) {
+  g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
+  const char *task;
+  unsigned n = 0;
+
+  while ((task = g_dir_read_name(tasks))) {
+    g_autofree char *path = g_build_filename("/proc/self/task", task, "comm", NULL), *name = NULL;
+    n += g_file_get_contents(path, &name, NULL, NULL) && g_str_has_prefix(name, prefix);
+  }
+  return n;
+}
+
+/* N writes of 4 KiB on each queue, to places of its own. */
+static void write_on_all(Fixture *fixture, uint8_t fill, unsigned n, Request *requests) {
+  for (unsigned i = 0; i < n * QUEUES; i++) {
+    unsigned queue = i % QUEUES;
+    uint8_t data[4096];
+    FakeBuffer buffers[2];
+
+    memset(data, (int)(fill + i), sizeof data);
+    requests[i] = make_request(fixture, T_OUT, i * 8, data, sizeof data, 0);
+    buffers[0] = (FakeBuffer){requests[i].out, requests[i].out_size, false};
+    buffers[1] = (FakeBuffer){requests[i].in, requests[i].in_size, true};
+    fake_add_indirect(fixture->guest, queue, buffers, 2);
+    if (i % 9 == 0)
+      fake_kick(fixture->guest, queue);
+  }
+  for (unsigned queue = 0; queue < QUEUES; queue++)
+    fake_kick(fixture->guest, queue);
+}
+
+static void test_queues(const void *engine) {
+  enum { N = 60 };
+  Fixture *fixture = fixture_new_queues(engine, false);
+  Request requests[N * QUEUES];
+
+  if (!fixture)
+    return;
+  g_assert_cmphex(virtio_get_device_features(fixture->guest->device, 0) & F_MQ, ==, F_MQ);
+  g_assert_cmpuint(fake_config(fixture->guest, 34, 2), ==, QUEUES);
+  g_assert_cmpuint(count_threads("disk-q"), ==, QUEUES - 1);
+  for (unsigned round = 0; round < 10; round++) {
+    write_on_all(fixture, (uint8_t)round, N, requests);
+    if (round % 3 == 1) {
+      virtio_device_pause(fixture->guest->device);
+      virtio_device_resume(fixture->guest->device);
+    }
+    for (unsigned i = 0; i < N * QUEUES; i++)
+      fake_take(fixture->guest, i % QUEUES, NULL);
+    for (unsigned i = 0; i < N * QUEUES; i++) {
+      uint8_t expected[4096];
+
+      memset(expected, (int)((uint8_t)round + i), sizeof expected);
+      g_assert_cmpuint(*(uint8_t *)fake_at(fixture->guest, requests[i].in), ==, S_OK);
+      assert_sectors(fixture, i * 8, expected, sizeof expected);
+    }
+    for (unsigned queue = 0; queue < QUEUES; queue++)
+      g_assert_cmpint(__atomic_exchange_n(&fixture->guest->interrupts[queue], 0, __ATOMIC_SEQ_CST), >, 0);
+    start_again(fixture, USUAL_FEATURES | F_MQ);
+  }
+  fixture_free(fixture);
+}
+
+/* A reset leaves nothing in flight on any of them, and neither does the end. */
+static void test_queues_reset(const void *engine) {
+  enum { N = 30 };
+  Request requests[N * QUEUES];
+
+  for (unsigned round = 0; round < 10; round++) {
+    Fixture *fixture = fixture_new_queues(engine, round % 2);
+
+    if (!fixture)
+      return;
+    write_on_all(fixture, 0, N, requests);
+    if (round % 3) {
+      fake_guest_reset(fixture->guest);
+      memset(fixture->guest->ram, 0x77, 1u << 20); /* nothing may write here any more */
+      g_usleep(500);
+      for (unsigned i = 0; i < 1u << 20; i++)
+        g_assert_cmphex(fixture->guest->ram[i], ==, 0x77);
+    }
+    fixture_free(fixture);
+  }
+}
+
+/* What one queue has written and said to be so, another reads. */
+static void test_queues_copy_on_write(const void *engine) {
+  Fixture *fixture = fixture_new_queues(engine, true);
+  Request requests[QUEUES];
+  uint8_t data[4096];
+
+  for (unsigned round = 0; fixture && round < 50; round++) {
+    write_on_all(fixture, (uint8_t)round, 1, requests);
+    for (unsigned i = 0; i < QUEUES; i++)
+      fake_take(fixture->guest, i, NULL);
+    for (unsigned i = 0; i < QUEUES; i++) {
+      g_assert_cmpuint(run_read(fixture, i * 8, sizeof data, data), ==, S_OK);
+      g_assert_cmpuint(data[0], ==, (uint8_t)(round + i));
+      g_assert_cmpuint(data[4095], ==, (uint8_t)(round + i));
+    }
+    start_again(fixture, USUAL_FEATURES | F_MQ);
+  }
+  if (fixture)
+    fixture_free(fixture);
+}
+
+/* A driver that knows one queue gets one, and pays for no more. */
+static void test_one_queue_of_several(const void *engine) {
+  Fixture *fixture = fixture_new_queues(engine, false);
+  uint8_t data[512];
+
+  if (!fixture)
+    return;
+  fake_guest_free(fixture->guest);
+  fixture->guest = fake_guest_new();
+  DiskImage *image = disk_image_open(fixture->path, &(DiskImageOptions){0}, NULL);
+  fake_guest_plug(fixture->guest, virtio_blk_new("single", &fixture->guest->memory, image, &(VirtioBlkOptions){.queues = QUEUES}, NULL));
+  fake_guest_start_some(fixture->guest, F_FLUSH, 1);
+  g_assert_cmpuint(run_read(fixture, 0, sizeof data, data), ==, S_OK);
+  g_assert_cmpuint(count_threads("single"), ==, 1);
+  fake_kick(fixture->guest, 1); /* of a queue that is not there for it */
+  fake_settle(fixture->guest);
+  g_assert_false(fake_has_failed(fixture->guest));
+  fixture_free(fixture);
+}
+
 /* A driver that rings only when asked to. */
 static void test_doorbell_on_demand(const void *engine) {
   Fixture *fixture = fixture_new(engine);
@@ -773,7 +914,7 @@ static Fixture *fixture_new_large(const void *data) {
   g_assert_cmpint(ftruncate(fixture->fd, (off_t)2 << 30), ==, 0);
   image = disk_image_open(fixture->path, &(DiskImageOptions){.engine = engine}, &error);
   g_assert_no_error(error);
-  fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, NULL, &error));
+  fake_guest_plug(fixture->guest, virtio_blk_new("disk", &fixture->guest->memory, image, &(VirtioBlkOptions){0}, &error));
   g_assert_no_error(error);
   fake_guest_start(fixture->guest, USUAL_FEATURES);
   return fixture;
@@ -1065,6 +1206,10 @@ int main(int argc, char **argv) {
   add("copy-on-write", test_copy_on_write);
   add("host-errors", test_host_errors);
   add("full-queue", test_full_queue);
+  add("queues", test_queues);
+  add("queues/reset", test_queues_reset);
+  add("queues/copy-on-write", test_queues_copy_on_write);
+  add("queues/one-of-several", test_one_queue_of_several);
   add("doorbell-on-demand", test_doorbell_on_demand);
   add("pause-and-reset", test_pause_and_reset);
   add("long-transfers", test_long_transfers);

@@ -152,6 +152,14 @@ static void test_transports(void) {
   g_assert_cmpuint(find(on_mmio, "virtio-rng")->slot.spi, ==, 17);
 }
 
+/* A disk of several queues has a ring, a thread and more for each. */
+static void test_disk_descriptors(void) {
+  g_autoptr(Config) one = configure("--disk LICENSE,ro,queues=1"), five = configure("--disk LICENSE,ro,queues=5");
+  g_autoptr(Board) with_one = board_new(one, GIC_V3, NULL), with_five = board_new(five, GIC_V3, NULL);
+
+  g_assert_cmpuint(board_descriptors(with_five), ==, board_descriptors(with_one) + 4 * 5);
+}
+
 /* What hears the button is the kernel's choice; a machine with a disk has both, unless somebody chose. */
 static void test_power_buttons(void) {
   static const struct {
@@ -297,6 +305,7 @@ int main(int argc, char **argv) {
   g_setenv("XDG_DATA_HOME", "/nowhere", TRUE); /* where no key is, before GLib has looked */
   g_setenv("XDG_RUNTIME_DIR", "/nowhere", TRUE);
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/board/disk-descriptors", test_disk_descriptors);
   g_test_add_func("/board/defaults", test_defaults);
   g_test_add_func("/board/gicv2", test_gicv2);
   g_test_add_func("/board/many-cpus", test_many_cpus);

@@ -83,7 +83,7 @@ static void test_every_key(void) {
   g_assert_true(disk(config, 0)->image.read_only);
   g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
   g_assert_false(disk(config, 1)->image.read_only);
-  g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
+  g_assert_cmpstr(disk(config, 1)->device.serial, ==, "two");
 }
 
 /* What can be written in two ways. */
@@ -140,7 +140,7 @@ static void test_relative_paths(void) {
   g_assert_cmpstr(disk(config, 0)->path, ==, "dir/b.img");
   g_assert_cmpstr(disk(config, 1)->path, ==, absolute);
   g_assert_cmpstr(disk(config, 2)->path, ==, "dir/../b.img");
-  g_assert_cmpstr(disk(config, 2)->serial, ==, "s");
+  g_assert_cmpstr(disk(config, 2)->device.serial, ==, "s");
   g_assert_cmpstr(((const HypercallConfig *)config->hypercalls->pdata[0])->service, ==, "0xc6005000=unix:dir/peer");
   g_assert_cmpstr(((const HypercallConfig *)config->hypercalls->pdata[1])->service, ==, "0xc6005001=unix:/peer");
 }
@@ -251,10 +251,11 @@ static void test_values(void) {
       {"{ \"cpus\": 9, \"gic\": 2 }", "cpus: 9 CPUs need GIC version 3: version 2 serves at most 8"},
       {"{ \"disk\": 7 }", "disk: wants a string or an object, not a number"},
       {"{ \"disk\": [ [] ] }", "disk[0]: wants a string or an object, not an array"},
-      {"{ \"disk\": [ \"a.img\", \"b.img,rw\" ] }", "disk[1]: unknown part 'rw'; did you mean ro? (known: ro, cow, format, lock, serial, "
-                                                    "bootindex; a comma within a value is written ,,)"},
+      {"{ \"disk\": [ \"a.img\", \"b.img,rw\" ] }",
+       "disk[1]: unknown part 'rw'; did you mean ro? (known: ro, cow, format, lock, queues, serial, "
+       "bootindex; a comma within a value is written ,,)"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serail\": \"x\" } ] }",
-       "disk[0].serail: unknown key; did you mean serial? (known: file, ro, cow, format, lock, serial, bootindex)"},
+       "disk[0].serail: unknown key; did you mean serial? (known: file, ro, cow, format, lock, queues, serial, bootindex)"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"ro\": \"on\" } ] }", "disk[0].ro: wants true or false, not a string"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": 5 } ] }", "disk[0].serial: wants a string, not a number"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": \"012345678901234567890\" } ] }",
@@ -305,7 +306,7 @@ static void test_many_mistakes(void) {
          "}",
          "--gic 4 --cpus=0",
          "vm.json:2: cups: unknown key; did you mean cpus?\n"
-         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, cow, format, lock, serial, bootindex)\n"
+         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, cow, format, lock, queues, serial, bootindex)\n"
          "vm.json:7: disk[2]: wants a string or an object, not a number\n"
          "vm.json:9: memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?\n"
          "vm.json:10: rng: wants true or false, not a string\n"

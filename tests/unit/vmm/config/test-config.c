@@ -102,12 +102,12 @@ static void test_every_option(void) {
   g_assert_cmpuint(config->disks->len, ==, 2);
   g_assert_cmpstr(disk(config, 0)->path, ==, "a.img");
   g_assert_false(disk(config, 0)->image.read_only);
-  g_assert_null(disk(config, 0)->serial);
+  g_assert_null(disk(config, 0)->device.serial);
   g_assert_cmpstr(disk(config, 1)->path, ==, "b.img");
   g_assert_true(disk(config, 1)->image.read_only);
   g_assert_cmpint(disk(config, 0)->image.format, ==, DISK_IMAGE_FORMAT_AUTO);
   g_assert_cmpint(disk(config, 1)->image.format, ==, DISK_IMAGE_FORMAT_RAW);
-  g_assert_cmpstr(disk(config, 1)->serial, ==, "two");
+  g_assert_cmpstr(disk(config, 1)->device.serial, ==, "two");
   g_assert_cmpint(config->console, ==, CONSOLE_VIRTIO);
   g_assert_cmpint(config->transport, ==, TRANSPORT_MMIO);
   g_assert_true(config->rng);
@@ -824,24 +824,27 @@ static void test_disks(void) {
   g_autoptr(Config) config = parse("--dry-run", "--disk", "with,,comma.img,ro=on,serial=a,,b=c", "--disk", "b.img,ro=off", NULL);
   g_assert_cmpstr(disk(config, 0)->path, ==, "with,comma.img");
   g_assert_true(disk(config, 0)->image.read_only);
-  g_assert_cmpstr(disk(config, 0)->serial, ==, "a,b=c");
+  g_assert_cmpstr(disk(config, 0)->device.serial, ==, "a,b=c");
   g_assert_false(disk(config, 1)->image.read_only);
   g_autoptr(Config) longest = parse("--dry-run", "--disk", "a.img,serial=01234567890123456789", NULL);
-  g_assert_cmpstr(disk(longest, 0)->serial, ==, "01234567890123456789");
+  g_assert_cmpstr(disk(longest, 0)->device.serial, ==, "01234567890123456789");
 
   refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
          "a.img,serial=012345678901234567890", NULL);
-  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, cow, format, lock, serial, bootindex; a comma within a value is written ,,)",
+  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, cow, format, lock, queues, serial, bootindex; a comma within a value is written "
+         ",,)",
          "--dry-run", "--disk", "a.img,foo", NULL);
-  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, cow, format, lock, serial, bootindex; a comma "
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, cow, format, lock, queues, serial, bootindex; a "
+         "comma "
          "within a "
          "value "
          "is written "
          ",,)",
          "--dry-run", "--disk", "a.img,serail=x", NULL);
-  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, cow, format, lock, serial, bootindex; a comma within a value is written ,,)",
+  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, cow, format, lock, queues, serial, bootindex; a comma within a value is "
+         "written ,,)",
          "--dry-run", "--disk", "a.img,file=x", NULL);
-  refuse("--disk a.img,: unknown part '' (known: ro, cow, format, lock, serial, bootindex; a comma within a value is written ,,)",
+  refuse("--disk a.img,: unknown part '' (known: ro, cow, format, lock, queues, serial, bootindex; a comma within a value is written ,,)",
          "--dry-run", "--disk", "a.img,", NULL);
   refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
   refuse("--disk a.img,serial=: serial: must not be empty", "--dry-run", "--disk", "a.img,serial=", NULL);
@@ -935,6 +938,21 @@ static void test_same_disk(void) {
          "--disk", "a.img,cow", "--disk", "a.img", NULL);
   refuse("--disk a.img,ro,cow: ro and cow contradict each other: nothing is written to a read-only disk", "--dry-run", "--disk",
          "a.img,ro,cow", NULL);
+}
+
+/* A queue for each CPU, unless there are many, or it is said how many. */
+static void test_disk_queues(void) {
+  static const struct {
+    const char *cpus, *disk;
+    unsigned queues;
+  } cases[] = {{"1", "a.img", 1},         {"2", "a.img", 2}, {"4", "a.img", 4}, {"64", "a.img", 4}, {"2", "a.img,queues=16", 16},
+               {"8", "a.img,queues=1", 1}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+    g_autoptr(Config) config = parse("--dry-run", "--cpus", cases[i].cpus, "--disk", cases[i].disk, NULL);
+    g_assert_cmpuint(disk(config, 0)->device.queues, ==, cases[i].queues);
+  }
+  refuse("--disk a.img,queues=17: queues: '17' is not a whole number from 1 to 16", "--dry-run", "--disk", "a.img,queues=17", NULL);
 }
 
 static void test_named_files(void) {
@@ -1229,6 +1247,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/nets", test_nets);
   g_test_add_func("/config/user-networks", test_user_networks);
   g_test_add_func("/config/same-disk", test_same_disk);
+  g_test_add_func("/config/disk-queues", test_disk_queues);
   g_test_add_func("/config/named-files", test_named_files);
   g_test_add_func("/config/files", test_files);
   g_test_add_func("/config/permissions", test_permissions);

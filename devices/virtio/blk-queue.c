@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The queues of the virtio block device: how they come into service and leave it, and how they are served. Each but the
+ * first has an I/O thread of its own, and each its own channel to the image, so that what several CPUs of the guest ask
+ * for goes on side by side, with no lock between them.
+ *
+ * At most BLK_QUEUE_SIZE requests of a queue are in flight, made when needed and kept. A guest with more than its queue
+ * holds waits for itself. Of their bytes the image has BLK_MAX_BYTES or so, the rest waits: a stop is over when those
+ * are, and what then waits goes on after a resume, or is dropped by a reset.
+ *
+ * Locks: none. A queue is its thread's.
+ */
+#include "devices/virtio/blk-internal.h"
+
+#define BATCH 32 /* requests between two interrupts, where there is always one more */
+
+/* On the queue's thread. */
+
+static void interrupt(BlkQueue *queue) {
+  if (queue->pushed)
+    virtio_interrupt(&queue->blk->base, queue->index);
+  queue->pushed = false;
+}
+
+static bool is_full(const BlkQueue *queue) {
+  return queue->in_flight == BLK_QUEUE_SIZE || !blk_has_room(queue);
+}
+
+/* Begins MAX requests at most. 0 when the queue is empty, 1 when there may be more, -1 when it has failed. */
+static int begin_some(BlkQueue *queue, unsigned max, unsigned *begun) {
+  for (*begun = 0; *begun < max && !is_full(queue); (*begun)++) {
+    int popped = virtio_pop(&queue->blk->base, queue->index, &queue->chain);
+
+    if (popped <= 0)
+      return popped;
+    if (!blk_begin(queue, &queue->chain))
+      return -1;
+  }
+  return 1;
+}
+
+void blk_queue_serve(BlkQueue *queue) {
+  VirtioDevice *device = &queue->blk->base;
+  VirtQueue *ring = &device->queues[queue->index];
+  unsigned room = BATCH, begun;
+  int more;
+
+  if (!queue->running || (virtio_get_status(device) & VIRTIO_STATUS_NEEDS_RESET))
+    return;
+  virtqueue_disable_doorbell(ring);
+  blk_continue(queue);
+  /*
+   * What the host can do at once is over after the kick. The guest has asked for more meanwhile: that goes into the
+   * same interrupt. But where long requests are at work, others get the thread between their pieces.
+   */
+  do {
+    more = begin_some(queue, room, &begun);
+    room -= begun;
+    disk_channel_kick(queue->channel);
+  } while (begun && room && more >= 0 && !queue->waiting.length);
+  if (more == 0 && virtqueue_enable_doorbell(ring)) {
+    virtqueue_disable_doorbell(ring);
+    more = 1;
+  }
+  queue->stalled = more > 0 && is_full(queue);
+  interrupt(queue);
+  /* A guest that never stops asking must not keep the thread from anything else. */
+  if ((more > 0 && !queue->stalled) || (queue->waiting.length && blk_has_room(queue)))
+    virtio_notify_again(device, queue->index);
+}
+
+static void batch_end(void *opaque) {
+  BlkQueue *queue = opaque;
+
+  if (queue->stalled || queue->waiting.length)
+    blk_queue_serve(queue);
+  interrupt(queue);
+}
+
+static void start(void *opaque) {
+  BlkQueue *queue = opaque;
+
+  disk_channel_start(queue->channel, queue->io);
+  queue->running = true;
+}
+
+static void stop(void *opaque) {
+  BlkQueue *queue = opaque;
+
+  queue->running = false;
+  queue->stalled = false;
+  disk_channel_stop(queue->channel);
+  interrupt(queue);
+}
+
+/* On the device's. */
+
+void blk_queue_start(BlkQueue *queue) {
+  io_thread_call(queue->io, start, queue);
+}
+
+void blk_queue_stop(BlkQueue *queue) {
+  if (queue->running)
+    io_thread_call(queue->io, stop, queue);
+}
+
+bool blk_queue_init(BlkQueue *queue, VirtioBlk *blk, unsigned index, GError **error) {
+  queue->blk = blk;
+  queue->index = index;
+  queue->channel = disk_channel_new(blk->image, error);
+  if (!queue->channel)
+    return false;
+  disk_channel_set_batch_end(queue->channel, batch_end, queue);
+  queue->io = index ? virtio_new_queue_thread(&blk->base, index, error) : blk->base.io;
+  return queue->io != NULL;
+}
+
+void blk_queue_clear(BlkQueue *queue) {
+  if (queue->index)
+    io_thread_free(queue->io);
+  disk_channel_free(queue->channel);
+  blk_drop_waiting(queue);
+  blk_free_requests(queue);
+}
