@@ -61,6 +61,7 @@ struct VirtioBlk {
   DiskImage *image;
   uint8_t serial[VIRTIO_BLK_SERIAL_MAX]; /* padded with zeros */
   int cache_mode;                        /* CacheMode; atomic */
+  bool unmaps;                           /* what the guest gives back is given back to the host */
   uint64_t max_bytes;                    /* that the image has at a time, of one queue */
   unsigned n_queues;
   BlkQueue *queues;

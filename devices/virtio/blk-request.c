@@ -125,7 +125,7 @@ static BlkStatus submit_piece(BlkRequest *request) {
 static void start_segment(BlkRequest *request) {
   const BlkSegment *segment = &request->segments[request->segment];
 
-  request->io.may_unmap = segment->flags & BLK_SEGMENT_F_UNMAP;
+  request->io.may_unmap = request->queue->blk->unmaps && (segment->flags & BLK_SEGMENT_F_UNMAP);
   request->offset = segment->sector * BLK_SECTOR_SIZE;
   request->left = (uint64_t)segment->n_sectors * BLK_SECTOR_SIZE;
 }

@@ -84,7 +84,7 @@ static void blk_config_read(VirtioDevice *device, unsigned offset, void *to, uns
       .discard_sector_alignment = GUINT32_TO_LE(PHYSICAL_BLOCK_SECTORS),
       .max_write_zeroes_sectors = GUINT32_TO_LE(BLK_MAX_SEGMENT_SECTORS),
       .max_write_zeroes_seg = GUINT32_TO_LE(BLK_MAX_SEGMENTS),
-      .write_zeroes_may_unmap = 1,
+      .write_zeroes_may_unmap = blk->unmaps,
   };
 
   memcpy(to, (const uint8_t *)&config + offset, size);
@@ -140,7 +140,9 @@ static uint64_t features_of(const VirtioBlk *blk) {
   if (disk_image_read_only(blk->image))
     features |= BLK_FEATURE(BLK_F_RO);
   else
-    features |= BLK_FEATURE(BLK_F_FLUSH) | BLK_FEATURE(BLK_F_CONFIG_WCE) | BLK_FEATURE(BLK_F_DISCARD) | BLK_FEATURE(BLK_F_WRITE_ZEROES);
+    features |= BLK_FEATURE(BLK_F_FLUSH) | BLK_FEATURE(BLK_F_CONFIG_WCE) | BLK_FEATURE(BLK_F_WRITE_ZEROES);
+  if (blk->unmaps)
+    features |= BLK_FEATURE(BLK_F_DISCARD);
   if (blk->n_queues > 1)
     features |= BLK_FEATURE(BLK_F_MQ);
   return features;
@@ -165,6 +167,7 @@ VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskIm
   blk->n_queues = MAX(options->queues, 1);
   blk->max_bytes = MAX(BLK_MAX_BYTES / blk->n_queues, BLK_PIECE_SIZE);
   blk->cache_mode = CACHE_MODE_DEFAULT;
+  blk->unmaps = options->discard == DISK_DISCARD_ON && !disk_image_read_only(image);
   if (options->serial)
     memcpy(blk->serial, options->serial, strnlen(options->serial, sizeof blk->serial));
   if (!virtio_device_init(&blk->base, &blk_ops, name, memory, features_of(blk), blk->n_queues, sizes, error)) {
@@ -206,6 +209,8 @@ static char *blk_print_asked(const void *asked) {
     g_ptr_array_add(notes, "copy-on-write");
   if (disk->image.lock == DISK_LOCK_OFF)
     g_ptr_array_add(notes, "not locked");
+  if (disk->device.discard == DISK_DISCARD_OFF)
+    g_ptr_array_add(notes, "no discard");
   if (disk->device.queues > 1)
     g_ptr_array_add(notes, queues);
   g_ptr_array_add(notes, NULL);

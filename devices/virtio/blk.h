@@ -8,8 +8,12 @@
 #define VIRTIO_BLK_SERIAL_MAX 20 /* bytes: virtio 1.2, 5.2.6 VIRTIO_BLK_T_GET_ID */
 #define VIRTIO_BLK_QUEUES_MAX 16
 
+/* OFF: blocks of the image stay allocated, whatever the guest gives back. */
+typedef enum { DISK_DISCARD_ON, DISK_DISCARD_OFF } DiskDiscard;
+
 /* Of the device, whatever its image is. */
 typedef struct {
+  DiskDiscard discard;
   char *serial;    /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
   unsigned queues; /* at most VIRTIO_BLK_QUEUES_MAX; 0: one */
 } VirtioBlkOptions;

@@ -28,12 +28,14 @@
 static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
 
 static const OptionChoice disk_locks[] = {{"on", DISK_LOCK_ON}, {"off", DISK_LOCK_OFF}, {NULL, 0}};
+static const OptionChoice disk_discards[] = {{"on", DISK_DISCARD_ON}, {"off", DISK_DISCARD_OFF}, {NULL, 0}};
 
 static const Option disk_options[] = {
     OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
     OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
     OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
+    OPTION("discard", CHOICE, DiskConfig, device.discard, "on|off", NULL, .choices = disk_discards),
     OPTION("lock", CHOICE, DiskConfig, image.lock, "on|off", NULL, .choices = disk_locks),
     OPTION("queues", NUMBER, DiskConfig, device.queues, "N", NULL, .min = 1, .max = VIRTIO_BLK_QUEUES_MAX),
     OPTION("serial", STRING, DiskConfig, device.serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
@@ -237,7 +239,8 @@ const Option config_options[] = {
     OPTION("disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
            "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
            "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
-           "also where they are those of another image format, which is else refused. lock=off: others may use it at the same time. "
+           "also where they are those of another image format, which is else refused. discard=off: what the guest discards stays "
+           "allocated. lock=off: others may use it at the same time. "
            "queues=N: each served by a thread of its own (default: one for each CPU, at most 4). serial: at most 20 bytes. bootindex: its "
            "place in "
            "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",

@@ -7,6 +7,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -277,6 +278,33 @@ static void test_config(void) {
   fixture = fixture_new_with(DISK_IMAGE_ENGINE_AUTO, true, 0, NULL);
   own = virtio_get_device_features(fixture->guest->device, 0) & ~(uint32_t)(VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
   g_assert_cmphex(own, ==, F_SEG_MAX | F_RO | F_BLK_SIZE | F_TOPOLOGY);
+  fixture_free(fixture);
+}
+
+static blkcnt_t blocks(const Fixture *fixture) {
+  struct stat status;
+
+  g_assert_cmpint(fstat(fixture->fd, &status), ==, 0);
+  return status.st_blocks;
+}
+
+/* The guest has zeros, and the host its blocks. */
+static void test_no_discard(const void *engine) {
+  const DiskImageOptions options = {.engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+  Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){.discard = DISK_DISCARD_OFF}, F_FLUSH | F_ZEROES);
+  static const uint8_t zeroes[DISK_SIZE / 2];
+
+  if (!fixture)
+    return;
+  g_assert_cmphex(virtio_get_device_features(fixture->guest->device, 0) & (F_DISCARD | F_ZEROES), ==, F_ZEROES);
+  g_assert_cmpuint(fake_config(fixture->guest, 56, 1), ==, 0);
+  g_assert_cmpint(fsync(fixture->fd), ==, 0);
+  blkcnt_t before = blocks(fixture);
+  g_assert_cmpuint(run_range(fixture, T_DISCARD, 0, SECTORS, 0), ==, S_UNSUPP);
+  g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 0, SECTORS / 2, 1), ==, S_OK);
+  assert_sectors(fixture, 0, zeroes, sizeof zeroes);
+  g_assert_cmpint(fsync(fixture->fd), ==, 0);
+  g_assert_cmpint(blocks(fixture), >=, before - 16);
   fixture_free(fixture);
 }
 
@@ -579,7 +607,7 @@ static void test_plan(void) {
   assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 1}}, "a.img");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4}}, "a.img (4 queues)");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4, .discard = DISK_DISCARD_OFF}}, "a.img (no discard, 4 queues)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true, .lock = DISK_LOCK_OFF}}, "a.img (copy-on-write, not locked)");
 }
 
@@ -1199,6 +1227,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/virtio-blk/writethrough-on-io-uring", test_writethrough_on_io_uring);
   g_test_add_func("/virtio-blk/malformed", test_malformed);
   g_test_add_func("/virtio-blk/same-head-again-and-again", test_same_head_again_and_again);
+  add("no-discard", test_no_discard);
   add("layouts", test_layouts);
   add("random-layouts", test_random_layouts);
   add("flush", test_flush);
