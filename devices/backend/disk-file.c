@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Opening what a disk is on: what it is, and how large.
+ * Opening what a disk is on: what it is, how large, and in what blocks. For block devices' ioctls see <linux/fs.h>, for
+ * what sysfs tells of them Linux, Documentation/ABI/stable/sysfs-block.
  *
  * Locks: none; what is open does not change.
  */
@@ -11,10 +12,13 @@
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "devices/backend/descriptor.h"
 #include "devices/backend/file-holder.h"
+
+#define FILE_BLOCK 4096 /* hosts keep files in such blocks */
 
 G_DEFINE_QUARK(disk - image - error - quark, disk_image_error)
 
@@ -75,6 +79,73 @@ static bool open_path(DiskFile *file, bool writes, bool claims, GError **error) 
   return check_type(file, &status, error);
 }
 
+/* A file in sysfs of one number. 0: there is none, or none that we can tell. */
+static unsigned read_number(const char *path) {
+  char text[24] = "";
+  int fd = open(path, O_RDONLY | O_CLOEXEC);
+  guint64 number = 0;
+
+  if (fd < 0)
+    return 0;
+  if (read(fd, text, sizeof text - 1) > 0)
+    g_ascii_string_to_unsigned(g_strchomp(text), 10, 0, UINT32_MAX, &number, NULL);
+  close(fd);
+  return (unsigned)number;
+}
+
+/* Of a partition, its disk has it. */
+static unsigned discard_granularity(dev_t device) {
+  static const char *const places[] = {"queue", "../queue"};
+  unsigned granularity = 0;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(places) && !granularity; i++) {
+    g_autofree char *path = g_strdup_printf("/sys/dev/block/%u:%u/%s/discard_granularity", major(device), minor(device), places[i]);
+    granularity = read_number(path);
+  }
+  return granularity;
+}
+
+static bool is_block(unsigned size) {
+  return size >= DISK_SECTOR_SIZE && (size & (size - 1)) == 0;
+}
+
+/* What the host does not tell, or tells in a way that we do not know, stays as it is of a file. */
+static void ask_device(int fd, DiskTopology *topology) {
+  unsigned physical = 0, least = 0, best = 0;
+  int logical = 0, alignment = 0;
+  struct stat status;
+
+  if (ioctl(fd, BLKSSZGET, &logical) == 0 && is_block((unsigned)logical) && logical <= DISK_BLOCK_MAX)
+    topology->logical = (unsigned)logical;
+  if (ioctl(fd, BLKPBSZGET, &physical) == 0 && is_block(physical))
+    topology->physical = physical;
+  if (ioctl(fd, BLKALIGNOFF, &alignment) == 0 && alignment > 0)
+    topology->alignment = (unsigned)alignment;
+  topology->least = ioctl(fd, BLKIOMIN, &least) == 0 ? least : 0;
+  topology->best = ioctl(fd, BLKIOOPT, &best) == 0 ? best : 0;
+  topology->discard = fstat(fd, &status) == 0 ? discard_granularity(status.st_rdev) : 0;
+}
+
+/* Whatever was told, it goes together: numbers that are multiples of logical blocks, and not absurd. */
+static void settle_topology(DiskTopology *topology) {
+  unsigned logical = topology->logical;
+
+  topology->physical = MAX(topology->physical, logical);
+  topology->alignment = topology->alignment % logical ? 0 : topology->alignment;
+  topology->least = MAX(topology->least - topology->least % logical, topology->physical);
+  topology->best -= topology->best % logical;
+  topology->discard = MAX(topology->discard - topology->discard % logical, topology->physical);
+}
+
+static void find_topology(DiskFile *file, unsigned logical) {
+  file->topology = (DiskTopology){.logical = DISK_SECTOR_SIZE, .physical = FILE_BLOCK};
+  if (file->block_device)
+    ask_device(file->fd, &file->topology);
+  if (logical)
+    file->topology.logical = logical;
+  settle_topology(&file->topology);
+}
+
 static bool find_size(DiskFile *file, GError **error) {
   struct stat status;
   int result;
@@ -91,17 +162,11 @@ static bool find_size(DiskFile *file, GError **error) {
 }
 
 static bool check_size(const DiskFile *file, GError **error) {
-  if (file->size && file->size % DISK_SECTOR_SIZE == 0)
+  if (file->size)
     return true;
   if (file->block_device)
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
-                "disk image %s is a block device of %" G_GUINT64_FORMAT " bytes: there is no medium in it, or nothing is attached to it",
-                file->path, file->size);
-  else if (file->size)
-    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
-                "disk image %s has %" G_GUINT64_FORMAT
-                " bytes, which is no whole number of %d-byte sectors: 'truncate -s %%%d' rounds it up",
-                file->path, file->size, DISK_SECTOR_SIZE, DISK_SECTOR_SIZE);
+                "disk image %s is a block device of 0 bytes: there is no medium in it, or nothing is attached to it", file->path);
   else if (descriptor_is_made_as_read(file->fd))
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "disk image %s " DESCRIPTOR_MADE_AS_READ, file->path);
   else
@@ -109,12 +174,26 @@ static bool check_size(const DiskFile *file, GError **error) {
   return false;
 }
 
+/* A file that ends within a block is filled up; of a device, which has no room for that, the part is left out. */
+static void fill_up(DiskFile *file) {
+  unsigned part = file->size % file->topology.logical;
+
+  if (part && file->block_device) {
+    file->size -= part;
+  } else if (part) {
+    file->end = file->size;
+    file->size += file->topology.logical - part;
+  }
+}
+
 bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error) {
   *file = (DiskFile){.path = g_strdup(path), .fd = -1};
   return open_path(file, writes, claims, error) && find_size(file, error);
 }
 
-bool disk_file_measure(DiskFile *file, GError **error) {
+bool disk_file_measure(DiskFile *file, unsigned logical, GError **error) {
+  find_topology(file, logical);
+  fill_up(file);
   return check_size(file, error);
 }
 

@@ -18,11 +18,25 @@ typedef enum {
 #define DISK_IMAGE_ERROR (disk_image_error_quark())
 GQuark disk_image_error_quark(void);
 
+#define DISK_BLOCK_MAX 4096 /* the largest that Linux has */
+
+/* What a disk may tell of its blocks, in bytes. */
+typedef struct {
+  unsigned logical;   /* of this are all requests a multiple, of who heeds it; 512 to DISK_BLOCK_MAX */
+  unsigned physical;  /* what is written at once; at least as large. Both are powers of two */
+  unsigned alignment; /* where the first whole physical block begins */
+  unsigned least;     /* the smallest request that costs no more than it should, a multiple of logical blocks */
+  unsigned best;      /* 0: it is not known */
+  unsigned discard;   /* what is discarded at once */
+} DiskTopology;
+
 typedef struct {
   char *path;
   int fd;
   bool block_device;
-  uint64_t size; /* bytes; a multiple of sectors */
+  DiskTopology topology;
+  uint64_t size; /* bytes; a multiple of logical blocks */
+  uint64_t end;  /* where it ended when it was opened, if that is within a block, whose rest reads as zeros; else 0 */
 } DiskFile;
 
 /*
@@ -31,6 +45,9 @@ typedef struct {
  * of a volume, or claimed by somebody else, and keeps others from doing such things meanwhile.
  */
 bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error);
-/* Its size: a whole number of sectors, and not none (a trailing part sector is an error that says so). */
-bool disk_file_measure(DiskFile *file, GError **error);
+/*
+ * Finds the topology, and whether its size will do, which is not nothing; one that ends within a block is filled up. LOGICAL: the size of its
+ * blocks, whatever the host says; 0: as it does, or 512.
+ */
+bool disk_file_measure(DiskFile *file, unsigned logical, GError **error);
 void disk_file_close(DiskFile *file); /* also one that has -1 for FD */

@@ -59,6 +59,11 @@ static inline DiskImageRequest *disk_request_list_take(DiskRequestList *list) {
 unsigned disk_request_n_iov(const DiskImageRequest *request);
 /* SIZE bytes of a READ or WRITE are done: drops them from its front. */
 void disk_request_advance(DiskImageRequest *request, uint64_t size);
+/*
+ * What a READ or WRITE comes to for which nothing was moved: 0 if what is left of it fills up the file's last block, and
+ * was read as zeros; else the file has shrunk under us, and it is a negative errno.
+ */
+int disk_request_at_end(const DiskImageRequest *request);
 /* The whole request with plain system calls, waiting for them: 0 or a negative errno. Any thread. */
 int disk_request_perform(DiskImageRequest *request);
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -37,6 +38,14 @@ void disk_request_advance(DiskImageRequest *request, uint64_t size) {
   }
 }
 
+int disk_request_at_end(const DiskImageRequest *request) {
+  if (request->operation != DISK_IMAGE_READ || !request->file->end || request->offset < request->file->end)
+    return -EIO;
+  for (unsigned i = 0; i < request->n_iov; i++)
+    memset(request->iov[i].iov_base, 0, request->iov[i].iov_len);
+  return 0;
+}
+
 static int transfer(DiskImageRequest *request) {
   int fd = request->file->fd;
   bool write = request->operation == DISK_IMAGE_WRITE;
@@ -49,7 +58,7 @@ static int transfer(DiskImageRequest *request) {
     if (moved > 0)
       disk_request_advance(request, (uint64_t)moved);
     else if (moved == 0)
-      return -EIO; /* the file has shrunk under us */
+      return disk_request_at_end(request);
     else if (errno != EINTR)
       return -errno;
   }

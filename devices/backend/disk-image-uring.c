@@ -121,7 +121,7 @@ static void complete(UringEngine *self, DiskImageRequest *request, int result) {
       return;
     }
   } else if (result == 0 && transfers && request->size) {
-    result = -EIO; /* the file has shrunk under us */
+    result = disk_request_at_end(request);
   }
   if (result == -EINTR)
     disk_request_list_append(&self->queued, request);

@@ -33,8 +33,13 @@ DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GE
   image->read_only = options->read_only;
   image->engine = options->engine;
   if (!disk_file_open(&image->file, path, writes, locks, error) || (locks && !disk_lock(&image->file, writes, error)) ||
-      (options->format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) || !disk_file_measure(&image->file, error))
+      (options->format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) ||
+      !disk_file_measure(&image->file, (unsigned)options->block_size, error))
     return NULL;
+  if (image->file.end && writes)
+    g_message("disk image %s has %" G_GUINT64_FORMAT " bytes, and the guest's disk %" G_GUINT64_FORMAT
+              ", whole blocks: what is written behind its end makes it longer",
+              path, image->file.end, image->file.size);
   if (options->cow && !(image->overlay = disk_overlay_new(&image->file, error)))
     return NULL;
   return g_steal_pointer(&image);
@@ -52,6 +57,10 @@ void disk_image_free(DiskImage *image) {
 
 uint64_t disk_image_size(const DiskImage *image) {
   return image->file.size;
+}
+
+const DiskTopology *disk_image_topology(const DiskImage *image) {
+  return &image->file.topology;
 }
 
 bool disk_image_read_only(const DiskImage *image) {

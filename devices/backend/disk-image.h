@@ -58,12 +58,13 @@ typedef struct {
   bool cow; /* what is written is kept elsewhere, and gone with the image: PATH is only read */
   DiskImageFormat format;
   DiskLock lock;
+  int block_size; /* bytes of its logical blocks, 512 to DISK_BLOCK_MAX; 0: the device's, or a sector */
   DiskImageEngine engine;
 } DiskImageOptions;
 
 /*
- * Opens PATH: a regular file or block device of a whole number of 512-byte sectors (a trailing part sector is an error
- * that says so). One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
+ * Opens PATH: a regular file or block device. A file that ends within a block has zeros from there to the block's end,
+ * and is longer once something is written there; its user is told. One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
  * would read the format's bytes for the disk's, and by its first write destroy them. It is locked
  * (disk-lock.h), for reading alone where it is read-only or copy-on-write; a busy image is an error that says so, and
  * so is a block device that the host uses itself, where it would be written.
@@ -73,6 +74,7 @@ void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; fl
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
 
 uint64_t disk_image_size(const DiskImage *image); /* bytes */
+const DiskTopology *disk_image_topology(const DiskImage *image);
 bool disk_image_read_only(const DiskImage *image);
 
 /* A way to IMAGE, which must outlive it. One thread uses it. */

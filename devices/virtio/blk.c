@@ -11,10 +11,6 @@
 #include "devices/printable.h"
 #include "devices/virtio/blk-internal.h"
 
-/* Hosts keep files in 4 KiB blocks. */
-#define PHYSICAL_BLOCK_EXP     3
-#define PHYSICAL_BLOCK_SECTORS (1u << PHYSICAL_BLOCK_EXP)
-
 /* 5.2.4, little-endian. */
 typedef struct {
   uint64_t capacity;
@@ -71,17 +67,21 @@ static void blk_stop(VirtioDevice *device) {
 
 static void blk_config_read(VirtioDevice *device, unsigned offset, void *to, unsigned size) {
   const VirtioBlk *blk = (const VirtioBlk *)device;
+  const DiskTopology *topology = disk_image_topology(blk->image);
+  unsigned block = topology->logical;
   const BlkConfig config = {
       .capacity = GUINT64_TO_LE(disk_image_size(blk->image) / BLK_SECTOR_SIZE),
       .seg_max = GUINT32_TO_LE(BLK_QUEUE_SIZE - 2), /* header and status take one descriptor each */
-      .blk_size = GUINT32_TO_LE(BLK_SECTOR_SIZE),
-      .physical_block_exp = PHYSICAL_BLOCK_EXP,
-      .min_io_size = GUINT16_TO_LE(PHYSICAL_BLOCK_SECTORS),
+      .blk_size = GUINT32_TO_LE(block),
+      .physical_block_exp = (uint8_t)__builtin_ctz(topology->physical / block),
+      .alignment_offset = (uint8_t)MIN(topology->alignment / block, UINT8_MAX),
+      .min_io_size = GUINT16_TO_LE((uint16_t)MIN(topology->least / block, UINT16_MAX)),
+      .opt_io_size = GUINT32_TO_LE(topology->best / block),
       .writeback = blk_is_writeback(blk),
       .num_queues = GUINT16_TO_LE((uint16_t)blk->n_queues),
       .max_discard_sectors = GUINT32_TO_LE(BLK_MAX_SEGMENT_SECTORS),
       .max_discard_seg = GUINT32_TO_LE(BLK_MAX_SEGMENTS),
-      .discard_sector_alignment = GUINT32_TO_LE(PHYSICAL_BLOCK_SECTORS),
+      .discard_sector_alignment = GUINT32_TO_LE(topology->discard / BLK_SECTOR_SIZE),
       .max_write_zeroes_sectors = GUINT32_TO_LE(BLK_MAX_SEGMENT_SECTORS),
       .max_write_zeroes_seg = GUINT32_TO_LE(BLK_MAX_SEGMENTS),
       .write_zeroes_may_unmap = blk->unmaps,
@@ -201,6 +201,7 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
 static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
   g_autofree char *path = printable_line_escaped(disk->path, -1), *queues = g_strdup_printf("%u queues", disk->device.queues);
+  g_autofree char *blocks = g_strdup_printf("blocks of %d bytes", disk->image.block_size);
   g_autoptr(GPtrArray) notes = g_ptr_array_new();
 
   if (disk->image.read_only)
@@ -209,6 +210,8 @@ static char *blk_print_asked(const void *asked) {
     g_ptr_array_add(notes, "copy-on-write");
   if (disk->image.lock == DISK_LOCK_OFF)
     g_ptr_array_add(notes, "not locked");
+  if (disk->image.block_size)
+    g_ptr_array_add(notes, blocks);
   if (disk->device.discard == DISK_DISCARD_OFF)
     g_ptr_array_add(notes, "no discard");
   if (disk->device.queues > 1)

@@ -26,6 +26,17 @@ is "$(guest vda-queues)" 4 "five CPUs: four queues"
 is "$(guest vdb-queues)" 2 "or as many as were asked for"
 is "$(guest hello)" "hello from the host" "and they are served"
 
+# Sizes that are no whole sectors, and sectors of another size.
+printf '%01000d' 0 > odd.img
+boot disk-options --disk odd.img --disk second.img,block-size=4096
+is "$status" 0 "an odd size: the guest powers off, status 0"
+is "$(guest vda-sectors)" 2 "an odd size: of the last sector nothing is lost"
+like "$errors" "disk image odd\.img has 1000 bytes, and the guest's disk 1024" "an odd size: it is said what becomes of it"
+is "$(guest vda-write)" accepted "an odd size: the disk can be written"
+like odd.img '^written by the guest' "an odd size: and is"
+is "$(guest vda-block) $(guest vdb-block)" "512 4096" "the size of sectors is one's to choose"
+is "$(guest vdb-write)" accepted "and such a disk can be written"
+
 chmod 444 first.img
 if [ "$(id -u)" = 0 ]; then
     skip "a file that cannot be written needs ,ro" "root can write every file"

@@ -27,6 +27,7 @@
 
 static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
 
+static const OptionChoice disk_block_sizes[] = {{"auto", 0}, {"512", 512}, {"4096", 4096}, {NULL, 0}};
 static const OptionChoice disk_locks[] = {{"on", DISK_LOCK_ON}, {"off", DISK_LOCK_OFF}, {NULL, 0}};
 static const OptionChoice disk_discards[] = {{"on", DISK_DISCARD_ON}, {"off", DISK_DISCARD_OFF}, {NULL, 0}};
 
@@ -35,6 +36,7 @@ static const Option disk_options[] = {
     OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
     OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
+    OPTION("block-size", CHOICE, DiskConfig, image.block_size, "512|4096", NULL, .choices = disk_block_sizes),
     OPTION("discard", CHOICE, DiskConfig, device.discard, "on|off", NULL, .choices = disk_discards),
     OPTION("lock", CHOICE, DiskConfig, image.lock, "on|off", NULL, .choices = disk_locks),
     OPTION("queues", NUMBER, DiskConfig, device.queues, "N", NULL, .min = 1, .max = VIRTIO_BLK_QUEUES_MAX),
@@ -239,7 +241,8 @@ const Option config_options[] = {
     OPTION("disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
            "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
            "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
-           "also where they are those of another image format, which is else refused. discard=off: what the guest discards stays "
+           "also where they are those of another image format, which is else refused. block-size=4096: of a disk with such "
+           "sectors. discard=off: what the guest discards stays "
            "allocated. lock=off: others may use it at the same time. "
            "queues=N: each served by a thread of its own (default: one for each CPU, at most 4). serial: at most 20 bytes. bootindex: its "
            "place in "

@@ -245,6 +245,32 @@ static void test_two_channels(const void *engine) {
   g_free(second);
 }
 
+/* A file that ends within a sector stays as long as it is. */
+static void test_odd_size(const void *engine) {
+  const DiskImageOptions options = {.cow = true, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+  g_autofree char *path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
+  g_autofree uint8_t *before = random_bytes(1000), *expected = g_malloc0(1024);
+  uint8_t sector[SECTOR];
+  struct stat status;
+  int fd = g_mkstemp(path);
+
+  g_assert_cmpint(write(fd, before, 1000), ==, 1000);
+  close(fd);
+  Fixture *fixture = fixture_open(&options, g_steal_pointer(&path));
+  if (!fixture)
+    return;
+  memcpy(expected, before, 1000);
+  assert_read(fixture, 0, expected, 1024);
+  memset(sector, 7, sizeof sector);
+  memcpy(expected + SECTOR, sector, SECTOR);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, SECTOR, sector, SECTOR), ==, 0);
+  assert_read(fixture, 0, expected, 1024);
+  assert_on_disk(fixture, 0, before, 1000);
+  g_assert_cmpint(stat(fixture->path, &status), ==, 0);
+  g_assert_cmpint(status.st_size, ==, 1000);
+  fixture_free(fixture);
+}
+
 /* There is nothing to be kept over an end of the host. */
 static void test_flush(void) {
   g_autofree uint8_t *model = NULL;
@@ -393,6 +419,7 @@ int main(int argc, char **argv) {
   add("random", test_random);
   add("many", test_many);
   add("two-channels", test_two_channels);
+  add("odd-size", test_odd_size);
   add("shrunken-file", test_shrunken_file);
   add("full", test_full);
   return g_test_run();

@@ -264,6 +264,8 @@ static void test_config(void) {
   g_assert_cmpuint(fake_config(guest, 20, 4), ==, 512); /* blk_size */
   g_assert_cmpuint(fake_config(guest, 24, 1), ==, 3);   /* physical_block_exp */
   g_assert_cmpuint(fake_config(guest, 26, 2), ==, 8);   /* min_io_size */
+  g_assert_cmpuint(fake_config(guest, 25, 1), ==, 0);   /* alignment_offset */
+  g_assert_cmpuint(fake_config(guest, 28, 4), ==, 0);   /* opt_io_size */
   g_assert_cmpuint(fake_config(guest, 34, 2), ==, 1);   /* num_queues */
   g_assert_cmpuint(fake_config(guest, 36, 4), ==, 1u << 21);
   g_assert_cmpuint(fake_config(guest, 40, 4), ==, 16);
@@ -305,6 +307,22 @@ static void test_no_discard(const void *engine) {
   assert_sectors(fixture, 0, zeroes, sizeof zeroes);
   g_assert_cmpint(fsync(fixture->fd), ==, 0);
   g_assert_cmpint(blocks(fixture), >=, before - 16);
+  fixture_free(fixture);
+}
+
+/* Sectors of 4 KiB: requests are counted in 512 bytes all the same. */
+static void test_large_blocks(void) {
+  Fixture *fixture = fixture_new_of(&(DiskImageOptions){.block_size = 4096}, &(VirtioBlkOptions){0}, USUAL_FEATURES);
+  uint8_t data[4096];
+
+  g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, SECTORS);
+  g_assert_cmpuint(fake_config(fixture->guest, 20, 4), ==, 4096); /* blk_size */
+  g_assert_cmpuint(fake_config(fixture->guest, 24, 1), ==, 0);    /* physical_block_exp */
+  g_assert_cmpuint(fake_config(fixture->guest, 26, 2), ==, 1);    /* min_io_size */
+  g_assert_cmpuint(fake_config(fixture->guest, 44, 4), ==, 8);    /* discard_sector_alignment */
+  memset(data, 0xd7, sizeof data);
+  g_assert_cmpuint(run_write(fixture, 8, data, sizeof data), ==, S_OK);
+  assert_sectors(fixture, 8, data, sizeof data);
   fixture_free(fixture);
 }
 
@@ -608,7 +626,8 @@ static void test_plan(void) {
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 1}}, "a.img");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4, .discard = DISK_DISCARD_OFF}}, "a.img (no discard, 4 queues)");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true, .lock = DISK_LOCK_OFF}}, "a.img (copy-on-write, not locked)");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true, .lock = DISK_LOCK_OFF, .block_size = 4096}},
+              "a.img (copy-on-write, not locked, blocks of 4096 bytes)");
 }
 
 static void test_host_errors(const void *engine) {
@@ -1216,6 +1235,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/virtio-blk/config", test_config);
   g_test_add_func("/virtio-blk/cache-mode-register", test_cache_mode_register);
+  g_test_add_func("/virtio-blk/large-blocks", test_large_blocks);
   g_test_add_func("/virtio-blk/plan", test_plan);
   g_test_add_func("/virtio-blk/serial", test_serial);
   g_test_add_func("/virtio-blk/range-errors", test_range_errors);

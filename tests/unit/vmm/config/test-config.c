@@ -831,11 +831,13 @@ static void test_disks(void) {
 
   refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
          "a.img,serial=012345678901234567890", NULL);
-  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, cow, format, discard, lock, queues, serial, bootindex; a comma within a value "
+  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, cow, format, block-size, discard, lock, queues, serial, bootindex; a comma "
+         "within a value "
          "is written "
          ",,)",
          "--dry-run", "--disk", "a.img,foo", NULL);
-  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, cow, format, discard, lock, queues, serial, "
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, cow, format, block-size, discard, lock, queues, "
+         "serial, "
          "bootindex; a "
          "comma "
          "within a "
@@ -843,11 +845,13 @@ static void test_disks(void) {
          "is written "
          ",,)",
          "--dry-run", "--disk", "a.img,serail=x", NULL);
-  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, cow, format, discard, lock, queues, serial, bootindex; a comma within a "
+  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, cow, format, block-size, discard, lock, queues, serial, bootindex; a comma "
+         "within a "
          "value is "
          "written ,,)",
          "--dry-run", "--disk", "a.img,file=x", NULL);
-  refuse("--disk a.img,: unknown part '' (known: ro, cow, format, discard, lock, queues, serial, bootindex; a comma within a value is "
+  refuse("--disk a.img,: unknown part '' (known: ro, cow, format, block-size, discard, lock, queues, serial, bootindex; a comma within a "
+         "value is "
          "written ,,)",
          "--dry-run", "--disk", "a.img,", NULL);
   refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
