@@ -146,15 +146,15 @@ static void find_topology(DiskFile *file, unsigned logical) {
   settle_topology(&file->topology);
 }
 
-static bool find_size(DiskFile *file, GError **error) {
+static bool find_size(const DiskFile *file, uint64_t *size, GError **error) {
   struct stat status;
   int result;
 
   if (file->block_device) {
-    result = ioctl(file->fd, BLKGETSIZE64, &file->size);
+    result = ioctl(file->fd, BLKGETSIZE64, size);
   } else {
     result = fstat(file->fd, &status);
-    file->size = result < 0 ? 0 : (uint64_t)status.st_size;
+    *size = result < 0 ? 0 : (uint64_t)status.st_size;
   }
   if (result < 0)
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot find the size of disk image %s: %s", file->path, g_strerror(errno));
@@ -188,13 +188,39 @@ static void fill_up(DiskFile *file) {
 
 bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error) {
   *file = (DiskFile){.path = g_strdup(path), .fd = -1};
-  return open_path(file, writes, claims, error) && find_size(file, error);
+  return open_path(file, writes, claims, error) && find_size(file, &file->size, error);
 }
 
 bool disk_file_measure(DiskFile *file, unsigned logical, GError **error) {
   find_topology(file, logical);
   fill_up(file);
   return check_size(file, error);
+}
+
+/* To SIZE, or 0: as it is by now. *SIZE is then what it is, in whole blocks. */
+static bool set_size(DiskFile *file, uint64_t *size, GError **error) {
+  uint64_t wanted = *size;
+
+  if (wanted && !file->block_device && ftruncate(file->fd, (off_t)wanted) < 0) {
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot make disk image %s larger: %s", file->path, g_strerror(errno));
+    return false;
+  }
+  if (!find_size(file, size, error))
+    return false;
+  *size -= *size % file->topology.logical;
+  if (*size >= file->size && (!wanted || *size == wanted))
+    return true;
+  g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "%s has %" G_GUINT64_FORMAT " bytes: it is to be made larger first",
+              file->path, *size);
+  return false;
+}
+
+bool disk_file_grow(DiskFile *file, uint64_t size, GError **error) {
+  if (!set_size(file, &size, error))
+    return false;
+  __atomic_store_n(&file->end, 0, __ATOMIC_RELAXED);
+  __atomic_store_n(&file->size, size, __ATOMIC_RELEASE);
+  return true;
 }
 
 void disk_file_close(DiskFile *file) {

@@ -35,8 +35,8 @@ typedef struct {
   int fd;
   bool block_device;
   DiskTopology topology;
-  uint64_t size; /* bytes; a multiple of logical blocks */
-  uint64_t end;  /* where it ended when it was opened, if that is within a block, whose rest reads as zeros; else 0 */
+  uint64_t size; /* bytes; a multiple of logical blocks; atomic */
+  uint64_t end;  /* where it ended when it was opened, if that is within a block, whose rest reads as zeros; else 0; atomic */
 } DiskFile;
 
 /*
@@ -50,4 +50,9 @@ bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, 
  * blocks, whatever the host says; 0: as it does, or 512.
  */
 bool disk_file_measure(DiskFile *file, unsigned logical, GError **error);
+/*
+ * SIZE, a multiple of logical blocks and no less than before, is the file's from now on: it is made so long; or, of a
+ * block device, or for 0, it is asked how large it is by now. Requests may be under way. One thread at a time.
+ */
+bool disk_file_grow(DiskFile *file, uint64_t size, GError **error);
 void disk_file_close(DiskFile *file); /* also one that has -1 for FD */

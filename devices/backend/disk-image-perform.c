@@ -39,7 +39,9 @@ void disk_request_advance(DiskImageRequest *request, uint64_t size) {
 }
 
 int disk_request_at_end(const DiskImageRequest *request) {
-  if (request->operation != DISK_IMAGE_READ || !request->file->end || request->offset < request->file->end)
+  uint64_t end = __atomic_load_n(&request->file->end, __ATOMIC_RELAXED);
+
+  if (request->operation != DISK_IMAGE_READ || !end || request->offset < end)
     return -EIO;
   for (unsigned i = 0; i < request->n_iov; i++)
     memset(request->iov[i].iov_base, 0, request->iov[i].iov_len);

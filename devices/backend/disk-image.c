@@ -55,8 +55,32 @@ void disk_image_free(DiskImage *image) {
   g_free(image);
 }
 
+/* What is written there goes to the overlay, where there is one: then it alone has to be larger. */
+static DiskFile *last_part(const DiskImage *image) {
+  return image->overlay ? &image->overlay->file : (DiskFile *)&image->file;
+}
+
 uint64_t disk_image_size(const DiskImage *image) {
-  return image->file.size;
+  return __atomic_load_n(&last_part(image)->size, __ATOMIC_ACQUIRE);
+}
+
+bool disk_image_grow(DiskImage *image, uint64_t size, GError **error) {
+  uint64_t before = disk_image_size(image);
+  unsigned block = image->file.topology.logical;
+
+  if (size && (size % block || size < before)) {
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
+                "disk image %s cannot have %" G_GUINT64_FORMAT
+                " bytes: a multiple of %u is possible, and no less than the %" G_GUINT64_FORMAT " that it has",
+                image->file.path, size, block, before);
+    return false;
+  }
+  if (size && image->read_only) {
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE, "disk image %s is only read: it can be asked how large it is by now",
+                image->file.path);
+    return false;
+  }
+  return disk_file_grow(last_part(image), size, error);
 }
 
 const DiskTopology *disk_image_topology(const DiskImage *image) {

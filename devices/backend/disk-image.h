@@ -73,7 +73,13 @@ DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GE
 void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; flushes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
 
-uint64_t disk_image_size(const DiskImage *image); /* bytes */
+uint64_t disk_image_size(const DiskImage *image); /* bytes; any thread */
+/*
+ * The image has SIZE bytes from now on: more than before, a multiple of its logical blocks. Its file is made so long,
+ * which a block device must be already; what is added reads as zeros, unless it was there. 0: as many as the file has by
+ * now. Requests may be under way. One thread at a time.
+ */
+bool disk_image_grow(DiskImage *image, uint64_t size, GError **error);
 const DiskTopology *disk_image_topology(const DiskImage *image);
 bool disk_image_read_only(const DiskImage *image);
 

@@ -52,6 +52,7 @@ static void look_for_room(const char *directory, const DiskFile *base, const Dis
 
 static bool make_file(DiskFile *file, const char *directory, const DiskFile *base, GError **error) {
   file->size = base->size;
+  file->topology = base->topology;
   file->path = g_strdup_printf("%s (what is written to %s)", directory, base->path);
   file->fd = open_unnamed(directory);
   if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->size) == 0) {

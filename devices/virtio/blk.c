@@ -3,7 +3,7 @@
  * The virtio block device (virtio 1.2, 5.2) on a disk image: its life, the features, and the configuration space. Its
  * queues are in blk-queue.c, what a request does in blk-request.c.
  *
- * Locks: none. `cache_mode` is atomic, as the driver writes it from a vCPU thread.
+ * Locks: none. `cache_mode` is atomic, as the driver writes it from a vCPU thread; the image's size is, as it may grow.
  */
 #include <stddef.h>
 #include <string.h>
@@ -180,6 +180,19 @@ VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskIm
     return NULL;
   }
   return &blk->base;
+}
+
+bool virtio_blk_resize(VirtioDevice *device, uint64_t size, GError **error) {
+  VirtioBlk *blk = (VirtioBlk *)device;
+  uint64_t before = disk_image_size(blk->image);
+
+  if (!disk_image_grow(blk->image, size, error))
+    return false;
+  if (disk_image_size(blk->image) == before)
+    return true;
+  device_watch_event(device->watch, device->name, 0, "resized");
+  virtio_config_changed(device);
+  return true;
 }
 
 /* For a plan alone, nobody else's use of the image counts, and nothing is written. */

@@ -33,6 +33,35 @@ static DiskImage *open_image(const char *path, bool read_only, GError **error) {
   return disk_image_open(path, &(DiskImageOptions){.read_only = read_only}, error);
 }
 
+/* A new loop device on PATH, or NULL with the test skipped. */
+static char *make_loop_device(const char *path) {
+  struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
+  int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, loop, fd;
+  g_autofree char *device = NULL;
+  bool made;
+
+  number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
+  if (control >= 0)
+    close(control);
+  if (number < 0) {
+    g_test_skip("no loop devices here, or no right to use them");
+    return NULL;
+  }
+  device = g_strdup_printf("/dev/loop%d", number);
+  loop = open(device, O_RDWR | O_CLOEXEC);
+  fd = open(path, O_RDWR | O_CLOEXEC);
+  made = loop >= 0 && ioctl(loop, LOOP_SET_FD, fd) == 0 && ioctl(loop, LOOP_SET_STATUS64, &info) == 0;
+  close(fd);
+  if (!made) {
+    g_test_skip("cannot set up a loop device");
+    if (loop >= 0)
+      close(loop);
+    return NULL;
+  }
+  /* It clears itself when the last descriptor goes: the caller keeps this one until the image has its own. */
+  return g_strdup_printf("%s %d", device, loop);
+}
+
 /* Opening. */
 
 static void assert_refused(const char *path, bool read_only, DiskImageError code, const char *contains) {
@@ -607,6 +636,52 @@ static void test_odd_size_shrunken(const void *engine) {
   fixture_free(fixture);
 }
 
+/* One that grows has no such end any more; a device must be larger first. */
+static void test_grow(const void *engine) {
+  g_autofree uint8_t *bytes = random_bytes(1000), *expected = g_malloc0(4096), *there = g_malloc(4096);
+  Fixture *fixture = fixture_new_odd(engine, bytes, 1000, 0, false);
+  g_autoptr(GError) error = NULL;
+
+  if (!fixture)
+    return;
+  memcpy(expected, bytes, 1000);
+  g_assert_true(disk_image_grow(fixture->image, 4096, &error));
+  g_assert_cmpuint(disk_image_size(fixture->image), ==, 4096);
+  g_assert_cmpint(size_of(fixture), ==, 4096);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, there, 4096), ==, 0);
+  g_assert_cmpmem(there, 4096, expected, 4096);
+  g_assert_cmpint(truncate(fixture->path, 2048), ==, 0);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, there, 4096), ==, -EIO);
+  fixture_free(fixture);
+}
+
+static void test_grow_block_device(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "backing", NULL);
+  g_autoptr(GError) error = NULL;
+
+  make_file(path, SIZE);
+  g_autofree char *made = make_loop_device(path);
+  if (made) {
+    g_auto(GStrv) parts = g_strsplit(made, " ", 2);
+    int loop = atoi(parts[1]);
+    g_autoptr(DiskImage) image = open_image(parts[0], false, &error);
+    g_assert_no_error(error);
+    g_assert_false(disk_image_grow(image, 2 * SIZE, &error));
+    g_assert_nonnull(strstr(error->message, "has 4194304 bytes: it is to be made larger first"));
+    g_assert_cmpuint(disk_image_size(image), ==, SIZE);
+    g_clear_error(&error);
+    g_assert_cmpint(truncate(path, 2 * SIZE), ==, 0);
+    g_assert_cmpint(ioctl(loop, LOOP_SET_CAPACITY), ==, 0);
+    g_assert_true(disk_image_grow(image, 0, &error));
+    g_assert_cmpuint(disk_image_size(image), ==, 2 * SIZE);
+    g_assert_true(disk_image_grow(image, 2 * SIZE, &error));
+    close(loop);
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
 /* More than any ring holds; with STOP, all of them are done when it returns, and what their callbacks added as well. */
 static void run_many(const void *engine, bool stop) {
   enum { N = 1000, PIECE = 4096 };
@@ -716,35 +791,6 @@ static void test_ranges_with_fallback(const void *engine) {
     return;
   check_ranges(fixture, can_punch_holes(path));
   fixture_free(fixture);
-}
-
-/* A new loop device on PATH, or NULL with the test skipped. */
-static char *make_loop_device(const char *path) {
-  struct loop_info64 info = {.lo_flags = LO_FLAGS_AUTOCLEAR};
-  int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC), number, loop, fd;
-  g_autofree char *device = NULL;
-  bool made;
-
-  number = control < 0 ? -1 : ioctl(control, LOOP_CTL_GET_FREE);
-  if (control >= 0)
-    close(control);
-  if (number < 0) {
-    g_test_skip("no loop devices here, or no right to use them");
-    return NULL;
-  }
-  device = g_strdup_printf("/dev/loop%d", number);
-  loop = open(device, O_RDWR | O_CLOEXEC);
-  fd = open(path, O_RDWR | O_CLOEXEC);
-  made = loop >= 0 && ioctl(loop, LOOP_SET_FD, fd) == 0 && ioctl(loop, LOOP_SET_STATUS64, &info) == 0;
-  close(fd);
-  if (!made) {
-    g_test_skip("cannot set up a loop device");
-    if (loop >= 0)
-      close(loop);
-    return NULL;
-  }
-  /* It clears itself when the last descriptor goes: the caller keeps this one until the image has its own. */
-  return g_strdup_printf("%s %d", device, loop);
 }
 
 static void test_block_device(const void *engine) {
@@ -988,6 +1034,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/disk-image/locks", test_locks);
   g_test_add_func("/disk-image/locks/of-others", test_locks_of_others);
   g_test_add_func("/disk-image/locks/seen", test_locks_seen);
+  g_test_add_func("/disk-image/grow-block-device", test_grow_block_device);
   g_test_add_func("/disk-image/topology", test_topology);
   g_test_add_func("/disk-image/claimed-block-device", test_claimed_block_device);
   g_test_add_func("/disk-image/flush-syncs", test_flush_syncs);
@@ -998,6 +1045,7 @@ int main(int argc, char **argv) {
   add("vectors", test_vectors);
   add("odd-size", test_odd_size);
   add("odd-size/shrunken", test_odd_size_shrunken);
+  add("odd-size/grow", test_grow);
   add("empty-requests", test_empty_requests);
   add("many", test_many);
   add("stop-waits", test_stop_waits);

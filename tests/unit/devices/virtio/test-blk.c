@@ -793,6 +793,73 @@ static void test_full_queue(const void *engine) {
   fixture_free(fixture);
 }
 
+/* A disk that grows while it is in use. */
+
+static void assert_cannot_resize(Fixture *fixture, uint64_t size, const char *text) {
+  g_autoptr(GError) error = NULL;
+
+  g_assert_false(virtio_blk_resize(fixture->guest->device, size, &error));
+  g_assert_nonnull(error);
+  g_assert_nonnull(strstr(error->message, text));
+  g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, SECTORS);
+}
+
+static void assert_resized(Fixture *fixture, uint64_t size, uint64_t wanted) {
+  g_autoptr(GError) error = NULL;
+  int interrupts = __atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST);
+  int generation = __atomic_load_n(&fixture->guest->device->config_generation, __ATOMIC_SEQ_CST);
+
+  g_assert_true(virtio_blk_resize(fixture->guest->device, size, &error));
+  g_assert_no_error(error);
+  g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, wanted / 512);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, interrupts + 1);
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->device->config_generation, __ATOMIC_SEQ_CST), >, generation);
+  g_assert_true(virtio_blk_resize(fixture->guest->device, size, &error)); /* is so already: nothing to tell */
+  g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, interrupts + 1);
+}
+
+static void test_resize(const void *engine) {
+  static const uint8_t zeroes[512];
+  uint8_t data[512], there[512];
+
+  memset(data, 0x5a, sizeof data);
+  for (unsigned cow = 0; cow < 2; cow++) {
+    const DiskImageOptions options = {.cow = cow, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+    Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){0}, USUAL_FEATURES);
+    struct stat status;
+
+    if (!fixture)
+      return;
+    assert_cannot_resize(fixture, DISK_SIZE - 512, "no less than the 1048576 that it has");
+    assert_cannot_resize(fixture, DISK_SIZE + 511, "a multiple of 512");
+    g_assert_cmpuint(run_write(fixture, SECTORS, data, sizeof data), ==, S_IOERR);
+    assert_resized(fixture, 2 * DISK_SIZE, 2 * DISK_SIZE);
+    g_assert_cmpuint(run_read(fixture, 2 * SECTORS - 1, sizeof there, there), ==, S_OK);
+    g_assert_cmpmem(there, sizeof there, zeroes, sizeof zeroes);
+    g_assert_cmpuint(run_write(fixture, 2 * SECTORS - 1, data, sizeof data), ==, S_OK);
+    g_assert_cmpuint(run_read(fixture, 2 * SECTORS - 1, sizeof there, there), ==, S_OK);
+    g_assert_cmpmem(there, sizeof there, data, sizeof data);
+    g_assert_cmpuint(run_write(fixture, 2 * SECTORS, data, sizeof data), ==, S_IOERR);
+    g_assert_cmpint(fstat(fixture->fd, &status), ==, 0);
+    g_assert_cmpint(status.st_size, ==, cow ? DISK_SIZE : 2 * DISK_SIZE);
+    fixture_free(fixture);
+  }
+}
+
+/* Somebody else has made the file longer: a disk that is only read is so, too; one that became shorter is none. */
+static void test_resize_by_others(void) {
+  Fixture *fixture = fixture_new_with(DISK_IMAGE_ENGINE_AUTO, true, 0, NULL);
+
+  assert_cannot_resize(fixture, 2 * DISK_SIZE, "only read");
+  g_assert_cmpint(ftruncate(fixture->fd, 3 * DISK_SIZE + 100), ==, 0);
+  assert_resized(fixture, 0, 3 * DISK_SIZE);
+  fixture_free(fixture);
+  fixture = fixture_new_with(DISK_IMAGE_ENGINE_AUTO, true, 0, NULL);
+  g_assert_cmpint(ftruncate(fixture->fd, DISK_SIZE / 2), ==, 0);
+  assert_cannot_resize(fixture, 0, "to be made larger");
+  fixture_free(fixture);
+}
+
 /* Several queues. */
 
 #define QUEUES 4
@@ -1236,6 +1303,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/virtio-blk/config", test_config);
   g_test_add_func("/virtio-blk/cache-mode-register", test_cache_mode_register);
   g_test_add_func("/virtio-blk/large-blocks", test_large_blocks);
+  g_test_add_func("/virtio-blk/resize-by-others", test_resize_by_others);
   g_test_add_func("/virtio-blk/plan", test_plan);
   g_test_add_func("/virtio-blk/serial", test_serial);
   g_test_add_func("/virtio-blk/range-errors", test_range_errors);
@@ -1255,6 +1323,7 @@ int main(int argc, char **argv) {
   add("copy-on-write", test_copy_on_write);
   add("host-errors", test_host_errors);
   add("full-queue", test_full_queue);
+  add("resize", test_resize);
   add("queues", test_queues);
   add("queues/reset", test_queues_reset);
   add("queues/copy-on-write", test_queues_copy_on_write);
