@@ -46,8 +46,10 @@ struct BlkQueue {
   IoThread *io;
   DiskChannel *channel;
   bool running;
-  bool stalled; /* the queue was left alone as too many are in flight */
-  bool pushed;  /* and no interrupt since */
+  bool stalled;   /* the queue was left alone as too many are in flight */
+  bool waits;     /* and until `timer` says so, as the device is limited */
+  IoTimer *timer; /* while it runs, of a device that is */
+  bool pushed;    /* and no interrupt since */
   unsigned in_flight;
   uint64_t submitted; /* bytes, with the image */
   GQueue waiting;     /* BlkRequest: in flight, with a piece still to be submitted; kept while stopped */
@@ -63,6 +65,8 @@ struct VirtioBlk {
   int cache_mode;                        /* CacheMode; atomic */
   bool unmaps;                           /* what the guest gives back is given back to the host */
   uint64_t max_bytes;                    /* that the image has at a time, of one queue */
+  bool is_limited;                       /* by one of these, which all queues share */
+  RateLimit requests, bytes;
   unsigned n_queues;
   BlkQueue *queues;
 };
@@ -78,6 +82,9 @@ void blk_queue_start(BlkQueue *queue);
 void blk_queue_stop(BlkQueue *queue);
 /* On the queue's. */
 void blk_queue_serve(BlkQueue *queue);
+
+/* Nanoseconds of CLOCK_MONOTONIC, for rate limits. */
+uint64_t blk_now(void);
 
 /* Begins the request in CHAIN; it may be over at once. False: it was none, and the device has failed. */
 bool blk_begin(BlkQueue *queue, const VirtChain *chain);

@@ -10,6 +10,8 @@
  *
  * Locks: none. A queue is its thread's.
  */
+#include <time.h>
+
 #include "devices/virtio/blk-internal.h"
 
 #define BATCH 32 /* requests between two interrupts, where there is always one more */
@@ -26,13 +28,41 @@ static bool is_full(const BlkQueue *queue) {
   return queue->in_flight == BLK_QUEUE_SIZE || !blk_has_room(queue);
 }
 
-/* Begins MAX requests at most. 0 when the queue is empty, 1 when there may be more, -1 when it has failed. */
-static int begin_some(BlkQueue *queue, unsigned max, unsigned *begun) {
-  for (*begun = 0; *begun < max && !is_full(queue); (*begun)++) {
-    int popped = virtio_pop(&queue->blk->base, queue->index, &queue->chain);
+uint64_t blk_now(void) {
+  struct timespec time;
 
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
+/* What the limit does not let through stays in the ring, and the driver is not asked to tell of more. */
+static bool must_wait(BlkQueue *queue) {
+  VirtioBlk *blk = queue->blk;
+  uint64_t now = blk_now(), wait = MAX(rate_limit_wait(&blk->requests, now), rate_limit_wait(&blk->bytes, now));
+
+  if (wait && !queue->waits) {
+    queue->waits = true;
+    io_timer_set(queue->timer, wait);
+    device_watch_event(blk->base.watch, blk->base.name, queue->index, "waited for its rate limit");
+  }
+  return wait;
+}
+
+/*
+ * Begins MAX requests at most. 0 when the queue is empty, 1 when there may be more, -1 when it has failed. A chain is
+ * taken before it is known how much it asks for: that is paid for by the next.
+ */
+static int begin_some(BlkQueue *queue, unsigned max, unsigned *begun) {
+  VirtioBlk *blk = queue->blk;
+
+  for (*begun = 0; *begun < max && !is_full(queue); (*begun)++) {
+    if (blk->is_limited && must_wait(queue))
+      return 1;
+    int popped = virtio_pop(&blk->base, queue->index, &queue->chain);
     if (popped <= 0)
       return popped;
+    if (blk->is_limited)
+      rate_limit_take(&blk->requests, 1, blk_now());
     if (!blk_begin(queue, &queue->chain))
       return -1;
   }
@@ -65,7 +95,7 @@ void blk_queue_serve(BlkQueue *queue) {
   queue->stalled = more > 0 && is_full(queue);
   interrupt(queue);
   /* A guest that never stops asking must not keep the thread from anything else. */
-  if ((more > 0 && !queue->stalled) || (queue->waiting.length && blk_has_room(queue)))
+  if ((more > 0 && !queue->stalled && !queue->waits) || (queue->waiting.length && blk_has_room(queue)))
     virtio_notify_again(device, queue->index);
 }
 
@@ -77,18 +107,27 @@ static void batch_end(void *opaque) {
   interrupt(queue);
 }
 
+static void waited(void *opaque) {
+  BlkQueue *queue = opaque;
+
+  queue->waits = false;
+  blk_queue_serve(queue);
+}
+
 static void start(void *opaque) {
   BlkQueue *queue = opaque;
 
   disk_channel_start(queue->channel, queue->io);
+  if (queue->blk->is_limited)
+    queue->timer = io_thread_add_timer(queue->io, waited, queue);
   queue->running = true;
 }
 
 static void stop(void *opaque) {
   BlkQueue *queue = opaque;
 
-  queue->running = false;
-  queue->stalled = false;
+  queue->running = queue->stalled = queue->waits = false;
+  g_clear_pointer(&queue->timer, io_timer_free);
   disk_channel_stop(queue->channel);
   interrupt(queue);
 }

@@ -199,6 +199,8 @@ static BlkStatus transfer(BlkRequest *request, const BlkHeader *header, const Vi
     return BLK_S_IOERR;
   if (!size)
     return BLK_S_OK;
+  if (request->queue->blk->is_limited)
+    rate_limit_take(&request->queue->blk->bytes, size, blk_now());
   request->bytes = size;
   request->changes = is_write;
   request->operation = is_write ? DISK_IMAGE_WRITE : DISK_IMAGE_READ;

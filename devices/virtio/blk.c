@@ -5,6 +5,7 @@
  *
  * Locks: none. `cache_mode` is atomic, as the driver writes it from a vCPU thread; the image's size is, as it may grow.
  */
+#include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -166,6 +167,9 @@ VirtioDevice *virtio_blk_new(const char *name, const GuestMemory *memory, DiskIm
   blk->image = image;
   blk->n_queues = MAX(options->queues, 1);
   blk->max_bytes = MAX(BLK_MAX_BYTES / blk->n_queues, BLK_PIECE_SIZE);
+  blk->is_limited = options->iops || options->bps;
+  blk->requests.per_second = options->iops;
+  blk->bytes.per_second = options->bps;
   blk->cache_mode = CACHE_MODE_DEFAULT;
   blk->unmaps = options->discard == DISK_DISCARD_ON && !disk_image_read_only(image);
   if (options->serial)
@@ -210,28 +214,35 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
   return image ? virtio_blk_new(parts->name, parts->memory, image, &disk->device, error) : NULL;
 }
 
+static G_GNUC_PRINTF(3, 4) void note(GString *notes, bool is_so, const char *format, ...) {
+  va_list arguments;
+
+  if (!is_so)
+    return;
+  if (notes->len)
+    g_string_append(notes, ", ");
+  va_start(arguments, format);
+  g_string_append_vprintf(notes, format, arguments);
+  va_end(arguments);
+}
+
 /* Its file, and in brackets what is not as usual. */
 static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
-  g_autofree char *path = printable_line_escaped(disk->path, -1), *queues = g_strdup_printf("%u queues", disk->device.queues);
-  g_autofree char *blocks = g_strdup_printf("blocks of %d bytes", disk->image.block_size);
-  g_autoptr(GPtrArray) notes = g_ptr_array_new();
+  const DiskImageOptions *image = &disk->image;
+  const VirtioBlkOptions *device = &disk->device;
+  g_autofree char *path = printable_line_escaped(disk->path, -1);
+  g_autoptr(GString) notes = g_string_new(NULL);
 
-  if (disk->image.read_only)
-    g_ptr_array_add(notes, "read-only");
-  if (disk->image.cow)
-    g_ptr_array_add(notes, "copy-on-write");
-  if (disk->image.lock == DISK_LOCK_OFF)
-    g_ptr_array_add(notes, "not locked");
-  if (disk->image.block_size)
-    g_ptr_array_add(notes, blocks);
-  if (disk->device.discard == DISK_DISCARD_OFF)
-    g_ptr_array_add(notes, "no discard");
-  if (disk->device.queues > 1)
-    g_ptr_array_add(notes, queues);
-  g_ptr_array_add(notes, NULL);
-  g_autofree char *joined = g_strjoinv(", ", (char **)notes->pdata);
-  return *joined ? g_strdup_printf("%s (%s)", path, joined) : g_steal_pointer(&path);
+  note(notes, image->read_only, "read-only");
+  note(notes, image->cow, "copy-on-write");
+  note(notes, image->lock == DISK_LOCK_OFF, "not locked");
+  note(notes, image->block_size, "blocks of %d bytes", image->block_size);
+  note(notes, device->discard == DISK_DISCARD_OFF, "no discard");
+  note(notes, device->queues > 1, "%u queues", device->queues);
+  note(notes, device->iops, "%u requests a second", device->iops);
+  note(notes, device->bps, "%" G_GUINT64_FORMAT " bytes a second", device->bps);
+  return notes->len ? g_strdup_printf("%s (%s)", path, notes->str) : g_steal_pointer(&path);
 }
 
 static DeviceBoot blk_boot(const void *asked) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "devices/backend/disk-image.h"
+#include "devices/virtio/rate-limit.h"
 #include "devices/virtio/virtio.h"
 
 #define VIRTIO_BLK_SERIAL_MAX 20 /* bytes: virtio 1.2, 5.2.6 VIRTIO_BLK_T_GET_ID */
@@ -16,6 +17,8 @@ typedef struct {
   DiskDiscard discard;
   char *serial;    /* at most VIRTIO_BLK_SERIAL_MAX bytes; NULL: none */
   unsigned queues; /* at most VIRTIO_BLK_QUEUES_MAX; 0: one */
+  unsigned iops;   /* requests that it takes in a second, of all kinds; 0: any number */
+  uint64_t bps;    /* bytes that it reads and writes in a second, at most RATE_LIMIT_MAX; 0: any number */
 } VirtioBlkOptions;
 
 /* What can be asked of it. */

@@ -37,6 +37,13 @@ like odd.img '^written by the guest' "an odd size: and is"
 is "$(guest vda-block) $(guest vdb-block)" "512 4096" "the size of sectors is one's to choose"
 is "$(guest vdb-write)" accepted "and such a disk can be written"
 
+# A rate limit: what is written at once has to wait, and all of it comes through.
+cp "$FIXTURES/ext4.img" limited.img
+boot disk,1 --disk limited.img,bps=256K,iops=100 --stats=stats.json
+is "$status" 0 "limited: the guest powers off, status 0"
+like "$console" 'GUEST sha256=[0-9a-f]{64}' "limited: it has written 1 MiB"
+like stats.json 'waited for its rate limit' "limited: the statistics say that it waited"
+
 chmod 444 first.img
 if [ "$(id -u)" = 0 ]; then
     skip "a file that cannot be written needs ,ro" "root can write every file"

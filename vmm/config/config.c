@@ -20,6 +20,7 @@
 #define RECORD_LIMIT_MIN     (UINT64_C(1) << 20)
 #define RECORD_LIMIT_MAX     (UINT64_C(1) << 40)
 #define NET_FD_MAX           (1u << 20)
+#define DISK_BPS_MIN         1024
 #define BOOT_INDEX_MAX       INT32_MAX
 #define SERIAL_NUMBER_MAX    255 /* SMBIOS has no limit; who reads it may have one */
 #define GRACE_DEFAULT        10
@@ -40,6 +41,8 @@ static const Option disk_options[] = {
     OPTION("discard", CHOICE, DiskConfig, device.discard, "on|off", NULL, .choices = disk_discards),
     OPTION("lock", CHOICE, DiskConfig, image.lock, "on|off", NULL, .choices = disk_locks),
     OPTION("queues", NUMBER, DiskConfig, device.queues, "N", NULL, .min = 1, .max = VIRTIO_BLK_QUEUES_MAX),
+    OPTION("iops", NUMBER, DiskConfig, device.iops, "N", NULL, .min = 1, .max = UINT32_MAX),
+    OPTION("bps", SIZE, DiskConfig, device.bps, "SIZE", NULL, .min = DISK_BPS_MIN, .max = RATE_LIMIT_MAX),
     OPTION("serial", STRING, DiskConfig, device.serial, "TEXT", NULL, .max = VIRTIO_BLK_SERIAL_MAX),
     OPTION("bootindex", NUMBER, DiskConfig, boot_index, "N", NULL, .min = 1, .max = BOOT_INDEX_MAX),
     {.name = NULL},
@@ -238,16 +241,18 @@ const Option config_options[] = {
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
 
-    OPTION("disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
-           "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
-           "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
-           "also where they are those of another image format, which is else refused. block-size=4096: of a disk with such "
-           "sectors. discard=off: what the guest discards stays "
-           "allocated. lock=off: others may use it at the same time. "
-           "queues=N: each served by a thread of its own (default: one for each CPU, at most 4). serial: at most 20 bytes. bootindex: its "
-           "place in "
-           "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
-           .group = "Devices", .element = &disk_element),
+    OPTION(
+        "disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
+        "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
+        "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
+        "also where they are those of another image format, which is else refused. block-size=4096: of a disk with such "
+        "sectors. discard=off: what the guest discards stays "
+        "allocated. lock=off: others may use it at the same time. "
+        "queues=N: each served by a thread of its own (default: one for each CPU, at most 4). "
+        "iops=N, bps=SIZE: how many requests it takes a second, and how much it reads and writes. serial: at most 20 bytes. bootindex: its "
+        "place in "
+        "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
+        .group = "Devices", .element = &disk_element),
     OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N][,bootindex=N]",
            "A virtio device that another process is, which listens on the socket PATH for vhost-user; repeatable. TYPE: what it is (net, "
            "block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, gpio), or the ID of its type. queues: how many it has, "

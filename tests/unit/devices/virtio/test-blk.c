@@ -1,37 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The virtio block device: devices/virtio/blk.c and blk-request.c, on real files, through the real virtio core. */
 #define _GNU_SOURCE /* fallocate, preadv */
-#include "devices/virtio/blk-internal.h"
+#include "tests/unit/devices/virtio/blk-fixture.h"
 
-#include <fcntl.h>
-#include <glib/gstdio.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <unistd.h>
-
-#include "tests/unit/devices/virtio/fake-guest.h"
-
-#define DISK_SIZE (1u << 20)
-#define SECTORS   (DISK_SIZE / 512)
-#define SERIAL    "a serial number"
-
-enum { T_IN = 0, T_OUT = 1, T_FLUSH = 4, T_GET_ID = 8, T_GET_LIFETIME = 10, T_DISCARD = 11, T_WRITE_ZEROES = 13, T_SECURE_ERASE = 14 };
-enum { S_OK = 0, S_IOERR = 1, S_UNSUPP = 2, S_NONE = 0xee };
-enum {
-  F_SEG_MAX = 1 << 2,
-  F_RO = 1 << 5,
-  F_BLK_SIZE = 1 << 6,
-  F_FLUSH = 1 << 9,
-  F_TOPOLOGY = 1 << 10,
-  F_WCE = 1 << 11,
-  F_MQ = 1 << 12,
-  F_DISCARD = 1 << 13,
-  F_ZEROES = 1 << 14
-};
-
-#define USUAL_FEATURES (F_FLUSH | F_DISCARD | F_ZEROES | VIRTIO_F_INDIRECT_DESC)
 
 /* Counts the flushes of the threads engine. */
 static int n_fdatasync; /* atomic */
@@ -78,177 +51,6 @@ ssize_t pwritev64(int fd, const struct iovec *iov, int n, off64_t offset) {
   return is_slow((uint64_t)sum(iov, n)) ? sum(iov, n) : syscall(SYS_pwritev, fd, iov, n, offset, 0);
 }
 
-typedef struct {
-  FakeGuest *guest;
-  char *path;
-  int fd; /* the test's own view of the disk */
-} Fixture;
-
-static Fixture *fixture_new_of(const DiskImageOptions *options, const VirtioBlkOptions *device_options, uint64_t features) {
-  Fixture *fixture = g_new0(Fixture, 1);
-  g_autoptr(GError) error = NULL;
-  VirtioDevice *device;
-  DiskImage *image;
-
-  fixture->path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
-  fixture->fd = g_mkstemp(fixture->path);
-  g_assert_cmpint(ftruncate(fixture->fd, DISK_SIZE), ==, 0);
-  for (unsigned i = 0; i < SECTORS; i++) {
-    uint8_t sector[512];
-
-    memset(sector, (int)(i * 7 + 1), sizeof sector);
-    g_assert_cmpint(pwrite(fixture->fd, sector, sizeof sector, (off_t)i * 512), ==, sizeof sector);
-  }
-  image = disk_image_open(fixture->path, options, &error);
-  g_assert_no_error(error);
-  fixture->guest = fake_guest_new();
-  device = virtio_blk_new("disk", &fixture->guest->memory, image, device_options, &error);
-  if (!device && options->engine == DISK_IMAGE_ENGINE_IO_URING) {
-    g_test_skip(error->message);
-    fake_guest_free(fixture->guest);
-    close(fixture->fd);
-    g_unlink(fixture->path);
-    g_free(fixture->path);
-    g_free(fixture);
-    return NULL;
-  }
-  g_assert_no_error(error);
-  fake_guest_plug(fixture->guest, device);
-  fake_guest_start(fixture->guest, features);
-  return fixture;
-}
-
-static Fixture *fixture_new_with(DiskImageEngine engine, bool read_only, uint64_t features, const char *serial) {
-  return fixture_new_of(&(DiskImageOptions){.read_only = read_only, .engine = engine}, &(VirtioBlkOptions){.serial = (char *)serial},
-                        features);
-}
-
-static Fixture *fixture_new(const void *engine) {
-  return fixture_new_with((DiskImageEngine)GPOINTER_TO_INT(engine), false, USUAL_FEATURES, SERIAL);
-}
-
-static void fixture_free(Fixture *fixture) {
-  fake_guest_free(fixture->guest);
-  close(fixture->fd);
-  g_unlink(fixture->path);
-  g_free(fixture->path);
-  g_free(fixture);
-}
-
-static void assert_sectors(const Fixture *fixture, unsigned first, const void *expected, size_t size) {
-  g_autofree uint8_t *bytes = g_malloc(size);
-
-  g_assert_cmpint(pread(fixture->fd, bytes, size, (off_t)first * 512), ==, size);
-  g_assert_cmpmem(bytes, size, expected, size);
-}
-
-/*
- * A request: what the device reads (header and data) and what it writes (data and status), each in one run of memory.
- */
-typedef struct {
-  uint64_t out, in;
-  uint32_t out_size, in_size;
-} Request;
-
-static Request make_request(Fixture *fixture, uint32_t type, uint64_t sector, const void *out_data, uint32_t out_size, uint32_t in_size) {
-  Request request = {.out_size = 16 + out_size, .in_size = in_size + 1};
-  uint8_t *out;
-
-  request.out = fake_alloc(fixture->guest, request.out_size);
-  request.in = fake_alloc(fixture->guest, request.in_size);
-  out = fake_at(fixture->guest, request.out);
-  memcpy(out, &type, 4);
-  memset(out + 4, 0x55, 4); /* reserved, and to be ignored */
-  memcpy(out + 8, &sector, 8);
-  if (out_size)
-    memcpy(out + 16, out_data, out_size);
-  memset(fake_at(fixture->guest, request.in), S_NONE, request.in_size);
-  return request;
-}
-
-/* Cuts both runs into pieces of the sizes in PIECES, taken round and round. */
-static unsigned cut(const Request *request, const uint32_t *pieces, unsigned n_pieces, FakeBuffer *buffers) {
-  unsigned n = 0, piece = 0;
-
-  for (unsigned writable = 0; writable < 2; writable++) {
-    uint64_t at = writable ? request->in : request->out;
-    uint32_t left = writable ? request->in_size : request->out_size;
-
-    while (left) {
-      uint32_t size = MIN(left, pieces[piece]);
-
-      buffers[n++] = (FakeBuffer){at, size, writable};
-      at += size;
-      left -= size;
-      piece = (piece + 1) % n_pieces;
-    }
-  }
-  return n;
-}
-
-static uint8_t finish(Fixture *fixture, const Request *request) {
-  uint32_t length;
-
-  fake_kick(fixture->guest, 0);
-  fake_take(fixture->guest, 0, &length);
-  g_assert_cmpuint(length, ==, request->in_size);
-  return ((uint8_t *)fake_at(fixture->guest, request->in))[request->in_size - 1];
-}
-
-static uint8_t run_cut(Fixture *fixture, const Request *request, const uint32_t *pieces, unsigned n_pieces) {
-  g_autofree FakeBuffer *buffers = g_new(FakeBuffer, request->out_size + request->in_size);
-  unsigned n = cut(request, pieces, n_pieces, buffers);
-
-  if (n > fixture->guest->queues[0].size / 2)
-    fake_add_indirect(fixture->guest, 0, buffers, n);
-  else
-    fake_add(fixture->guest, 0, buffers, n);
-  return finish(fixture, request);
-}
-
-static uint8_t run_request(Fixture *fixture, const Request *request) {
-  static const uint32_t whole = UINT32_MAX;
-
-  return run_cut(fixture, request, &whole, 1);
-}
-
-static uint8_t run_write(Fixture *fixture, uint64_t sector, const void *data, uint32_t size) {
-  Request request = make_request(fixture, T_OUT, sector, data, size, 0);
-
-  return run_request(fixture, &request);
-}
-
-static uint8_t run_read(Fixture *fixture, uint64_t sector, uint32_t size, void *to) {
-  Request request = make_request(fixture, T_IN, sector, NULL, 0, size);
-  uint8_t status = run_request(fixture, &request);
-
-  if (to)
-    memcpy(to, fake_at(fixture->guest, request.in), size);
-  return status;
-}
-
-static uint8_t run_plain(Fixture *fixture, uint32_t type, const void *out_data, uint32_t out_size) {
-  Request request = make_request(fixture, type, 0, out_data, out_size, 0);
-
-  return run_request(fixture, &request);
-}
-
-typedef struct {
-  uint64_t sector;
-  uint32_t n_sectors, flags;
-} Range;
-
-static uint8_t run_range(Fixture *fixture, uint32_t type, uint64_t sector, uint32_t n_sectors, uint32_t flags) {
-  Range range = {sector, n_sectors, flags};
-
-  return run_plain(fixture, type, &range, sizeof range);
-}
-
-static void start_again(Fixture *fixture, uint64_t features) {
-  fake_guest_reset(fixture->guest);
-  fake_guest_start(fixture->guest, features);
-}
-
 /* Configuration. */
 
 static void test_config(void) {
@@ -280,49 +82,6 @@ static void test_config(void) {
   fixture = fixture_new_with(DISK_IMAGE_ENGINE_AUTO, true, 0, NULL);
   own = virtio_get_device_features(fixture->guest->device, 0) & ~(uint32_t)(VIRTIO_F_EVENT_IDX | VIRTIO_F_INDIRECT_DESC);
   g_assert_cmphex(own, ==, F_SEG_MAX | F_RO | F_BLK_SIZE | F_TOPOLOGY);
-  fixture_free(fixture);
-}
-
-static blkcnt_t blocks(const Fixture *fixture) {
-  struct stat status;
-
-  g_assert_cmpint(fstat(fixture->fd, &status), ==, 0);
-  return status.st_blocks;
-}
-
-/* The guest has zeros, and the host its blocks. */
-static void test_no_discard(const void *engine) {
-  const DiskImageOptions options = {.engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
-  Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){.discard = DISK_DISCARD_OFF}, F_FLUSH | F_ZEROES);
-  static const uint8_t zeroes[DISK_SIZE / 2];
-
-  if (!fixture)
-    return;
-  g_assert_cmphex(virtio_get_device_features(fixture->guest->device, 0) & (F_DISCARD | F_ZEROES), ==, F_ZEROES);
-  g_assert_cmpuint(fake_config(fixture->guest, 56, 1), ==, 0);
-  g_assert_cmpint(fsync(fixture->fd), ==, 0);
-  blkcnt_t before = blocks(fixture);
-  g_assert_cmpuint(run_range(fixture, T_DISCARD, 0, SECTORS, 0), ==, S_UNSUPP);
-  g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 0, SECTORS / 2, 1), ==, S_OK);
-  assert_sectors(fixture, 0, zeroes, sizeof zeroes);
-  g_assert_cmpint(fsync(fixture->fd), ==, 0);
-  g_assert_cmpint(blocks(fixture), >=, before - 16);
-  fixture_free(fixture);
-}
-
-/* Sectors of 4 KiB: requests are counted in 512 bytes all the same. */
-static void test_large_blocks(void) {
-  Fixture *fixture = fixture_new_of(&(DiskImageOptions){.block_size = 4096}, &(VirtioBlkOptions){0}, USUAL_FEATURES);
-  uint8_t data[4096];
-
-  g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, SECTORS);
-  g_assert_cmpuint(fake_config(fixture->guest, 20, 4), ==, 4096); /* blk_size */
-  g_assert_cmpuint(fake_config(fixture->guest, 24, 1), ==, 0);    /* physical_block_exp */
-  g_assert_cmpuint(fake_config(fixture->guest, 26, 2), ==, 1);    /* min_io_size */
-  g_assert_cmpuint(fake_config(fixture->guest, 44, 4), ==, 8);    /* discard_sector_alignment */
-  memset(data, 0xd7, sizeof data);
-  g_assert_cmpuint(run_write(fixture, 8, data, sizeof data), ==, S_OK);
-  assert_sectors(fixture, 8, data, sizeof data);
   fixture_free(fixture);
 }
 
@@ -587,49 +346,6 @@ static void test_read_only(void) {
   fixture_free(fixture);
 }
 
-/* The guest can write, discard and flush, and the file stays as it is. */
-static void test_copy_on_write(const void *engine) {
-  const DiskImageOptions options = {.cow = true, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
-  Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){0}, USUAL_FEATURES);
-  g_autofree uint8_t *before = g_malloc(DISK_SIZE), *expected = NULL, *data = g_malloc0(DISK_SIZE);
-
-  if (!fixture)
-    return;
-  g_assert_cmpint(pread(fixture->fd, before, DISK_SIZE, 0), ==, DISK_SIZE);
-  expected = g_memdup2(before, DISK_SIZE);
-  g_assert_cmphex(virtio_get_device_features(fixture->guest->device, 0) & (F_RO | F_FLUSH | F_DISCARD), ==, F_FLUSH | F_DISCARD);
-  memset(data, 0xee, 4096);
-  for (unsigned i = 0; i < 40; i++) {
-    g_assert_cmpuint(run_write(fixture, 10 + i * 20, data, 512 * (1 + i % 8)), ==, S_OK);
-    memcpy(expected + (10 + i * 20) * 512, data, 512 * (1 + i % 8));
-  }
-  g_assert_cmpuint(run_range(fixture, T_DISCARD, 15, 100, 0), ==, S_OK);
-  memset(expected + 15 * 512, 0, 100 * 512);
-  g_assert_cmpuint(run_range(fixture, T_WRITE_ZEROES, 200, 21, 0), ==, S_OK);
-  memset(expected + 200 * 512, 0, 21 * 512);
-  g_assert_cmpuint(run_plain(fixture, T_FLUSH, NULL, 0), ==, S_OK);
-  start_again(fixture, USUAL_FEATURES); /* a reboot */
-  g_assert_cmpuint(run_read(fixture, 0, DISK_SIZE, data), ==, S_OK);
-  g_assert_cmpmem(data, DISK_SIZE, expected, DISK_SIZE);
-  assert_sectors(fixture, 0, before, DISK_SIZE);
-  fixture_free(fixture);
-}
-
-static void assert_plan(const DiskConfig *disk, const char *text) {
-  g_autofree char *printed = virtio_blk_kind.print_asked(disk);
-
-  g_assert_cmpstr(printed, ==, text);
-}
-
-static void test_plan(void) {
-  assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 1}}, "a.img");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4, .discard = DISK_DISCARD_OFF}}, "a.img (no discard, 4 queues)");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.cow = true, .lock = DISK_LOCK_OFF, .block_size = 4096}},
-              "a.img (copy-on-write, not locked, blocks of 4096 bytes)");
-}
-
 static void test_host_errors(const void *engine) {
   Fixture *fixture = fixture_new(engine);
   g_autofree uint8_t *data = g_malloc0(DISK_SIZE);
@@ -790,210 +506,6 @@ static void test_full_queue(const void *engine) {
     g_assert_cmpint(__atomic_load_n(&fixture->guest->interrupts[0], __ATOMIC_SEQ_CST), <=, interrupts + (int)n);
     start_again(fixture, USUAL_FEATURES);
   }
-  fixture_free(fixture);
-}
-
-/* A disk that grows while it is in use. */
-
-static void assert_cannot_resize(Fixture *fixture, uint64_t size, const char *text) {
-  g_autoptr(GError) error = NULL;
-
-  g_assert_false(virtio_blk_resize(fixture->guest->device, size, &error));
-  g_assert_nonnull(error);
-  g_assert_nonnull(strstr(error->message, text));
-  g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, SECTORS);
-}
-
-static void assert_resized(Fixture *fixture, uint64_t size, uint64_t wanted) {
-  g_autoptr(GError) error = NULL;
-  int interrupts = __atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST);
-  int generation = __atomic_load_n(&fixture->guest->device->config_generation, __ATOMIC_SEQ_CST);
-
-  g_assert_true(virtio_blk_resize(fixture->guest->device, size, &error));
-  g_assert_no_error(error);
-  g_assert_cmpuint(fake_config(fixture->guest, 0, 4), ==, wanted / 512);
-  g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, interrupts + 1);
-  g_assert_cmpint(__atomic_load_n(&fixture->guest->device->config_generation, __ATOMIC_SEQ_CST), >, generation);
-  g_assert_true(virtio_blk_resize(fixture->guest->device, size, &error)); /* is so already: nothing to tell */
-  g_assert_cmpint(__atomic_load_n(&fixture->guest->config_interrupts, __ATOMIC_SEQ_CST), ==, interrupts + 1);
-}
-
-static void test_resize(const void *engine) {
-  static const uint8_t zeroes[512];
-  uint8_t data[512], there[512];
-
-  memset(data, 0x5a, sizeof data);
-  for (unsigned cow = 0; cow < 2; cow++) {
-    const DiskImageOptions options = {.cow = cow, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
-    Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){0}, USUAL_FEATURES);
-    struct stat status;
-
-    if (!fixture)
-      return;
-    assert_cannot_resize(fixture, DISK_SIZE - 512, "no less than the 1048576 that it has");
-    assert_cannot_resize(fixture, DISK_SIZE + 511, "a multiple of 512");
-    g_assert_cmpuint(run_write(fixture, SECTORS, data, sizeof data), ==, S_IOERR);
-    assert_resized(fixture, 2 * DISK_SIZE, 2 * DISK_SIZE);
-    g_assert_cmpuint(run_read(fixture, 2 * SECTORS - 1, sizeof there, there), ==, S_OK);
-    g_assert_cmpmem(there, sizeof there, zeroes, sizeof zeroes);
-    g_assert_cmpuint(run_write(fixture, 2 * SECTORS - 1, data, sizeof data), ==, S_OK);
-    g_assert_cmpuint(run_read(fixture, 2 * SECTORS - 1, sizeof there, there), ==, S_OK);
-    g_assert_cmpmem(there, sizeof there, data, sizeof data);
-    g_assert_cmpuint(run_write(fixture, 2 * SECTORS, data, sizeof data), ==, S_IOERR);
-    g_assert_cmpint(fstat(fixture->fd, &status), ==, 0);
-    g_assert_cmpint(status.st_size, ==, cow ? DISK_SIZE : 2 * DISK_SIZE);
-    fixture_free(fixture);
-  }
-}
-
-/* Somebody else has made the file longer: a disk that is only read is so, too; one that became shorter is none. */
-static void test_resize_by_others(void) {
-  Fixture *fixture = fixture_new_with(DISK_IMAGE_ENGINE_AUTO, true, 0, NULL);
-
-  assert_cannot_resize(fixture, 2 * DISK_SIZE, "only read");
-  g_assert_cmpint(ftruncate(fixture->fd, 3 * DISK_SIZE + 100), ==, 0);
-  assert_resized(fixture, 0, 3 * DISK_SIZE);
-  fixture_free(fixture);
-  fixture = fixture_new_with(DISK_IMAGE_ENGINE_AUTO, true, 0, NULL);
-  g_assert_cmpint(ftruncate(fixture->fd, DISK_SIZE / 2), ==, 0);
-  assert_cannot_resize(fixture, 0, "to be made larger");
-  fixture_free(fixture);
-}
-
-/* Several queues. */
-
-#define QUEUES 4
-
-static Fixture *fixture_new_queues(const void *engine, bool cow) {
-  const DiskImageOptions options = {.cow = cow, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
-
-  return fixture_new_of(&options, &(VirtioBlkOptions){.queues = QUEUES}, USUAL_FEATURES | F_MQ);
-}
-
-/* How many threads there are whose name begins with PREFIX. */
-static unsigned count_threads(const char *prefix) {
-  g_autoptr(GDir) tasks = g_dir_open("/proc/self/task", 0, NULL);
-  const char *task;
-  unsigned n = 0;
-
-  while ((task = g_dir_read_name(tasks))) {
-    g_autofree char *path = g_build_filename("/proc/self/task", task, "comm", NULL), *name = NULL;
-    n += g_file_get_contents(path, &name, NULL, NULL) && g_str_has_prefix(name, prefix);
-  }
-  return n;
-}
-
-/* N writes of 4 KiB on each queue, to places of its own. */
-static void write_on_all(Fixture *fixture, uint8_t fill, unsigned n, Request *requests) {
-  for (unsigned i = 0; i < n * QUEUES; i++) {
-    unsigned queue = i % QUEUES;
-    uint8_t data[4096];
-    FakeBuffer buffers[2];
-
-    memset(data, (int)(fill + i), sizeof data);
-    requests[i] = make_request(fixture, T_OUT, i * 8, data, sizeof data, 0);
-    buffers[0] = (FakeBuffer){requests[i].out, requests[i].out_size, false};
-    buffers[1] = (FakeBuffer){requests[i].in, requests[i].in_size, true};
-    fake_add_indirect(fixture->guest, queue, buffers, 2);
-    if (i % 9 == 0)
-      fake_kick(fixture->guest, queue);
-  }
-  for (unsigned queue = 0; queue < QUEUES; queue++)
-    fake_kick(fixture->guest, queue);
-}
-
-static void test_queues(const void *engine) {
-  enum { N = 60 };
-  Fixture *fixture = fixture_new_queues(engine, false);
-  Request requests[N * QUEUES];
-
-  if (!fixture)
-    return;
-  g_assert_cmphex(virtio_get_device_features(fixture->guest->device, 0) & F_MQ, ==, F_MQ);
-  g_assert_cmpuint(fake_config(fixture->guest, 34, 2), ==, QUEUES);
-  g_assert_cmpuint(count_threads("disk-q"), ==, QUEUES - 1);
-  for (unsigned round = 0; round < 10; round++) {
-    write_on_all(fixture, (uint8_t)round, N, requests);
-    if (round % 3 == 1) {
-      virtio_device_pause(fixture->guest->device);
-      virtio_device_resume(fixture->guest->device);
-    }
-    for (unsigned i = 0; i < N * QUEUES; i++)
-      fake_take(fixture->guest, i % QUEUES, NULL);
-    for (unsigned i = 0; i < N * QUEUES; i++) {
-      uint8_t expected[4096];
-
-      memset(expected, (int)((uint8_t)round + i), sizeof expected);
-      g_assert_cmpuint(*(uint8_t *)fake_at(fixture->guest, requests[i].in), ==, S_OK);
-      assert_sectors(fixture, i * 8, expected, sizeof expected);
-    }
-    for (unsigned queue = 0; queue < QUEUES; queue++)
-      g_assert_cmpint(__atomic_exchange_n(&fixture->guest->interrupts[queue], 0, __ATOMIC_SEQ_CST), >, 0);
-    start_again(fixture, USUAL_FEATURES | F_MQ);
-  }
-  fixture_free(fixture);
-}
-
-/* A reset leaves nothing in flight on any of them, and neither does the end. */
-static void test_queues_reset(const void *engine) {
-  enum { N = 30 };
-  Request requests[N * QUEUES];
-
-  for (unsigned round = 0; round < 10; round++) {
-    Fixture *fixture = fixture_new_queues(engine, round % 2);
-
-    if (!fixture)
-      return;
-    write_on_all(fixture, 0, N, requests);
-    if (round % 3) {
-      fake_guest_reset(fixture->guest);
-      memset(fixture->guest->ram, 0x77, 1u << 20); /* nothing may write here any more */
-      g_usleep(500);
-      for (unsigned i = 0; i < 1u << 20; i++)
-        g_assert_cmphex(fixture->guest->ram[i], ==, 0x77);
-    }
-    fixture_free(fixture);
-  }
-}
-
-/* What one queue has written and said to be so, another reads. */
-static void test_queues_copy_on_write(const void *engine) {
-  Fixture *fixture = fixture_new_queues(engine, true);
-  Request requests[QUEUES];
-  uint8_t data[4096];
-
-  for (unsigned round = 0; fixture && round < 50; round++) {
-    write_on_all(fixture, (uint8_t)round, 1, requests);
-    for (unsigned i = 0; i < QUEUES; i++)
-      fake_take(fixture->guest, i, NULL);
-    for (unsigned i = 0; i < QUEUES; i++) {
-      g_assert_cmpuint(run_read(fixture, i * 8, sizeof data, data), ==, S_OK);
-      g_assert_cmpuint(data[0], ==, (uint8_t)(round + i));
-      g_assert_cmpuint(data[4095], ==, (uint8_t)(round + i));
-    }
-    start_again(fixture, USUAL_FEATURES | F_MQ);
-  }
-  if (fixture)
-    fixture_free(fixture);
-}
-
-/* A driver that knows one queue gets one, and pays for no more. */
-static void test_one_queue_of_several(const void *engine) {
-  Fixture *fixture = fixture_new_queues(engine, false);
-  uint8_t data[512];
-
-  if (!fixture)
-    return;
-  fake_guest_free(fixture->guest);
-  fixture->guest = fake_guest_new();
-  DiskImage *image = disk_image_open(fixture->path, &(DiskImageOptions){0}, NULL);
-  fake_guest_plug(fixture->guest, virtio_blk_new("single", &fixture->guest->memory, image, &(VirtioBlkOptions){.queues = QUEUES}, NULL));
-  fake_guest_start_some(fixture->guest, F_FLUSH, 1);
-  g_assert_cmpuint(run_read(fixture, 0, sizeof data, data), ==, S_OK);
-  g_assert_cmpuint(count_threads("single"), ==, 1);
-  fake_kick(fixture->guest, 1); /* of a queue that is not there for it */
-  fake_settle(fixture->guest);
-  g_assert_false(fake_has_failed(fixture->guest));
   fixture_free(fixture);
 }
 
@@ -1286,25 +798,13 @@ static void test_fuzz(const void *engine) {
 }
 
 static void add(const char *name, void (*test)(const void *engine)) {
-  static const struct {
-    const char *name;
-    DiskImageEngine engine;
-  } engines[] = {{"io_uring", DISK_IMAGE_ENGINE_IO_URING}, {"threads", DISK_IMAGE_ENGINE_THREADS}};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
-    g_autofree char *path = g_strdup_printf("/virtio-blk/%s/%s", engines[i].name, name);
-
-    g_test_add_data_func(path, GINT_TO_POINTER(engines[i].engine), test);
-  }
+  add_for_engines("/virtio-blk", name, test);
 }
 
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/virtio-blk/config", test_config);
   g_test_add_func("/virtio-blk/cache-mode-register", test_cache_mode_register);
-  g_test_add_func("/virtio-blk/large-blocks", test_large_blocks);
-  g_test_add_func("/virtio-blk/resize-by-others", test_resize_by_others);
-  g_test_add_func("/virtio-blk/plan", test_plan);
   g_test_add_func("/virtio-blk/serial", test_serial);
   g_test_add_func("/virtio-blk/range-errors", test_range_errors);
   g_test_add_func("/virtio-blk/size-errors", test_size_errors);
@@ -1315,19 +815,12 @@ int main(int argc, char **argv) {
   g_test_add_func("/virtio-blk/writethrough-on-io-uring", test_writethrough_on_io_uring);
   g_test_add_func("/virtio-blk/malformed", test_malformed);
   g_test_add_func("/virtio-blk/same-head-again-and-again", test_same_head_again_and_again);
-  add("no-discard", test_no_discard);
   add("layouts", test_layouts);
   add("random-layouts", test_random_layouts);
   add("flush", test_flush);
   add("discard-and-zeroes", test_discard_and_zeroes);
-  add("copy-on-write", test_copy_on_write);
   add("host-errors", test_host_errors);
   add("full-queue", test_full_queue);
-  add("resize", test_resize);
-  add("queues", test_queues);
-  add("queues/reset", test_queues_reset);
-  add("queues/copy-on-write", test_queues_copy_on_write);
-  add("queues/one-of-several", test_one_queue_of_several);
   add("doorbell-on-demand", test_doorbell_on_demand);
   add("pause-and-reset", test_pause_and_reset);
   add("long-transfers", test_long_transfers);

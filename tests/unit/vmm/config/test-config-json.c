@@ -9,6 +9,8 @@
 
 #include "vmm/config/config.h"
 
+#define DISK_PARTS "ro, cow, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
+
 /* Runs in a directory of its own: vm.json and dir/vm.json are written by the tests. */
 static char *work_directory;
 
@@ -252,11 +254,9 @@ static void test_values(void) {
       {"{ \"disk\": 7 }", "disk: wants a string or an object, not a number"},
       {"{ \"disk\": [ [] ] }", "disk[0]: wants a string or an object, not an array"},
       {"{ \"disk\": [ \"a.img\", \"b.img,rw\" ] }",
-       "disk[1]: unknown part 'rw'; did you mean ro? (known: ro, cow, format, block-size, discard, lock, queues, serial, "
-       "bootindex; a comma within a value is written ,,)"},
+       "disk[1]: unknown part 'rw'; did you mean ro? (known: " DISK_PARTS "; a comma within a value is written ,,)"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serail\": \"x\" } ] }",
-       "disk[0].serail: unknown key; did you mean serial? (known: file, ro, cow, format, block-size, discard, lock, queues, serial, "
-       "bootindex)"},
+       "disk[0].serail: unknown key; did you mean serial? (known: file, " DISK_PARTS ")"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"ro\": \"on\" } ] }", "disk[0].ro: wants true or false, not a string"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": 5 } ] }", "disk[0].serial: wants a string, not a number"},
       {"{ \"disk\": [ { \"file\": \"a.img\", \"serial\": \"012345678901234567890\" } ] }",
@@ -307,9 +307,7 @@ static void test_many_mistakes(void) {
          "}",
          "--gic 4 --cpus=0",
          "vm.json:2: cups: unknown key; did you mean cpus?\n"
-         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, ro, cow, format, block-size, discard, lock, queues, "
-         "serial, "
-         "bootindex)\n"
+         "vm.json:6: disk[1].serail: unknown key; did you mean serial? (known: file, " DISK_PARTS ")\n"
          "vm.json:7: disk[2]: wants a string or an object, not a number\n"
          "vm.json:9: memory: '512' is too little, 16M to 4T is possible; without a unit it counts bytes: 512M?\n"
          "vm.json:10: rng: wants true or false, not a string\n"

@@ -16,6 +16,8 @@
 #include "vmm/config/config.h"
 #include "vmm/options/option.h"
 
+#define DISK_PARTS "ro, cow, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
+
 #define ARGUMENTS_MAX 48
 #define NET_FD        7 /* handed in, as if by who starts eret */
 
@@ -831,29 +833,14 @@ static void test_disks(void) {
 
   refuse("--disk a.img,serial=012345678901234567890: serial: has 21 bytes, at most 20 are possible", "--dry-run", "--disk",
          "a.img,serial=012345678901234567890", NULL);
-  refuse("--disk a.img,foo: unknown part 'foo' (known: ro, cow, format, block-size, discard, lock, queues, serial, bootindex; a comma "
-         "within a value "
-         "is written "
-         ",,)",
-         "--dry-run", "--disk", "a.img,foo", NULL);
-  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: ro, cow, format, block-size, discard, lock, queues, "
-         "serial, "
-         "bootindex; a "
-         "comma "
-         "within a "
-         "value "
-         "is written "
-         ",,)",
+  refuse("--disk a.img,foo: unknown part 'foo' (known: " DISK_PARTS "; a comma within a value is written ,,)", "--dry-run", "--disk",
+         "a.img,foo", NULL);
+  refuse("--disk a.img,serail=x: unknown part 'serail'; did you mean serial? (known: " DISK_PARTS "; a comma within a value is written ,,)",
          "--dry-run", "--disk", "a.img,serail=x", NULL);
-  refuse("--disk a.img,file=x: unknown part 'file' (known: ro, cow, format, block-size, discard, lock, queues, serial, bootindex; a comma "
-         "within a "
-         "value is "
-         "written ,,)",
-         "--dry-run", "--disk", "a.img,file=x", NULL);
-  refuse("--disk a.img,: unknown part '' (known: ro, cow, format, block-size, discard, lock, queues, serial, bootindex; a comma within a "
-         "value is "
-         "written ,,)",
-         "--dry-run", "--disk", "a.img,", NULL);
+  refuse("--disk a.img,file=x: unknown part 'file' (known: " DISK_PARTS "; a comma within a value is written ,,)", "--dry-run", "--disk",
+         "a.img,file=x", NULL);
+  refuse("--disk a.img,: unknown part '' (known: " DISK_PARTS "; a comma within a value is written ,,)", "--dry-run", "--disk", "a.img,",
+         NULL);
   refuse("--disk a.img,serial: serial: needs a value: serial=TEXT", "--dry-run", "--disk", "a.img,serial", NULL);
   refuse("--disk a.img,serial=: serial: must not be empty", "--dry-run", "--disk", "a.img,serial=", NULL);
   refuse("--disk a.img,ro=maybe: ro: 'maybe' is neither on nor off", "--dry-run", "--disk", "a.img,ro=maybe", NULL);
@@ -946,6 +933,18 @@ static void test_same_disk(void) {
          "--disk", "a.img,cow", "--disk", "a.img", NULL);
   refuse("--disk a.img,ro,cow: ro and cow contradict each other: nothing is written to a read-only disk", "--dry-run", "--disk",
          "a.img,ro,cow", NULL);
+}
+
+static void test_disk_limits(void) {
+  g_autoptr(Config) config = parse("--dry-run", "--disk", "a.img", "--disk", "b.img,iops=300,bps=10M", NULL);
+
+  g_assert_cmpuint(disk(config, 0)->device.iops, ==, 0);
+  g_assert_cmpuint(disk(config, 0)->device.bps, ==, 0);
+  g_assert_cmpuint(disk(config, 1)->device.iops, ==, 300);
+  g_assert_cmpuint(disk(config, 1)->device.bps, ==, 10 << 20);
+  refuse("--disk a.img,bps=100: bps: '100' is too little, 1K to 16G is possible; without a unit it counts bytes: 100M?", "--dry-run",
+         "--disk", "a.img,bps=100", NULL);
+  refuse("--disk a.img,iops=0: iops: '0' is not a whole number from 1 to 4294967295", "--dry-run", "--disk", "a.img,iops=0", NULL);
 }
 
 /* A queue for each CPU, unless there are many, or it is said how many. */
@@ -1255,6 +1254,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/nets", test_nets);
   g_test_add_func("/config/user-networks", test_user_networks);
   g_test_add_func("/config/same-disk", test_same_disk);
+  g_test_add_func("/config/disk-limits", test_disk_limits);
   g_test_add_func("/config/disk-queues", test_disk_queues);
   g_test_add_func("/config/named-files", test_named_files);
   g_test_add_func("/config/files", test_files);
