@@ -5,6 +5,7 @@
  *
  * Locks: none; what is open does not change.
  */
+#define _GNU_SOURCE /* O_DIRECT, statx */
 #include "devices/backend/disk-file.h"
 
 #include <errno.h>
@@ -195,6 +196,42 @@ bool disk_file_measure(DiskFile *file, unsigned logical, GError **error) {
   find_topology(file, logical);
   fill_up(file);
   return check_size(file, error);
+}
+
+/* What the kernel does not tell, before Linux 6.1 or of some file systems, is tried. */
+static void find_direct_alignment(DiskFile *file) {
+  uint8_t sector[DISK_SECTOR_SIZE] __attribute__((aligned(DISK_BLOCK_MAX)));
+  struct statx status;
+
+  if (statx(file->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &status) == 0 && (status.stx_mask & STATX_DIOALIGN) && status.stx_dio_mem_align &&
+      status.stx_dio_offset_align) {
+    file->direct_memory = status.stx_dio_mem_align;
+    file->direct_block = status.stx_dio_offset_align;
+    return;
+  }
+  file->direct_memory = file->direct_block = DISK_SECTOR_SIZE;
+  if (pread(file->fd, sector, sizeof sector, 0) < 0 && errno == EINVAL)
+    file->direct_memory = file->direct_block = DISK_BLOCK_MAX;
+}
+
+bool disk_file_set_direct(DiskFile *file, GError **error) {
+  int flags = fcntl(file->fd, F_GETFL);
+
+  if (flags < 0 || fcntl(file->fd, F_SETFL, flags | O_DIRECT) < 0) {
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
+                "disk image %s cannot be read past the host's page cache: %s; leave out ',direct'", file->path,
+                errno == EINVAL ? "its file system does not know how" : g_strerror(errno));
+    return false;
+  }
+  find_direct_alignment(file);
+  if (file->direct_block > file->topology.logical || file->end) {
+    g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE,
+                "disk image %s has direct I/O in blocks of %u bytes only, and the disk has %s: leave out ',direct'%s", file->path,
+                file->direct_block, file->end ? "an end within a block" : "smaller ones",
+                file->end ? ", or have truncate(1) round its size" : ", or make it one with ',block-size=4096'");
+    return false;
+  }
+  return true;
 }
 
 /* To SIZE, or 0: as it is by now. *SIZE is then what it is, in whole blocks. */

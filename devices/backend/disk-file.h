@@ -37,6 +37,8 @@ typedef struct {
   DiskTopology topology;
   uint64_t size; /* bytes; a multiple of logical blocks; atomic */
   uint64_t end;  /* where it ended when it was opened, if that is within a block, whose rest reads as zeros; else 0; atomic */
+  /* With direct I/O, of what buffers' addresses, and their lengths and places in the file, are multiples; else 0. */
+  unsigned direct_memory, direct_block;
 } DiskFile;
 
 /*
@@ -50,6 +52,8 @@ bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, 
  * blocks, whatever the host says; 0: as it does, or 512.
  */
 bool disk_file_measure(DiskFile *file, unsigned logical, GError **error);
+/* What is read and written goes past the host's page cache from now on. Once it is measured. */
+bool disk_file_set_direct(DiskFile *file, GError **error);
 /*
  * SIZE, a multiple of logical blocks and no less than before, is the file's from now on: it is made so long; or, of a
  * block device, or for 0, it is asked how large it is by now. Requests may be under way. One thread at a time.

@@ -64,6 +64,13 @@ void disk_request_advance(DiskImageRequest *request, uint64_t size);
  * was read as zeros; else the file has shrunk under us, and it is a negative errno.
  */
 int disk_request_at_end(const DiskImageRequest *request);
+/* Of a file with direct I/O, a READ or WRITE: whether its buffers are as the file wants them. */
+bool disk_request_fits(const DiskImageRequest *request);
+static inline bool disk_request_must_bounce(const DiskImageRequest *request) {
+  return request->file->direct_memory && !disk_request_fits(request);
+}
+/* Performs it, with others. */
+int disk_request_bounce(DiskImageRequest *request);
 /* The whole request with plain system calls, waiting for them: 0 or a negative errno. Any thread. */
 int disk_request_perform(DiskImageRequest *request);
 

@@ -103,7 +103,7 @@ static int discard(const DiskImageRequest *request) {
 
 /* Many elements on one page of zeros: long writes without a long buffer. */
 static int write_zeroes_plainly(const DiskImageRequest *request) {
-  static const uint8_t zeroes[4096];
+  static const uint8_t zeroes[4096] __attribute__((aligned(4096))); /* for direct I/O, too */
   uint64_t done = 0;
 
   while (done < request->size) {
@@ -147,7 +147,7 @@ int disk_request_perform(DiskImageRequest *request) {
   switch (request->operation) {
   case DISK_IMAGE_READ:
   case DISK_IMAGE_WRITE:
-    return transfer(request);
+    return disk_request_must_bounce(request) ? disk_request_bounce(request) : transfer(request);
   case DISK_IMAGE_FLUSH:
     return flush(request->file->fd);
   case DISK_IMAGE_DISCARD:

@@ -100,11 +100,18 @@ static void delegate(UringEngine *self, DiskImageRequest *request) {
   self->helper->ops->submit(self->helper, request);
 }
 
+/* Whether it is one of those that the kernel is asked for as they are. */
+static bool is_for_ring(const DiskImageRequest *request) {
+  if (request->operation == DISK_IMAGE_FLUSH)
+    return true;
+  return (request->operation == DISK_IMAGE_READ || request->operation == DISK_IMAGE_WRITE) && !disk_request_must_bounce(request);
+}
+
 static void uring_submit(DiskEngine *engine, DiskImageRequest *request) {
   UringEngine *self = (UringEngine *)engine;
 
   engine->outstanding++;
-  if (request->operation == DISK_IMAGE_DISCARD || request->operation == DISK_IMAGE_WRITE_ZEROES)
+  if (!is_for_ring(request))
     delegate(self, request);
   else
     disk_request_list_append(&self->queued, request);

@@ -34,7 +34,8 @@ DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GE
   image->engine = options->engine;
   if (!disk_file_open(&image->file, path, writes, locks, error) || (locks && !disk_lock(&image->file, writes, error)) ||
       (options->format == DISK_IMAGE_FORMAT_AUTO && !check_format(image, error)) ||
-      !disk_file_measure(&image->file, (unsigned)options->block_size, error))
+      !disk_file_measure(&image->file, (unsigned)options->block_size, error) ||
+      (options->direct && !disk_file_set_direct(&image->file, error)))
     return NULL;
   if (image->file.end && writes)
     g_message("disk image %s has %" G_GUINT64_FORMAT " bytes, and the guest's disk %" G_GUINT64_FORMAT

@@ -55,7 +55,8 @@ struct DiskImageRequest {
 
 typedef struct {
   bool read_only;
-  bool cow; /* what is written is kept elsewhere, and gone with the image: PATH is only read */
+  bool cow;    /* what is written is kept elsewhere, and gone with the image: PATH is only read */
+  bool direct; /* what is read of PATH, or written there, goes past the host's page cache */
   DiskImageFormat format;
   DiskLock lock;
   int block_size; /* bytes of its logical blocks, 512 to DISK_BLOCK_MAX; 0: the device's, or a sector */

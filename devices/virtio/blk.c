@@ -206,7 +206,7 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
 
   if (parts->plan_only) {
     options.read_only = true;
-    options.cow = false;
+    options.cow = options.direct = false;
     options.lock = DISK_LOCK_OFF;
   }
   DiskImage *image = disk_image_open(disk->path, &options, error);
@@ -236,6 +236,7 @@ static char *blk_print_asked(const void *asked) {
 
   note(notes, image->read_only, "read-only");
   note(notes, image->cow, "copy-on-write");
+  note(notes, image->direct, "direct");
   note(notes, image->lock == DISK_LOCK_OFF, "not locked");
   note(notes, image->block_size, "blocks of %d bytes", image->block_size);
   note(notes, device->discard == DISK_DISCARD_OFF, "no discard");

@@ -37,6 +37,15 @@ like odd.img '^written by the guest' "an odd size: and is"
 is "$(guest vda-block) $(guest vdb-block)" "512 4096" "the size of sectors is one's to choose"
 is "$(guest vdb-write)" accepted "and such a disk can be written"
 
+# Past the host's page cache.
+cp "$FIXTURES/ext4.img" direct.img
+boot disk,8 --disk direct.img,direct --cpus 2
+is "$status" 0 "direct: the guest powers off, status 0"
+sum=$(guest sha256)
+boot disk-check --disk direct.img,direct
+like "$console" 'GUEST sha256=[0-9a-f]{64}' "direct: the next guest reads it"
+is "$(guest sha256)" "$sum" "direct: and finds what was written"
+
 # A rate limit: what is written at once has to wait, and all of it comes through.
 cp "$FIXTURES/ext4.img" limited.img
 boot disk,1 --disk limited.img,bps=256K,iops=100 --stats=stats.json

@@ -36,6 +36,7 @@ static const Option disk_options[] = {
     OPTION("file", PATH, DiskConfig, path, "FILE", NULL),
     OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
     OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
+    OPTION("direct", BOOLEAN, DiskConfig, image.direct, NULL, NULL),
     OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
     OPTION("block-size", CHOICE, DiskConfig, image.block_size, "512|4096", NULL, .choices = disk_block_sizes),
     OPTION("discard", CHOICE, DiskConfig, device.discard, "on|off", NULL, .choices = disk_discards),
@@ -244,7 +245,8 @@ const Option config_options[] = {
     OPTION(
         "disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
         "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
-        "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. format=raw: the file's bytes as they are, "
+        "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. direct: past the host's page cache. "
+        "format=raw: the file's bytes as they are, "
         "also where they are those of another image format, which is else refused. block-size=4096: of a disk with such "
         "sectors. discard=off: what the guest discards stays "
         "allocated. lock=off: others may use it at the same time. "

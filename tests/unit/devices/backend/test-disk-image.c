@@ -682,6 +682,118 @@ static void test_grow_block_device(void) {
   g_rmdir(directory);
 }
 
+/* Past the page cache. NULL, the test skipped, where the file system cannot. */
+static Fixture *fixture_new_direct(const void *engine) {
+  const DiskImageOptions options = {.direct = true, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+  char *path = g_build_filename(g_get_tmp_dir(), "eret-test-XXXXXX", NULL);
+  int fd = g_mkstemp(path);
+  bool can = fcntl(fd, F_SETFL, O_DIRECT) == 0;
+
+  g_assert_cmpint(ftruncate(fd, SIZE), ==, 0);
+  close(fd);
+  if (can)
+    return fixture_open(&options, path);
+  g_test_skip("the file system has no direct I/O");
+  g_unlink(path);
+  g_free(path);
+  return NULL;
+}
+
+/* Buffers that begin and end anywhere, as well as those that the file wants. */
+static void test_direct(const void *engine) {
+  Fixture *fixture = fixture_new_direct(engine);
+  g_autofree uint8_t *model = g_malloc0(SIZE), *memory = g_malloc(SIZE + 8192);
+  uint8_t *aligned = memory + (4096 - (uintptr_t)memory % 4096);
+
+  if (!fixture)
+    return;
+  for (unsigned i = 0; i < 200; i++) {
+    unsigned sectors = 1 + (unsigned)g_test_rand_int_range(0, i % 10 ? 30 : 2000),
+             shift = i % 3 ? (unsigned)g_test_rand_int_range(0, 512) : 0;
+    uint64_t offset = (uint64_t)g_test_rand_int_range(0, (int)(SIZE / 512 - sectors)) * 512;
+    bool is_write = g_test_rand_int_range(0, 2);
+    struct iovec iov[4];
+    unsigned n = 0;
+    size_t size = sectors * 512, at = 0;
+
+    for (size_t left = size; left; n++) {
+      size_t part = n == 3 ? left : (size_t)g_test_rand_int_range(0, (int)left + 1);
+      part -= i % 2 ? 0 : n < 3 ? part % 512 : 0;
+      iov[n] = (struct iovec){aligned + shift + at, part};
+      at += part;
+      left -= part;
+    }
+    if (is_write)
+      for (size_t j = 0; j < size; j++)
+        model[offset + j] = aligned[shift + j] = (uint8_t)(i + j * 7);
+    else
+      memset(aligned + shift, 0xff, size);
+    Request request = {
+        .io = {.operation = is_write ? DISK_IMAGE_WRITE : DISK_IMAGE_READ, .offset = offset, .size = size, .iov = iov, .n_iov = n}};
+    g_assert_cmpint(run_request(fixture, &request), ==, 0);
+    if (!is_write)
+      g_assert_cmpmem(aligned + shift, size, model + offset, size);
+  }
+  g_assert_cmpint(run_range(fixture, DISK_IMAGE_WRITE_ZEROES, 512 * 5, 512 * 99, false), ==, 0);
+  memset(model + 512 * 5, 0, 512 * 99);
+  g_assert_cmpint(run_range(fixture, DISK_IMAGE_FLUSH, 0, 0, false), ==, 0);
+  assert_on_disk(fixture, 0, model, SIZE);
+  fixture_free(fixture);
+}
+
+/* What is not there is an error here, too, however it is read. */
+static void test_direct_shrunken(const void *engine) {
+  Fixture *fixture = fixture_new_direct(engine);
+  g_autofree uint8_t *bytes = g_malloc(16384);
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(truncate(fixture->path, 8192), ==, 0);
+  for (unsigned shift = 0; shift < 2; shift++) {
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 8192, bytes + shift, 4096), ==, -EIO);
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 4096, bytes + shift, 8192), ==, -EIO);
+    g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 4096, bytes + shift, 4096), ==, 0);
+  }
+  fixture_free(fixture);
+}
+
+static void assert_no_direct(const char *path, int block_size, const char *text) {
+  const DiskImageOptions options = {.read_only = true, .direct = true, .block_size = block_size};
+  g_autoptr(GError) error = NULL;
+  g_autoptr(DiskImage) image = disk_image_open(path, &options, &error);
+
+  g_assert_null(image);
+  g_assert_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_TYPE);
+  g_assert_nonnull(strstr(error->message, text));
+}
+
+/* Where it cannot be had, that is said. */
+static void test_no_direct(void) {
+  g_autofree char *directory = make_directory();
+  g_autofree char *path = g_build_filename(directory, "disk", NULL);
+  int fd;
+
+  make_file(path, 1000);
+  fd = open(path, O_RDONLY | O_CLOEXEC);
+  bool can = fcntl(fd, F_SETFL, O_DIRECT) == 0;
+  close(fd);
+  if (can)
+    assert_no_direct(path, 0, "an end within a block: leave out ',direct', or have truncate(1)");
+  make_file(path, SIZE);
+  g_autofree char *made = make_loop_device(path);
+  if (made) {
+    g_auto(GStrv) parts = g_strsplit(made, " ", 2);
+    if (ioctl(atoi(parts[1]), LOOP_SET_BLOCK_SIZE, 4096L) == 0) {
+      assert_no_direct(parts[0], 512, "smaller ones: leave out ',direct', or make it one with ',block-size=4096'");
+      g_autoptr(DiskImage) image = disk_image_open(parts[0], &(DiskImageOptions){.direct = true}, NULL);
+      g_assert_nonnull(image);
+    }
+    close(atoi(parts[1]));
+  }
+  g_unlink(path);
+  g_rmdir(directory);
+}
+
 /* More than any ring holds; with STOP, all of them are done when it returns, and what their callbacks added as well. */
 static void run_many(const void *engine, bool stop) {
   enum { N = 1000, PIECE = 4096 };
@@ -1035,6 +1147,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/disk-image/locks/of-others", test_locks_of_others);
   g_test_add_func("/disk-image/locks/seen", test_locks_seen);
   g_test_add_func("/disk-image/grow-block-device", test_grow_block_device);
+  g_test_add_func("/disk-image/no-direct", test_no_direct);
   g_test_add_func("/disk-image/topology", test_topology);
   g_test_add_func("/disk-image/claimed-block-device", test_claimed_block_device);
   g_test_add_func("/disk-image/flush-syncs", test_flush_syncs);
@@ -1046,6 +1159,8 @@ int main(int argc, char **argv) {
   add("odd-size", test_odd_size);
   add("odd-size/shrunken", test_odd_size_shrunken);
   add("odd-size/grow", test_grow);
+  add("direct", test_direct);
+  add("direct/shrunken", test_direct_shrunken);
   add("empty-requests", test_empty_requests);
   add("many", test_many);
   add("stop-waits", test_stop_waits);

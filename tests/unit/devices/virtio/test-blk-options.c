@@ -242,7 +242,7 @@ static void assert_plan(const DiskConfig *disk, const char *text) {
 
 static void test_plan(void) {
   assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
-  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true}}, "a.img (read-only)");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true, .direct = true}}, "a.img (read-only, direct)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 1}}, "a.img");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4, .discard = DISK_DISCARD_OFF}}, "a.img (no discard, 4 queues)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.iops = 100, .bps = 1 << 20}},

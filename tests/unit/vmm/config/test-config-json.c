@@ -9,7 +9,7 @@
 
 #include "vmm/config/config.h"
 
-#define DISK_PARTS "ro, cow, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
+#define DISK_PARTS "ro, cow, direct, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
 
 /* Runs in a directory of its own: vm.json and dir/vm.json are written by the tests. */
 static char *work_directory;

@@ -16,7 +16,7 @@
 #include "vmm/config/config.h"
 #include "vmm/options/option.h"
 
-#define DISK_PARTS "ro, cow, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
+#define DISK_PARTS "ro, cow, direct, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
 
 #define ARGUMENTS_MAX 48
 #define NET_FD        7 /* handed in, as if by who starts eret */
