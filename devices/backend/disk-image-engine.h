@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a channel (disk-image-channel.c) asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or threads
- * (disk-image-threads.c). Everything here runs on the I/O thread, except disk_request_perform, which is what a worker
- * thread does.
+ * What a channel (disk-image-channel.c) asks of an engine, the way it moves bytes: io_uring (disk-image-uring.c) or
+ * threads (disk-image-threads.c). Everything here runs on the I/O thread, except disk_request_perform, which is what a
+ * worker thread does.
  */
 #pragma once
 
@@ -60,8 +60,8 @@ unsigned disk_request_n_iov(const DiskImageRequest *request);
 /* SIZE bytes of a READ or WRITE are done: drops them from its front. */
 void disk_request_advance(DiskImageRequest *request, uint64_t size);
 /*
- * What a READ or WRITE comes to for which nothing was moved: 0 if what is left of it fills up the file's last block, and
- * was read as zeros; else the file has shrunk under us, and it is a negative errno.
+ * What a READ or WRITE comes to for which nothing was moved: 0 if what is left of it fills up the file's last block,
+ * and was read as zeros; else the file has shrunk under us, and it is a negative errno.
  */
 int disk_request_at_end(const DiskImageRequest *request);
 /* Of a file with direct I/O, a READ or WRITE: whether its buffers are as the file wants them. */

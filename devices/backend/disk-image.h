@@ -65,10 +65,10 @@ typedef struct {
 
 /*
  * Opens PATH: a regular file or block device. A file that ends within a block has zeros from there to the block's end,
- * and is longer once something is written there; its user is told. One in a format of virtual machines, such as qcow2, is refused with the cure, read-only too: a guest
- * would read the format's bytes for the disk's, and by its first write destroy them. It is locked
- * (disk-lock.h), for reading alone where it is read-only or copy-on-write; a busy image is an error that says so, and
- * so is a block device that the host uses itself, where it would be written.
+ * and is longer once something is written there; its user is told. One in a format of virtual machines, such as qcow2,
+ * is refused with the cure, read-only too: a guest would read the format's bytes for the disk's, and by its first write
+ * destroy them. It is locked (disk-lock.h), for reading alone where it is read-only or copy-on-write; a busy image is
+ * an error that says so, and so is a block device that the host uses itself, where it would be written.
  */
 DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error);
 void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; flushes */
@@ -77,8 +77,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
 uint64_t disk_image_size(const DiskImage *image); /* bytes; any thread */
 /*
  * The image has SIZE bytes from now on: more than before, a multiple of its logical blocks. Its file is made so long,
- * which a block device must be already; what is added reads as zeros, unless it was there. 0: as many as the file has by
- * now. Requests may be under way. One thread at a time.
+ * which a block device must be already; what is added reads as zeros, unless it was there. 0: as many as the file has
+ * by now. Requests may be under way. One thread at a time.
  */
 bool disk_image_grow(DiskImage *image, uint64_t size, GError **error);
 const DiskTopology *disk_image_topology(const DiskImage *image);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Open file description locks (fcntl(2), F_OFD_SETLK), which are advisory, on the bytes that QEMU locks (block/file-posix.c:
- * RAW_LOCK_PERM_BASE, RAW_LOCK_SHARED_BASE; the permissions' numbers: include/block/block-common.h, BLK_PERM_*). For
- * each permission that a user of the image has, it holds a shared lock on one byte; for each that it does not grant to
- * others, on another. It first takes its own, and then looks whether others have locks that are contrary: two that come
- * at a time may both be refused, and never both be let in.
+ * Open file description locks (fcntl(2), F_OFD_SETLK), which are advisory, on the bytes that QEMU locks
+ * (block/file-posix.c: RAW_LOCK_PERM_BASE, RAW_LOCK_SHARED_BASE; the permissions' numbers:
+ * include/block/block-common.h, BLK_PERM_*). For each permission that a user of the image has, it holds a shared lock
+ * on one byte; for each that it does not grant to others, on another. It first takes its own, and then looks whether
+ * others have locks that are contrary: two that come at a time may both be refused, and never both be let in.
  *
  * So an image has one writer, which may change its size too, or any number of readers, whoever they are. Programs that
  * lock all of a file exclusively are kept out too, and keep us out.
@@ -23,7 +23,9 @@
 #define HELD_BASE   100
 #define DENIED_BASE 200
 
-/* Permissions. There is a third between the last two, to write what is there already, which is nobody's business here. */
+/*
+ * Permissions. There is a third between the last two, to write what is there already, which is nobody's business here.
+ */
 enum { READ = 1 << 0, WRITE = 1 << 1, RESIZE = 1 << 3, PERMISSIONS = 4 };
 
 typedef struct {

@@ -13,6 +13,9 @@ typedef struct {
   SectorMap *written; /* the disk's sectors that are in `file`; the others are where they were */
 } DiskOverlay;
 
-/* For a disk on BASE, in the directory that the environment's TMPDIR names, else in /var/tmp, or where there is none in /tmp. */
+/*
+ * For a disk on BASE, in the directory that the environment's TMPDIR names, else in /var/tmp, or where there is none in
+ * /tmp.
+ */
 DiskOverlay *disk_overlay_new(const DiskFile *base, GError **error);
 void disk_overlay_free(DiskOverlay *overlay); /* takes NULL */

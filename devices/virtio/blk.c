@@ -250,7 +250,9 @@ static DeviceBoot blk_boot(const void *asked) {
   return (DeviceBoot){((const DiskConfig *)asked)->boot_index, "scsi", "disk@0,0"};
 }
 
-/* Of each queue but the first: its ring, those that tell of threads' work and wake its own, its doorbell, its message. */
+/*
+ * Of each queue but the first: its ring, those that tell of threads' work and wake its own, its doorbell, its message.
+ */
 static unsigned blk_more_descriptors(const void *asked) {
   return 5 * (MAX(((const DiskConfig *)asked)->device.queues, 1) - 1);
 }

@@ -142,7 +142,9 @@ bool virtio_device_init(VirtioDevice *device, const VirtioDeviceOps *ops, const 
  * touches the queue, says by virtio_taken_back where it will go on.
  */
 bool virtio_serve_elsewhere(VirtioDevice *device, unsigned queue, GError **error);
-/* For VirtioDeviceOps.io, a thread of some queue's own: by its name, which has NUMBER, one sees in /proc whose it is. */
+/*
+ * For VirtioDeviceOps.io, a thread of some queue's own: by its name, which has NUMBER, one sees in /proc whose it is.
+ */
 IoThread *virtio_new_queue_thread(const VirtioDevice *device, unsigned number, GError **error);
 void virtio_device_clear(VirtioDevice *device);
 void virtio_device_free(VirtioDevice *device); /* takes NULL */

@@ -100,7 +100,8 @@ completes "type=" run --device t
 completes "rng" run --device vhost-user = s.sock,type = r
 completes "s.sock,queues=" run --device vhost-user = s.sock,q
 completes "file.ini" run --disk fil
-completes "file.ini,bootindex= file.ini,format= file.ini,ro file.ini,serial=" run --disk file.ini,
+completes "file.ini,serial=" run --disk file.ini,s
+completes "file.ini,cow" run --disk file.ini,c
 completes "auto raw" run --disk file.ini,format = ""
 completes "file.ini,,b,ro" run --disk file.ini,,b,r
 completes "auto" run --vsock a

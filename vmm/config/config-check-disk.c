@@ -41,8 +41,8 @@ static void check_shared_disk(OptionDraft *draft, const Config *config, const st
 }
 
 /*
- * A queue is a thread and a ring: more than CPUs that ask, or than what keeps a disk busy, are of no use. A machine with
- * one CPU pays for one.
+ * A queue is a thread and a ring: more than CPUs that ask, or than what keeps a disk busy, are of no use. A machine
+ * with one CPU pays for one.
  */
 static void settle_disk(const Config *config, DiskConfig *disk) {
   if (!disk->device.queues)

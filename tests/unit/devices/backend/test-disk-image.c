@@ -204,7 +204,10 @@ static void test_locks(void) {
   g_rmdir(directory);
 }
 
-/* Others: a process that opens PATH, locks each of BYTES (ended by -1) with a lock of TYPE, and lasts until it is killed. */
+/*
+ * Others: a process that opens PATH, locks each of BYTES (ended by -1) with a lock of TYPE, and lasts until it is
+ * killed.
+ */
 static GPid start_other(const char *path, const int *bytes, int type) {
   int ready[2];
   char byte;
