@@ -43,12 +43,13 @@ typedef struct {
 
 /*
  * Opens PATH, a regular file or block device, into FILE, which is to be closed whether that succeeds or not. Its size is
- * that which it has. One that is written and no others are to use is claimed (O_EXCL), if it is a block device: that fails if it is mounted, a part
- * of a volume, or claimed by somebody else, and keeps others from doing such things meanwhile.
+ * that which it has. One that is written and no others are to use is claimed (O_EXCL), if it is a block device: that
+ * fails if it is mounted, a part of a volume, or claimed by somebody else, and keeps others from doing such things
+ * meanwhile.
  */
 bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error);
 /*
- * Finds the topology, and whether its size will do, which is not nothing; one that ends within a block is filled up. LOGICAL: the size of its
+ * Finds its topology. Its size must not be nothing; one that ends within a block is filled up. LOGICAL: the size of its
  * blocks, whatever the host says; 0: as it does, or 512.
  */
 bool disk_file_measure(DiskFile *file, unsigned logical, GError **error);

@@ -49,8 +49,12 @@ finish_eret 10
 mkdir small
 check "a file system of 4 MiB" mount -t tmpfs -o size=4m tmpfs small || exit
 truncate -s 16M large.img
-TMPDIR=$PWD/small boot disk-full --disk large.img,cow
+before=${TMPDIR-}
+TMPDIR=$PWD/small
+export TMPDIR
+boot disk-full --disk large.img,cow
 umount -l small
+if [ "$before" ]; then TMPDIR=$before; else unset TMPDIR; fi
 is "$status" 0 "no room: the guest powers off, status 0"
 isnt "$(guest dd-status)" 0 "no room: a write fails in the guest"
 is "$(guest sector0-foreign-bytes)" 0 "no room: what was written before can still be read"

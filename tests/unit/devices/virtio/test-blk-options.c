@@ -455,6 +455,25 @@ static void test_one_queue_of_several(const void *engine) {
   fixture_free(fixture);
 }
 
+/* A guest that lies to a disk that has all that can be asked of it, but for limits: the image stays as it is. */
+static void test_fuzz(const void *engine) {
+  const DiskImageOptions options = {.cow = true, .engine = (DiskImageEngine)GPOINTER_TO_INT(engine)};
+  Fixture *fixture = fixture_new_of(&options, &(VirtioBlkOptions){.queues = QUEUES}, USUAL_FEATURES | F_MQ);
+  g_autofree uint8_t *before = g_malloc(DISK_SIZE);
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(pread(fixture->fd, before, DISK_SIZE, 0), ==, DISK_SIZE);
+  for (unsigned i = 0; i < 200; i++) {
+    start_again(fixture, USUAL_FEATURES | F_MQ | (i % 2 ? VIRTIO_F_EVENT_IDX : 0));
+    fuzz_once(fixture);
+  }
+  start_again(fixture, USUAL_FEATURES);
+  g_assert_cmpuint(run_read(fixture, 0, 512, NULL), ==, S_OK);
+  assert_sectors(fixture, 0, before, DISK_SIZE);
+  fixture_free(fixture);
+}
+
 static void add(const char *name, void (*test)(const void *engine)) {
   add_for_engines("/virtio-blk-options", name, test);
 }
@@ -475,5 +494,6 @@ int main(int argc, char **argv) {
   add("queues/reset", test_queues_reset);
   add("queues/copy-on-write", test_queues_copy_on_write);
   add("queues/one-of-several", test_one_queue_of_several);
+  add("fuzz", test_fuzz);
   return g_test_run();
 }

@@ -743,45 +743,6 @@ static void test_same_head_again_and_again(void) {
   fixture_free(fixture);
 }
 
-/*
- * Random descriptors, half-plausible headers, random rings. The process must live, and the device work after a reset.
- */
-static void fuzz_once(Fixture *fixture) {
-  FakeGuest *guest = fixture->guest;
-  uint64_t area = fake_alloc(guest, 1u << 20);
-  uint8_t *bytes = fake_at(guest, area);
-  unsigned n = guest->queues[0].size;
-
-  for (unsigned i = 0; i < 4096; i++)
-    bytes[i] = (uint8_t)g_test_rand_int();
-  for (unsigned i = 0; i < 64; i++) {
-    uint32_t type = (uint32_t)g_test_rand_int_range(0, 16);
-    uint64_t sector = (uint64_t)g_test_rand_int_range(0, SECTORS + 8);
-
-    memcpy(bytes + i * 64, &type, 4);
-    memcpy(bytes + i * 64 + 8, &sector, 8);
-    memcpy(bytes + i * 64 + 16, &sector, 8);
-    bytes[i * 64 + 25] &= 1;
-    bytes[i * 64 + 26] = bytes[i * 64 + 27] = 0;
-  }
-  for (unsigned i = 0; i < n; i++) {
-    bool wild = g_test_rand_int_range(0, 100) == 0;
-    uint64_t address = wild ? (uint64_t)g_test_rand_int() << 8 : area + 64 * (uint64_t)g_test_rand_int_range(0, 64);
-    uint32_t size =
-        wild ? (uint32_t)g_test_rand_int() : (uint32_t)g_test_rand_int_range(0, 4) * 512 + (uint32_t)g_test_rand_int_range(0, 33);
-    uint16_t flags = (uint16_t)(g_test_rand_int_range(0, 3) ? FAKE_DESC_NEXT : 0) | (uint16_t)(i % 4 > 1 ? FAKE_DESC_WRITE : 0);
-
-    if (wild)
-      flags = (uint16_t)g_test_rand_int_range(0, 8);
-    fake_write_descriptor(guest, guest->queues[0].descriptors, i, address, size, flags,
-                          (uint16_t)(wild ? (uint32_t)g_test_rand_int() : (i + 1) % n));
-  }
-  for (unsigned i = 0; i < 32; i++)
-    fake_publish(guest, 0, (uint16_t)g_test_rand_int_range(0, (int)n + (i == 31)));
-  fake_kick(guest, 0);
-  fake_settle(guest);
-}
-
 static void test_fuzz(const void *engine) {
   Fixture *fixture = fixture_new(engine);
   uint64_t features[] = {USUAL_FEATURES, USUAL_FEATURES | VIRTIO_F_EVENT_IDX, F_WCE, F_DISCARD | F_ZEROES};
