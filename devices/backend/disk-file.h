@@ -42,8 +42,8 @@ typedef struct {
 } DiskFile;
 
 /*
- * Opens PATH, a regular file or block device, into FILE, which is to be closed whether that succeeds or not. Its size is
- * that which it has. One that is written and no others are to use is claimed (O_EXCL), if it is a block device: that
+ * Opens PATH, a regular file or block device, into FILE, which is to be closed whether that succeeds or not. Its size
+ * is that which it has. One that is written and no others are to use is claimed (O_EXCL), if it is a block device: that
  * fails if it is mounted, a part of a volume, or claimed by somebody else, and keeps others from doing such things
  * meanwhile.
  */
