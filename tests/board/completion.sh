@@ -120,7 +120,7 @@ completes "auto,vars=" run --firmware auto,
 completes "commas/a,,b commas/c" run --disk commas/
 completes "commas/a,,b" run --disk commas/a,,
 completes "commas/a,,b" run --dtbo commas/a
-completes "commas/a,,b,bootindex=" run --disk commas/a,,b,b
+completes "commas/a,,b,bootindex=" run --disk commas/a,,b,bo
 completes "name=opt/x,file=commas/a,,b" run --fw-cfg name=opt/x,file=commas/a
 completes "commas/a,,b" run --fw-cfg name = opt/x,file = commas/a,,
 completes "commas/a,b commas/c" run --kernel commas/
