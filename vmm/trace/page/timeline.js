@@ -146,8 +146,9 @@ class Timeline {
     this.draw();
   }
 
+  /* What has no width yet has no picture either: the observer draws when it has. */
   draw() {
-    if (this.frame) return;
+    if (this.frame || !this.width) return;
     this.frame = requestAnimationFrame(() => {
       this.frame = 0;
       this.paint();
