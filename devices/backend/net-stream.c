@@ -69,7 +69,7 @@ static void close_socket(NetStream *stream) {
 /* Waits for the other, or finds it waiting. */
 static bool meet(NetStream *stream, GError **error) {
   if (stream->network) {
-    stream->fd = stream->network->event_fd;
+    stream->fd = stream->network->helper->event_fd;
     stream->listening = true;
     return true;
   }
@@ -129,7 +129,8 @@ static bool is_rested(NetStream *stream) {
 static void accept_other(NetStream *stream) {
   if (!is_rested(stream))
     return;
-  int accepted = stream->network ? stream->network->ops->take(stream->network) : unix_meeting_accept(stream->fd);
+  Helper *helper = stream->network ? stream->network->helper : NULL;
+  int accepted = helper ? helper->ops->take(helper) : unix_meeting_accept(stream->fd);
 
   if (accepted < 0 && stream->path && errno != EAGAIN)
     rest(stream, errno);
@@ -298,7 +299,7 @@ static void stream_reset(NetBackend *backend) {
   NetStream *stream = (NetStream *)backend;
 
   if (stream->network && stream->listening)
-    stream->network->ops->renew(stream->network);
+    stream->network->helper->ops->renew(stream->network->helper);
 }
 
 static void stream_free(NetBackend *backend) {
@@ -365,7 +366,7 @@ NetBackend *net_stream_meet(const char *path, GError **error) {
 }
 
 NetBackend *net_stream_of(UserNetwork *network, bool restricted) {
-  NetStream *stream = stream_new(network->name);
+  NetStream *stream = stream_new(network->helper->name);
 
   stream->network = network;
   stream->restricted = restricted;

@@ -13,12 +13,16 @@
 #define PROTOCOL_INFLIGHT     (UINT64_C(1) << 12)
 #define PROTOCOL_RESET_DEVICE (UINT64_C(1) << 13)
 
+/* How long a program that has just been started may take with its first answers. */
+#define VHOST_USER_STARTS_US (10 * G_USEC_PER_SEC)
+
 typedef struct {
   Vhost base; /* first */
   bool wants_config;
   int (*open)(void *opaque, GError **error); /* VhostUserOpen */
   void *opaque;
   void (*free_opaque)(void *opaque);
+  void (*call_for_next)(void *opaque); /* another is there soon that OPEN gives; NULL: whoever is there is */
   VhostUserChannel main, backend;
   uint64_t all_features; /* that it offers, with those between us */
   uint64_t protocol;     /* agreed on */
@@ -41,3 +45,6 @@ bool vhost_user_tell(VhostUser *user, VhostUserMessage *message, const int *fds,
 /* VhostOps' set_inflight; and what it keeps is given up. */
 bool vhost_user_set_inflight(Vhost *base, bool anew, unsigned n, uint16_t size, GError **error);
 void vhost_user_forget_inflight(VhostUser *user);
+
+/* VhostOps' renew. */
+void vhost_user_renew(Vhost *base, bool used);

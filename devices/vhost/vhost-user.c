@@ -167,6 +167,8 @@ static bool connect_user(Vhost *base, GError **error) {
   user->main.fd = user->open(user->opaque, error);
   if (user->main.fd < 0)
     return false;
+  if (user->call_for_next)
+    base->deadline = g_get_monotonic_time() + VHOST_USER_STARTS_US;
   if (!introduce(user, error)) {
     disconnect(base);
     return false;
@@ -371,6 +373,7 @@ static const VhostOps user_ops = {
     .connect = connect_user,
     .disconnect = disconnect,
     .reset = reset,
+    .renew = vhost_user_renew,
     .set_features = set_features,
     .set_inflight = vhost_user_set_inflight,
     .set_memory = set_memory,

@@ -36,6 +36,11 @@ typedef struct {
   void (*disconnect)(Vhost *vhost);
   /* Forgets what an earlier driver did. Optional. */
   bool (*reset)(Vhost *vhost, GError **error);
+  /*
+   * No driver is there: one that has ended unseen is disconnected, or one that knew a driver (USED) and does not forget
+   * it; for who is not there, another is called, where somebody is to be called. Does not wait. Optional.
+   */
+  void (*renew)(Vhost *vhost, bool used);
 
   /* In this order, before the rings; FEATURES are among those that it offers. */
   bool (*set_features)(Vhost *vhost, uint64_t features, GError **error);
@@ -73,6 +78,7 @@ struct Vhost {
   char *name;      /* "vhost-user back end /run/rng.sock"; for people */
   gint64 deadline; /* by the monotonic clock, microseconds */
   gint64 away_us;  /* how long another is waited for where one that was resumable is lost */
+  bool one_driver; /* what it knows of a driver it does not forget: the next is to have another */
   bool connected;
   bool resumable;                 /* who comes after it can go on with what it has in flight; also while it is lost */
   uint64_t features;              /* what it offers, without bits that are between it and us */

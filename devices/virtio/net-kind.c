@@ -112,7 +112,7 @@ static VirtioDevice *make_user(const DeviceParts *parts, GError **error) {
 
   if (!network)
     return NULL;
-  choose_mac(parts, network->name, mac);
+  choose_mac(parts, network->helper->name, mac);
   if (network->vhost_user)
     return virtio_net_of_user(parts->name, parts->memory, network, mac, config->mtu, error);
   return virtio_net_new(parts->name, parts->memory, net_stream_of(network, config->restricted), mac, config->mtu, error);

@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A network card whose frames a user network's program takes from the guest's own memory: its queues are served by
- * vhost-user, and its back end here has nothing to do but to know of the program, and to call for the next one.
+ * vhost-user, and its back end here has nothing to do but to call for the next such program.
  *
  * Locks: none. The Vhost is the I/O thread's while that serves the card, and at a reset nobody's.
  */
-#include <poll.h>
-
 #include "devices/vhost/vhost-user.h"
 #include "devices/virtio/net-internal.h"
 
-#define PATIENCE_MS 2000 /* for a program that was called for and is not there yet; below VHOST_PATIENCE_US */
-
 typedef struct {
   NetBackend base;
-  UserNetwork *network;
   Vhost *vhost; /* of the card's queues */
 } UserBackend;
 
@@ -36,39 +31,16 @@ static bool user_set_offloads(NetBackend *base, unsigned offloads) {
   return !offloads;
 }
 
-static bool has_hung_up(int fd) {
-  struct pollfd end = {.fd = fd};
-
-  return poll(&end, 1, 0) == 1 && (end.revents & POLLHUP);
-}
-
 /* One may have ended while no driver was there to see it. */
 static void user_reset(NetBackend *base) {
-  const UserBackend *user = (UserBackend *)base;
-  Vhost *vhost = user->vhost;
+  Vhost *vhost = ((UserBackend *)base)->vhost;
 
-  if (vhost->connected && has_hung_up(vhost->watch_fds[0]))
-    vhost->ops->disconnect(vhost);
-  if (!vhost->connected)
-    user->network->ops->renew(user->network);
+  vhost->ops->renew(vhost, true);
 }
 
 static void user_free(NetBackend *base) {
-  user_network_free(((UserBackend *)base)->network);
   g_free(base->name);
   g_free(base);
-}
-
-static int open_connection(void *opaque, GError **error) {
-  UserNetwork *network = opaque;
-  struct pollfd ready = {.fd = network->event_fd, .events = POLLIN};
-  int fd = network->ops->take(network);
-
-  if (fd < 0 && poll(&ready, 1, PATIENCE_MS) == 1)
-    fd = network->ops->take(network);
-  if (fd < 0)
-    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "%s is not there", network->name);
-  return fd;
 }
 
 VirtioDevice *virtio_net_of_user(const char *name, const GuestMemory *memory, UserNetwork *take_network, const uint8_t mac[NET_MAC_SIZE],
@@ -82,7 +54,7 @@ VirtioDevice *virtio_net_of_user(const char *name, const GuestMemory *memory, Us
       .free = user_free,
   };
   g_autoptr(UserNetwork) network = take_network;
-  g_autoptr(Vhost) vhost = vhost_user_new_with(network->name, false, open_connection, network, NULL);
+  g_autoptr(Vhost) vhost = vhost_user_new_of(g_steal_pointer(&network->helper));
   UserBackend *user;
 
   vhost_begin(vhost);
@@ -90,11 +62,9 @@ VirtioDevice *virtio_net_of_user(const char *name, const GuestMemory *memory, Us
     return NULL;
   user = g_new0(UserBackend, 1);
   *user = (UserBackend){
-      .base = {.ops = &ops, .name = g_strdup(network->name), .n_pairs = 1, .link = true},
-      .network = network,
+      .base = {.ops = &ops, .name = g_strdup(vhost->name), .n_pairs = 1, .link = true},
       .vhost = vhost,
   };
-  g_steal_pointer(&network);
   VirtioDevice *device = virtio_net_new(name, memory, &user->base, mac, mtu, error);
   if (!device)
     return NULL;

@@ -33,7 +33,8 @@ struct VhostQueues {
   unsigned first, n;
   uint64_t relied_on; /* what it offered when the guest was to be told */
   unsigned n_handed;  /* rings that may have been handed over: each in turn */
-  bool used, forget;  /* a driver is there, or was before */
+  bool used;          /* a driver is there, or was since the last reset */
+  bool forget;        /* one was before */
   bool handed;        /* this driver's rings were, and what is in flight was not forgotten since */
   struct {
     IoTimer *timer;    /* of the next try, while another is waited for */
@@ -309,8 +310,12 @@ void vhost_queues_stop(VhostQueues *queues) {
 }
 
 void vhost_queues_reset(VhostQueues *queues) {
+  Vhost *vhost = queues->vhost;
+
+  if (vhost->ops->renew)
+    vhost->ops->renew(vhost, queues->used);
   queues->forget |= queues->used;
-  queues->handed = false;
+  queues->used = queues->handed = false;
 }
 
 /* Life. */

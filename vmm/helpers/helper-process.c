@@ -12,18 +12,18 @@
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "devices/printable.h"
+#include "vmm/helpers/helper-socket.h"
 
 #define LINE_MAX_BYTES 400
-#define SEND_BUFFER    (4 << 20)
 #define END_WAIT_MS    2000 /* between asking and ending */
 
 G_DEFINE_QUARK(eret_helper_error, helper_error)
@@ -31,7 +31,7 @@ G_DEFINE_QUARK(eret_helper_error, helper_error)
 struct HelperProcess {
   char *name;
   bool (*is_noise)(const char *line);
-  void (*ended)(void *opaque, const char *how);
+  HelperEnded *ended;
   void *opaque;
   GPid pid;
   int pid_fd, output_fd;
@@ -42,12 +42,15 @@ struct HelperProcess {
   unsigned lines;
 };
 
-/* In the child, between fork and exec. */
+/* In the child, between fork and exec. To have become another user takes the death signal away. */
 static void set_up_child(gpointer data) {
+  const HelperConfig *config = data;
   sigset_t none;
 
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
+  if (config->prepare && !config->prepare(config->prepare_opaque))
+    _exit(EXIT_FAILURE);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
@@ -108,8 +111,8 @@ static char *describe_end(const HelperProcess *process, int status) {
   return process->last ? g_strdup_printf("%s; its last words: %s", how, process->last) : g_steal_pointer(&how);
 }
 
-/* How it has ended, with what it had still to say; NULL: it has not. */
-static char *reap(HelperProcess *process) {
+/* How it has ended, with what it had still to say, and whether WELL; NULL: it has not. */
+static char *reap(HelperProcess *process, bool *well) {
   int status = 0;
 
   if (waitpid(process->pid, &status, WNOHANG) == 0)
@@ -119,18 +122,20 @@ static char *reap(HelperProcess *process) {
     ;
   if (process->line->len)
     say_line(process);
+  *well = status == 0;
   return describe_end(process, status);
 }
 
 static gboolean on_end(gint fd, GIOCondition condition, gpointer data) {
   HelperProcess *process = data;
-  g_autofree char *how = reap(process);
+  bool well;
+  g_autofree char *how = reap(process, &well);
 
   if (!how)
     return G_SOURCE_CONTINUE;
   process->pid_source = 0;
   if (process->ended)
-    process->ended(process->opaque, how); /* may free it */
+    process->ended(process->opaque, how, well); /* may free it */
   return G_SOURCE_REMOVE;
 }
 
@@ -146,20 +151,23 @@ static bool has_told(HelperProcess *process) {
   return got > 0;
 }
 
-bool helper_process_wait(HelperProcess *process, unsigned ms, GError **error) {
+bool helper_process_wait(HelperProcess *process, int fd, unsigned ms, GError **error) {
   gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
+  bool tells = process->ready_fd >= 0, well;
 
   for (;;) {
     gint64 left = (until - g_get_monotonic_time()) / 1000;
-    struct pollfd fds[] = {{.fd = process->ready_fd, .events = POLLIN}, {.fd = process->pid_fd, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = tells ? process->ready_fd : fd, .events = POLLIN}, {.fd = process->pid_fd, .events = POLLIN}};
 
     if (left < 0 || (poll(fds, G_N_ELEMENTS(fds), (int)left) < 0 && errno != EINTR)) {
       g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s does not come to be ready in %u seconds", process->name, ms / 1000);
       return false;
     }
-    if (fds[0].revents && has_told(process))
+    if (tells ? fds[0].revents && has_told(process) : fds[0].revents == POLLIN)
       return true;
-    g_autofree char *how = fds[1].revents ? reap(process) : NULL;
+    if (fds[0].revents & (POLLHUP | POLLERR))
+      fd = -1; /* what follows is its end */
+    g_autofree char *how = fds[1].revents ? reap(process, &well) : NULL;
     if (how) {
       g_clear_handle_id(&process->pid_source, g_source_remove);
       g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s %s", process->name, how);
@@ -222,7 +230,7 @@ static bool spawn(HelperProcess *process, const HelperConfig *config, const ItsE
   g_autoptr(GError) local = NULL;
 
   if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, set_up_child,
-                                        NULL, -1, its->ready >= 0 ? its->ready : its->output, its->output, &its->fd, &target, 1,
+                                        (gpointer)config, -1, its->ready >= 0 ? its->ready : its->output, its->output, &its->fd, &target, 1,
                                         &process->pid, NULL, NULL, NULL, &local)) {
     process->pid = 0;
     g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
@@ -242,27 +250,10 @@ static bool make_pipe(const HelperConfig *config, int *ours, int *its, GError **
   return g_unix_set_fd_nonblocking(*ours, TRUE, error);
 }
 
-/*
- * As much as the host gives: passt of 2023 does not come to terms with a socket that takes only a part of what it
- * sends, so that a connection of its may stand still for good.
- */
-static void give_room(int fd) {
-  const int size = SEND_BUFFER;
-
-  if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) < 0)
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-}
-
 /* What it tells by is opened anew by some, after they became another user. */
 static bool connect_ends(HelperProcess *process, const HelperConfig *config, int *fd, ItsEnds *its, GError **error) {
-  int pair[2];
-
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-    return set_errno(error, config->name, "cannot make a socket pair");
-  *fd = pair[0];
-  its->fd = pair[1];
-  give_room(*fd);
-  give_room(its->fd);
+  if (!(config->listens ? helper_socket_listening : helper_socket_pair)(config->name, fd, &its->fd, error))
+    return false;
   if (!make_pipe(config, &process->output_fd, &its->output, error))
     return false;
   if (!config->tells_ready)

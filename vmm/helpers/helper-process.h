@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A program of somebody else's that works for a machine (passt): started with one end of a socket pair, ended with the
+ * A program of somebody else's that works for a machine (passt): started with a socket that leads here, ended with the
  * machine, and with eret however that ends. What it says goes to eret's log, a line each behind its name; it is not
  * believed in anything, and never waited for.
  *
@@ -13,15 +13,25 @@
 
 typedef struct HelperProcess HelperProcess;
 
-/* The descriptor of a helper's that is its end of the socket pair. */
+/* It has ended by itself: "ended with exit status 1", with what it said last. WELL: that status was 0. */
+typedef void HelperEnded(void *opaque, const char *how, bool well);
+
+/* The descriptor of a helper's that is its socket. */
 #define HELPER_FD 3
 
 typedef struct {
-  const char *name;                             /* "passt" */
-  const char *const *argv;                      /* argv[0] is its path; ended by NULL */
-  bool (*is_noise)(const char *line);           /* what it says that nobody needs to read; NULL: nothing. Such lines are for debugging */
-  void (*ended)(void *opaque, const char *how); /* by itself: "exit status 1", with what it said last; NULL: nobody asks */
-  bool tells_ready;                             /* its standard output is for one word, when it is ready: see helper_process_wait */
+  const char *name;                   /* "passt" */
+  const char *const *argv;            /* argv[0] is its path; ended by NULL */
+  bool (*is_noise)(const char *line); /* what it says that nobody needs to read; NULL: nothing. Such lines are for debugging */
+  HelperEnded *ended;                 /* NULL: nobody asks */
+  bool tells_ready;                   /* its standard output is for one word, when it is ready: see helper_process_wait */
+  bool listens;                       /* its socket is one that listens, and the other end waits there; else of a pair */
+  /*
+   * In its process, before the program: async-signal-safe. False: it cannot be, which was said on standard error.
+   * NULL: nothing is to be done.
+   */
+  bool (*prepare)(const void *opaque);
+  const void *prepare_opaque;
   void *opaque;
 } HelperConfig;
 
@@ -29,13 +39,14 @@ typedef enum { HELPER_ERROR_START } HelperError;
 #define HELPER_ERROR (helper_error_quark())
 GQuark helper_error_quark(void);
 
-/* *FD is the other end of its socket pair, a stream socket, and the caller's. CONFIG is only read. */
+/* *FD is the other end of its socket, a stream socket, and the caller's. CONFIG is only read. */
 HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error);
 /*
- * Waits, at most MS milliseconds, until one that tells is ready. False: it has ended, which is not told in another way
- * then, or has not come so far; it is to be freed.
+ * Waits, at most MS milliseconds, until one that tells is ready; or, of another, until it has said something at FD,
+ * which is the caller's to read. False: it has ended, which is not told in another way then, or has not come so far; it
+ * is to be freed.
  */
-bool helper_process_wait(HelperProcess *process, unsigned ms, GError **error);
+bool helper_process_wait(HelperProcess *process, int fd, unsigned ms, GError **error);
 /* Asks it to end, and ends it if it does not; waits for that. Takes NULL. `ended` is not called any more. */
 void helper_process_free(HelperProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HelperProcess, helper_process_free)

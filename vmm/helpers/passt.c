@@ -124,8 +124,8 @@ static bool check_port(const PasstForward *forward, GError **error) {
   return false;
 }
 
-HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, void (*ended)(void *opaque, const char *how),
-                           void *opaque, int *fd, GError **error) {
+HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, HelperEnded *ended, void *opaque, int *fd,
+                           GError **error) {
   g_autoptr(GPtrArray) arguments = passt_arguments(passt, forwards, vhost_user);
   const HelperConfig config = {
       .name = "passt",

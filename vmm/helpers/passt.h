@@ -33,8 +33,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Passt, passt_free)
  * and ENDED as in helper_process_start; it tells when it is ready. Ports that are taken are an error, as it would do
  * without them in part.
  */
-HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, void (*ended)(void *opaque, const char *how),
-                           void *opaque, int *fd, GError **error);
+HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, HelperEnded *ended, void *opaque, int *fd,
+                           GError **error);
 
 /* "[ADDRESS:]HOSTPORT:GUESTPORT[/udp|/tcp]"; an IPv6 address in brackets. False: *WHY, a constant, says why not. */
 bool passt_parse_forward(const char *text, PasstForward *forward, const char **why);

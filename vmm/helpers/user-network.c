@@ -1,152 +1,50 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A card's passt, from one to the next. The first is waited for, so that what is wrong with it (a port that is taken)
- * is known before there is a machine. When one ends, the log says how, and nothing else happens until the card asks for
- * another, which it does when its guest resets it. A guest may do that in a loop, so there is one start a second at
- * most.
+ * A card's passt. The first is waited for, so that what is wrong with it (a port that is taken) is known before there
+ * is a machine.
  *
- * Programs are started and ended on the main thread. Lock: what the card's threads see too is below `lock`.
+ * No lock: main thread.
  */
 #include "vmm/helpers/user-network.h"
 
-#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vmm/helpers/kept-helper.h"
 #include "vmm/helpers/passt.h"
 
-#define READY_MS          30000 /* an emulated host is slow */
-#define BETWEEN_STARTS_US G_USEC_PER_SEC
+#define READY_MS 30000 /* an emulated host is slow */
 
 typedef struct {
   UserNetworks base;
   Passt *passt;
 } PasstNetworks;
 
+/* What each passt of a card is started with. */
 typedef struct {
-  UserNetwork base;
   const Passt *passt;
-  char *card;
   GPtrArray *forwards; /* of PasstForward */
-  uint16_t *udp_ports;
-  HelperProcess *process; /* NULL: it has ended */
-  gint64 started;         /* monotonic time */
+  bool vhost_user;
+} Start;
 
-  GMutex lock;
-  int fd; /* a connection that was not taken; -1 */
-  bool running;
-  bool wanted;   /* the next is, once this one has ended */
-  guint pending; /* the source that starts it; 0: none */
-} PasstNetwork;
+static HelperProcess *start(void *opaque, bool first, HelperEnded *ended, void *kept, int *fd, GError **error) {
+  const Start *with = opaque;
+  HelperProcess *process = passt_start(with->passt, with->forwards, with->vhost_user, ended, kept, fd, error);
 
-static void ended(void *opaque, const char *how);
-
-/* With the lock, or before anybody else knows of it. */
-static void drop_connection(PasstNetwork *network) {
-  eventfd_t ignored;
-
-  if (network->fd < 0)
-    return;
-  close(network->fd);
-  network->fd = -1;
-  eventfd_read(network->base.event_fd, &ignored);
+  if (!process || !first || helper_process_wait(process, -1, READY_MS, error))
+    return process;
+  helper_process_free(process);
+  close(*fd);
+  return NULL;
 }
 
-static bool start(PasstNetwork *network, GError **error) {
-  int fd;
+static void free_start(void *opaque) {
+  Start *with = opaque;
 
-  network->started = g_get_monotonic_time();
-  network->process = passt_start(network->passt, network->forwards, network->base.vhost_user, ended, network, &fd, error);
-  if (!network->process)
-    return false;
-  g_mutex_lock(&network->lock);
-  network->fd = fd;
-  network->running = true;
-  eventfd_write(network->base.event_fd, 1);
-  g_mutex_unlock(&network->lock);
-  return true;
+  g_ptr_array_unref(with->forwards);
+  g_free(with);
 }
 
-static gboolean start_next(gpointer data) {
-  PasstNetwork *network = data;
-  g_autoptr(GError) error = NULL;
-
-  g_mutex_lock(&network->lock);
-  network->pending = 0;
-  g_mutex_unlock(&network->lock);
-  if (start(network, &error))
-    g_message("%s: passt was started again", network->card);
-  else
-    g_message("%s: %s; it is tried again when the guest resets its network card", network->card, error->message);
-  return G_SOURCE_REMOVE;
-}
-
-/* With the lock. */
-static void plan_next(PasstNetwork *network) {
-  gint64 left = network->started + BETWEEN_STARTS_US - g_get_monotonic_time();
-  g_autoptr(GSource) source = g_timeout_source_new(left > 0 ? (guint)(left / 1000) + 1 : 0);
-
-  network->wanted = false;
-  g_source_set_callback(source, start_next, network, NULL);
-  network->pending = g_source_attach(source, NULL);
-}
-
-static void ended(void *opaque, const char *how) {
-  PasstNetwork *network = opaque;
-
-  g_message("%s: passt %s; there is no network until the guest resets its network card, or reboots", network->card, how);
-  g_clear_pointer(&network->process, helper_process_free);
-  g_mutex_lock(&network->lock);
-  network->running = false;
-  drop_connection(network);
-  if (network->wanted)
-    plan_next(network);
-  g_mutex_unlock(&network->lock);
-}
-
-/* The card's side. */
-
-static int take(UserNetwork *base) {
-  PasstNetwork *network = (PasstNetwork *)base;
-  eventfd_t ignored;
-
-  g_mutex_lock(&network->lock);
-  int fd = network->fd;
-  network->fd = -1;
-  if (fd >= 0)
-    eventfd_read(base->event_fd, &ignored);
-  g_mutex_unlock(&network->lock);
-  return fd;
-}
-
-static void renew(UserNetwork *base) {
-  PasstNetwork *network = (PasstNetwork *)base;
-
-  g_mutex_lock(&network->lock);
-  if (network->running && network->fd < 0)
-    network->wanted = true; /* it ends, as its connection has, and that is not known yet */
-  else if (!network->running && !network->pending)
-    plan_next(network);
-  g_mutex_unlock(&network->lock);
-}
-
-/* Life. */
-
-static void network_free(UserNetwork *base) {
-  PasstNetwork *network = (PasstNetwork *)base;
-
-  g_clear_handle_id(&network->pending, g_source_remove);
-  drop_connection(network);
-  helper_process_free(network->process);
-  if (base->event_fd >= 0)
-    close(base->event_fd);
-  g_ptr_array_unref(network->forwards);
-  g_mutex_clear(&network->lock);
-  g_free(network->udp_ports);
-  g_free(network->card);
-  g_free(network);
-}
-
-static bool add_forwards(PasstNetwork *network, const GPtrArray *texts, GError **error) {
+static bool add_forwards(UserNetwork *network, GPtrArray *forwards, const GPtrArray *texts, GError **error) {
   unsigned n = texts ? texts->len : 0;
 
   network->udp_ports = g_new0(uint16_t, n + 1);
@@ -154,46 +52,43 @@ static bool add_forwards(PasstNetwork *network, const GPtrArray *texts, GError *
     PasstForward *forward = g_new0(PasstForward, 1);
     const char *text = g_ptr_array_index(texts, i), *why;
 
-    g_ptr_array_add(network->forwards, forward);
+    g_ptr_array_add(forwards, forward);
     if (!passt_parse_forward(text, forward, &why)) {
       g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "'%s' cannot be forwarded: %s", text, why);
       return false;
     }
     if (forward->udp)
-      network->udp_ports[network->base.n_udp_ports++] = forward->guest_port;
+      network->udp_ports[network->n_udp_ports++] = forward->guest_port;
   }
-  network->base.udp_ports = network->udp_ports;
   return true;
 }
 
 static UserNetwork *start_network(UserNetworks *networks, const UserNetworkWish *wish, GError **error) {
-  static const UserNetworkOps ops = {.take = take, .renew = renew, .free = network_free};
-  PasstNetwork *network = g_new0(PasstNetwork, 1);
-  g_autoptr(UserNetwork) owned = &network->base;
-
-  *network = (PasstNetwork){
-      .base =
-          {
-              .ops = &ops,
-              .name = "passt",
-              .vhost_user = wish->vhost_user && networks->vhost_user,
-              .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
-          },
-      .passt = ((PasstNetworks *)networks)->passt,
-      .card = g_strdup(wish->card),
-      .forwards = g_ptr_array_new_with_free_func(passt_forward_free),
-      .fd = -1,
+  g_autoptr(UserNetwork) network = g_new0(UserNetwork, 1);
+  Start *with = g_new0(Start, 1);
+  const KeptHelperConfig config = {
+      .name = "passt",
+      .device = wish->card,
+      .what = "network card",
+      .lack = "there is no network",
+      .start = start,
+      .free_opaque = free_start,
+      .opaque = with,
   };
-  g_mutex_init(&network->lock);
-  if (network->base.event_fd < 0) {
-    g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s: cannot make an event descriptor", wish->card);
-    return NULL;
-  }
-  if (!add_forwards(network, wish->forwards, error) || !start(network, error) || !helper_process_wait(network->process, READY_MS, error)) {
+
+  network->vhost_user = wish->vhost_user && networks->vhost_user;
+  *with = (Start){
+      .passt = ((PasstNetworks *)networks)->passt,
+      .forwards = g_ptr_array_new_with_free_func(passt_forward_free),
+      .vhost_user = network->vhost_user,
+  };
+  if (!add_forwards(network, with->forwards, wish->forwards, error)) {
     g_prefix_error(error, "%s: ", wish->card);
+    free_start(with);
     return NULL;
   }
-  return g_steal_pointer(&owned);
+  network->helper = kept_helper_new(&config, error);
+  return network->helper ? g_steal_pointer(&network) : NULL;
 }
 
 UserNetworks *passt_networks_new(GError **error) {

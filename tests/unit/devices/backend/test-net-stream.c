@@ -407,31 +407,42 @@ static void test_no_descriptors(void) {
 
 /* A user network whose program is this test. */
 typedef struct {
-  UserNetwork base;
+  Helper base;
   int fd;
   unsigned n_renewed, n_freed;
 } FakeNetwork;
 
-static int fake_take(UserNetwork *network) {
-  FakeNetwork *fake = (FakeNetwork *)network;
+static int fake_take(Helper *helper) {
+  FakeNetwork *fake = (FakeNetwork *)helper;
   eventfd_t ignored;
   int fd = fake->fd;
 
   if (fd >= 0)
-    eventfd_read(network->event_fd, &ignored);
+    eventfd_read(helper->event_fd, &ignored);
   fake->fd = -1;
   return fd;
 }
 
-static void fake_renew(UserNetwork *network) {
-  ((FakeNetwork *)network)->n_renewed++;
+static void fake_renew(Helper *helper) {
+  ((FakeNetwork *)helper)->n_renewed++;
 }
 
-static void fake_free(UserNetwork *network) {
-  ((FakeNetwork *)network)->n_freed++;
+static void fake_free(Helper *helper) {
+  ((FakeNetwork *)helper)->n_freed++;
 }
 
-static const UserNetworkOps fake_ops = {.take = fake_take, .renew = fake_renew, .free = fake_free};
+static const HelperOps fake_ops = {.take = fake_take, .renew = fake_renew, .free = fake_free};
+
+static UserNetwork *network_of(FakeNetwork *fake, const uint16_t *udp_ports, unsigned n_udp_ports) {
+  UserNetwork *network = g_new0(UserNetwork, 1);
+
+  *network = (UserNetwork){
+      .helper = &fake->base,
+      .udp_ports = g_memdup2(udp_ports, n_udp_ports * sizeof *udp_ports),
+      .n_udp_ports = n_udp_ports,
+  };
+  return network;
+}
 
 /* The program's end of a new connection. */
 static int connect_fake(FakeNetwork *fake) {
@@ -446,7 +457,7 @@ static int connect_fake(FakeNetwork *fake) {
 static void test_user_network(void) {
   FakeNetwork fake = {.base = {.ops = &fake_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}};
   int other = connect_fake(&fake);
-  NetBackend *backend = net_stream_of(&fake.base, false);
+  NetBackend *backend = net_stream_of(network_of(&fake, NULL, 0), false);
 
   g_assert_cmpstr(backend->name, ==, "passt");
   for (unsigned i = 0; i < 40; i++) { /* more often than others are borne who leave at once */
@@ -481,11 +492,9 @@ static void test_user_network(void) {
 /* What may go: see test-answer-filter.c. Here, that it is asked, of frames in pieces, and what comes is not. */
 static void test_restricted(void) {
   static const uint16_t ports[] = {53};
-  FakeNetwork fake = {
-      .base = {
-          .ops = &fake_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .udp_ports = ports, .n_udp_ports = 1}};
+  FakeNetwork fake = {.base = {.ops = &fake_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}};
   int other = connect_fake(&fake);
-  NetBackend *backend = net_stream_of(&fake.base, true);
+  NetBackend *backend = net_stream_of(network_of(&fake, ports, G_N_ELEMENTS(ports)), true);
 
   fill(1, 200);
   memcpy(frame + 12, (const uint8_t[]){0x08, 0x00, 0x45}, 3); /* IPv4 */
@@ -518,11 +527,9 @@ static void *change_frame(void *opaque) {
 static void test_restricted_race(void) {
   enum { SIZE = 60, MOST_US = 1500000 };
   static const uint16_t ports[] = {53};
-  FakeNetwork fake = {
-      .base = {
-          .ops = &fake_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .udp_ports = ports, .n_udp_ports = 1}};
+  FakeNetwork fake = {.base = {.ops = &fake_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)}};
   int other = connect_fake(&fake), stop = 0;
-  NetBackend *backend = net_stream_of(&fake.base, true);
+  NetBackend *backend = net_stream_of(network_of(&fake, ports, G_N_ELEMENTS(ports)), true);
   uint32_t length;
 
   memset(frame, 0, sizeof frame);

@@ -8,13 +8,13 @@
 
 /* A user network whose program is a thread behind a socket. */
 typedef struct {
-  UserNetwork base;
+  Helper base;
   const char *path;
   bool there;
   unsigned n_renewed, n_freed;
 } FakeNetwork;
 
-static int network_take(UserNetwork *base) {
+static int network_take(Helper *base) {
   FakeNetwork *network = (FakeNetwork *)base;
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   int fd = network->there ? socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) : -1;
@@ -26,18 +26,18 @@ static int network_take(UserNetwork *base) {
   return fd;
 }
 
-static void network_renew(UserNetwork *base) {
+static void network_renew(Helper *base) {
   FakeNetwork *network = (FakeNetwork *)base;
 
   network->n_renewed++;
   network->there = true;
 }
 
-static void network_free(UserNetwork *base) {
+static void network_free(Helper *base) {
   ((FakeNetwork *)base)->n_freed++;
 }
 
-static const UserNetworkOps network_ops = {.take = network_take, .renew = network_renew, .free = network_free};
+static const HelperOps network_ops = {.take = network_take, .renew = network_renew, .free = network_free};
 
 typedef struct {
   FakeBackend backend;
@@ -65,7 +65,7 @@ static void set_up(Fixture *fixture, gconstpointer data) {
   fixture->backend.features = FAKE_FEATURES | NET_FEATURE(NET_F_MRG_RXBUF);
   fake_backend_listen(&fixture->backend);
   fixture->network = (FakeNetwork){
-      .base = {.ops = &network_ops, .name = "passt", .vhost_user = true, .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
+      .base = {.ops = &network_ops, .name = "passt", .event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)},
       .path = fixture->backend.path,
       .there = true,
   };
@@ -85,9 +85,16 @@ static void tear_down(Fixture *fixture, gconstpointer data) {
   fake_backend_clear(&fixture->backend);
 }
 
+static UserNetwork *network_of(Fixture *fixture) {
+  UserNetwork *network = g_new0(UserNetwork, 1);
+
+  *network = (UserNetwork){.helper = &fixture->network.base, .vhost_user = true};
+  return network;
+}
+
 static void plug(Fixture *fixture) {
   g_autoptr(GError) error = NULL;
-  VirtioDevice *device = virtio_net_of_user("net", &fixture->guest->memory, &fixture->network.base, card_mac, 0, &error);
+  VirtioDevice *device = virtio_net_of_user("net", &fixture->guest->memory, network_of(fixture), card_mac, 0, &error);
 
   g_assert_no_error(error);
   fake_guest_plug(fixture->guest, device);
@@ -167,7 +174,7 @@ static void test_not_there(Fixture *fixture, gconstpointer data) {
   g_autoptr(GError) error = NULL;
 
   fixture->network.there = false;
-  g_assert_null(virtio_net_of_user("net", &fixture->guest->memory, &fixture->network.base, card_mac, 0, &error));
+  g_assert_null(virtio_net_of_user("net", &fixture->guest->memory, network_of(fixture), card_mac, 0, &error));
   g_assert_cmpstr(error->message, ==, "passt is not there");
 }
 

@@ -39,7 +39,7 @@ static void tear_down(Fixture *fixture, gconstpointer data) {
   g_free(the.how);
 }
 
-static void on_ended(void *opaque, const char *how) {
+static void on_ended(void *opaque, const char *how, bool well) {
   g_free(the.how);
   the.how = g_strdup(how);
 }
@@ -102,7 +102,7 @@ static void test_ready(Fixture *fixture, gconstpointer data) {
     g_autoptr(GError) error = NULL;
     int fd;
     HelperProcess *process = start_with(cases[i].script, true, &fd);
-    bool ready = helper_process_wait(process, cases[i].why && cases[i].script[0] == 's' ? 1000 : 30000, &error);
+    bool ready = helper_process_wait(process, -1, cases[i].why && cases[i].script[0] == 's' ? 1000 : 30000, &error);
 
     g_assert_cmpint(ready, ==, !cases[i].why);
     g_assert_cmpstr(error ? error->message : NULL, ==, cases[i].why);

@@ -53,7 +53,7 @@ static UserNetwork *start(Fixture *fixture, const GPtrArray *forwards, GError **
 
 /* Until there is a connection, or for MS. */
 static bool wait_for_connection(const UserNetwork *network, unsigned ms) {
-  struct pollfd ready = {.fd = network->event_fd, .events = POLLIN};
+  struct pollfd ready = {.fd = network->helper->event_fd, .events = POLLIN};
   gint64 until = g_get_monotonic_time() + (gint64)ms * 1000;
 
   while (poll(&ready, 1, 0) == 0 && g_get_monotonic_time() < until)
@@ -93,7 +93,7 @@ static void test_next(Fixture *fixture, gconstpointer script) {
   UserNetwork *network = start(fixture, NULL, &error);
 
   g_assert_no_error(error);
-  g_assert_cmpstr(network->name, ==, "passt");
+  g_assert_cmpstr(network->helper->name, ==, "passt");
   NetBackend *backend = net_stream_of(network, false);
   g_assert_true(backend->link);
   for (unsigned i = 0; i < 3; i++) {
@@ -125,13 +125,13 @@ static void test_broken(Fixture *fixture, gconstpointer script) {
   UserNetwork *network = start(fixture, NULL, &error);
 
   g_assert_no_error(error);
-  close(network->ops->take(network));
+  close(network->helper->ops->take(network->helper));
   g_autofree char *broken = g_strdup_printf("echo started >> %s\nexit 2\n", log);
   write_program(fixture, broken);
   for (unsigned i = 0; i < 20; i++) {
-    network->ops->renew(network);
+    network->helper->ops->renew(network->helper);
     run_for(100);
-    int fd = network->ops->take(network);
+    int fd = network->helper->ops->take(network->helper);
     if (fd >= 0)
       close(fd);
   }
@@ -159,7 +159,7 @@ static void test_forwards(Fixture *fixture, gconstpointer script) {
   g_assert_cmpuint(network->udp_ports[0], ==, 53);
   g_assert_cmpuint(network->udp_ports[1], ==, 5353);
   char got[256] = "";
-  int fd = network->ops->take(network);
+  int fd = network->helper->ops->take(network->helper);
   g_assert_cmpint(read(fd, got, sizeof got - 1), >, 0);
   g_assert_nonnull(strstr(got, "--tcp-ports 61234:22 --udp-ports 127.0.0.1/61235:53 --udp-ports 61236:5353"));
   close(fd);
