@@ -34,6 +34,7 @@ typedef struct {
   const struct VirtioConsolePortSet *ports;        /* devices/virtio/console-ports.h */
   const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
   struct UserNetworks *user_networks;              /* devices/user-network.h */
+  struct Shares *shares;                           /* devices/share.h */
   struct GuestEvents *events;                      /* devices/guest-events.h */
 } DeviceParts;
 

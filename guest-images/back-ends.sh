@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Fetches vhost-user back ends of others, Debian's for arm64: of 13 virtiofsd, qemu-storage-daemon and passt; of 12
-# qemu-storage-daemon.
+# qemu-storage-daemon, and the virtiofsd that came with QEMU.
 #
 # Usage: back-ends.sh 12|13 OUT
 #
@@ -19,7 +19,7 @@ build=$(cd "$here/.." && pwd)/build
 usage() { echo "usage: back-ends.sh 12|13 OUT" >&2; exit 1; }
 [ $# = 2 ] || usage
 case $1 in
-12) suite=bookworm packages_of=qemu-system-common names=qemu-storage-daemon ;;
+12) suite=bookworm packages_of=qemu-system-common names="qemu-storage-daemon virtiofsd" ;;
 13) suite=trixie packages_of="passt virtiofsd qemu-utils" names="virtiofsd qemu-storage-daemon passt" ;;
 *) usage ;;
 esac
@@ -36,7 +36,7 @@ for package in $(with_dependencies $packages_of); do
     download "$package" "$tree"
 done
 for name in $names; do
-    program=$(find "$tree/usr/bin" "$tree/usr/libexec" -name "$name" -type f -print -quit)
+    program=$(find "$tree/usr/bin" "$tree/usr/libexec" "$tree/usr/lib/qemu" -name "$name" -type f -print -quit 2> /dev/null || true)
     [ -n "$program" ] || fail "none of Debian $1's packages has $name"
     add_program "$program"
 done

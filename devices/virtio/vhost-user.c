@@ -201,13 +201,13 @@ static const VirtioDeviceOps user_ops = {
     .free = user_free,
 };
 
-static VhostUserDevice *new_of(const VhostUserType *type) {
+static VhostUserDevice *new_of(unsigned type) {
   VhostUserDevice *user = g_new0(VhostUserDevice, 1);
 
   g_mutex_init(&user->config_lock);
-  user->type = *type;
+  user->type = vhost_user_type(type);
   user->ops = user_ops;
-  user->ops.id = (VirtioId)type->id;
+  user->ops.id = (VirtioId)type;
   user->ops.name = "vhost-user";
   return user;
 }
@@ -224,11 +224,18 @@ static bool init(VhostUserDevice *user, const char *name, const GuestMemory *mem
  * The first copy. One that does not answer so much as was guessed has none to be known. A type that has a configuration
  * has it for the driver in any case (4.1.4.6.1; Linux's virtio-net takes no card without): zeros where nobody gives it.
  */
-static bool first_config(VhostUserDevice *user, const VhostUserType *type, GError **error) {
+static bool first_config(VhostUserDevice *user, const VhostUserDevicePlan *plan, GError **error) {
+  const VhostUserType *type = &user->type;
   Vhost *vhost = user->vhost;
   g_autoptr(GError) problem = NULL;
   bool changed;
 
+  if (plan->config_size) {
+    g_assert(!vhost->has_config);
+    user->ops.config_size = plan->config_size;
+    user->config = g_memdup2(plan->config, plan->config_size);
+    return true;
+  }
   if (type->needs && !vhost->has_config) {
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s tells no configuration, from which a device of type %s has %s", vhost->name,
                 type->name, type->needs);
@@ -258,8 +265,8 @@ static unsigned choose_queues(const Vhost *vhost, const VhostUserType *type, uns
 }
 
 /* Connects it, and makes the device of what it says. */
-static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, const GuestMemory *memory, const VhostUserType *type,
-                 unsigned asked, GError **error) {
+static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, const GuestMemory *memory, const VhostUserDevicePlan *plan,
+                 GError **error) {
   g_autoptr(Vhost) vhost = take_vhost;
 
   vhost_begin(vhost);
@@ -269,12 +276,12 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
     g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_INVAL, "%s is none of virtio 1.0 or later, which eret needs", vhost->name);
     return false;
   }
-  unsigned n = choose_queues(vhost, type, asked, error);
+  unsigned n = choose_queues(vhost, &user->type, plan->queues, error);
   if (n == 0)
     return false;
   user->vhost = vhost;
-  uint64_t features = vhost_queues_features(vhost) & ~type->never;
-  if (!first_config(user, type, error) || !init(user, name, memory, features, n, error))
+  uint64_t features = vhost_queues_features(vhost) & ~user->type.never;
+  if (!first_config(user, plan, error) || !init(user, name, memory, features, n, error))
     return false;
   user->base.offered_features = features; /* and not all that the core could do */
   user->queues = vhost_queues_new(&user->base, g_steal_pointer(&vhost), 0, n, error);
@@ -283,24 +290,28 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
   return user->queues != NULL;
 }
 
-VirtioDevice *virtio_vhost_user_new(const char *name, const GuestMemory *memory, const char *path, unsigned type_id, unsigned queues,
-                                    GError **error) {
-  VhostUserType type = vhost_user_type(type_id);
-  VhostUserDevice *user = new_of(&type);
+VirtioDevice *virtio_vhost_user_new_of(const char *name, const GuestMemory *memory, Vhost *take_vhost, const VhostUserDevicePlan *plan,
+                                       GError **error) {
+  VhostUserDevice *user = new_of(plan->type);
 
-  g_assert(queues <= VHOST_USER_QUEUES_MAX);
-  if (make(user, vhost_user_new(path, type.config_size > 0), name, memory, &type, queues, error))
+  g_assert(plan->queues <= VHOST_USER_QUEUES_MAX);
+  if (make(user, take_vhost, name, memory, plan, error))
     return &user->base;
   user_free(&user->base);
   return NULL;
 }
 
-/* One that is only planned: there need be no back end. */
-static VirtioDevice *plan(const DeviceParts *parts, const VhostUserDeviceConfig *asked, GError **error) {
-  VhostUserType type = vhost_user_type(vhost_user_type_id(asked->type));
-  VhostUserDevice *user = new_of(&type);
+VirtioDevice *virtio_vhost_user_new(const char *name, const GuestMemory *memory, const char *path, unsigned type, unsigned queues,
+                                    GError **error) {
+  const VhostUserDevicePlan plan = {.type = type, .queues = queues};
 
-  if (init(user, parts->name, parts->memory, 0, asked->queues ? asked->queues : type.queues, error))
+  return virtio_vhost_user_new_of(name, memory, vhost_user_new(path, vhost_user_type(type).config_size > 0), &plan, error);
+}
+
+VirtioDevice *virtio_vhost_user_new_planned(const char *name, const GuestMemory *memory, const VhostUserDevicePlan *plan, GError **error) {
+  VhostUserDevice *user = new_of(plan->type);
+
+  if (init(user, name, memory, 0, plan->queues ? plan->queues : user->type.queues, error))
     return &user->base;
   user_free(&user->base);
   return NULL;
@@ -308,10 +319,11 @@ static VirtioDevice *plan(const DeviceParts *parts, const VhostUserDeviceConfig 
 
 static VirtioDevice *kind_make(const DeviceParts *parts, GError **error) {
   const VhostUserDeviceConfig *asked = parts->asked;
+  const VhostUserDevicePlan plan = {.type = vhost_user_type_id(asked->type), .queues = asked->queues};
 
   if (parts->plan_only)
-    return plan(parts, asked, error);
-  return virtio_vhost_user_new(parts->name, parts->memory, asked->path, vhost_user_type_id(asked->type), asked->queues, error);
+    return virtio_vhost_user_new_planned(parts->name, parts->memory, &plan, error);
+  return virtio_vhost_user_new(parts->name, parts->memory, asked->path, plan.type, plan.queues, error);
 }
 
 static char *kind_print_asked(const void *opaque) {
@@ -328,12 +340,11 @@ static DeviceBoot kind_boot(const void *opaque) {
   return (DeviceBoot){asked->boot_index, type.boot_function, type.boot_unit};
 }
 
-/* Of a queue its event, its call and that of its vector; and the sockets, and the record of what is in flight. */
 const DeviceKind virtio_vhost_user_kind = {
     .name = "vhost-user",
     .print_asked = kind_print_asked,
     .boot = kind_boot,
     .make_virtio = kind_make,
     .shares_memory = true,
-    .descriptors = 3 * VHOST_USER_QUEUES_MAX + 5,
+    .descriptors = VHOST_USER_DESCRIPTORS(VHOST_USER_QUEUES_MAX),
 };

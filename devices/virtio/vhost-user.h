@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "devices/vhost/vhost.h"
 #include "devices/virtio/virtio.h"
 
 #define VHOST_USER_QUEUES_MAX   64
@@ -43,9 +44,24 @@ VhostUserType vhost_user_type(unsigned id);
 unsigned vhost_user_type_id(const char *text);
 char *vhost_user_type_names(void);
 
-/*
- * The device of TYPE behind the socket PATH, which is connected to. QUEUES is how many it has; 0: as many as the back
- * end says, or else is usual. MEMORY must be shared.
- */
+/* What is to be known of a device beside what its back end says. */
+typedef struct {
+  unsigned type;   /* ID */
+  unsigned queues; /* 0: as many as the back end says, or else is usual */
+  /* Of a type whose configuration is not the back end's: what the driver reads; constant while the device is made. */
+  const void *config;
+  unsigned config_size; /* bytes; 0: it is the back end's */
+} VhostUserDevicePlan;
+
+/* The device behind VHOST, which is connected to, and taken over, also by a failure. MEMORY must be shared. */
+VirtioDevice *virtio_vhost_user_new_of(const char *name, const GuestMemory *memory, Vhost *take_vhost, const VhostUserDevicePlan *plan,
+                                       GError **error);
+/* The device of TYPE behind the socket PATH; QUEUES as above. */
 VirtioDevice *virtio_vhost_user_new(const char *name, const GuestMemory *memory, const char *path, unsigned type, unsigned queues,
                                     GError **error);
+/* One that is only planned: there need be no back end. */
+VirtioDevice *virtio_vhost_user_new_planned(const char *name, const GuestMemory *memory, const VhostUserDevicePlan *plan, GError **error);
+
+/* Descriptors of such a device: of a queue its event, its call and that of its vector; and the sockets, and the record
+ * of what is in flight. */
+#define VHOST_USER_DESCRIPTORS(queues) (3 * (queues) + 5)

@@ -31,7 +31,7 @@ int main(void) {
   control_fd = ports.control;
   control_say("hello %d", PROTOCOL);
   prepare_initramfs();
-  bool can_run = find_drivers(&spec) && enter_root(&spec);
+  bool can_run = find_drivers(&spec) && enter_root(&spec) && mount_shares(&spec);
   if (can_run)
     set_up_network(&spec);
   run_command(&spec, &ports, can_run);

@@ -16,6 +16,7 @@ typedef struct {
   char **copy_in; /* where what lies in /eret/in/N belongs in the root */
   char **drivers; /* "2 virtio_blk": each virtio device of this type has to have a driver, this one */
   char **nets;    /* how each network card is set up: "dhcp" */
+  char **shares;  /* "ro TAG PLACE": where each directory of the host's is mounted */
   const char *directory;
   const char *root;      /* "/newroot", a directory; or /dev/vda; NULL: the initramfs */
   const char *root_type; /* of a block device: "ext4" */
@@ -66,6 +67,9 @@ bool enter_root(const Spec *spec);
  * told, when something does not fit there. INTO may be ROOT, the same string.
  */
 bool lay_files(const Spec *spec, const char *root, const char *into);
+
+/* share.c: false, and the host is told, when one cannot be mounted. */
+bool mount_shares(const Spec *spec);
 
 /* net.c: what cannot be set up is told to the host. */
 void set_up_network(const Spec *spec);

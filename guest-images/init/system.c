@@ -70,7 +70,7 @@ static char *value_of(char *record, const char *key) {
 bool read_spec(Spec *spec, const char *path) {
   size_t size;
   char *text = read_file(path, &size), *value;
-  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_copy_in = 0, n_drivers = 0, n_nets = 0;
+  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_copy_in = 0, n_drivers = 0, n_nets = 0, n_shares = 0;
 
   memset(spec, 0, sizeof *spec);
   spec->directory = "/";
@@ -87,6 +87,8 @@ bool read_spec(Spec *spec, const char *path) {
       append(&spec->drivers, &n_drivers, value);
     else if ((value = value_of(record, "net")))
       append(&spec->nets, &n_nets, value);
+    else if ((value = value_of(record, "share")))
+      append(&spec->shares, &n_shares, value);
     else if ((value = value_of(record, "cwd")))
       spec->directory = value;
     else if ((value = value_of(record, "root")))

@@ -27,6 +27,10 @@ void config_check_identity(OptionDraft *draft, Config *config);
 void config_check_disks(OptionDraft *draft, const Config *config);
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
+/* Shared directories; one without a tag gets one. */
+void config_check_shares(OptionDraft *draft, const Config *config);
+/* Tells a guest that has systemd where each is to be mounted. */
+void config_tell_mounts(Config *config);
 /* Firmware, and the file of its variables; `auto` becomes the file that it stands for. */
 void config_check_firmware(OptionDraft *draft, Config *config);
 

@@ -96,6 +96,26 @@ static const Option net_options[] = {
 
 static const OptionElement net_element = {.options = net_options, .size = sizeof(NetConfig)};
 
+static const OptionChoice share_caches[] = {{"auto", SHARE_CACHE_AUTO},
+                                            {"always", SHARE_CACHE_ALWAYS},
+                                            {"metadata", SHARE_CACHE_METADATA},
+                                            {"never", SHARE_CACHE_NEVER},
+                                            {NULL, 0}};
+
+static const Option share_options[] = {
+    OPTION("dir", PATH, ShareConfig, path, "DIR", NULL),
+    OPTION("tag", STRING, ShareConfig, tag, "NAME", NULL, .max = SHARE_TAG_MAX),
+    OPTION("ro", BOOLEAN, ShareConfig, read_only, NULL, NULL),
+    OPTION("at", STRING, ShareConfig, at, "/MOUNT", NULL),
+    OPTION("cache", CHOICE, ShareConfig, cache, NULL, NULL, .choices = share_caches),
+    OPTION("xattr", BOOLEAN, ShareConfig, xattr, NULL, NULL),
+    OPTION("uid-map", TEXTS, ShareConfig, uid_map, "auto|same|squash|GUEST:HOST:COUNT", NULL, .examples = "auto same squash"),
+    OPTION("gid-map", TEXTS, ShareConfig, gid_map, "auto|same|squash|GUEST:HOST:COUNT", NULL, .examples = "auto same squash"),
+    {.name = NULL},
+};
+
+static const OptionElement share_element = {.options = share_options, .first_unnamed = true, .size = sizeof(ShareConfig)};
+
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
 
@@ -255,6 +275,13 @@ const Option config_options[] = {
         "place in "
         "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
         .group = "Devices", .element = &disk_element),
+    OPTION("share", LIST, Config, shares, "DIR[,tag=NAME][,ro][,at=/MOUNT][,PART=VALUE]...",
+           "Give the guest a directory of the host's, by virtio-fs, as the host's virtiofsd serves it; repeatable. tag: by which the guest "
+           "mounts it (mount -t virtiofs NAME /mnt; default: share0, share1 ...). ro: it cannot change anything there. at: where it is "
+           "mounted by itself, by eret exec, or by systemd 254 or newer. cache=auto|always|metadata|never: what the guest keeps of files. "
+           "xattr: extended attributes, too. uid-map, gid-map: who the guest's users are here: same, squash (one), GUEST:HOST:COUNT, "
+           "repeatable, or auto (root: same; another user is root there).",
+           .element = &share_element, .examples = OPTION_EXAMPLE_FILES),
     OPTION("device", LIST, Config, devices, "vhost-user=PATH,type=TYPE[,queues=N][,bootindex=N]",
            "A virtio device that another process is, which listens on the socket PATH for vhost-user; repeatable. TYPE: what it is (net, "
            "block, console, rng, scsi, gpu, input, vsock, sound, fs, scmi, i2c, gpio), or the ID of its type. queues: how many it has, "
@@ -388,7 +415,7 @@ static const struct {
     {" ssh-key pass-ssh-key ", "--ssh=KEY lets 'eret ssh' in"},
     {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
-    {" fs fsdev virtfs share shared-dir 9p virtiofs ", "there are no shared directories yet; eret exec copies files in and out"},
+    {" fs fsdev virtfs shared-dir 9p virtiofs ", "a directory of the host's is --share DIR"},
     {" bios pflash uefi ", "firmware is --firmware FILE, or --firmware auto"},
     {" smbios ", "what SMBIOS says of the machine is --uuid UUID and --serial-number TEXT"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},

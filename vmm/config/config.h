@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "devices/flash/flash.h"
+#include "devices/share.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/net.h"
 #include "devices/virtio/vhost-user.h"
@@ -91,6 +92,7 @@ typedef struct {
   GPtrArray *vsock;        /* of VsockConfig, one at most */
   GPtrArray *devices;      /* of VhostUserDeviceConfig */
   GPtrArray *nets;         /* of NetConfig */
+  GPtrArray *shares;       /* of ShareConfig, each with a tag in a checked Config */
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
   TransportKind transport; /* of every virtio device */
@@ -112,6 +114,7 @@ typedef struct {
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
   bool needs_kernel;     /* firmware alone will not do; no option of its own: eret exec says so */
+  bool own_init;         /* the guest's first process is eret's, which mounts what is shared; no option of its own, either */
   PowerButton power_button;
   unsigned grace;      /* seconds between power button and power-off */
   char *name;          /* NULL: none */

@@ -90,6 +90,7 @@ enum {
   DEVICE(virtio_net_kind, ON_VIRTIO, EACH(nets))                                                                                           \
   DEVICE(virtio_rng_kind, ON_VIRTIO, IF(rng))                                                                                              \
   DEVICE(virtio_vsock_kind, ON_VIRTIO, EACH(vsock))                                                                                        \
+  DEVICE(virtio_fs_kind, ON_VIRTIO, EACH(shares))                                                                                          \
   DEVICE(virtio_vhost_user_kind, ON_VIRTIO, EACH(devices))                                                                                 \
   DEVICE(virtio_input_kind, ON_VIRTIO, WHERE(has_virtio_button))
 

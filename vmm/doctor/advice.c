@@ -118,6 +118,7 @@ void doctor_advise(Doctor *doctor) {
     advise_kvm(doctor);
     advise_cpus(doctor);
     doctor_advise_network(doctor);
+    doctor_advise_shares(doctor);
   }
   advise_host(doctor);
 }

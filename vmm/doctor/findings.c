@@ -232,6 +232,7 @@ void doctor_find(Doctor *doctor) {
   find_limits(doctor);
   find_programs(doctor);
   doctor_find_network(doctor);
+  doctor_find_shares(doctor);
   find_kvm(doctor);
   find_guests(doctor);
   find_cpu_features(doctor);

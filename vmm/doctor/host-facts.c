@@ -184,7 +184,9 @@ void host_facts_free(HostFacts *facts) {
                          facts->kvm_mode,
                          facts->kvm_group,
                          facts->thp,
-                         facts->process.passt_problem};
+                         facts->process.passt_problem,
+                         facts->process.virtiofsd.version,
+                         facts->process.virtiofsd.problem};
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   host_network_clear(&facts->network);

@@ -17,6 +17,13 @@
 /* What passt(1) answers when it is asked what it can do. */
 typedef enum { HOST_PASST_UNKNOWN, HOST_PASST_NONE, HOST_PASST_STREAM, HOST_PASST_VHOST_USER } HostPasst;
 
+/* What virtiofsd(1) answers, and what this user has for it. */
+typedef struct {
+  bool asked, there, legacy, read_only, file_handles, subordinates;
+  char *version; /* NULL: not known */
+  char *problem; /* where it is not there: why, and what to do */
+} HostVirtiofsd;
+
 /* What this process is, and what it may ask the kernel and programs: nothing of it is in a file. */
 typedef struct {
   char *machine; /* uname -m: "aarch64" */
@@ -28,6 +35,7 @@ typedef struct {
   bool userfaultfd;   /* this process may use it */
   HostPasst passt;
   char *passt_problem; /* of HOST_PASST_NONE: why, and what to do */
+  HostVirtiofsd virtiofsd;
 } HostProcess;
 
 /* CPUs of one kind: the same part by MIDR_EL1, of whatever revision. */

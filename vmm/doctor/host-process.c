@@ -15,6 +15,7 @@
 #include "vmm/base/own-files.h"
 #include "vmm/doctor/host-facts.h"
 #include "vmm/helpers/passt.h"
+#include "vmm/helpers/virtiofsd.h"
 
 #ifndef UFFD_USER_MODE_ONLY
 #define UFFD_USER_MODE_ONLY 1
@@ -60,6 +61,20 @@ static void ask_passt(HostProcess *process) {
   process->passt_problem = passt ? NULL : g_strdup(error->message);
 }
 
+static void ask_virtiofsd(HostProcess *process) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(Virtiofsd) virtiofsd = virtiofsd_find(&error);
+
+  process->virtiofsd = (HostVirtiofsd){.asked = true, .there = virtiofsd, .problem = error ? g_strdup(error->message) : NULL};
+  if (!virtiofsd)
+    return;
+  process->virtiofsd.legacy = virtiofsd->legacy;
+  process->virtiofsd.read_only = virtiofsd->read_only;
+  process->virtiofsd.file_handles = virtiofsd->file_handles;
+  process->virtiofsd.version = virtiofsd_version(virtiofsd);
+  process->virtiofsd.subordinates = virtiofsd->uid_map && id_map_has_subordinates(process->user, process->uid);
+}
+
 HostProcess host_process_read(void) {
   struct utsname host;
   HostProcess process = {
@@ -73,6 +88,7 @@ HostProcess host_process_read(void) {
   };
 
   ask_passt(&process);
+  ask_virtiofsd(&process);
   return process;
 }
 

@@ -28,6 +28,7 @@ static const struct {
     {"limits", "Limits of this process"},
     {"tools", "Beside eret"},
     {"network", "Networks for guests"},
+    {"shares", "Directories for guests"},
 };
 
 static bool has_advice(const Doctor *doctor, const char *key) {

@@ -317,6 +317,7 @@ static bool make_machine(ExecOptions *options, OptionDraft *draft) {
   }
   options->boot_only = config->initrd != NULL;
   config->needs_kernel = true;
+  config->own_init = !options->boot_only;
   name_inputs(options, draft->mistakes);
   config_check(draft, config);
   if (draft->mistakes->len > before)

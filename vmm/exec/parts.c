@@ -138,6 +138,8 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
     g_ptr_array_add(names, (char *)"virtio_rng");
   if (config->vsock->len)
     g_ptr_array_add(names, (char *)"vmw_vsock_virtio_transport");
+  if (config->shares->len)
+    g_ptr_array_add(names, (char *)"virtiofs");
   if (root_type) {
     g_ptr_array_add(names, (char *)root_type);
     g_ptr_array_add(names, (char *)"overlay");
@@ -191,6 +193,18 @@ static void add_drivers(GByteArray *spec, const Config *config) {
     add_record(spec, "driver", "4 virtio_rng");
   if (config->vsock->len)
     add_record(spec, "driver", "19 vmw_vsock_virtio_transport");
+  if (config->shares->len)
+    add_record(spec, "driver", "26 virtiofs");
+}
+
+/* "ro TAG PLACE". */
+static void add_shares(GByteArray *spec, const Config *config) {
+  for (unsigned i = 0; i < config->shares->len; i++) {
+    const ShareConfig *share = config->shares->pdata[i];
+    g_autofree char *words = share->at ? g_strdup_printf("%s %s %s", share->read_only ? "ro" : "rw", share->tag, share->at) : NULL;
+    if (words)
+      add_record(spec, "share", words);
+  }
 }
 
 static void add_spec(Initramfs *initramfs, const ExecOptions *options, const char *root_type) {
@@ -210,6 +224,7 @@ static void add_spec(Initramfs *initramfs, const ExecOptions *options, const cha
   add_drivers(spec, options->config);
   for (unsigned i = 0; i < options->config->nets->len; i++)
     add_record(spec, "net", "dhcp");
+  add_shares(spec, options->config);
   if (options->rootfs)
     add_record(spec, "root", options->rootfs_is_image ? root_disk : NEW_ROOT);
   if (root_type)

@@ -176,6 +176,10 @@ bool helper_process_wait(HelperProcess *process, int fd, unsigned ms, GError **e
   }
 }
 
+int helper_process_pid(const HelperProcess *process) {
+  return process->pid;
+}
+
 static void end_child(const HelperProcess *process) {
   struct pollfd ended = {.fd = process->pid_fd, .events = POLLIN};
 

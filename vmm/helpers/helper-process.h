@@ -47,6 +47,7 @@ HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError 
  * is to be freed.
  */
 bool helper_process_wait(HelperProcess *process, int fd, unsigned ms, GError **error);
+int helper_process_pid(const HelperProcess *process);
 /* Asks it to end, and ends it if it does not; waits for that. Takes NULL. `ended` is not called any more. */
 void helper_process_free(HelperProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HelperProcess, helper_process_free)

@@ -21,6 +21,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"cpu-template", KEY_OPTION, NULL, 0, false},
     {"memory", KEY_OPTION, NULL, 0, false},
     {"disks", KEY_OPTION, "disk", 0, false},
+    {"share", KEY_OPTION, NULL, 0, false},
     {"net", KEY_OPTION, NULL, 0, false},
     {"console", KEY_OPTION, NULL, 0, false},
     {"transport", KEY_OPTION, NULL, 0, false},

@@ -47,6 +47,7 @@ struct Machine {
   HypercallDoorbellCalls doorbell_calls;
   GuestEvents events;
   UserNetworks *user_networks; /* NULL: no card has one */
+  Shares *shares;              /* NULL: no directory is shared */
   bool networks_share;         /* guest memory, with those */
   PlatformWiring wiring;
   Platform *platform;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/backend/terminal.h"
+#include "vmm/helpers/shares.h"
 #include "vmm/helpers/user-network.h"
 #include "vmm/machine/clock-host.h"
 #include "vmm/machine/console-watch.h"
@@ -49,11 +50,19 @@ static bool find_user_networks(Machine *machine, GError **error) {
   return true;
 }
 
+/* Where a directory is to be shared: whether the host has what serves it. */
+static bool find_shares(Machine *machine, GError **error) {
+  if (machine->config->shares->len)
+    machine->shares = virtiofsd_shares_new(error);
+  return machine->shares || machine->config->shares->len == 0;
+}
+
 static bool plan(Machine *machine, GError **error) {
   const Config *config = machine->config;
 
   if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !find_user_networks(machine, error) ||
-      !kvm_open(&machine->kvm, error) || !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
+      !find_shares(machine, error) || !kvm_open(&machine->kvm, error) ||
+      !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
       !cpu_features_decide(config_cpu(config), config->cpu_fields, &machine->kvm.cpu, &machine->cpu, error))
     return false;
   if (config->cpus > machine->kvm.max_cpus) {
@@ -141,6 +150,7 @@ static bool assemble(Machine *machine, GError **error) {
               .ports = &machine->client->ports,
               .hypercalls = &machine->doorbell_calls,
               .user_networks = machine->user_networks,
+              .shares = machine->shares,
               .events = &machine->events,
           },
       .doorbells = kvm_doorbells_base(machine->doorbells),
@@ -197,6 +207,7 @@ void machine_free(Machine *machine) {
     terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   platform_free(machine->platform);
   passt_networks_free(machine->user_networks);
+  virtiofsd_shares_free(machine->shares);
   machine_hypercalls_clear(&machine->calls);
   char_backend_free(machine->console);
   char_backend_free(machine->shared);

@@ -230,6 +230,13 @@ static void test_shared_memory(void) {
   g_assert_cmpint(last->pci_slot, ==, 3);
   g_autofree char *plan = board_print(with, with->config->append);
   g_assert_nonnull(strstr(plan, "fs at /y"));
+  g_autoptr(Config) directory = configure("--share /,tag=all,ro");
+  g_autoptr(Board) with_directory = board_new(directory, GIC_V3, NULL);
+  const BoardDevice *fs = board_find(with_directory, &virtio_fs_kind);
+  g_assert_true(board_shares_memory(with_directory));
+  g_assert_cmpstr(fs->name, ==, "virtio-fs0");
+  g_autofree char *shown = board_print(with_directory, "");
+  g_assert_nonnull(strstr(shown, "/ as all, read-only"));
 }
 
 static void test_bootargs(void) {

@@ -129,6 +129,19 @@ static void test_texts(void) {
   refuse("{ \"net\": { \"user\": true, \"forward\": [ \"\" ] } }", "--dry-run", "vm.json:1: net.forward[0]: must not be empty");
 }
 
+static void test_shares(void) {
+  g_autoptr(Config) config = accept("dir/vm.json",
+                                    "{ \"share\": [ { \"dir\": \".\", \"tag\": \"src\", \"ro\": true, \"uid-map\": [ \"0:1:2\" ] },\n"
+                                    "  \"../dir,xattr\" ], \"dry-run\": true }",
+                                    NULL);
+  const ShareConfig *first = config->shares->pdata[0], *second = config->shares->pdata[1];
+
+  g_assert_cmpstr(first->tag, ==, "src");
+  g_assert_true(first->read_only && first->uid_map->len == 1 && g_str_has_suffix(first->path, "dir/."));
+  g_assert_true(second->xattr && g_str_has_suffix(second->path, "dir/../dir"));
+  refuse("{ \"share\": { \"dir\": \"/no/such\" } }", "--dry-run", "vm.json:1: share: cannot share '/no/such': No such file or directory");
+}
+
 static void test_relative_paths(void) {
   g_autofree char *absolute = g_build_filename(work_directory, "a.img", NULL);
   g_autofree char *json = g_strdup_printf("{ \"kernel\": \"kernel\", \"dump-fdt\": \"x.dtb\", \"disk\": [ \"b.img\", \"%s\", {\"file\": "
@@ -419,6 +432,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/every-key", test_every_key);
   g_test_add_func("/config-json/equal-forms", test_equal_forms);
   g_test_add_func("/config-json/texts", test_texts);
+  g_test_add_func("/config-json/shares", test_shares);
   g_test_add_func("/config-json/relative-paths", test_relative_paths);
   g_test_add_func("/config-json/stats", test_stats);
   g_test_add_func("/config-json/named-files", test_named_files);

@@ -886,6 +886,54 @@ static void test_nets(void) {
          "tap=a,mac=02:00:00:00:00:0a", "--net", "tap=b,mac=02:00:00:00:00:0A", NULL);
 }
 
+static void test_shares(void) {
+  g_autoptr(Config) config =
+      parse("--dry-run", "--kernel", "Image", "--share", "/,tag=all,ro,at=/mnt/all,cache=never,xattr", "--share",
+            "directory,uid-map=0:1000:1,uid-map=1:100000:65536,gid-map=same", "--share", "directory,at=/x", "--append", "quiet", NULL);
+  const ShareConfig *share = config->shares->pdata[0];
+
+  g_assert_cmpuint(config->shares->len, ==, 3);
+  g_assert_cmpstr(share->path, ==, "/");
+  g_assert_cmpstr(share->tag, ==, "all");
+  g_assert_cmpstr(share->at, ==, "/mnt/all");
+  g_assert_cmpint(share->cache, ==, SHARE_CACHE_NEVER);
+  g_assert_true(share->read_only && share->xattr);
+  share = config->shares->pdata[1];
+  g_assert_cmpstr(share->tag, ==, "share1");
+  g_assert_true(!share->read_only && !share->xattr && !share->at);
+  g_assert_cmpuint(share->uid_map->len, ==, 2);
+  g_assert_cmpstr(share->gid_map->pdata[0], ==, "same");
+  /* A guest with systemd mounts them. */
+  g_assert_cmpstr(config->append, ==, "systemd.mount-extra=share2:/x:virtiofs systemd.mount-extra=all:/mnt/all:virtiofs:ro quiet");
+  static const struct {
+    const char *value, *why;
+  } wrong[] = {
+      {"none", "cannot share 'none': No such file or directory"},
+      {"Image", "cannot share 'Image': Not a directory"},
+      {"~/x", "cannot share '~/x': No such file or directory (the shell left the ~ as it is)"},
+      {"directory,tag=-x", "tag: '-x': letters, digits, '.', '_' and '-' make a tag, of which the first is a letter or digit"},
+      {"directory,tag=a b", "tag: 'a b': letters, digits, '.', '_' and '-' make a tag, of which the first is a letter or digit"},
+      {"directory,tag=abcdefghijklmnopqrstuvwxyz01234567890", "tag: has 37 bytes, at most 36 are possible"},
+      {"directory,at=x", "at: 'x' must be an absolute path in the guest"},
+      {"directory,at=/", "at: '/' is the guest's own: name another place"},
+      {"directory,at=/x/../proc", "at: '/x/../proc' is the guest's own: name another place"},
+      {"directory,at=/x", "at: a guest is told by its kernel's command line, and there is none without --kernel: mount it there yourself"},
+      {"directory,at=/a b",
+       "at: '/a b': a guest is told by its kernel's command line, where it can have neither blanks, colons nor quotes"},
+      {"directory,cache=no", "cache: 'no' is none of auto, always, metadata, never"},
+      {"directory,uid-map=x", "uid-map: 'x' is neither auto, same, squash nor GUEST:HOST:COUNT, of numbers below 4294967295"},
+      {"directory,gid-map=0:0:2,gid-map=1:5:1", "gid-map: '1:5:1' has IDs of the guest that another range has, too"},
+      {"directory,format=raw",
+       "unknown part 'format' (known: tag, ro, at, cache, xattr, uid-map, gid-map; a comma within a value is written ,,)"},
+  };
+  for (unsigned i = 0; i < G_N_ELEMENTS(wrong); i++) {
+    g_autofree char *message = g_strdup_printf("--share %s: %s", wrong[i].value, wrong[i].why);
+    refuse(message, "--dry-run", "--share", wrong[i].value, NULL);
+  }
+  refuse("--share directory,tag=share0: tag: 'share0' is that of directory number 1, too", "--dry-run", "--share", "directory", "--share",
+         "directory,tag=share0", NULL);
+}
+
 static void test_user_networks(void) {
   g_autoptr(Config) config = parse("--dry-run", "--net", "user,forward=2222:22,mac=02:00:00:12:34:56,forward=[::1]:53:5353/udp,restrict",
                                    "--net", "user", "--net", "tap=a", NULL);
@@ -1253,6 +1301,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/disks", test_disks);
   g_test_add_func("/config/nets", test_nets);
   g_test_add_func("/config/user-networks", test_user_networks);
+  g_test_add_func("/config/shares", test_shares);
   g_test_add_func("/config/same-disk", test_same_disk);
   g_test_add_func("/config/disk-limits", test_disk_limits);
   g_test_add_func("/config/disk-queues", test_disk_queues);

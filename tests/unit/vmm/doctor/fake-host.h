@@ -82,6 +82,8 @@ static inline HostFacts *fake_read(char *root_taken, const HostProcess *process)
   own.user = g_strdup(process->user);
   own.path = g_strdup(process->path);
   own.passt_problem = g_strdup(process->passt_problem);
+  own.virtiofsd.version = g_strdup(process->virtiofsd.version);
+  own.virtiofsd.problem = g_strdup(process->virtiofsd.problem);
   HostFacts *facts = host_facts_read(root_taken, own);
   directory_free(root_taken);
   g_free(root_taken);

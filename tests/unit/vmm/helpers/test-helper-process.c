@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "vmm/helpers/passt.h"
@@ -110,6 +111,47 @@ static void test_ready(Fixture *fixture, gconstpointer data) {
     close(fd);
     helper_process_free(process);
   }
+}
+
+static bool prepare(const void *opaque) {
+  return *(const bool *)opaque && write(STDOUT_FILENO, "prepared\n", 9) == 9;
+}
+
+/* In its process, before the program; or in its place. */
+static void test_prepared(Fixture *fixture, gconstpointer data) {
+  static const char *const argv[] = {"/bin/sh", "-c", "echo started", NULL};
+
+  for (int good = 1; good >= 0; good--) {
+    const bool is_good = good;
+    const HelperConfig config = {.name = "helper", .argv = argv, .ended = on_ended, .prepare = prepare, .prepare_opaque = &is_good};
+    g_autoptr(HelperProcess) process = NULL;
+    int fd;
+
+    g_clear_pointer(&the.how, g_free);
+    g_string_truncate(the.log, 0);
+    process = helper_process_start(&config, &fd, NULL);
+    wait_for_end();
+    g_assert_cmpstr(the.log->str, ==, good ? "helper: prepared\nhelper: started\n" : "");
+    g_assert_cmpstr(the.how, ==, good ? "ended with exit status 0; its last words: started" : "ended with exit status 1");
+    close(fd);
+  }
+}
+
+/* One that takes a socket that listens finds a connection there, and nobody else finds the socket. */
+static void test_listens(Fixture *fixture, gconstpointer data) {
+  static const char *const argv[] = {"/bin/sh", "-c", "ls -l /proc/$$/fd/3; read line <&3", NULL};
+  const HelperConfig config = {.name = "helper", .argv = argv, .ended = on_ended, .listens = true};
+  g_autoptr(HelperProcess) process = NULL;
+  struct sockaddr_un name = {0};
+  socklen_t size = sizeof name;
+  int fd;
+
+  process = helper_process_start(&config, &fd, NULL);
+  g_assert_cmpint(getpeername(fd, (struct sockaddr *)&name, &size), ==, 0);
+  wait_for_end(); /* a socket that listens cannot be read */
+  g_assert_nonnull(strstr(the.log->str, "socket:["));
+  g_assert_cmpint(access(name.sun_path, F_OK), ==, -1);
+  close(fd);
 }
 
 /* Only what it is given: the socket, and the three that everybody has. */
@@ -296,6 +338,8 @@ int main(int argc, char **argv) {
 #define ADD(name, function) g_test_add("/helper-process/" name, Fixture, NULL, set_up, function, tear_down)
   ADD("talks", test_talks);
   ADD("ready", test_ready);
+  ADD("prepared", test_prepared);
+  ADD("listens", test_listens);
   ADD("descriptors", test_descriptors);
   ADD("says", test_says);
   ADD("says-much", test_says_much);
