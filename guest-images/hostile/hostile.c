@@ -313,6 +313,7 @@ int main(void) {
   Spec spec;
 
   mount_basics();
+  survive_oom();
   if (!read_spec(&spec, "/eret/spec"))
     power_off();
   load_modules("/eret/modules");

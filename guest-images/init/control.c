@@ -33,6 +33,10 @@ void control_say(const char *format, ...) {
   va_end(arguments);
   if (size < 0)
     return;
+  if (control_fd < 0) {
+    console_say("%s", text);
+    return;
+  }
   size_t length = strlen(text);
   for (size_t i = 0; i < length; i++)
     if ((unsigned char)text[i] < ' ')

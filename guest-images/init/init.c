@@ -2,6 +2,7 @@
 /* The order of things. */
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "init.h"
 
@@ -14,16 +15,27 @@ static void wait_for_power_off(void) {
     control_answer(line);
 }
 
-int main(void) {
+/* Where it cannot be, the kernel panics over the end of its first process; why is said before. */
+static _Noreturn void boot(const Spec *spec, char **argv) {
+  if (find_drivers(spec) && enter_root(spec))
+    boot_root(argv);
+  _exit(1);
+}
+
+int main(int argc, char **argv) {
   Spec spec;
   Ports ports;
 
+  (void)argc;
   mount_basics();
   if (!read_spec(&spec, "/eret/spec")) {
     console_say("no usable /eret/spec: this initramfs was not made by eret exec");
     power_off();
   }
   load_modules("/eret/modules");
+  if (spec.boot)
+    boot(&spec, argv);
+  survive_oom();
   if (!find_ports(&ports)) {
     console_say("no control port: the kernel has no virtio console driver (CONFIG_VIRTIO_CONSOLE), or none for its bus");
     power_off();

@@ -2,7 +2,7 @@
 /*
  * The first process in a guest of `eret exec`: it makes the kernel fit to work in, runs one command with its streams
  * led to the host, says how it ended, and powers off. docs/exec-protocol.md describes what host and init say to each
- * other.
+ * other. In a guest of `eret run` with a root it makes way for that one's own first process.
  */
 #pragma once
 
@@ -18,8 +18,10 @@ typedef struct {
   char **nets;    /* how each network card is set up: "dhcp" */
   char **shares;  /* "ro TAG PLACE": where each directory of the host's is mounted */
   const char *directory;
-  const char *root;      /* "/newroot", a directory; or /dev/vda; NULL: the initramfs */
-  const char *root_type; /* of a block device: "ext4" */
+  const char *root;      /* "/newroot", a directory; /dev/vda; or a tag, where the type is virtiofs; NULL: the initramfs */
+  const char *root_type; /* of a block device: "ext4"; of a directory of the host's: "virtiofs" */
+  bool root_writable;    /* what is written to it is there, and in no overlay */
+  bool boot;             /* the root's own first process takes over: there is no command, and nobody to speak to */
 } Spec;
 
 /* Ports of the virtio console, by name: descriptors, or -1. */
@@ -30,7 +32,7 @@ typedef struct {
 /* control.c */
 extern int control_fd;
 void control_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* On the kernel's console, in case nobody can be reached otherwise. */
+/* On the kernel's console, in case nobody can be reached otherwise; there control_say is heard, too, without a port. */
 void console_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /*
  * Next whole line from the host in LINE, without its end; false when there is none yet (WAIT: when there will be none).
@@ -46,6 +48,7 @@ void mount_basics(void);
 void load_modules(const char *directory);
 bool find_ports(Ports *ports);
 void prepare_initramfs(void);
+void survive_oom(void);
 /* False, and the host is told, when a device that was asked for has no driver. */
 bool find_drivers(const Spec *spec);
 /* The text of a small file in a directory of sysfs, or NULL; free it. */
@@ -61,6 +64,8 @@ bool write_all(int fd, const void *bytes, size_t size);
 
 /* root.c: false, and the host is told, when the root cannot be had. */
 bool enter_root(const Spec *spec);
+/* Becomes the root's own first process, as the kernel would start it; returns where there is none. */
+void boot_root(char **argv);
 
 /*
  * copy-in.c: moves what is to go into the root ROOT there, or into the layer INTO above it. False, and the host is

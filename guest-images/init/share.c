@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Directories of the host's, by virtio-fs: each is mounted where it was asked for, in the root that the command sees. */
+/* Directories of the host's, by virtio-fs: each is mounted where it was asked for, in the command's root. */
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>

@@ -95,8 +95,12 @@ bool read_spec(Spec *spec, const char *path) {
       spec->root = value;
     else if ((value = value_of(record, "root-type")))
       spec->root_type = value;
+    else if ((value = value_of(record, "root-mode")))
+      spec->root_writable = strcmp(value, "rw") == 0;
+    else if (value_of(record, "boot"))
+      spec->boot = true;
   }
-  return n_arguments > 0;
+  return spec->boot ? spec->root != NULL : n_arguments > 0;
 }
 
 /* File systems. */
@@ -152,7 +156,7 @@ static void keep_standard_fds(void) {
 }
 
 /* The kernel kills for memory whom it likes, but not us: then nobody could tell. */
-static void survive_oom(void) {
+void survive_oom(void) {
   int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
   if (fd >= 0) {
     write_all(fd, "-1000", 5);
@@ -175,7 +179,6 @@ void mount_basics(void) {
   umask(022);
   mount_system();
   keep_standard_fds();
-  survive_oom();
   loopback_up();
 }
 

@@ -137,10 +137,10 @@ prepare() {
         done &&
         { [ "$kind" != k73-nested ] || "$root/guest-images/fetch.sh" xen; } &&
         { ! runs vsock-selftests vhost-vsock-selftests || "$root/guest-images/vsock-tests.sh"; } &&
-        { ! runs debian-ssh || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
+        { ! runs debian-ssh rootfs || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
         { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
         { ! runs firmware-debian || "$root/guest-images/debian-disk.sh" "$build/debian-disk"; } &&
-        { ! runs vhost-user-daemons net-back-ends share || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
+        { ! runs vhost-user-daemons net-back-ends share rootfs || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
         { ! runs vhost-user-daemons share || "$root/guest-images/back-ends.sh" 12 "$build/fixtures/debian-12"; } &&
         { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
@@ -166,7 +166,7 @@ run_emulated() {
     local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
-    ! runs debian-ssh || shares+=(--share "$build/debian-root:debian-root")
+    ! runs debian-ssh rootfs || shares+=(--share "$build/debian-root:debian-root")
     ! runs firmware-debian || shares+=(--share "$build/debian-disk:debian-disk")
     [[ " ${tests[*]} " != *"/firmware"* ]] || shares+=(--share "$build/firmware:firmware")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")

@@ -38,7 +38,7 @@ run_exec --share src,ro,at=/src --share dst,at=/deep/dst -- sh -c '
     cp -r /src/data /src/sub /deep/dst
     mv /deep/dst/data /deep/dst/moved && ln /deep/dst/moved /deep/dst/linked
     mkfifo /deep/dst/pipe
-    install -m 751 -o 12 -g 34 /src/hello /deep/dst/owned
+    cp /src/hello /deep/dst/owned && chmod 751 /deep/dst/owned && chown 12:34 /deep/dst/owned
     echo one > /deep/dst/text && echo two >> /deep/dst/text && truncate -s 6 /deep/dst/text
     mount -o remount,rw /src && { echo x 2> /dev/null > /src/new || echo "nor after that"; }
     grep -c " virtiofs " /proc/mounts'
@@ -98,7 +98,7 @@ chown -R 65534:65534 "$dir"
 mknod kvm c 10 232 && chmod 666 kvm && mount --bind kvm /dev/kvm
 cat > "$dir/eret" << END
 #!/bin/sh
-exec start-stop-daemon -S -q -p none -c nobody -x /bin/env -- "$ERET" "\$@"
+start-stop-daemon -S -q -p none -c nobody -x /bin/env -- "$ERET" "\$@"
 END
 chmod 755 "$dir/eret"
 of_root=$ERET

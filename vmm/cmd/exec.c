@@ -35,16 +35,6 @@ static int could_not_run(OutputFile *file, const GError *error) {
   return complain_of(error, status);
 }
 
-/* What the machine will see to is left to it: a kernel that is not there, an initrd of the user's own. */
-static bool fits(const ExecOptions *options, GBytes *initrd, uint64_t files, GError **error) {
-  struct stat kernel;
-
-  if (!initrd || stat(options->config->kernel, &kernel) < 0)
-    return true;
-  const MemoryNeed need = exec_memory_need(initrd, files, (uint64_t)kernel.st_size, options->config->append);
-  return exec_check_memory(&need, options->config->memory, error);
-}
-
 int cmd_exec(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   bool help = false;
@@ -64,7 +54,7 @@ int cmd_exec(int argc, char **argv) {
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &files, &error);
   if (error && g_error_matches(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN))
     return complain_of(error, EXIT_USAGE);
-  if (error || !fits(options, initrd, files, &error))
+  if (error || (initrd && !exec_check_config(options->config, initrd, files, &error)))
     return could_not_run(result, error);
   const Config *config = options->config;
   if (config_plans_only(config) && !plan(config, initrd, &error))

@@ -9,6 +9,8 @@
 #include "vmm/cmd/detach.h"
 #include "vmm/cmd/plan.h"
 #include "vmm/config/board.h"
+#include "vmm/exec/memory-check.h"
+#include "vmm/exec/root-parts.h"
 #include "vmm/machine/machine.h"
 
 static void started(void *opaque) {
@@ -16,8 +18,8 @@ static void started(void *opaque) {
 }
 
 /* From here to the machine's end, with its exit status. */
-static int run(const Config *config, NamedMachine *named, Detached *detached) {
-  const MachineClient client = {.named = named, .started = started, .opaque = detached};
+static int run(const Config *config, GBytes *initrd, NamedMachine *named, Detached *detached) {
+  const MachineClient client = {.named = named, .initrd = initrd, .started = started, .opaque = detached};
   g_autoptr(GError) error = NULL;
   g_autoptr(Machine) machine = machine_new(config, &client, message_say, &error);
 
@@ -64,7 +66,7 @@ static bool offer_ssh(const Config *config, NamedMachine *named, GError **error)
 }
 
 /* A machine with a name, which is kept where there is nobody to hear how it failed. */
-static int run_named(const Config *config) {
+static int run_named(const Config *config, GBytes *initrd) {
   Detached detached = {.ready_fd = -1};
   g_autoptr(GError) error = NULL;
   int status = EXIT_HOST;
@@ -82,10 +84,18 @@ static int run_named(const Config *config) {
     named_machine_end(named, 0, false);
     return complain_of(error, EXIT_HOST);
   }
-  status = run(config, named, &detached);
+  status = run(config, initrd, named, &detached);
   bool failed = status != EXIT_OK && status != EXIT_GUEST_RESET && status != EXIT_STOPPED;
   named_machine_end(named, status, failed && config->detach && detached.ready_fd < 0);
   return status;
+}
+
+/* Of a guest whose root is asked for, unless it has an initramfs of its own. NULL without an error: it needs none. */
+static GBytes *make_initrd(const Config *config, GError **error) {
+  uint64_t files = 0;
+  g_autoptr(GBytes) initrd = config_makes_initrd(config) ? root_make_initramfs(config, &files, error) : NULL;
+
+  return initrd && exec_check_config(config, initrd, files, error) ? g_steal_pointer(&initrd) : NULL;
 }
 
 int cmd_run(int argc, char **argv) {
@@ -102,12 +112,13 @@ int cmd_run(int argc, char **argv) {
   if (!board_descriptors_suffice(config, &error))
     return complain_of(error, EXIT_HOST);
   complain_of_note(config);
-  if (config_plans_only(config) && !plan(config, NULL, &error))
+  g_autoptr(GBytes) initrd = make_initrd(config, &error);
+  if (error || (config_plans_only(config) && !plan(config, initrd, &error)))
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config_boots(config))
     return EXIT_OK;
   if (!settle_ssh_key(config, &error))
     return complain_of(error, EXIT_HOST);
   Detached nobody = {.ready_fd = -1};
-  return config->name ? run_named(config) : run(config, NULL, &nobody);
+  return config->name ? run_named(config, initrd) : run(config, initrd, NULL, &nobody);
 }

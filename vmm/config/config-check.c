@@ -303,6 +303,7 @@ static void settle_command_line(OptionDraft *draft, Config *config) {
 
   if (config->console == CONSOLE_VIRTIO)
     command_line_add(&config->append, "console=hvc0");
+  config_tell_root(config);
   config_tell_mounts(config);
   check_ssh(draft, config);
   check_command_line(draft, config, user_length);
@@ -340,6 +341,7 @@ void config_check(OptionDraft *draft, Config *config) {
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
   settle_tables(config);
+  config_check_rootfs(draft, config);
   config_check_shares(draft, config);
   settle_command_line(draft, config);
   check_boot_files(draft, config);

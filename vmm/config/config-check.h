@@ -27,6 +27,10 @@ void config_check_identity(OptionDraft *draft, Config *config);
 void config_check_disks(OptionDraft *draft, const Config *config);
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
+/* The root: it becomes a disk, a shared directory, or nothing but itself. */
+void config_check_rootfs(OptionDraft *draft, Config *config);
+/* Tells an initramfs of the user's own where it is. */
+void config_tell_root(Config *config);
 /* Shared directories; one without a tag gets one. */
 void config_check_shares(OptionDraft *draft, const Config *config);
 /* Tells a guest that has systemd where each is to be mounted. */

@@ -51,6 +51,15 @@ static const Option disk_options[] = {
 
 static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
 
+static const Option rootfs_options[] = {
+    OPTION("path", PATH, RootfsConfig, path, "DIR|IMAGE", NULL),
+    OPTION("rw", BOOLEAN, RootfsConfig, writable, NULL, NULL),
+    OPTION("copy", BOOLEAN, RootfsConfig, packed, NULL, NULL),
+    {.name = NULL},
+};
+
+static const OptionElement rootfs_element = {.options = rootfs_options, .first_unnamed = true, .size = sizeof(RootfsConfig)};
+
 static const Option firmware_options[] = {
     OPTION("file", PATH, FirmwareConfig, path, "FILE|auto", NULL, .word = FIRMWARE_AUTO),
     OPTION("vars", PATH, FirmwareConfig, vars, "FILE", NULL, .written = true),
@@ -210,7 +219,7 @@ static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC
   OPTION("cpu", LIST, Config, cpu, "host[,FEATURE=on|off|auto]...[,sve-vl=BITS[:BITS...]]",                                                \
          "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "           \
          "steal-time (auto: on where the host has it), mte, el2 (auto: off); sve-vl: lengths of SVE vectors.",                             \
-         .element = &cpu_element),                                                                                                         \
+         .element = &cpu_element, .last_counts = true),                                                                                                         \
   {                                                                                                                                        \
     .name = "cpu-template", .kind = OPTION_PATH, .offset = offsetof(Config, cpu_template), .argument = "FILE",                             \
     .help = "Take features away from the guest's ID registers, as a JSON file says; 'eret cpu' makes such files."                          \
@@ -227,8 +236,13 @@ const Option config_options[] = {
            "Start in firmware, such as UEFI or U-Boot, which lies in flash and finds what to boot on the disks. auto: the first that the "
            "host has, of Debian's packages qemu-efi-aarch64 and u-boot-qemu. vars: where its variables last; a file that is not there is "
            "made (default: they are gone with the machine).",
-           .element = &firmware_element),
+           .element = &firmware_element, .last_counts = true),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
+    OPTION("rootfs", LIST, Config, rootfs, "DIR|IMAGE[,rw][,copy]",
+           "The guest's root: a directory, by virtio-fs as the host's virtiofsd serves it (where there is none: packed into memory), or an "
+           "image of a file system. Nothing of it is changed: what the guest writes is gone with it. rw: it is written into the directory. "
+           "copy: packed into memory in any case.",
+           .element = &rootfs_element, .examples = OPTION_EXAMPLE_FILES, .last_counts = true),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
     OPTION("boot-module", LIST, Config, modules, "FILE[,type=TYPE][,args=TEXT]",
            "A file for a kernel that is a hypervisor, such as Xen, to start a guest of its own from; repeatable. TYPE: kernel, ramdisk, "
@@ -460,6 +474,10 @@ bool config_boots(const Config *config) {
 
 bool config_has_firmware(const Config *config) {
   return config->firmware->len > 0;
+}
+
+bool config_makes_initrd(const Config *config) {
+  return config->root != ROOT_NONE && !config->initrd;
 }
 
 const CpuConfig *config_cpu(const Config *config) {

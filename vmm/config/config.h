@@ -46,6 +46,18 @@ typedef enum { POWER_BUTTON_AUTO, POWER_BUTTON_NONE, POWER_BUTTON_GPIO, POWER_BU
  */
 typedef enum { NESTED_OFF, NESTED_VHE, NESTED_E2H0 } NestedKind;
 
+/* What is asked of the guest's root. */
+typedef struct {
+  char *path;    /* of a directory, or of an image of a file system */
+  bool writable; /* a directory's: what the guest writes is here */
+  bool packed;   /* a directory's: it is copied into memory, though it could be shared */
+} RootfsConfig;
+
+/* What it has come to: nothing, a disk, the last one; a directory that is shared; one in the initramfs. */
+typedef enum { ROOT_NONE, ROOT_IMAGE, ROOT_SHARED, ROOT_PACKED } RootKind;
+
+#define CONFIG_ROOT_TAG "rootfs" /* of the directory that is shared */
+
 /* What comes of a guest that has not served its watchdog; NONE: it has none. */
 typedef enum { WATCHDOG_NONE, WATCHDOG_RESET, WATCHDOG_POWER_OFF, WATCHDOG_FAIL } WatchdogAction;
 
@@ -79,6 +91,8 @@ typedef struct {
   KernelFormat kernel_format;
   GPtrArray *firmware;     /* of FirmwareConfig, one at most in a checked Config; its path is that of a file */
   char *initrd;            /* NULL: none */
+  GPtrArray *rootfs;       /* of RootfsConfig, one at most in a checked Config */
+  RootKind root;           /* of a checked Config */
   char *append;            /* the kernel's command line, with what the machine needs in it; never NULL */
   unsigned cpus;           /* at least 1 */
   GPtrArray *cpu;          /* of CpuConfig: one, in a checked Config */
@@ -114,6 +128,7 @@ typedef struct {
   bool defaults;         /* false: --no-defaults: no console, clock, GPIO, PCI unless another option needs it */
   bool reboot;           /* false: --no-reboot */
   bool needs_kernel;     /* firmware alone will not do; no option of its own: eret exec says so */
+  bool own_root;         /* it is this machine's own root, too large for memory; no option of its own: eret exec says so */
   bool own_init;         /* the guest's first process is eret's, which mounts what is shared; no option of its own, either */
   PowerButton power_button;
   unsigned grace;      /* seconds between power button and power-off */
@@ -138,6 +153,8 @@ bool config_plans_only(const Config *config);
 bool config_boots(const Config *config);
 /* Whether it starts in firmware, which is handed the kernel where there is one. */
 bool config_has_firmware(const Config *config);
+/* Whether the guest has an initramfs that eret makes, for its root. */
+bool config_makes_initrd(const Config *config);
 /* The CPU of a checked Config. */
 const CpuConfig *config_cpu(const Config *config);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Directories that a guest may have of this host: by which virtiofsd, what that one lacks, and whose files are whose. */
+/* Directories for guests: by which virtiofsd, what that one lacks, and whose files are whose. */
 #include "vmm/doctor/verdict.h"
 
 static const char *meaning_of(const HostVirtiofsd *virtiofsd) {

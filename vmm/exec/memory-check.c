@@ -5,6 +5,8 @@
  */
 #include "vmm/exec/memory-check.h"
 
+#include <sys/stat.h>
+
 #include "vmm/boot/command-line.h"
 
 #define MIB         UINT64_C(0x100000)
@@ -58,4 +60,13 @@ bool exec_check_memory(const MemoryNeed *need, uint64_t memory, GError **error) 
               mebibytes(need->archive), need->limited ? ", and not into more than half of what is left then" : "", mebibytes(memory),
               mebibytes(least), size);
   return false;
+}
+
+bool exec_check_config(const Config *config, GBytes *initramfs, uint64_t files, GError **error) {
+  struct stat kernel;
+
+  if (!config->kernel || stat(config->kernel, &kernel) < 0)
+    return true;
+  const MemoryNeed need = exec_memory_need(initramfs, files, (uint64_t)kernel.st_size, config->append);
+  return exec_check_memory(&need, config->memory, error);
 }

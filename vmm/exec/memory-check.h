@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "vmm/config/config.h"
+
 /* What must fit into a guest, in bytes. */
 typedef struct {
   uint64_t kernel;  /* its file, which is at most as large as the kernel in memory */
@@ -25,3 +27,5 @@ MemoryNeed exec_memory_need(GBytes *initramfs, uint64_t files, uint64_t kernel, 
  * ERROR says what would do.
  */
 bool exec_check_memory(const MemoryNeed *need, uint64_t memory, GError **error);
+/* The same of CONFIG's machine; what is wrong with its kernel is left to the machine to see. */
+bool exec_check_config(const Config *config, GBytes *initramfs, uint64_t files, GError **error);

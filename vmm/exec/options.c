@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "vmm/base/mistakes.h"
@@ -95,9 +96,9 @@ const Option exec_options[] = {
            .unit = "seconds"),
     OPTION("boot-timeout", NUMBER, ExecOptions, boot_timeout, "SECONDS",
            "How long the kernel may take to reach init (default: 120; 0: for ever).", .max = TIMEOUT_MAX, .unit = "seconds"),
-    OPTION("rootfs", PATH, ExecOptions, rootfs, "DIR|IMAGE",
-           "What the command sees as /: a directory, packed into memory, or an image of a file system, of which nothing is changed "
-           "(default: busybox alone)."),
+    OPTION("host", FLAG, ExecOptions, host, NULL,
+           "The command sees this machine's own root, of which nothing is changed, and begins in this directory: eret exec --host -- make "
+           "test."),
     OPTION("busybox", PATH, ExecOptions, busybox, "FILE",
            "The static busybox for ARM64 that the guest gets (default: beside eret, or as Debian installs it)."),
     OPTION("modules", PATH, ExecOptions, modules, "DIR",
@@ -250,12 +251,12 @@ static void check(ExecOptions *options, bool machine_is_good, GString *mistakes)
     else if (is_covered(copy->destination))
       mistake(mistakes, "--copy-in: '%s' would be hidden: the guest's kernel has a file system of its own there", copy->destination);
   }
+  if (options->copy_in->len && options->config->root == ROOT_SHARED && ((RootfsConfig *)options->config->rootfs->pdata[0])->writable)
+    mistake(mistakes, "--copy-in: with --rootfs DIR,rw it would be written into DIR: put it there, or give it by --share DIR,at=/PLACE");
   for (unsigned i = 0; i < options->copy_out->len; i++) {
     check_copy_out(g_ptr_array_index(options->copy_out, i), mistakes);
     check_copied_apart(options, i, mistakes);
   }
-  if (options->rootfs && stat(options->rootfs, &status) < 0)
-    mistake(mistakes, "--rootfs: cannot open '%s': %s", options->rootfs, g_strerror(errno));
   check_modules(options, machine_is_good, mistakes);
   g_autoptr(MappedFile) busybox = options->busybox ? busybox_open(options->busybox, &error) : NULL;
   if (error)
@@ -264,19 +265,18 @@ static void check(ExecOptions *options, bool machine_is_good, GString *mistakes)
     mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
 }
 
-/*
- * An image is the machine's last disk. Here it is decided, once, that it is one. Returns --disk's value; free with
- * g_free. NULL: it is none.
- */
-static char *root_disk(ExecOptions *options) {
-  struct stat status;
+/* This machine's programs run in the guest where it is an ARM64 one. */
+static void add_own_root(ExecOptions *options, OptionDraft *draft) {
+  struct utsname host;
 
-  if (!options->rootfs || stat(options->rootfs, &status) < 0 || S_ISDIR(status.st_mode))
-    return NULL;
-  g_auto(GStrv) parts = g_strsplit(options->rootfs, ",", -1);
-  g_autofree char *path = g_strjoinv(",,", parts);
-  options->rootfs_is_image = true;
-  return g_strconcat(path, ",ro", NULL);
+  if (uname(&host) == 0 && strcmp(host.machine, "aarch64") != 0)
+    mistake(draft->mistakes, "--host: the programs of this machine (%s) do not run in the guest, which is an ARM64 one", host.machine);
+  if (options->config->rootfs->len)
+    mistake(draft->mistakes, "--host: the root is this machine's, and none of --rootfs: leave one of them out");
+  option_add_text(draft, options->config, option_find(config_options, "rootfs"), "--host", NULL, "/");
+  options->config->own_root = true;
+  if (!options->cwd)
+    options->cwd = g_get_current_dir();
 }
 
 /* What a run reads beside the files of its options. */
@@ -305,16 +305,12 @@ static void settle(ExecOptions *options, OptionDraft *draft) {
 /* The machine, with what the other options want of it. Whether it is good. */
 static bool make_machine(ExecOptions *options, OptionDraft *draft) {
   Config *config = options->config;
-  const Option *disks = option_find(config_options, "disk");
-  g_autofree char *disk = root_disk(options);
   gsize before = draft->mistakes->len;
 
   if (!option_is_given(draft, "kernel") && draft->descriptions->len == 0)
     config->kernel = default_kernel();
-  if (disk) {
-    option_keep_list(draft, disks); /* those of a description, too: the root is one more */
-    option_add_text(draft, config, disks, "--rootfs", NULL, disk);
-  }
+  if (options->host)
+    add_own_root(options, draft);
   options->boot_only = config->initrd != NULL;
   config->needs_kernel = true;
   config->own_init = !options->boot_only;
@@ -335,7 +331,7 @@ static void check_command(const ExecOptions *options, bool in_suite, OptionDraft
     mistake(mistakes, "no command given: %s", how);
   if (options->boot_only && options->command->len > 0)
     mistake(mistakes, "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
-  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->rootfs || options->env->len || options->cwd ||
+  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->host || options->env->len || options->cwd ||
                              options->module->len || options->busybox))
     mistake(mistakes, "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
 }

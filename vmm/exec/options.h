@@ -13,12 +13,11 @@ typedef struct {
 } ExecCopy;
 
 typedef struct {
-  Config *config;    /* the machine; has a kernel */
-  char *modules;     /* directory with modules.dep, or NULL: none known */
-  GPtrArray *module; /* of char *: names of modules that the command wants */
-  char *busybox;     /* file, or NULL: where it usually is */
-  char *rootfs;      /* directory, or file system image; NULL: none */
-  bool rootfs_is_image;
+  Config *config;                 /* the machine; has a kernel */
+  char *modules;                  /* directory with modules.dep, or NULL: none known */
+  GPtrArray *module;              /* of char *: names of modules that the command wants */
+  char *busybox;                  /* file, or NULL: where it usually is */
+  bool host;                      /* the root is this machine's own */
   GPtrArray *copy_in, *copy_out;  /* of ExecCopy */
   uint64_t copy_out_limit;        /* bytes */
   GPtrArray *env;                 /* of char *: "K=V", ended by NULL beyond its length */

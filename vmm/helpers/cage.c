@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between fork and exec: only what is async-signal-safe (signal-safety(7)), so that texts are written piece by piece. */
+/* Between fork and exec: only what is async-signal-safe (signal-safety(7)), so texts are written piece by piece. */
 #define _GNU_SOURCE /* unshare, strerrordesc_np */
 #include "vmm/helpers/cage.h"
 

@@ -87,6 +87,7 @@ struct Option {
   const char *unit; /* number: "seconds"; NULL: it counts */
   const OptionChoice *choices;
   const OptionElement *element;
+  bool last_counts; /* list: of several, the last one counts, so that it is one value: option_keep_last */
   OptionParse *parse;
   OptionPlaced *placed;     /* string, parsed: paths are parts of it; NULL: none are */
   bool number_too;          /* string: a number in JSON is the text of it */

@@ -14,6 +14,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"module", KEY_OPTION, NULL, 0, false},
     {"initrd", KEY_OPTION, NULL, 0, false},
     {"rootfs", KEY_OPTION, NULL, 0, false},
+    {"host", KEY_OPTION, NULL, 0, false},
     {"busybox", KEY_OPTION, NULL, 0, false},
     {"append", KEY_OPTION, NULL, 0, false},
     {"cpus", KEY_OPTION, NULL, 0, false},
@@ -94,7 +95,7 @@ SuiteKeyKind suite_key_kind(const SuiteKeyRule *rule) {
 
   if (!option)
     return rule->kind;
-  if (option->kind == OPTION_TEXTS || option->kind == OPTION_LIST || option->repeatable)
+  if (option->kind == OPTION_TEXTS || (option->kind == OPTION_LIST && !option->last_counts) || option->repeatable)
     return KEY_LIST;
   if (!option_takes_value(option))
     return KEY_FLAG;

@@ -3,9 +3,10 @@
 #include "vmm/exec/options.h"
 
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
-#include "tests/unit/directory.h"
+#include "tests/unit/vmm/exec/fake-virtiofsd.h"
 
 static ExecOptions *parse(const char *line, GError **error) {
   g_auto(GStrv) words = g_strsplit(line, " ", -1);
@@ -72,7 +73,7 @@ static void test_named_files(void) {
       {"--kernel @/k --copy-in @/in --console-log @/in",
        "--console-log: '@/in' is also the file of --copy-in, which would be overwritten: name another file"},
       {"--kernel @/k --rootfs @/in --stats=@/in",
-       "--stats: '@/in' is also the file of --rootfs, which would be overwritten: name another file"},
+       "--stats: '@/in' is also the file of --rootfs @/in, which would be overwritten: name another file"},
       {"--kernel @/k --console-log @/new --result @/new", "--result: '@/new' is also the file of --console-log: name another file"},
       {"--kernel @/k --stats=@/new --result @/new", "--result: '@/new' is also the file of --stats: name another file"},
   };
@@ -163,13 +164,9 @@ static void test_command_line(void) {
   }
 }
 
-static void test_rootfs(void) {
-  g_autoptr(ExecOptions) directory = parse_well("--kernel LICENSE --rootfs vmm -- true");
-  g_assert_false(directory->rootfs_is_image);
-  g_assert_cmpuint(directory->config->disks->len, ==, 0);
-
+static void test_rootfs_image(void) {
   g_autoptr(ExecOptions) image = parse_well("--kernel LICENSE --disk Makefile --rootfs README.md -- true");
-  g_assert_true(image->rootfs_is_image);
+  g_assert_cmpint(image->config->root, ==, ROOT_IMAGE);
   g_assert_cmpuint(image->config->disks->len, ==, 2);
   const DiskConfig *disk = g_ptr_array_index(image->config->disks, 1);
   g_assert_cmpstr(disk->path, ==, "README.md");
@@ -183,11 +180,72 @@ static void test_rootfs(void) {
   g_assert_cmpstr(((const DiskConfig *)described->config->disks->pdata[1])->path, ==, "README.md");
   directory_free(directory_name);
   assert_mistakes("--kernel LICENSE --rootfs LICENSE/x --copy-in LICENSE/y -- true",
-                  "--copy-in: cannot open 'LICENSE/y': Not a directory\n--rootfs: cannot open 'LICENSE/x': Not a directory");
-  assert_mistakes("--kernel LICENSE --rootfs /dev/null -- true", "--rootfs: '/dev/null' is not a regular file or block device");
+                  "--rootfs LICENSE/x: cannot open 'LICENSE/x': Not a directory\n"
+                  "--copy-in: cannot open 'LICENSE/y': Not a directory");
+  assert_mistakes("--kernel LICENSE --rootfs /dev/null -- true", "--rootfs /dev/null: '/dev/null' is not a regular file or block device");
+  assert_mistakes("--kernel LICENSE --rootfs README.md,rw -- true",
+                  "--rootfs README.md,rw: rw: of an image nothing is changed; give one that is written by --disk, and root=/dev/vda by "
+                  "--append");
   assert_mistakes("--kernel LICENSE --disk README.md --rootfs README.md --cpus 0 -- true",
                   "--cpus: '0' is not a whole number from 1 to 512\n"
-                  "--rootfs: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro or cow to both");
+                  "--rootfs README.md: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro or cow to both");
+}
+
+/* A directory is shared, read-only and as one file system, unless it is to be copied or written. */
+static void test_rootfs_directory(void) {
+  char *virtiofsd = fake_virtiofsd_begin();
+  g_autoptr(ExecOptions) shared = parse_well("--kernel LICENSE --share vmm --rootfs docs --rootfs vmm -- true"),
+                         written = parse_well("--kernel LICENSE --rootfs vmm,rw -- true"),
+                         copied = parse_well("--kernel LICENSE --rootfs vmm,copy -- true");
+  const ShareConfig *root = shared->config->shares->pdata[1];
+
+  g_assert_cmpint(shared->config->root, ==, ROOT_SHARED);
+  g_assert_cmpuint(shared->config->shares->len, ==, 2);
+  g_assert_cmpstr(root->path, ==, "vmm");
+  g_assert_cmpstr(root->tag, ==, "rootfs");
+  g_assert_true(root->read_only && root->one_file_system && root->xattr && !root->at);
+  g_assert_cmpstr(shared->config->append, ==, "panic=-1 quiet"); /* init is told */
+  root = written->config->shares->pdata[0];
+  g_assert_true(!root->read_only && !root->one_file_system);
+  g_assert_cmpint(copied->config->root, ==, ROOT_PACKED);
+  g_assert_cmpuint(copied->config->shares->len + copied->config->disks->len, ==, 0);
+  assert_mistakes("--kernel LICENSE --rootfs vmm,rw,copy -- true",
+                  "--rootfs vmm,rw,copy: copy: what is written to a copy is gone with the guest: leave out rw");
+  assert_mistakes("--kernel LICENSE --rootfs vmm,rw --copy-in LICENSE -- true",
+                  "--copy-in: with --rootfs DIR,rw it would be written into DIR: put it there, or give it by --share DIR,at=/PLACE");
+  assert_mistakes("--kernel LICENSE --rootfs vmm --share docs,tag=rootfs -- true",
+                  "--rootfs vmm: tag: 'rootfs' is that of directory number 1, too");
+  assert_mistakes("--kernel LICENSE --rootfs vmm --initrd LICENSE",
+                  "--rootfs vmm: with an initrd of one's own it can be a directory with rw, by virtiofsd: leave out --initrd");
+  g_autoptr(ExecOptions) own = parse_well("--kernel LICENSE --rootfs vmm,rw --initrd LICENSE");
+  g_assert_nonnull(strstr(own->config->append, "root=rootfs rootfstype=virtiofs rw"));
+  g_assert_false(config_makes_initrd(own->config));
+  fake_virtiofsd_end(virtiofsd);
+}
+
+/* This machine's own root needs an ARM64 machine, and a place to be in. */
+static void test_host(void) {
+  char *virtiofsd = fake_virtiofsd_begin();
+  struct utsname host;
+  g_autoptr(GError) error = NULL;
+  g_autoptr(ExecOptions) options = parse("--kernel LICENSE --host -- true", &error);
+  g_autofree char *here = g_get_current_dir();
+
+  uname(&host);
+  if (strcmp(host.machine, "aarch64") == 0) {
+    g_assert_no_error(error);
+    g_assert_cmpint(options->config->root, ==, ROOT_SHARED);
+    g_assert_cmpstr(((const ShareConfig *)options->config->shares->pdata[0])->path, ==, "/");
+    g_assert_cmpstr(options->cwd, ==, here);
+  } else {
+    g_autofree char *want =
+        g_strdup_printf("--host: the programs of this machine (%s) do not run in the guest, which is an ARM64 one", host.machine);
+    g_assert_cmpstr(error->message, ==, want);
+  }
+  g_clear_error(&error);
+  g_assert_null(parse("--kernel LICENSE --host --rootfs vmm -- true", &error));
+  g_assert_nonnull(strstr(error->message, "--host: the root is this machine's, and none of --rootfs: leave one of them out"));
+  fake_virtiofsd_end(virtiofsd);
 }
 
 static void test_modules(void) {
@@ -246,9 +304,9 @@ static void test_mistakes(void) {
   assert_mistakes("--kernel LICENSE --timeout soon --cwd here --env =x --copy-in /nonexistent --copy-out x --rootfs /nonexistent -- true",
                   "--timeout: 'soon' is not a whole number of seconds from 0 to 604800\n"
                   "--env =x: wants NAME=VALUE\n"
+                  "--rootfs /nonexistent: cannot open '/nonexistent': No such file or directory\n"
                   "--copy-in: cannot open '/nonexistent': No such file or directory\n"
                   "--copy-out: 'x' in the guest must be an absolute path\n"
-                  "--rootfs: cannot open '/nonexistent': No such file or directory\n"
                   "--cwd: 'here' must be an absolute path in the guest");
   assert_mistakes("--kernel LICENSE --copy-out /a/x --copy-out /b/x --copy-out /c:./vmm/../x -- true",
                   "--copy-out: '/a/x' and '/b/x' would both be './x'; '/b/x:PATH' names another\n"
@@ -318,7 +376,9 @@ int main(int argc, char **argv) {
   g_test_add_func("/exec-options/copy-out-place", test_copy_out_place);
   g_test_add_func("/exec-options/environment", test_environment);
   g_test_add_func("/exec-options/command-line", test_command_line);
-  g_test_add_func("/exec-options/rootfs", test_rootfs);
+  g_test_add_func("/exec-options/rootfs-image", test_rootfs_image);
+  g_test_add_func("/exec-options/rootfs-directory", test_rootfs_directory);
+  g_test_add_func("/exec-options/host", test_host);
   g_test_add_func("/exec-options/modules", test_modules);
   g_test_add_func("/exec-options/busybox", test_busybox);
   g_test_add_func("/exec-options/boot-only", test_boot_only);

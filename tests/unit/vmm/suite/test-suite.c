@@ -101,6 +101,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
                                                   "memory = 256M\n"
                                                   "disks = data,,img,ro; tool\n"
                                                   "share = .,ro,at=/src; /tmp\n"
+                                                  "rootfs = .,copy\n"
                                                   "net = tap=a,mtu=1400; unix=/b\n"
                                                   "console = virtio\n"
                                                   "rng = true\n"
@@ -138,7 +139,7 @@ static void test_keys(Fixture *fixture, gconstpointer data) {
   assert_options(fixture, all,
                  "--kernel|DIR/Image|--append|a=1 "
                  "b;c|--cpus|3|--memory|256M|--disk|DIR/data,,img,ro|--disk|DIR/tool|--share|DIR,ro,at=/src|--share|/"
-                 "tmp|--net|tap=a,mtu=1400|--net|unix=/"
+                 "tmp|--rootfs|DIR,copy|--net|tap=a,mtu=1400|--net|unix=/"
                  "b|--console|virtio|--rng|--nested=e2h0|--exits|all|"
                  "--copy-in|DIR/tool:/bin/|--copy-in|DIR/tool|--copy-out|/var/log:DIR/log|--copy-out|/out:/tmp/|--copy-out|/etc:DIR/|"
                  "--copy-out-limit|8M|--env|A=1|--env|B=x;y|--cwd|/tmp|--timeout|7|--boot-timeout|8");
