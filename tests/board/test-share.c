@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <linux/fuse.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -337,6 +338,29 @@ static GPtrArray *texts_of(const char *text) {
   return texts;
 }
 
+/* Where nothing is said: root's are the same, another user's are his subordinate ones, or all are he. */
+static void test_users(Fixture *f, gconstpointer data) {
+  IdRange users, groups;
+  const struct passwd *user = getpwuid(geteuid());
+
+  if (!plug(f))
+    return;
+  g_autoptr(Virtiofsd) virtiofsd = virtiofsd_find(NULL);
+  id_map_find_subordinates(user ? user->pw_name : NULL, geteuid(), &users, &groups);
+  uid_t want = geteuid() == 0 ? 7 : users.count ? users.host + 6 : geteuid();
+  g_assert_cmpint(chmod(f->directory, 0777), ==, 0);
+  go_live(f);
+  begin(f);
+  int64_t made = create_file(f, "seven", 7, "x");
+  if (geteuid() != 0 && virtiofsd->legacy) {
+    g_assert_cmpint(made, <, 0); /* there is nobody but its root */
+    return;
+  }
+  g_assert_cmpint(made, >, 0);
+  g_assert_cmpuint(on_host(f, "seven").st_uid, ==, want);
+  g_assert_cmpuint(owner_in_guest(f, "seven"), ==, want == geteuid() ? 0 : 7);
+}
+
 /* All of the guest's users are one; his files are root's there. */
 static void test_squash(Fixture *f, gconstpointer data) {
   g_autoptr(GPtrArray) map = texts_of("squash");
@@ -419,6 +443,7 @@ int main(int argc, char **argv) {
   ADD("read-only", NULL, test_read_only);
   ADD("next-driver", NULL, test_next_driver);
   ADD("killed", NULL, test_killed);
+  ADD("users", NULL, test_users);
   ADD("squash", NULL, test_squash);
   ADD("ranges", NULL, test_ranges);
   ADD("attributes", GINT_TO_POINTER(true), test_attributes);

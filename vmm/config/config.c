@@ -219,7 +219,7 @@ static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC
   OPTION("cpu", LIST, Config, cpu, "host[,FEATURE=on|off|auto]...[,sve-vl=BITS[:BITS...]]",                                                \
          "What the CPUs can do: what the host's can, and of the optional features those that are on. FEATURE: sve, pauth, pmu, "           \
          "steal-time (auto: on where the host has it), mte, el2 (auto: off); sve-vl: lengths of SVE vectors.",                             \
-         .element = &cpu_element, .last_counts = true),                                                                                                         \
+         .element = &cpu_element, .last_counts = true),                                                                                    \
   {                                                                                                                                        \
     .name = "cpu-template", .kind = OPTION_PATH, .offset = offsetof(Config, cpu_template), .argument = "FILE",                             \
     .help = "Take features away from the guest's ID registers, as a JSON file says; 'eret cpu' makes such files."                          \

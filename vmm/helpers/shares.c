@@ -90,12 +90,14 @@ static HelperProcess *start_first(Start *with, HelperEnded *ended, void *kept, i
     return process;
   with->place.chroot = may_chroot(with);
   process = with->place.chroot ? start_and_wait(with, ended, kept, fd, &worse) : NULL;
-  if (process)
+  if (process) {
     g_message("%s: virtiofsd cannot have namespaces of its own here (%s): its root is %s, and it is apart from nothing else", with->name,
               local->message, with->config.path);
-  else
-    g_propagate_error(error, g_steal_pointer(&local));
-  return process;
+    return process;
+  }
+  const char *need = with->place.uid ? "; without root it needs a user namespace of its own, which not every host allows" : "";
+  g_set_error(error, local->domain, local->code, "%s%s", local->message, need);
+  return NULL;
 }
 
 /* Of each file that the guest knows it has one open, unless it can find it again by its handle, as root can. */

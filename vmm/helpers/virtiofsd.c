@@ -68,6 +68,7 @@ Virtiofsd *virtiofsd_find(GError **error) {
   virtiofsd->translates = strstr(help, "--translate-uid");
   virtiofsd->uid_map = strstr(help, "--uid-map");
   virtiofsd->metadata = strstr(help, "metadata");
+  virtiofsd->tells_submounts = strstr(help, "--no-announce-submounts");
   return g_steal_pointer(&virtiofsd);
 }
 
@@ -236,7 +237,8 @@ static void add_options(GPtrArray *arguments, const Virtiofsd *virtiofsd, const 
     add(arguments, "--xattr");
   if (config->read_only && virtiofsd->read_only)
     add(arguments, "--readonly");
-  add(arguments, config->one_file_system ? "--no-announce-submounts" : "--announce-submounts");
+  if (virtiofsd->tells_submounts == config->one_file_system)
+    add(arguments, config->one_file_system ? "--no-announce-submounts" : "--announce-submounts");
   add_users(arguments, virtiofsd, place);
 }
 

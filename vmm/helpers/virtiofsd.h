@@ -16,6 +16,7 @@ typedef struct {
   char *program;                                               /* its path */
   bool legacy;                                                 /* the one in C */
   bool read_only, file_handles, translates, uid_map, metadata; /* options that it has */
+  bool tells_submounts;                                        /* the guest is told of mount points unless that is declined */
 } Virtiofsd;
 
 /* Finds it and asks it, which takes some milliseconds. NULL: it is not there, or does not answer: the error. */

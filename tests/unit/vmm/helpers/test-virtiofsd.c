@@ -9,7 +9,7 @@
 /* As those of Debian 13 and of Debian 12 say it. */
 #define RUST_HELP                                                                                                                          \
   "--shared-dir <SHARED_DIR> --fd <FD> --readonly --inode-file-handles=<X> --cache (auto, always, never, metadata) --uid-map <X> "         \
-  "--translate-uid <X>"
+  "--translate-uid <X> --no-announce-submounts"
 #define C_HELP "usage: virtiofsd [options] -o cache=<mode> one of auto, always, none -o source=PATH --fd=FDNUM"
 
 static GPtrArray *texts_of(const char *text) {
@@ -113,7 +113,8 @@ static void find_rust(void) {
 
   g_assert_cmpstr(version, ==, "1.13.2");
   g_assert_false(virtiofsd->legacy);
-  g_assert_true(virtiofsd->read_only && virtiofsd->file_handles && virtiofsd->translates && virtiofsd->uid_map && virtiofsd->metadata);
+  g_assert_true(virtiofsd->read_only && virtiofsd->file_handles && virtiofsd->translates && virtiofsd->uid_map && virtiofsd->metadata &&
+                virtiofsd->tells_submounts);
 }
 
 static void find_c(void) {
@@ -145,6 +146,7 @@ static const Virtiofsd rust = {.program = (char *)"virtiofsd",
                                .file_handles = true,
                                .translates = true,
                                .uid_map = true,
+                               .tells_submounts = true,
                                .metadata = true},
                        old = {.program = (char *)"virtiofsd", .legacy = true};
 
@@ -169,32 +171,35 @@ static void test_arguments(void) {
   const VirtiofsdPlace root = {.owner = 50, .owner_group = 60}, caged = {.chroot = true}, user = {.uid = 1000, .gid = 100},
                        many = {.uid = 1000, .gid = 100, .sub_uids = {0, 100000, 65536}, .sub_gids = {0, 200000, 65536}};
 
-  check_arguments(&rust, &plain, root, "", ROOTS " --announce-submounts");
-  check_arguments(&rust, &plain, root, "same", ROOTS " --announce-submounts");
+  check_arguments(&rust, &plain, root, "", ROOTS);
+  check_arguments(&rust, &plain, root, "same", ROOTS);
   check_arguments(&rust, &full, caged, "",
                   COMMON
                   "--shared-dir=/a,b --sandbox=chroot --cache=metadata --log-level=warn --inode-file-handles=prefer --xattr --readonly "
                   "--no-announce-submounts");
   check_arguments(&rust, &plain, root, "squash",
-                  ROOTS " --announce-submounts --translate-uid=squash-guest:0:50:4294967295 --translate-uid=host:50:0:1 "
+                  ROOTS " --translate-uid=squash-guest:0:50:4294967295 --translate-uid=host:50:0:1 "
                         "--translate-gid=squash-guest:0:60:4294967295 --translate-gid=host:60:0:1");
   check_arguments(&rust, &plain, root, "0:1000:1 10:20:5",
-                  ROOTS " --announce-submounts --translate-uid=map:0:1000:1 --translate-uid=map:10:20:5 --translate-uid=forbid-guest:1:9 "
+                  ROOTS " --translate-uid=map:0:1000:1 --translate-uid=map:10:20:5 --translate-uid=forbid-guest:1:9 "
                         "--translate-uid=forbid-guest:15:4294967280 --translate-gid=map:0:1000:1 --translate-gid=map:10:20:5 "
                         "--translate-gid=forbid-guest:1:9 --translate-gid=forbid-guest:15:4294967280");
-  check_arguments(&rust, &plain, user, "same", USERS " --announce-submounts");
+  check_arguments(&rust, &plain, user, "same", USERS);
   check_arguments(&rust, &plain, user, "",
-                  USERS " --announce-submounts --uid-map=:0:1000:1: --translate-uid=squash-guest:0:0:4294967295 --gid-map=:0:100:1: "
+                  USERS " --uid-map=:0:1000:1: --translate-uid=squash-guest:0:0:4294967295 --gid-map=:0:100:1: "
                         "--translate-gid=squash-guest:0:0:4294967295");
   check_arguments(&rust, &plain, many, "squash",
-                  USERS " --announce-submounts --uid-map=:0:1000:1: --translate-uid=squash-guest:0:0:4294967295 --gid-map=:0:100:1: "
+                  USERS " --uid-map=:0:1000:1: --translate-uid=squash-guest:0:0:4294967295 --gid-map=:0:100:1: "
                         "--translate-gid=squash-guest:0:0:4294967295");
   check_arguments(&rust, &plain, many, "",
-                  USERS " --announce-submounts --uid-map=:0:1000:1: --uid-map=:1:100000:65536: --gid-map=:0:100:1: "
+                  USERS " --uid-map=:0:1000:1: --uid-map=:1:100000:65536: --gid-map=:0:100:1: "
                         "--gid-map=:1:200000:65536:");
   check_arguments(&rust, &plain, many, "0:100000:10",
-                  USERS " --announce-submounts --uid-map=:0:100000:10: --translate-uid=forbid-guest:10:4294967285 --gid-map=:0:100000:10: "
+                  USERS " --uid-map=:0:100000:10: --translate-uid=forbid-guest:10:4294967285 --gid-map=:0:100000:10: "
                         "--translate-gid=forbid-guest:10:4294967285");
+  /* Before there was a way to decline it, it had to be asked for. */
+  const Virtiofsd older = {.program = (char *)"virtiofsd", .file_handles = true};
+  check_arguments(&older, &plain, root, "", ROOTS " --announce-submounts");
   check_arguments(&old, &plain, root, "",
                   COMMON "-o source=/a\\,b -o cache=auto -o sandbox=namespace -o no_xattr -o announce_submounts -o log_level=warn");
   const ShareConfig odd = {.path = (char *)"/a\\b", .xattr = true, .cache = SHARE_CACHE_NEVER, .one_file_system = true};
