@@ -54,9 +54,13 @@ open_for_net() { # SUBJECT
             return
         }
     done
-    rm -f socket.sock_$port
     listeners="tcp:$(net_address "$1" 0).1:$port tcp:$(net_address "$1" 1).1:$port"
-    if [ "$1" = eret ]; then listeners="$listeners unix:socket.sock_$port"; else listeners="$listeners vsock:$port"; fi
+    if [ "$1" = eret ]; then
+        rm -f socket.sock_$port
+        listeners="$listeners unix:socket.sock_$port"
+    else
+        listeners="$listeners vsock:$port"
+    fi
     # shellcheck disable=SC2086  # words
     "$TOOLS/net-load" serve $listeners > /dev/null 2>&1 &
     servers="$servers $!"
