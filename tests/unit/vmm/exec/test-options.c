@@ -186,9 +186,10 @@ static void test_rootfs_image(void) {
   assert_mistakes("--kernel LICENSE --rootfs README.md,rw -- true",
                   "--rootfs README.md,rw: rw: of an image nothing is changed; give one that is written by --disk, and root=/dev/vda by "
                   "--append");
-  assert_mistakes("--kernel LICENSE --disk README.md --rootfs README.md --cpus 0 -- true",
-                  "--cpus: '0' is not a whole number from 1 to 512\n"
-                  "--rootfs README.md: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro or cow to both");
+  assert_mistakes(
+      "--kernel LICENSE --disk README.md --rootfs README.md --cpus 0 -- true",
+      "--cpus: '0' is not a whole number from 1 to 512\n"
+      "--rootfs README.md: 'README.md' is the same disk as 'README.md' (number 1) and not read-only in both: add ro or cow to both");
 }
 
 /* A directory is shared, read-only and as one file system, unless it is to be copied or written. */
