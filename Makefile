@@ -125,6 +125,13 @@ $(B)/guests/vsock-stream: guest-images/vsock/vsock-stream.c Makefile
 	$(Q)$(CC_arm64) -std=gnu11 -Os $(WARNINGS) $(if $(CI),-Werror) -static -s -o $@ $<
 guests: $(B)/guests/vsock-stream
 
+# What programs rely on in a file system: static, for guests.
+FILE_CHECKS_SOURCES := guest-images/files/file-checks.c guest-images/files/calls.c
+$(B)/guests/file-checks: $(FILE_CHECKS_SOURCES) guest-images/files/file-checks.h Makefile
+	@mkdir -p $(@D)$(call say,LINK,$@)
+	$(Q)$(CC_arm64) -std=gnu11 -Os $(WARNINGS) $(if $(CI),-Werror) -static -s -o $@ $(FILE_CHECKS_SOURCES)
+guests: $(B)/guests/file-checks
+
 # Eret's calls from a guest's user space: static, for whatever the guest is.
 $(B)/arm64/eret-guest: guest-images/eret-guest.c guest-images/eret-hypercall.h Makefile
 	@mkdir -p $(@D)$(call say,LINK,$@)

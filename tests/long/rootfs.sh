@@ -49,6 +49,9 @@ sum=$(checksum root/large)
 run_exec --memory 128M --rootfs root -- sh -c 'busybox sha256sum /large | busybox cut -d" " -f1'
 is "$status $(cat out)" "0 $sum" "what is in it takes no memory of the guest's: 200 MiB, in 128"
 rm root/large
+
+run_exec --rootfs root --copy-in "$GUESTS/file-checks" -- sh -c 'busybox mkdir /new && /file-checks calls /new && /file-checks model /new/file 3 300 && echo "as it should be"'
+is "$status $(cat out)" "0 as it should be" "the overlay above it is a file system as programs expect it"
 run_exec --rootfs root,copy -- sh -c 'busybox grep -c virtiofs /proc/mounts'
 is "$(cat out)" 0 "a copy is none that is shared"
 run_exec --rootfs root,rw --initrd "$KERNELS/6.12/initrd" --append "eret.mode=report"

@@ -90,6 +90,15 @@ run_exec --share many,at=/many -- sh -c 'ls -l /many | wc -l; find /many -type f
 is "$status $(cat out)" "0 $(printf '%s\n%s' $((n + 1)) "$n")" "$n files"
 unlike "$errors" 'file descriptors' "none of which is one too many"
 
+# What programs rely on: each operation on a file against a copy, by calls and by mappings; and names, links, modes, locks and the like.
+checks='cd "$0" && mkdir calls many && /file-checks calls calls && /file-checks model file "$1" "$2" && /file-checks many many "$3" && rm -r file calls && echo "as it should be"'
+mkdir checks
+for cache in auto always; do
+    run_exec --copy-in "$GUESTS/file-checks" --share checks,at=/checks,cache=$cache -- sh -c "$checks" /checks 17 "$(usual 1500 300)" "$(usual 3000 300)"
+    is "$status $(cat out)" "0 as it should be" "cache=$cache: a file system as programs expect it"
+    rm -rf checks/*
+done
+
 # Another user than root, who is root there.
 dir=$(mktemp -d /tmp/share.XXXXXX)
 mkdir "$dir/share"
@@ -126,6 +135,8 @@ refused y" "the one of Debian 12 serves directories, too, and one read-only"
     boot share,over,2 --memory 256M --share boots,tag=over
     is "$status $(guest boot-1) $(guest boot-2)" "0 $sum $sum" "and it is started again for the next boot"
     rm -rf boots
+    run_exec --copy-in "$GUESTS/file-checks" --share checks,at=/checks -- sh -c "$checks" /checks 18 300 300
+    is "$status $(cat out)" "0 as it should be" "a file system as programs expect it"
     PATH=$of_debian_13
 fi
 
