@@ -24,7 +24,8 @@ typedef struct {
   ShareCache cache;
   bool xattr;
   GPtrArray *uid_map, *gid_map; /* of char *: who the guest's users and groups are here: vmm/helpers/id-map.h */
-  bool one_file_system;         /* the guest is to see no mount points in it; no option of its own */
+  /* No options of their own: the guest is to see no mount points in it; it is the guest's root. */
+  bool one_file_system, is_root;
 } ShareConfig;
 
 typedef struct Shares Shares;

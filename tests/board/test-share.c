@@ -266,6 +266,34 @@ static void test_read_only(Fixture *f, gconstpointer data) {
   g_assert_cmpint(access(path, F_OK), ==, -1);
 }
 
+/* All of this machine's root, with what is mounted in it. */
+static void test_whole(Fixture *f, gconstpointer data) {
+  g_autofree char *path = g_strconcat(f->directory + 1, "/hello", NULL);
+  g_auto(GStrv) names = g_strsplit(path, "/", -1);
+  struct fuse_entry_out entry = {.nodeid = FUSE_ROOT_ID};
+
+  f->config.path = (char *)"/";
+  f->config.read_only = f->config.one_file_system = f->config.is_root = true;
+  if (!plug(f))
+    return;
+  go_live(f);
+  begin(f);
+  for (unsigned i = 0; names[i]; i++) {
+    Request look = {.opcode = FUSE_LOOKUP, .node = entry.nodeid, .arguments = names[i], .size = strlen(names[i]) + 1};
+    g_assert_cmpint(ask(f, &look), >, 0);
+    memcpy(&entry, answer(f), sizeof entry);
+  }
+  g_assert_cmpuint(entry.attr.size, ==, strlen("from the host"));
+  g_assert_cmpuint(entry.attr.uid, ==, 0);
+  g_assert_cmpint(look_up(f, "proc", &entry), >, 0); /* another's, where this is another than root */
+  g_autoptr(Virtiofsd) virtiofsd = virtiofsd_find(NULL);
+  g_assert_cmpuint(entry.attr.uid, ==, geteuid() && virtiofsd->legacy ? 65534 : 0);
+  Request look = {.opcode = FUSE_LOOKUP, .node = entry.nodeid, .arguments = "version", .size = sizeof "version"};
+  g_assert_cmpint(ask(f, &look), >, 0);
+  g_assert_cmpint((int)create_file(f, "new", 0, "x"), ==, -EROFS);
+  g_assert_null(strstr(f->log->str, "cannot have namespaces"));
+}
+
 static void wait_for_next(Fixture *f, unsigned n) {
   gint64 end = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
 
@@ -441,6 +469,7 @@ int main(int argc, char **argv) {
 #define ADD(name, data, function) g_test_add("/share/" name, Fixture, data, set_up, function, tear_down)
   ADD("files", NULL, test_files);
   ADD("read-only", NULL, test_read_only);
+  ADD("whole", NULL, test_whole);
   ADD("next-driver", NULL, test_next_driver);
   ADD("killed", NULL, test_killed);
   ADD("users", NULL, test_users);

@@ -29,7 +29,7 @@ static void add_share(OptionDraft *draft, Config *config, const char *where, con
   share->path = g_strdup(root->path);
   share->tag = g_strdup(CONFIG_ROOT_TAG);
   share->read_only = share->one_file_system = !root->writable;
-  share->xattr = true;
+  share->xattr = share->is_root = true;
 }
 
 static void settle_directory(OptionDraft *draft, Config *config, const char *where, const RootfsConfig *root) {

@@ -72,22 +72,35 @@ static bool become_root(const Cage *cage) {
 
 /* Mounts. */
 
+static bool have_own_mounts(void) {
+  return (unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) == 0) ||
+         complain("it cannot have mounts of its own");
+}
+
+static bool bind_to(const char *from, const char *to) {
+  return mount(from, to, NULL, MS_BIND | MS_REC, NULL) == 0 || complain(to);
+}
+
 static bool make_read_only(const char *path) {
   struct mount_attr attributes = {.attr_set = MOUNT_ATTR_RDONLY};
 
-  if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
-    return complain("it cannot have mounts of its own");
-  /* What lies over the root is not seen by who has that root. */
-  if (strcmp(path, "/") != 0 && mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
-    return complain(path);
   if (syscall(SYS_mount_setattr, AT_FDCWD, path, AT_RECURSIVE, &attributes, sizeof attributes) < 0)
     return complain("its directory cannot be made read-only");
   return true;
+}
+
+static bool set_up_mounts(const Cage *cage) {
+  const char *whole = cage->whole_at, *path = cage->read_only;
+
+  if (!whole && !path)
+    return true;
+  return have_own_mounts() && (!whole || bind_to("/", whole)) &&
+         (!path || ((path == whole || bind_to(path, path)) && make_read_only(path)));
 }
 
 bool cage_enter(const void *opaque) {
   const Cage *cage = opaque;
 
   raise_limit();
-  return (!cage->root || become_root(cage)) && (!cage->read_only || make_read_only(cage->read_only));
+  return (!cage->root || become_root(cage)) && set_up_mounts(cage);
 }

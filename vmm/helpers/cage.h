@@ -11,6 +11,7 @@
 typedef struct {
   bool root;             /* it is to find itself root, in a user namespace of its own in which nobody else is */
   uint32_t uid, gid;     /* of this process */
+  const char *whole_at;  /* the whole of this machine's root is there, too, with all that is mounted below; NULL: nowhere */
   const char *read_only; /* in this directory, and in all that is mounted below, it can write nothing; NULL: where it may */
 } Cage;
 

@@ -11,6 +11,7 @@
 #include "vmm/helpers/shares.h"
 
 #include <pwd.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 
 #define READY_MS     30000 /* an emulated host is slow */
 #define FILES_ENOUGH 65536
+#define WHOLE_AT     "/sys" /* a directory that every machine has, and that virtiofsd has no use for */
 
 typedef struct {
   Shares base;
@@ -170,22 +172,27 @@ static bool read_place(Start *with, GError **error) {
   return true;
 }
 
-/* One that cannot see to it itself is put where it cannot write: Rust's of before 1.11 has to be root for that. */
-static bool choose_cage(Start *with, GError **error) {
-  const Virtiofsd *virtiofsd = with->virtiofsd;
-  bool by_mount = with->config.read_only && !virtiofsd->read_only;
+/*
+ * One that cannot see to read-only itself is put where it cannot write. The root of the mounts cannot become the root
+ * of others (pivot_root(2)), so where all of it is shared it is had at another place. For either, another user than
+ * root is alone, as the C one has him in any case.
+ */
+static void choose_cage(Start *with) {
+  bool whole = strcmp(with->config.path, "/") == 0;
+  bool by_mount = with->config.read_only && !with->virtiofsd->read_only;
 
+  if (whole) {
+    g_free(with->config.path);
+    with->config.path = g_strdup(WHOLE_AT);
+  }
   with->cage = (Cage){
-      .root = virtiofsd->legacy && with->place.uid,
+      .root = with->place.uid && (whole || by_mount || with->virtiofsd->legacy),
       .uid = with->place.uid,
       .gid = with->place.gid,
+      .whole_at = whole ? with->config.path : NULL,
       .read_only = by_mount ? with->config.path : NULL,
   };
-  if (!by_mount || with->place.uid == 0 || with->cage.root)
-    return true;
-  g_set_error(error, HELPER_ERROR, HELPER_ERROR_START,
-              "the virtiofsd that is installed cannot keep a guest from writing (ro): Debian 13's can; or run eret as root");
-  return false;
+  with->place.alone = with->cage.root;
 }
 
 static Helper *start_share(Shares *base, const char *name, const ShareConfig *asked, GError **error) {
@@ -202,9 +209,11 @@ static Helper *start_share(Shares *base, const char *name, const ShareConfig *as
 
   *with = (Start){.virtiofsd = ((VirtiofsdShares *)base)->virtiofsd, .name = g_strdup(name), .config = *asked};
   with->config.path = g_canonicalize_filename(asked->path, NULL);
-  if (parse_maps(with, error) && read_place(with, error) && choose_cage(with, error) &&
-      virtiofsd_can(with->virtiofsd, &with->config, &with->place, error))
-    return kept_helper_new(&config, error);
+  if (parse_maps(with, error) && read_place(with, error)) {
+    choose_cage(with);
+    if (virtiofsd_can(with->virtiofsd, &with->config, &with->place, error))
+      return kept_helper_new(&config, error);
+  }
   g_prefix_error(error, "%s: ", name);
   free_start(with);
   return NULL;

@@ -11,6 +11,8 @@
 
 #include "vmm/helpers/helper-process.h"
 
+#define OVERFLOW_ID 65534u /* Linux: kernel.overflowuid and overflowgid, unless somebody has changed them */
+
 void virtiofsd_free(Virtiofsd *virtiofsd) {
   if (!virtiofsd)
     return;
@@ -104,11 +106,13 @@ static bool refuse(GError **error, const char *what) {
 }
 
 static bool can_map(const Virtiofsd *virtiofsd, const IdMap *map, const VirtiofsdPlace *place) {
+  if (place->alone)
+    return map->kind == ID_MAP_AUTO || (map->kind == ID_MAP_SQUASH && virtiofsd->translates);
   switch (map->kind) {
   case ID_MAP_AUTO:
     return true;
   case ID_MAP_SAME:
-    return place->uid == 0 || !virtiofsd->legacy; /* in its user namespace one is root */
+    return true;
   case ID_MAP_SQUASH:
     return virtiofsd->translates;
   case ID_MAP_RANGES:
@@ -213,14 +217,31 @@ static void add_namespace(GPtrArray *arguments, const char *letter, const IdMap 
     add(arguments, "--translate-%sid=squash-guest:0:0:%u", letter, UINT32_MAX);
 }
 
+/* Nobody but its root: all are that. */
+static void add_one(GPtrArray *arguments) {
+  add(arguments, "--translate-uid=squash-guest:0:0:%u", UINT32_MAX);
+  add(arguments, "--translate-gid=squash-guest:0:0:%u", UINT32_MAX);
+}
+
 static void add_users(GPtrArray *arguments, const Virtiofsd *virtiofsd, const VirtiofsdPlace *place) {
-  if (place->uid == 0) {
+  if (place->alone) {
+    if (virtiofsd->translates)
+      add_one(arguments);
+  } else if (place->uid == 0) {
     add_translation(arguments, "u", place->uid_map, place->owner);
     add_translation(arguments, "g", place->gid_map, place->owner_group);
   } else if (virtiofsd->uid_map) {
     add_namespace(arguments, "u", place->uid_map, place->uid, &place->sub_uids, virtiofsd->translates);
     add_namespace(arguments, "g", place->gid_map, place->gid, &place->sub_gids, virtiofsd->translates);
   }
+}
+
+/* In a user namespace who is not there is OVERFLOW_ID; programs of a root expect that to be root. */
+static void add_others(GPtrArray *arguments, const Virtiofsd *virtiofsd, const ShareConfig *config, const VirtiofsdPlace *place) {
+  if (!config->is_root || place->uid == 0 || !virtiofsd->translates)
+    return;
+  add(arguments, "--translate-uid=host:%u:0:1", OVERFLOW_ID);
+  add(arguments, "--translate-gid=host:%u:0:1", OVERFLOW_ID);
 }
 
 static void add_options(GPtrArray *arguments, const Virtiofsd *virtiofsd, const ShareConfig *config, const VirtiofsdPlace *place) {
@@ -240,6 +261,7 @@ static void add_options(GPtrArray *arguments, const Virtiofsd *virtiofsd, const 
   if (virtiofsd->tells_submounts == config->one_file_system)
     add(arguments, config->one_file_system ? "--no-announce-submounts" : "--announce-submounts");
   add_users(arguments, virtiofsd, place);
+  add_others(arguments, virtiofsd, config, place);
 }
 
 GPtrArray *virtiofsd_arguments(const Virtiofsd *virtiofsd, const ShareConfig *config, const VirtiofsdPlace *place) {

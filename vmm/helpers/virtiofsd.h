@@ -32,6 +32,7 @@ typedef struct {
   IdRange sub_uids, sub_gids;  /* that it may use beside, both or none; COUNT 0: none */
   uint32_t owner, owner_group; /* of the directory */
   const IdMap *uid_map, *gid_map;
+  bool alone;  /* it is root where nobody else is: cage.h */
   bool chroot; /* it cannot have namespaces of its own: let it have the directory as its root alone */
 } VirtiofsdPlace;
 

@@ -105,6 +105,22 @@ static void test_read_only_below(Fixture *f, gconstpointer data) {
   expect(&outer, mount_and_enter, f, EROFS);
 }
 
+/* The whole root at another place, where it can be read-only while it is not here. */
+static int is_whole(const Fixture *f) {
+  g_autofree char *there = g_strconcat(f->below, f->directory, "/below", NULL);
+  struct stat here, other;
+
+  return stat(f->directory, &here) == 0 && stat(there, &other) == 0 && write_error(there) == EROFS && write_error(f->directory) == 0 ? 0
+                                                                                                                                     : 1;
+}
+
+static void test_whole(Fixture *f, gconstpointer data) {
+  Cage cage = cage_of(geteuid() != 0, f->below);
+
+  cage.whole_at = f->below;
+  expect(&cage, is_whole, f, 0);
+}
+
 static int who(const Fixture *f) {
   struct stat status;
 
@@ -142,6 +158,7 @@ int main(int argc, char **argv) {
   ADD("read-only", test_read_only);
   ADD("read-only-root", test_read_only_root);
   ADD("read-only-below", test_read_only_below);
+  ADD("whole", test_whole);
   ADD("root", test_root);
   ADD("limit", test_limit);
   ADD("refused", test_refused);

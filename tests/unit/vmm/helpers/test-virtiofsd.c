@@ -194,6 +194,14 @@ static void test_arguments(void) {
   check_arguments(&rust, &plain, many, "",
                   USERS " --uid-map=:0:1000:1: --uid-map=:1:100000:65536: --gid-map=:0:100:1: "
                         "--gid-map=:1:200000:65536:");
+  const VirtiofsdPlace alone = {.uid = 1000, .gid = 100, .alone = true, .sub_uids = {0, 100000, 65536}, .sub_gids = {0, 200000, 65536}};
+  check_arguments(&rust, &plain, alone, "",
+                  USERS " --translate-uid=squash-guest:0:0:4294967295 --translate-gid=squash-guest:0:0:4294967295");
+  const ShareConfig of_root = {.path = (char *)"/a,b", .is_root = true};
+  check_arguments(&rust, &of_root, root, "", ROOTS);
+  check_arguments(&rust, &of_root, alone, "",
+                  USERS " --translate-uid=squash-guest:0:0:4294967295 --translate-gid=squash-guest:0:0:4294967295 "
+                        "--translate-uid=host:65534:0:1 --translate-gid=host:65534:0:1");
   check_arguments(&rust, &plain, many, "0:100000:10",
                   USERS " --uid-map=:0:100000:10: --translate-uid=forbid-guest:10:4294967285 --gid-map=:0:100000:10: "
                         "--translate-gid=forbid-guest:10:4294967285");
@@ -210,13 +218,18 @@ static void test_arguments(void) {
 static void test_can(void) {
   static const struct {
     const Virtiofsd *virtiofsd;
-    uint32_t uid;
+    uint32_t uid; /* but for 0 and 1000 he is alone there */
     const char *map;
     ShareCache cache;
     const char *why; /* NULL: it can */
   } cases[] = {
       {&rust, 0, "squash", SHARE_CACHE_METADATA, NULL},
-      {&rust, 7, "0:7:1", SHARE_CACHE_NEVER, NULL},
+      {&rust, 1000, "0:7:1", SHARE_CACHE_NEVER, NULL},
+      {&rust, 1000, "same", SHARE_CACHE_NEVER, NULL},
+      {&rust, 7, "", SHARE_CACHE_NEVER, NULL},
+      {&rust, 7, "squash", SHARE_CACHE_NEVER, NULL},
+      {&rust, 7, "same", SHARE_CACHE_NEVER, "cannot tell users apart"},
+      {&rust, 7, "0:7:1", SHARE_CACHE_NEVER, "cannot tell users apart"},
       {&old, 0, "", SHARE_CACHE_NEVER, NULL},
       {&old, 7, "", SHARE_CACHE_AUTO, NULL},
       {&old, 0, "same", SHARE_CACHE_AUTO, NULL},
@@ -228,7 +241,7 @@ static void test_can(void) {
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(IdMap) map = map_of(cases[i].map), groups = map_of("");
-    const VirtiofsdPlace place = {.uid = cases[i].uid, .uid_map = map, .gid_map = groups};
+    const VirtiofsdPlace place = {.uid = cases[i].uid, .alone = cases[i].uid == 7, .uid_map = map, .gid_map = groups};
     const ShareConfig config = {.path = (char *)"/", .cache = cases[i].cache};
     g_autoptr(GError) error = NULL;
 
