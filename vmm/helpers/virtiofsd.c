@@ -110,7 +110,6 @@ static bool can_map(const Virtiofsd *virtiofsd, const IdMap *map, const Virtiofs
     return map->kind == ID_MAP_AUTO || (map->kind == ID_MAP_SQUASH && virtiofsd->translates);
   switch (map->kind) {
   case ID_MAP_AUTO:
-    return true;
   case ID_MAP_SAME:
     return true;
   case ID_MAP_SQUASH:
