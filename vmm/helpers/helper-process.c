@@ -31,6 +31,7 @@ G_DEFINE_QUARK(eret_helper_error, helper_error)
 struct HelperProcess {
   char *name;
   bool (*is_noise)(const char *line);
+  size_t (*skip)(const char *line);
   HelperEnded *ended;
   void *opaque;
   GPid pid;
@@ -58,7 +59,8 @@ static void set_up_child(gpointer data) {
 
 static void say_line(HelperProcess *process) {
   bool noise = process->line->len == 0 || (process->is_noise && process->is_noise(process->line->str));
-  g_autofree char *text = printable_line(process->line->str, (gssize)process->line->len);
+  size_t skip = !noise && process->skip ? process->skip(process->line->str) : 0;
+  g_autofree char *text = printable_line(process->line->str + skip, (gssize)(process->line->len - skip));
 
   g_string_truncate(process->line, 0);
   if (noise || ++process->lines > HELPER_LINES_MAX) {
@@ -230,12 +232,12 @@ static void close_ends(const ItsEnds *ends) {
 }
 
 static bool spawn(HelperProcess *process, const HelperConfig *config, const ItsEnds *its, GError **error) {
-  const int target = HELPER_FD;
+  const int ours[] = {its->fd, config->file}, targets[] = {HELPER_FD, HELPER_FILE};
   g_autoptr(GError) local = NULL;
 
   if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, set_up_child,
-                                        (gpointer)config, -1, its->ready >= 0 ? its->ready : its->output, its->output, &its->fd, &target, 1,
-                                        &process->pid, NULL, NULL, NULL, &local)) {
+                                        (gpointer)config, -1, its->ready >= 0 ? its->ready : its->output, its->output, ours, targets,
+                                        config->file ? 2 : 1, &process->pid, NULL, NULL, NULL, &local)) {
     process->pid = 0;
     g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
     return false;
@@ -274,6 +276,7 @@ HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError 
   *process = (HelperProcess){
       .name = g_strdup(config->name),
       .is_noise = config->is_noise,
+      .skip = config->skip,
       .ended = config->ended,
       .opaque = config->opaque,
       .pid_fd = -1,

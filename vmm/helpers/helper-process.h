@@ -10,6 +10,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 typedef struct HelperProcess HelperProcess;
 
@@ -18,11 +19,14 @@ typedef void HelperEnded(void *opaque, const char *how, bool well);
 
 /* The descriptor of a helper's that is its socket. */
 #define HELPER_FD 3
+/* And the file that it is given, where it is. */
+#define HELPER_FILE 4
 
 typedef struct {
   const char *name;                   /* "passt" */
   const char *const *argv;            /* argv[0] is its path; ended by NULL */
   bool (*is_noise)(const char *line); /* what it says that nobody needs to read; NULL: nothing. Such lines are for debugging */
+  size_t (*skip)(const char *line);   /* how many bytes at the beginning of others nobody needs to read; NULL: none */
   HelperEnded *ended;                 /* NULL: nobody asks */
   bool tells_ready;                   /* its standard output is for one word, when it is ready: see helper_process_wait */
   bool listens;                       /* its socket is one that listens, and the other end waits there; else of a pair */
@@ -32,6 +36,7 @@ typedef struct {
    */
   bool (*prepare)(const void *opaque);
   const void *prepare_opaque;
+  int file; /* a file for it, that stays the caller's; 0: none */
   void *opaque;
 } HelperConfig;
 

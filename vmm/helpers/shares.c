@@ -16,9 +16,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "devices/vhost/user-message.h"
 #include "vmm/helpers/cage.h"
 #include "vmm/helpers/kept-helper.h"
+#include "vmm/helpers/vhost-user-answer.h"
 #include "vmm/helpers/virtiofsd.h"
 
 #define READY_MS     30000 /* an emulated host is slow */
@@ -58,21 +58,10 @@ static HelperProcess *start_once(Start *with, HelperEnded *ended, void *kept, in
   return helper_process_start(&config, fd, error);
 }
 
-/* It answers a question that may be asked at any time. */
-static bool answers(HelperProcess *process, int fd, GError **error) {
-  const VhostUserChannel channel = {.fd = fd, .peer = "virtiofsd"};
-  VhostUserMessage message = {.request = VHOST_USER_GET_FEATURES, .flags = VHOST_USER_VERSION};
-  gint64 deadline = g_get_monotonic_time() + READY_MS * G_GINT64_CONSTANT(1000);
-
-  /* Whether it can be sent is no matter: one that has ended has said why. */
-  vhost_user_send(&channel, &message, NULL, 0, deadline, NULL);
-  return helper_process_wait(process, fd, READY_MS, error) && vhost_user_receive(&channel, &message, deadline, error);
-}
-
 static HelperProcess *start_and_wait(Start *with, HelperEnded *ended, void *kept, int *fd, GError **error) {
   HelperProcess *process = start_once(with, ended, kept, fd, error);
 
-  if (!process || answers(process, *fd, error))
+  if (!process || vhost_user_answers(process, "virtiofsd", *fd, READY_MS, error))
     return process;
   helper_process_free(process);
   close(*fd);

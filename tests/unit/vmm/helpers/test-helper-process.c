@@ -63,6 +63,21 @@ static HelperProcess *start(const char *script, int *fd) {
   return start_with(script, false, fd);
 }
 
+static size_t skip_head(const char *line) {
+  return g_str_has_prefix(line, "head: ") ? strlen("head: ") : 0;
+}
+
+/* A file of ours, and lines whose heads are not shown. */
+static HelperProcess *start_with_file(const char *script, int file, int *fd) {
+  const char *const argv[] = {"/bin/sh", "-c", script, NULL};
+  const HelperConfig config = {.name = "helper", .argv = argv, .is_noise = is_noise, .skip = skip_head, .ended = on_ended, .file = file};
+  g_autoptr(GError) error = NULL;
+  HelperProcess *process = helper_process_start(&config, fd, &error);
+
+  g_assert_no_error(error);
+  return process;
+}
+
 static void wait_for_end(void) {
   gint64 until = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;
 
@@ -71,6 +86,23 @@ static void wait_for_end(void) {
     if (!g_main_context_iteration(NULL, FALSE))
       g_usleep(1000);
   }
+}
+
+static void test_file(Fixture *fixture, gconstpointer data) {
+  g_autofree char *path = NULL;
+  int fd, file = g_file_open_tmp("eret-test-XXXXXX", &path, NULL);
+
+  HelperProcess *process =
+      start_with_file("echo it >/proc/self/fd/4; echo 'head: one'; echo two; echo 'noise head: '; echo 'head: '", file, &fd);
+  wait_for_end();
+  g_assert_cmpstr(the.log->str, ==, "helper: one\nhelper: two\nhelper: \n");
+  helper_process_free(process);
+  char text[8] = "";
+  g_assert_cmpint(pread(file, text, sizeof text, 0), ==, 3);
+  g_assert_cmpstr(text, ==, "it\n");
+  close(file);
+  close(fd);
+  unlink(path);
 }
 
 static void test_talks(Fixture *fixture, gconstpointer data) {
@@ -337,6 +369,7 @@ int main(int argc, char **argv) {
   g_log_set_always_fatal(G_LOG_FATAL_MASK);
 #define ADD(name, function) g_test_add("/helper-process/" name, Fixture, NULL, set_up, function, tear_down)
   ADD("talks", test_talks);
+  ADD("file", test_file);
   ADD("ready", test_ready);
   ADD("prepared", test_prepared);
   ADD("listens", test_listens);

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Helpers that speak vhost-user. */
+#pragma once
+
+#include "vmm/helpers/helper-process.h"
+
+/*
+ * Waits, at most MS milliseconds, until PROCESS, of which FD is the connection, answers a question that may be asked at
+ * any time. False: it has ended, or does not answer: the error is about NAME.
+ */
+bool vhost_user_answers(HelperProcess *process, const char *name, int fd, unsigned ms, GError **error);
