@@ -142,6 +142,20 @@ static void apply_element_member(JsonSource *source, const OptionElement *kind, 
   option_mistake(source->draft, where, "unknown key%s (known: %s)", nearest, known);
 }
 
+/* There has to be the first option, or one in its place. */
+static void check_first(JsonSource *source, const OptionElement *kind, const char *where, JsonObject *object) {
+  g_autoptr(GString) names = g_string_new(NULL);
+
+  for (const Option *option = kind->options; option->name; option++) {
+    if (option != kind->options && !option->instead)
+      continue;
+    if (json_object_has_member(object, option->name))
+      return;
+    g_string_append_printf(names, "%s\"%s\"", names->len ? " or " : "", option->name);
+  }
+  option_mistake(source->draft, where, "lacks the key %s", names->str);
+}
+
 static void apply_element_object(JsonSource *source, const Option *option, const char *where, const char *name, JsonObject *object) {
   const OptionElement *kind = option->element;
   void *element = option_add_element(source->draft, source->record, option, where);
@@ -149,8 +163,8 @@ static void apply_element_object(JsonSource *source, const Option *option, const
   g_autoptr(GList) keys = json_object_get_members(object);
   for (GList *key = keys; key; key = key->next)
     apply_element_member(source, kind, element, object, name, key->data);
-  if (kind->first_unnamed && !json_object_has_member(object, kind->options[0].name))
-    option_mistake(source->draft, where, "lacks the key \"%s\"", kind->options[0].name);
+  if (kind->first_unnamed)
+    check_first(source, kind, where, object);
   option_end_element(source->draft, source->record, option, before);
 }
 

@@ -35,7 +35,7 @@ typedef enum {
   OPTION_SIZE,    /* uint64_t, MIN to MAX, a multiple of STEP where that is not 0 */
   OPTION_CHOICE,  /* an enum, or int */
   OPTION_LIST,    /* GPtrArray * of records; repeatable, JSON: an array */
-  OPTION_TEXTS,   /* GPtrArray * of char *, ended by NULL beyond its length; repeatable, JSON: an array */
+  OPTION_TEXTS,   /* GPtrArray * of char *, ended by NULL beyond its length; repeatable, JSON: an array. PATHS: of files */
   OPTION_PARSED,  /* what PARSE makes of it; flag only */
 } OptionKind;
 
@@ -52,7 +52,7 @@ typedef struct {
  */
 typedef struct {
   const Option *options; /* ended by a NULL name */
-  bool first_unnamed;    /* options[0] comes first, without its name, and must be there */
+  bool first_unnamed;    /* options[0] comes first, without its name, and must be there, or one that may be INSTEAD */
   size_t size;           /* of the record; the list frees it */
 } OptionElement;
 
@@ -74,6 +74,8 @@ struct Option {
   bool may_be_empty;    /* string */
   bool written;         /* path: this file is written; else it is read */
   bool repeatable;      /* parsed: each value is one more; mistakes say which */
+  bool paths;           /* texts: each is as a path */
+  bool instead;         /* of an element: it may come first, with its name, in place of the one without */
   const char *group;    /* help: a heading before this option */
   const char *argument; /* help: FILE; NULL for flags, booleans and choices */
   const char *help;
@@ -213,6 +215,8 @@ char *option_parse(void *record, const Option *option, const char *base, const c
 bool option_set(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
 /* TEXT, a value of OPTION, with the paths in it as PLACE makes them; as OptionPlaced. */
 char *option_place(const Option *option, const char *text, OptionPlace *place, void *opaque);
+/* Whether PART, the first of an element whose first has no name, is one that may be instead, by its name. */
+bool option_is_instead(const OptionElement *kind, const char *part);
 /* Of an option that can be negated. */
 void option_set_boolean(void *record, const Option *option, bool value);
 /* The first call of a source empties the list: what a source says replaces what the one before said. */

@@ -294,13 +294,25 @@ static void name_file(NamedFiles *named, const void *record, const Option *optio
     named_files_read(named, where, path, mistakes);
 }
 
+/* Files that are read, of a part that can be given again. */
+static void name_texts(NamedFiles *named, const void *record, const Option *option, const char *where, GString *mistakes) {
+  const GPtrArray *paths = *(GPtrArray *const *)((const char *)record + option->offset);
+
+  for (unsigned i = 0; i < paths->len; i++)
+    named_files_read(named, where, paths->pdata[i], mistakes);
+}
+
 static void name_files_of_list(OptionDraft *draft, NamedFiles *named, const void *record, const Option *list, bool written) {
   const GPtrArray *elements = *(GPtrArray *const *)((const char *)record + list->offset);
 
   for (unsigned i = 0; i < elements->len; i++)
-    for (const Option *option = list->element->options; option->name; option++)
+    for (const Option *option = list->element->options; option->name; option++) {
+      const char *where = option_where(draft, list->name, (int)i);
       if (option->kind == OPTION_PATH && option->written == written)
-        name_file(named, elements->pdata[i], option, option_where(draft, list->name, (int)i), written, draft->mistakes);
+        name_file(named, elements->pdata[i], option, where, written, draft->mistakes);
+      else if (option->paths && !written)
+        name_texts(named, elements->pdata[i], option, where, draft->mistakes);
+    }
 }
 
 /* A command's own files come last: they are what a mistake is about. */

@@ -41,7 +41,7 @@ static char *place_part(const Option *option, const char *value, const char *end
 /* Parts that the element does not have stay as they are: they are told of elsewhere. */
 static char *place_element(const OptionElement *kind, const char *text, OptionPlace *place, void *opaque) {
   g_autoptr(GString) out = g_string_new(NULL);
-  bool unnamed = kind->first_unnamed;
+  bool unnamed = kind->first_unnamed && !option_is_instead(kind, text);
 
   for (const char *at = text, *end;; at = end + 1, unnamed = false) {
     end = end_of_part(at);
@@ -65,7 +65,7 @@ char *option_place(const Option *option, const char *text, OptionPlace *place, v
 
   if (option->kind == OPTION_LIST)
     return place_element(option->element, text, place, opaque);
-  if ((option->kind == OPTION_PATH || option->kind == OPTION_SOURCE) && !is_word)
+  if ((option->kind == OPTION_PATH || option->kind == OPTION_SOURCE || option->paths) && !is_word)
     return place(opaque, text, 0);
   return option->placed ? option->placed(text, place, opaque) : g_strdup(text);
 }

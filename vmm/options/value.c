@@ -181,7 +181,7 @@ static char *set_on_off(void *field, const Option *option, const char *base, con
 static char *add_text(void *field, const Option *option, const char *base, const char *text) {
   if (!*text)
     return g_strdup("must not be empty");
-  g_ptr_array_add(*(GPtrArray **)field, g_strdup(text));
+  g_ptr_array_add(*(GPtrArray **)field, base ? option_place(option, text, place_below, (char *)base) : g_strdup(text));
   return NULL;
 }
 
@@ -306,6 +306,13 @@ static GPtrArray *split_parts(const char *text) {
   return parts;
 }
 
+bool option_is_instead(const OptionElement *kind, const char *part) {
+  g_autofree char *name = strchr(part, '=') ? g_strndup(part, strcspn(part, "=")) : NULL;
+  const Option *option = name ? option_find(kind->options, name) : NULL;
+
+  return option && option->instead;
+}
+
 /* One "name", "name=value" of an element. SEEN: the options already set, by position. */
 static void set_part(OptionDraft *draft, void *element, const OptionElement *kind, const char *where, const char *base, const char *part,
                      uint64_t *seen) {
@@ -338,7 +345,7 @@ void option_add_text(OptionDraft *draft, void *record, const Option *option, con
   g_autoptr(GPtrArray) parts = split_parts(text);
   gsize before = draft->mistakes->len;
   unsigned i = 0;
-  if (kind->first_unnamed)
+  if (kind->first_unnamed && !option_is_instead(kind, parts->pdata[0]))
     option_set(draft, element, kind->options, where, base, parts->pdata[i++]);
   for (uint64_t seen = 0; i < parts->len; i++) {
     const char *part = parts->pdata[i];
