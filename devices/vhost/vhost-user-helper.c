@@ -49,8 +49,8 @@ void vhost_user_renew(Vhost *base, bool used) {
     user->call_for_next(user->opaque);
 }
 
-Vhost *vhost_user_new_of(Helper *take_helper) {
-  Vhost *vhost = vhost_user_new_with(take_helper->name, false, open_helper, take_helper, free_helper);
+Vhost *vhost_user_new_of(Helper *take_helper, bool config) {
+  Vhost *vhost = vhost_user_new_with(take_helper->name, config, open_helper, take_helper, free_helper);
 
   ((VhostUser *)vhost)->call_for_next = call_for_next;
   return vhost;

@@ -20,5 +20,5 @@ typedef int (*VhostUserOpen)(void *opaque, GError **error);
 Vhost *vhost_user_new(const char *path, bool config);
 /* The same behind what OPEN gives. NAME is for people: "passt". FREE_OPAQUE may be NULL. */
 Vhost *vhost_user_new_with(const char *name, bool config, VhostUserOpen open, void *opaque, void (*free_opaque)(void *opaque));
-/* The same of a helper, which is taken over. It is asked for no configuration: what is known of the device is ours. */
-Vhost *vhost_user_new_of(Helper *take_helper);
+/* The same of a helper, which is taken over. */
+Vhost *vhost_user_new_of(Helper *take_helper, bool config);

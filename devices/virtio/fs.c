@@ -39,7 +39,7 @@ static VirtioDevice *fs_make(const DeviceParts *parts, GError **error) {
   Helper *helper = parts->shares->start(parts->shares, parts->name, asked, error);
   if (!helper)
     return NULL;
-  Vhost *vhost = vhost_user_new_of(helper);
+  Vhost *vhost = vhost_user_new_of(helper, false);
   vhost->one_driver = true;
   return virtio_vhost_user_new_of(parts->name, parts->memory, vhost, &plan, error);
 }

@@ -54,7 +54,7 @@ VirtioDevice *virtio_net_of_user(const char *name, const GuestMemory *memory, Us
       .free = user_free,
   };
   g_autoptr(UserNetwork) network = take_network;
-  g_autoptr(Vhost) vhost = vhost_user_new_of(g_steal_pointer(&network->helper));
+  g_autoptr(Vhost) vhost = vhost_user_new_of(g_steal_pointer(&network->helper), false);
   UserBackend *user;
 
   vhost_begin(vhost);

@@ -10,7 +10,10 @@
 #include <string.h>
 
 /* 5.2.3: some offer SIZE_MAX and then say 0, with which no request could be made. */
-#define BLK_F_SIZE_MAX (UINT64_C(1) << 1)
+#define BLK_F_SIZE_MAX     (UINT64_C(1) << 1)
+#define BLK_F_RO           (UINT64_C(1) << 5)
+#define BLK_F_DISCARD      (UINT64_C(1) << 13)
+#define BLK_F_WRITE_ZEROES (UINT64_C(1) << 14)
 
 #define UNKNOWN_CONFIG 256 /* as much as vhost-user can carry */
 
@@ -21,6 +24,8 @@ static const VhostUserType types[] = {
      .queues = 1,
      .config_size = 60,
      .never = BLK_F_SIZE_MAX,
+     .reading = BLK_F_RO,
+     .writing = BLK_F_DISCARD | BLK_F_WRITE_ZEROES,
      .needs = "a size",
      .settings = 32, /* 5.2.4: writeback */
      .n_settings = 1,

@@ -264,6 +264,12 @@ static unsigned choose_queues(const Vhost *vhost, const VhostUserType *type, uns
   return asked ? asked : MIN(MAX(type->queues, vhost->max_queues), VHOST_USER_QUEUES_MAX);
 }
 
+static uint64_t choose_features(const Vhost *vhost, const VhostUserType *type, const VhostUserDevicePlan *plan) {
+  uint64_t features = vhost_queues_features(vhost) & ~type->never & ~plan->never;
+
+  return features & type->reading ? features & ~type->writing : features;
+}
+
 /* Connects it, and makes the device of what it says. */
 static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, const GuestMemory *memory, const VhostUserDevicePlan *plan,
                  GError **error) {
@@ -280,7 +286,7 @@ static bool make(VhostUserDevice *user, Vhost *take_vhost, const char *name, con
   if (n == 0)
     return false;
   user->vhost = vhost;
-  uint64_t features = vhost_queues_features(vhost) & ~user->type.never;
+  uint64_t features = choose_features(vhost, &user->type, plan);
   if (!first_config(user, plan, error) || !init(user, name, memory, features, n, error))
     return false;
   user->base.offered_features = features; /* and not all that the core could do */

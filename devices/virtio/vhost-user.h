@@ -30,6 +30,8 @@ typedef struct {
   unsigned queues;      /* at least, where the back end does not say how many */
   unsigned config_size; /* what may be asked for, bytes */
   uint64_t never;       /* features that cannot be believed */
+  uint64_t reading;     /* a feature that says that nothing is written; 0: there is none */
+  uint64_t writing;     /* those that mean nothing then, and may be offered all the same */
   const char *needs;    /* from its configuration, for people; NULL: it may do without */
   bool guessed;         /* config_size is one to try */
   /* Settings: fields of a byte in the configuration that the driver sets and that hold then; where, and how many. */
@@ -48,6 +50,7 @@ char *vhost_user_type_names(void);
 typedef struct {
   unsigned type;   /* ID */
   unsigned queues; /* 0: as many as the back end says, or else is usual */
+  uint64_t never;  /* features that the driver is not to be offered */
   /* Of a type whose configuration is not the back end's: what the driver reads; constant while the device is made. */
   const void *config;
   unsigned config_size; /* bytes; 0: it is the back end's */
