@@ -14,15 +14,15 @@
 static bool check_format(const DiskImage *image, GError **error) {
   char header[DISK_IMAGE_HEADER_SIZE];
   ssize_t size = image->file.size ? pread(image->file.fd, header, sizeof header, 0) : 0;
-  const char *format = size > 0 ? disk_image_format_name(header, (size_t)size) : NULL;
+  DiskImageFormat format = size > 0 ? disk_image_format_of(header, (size_t)size) : DISK_IMAGE_FORMAT_AUTO;
+  const char *name = disk_image_format_name(format);
 
-  if (!format)
+  if (format == DISK_IMAGE_FORMAT_AUTO)
     return true;
   g_set_error(
       error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_FORMAT,
-      "disk image %s is a %s image, and a disk is a raw one: 'qemu-img convert -O raw %s NEW' makes NEW of it; ',format=raw' gives the "
-      "guest the file's bytes as they are",
-      image->file.path, format, image->file.path);
+      "disk image %s is a %s image: ',format=%s' gives the guest the disk that is in it, ',format=raw' the file's bytes as they are",
+      image->file.path, name, name);
   return false;
 }
 

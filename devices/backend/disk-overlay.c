@@ -18,7 +18,7 @@
 #define LITTLE (UINT64_C(64) << 20)
 
 /* /tmp may lie in memory, so it is the last choice. */
-static const char *choose_directory(void) {
+const char *disk_overlay_directory(void) {
   const char *chosen = g_getenv("TMPDIR");
 
   if (chosen && *chosen)
@@ -26,7 +26,7 @@ static const char *choose_directory(void) {
   return g_file_test("/var/tmp", G_FILE_TEST_IS_DIR) ? "/var/tmp" : "/tmp";
 }
 
-static int open_unnamed(const char *directory) {
+int disk_overlay_open_file(const char *directory) {
   int fd = open(directory, O_TMPFILE | O_EXCL | O_RDWR | O_CLOEXEC, 0600);
 
   if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
@@ -54,7 +54,7 @@ static bool make_file(DiskFile *file, const char *directory, const DiskFile *bas
   file->size = base->size;
   file->topology = base->topology;
   file->path = g_strdup_printf("%s (what is written to %s)", directory, base->path);
-  file->fd = open_unnamed(directory);
+  file->fd = disk_overlay_open_file(directory);
   if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->size) == 0) {
     look_for_room(directory, base, file);
     return true;
@@ -74,7 +74,7 @@ DiskOverlay *disk_overlay_new(const DiskFile *base, GError **error) {
     g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN,
                 "disk image %s is too large: there is no memory to keep track of its sectors", base->path);
   overlay->file.fd = -1;
-  if (overlay->written && make_file(&overlay->file, choose_directory(), base, error))
+  if (overlay->written && make_file(&overlay->file, disk_overlay_directory(), base, error))
     return overlay;
   disk_overlay_free(overlay);
   return NULL;

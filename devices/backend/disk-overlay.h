@@ -13,9 +13,11 @@ typedef struct {
   SectorMap *written; /* the disk's sectors that are in `file`; the others are where they were */
 } DiskOverlay;
 
-/*
- * For a disk on BASE, in the directory that the environment's TMPDIR names, else in /var/tmp, or where there is none in
- * /tmp.
- */
+/* Where such files are: the directory that TMPDIR names in the environment, else /var/tmp, or /tmp. */
+const char *disk_overlay_directory(void);
+/* Makes one there, empty, for reading and writing; no child inherits it. -1: errno. */
+int disk_overlay_open_file(const char *directory);
+
+/* For a disk on BASE. */
 DiskOverlay *disk_overlay_new(const DiskFile *base, GError **error);
 void disk_overlay_free(DiskOverlay *overlay); /* takes NULL */
