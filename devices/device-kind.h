@@ -35,6 +35,7 @@ typedef struct {
   const struct HypercallDoorbellCalls *hypercalls; /* devices/hypercall-doorbell.h */
   struct UserNetworks *user_networks;              /* devices/user-network.h */
   struct Shares *shares;                           /* devices/share.h */
+  struct DiskServers *disk_servers;                /* devices/virtio/disk-server.h */
   struct GuestEvents *events;                      /* devices/guest-events.h */
 } DeviceParts;
 
@@ -66,6 +67,7 @@ typedef struct {
 
   bool holds_code;                                 /* the guest runs code in it: it is connected to shortcuts wherever there are any */
   bool shares_memory;                              /* another process works on guest memory */
+  bool (*may_share_memory)(const void *asked);     /* the same, of one of which this is asked; optional */
   unsigned descriptors;                            /* that it has open at most, beside those that every virtio device has */
   unsigned (*more_descriptors)(const void *asked); /* and what is asked for adds to them; optional */
   /* Presses or releases the machine's power button, in DEVICE or VirtioDevice DEVICE. Any thread. Optional. */

@@ -11,6 +11,7 @@
 
 #include "devices/printable.h"
 #include "devices/virtio/blk-internal.h"
+#include "devices/virtio/disk-server.h"
 
 /* 5.2.4, little-endian. */
 typedef struct {
@@ -204,6 +205,9 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
   const DiskConfig *disk = parts->asked;
   DiskImageOptions options = disk->image;
 
+  if (disk_is_served(disk))
+    return disk_server_make(parts, error);
+
   if (parts->plan_only) {
     options.read_only = true;
     options.cow = options.direct = false;
@@ -226,14 +230,15 @@ static G_GNUC_PRINTF(3, 4) void note(GString *notes, bool is_so, const char *for
   va_end(arguments);
 }
 
-/* Its file, and in brackets what is not as usual. */
+/* Where it is, and in brackets what is not as usual. */
 static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
   const DiskImageOptions *image = &disk->image;
   const VirtioBlkOptions *device = &disk->device;
-  g_autofree char *path = printable_line_escaped(disk->path, -1);
+  g_autofree char *place = printable_line_escaped(disk->nbd ? disk->nbd : disk->path, -1);
   g_autoptr(GString) notes = g_string_new(NULL);
 
+  note(notes, image->format > DISK_IMAGE_FORMAT_RAW, "%s", disk_image_format_name(image->format));
   note(notes, image->read_only, "read-only");
   note(notes, image->cow, "copy-on-write");
   note(notes, image->direct, "direct");
@@ -243,7 +248,7 @@ static char *blk_print_asked(const void *asked) {
   note(notes, device->queues > 1, "%u queues", device->queues);
   note(notes, device->iops, "%u requests a second", device->iops);
   note(notes, device->bps, "%" G_GUINT64_FORMAT " bytes a second", device->bps);
-  return notes->len ? g_strdup_printf("%s (%s)", path, notes->str) : g_steal_pointer(&path);
+  return notes->len ? g_strdup_printf("%s (%s)", place, notes->str) : g_steal_pointer(&place);
 }
 
 static DeviceBoot blk_boot(const void *asked) {
@@ -254,7 +259,13 @@ static DeviceBoot blk_boot(const void *asked) {
  * Of each queue but the first: its ring, those that tell of threads' work and wake its own, its doorbell, its message.
  */
 static unsigned blk_more_descriptors(const void *asked) {
-  return 5 * (MAX(((const DiskConfig *)asked)->device.queues, 1) - 1);
+  const DiskConfig *disk = asked;
+
+  return disk_is_served(disk) ? disk_server_descriptors(disk) : 5 * (MAX(disk->device.queues, 1) - 1);
+}
+
+static bool blk_may_share_memory(const void *asked) {
+  return disk_is_served(asked);
 }
 
 const DeviceKind virtio_blk_kind = {
@@ -263,4 +274,5 @@ const DeviceKind virtio_blk_kind = {
     .boot = blk_boot,
     .make_virtio = blk_make,
     .more_descriptors = blk_more_descriptors,
+    .may_share_memory = blk_may_share_memory,
 };

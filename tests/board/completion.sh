@@ -102,7 +102,8 @@ completes "s.sock,queues=" run --device vhost-user = s.sock,q
 completes "file.ini" run --disk fil
 completes "file.ini,serial=" run --disk file.ini,s
 completes "file.ini,cow" run --disk file.ini,c
-completes "auto raw" run --disk file.ini,format = ""
+completes "qcow qcow2" run --disk file.ini,format = qc
+completes "file.ini" run --disk x.qcow2,format=qcow2,backing = fil
 completes "file.ini,,b,ro" run --disk file.ini,,b,r
 completes "auto" run --vsock a
 completes "auto,unix=" run --vsock auto,

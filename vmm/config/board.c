@@ -64,9 +64,11 @@ bool board_holds_code(const Board *board) {
 }
 
 bool board_shares_memory(const Board *board) {
-  for (unsigned i = 0; i < board->devices->len; i++)
-    if (((const BoardDevice *)g_ptr_array_index(board->devices, i))->kind->shares_memory)
+  for (unsigned i = 0; i < board->devices->len; i++) {
+    const BoardDevice *device = g_ptr_array_index(board->devices, i);
+    if (device->kind->shares_memory || (device->kind->may_share_memory && device->kind->may_share_memory(device->asked)))
       return true;
+  }
   return false;
 }
 

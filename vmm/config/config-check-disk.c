@@ -59,11 +59,11 @@ void config_check_disks(OptionDraft *draft, const Config *config) {
     struct stat status;
 
     settle_disk(config, disk);
-
-    if (!disk->path || !config_check_file(draft, where, disk->path, true, &status)) /* without a path: already reported */
-      continue;
+    config_check_served(draft, disk, where);
     if (disk->image.read_only && disk->image.cow)
       option_mistake(draft, where, "ro and cow contradict each other: nothing is written to a read-only disk");
+    if (!disk->path || !config_check_file(draft, where, disk->path, true, &status)) /* without a path: on a network, or already reported */
+      continue;
     if (writes_file(disk) && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
       option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro, one that leaves it as it is cow", disk->path,
                      g_strerror(errno));

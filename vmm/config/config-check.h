@@ -35,6 +35,8 @@ void config_tell_root(Config *config);
 void config_check_shares(OptionDraft *draft, const Config *config);
 /* Tells a guest that has systemd where each is to be mounted. */
 void config_tell_mounts(Config *config);
+/* A disk that has another format, or is on a network. */
+void config_check_served(OptionDraft *draft, const DiskConfig *disk, const char *where);
 /* Firmware, and the file of its variables; `auto` becomes the file that it stands for. */
 void config_check_firmware(OptionDraft *draft, Config *config);
 

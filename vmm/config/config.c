@@ -26,7 +26,13 @@
 #define GRACE_DEFAULT        10
 #define GRACE_MAX            86400 /* a day */
 
-static const OptionChoice disk_formats[] = {{"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW}, {NULL, 0}};
+/* One format has a name of Microsoft's and one of QEMU's. */
+static const OptionChoice disk_formats[] = {
+    {"auto", DISK_IMAGE_FORMAT_AUTO}, {"raw", DISK_IMAGE_FORMAT_RAW},   {"qcow2", DISK_IMAGE_FORMAT_QCOW2},
+    {"vmdk", DISK_IMAGE_FORMAT_VMDK}, {"vhdx", DISK_IMAGE_FORMAT_VHDX}, {"vhd", DISK_IMAGE_FORMAT_VHD},
+    {"vpc", DISK_IMAGE_FORMAT_VHD},   {"vdi", DISK_IMAGE_FORMAT_VDI},   {"parallels", DISK_IMAGE_FORMAT_PARALLELS},
+    {"qcow", DISK_IMAGE_FORMAT_QCOW}, {"qed", DISK_IMAGE_FORMAT_QED},   {NULL, 0},
+};
 
 static const OptionChoice disk_block_sizes[] = {{"auto", 0}, {"512", 512}, {"4096", 4096}, {NULL, 0}};
 static const OptionChoice disk_locks[] = {{"on", DISK_LOCK_ON}, {"off", DISK_LOCK_OFF}, {NULL, 0}};
@@ -37,7 +43,9 @@ static const Option disk_options[] = {
     OPTION("ro", BOOLEAN, DiskConfig, image.read_only, NULL, NULL),
     OPTION("cow", BOOLEAN, DiskConfig, image.cow, NULL, NULL),
     OPTION("direct", BOOLEAN, DiskConfig, image.direct, NULL, NULL),
-    OPTION("format", CHOICE, DiskConfig, image.format, "raw", NULL, .choices = disk_formats),
+    OPTION("format", CHOICE, DiskConfig, image.format, "FORMAT", NULL, .choices = disk_formats),
+    OPTION("backing", TEXTS, DiskConfig, backing, "FILE", NULL, .paths = true),
+    OPTION("nbd", STRING, DiskConfig, nbd, "URI", NULL, .instead = true),
     OPTION("block-size", CHOICE, DiskConfig, image.block_size, "512|4096", NULL, .choices = disk_block_sizes),
     OPTION("discard", CHOICE, DiskConfig, device.discard, "on|off", NULL, .choices = disk_discards),
     OPTION("lock", CHOICE, DiskConfig, image.lock, "on|off", NULL, .choices = disk_locks),
@@ -276,19 +284,17 @@ const Option config_options[] = {
     OPTION("defaults", BOOLEAN, Config, defaults, NULL, "Leave out console, clock, GPIO and PCI unless another option needs them.",
            .on_by_default = true),
 
-    OPTION(
-        "disk", LIST, Config, disks, "FILE[,ro|cow][,PART=VALUE]...",
-        "A virtio disk on a raw image or block device; repeatable. ro: read-only. cow: what is written is kept elsewhere, in the "
-        "environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. direct: past the host's page cache. "
-        "format=raw: the file's bytes as they are, "
-        "also where they are those of another image format, which is else refused. block-size=4096: of a disk with such "
-        "sectors. discard=off: what the guest discards stays "
-        "allocated. lock=off: others may use it at the same time. "
-        "queues=N: each served by a thread of its own (default: one for each CPU, at most 4). "
-        "iops=N, bps=SIZE: how many requests it takes a second, and how much it reads and writes. serial: at most 20 bytes. bootindex: its "
-        "place in "
-        "the order in which firmware boots, 1 being the first. A comma in FILE is written ,,.",
-        .group = "Devices", .element = &disk_element),
+    OPTION("disk", LIST, Config, disks, "FILE|nbd=URI[,ro|cow][,PART=VALUE]...",
+           "A virtio disk on an image, a block device or an NBD server's export; repeatable. ro: read-only. cow: what is written is kept "
+           "elsewhere, in the environment's TMPDIR or /var/tmp, and gone with the machine; FILE stays as it is. direct: past the host's "
+           "page cache. format=raw: the file's bytes as they are, also where they are those of another image format, which is else "
+           "refused; format=qcow2, vmdk, vhdx, vhd, vdi, parallels, qcow or qed: what is in such an image, by qemu-storage-daemon. "
+           "backing=FILE, repeatable: which files it may be backed by. block-size=4096: of a disk with such sectors. discard=off: what the "
+           "guest discards stays allocated. lock=off: others may use it at the same time. queues=N: each served by a thread of its own "
+           "(default: one for each CPU, at most 4). iops=N, bps=SIZE: how many requests it takes a second, and how much it reads and "
+           "writes. serial: at most 20 bytes, of a raw image. bootindex: its place in the order in which firmware boots, 1 being the "
+           "first. A comma in FILE is written ,,.",
+           .group = "Devices", .element = &disk_element),
     OPTION("share", LIST, Config, shares, "DIR[,tag=NAME][,ro][,at=/MOUNT][,PART=VALUE]...",
            "Give the guest a directory of the host's, by virtio-fs, as the host's virtiofsd serves it; repeatable. tag: by which the guest "
            "mounts it (mount -t virtiofs NAME /mnt; default: share0, share1 ...). ro: it cannot change anything there. at: where it is "
@@ -413,13 +419,13 @@ const Option config_options[] = {
 
 const Option config_cpu_options[] = {CPU_ROWS, OPTION_HELP_ROW, {.name = NULL}};
 
-/* What an argument without a flag looks like; without an option: an image to convert first. The first match counts. */
+/* What an argument without a flag looks like. The first match counts. */
 static const struct {
   const char *pattern, *option;
 } guesses[] = {
     {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},      {"*.raw", "disk"},   {"*.ext4", "disk"},
     {"*.iso", "disk"},    {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"}, {"*.elf", "kernel"}, {"*.efi", "kernel"},
-    {"*.qcow*", NULL},    {"*.vmdk", NULL},      {"*.vhd*", NULL},      {"*.vdi", NULL},        {"*.pub", "ssh"},    {"*=*", "append"},
+    {"*.qcow*", "disk"},  {"*.vmdk", "disk"},    {"*.vhd*", "disk"},    {"*.vdi", "disk"},      {"*.pub", "ssh"},    {"*=*", "append"},
 };
 
 /* What other monitors have, and eret has not, or not as an option. */
@@ -513,14 +519,24 @@ const char *config_not_in_suite(const Config *config, const char **why) {
   return NULL;
 }
 
+/* Of an image that is named after its format: ",format=qcow2"; else "". Free with g_free. */
+static char *format_by_name(const char *argument) {
+  const char *dot = strrchr(argument, '.');
+
+  for (const OptionChoice *choice = disk_formats; dot && choice->name; choice++)
+    if (choice->value > DISK_IMAGE_FORMAT_RAW && strcmp(choice->name, dot + 1) == 0)
+      return g_strconcat(",format=", choice->name, NULL);
+  return g_strdup("");
+}
+
 char *config_guess_stray(const char *argument, const char **meant) {
   for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
     if (!g_pattern_match_simple(guesses[i].pattern, argument))
       continue;
     *meant = guesses[i].option;
-    if (*meant) /* of an option that can stand alone, a value follows behind = only */
-      return g_strdup_printf("; did you mean --%s%s%s?", *meant, option_find(config_options, *meant)->alone ? "=" : " ", argument);
-    return g_strdup_printf("; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW", argument);
+    g_autofree char *format = format_by_name(argument);
+    /* Of an option that can stand alone, a value follows behind = only. */
+    return g_strdup_printf("; did you mean --%s%s%s%s?", *meant, option_find(config_options, *meant)->alone ? "=" : " ", argument, format);
   }
   return NULL;
 }

@@ -195,6 +195,6 @@ extern const OptionSet config_option_set;
   "add up. "                                                                                                                               \
   "Sizes are 512M, 4G or bytes."
 char *config_explain_stray(const char *argument, const char **meant);
-/* The same of what looks like the value of an option, or like an image; NULL: it looks like neither. */
+/* The same of what looks like the value of an option; NULL: it looks like none. */
 char *config_guess_stray(const char *argument, const char **meant);
 const char *config_explain_absent(const char *name);

@@ -9,6 +9,7 @@
 #include "devices/guest-events.h"
 #include "devices/hypercall-doorbell.h"
 #include "devices/user-network.h"
+#include "devices/virtio/disk-server.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/console-hint.h"
 #include "vmm/machine/control.h"
@@ -48,6 +49,7 @@ struct Machine {
   GuestEvents events;
   UserNetworks *user_networks; /* NULL: no card has one */
   Shares *shares;              /* NULL: no directory is shared */
+  DiskServers *disk_servers;   /* NULL: no disk needs one */
   bool networks_share;         /* guest memory, with those */
   PlatformWiring wiring;
   Platform *platform;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "devices/backend/terminal.h"
+#include "vmm/helpers/disk-servers.h"
 #include "vmm/helpers/shares.h"
 #include "vmm/helpers/user-network.h"
 #include "vmm/machine/clock-host.h"
@@ -57,11 +58,24 @@ static bool find_shares(Machine *machine, GError **error) {
   return machine->shares || machine->config->shares->len == 0;
 }
 
+/* Where a disk is to be served by a helper: whether the host has that. */
+static bool find_disk_servers(Machine *machine, GError **error) {
+  const GPtrArray *disks = machine->config->disks;
+
+  for (unsigned i = 0; i < disks->len; i++) {
+    if (!disk_is_served(disks->pdata[i]))
+      continue;
+    machine->disk_servers = disk_servers_new(error);
+    return machine->disk_servers;
+  }
+  return true;
+}
+
 static bool plan(Machine *machine, GError **error) {
   const Config *config = machine->config;
 
   if (!boot_files_open(&machine->files, config, machine->client->initrd, error) || !find_user_networks(machine, error) ||
-      !find_shares(machine, error) || !kvm_open(&machine->kvm, error) ||
+      !find_shares(machine, error) || !find_disk_servers(machine, error) || !kvm_open(&machine->kvm, error) ||
       !kvm_choose_gic(&machine->kvm, config->gic, &machine->gic_version, error) ||
       !cpu_features_decide(config_cpu(config), config->cpu_fields, &machine->kvm.cpu, &machine->cpu, error))
     return false;
@@ -151,6 +165,7 @@ static bool assemble(Machine *machine, GError **error) {
               .hypercalls = &machine->doorbell_calls,
               .user_networks = machine->user_networks,
               .shares = machine->shares,
+              .disk_servers = machine->disk_servers,
               .events = &machine->events,
           },
       .doorbells = kvm_doorbells_base(machine->doorbells),
@@ -208,6 +223,7 @@ void machine_free(Machine *machine) {
   platform_free(machine->platform);
   passt_networks_free(machine->user_networks);
   virtiofsd_shares_free(machine->shares);
+  disk_servers_free(machine->disk_servers);
   machine_hypercalls_clear(&machine->calls);
   char_backend_free(machine->console);
   char_backend_free(machine->shared);

@@ -244,6 +244,9 @@ static void test_plan(void) {
   assert_plan(&(DiskConfig){.path = (char *)"a\n.img"}, "a\\u000a.img");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.read_only = true, .direct = true}}, "a.img (read-only, direct)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 1}}, "a.img");
+  assert_plan(&(DiskConfig){.path = (char *)"a.img", .image = {.format = DISK_IMAGE_FORMAT_VHD, .cow = true}},
+              "a.img (vhd, copy-on-write)");
+  assert_plan(&(DiskConfig){.nbd = (char *)"nbd://h/\n"}, "nbd://h/\\u000a");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.queues = 4, .discard = DISK_DISCARD_OFF}}, "a.img (no discard, 4 queues)");
   assert_plan(&(DiskConfig){.path = (char *)"a.img", .device = {.iops = 100, .bps = 1 << 20}},
               "a.img (100 requests a second, 1048576 bytes a second)");

@@ -44,7 +44,7 @@ static void test_help(void) {
   }
   g_autofree char *help = option_help(&config_option_set);
   static const char *const wanted[] = {"--kernel FILE",   "--gic auto|2|3", "--console pl011|virtio",
-                                       "--no-reboot",     "--rng",          "--disk FILE[,ro|cow][,PART=VALUE]...",
+                                       "--no-reboot",     "--rng",          "--disk FILE|nbd=URI[,ro|cow][,PART=VALUE]...",
                                        "(default: 512M)", "Machine:"};
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
     g_assert_nonnull(strstr(help, wanted[i]));
@@ -171,7 +171,8 @@ static const Option *first_of(const Option *option) {
 static bool takes_file(const Option *option) {
   const Option *first = first_of(option);
 
-  return first->kind == OPTION_PATH || first->kind == OPTION_SOURCE || g_strcmp0(option->examples, OPTION_EXAMPLE_FILES) == 0;
+  return first->kind == OPTION_PATH || first->paths || first->kind == OPTION_SOURCE ||
+         g_strcmp0(option->examples, OPTION_EXAMPLE_FILES) == 0;
 }
 
 /* The values that OPTION is known to take, separated by spaces. */

@@ -224,6 +224,9 @@ static void test_shared_memory(void) {
 
   g_assert_false(board_shares_memory(without));
   g_assert_true(board_shares_memory(with));
+  g_autoptr(Config) served = configure("--disk LICENSE,ro,format=qcow2"), remote = configure("--disk nbd=nbd://h/x");
+  g_autoptr(Board) by_format = board_new(served, GIC_V3, NULL), by_network = board_new(remote, GIC_V3, NULL);
+  g_assert_true(board_shares_memory(by_format) && board_shares_memory(by_network));
   const BoardDevice *last = g_ptr_array_index(with->devices, with->devices->len - 1);
   g_assert_true(last->kind == &virtio_vhost_user_kind);
   g_assert_cmpstr(last->name, ==, "vhost-user1");

@@ -9,7 +9,7 @@
 
 #include "vmm/config/config.h"
 
-#define DISK_PARTS "ro, cow, direct, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
+#define DISK_PARTS "ro, cow, direct, format, backing, nbd, block-size, discard, lock, queues, iops, bps, serial, bootindex"
 
 /* Runs in a directory of its own: vm.json and dir/vm.json are written by the tests. */
 static char *work_directory;
@@ -140,6 +140,26 @@ static void test_shares(void) {
   g_assert_true(first->read_only && first->uid_map->len == 1 && g_str_has_suffix(first->path, "dir/."));
   g_assert_true(second->xattr && g_str_has_suffix(second->path, "dir/../dir"));
   refuse("{ \"share\": { \"dir\": \"/no/such\" } }", "--dry-run", "vm.json:1: share: cannot share '/no/such': No such file or directory");
+}
+
+/* Of a format, of a network, and what backs them. */
+static void test_served_disks(void) {
+  g_autoptr(Config) config =
+      accept("dir/vm.json",
+             "{ \"dry-run\": true, \"disk\": [ { \"file\": \"../a.img\", \"format\": \"qcow2\", \"backing\": [ \"../b.img\", "
+             "\"/etc/passwd\" ] },\n"
+             "{ \"nbd\": \"nbd://h/x\", \"cow\": true }, \"nbd=nbd://h/y,ro\", \"../b.img,format=vmdk,backing=../a.img\" ] }",
+             NULL);
+
+  g_assert_cmpint(disk(config, 0)->image.format, ==, DISK_IMAGE_FORMAT_QCOW2);
+  g_assert_cmpuint(disk(config, 0)->backing->len, ==, 2);
+  g_assert_cmpstr(disk(config, 0)->backing->pdata[0], ==, "dir/../b.img");
+  g_assert_cmpstr(disk(config, 0)->backing->pdata[1], ==, "/etc/passwd");
+  g_assert_cmpstr(disk(config, 1)->nbd, ==, "nbd://h/x");
+  g_assert_null(disk(config, 1)->path);
+  g_assert_cmpstr(disk(config, 2)->nbd, ==, "nbd://h/y");
+  g_assert_true(disk(config, 2)->image.read_only);
+  g_assert_cmpstr(disk(config, 3)->backing->pdata[0], ==, "dir/../a.img");
 }
 
 static void test_relative_paths(void) {
@@ -282,8 +302,8 @@ static void test_values(void) {
       {"{ \"net\": [ { \"user\": true }, { \"tpa\": \"a\" } ] }",
        "net[1].tpa: unknown key; did you mean tap? (known: tap, fd, unix, user, forward, restrict, queues, mac, mtu, vhost, bootindex)"},
       {"{ \"device\": { \"vhost-user\": true, \"type\": \"rng\" } }", "device.vhost-user: wants a string, not true"},
-      {"{ \"disk\": [ { \"ro\": true } ] }", "disk[0]: lacks the key \"file\""},
-      {"{ \"disk\": { \"ro\": true } }", "disk: lacks the key \"file\""},
+      {"{ \"disk\": [ { \"ro\": true } ] }", "disk[0]: lacks the key \"file\" or \"nbd\""},
+      {"{ \"disk\": { \"ro\": true } }", "disk: lacks the key \"file\" or \"nbd\""},
       {"{ \"disk\": [ \"missing\" ] }", "disk[0]: cannot open 'missing': No such file or directory"},
       {"{ \"disk\": [ \"a.img\", { \"file\": \"a.img\", \"ro\": true } ] }",
        "disk[1]: 'a.img' is the same disk as 'a.img' (number 1) and not read-only in both: add ro or cow to both"},
@@ -433,6 +453,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-json/equal-forms", test_equal_forms);
   g_test_add_func("/config-json/texts", test_texts);
   g_test_add_func("/config-json/shares", test_shares);
+  g_test_add_func("/config-json/served-disks", test_served_disks);
   g_test_add_func("/config-json/relative-paths", test_relative_paths);
   g_test_add_func("/config-json/stats", test_stats);
   g_test_add_func("/config-json/named-files", test_named_files);

@@ -16,7 +16,7 @@
 #include "vmm/config/config.h"
 #include "vmm/options/option.h"
 
-#define DISK_PARTS "ro, cow, direct, format, block-size, discard, lock, queues, iops, bps, serial, bootindex"
+#define DISK_PARTS "ro, cow, direct, format, backing, nbd, block-size, discard, lock, queues, iops, bps, serial, bootindex"
 
 #define ARGUMENTS_MAX 48
 #define NET_FD        7 /* handed in, as if by who starts eret */
@@ -698,8 +698,7 @@ static void test_positional(void) {
   static const char *const images[] = {"disk.qcow2", "a/disk.qcow", "disk.vmdk", "disk.vhdx", "disk.vhd", "disk.vdi"};
   for (guint i = 0; i < G_N_ELEMENTS(images); i++) {
     g_autofree char *message =
-        g_strdup_printf("unexpected argument '%s'; a disk is a raw image: 'qemu-img convert -O raw %s NEW' makes NEW of it, for --disk NEW",
-                        images[i], images[i]);
+        g_strdup_printf("unexpected argument '%s'; did you mean --disk %s,format=%s?", images[i], images[i], strrchr(images[i], '.') + 1);
     refuse(message, "--dry-run", images[i], NULL);
   }
   refuse("unexpected argument '-': everything is given by an option, such as --kernel FILE", "--dry-run", "-", NULL);
@@ -966,6 +965,51 @@ static void test_user_networks(void) {
          "--dry-run", "--net", "user,forward=22,forward=1:1,forward=::1:1:1", NULL);
   refuse("--net user,forward=127.0.0.1:22:22: forward: TCP port 22 of the host is forwarded twice", "--dry-run", "--net",
          "user,forward=22:2222", "--net", "user,forward=127.0.0.1:22:22", NULL);
+}
+
+/* What a helper serves: of other formats, and on a network. */
+static void test_served_disks(void) {
+  static const struct {
+    const char *word;
+    DiskImageFormat format;
+  } formats[] = {
+      {"raw", DISK_IMAGE_FORMAT_RAW},   {"qcow2", DISK_IMAGE_FORMAT_QCOW2},
+      {"qcow", DISK_IMAGE_FORMAT_QCOW}, {"qed", DISK_IMAGE_FORMAT_QED},
+      {"vmdk", DISK_IMAGE_FORMAT_VMDK}, {"vhdx", DISK_IMAGE_FORMAT_VHDX},
+      {"vhd", DISK_IMAGE_FORMAT_VHD},   {"vpc", DISK_IMAGE_FORMAT_VHD},
+      {"vdi", DISK_IMAGE_FORMAT_VDI},   {"parallels", DISK_IMAGE_FORMAT_PARALLELS},
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS(formats); i++) {
+    g_autofree char *value = g_strconcat("a.img,format=", formats[i].word, NULL);
+    g_autoptr(Config) config = parse("--dry-run", "--disk", value, NULL);
+    g_assert_cmpint(disk(config, 0)->image.format, ==, formats[i].format);
+    g_assert_true(disk_is_served(disk(config, 0)) == (i > 0));
+  }
+  g_autoptr(Config) backed = parse("--dry-run", "--disk", "a.img,format=qcow2,backing=b.img,backing=with,,comma.img,cow", NULL);
+  g_assert_cmpuint(disk(backed, 0)->backing->len, ==, 2);
+  g_assert_cmpstr(disk(backed, 0)->backing->pdata[1], ==, "with,comma.img");
+  g_autoptr(Config) nbd = parse("--dry-run", "--disk", "nbd=nbd+unix:///x?socket=/s,,t,ro", "--disk", "./a.img", NULL);
+  g_assert_null(disk(nbd, 0)->path);
+  g_assert_cmpstr(disk(nbd, 0)->nbd, ==, "nbd+unix:///x?socket=/s,t");
+  g_assert_true(disk(nbd, 0)->image.read_only && disk_is_served(disk(nbd, 0)));
+
+  refuse("--disk nbd=x: nbd: 'x': it is no URI: nbd://HOST[:PORT][/EXPORT] is one, and nbd+unix:///[EXPORT]?socket=PATH", "--dry-run",
+         "--disk", "nbd=x", NULL);
+  refuse("--disk nbd=: nbd: must not be empty", "--dry-run", "--disk", "nbd=", NULL);
+  refuse("--disk a.img,nbd=nbd://h: a disk has one place: FILE, or nbd=URI", "--dry-run", "--disk", "a.img,nbd=nbd://h", NULL);
+  refuse("--disk nbd=nbd://h,nbd=nbd://h: nbd: given twice", "--dry-run", "--disk", "nbd=nbd://h,nbd=nbd://h", NULL);
+  refuse(
+      "--disk a.img,backing=b.img: backing: an image of format raw is backed by no other: those of format qcow2, vmdk, qcow and qed can be",
+      "--dry-run", "--disk", "a.img,backing=b.img", NULL);
+  refuse("--disk a.img,format=qcow2,backing=none: backing: cannot open 'none': No such file or directory", "--dry-run", "--disk",
+         "a.img,format=qcow2,backing=none", NULL);
+  refuse("--disk a.img,format=vdi,serial=x: serial: qemu-storage-daemon, which serves it, has none for a disk: raw files alone have one",
+         "--dry-run", "--disk", "a.img,format=vdi,serial=x", NULL);
+  refuse("--disk nbd=nbd://h,ro,cow: ro and cow contradict each other: nothing is written to a read-only disk", "--dry-run", "--disk",
+         "nbd=nbd://h,ro,cow", NULL);
+  refuse("--record: 'b.img' is also the file of --disk a.img,format=qed,backing=b.img, which would be overwritten: name another file",
+         "--dry-run", "--disk", "a.img,format=qed,backing=b.img", "--record", "b.img", NULL);
 }
 
 static void test_same_disk(void) {
@@ -1302,6 +1346,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config/nets", test_nets);
   g_test_add_func("/config/user-networks", test_user_networks);
   g_test_add_func("/config/shares", test_shares);
+  g_test_add_func("/config/served-disks", test_served_disks);
   g_test_add_func("/config/same-disk", test_same_disk);
   g_test_add_func("/config/disk-limits", test_disk_limits);
   g_test_add_func("/config/disk-queues", test_disk_queues);

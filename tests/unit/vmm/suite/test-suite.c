@@ -269,13 +269,15 @@ static void test_paths(Fixture *fixture, gconstpointer data) {
       load_good(fixture, "[p]\n"
                          "kernel = Image\n"
                          "command = x\n"
+                         "disks = tool,format=qcow2,backing=tool; nbd=nbd://h/x\n"
                          "net = unix=net,mac=52:54:00:00:00:01; tap=tap0\n"
                          "var.own = --dtbo=${ERET_TEST_HERE}/directory.h\n"
                          "var.name = to\n"
                          "options = --dtbo=tool; --dtbo; ${name}ol; ${own}; --fw-cfg=name=opt/x,file=tool; --record=boot.rec; --stats=-; "
                          "--hypercall=0xc6005000=unix:peer; --config=good.json; --vsock=auto,unix=./${ERET_TEST_NAME}; --ipa-bits=40\n");
   g_autofree char *wanted =
-      g_strdup_printf("--kernel|DIR/Image|--net|unix=DIR/net,mac=52:54:00:00:00:01|--net|tap=tap0|--dtbo=DIR/tool|--dtbo|DIR/tool|"
+      g_strdup_printf("--kernel|DIR/Image|--disk|DIR/tool,format=qcow2,backing=DIR/tool|--disk|nbd=nbd://h/x|--net|unix=DIR/"
+                      "net,mac=52:54:00:00:00:01|--net|tap=tap0|--dtbo=DIR/tool|--dtbo|DIR/tool|"
                       "--dtbo=%s/tests/unit/directory.h|--fw-cfg=name=opt/x,file=DIR/tool|--record=DIR/boot.rec|--stats=-|"
                       "--hypercall=0xc6005000=unix:DIR/peer|--config=DIR/good.json|--vsock=auto,unix=DIR/socket|--ipa-bits=40",
                       here);

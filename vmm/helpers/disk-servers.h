@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Disks that qemu-storage-daemon serves (devices/virtio/disk-server.h): one of it a disk. */
+#pragma once
+
+#include "devices/virtio/disk-server.h"
+
+/* Finds qemu-storage-daemon. NULL: it is not there, or not one that can be used: the error. */
+DiskServers *disk_servers_new(GError **error);
+void disk_servers_free(DiskServers *servers); /* after the disks; takes NULL */
