@@ -119,6 +119,7 @@ void doctor_advise(Doctor *doctor) {
     advise_cpus(doctor);
     doctor_advise_network(doctor);
     doctor_advise_shares(doctor);
+    doctor_advise_disks(doctor);
   }
   advise_host(doctor);
 }

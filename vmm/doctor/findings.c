@@ -233,6 +233,7 @@ void doctor_find(Doctor *doctor) {
   find_programs(doctor);
   doctor_find_network(doctor);
   doctor_find_shares(doctor);
+  doctor_find_disks(doctor);
   find_kvm(doctor);
   find_guests(doctor);
   find_cpu_features(doctor);

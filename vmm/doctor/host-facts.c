@@ -186,7 +186,9 @@ void host_facts_free(HostFacts *facts) {
                          facts->thp,
                          facts->process.passt_problem,
                          facts->process.virtiofsd.version,
-                         facts->process.virtiofsd.problem};
+                         facts->process.virtiofsd.problem,
+                         facts->process.storage_daemon,
+                         facts->process.storage_daemon_problem};
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   host_network_clear(&facts->network);

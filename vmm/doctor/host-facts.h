@@ -34,7 +34,9 @@ typedef struct {
   uint64_t page_size; /* bytes */
   bool userfaultfd;   /* this process may use it */
   HostPasst passt;
-  char *passt_problem; /* of HOST_PASST_NONE: why, and what to do */
+  char *passt_problem;          /* of HOST_PASST_NONE: why, and what to do */
+  char *storage_daemon;         /* qemu-storage-daemon's version; NULL: it is not there, or was not asked */
+  char *storage_daemon_problem; /* where it is not there: why, and what to do */
   HostVirtiofsd virtiofsd;
 } HostProcess;
 

@@ -15,6 +15,7 @@
 #include "vmm/base/own-files.h"
 #include "vmm/doctor/host-facts.h"
 #include "vmm/helpers/passt.h"
+#include "vmm/helpers/storage-daemon.h"
 #include "vmm/helpers/virtiofsd.h"
 
 #ifndef UFFD_USER_MODE_ONLY
@@ -75,6 +76,14 @@ static void ask_virtiofsd(HostProcess *process) {
   process->virtiofsd.subordinates = virtiofsd->uid_map && id_map_has_subordinates(process->user, process->uid);
 }
 
+static void ask_storage_daemon(HostProcess *process) {
+  g_autoptr(GError) error = NULL;
+  g_autoptr(StorageDaemon) daemon = storage_daemon_find(&error);
+
+  process->storage_daemon = daemon ? g_strdup(daemon->version) : NULL;
+  process->storage_daemon_problem = daemon ? NULL : g_strdup(error->message);
+}
+
 HostProcess host_process_read(void) {
   struct utsname host;
   HostProcess process = {
@@ -89,6 +98,7 @@ HostProcess host_process_read(void) {
 
   ask_passt(&process);
   ask_virtiofsd(&process);
+  ask_storage_daemon(&process);
   return process;
 }
 

@@ -29,6 +29,7 @@ static const struct {
     {"tools", "Beside eret"},
     {"network", "Networks for guests"},
     {"shares", "Directories for guests"},
+    {"disks", "Disks for guests"},
 };
 
 static bool has_advice(const Doctor *doctor, const char *key) {

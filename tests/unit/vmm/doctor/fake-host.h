@@ -84,6 +84,8 @@ static inline HostFacts *fake_read(char *root_taken, const HostProcess *process)
   own.passt_problem = g_strdup(process->passt_problem);
   own.virtiofsd.version = g_strdup(process->virtiofsd.version);
   own.virtiofsd.problem = g_strdup(process->virtiofsd.problem);
+  own.storage_daemon = g_strdup(process->storage_daemon);
+  own.storage_daemon_problem = g_strdup(process->storage_daemon_problem);
   HostFacts *facts = host_facts_read(root_taken, own);
   directory_free(root_taken);
   g_free(root_taken);
