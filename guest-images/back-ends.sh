@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Fetches vhost-user back ends of others, Debian's for arm64: of 13 virtiofsd, qemu-storage-daemon and passt; of 12
+# Fetches vhost-user back ends of others, Debian's for arm64: of 13 virtiofsd, qemu-storage-daemon, passt, and what
+# makes disks for them and serves NBD, qemu-img and qemu-nbd; of 12
 # qemu-storage-daemon, and the virtiofsd that came with QEMU.
 #
 # Usage: back-ends.sh 12|13 OUT
@@ -20,7 +21,7 @@ usage() { echo "usage: back-ends.sh 12|13 OUT" >&2; exit 1; }
 [ $# = 2 ] || usage
 case $1 in
 12) suite=bookworm packages_of=qemu-system-common names="qemu-storage-daemon virtiofsd" ;;
-13) suite=trixie packages_of="passt virtiofsd qemu-utils" names="virtiofsd qemu-storage-daemon passt" ;;
+13) suite=trixie packages_of="passt virtiofsd qemu-utils" names="virtiofsd qemu-storage-daemon passt qemu-img qemu-nbd" ;;
 *) usage ;;
 esac
 out=$2
