@@ -9,6 +9,7 @@
 # shellcheck source=tests/host/lib-net.sh
 . "${LIB%.sh}-net.sh"
 PATH=$FIXTURES/debian-13/bin:$PATH
+exec_limit=600 # of thousands of calls, each of which goes to the daemon
 command -v busybox > /dev/null || skip_all "there is no busybox"
 command -v virtiofsd > /dev/null || skip_all "there is no virtiofsd"
 
