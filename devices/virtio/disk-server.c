@@ -8,18 +8,24 @@
 #include "devices/vhost/vhost-user.h"
 #include "devices/virtio/vhost-user.h"
 
-#define F_DISCARD (UINT64_C(1) << 13) /* virtio 1.2, 5.2.3 */
+/* virtio 1.2, 5.2.3. */
+#define F_CONFIG_WCE (UINT64_C(1) << 11)
+#define F_DISCARD    (UINT64_C(1) << 13)
 
 static unsigned n_queues(const DiskConfig *disk) {
   return MAX(disk->device.queues, 1);
 }
 
+/*
+ * qemu-storage-daemon (7.2, 10.0) says that it has no write cache (wce 0), and has one all the same. A driver that
+ * cannot choose flushes what is to last (5.2.5), so it is not offered the choice.
+ */
 VirtioDevice *disk_server_make(const DeviceParts *parts, GError **error) {
   const DiskConfig *disk = parts->asked;
   const VhostUserDevicePlan plan = {
       .type = VIRTIO_ID_BLOCK,
       .queues = n_queues(disk),
-      .never = disk->device.discard == DISK_DISCARD_OFF ? F_DISCARD : 0,
+      .never = F_CONFIG_WCE | (disk->device.discard == DISK_DISCARD_OFF ? F_DISCARD : 0),
   };
 
   if (parts->plan_only)

@@ -22,6 +22,8 @@
 
 /* 5.2.3. */
 #define F_RO           (UINT64_C(1) << 5)
+#define F_FLUSH        (UINT64_C(1) << 9)
+#define F_CONFIG_WCE   (UINT64_C(1) << 11)
 #define F_DISCARD      (UINT64_C(1) << 13)
 #define F_WRITE_ZEROES (UINT64_C(1) << 14)
 
@@ -315,6 +317,8 @@ static void test_options(Fixture *f, gconstpointer data) {
   virtio_config_read(one.device, 20, &block_size, sizeof block_size);
   g_assert_cmpuint(block_size, ==, 4096);
   g_assert_cmphex(features(&one) & (F_DISCARD | F_WRITE_ZEROES), ==, F_WRITE_ZEROES);
+  /* The driver flushes what is to last, and has no choice. */
+  g_assert_cmphex(features(&one) & (F_FLUSH | F_CONFIG_WCE), ==, F_FLUSH);
   blk_driver_clear(&one);
   blk_driver_clear(&two);
 }

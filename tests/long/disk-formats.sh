@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Disks of every format, and on a network, by qemu-storage-daemon as Debian 13 and Debian 12 have it: written and read again, backed by other files, copy-on-write,
-# read-only, killed under load, in use, and refused.
+# Disks of every format, and on a network, by qemu-storage-daemon as Debian 13 and Debian 12 have it: written and read
+# again, backed by other files, copy-on-write, read-only, killed under load, in use, and refused.
 # limit: 3600
 # root
 # shellcheck source=tests/host/lib.sh
@@ -64,7 +64,8 @@ formats() {
     same cow.img "$cow" "$qsd: so is the image of a disk that is copy-on-write"
 }
 
-# The daemon is killed under load: its disk alone is lost, and there again after a reboot, with what was written, wherever that is.
+# The daemon is killed under load: its disk alone is lost, and there again after a reboot, with what was written,
+# wherever that is.
 lost() {
     image create -f qcow2 lost.img 16M
     start_boot disk-lost --disk lost.img,format=qcow2,cow
@@ -73,6 +74,7 @@ lost() {
     check "$qsd: it is killed under load, and the guest sees that" wait_console 'GUEST lost' $patience || return
     finish_eret $patience
     is "$status" 0 "$qsd: the guest reboots, and powers off, status 0"
+    is "$(guest cache)" "write back" "$qsd: the guest knows that it has to flush what is to last"
     is "$(guest word)" here "$qsd: its disk is there again, with what it had flushed"
     like "$errors" 'virtio-blk0: qemu-storage-daemon ended by signal 9' "$qsd: the log says how it ended"
     like "$errors" 'virtio-blk0: qemu-storage-daemon was started again' "$qsd: and that there is another"
@@ -126,12 +128,13 @@ as=
 # On a network, by TCP and by a local socket; one server is away for a while.
 PATH=$FIXTURES/debian-13/bin:$search
 ip link set lo up 2> /dev/null || true
-serve() { "$tools/qemu-nbd" -t -k "$PWD/nbd.sock" -x disk -f raw nbd.img 2>> nbd.log & local_server=$!; }
+# It serves one at a time unless it is told how many there may be.
+serve() { "$tools/qemu-nbd" -t -e 4 -k "$PWD/nbd.sock" -x disk -f raw nbd.img 2>> nbd.log & local_server=$!; }
 cp "$FIXTURES/ext4.img" nbd.img
 cp "$FIXTURES/ext4.img" tcp.img
 tcp=$(sha256sum < tcp.img)
 serve
-"$tools/qemu-nbd" -t -r -b 127.0.0.1 -p 10809 -f raw tcp.img 2>> nbd.log &
+"$tools/qemu-nbd" -t -e 4 -r -b 127.0.0.1 -p 10809 -f raw tcp.img 2>> nbd.log &
 server=$!
 boot disks,1 --disk "nbd=nbd+unix:///disk?socket=$PWD/nbd.sock" --disk nbd=nbd://127.0.0.1,cow --disk nbd=nbd://127.0.0.1/,ro
 is "$status" 0 "disks on a network: the guest powers off, status 0"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
-# Directories of the host's as roots of guests, by Debian 13's virtiofsd: of eret exec, of eret run, this host's own, and one with systemd.
+# Directories of the host's as roots of guests, by Debian 13's virtiofsd: of eret exec, of eret run, this host's own,
+# and one with systemd.
 # limit: 2400
 # root
 # shellcheck source=tests/host/lib.sh
@@ -101,8 +102,9 @@ mkdir debian files
 mount -t ext4 -o ro,loop "$DEBIAN_ROOT/root.ext4" debian
 cat > files/script << 'END'
 exec > /dev/console
-echo "GUEST root=$(sed -n 's,^overlay / \([a-z]*\) .*,\1,p' /proc/mounts)"
-echo "GUEST files=$(sed -n 's,^[^ ]* /srv/files \([a-z]*\) .*,\1,p' /proc/mounts)"
+while read -r what place type rest; do
+    case $place in /) echo "GUEST root=$type" ;; /srv/files) echo "GUEST files=$type" ;; esac
+done < /proc/mounts
 echo "GUEST comm=$(cat /proc/1/comm)"
 echo "GUEST failed=$(systemctl --failed --no-legend | wc -l)"
 echo x > /etc/written && echo "GUEST written=yes"

@@ -69,10 +69,6 @@ static void add_node(GPtrArray *arguments, const char *option, JsonNode *take_no
   g_ptr_array_add(arguments, g_strchomp(json_print(node)));
 }
 
-/*
- * It tells the guest of no write cache (wce 0), which then flushes nothing, and has one all the same: so it is to have
- * none.
- */
 GPtrArray *storage_daemon_arguments(const StorageDaemon *daemon, const StorageGraph *graph) {
   GPtrArray *arguments = g_ptr_array_new_with_free_func(g_free);
   bool limited = graph->iops || graph->bps;
@@ -84,11 +80,10 @@ GPtrArray *storage_daemon_arguments(const StorageDaemon *daemon, const StorageGr
     add_node(arguments, "--blockdev", storage_graph_limited());
   }
   g_ptr_array_add(arguments, g_strdup("--export"));
-  g_ptr_array_add(
-      arguments, g_strdup_printf("type=vhost-user-blk,id=disk,node-name=%s,writable=%s,writethrough=on,num-queues=%u,logical-block-size=%u,"
-                                 "addr.type=fd,addr.str=%d",
-                                 limited ? STORAGE_LIMITED : STORAGE_DISK, graph->read_only ? "off" : "on", MAX(graph->queues, 1),
-                                 graph->block_size ? graph->block_size : SECTOR_SIZE, HELPER_FD));
+  g_ptr_array_add(arguments, g_strdup_printf("type=vhost-user-blk,id=disk,node-name=%s,writable=%s,num-queues=%u,logical-block-size=%u,"
+                                             "addr.type=fd,addr.str=%d",
+                                             limited ? STORAGE_LIMITED : STORAGE_DISK, graph->read_only ? "off" : "on",
+                                             MAX(graph->queues, 1), graph->block_size ? graph->block_size : SECTOR_SIZE, HELPER_FD));
   g_ptr_array_add(arguments, NULL);
   return arguments;
 }

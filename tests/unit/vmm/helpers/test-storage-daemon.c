@@ -52,9 +52,9 @@ static void test_arguments(void) {
     g_assert_true(g_str_has_prefix(argv[2], "{\n") && g_str_has_suffix(argv[2], "\n}") && strstr(argv[2], "\"filename\" : \"/a,b=c\""));
     g_assert_cmpstr(argv[3], ==, "--export");
     g_assert_cmpstr(argv[4], ==,
-                    i ? "type=vhost-user-blk,id=disk,node-name=disk,writable=off,writethrough=on,num-queues=4,logical-block-size=4096,addr."
+                    i ? "type=vhost-user-blk,id=disk,node-name=disk,writable=off,num-queues=4,logical-block-size=4096,addr."
                         "type=fd,addr.str=3"
-                      : "type=vhost-user-blk,id=disk,node-name=disk,writable=on,writethrough=on,num-queues=1,logical-block-size=512,addr."
+                      : "type=vhost-user-blk,id=disk,node-name=disk,writable=on,num-queues=1,logical-block-size=512,addr."
                         "type=fd,addr.str=3");
     g_assert_null(argv[5]);
   }
