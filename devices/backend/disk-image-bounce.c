@@ -41,7 +41,8 @@ static void copy(const DiskImageRequest *request, uint8_t *bytes, uint64_t size)
 }
 
 /* As pread(2) and pwrite(2) of the request's next part. */
-static ssize_t move_part(const DiskImageRequest *request, uint8_t *bytes) {
+static ssize_t move_part(const DiskImageRequest *request, void *memory) {
+  uint8_t *bytes = memory;
   uint64_t size = MIN(request->size, BOUNCE_SIZE);
   int fd = request->file->fd;
 
@@ -55,26 +56,12 @@ static ssize_t move_part(const DiskImageRequest *request, uint8_t *bytes) {
   return moved;
 }
 
-static int bounce(DiskImageRequest *request, uint8_t *bytes) {
-  while (request->size) {
-    ssize_t moved = move_part(request, bytes);
-
-    if (moved > 0)
-      disk_request_advance(request, (uint64_t)moved);
-    else if (moved == 0)
-      return disk_request_at_end(request);
-    else if (errno != EINTR)
-      return -errno;
-  }
-  return 0;
-}
-
 int disk_request_bounce(DiskImageRequest *request) {
   void *memory = NULL;
 
   if (posix_memalign(&memory, BOUNCE_ALIGN, MAX(MIN(request->size, BOUNCE_SIZE), 1)) != 0)
     return -ENOMEM;
-  int result = bounce(request, memory);
+  int result = disk_request_transfer(request, move_part, memory);
   free(memory);
   return result;
 }

@@ -64,6 +64,8 @@ void disk_request_advance(DiskImageRequest *request, uint64_t size);
  * and was read as zeros; else the file has shrunk under us, and it is a negative errno.
  */
 int disk_request_at_end(const DiskImageRequest *request);
+/* Performs a READ or WRITE by MOVE, which is as preadv(2) and pwritev(2) of what is left of it, or of its beginning. */
+int disk_request_transfer(DiskImageRequest *request, ssize_t (*move)(const DiskImageRequest *request, void *opaque), void *opaque);
 /* Of a file with direct I/O, a READ or WRITE: whether its buffers are as the file wants them. */
 bool disk_request_fits(const DiskImageRequest *request);
 static inline bool disk_request_must_bounce(const DiskImageRequest *request) {

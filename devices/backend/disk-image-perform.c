@@ -48,14 +48,9 @@ int disk_request_at_end(const DiskImageRequest *request) {
   return 0;
 }
 
-static int transfer(DiskImageRequest *request) {
-  int fd = request->file->fd;
-  bool write = request->operation == DISK_IMAGE_WRITE;
-
+int disk_request_transfer(DiskImageRequest *request, ssize_t (*move)(const DiskImageRequest *request, void *opaque), void *opaque) {
   while (request->size) {
-    int n_iov = (int)disk_request_n_iov(request);
-    ssize_t moved =
-        write ? pwritev(fd, request->iov, n_iov, (off_t)request->offset) : preadv(fd, request->iov, n_iov, (off_t)request->offset);
+    ssize_t moved = move(request, opaque);
 
     if (moved > 0)
       disk_request_advance(request, (uint64_t)moved);
@@ -65,6 +60,13 @@ static int transfer(DiskImageRequest *request) {
       return -errno;
   }
   return 0;
+}
+
+static ssize_t move_vector(const DiskImageRequest *request, void *opaque) {
+  int n_iov = (int)disk_request_n_iov(request);
+
+  return request->operation == DISK_IMAGE_WRITE ? pwritev(request->file->fd, request->iov, n_iov, (off_t)request->offset)
+                                                : preadv(request->file->fd, request->iov, n_iov, (off_t)request->offset);
 }
 
 static int flush(int fd) {
@@ -147,7 +149,7 @@ int disk_request_perform(DiskImageRequest *request) {
   switch (request->operation) {
   case DISK_IMAGE_READ:
   case DISK_IMAGE_WRITE:
-    return disk_request_must_bounce(request) ? disk_request_bounce(request) : transfer(request);
+    return disk_request_must_bounce(request) ? disk_request_bounce(request) : disk_request_transfer(request, move_vector, NULL);
   case DISK_IMAGE_FLUSH:
     return flush(request->file->fd);
   case DISK_IMAGE_DISCARD:

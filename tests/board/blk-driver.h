@@ -54,12 +54,7 @@ static inline void blk_go_live(BlkDriver *driver) {
   virtio_set_status(driver->device, LIVE & ~VIRTIO_STATUS_DRIVER_OK);
   memset(fake_at(&driver->guest, driver->queue.descriptors), 0, 0x10000);
   driver->queue.avail_idx = 0;
-  VirtQueue *queue = virtio_queue_to_configure(driver->device, 0);
-  queue->config.size = driver->queue.size;
-  queue->config.descriptors = driver->queue.descriptors;
-  queue->config.driver = driver->queue.driver;
-  queue->config.device = driver->queue.device;
-  queue->config.ready = true;
+  fake_tell_queue(driver->device, 0, &driver->queue);
   virtio_set_status(driver->device, LIVE);
   g_assert_cmphex(virtio_get_status(driver->device), ==, LIVE);
 }

@@ -91,12 +91,7 @@ static void tear_down(Fixture *f, gconstpointer data) {
 static void go_live(Fixture *f) {
   virtio_set_driver_features(f->device, 1, 1);
   virtio_set_status(f->device, LIVE & ~VIRTIO_STATUS_DRIVER_OK);
-  VirtQueue *queue = virtio_queue_to_configure(f->device, 0);
-  queue->config.size = f->driver.size;
-  queue->config.descriptors = f->driver.descriptors;
-  queue->config.driver = f->driver.driver;
-  queue->config.device = f->driver.device;
-  queue->config.ready = true;
+  fake_tell_queue(f->device, 0, &f->driver);
   virtio_set_status(f->device, LIVE);
 }
 

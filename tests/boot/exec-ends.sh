@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
-# eret exec: the ways a run can end in which the command does not come to its own end, and what only looks like one of them.
+# eret exec: the ways a run can end in which the command does not come to its own end, and what only looks like one of
+# them.
 # limit: 700
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
-# eret exec: the command's streams and status, files that go in and come out, signals, roots, kernels. What else a run can
-# end with is exec-ends.sh's.
+# eret exec: the command's streams and status, files that go in and come out, signals, roots, kernels. What else a run
+# can end with is exec-ends.sh's.
 # limit: 700
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

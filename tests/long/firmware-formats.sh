@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# UEFI boots from a qcow2 image with another behind it, by GRUB, a kernel on a disk that is copy-on-write; and what is behind stays as it is.
+# UEFI boots from a qcow2 image with another behind it, by GRUB, a kernel on a disk that is copy-on-write; and what is
+# behind stays as it is.
 # limit: 1200
 # shellcheck source=tests/host/lib.sh
 . "$LIB"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2016  # what stands in single quotes is for the guest's shell
-# Directories of the host's in guests, by Debian 13's virtiofsd, which eret starts: files in both directions, what must not be, over reboots, and when it dies.
+# Directories of the host's in guests, by Debian 13's virtiofsd, which eret starts: files in both directions, what must
+# not be, over reboots, and when it dies.
 # limit: 2400
 # root
 # shellcheck source=tests/host/lib.sh
@@ -91,7 +92,8 @@ run_exec --share many,at=/many -- sh -c 'ls -l /many | wc -l; find /many -type f
 is "$status $(cat out)" "0 $(printf '%s\n%s' $((n + 1)) "$n")" "$n files"
 unlike "$errors" 'file descriptors' "none of which is one too many"
 
-# What programs rely on: each operation on a file against a copy, by calls and by mappings; and names, links, modes, locks and the like.
+# What programs rely on: each operation on a file against a copy, by calls and by mappings; and names, links, modes,
+# locks and the like.
 checks='cd "$0" && mkdir calls many && /file-checks calls calls && /file-checks model file "$1" "$2" && /file-checks many many "$3" && rm -r file calls && echo "as it should be"'
 mkdir checks
 for cache in auto always; do

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Three back ends of others in one guest, as Debian 13 has them: a file system of virtiofsd's, a disk of qemu-storage-daemon's, and passt's network. Each is read
-# and written, each is killed under load and goes alone, and after a reboot all are there again. Then the disk once more, of Debian 12's daemon.
+# Three back ends of others in one guest, as Debian 13 has them: a file system of virtiofsd's, a disk of
+# qemu-storage-daemon's, and passt's network. Each is read and written, each is killed under load and goes alone, and
+# after a reboot all are there again. Then the disk once more, of Debian 12's daemon.
 # limit: 1200
 # root
 # shellcheck source=tests/host/lib.sh

@@ -134,3 +134,12 @@ void json_add_number(JsonBuilder *builder, const char *name, int64_t value) {
   json_builder_set_member_name(builder, name);
   json_builder_add_int_value(builder, value);
 }
+
+JsonNode *json_of_text(const char *name, const char *text) {
+  g_autoptr(JsonBuilder) builder = json_builder_new();
+
+  json_builder_begin_object(builder);
+  json_add_text(builder, name, text);
+  json_builder_end_object(builder);
+  return json_builder_get_root(builder);
+}

@@ -13,6 +13,9 @@
 /* ROOT as a text of lines, indented. Infinities, and what is no number, become null. Free with g_free. */
 char *json_print(JsonNode *root);
 
+/* An object with one member, NAME, which is TEXT. */
+JsonNode *json_of_text(const char *name, const char *text);
+
 /* A member of the object that is open: TEXT, made valid UTF-8. NULL: nothing. */
 void json_add_text(JsonBuilder *builder, const char *name, const char *text);
 /* The same, a whole number. */

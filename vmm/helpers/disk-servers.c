@@ -22,9 +22,8 @@
 #include "vmm/helpers/storage-chain.h"
 #include "vmm/helpers/vhost-user-answer.h"
 
-#define NAME     "qemu-storage-daemon"
-#define READY_MS 30000 /* an emulated host is slow */
-#define JOB      "make"
+#define NAME "qemu-storage-daemon"
+#define JOB  "make"
 
 typedef struct {
   DiskServers base;
@@ -73,25 +72,13 @@ static HelperProcess *start(void *opaque, bool first, HelperEnded *ended, void *
   g_autoptr(GError) local = NULL;
   HelperProcess *process = helper_process_start(&config, fd, error);
 
-  if (!process || !first || vhost_user_answers(process, NAME, *fd, READY_MS, &local))
+  if (!process || !first || vhost_user_answers(process, NAME, *fd, &local))
     return process;
   explain_end(with, local, error);
-  helper_process_free(process);
-  close(*fd);
-  return NULL;
+  return helper_process_give_up(process, fd);
 }
 
 /* Looking at the disk. */
-
-static bool tell_refusal(const Start *with, GError *local, GError **error) {
-  const StorageFile *file = storage_graph_file(with->graph, 0);
-
-  if (g_error_matches(local, STORAGE_TALK_ERROR, STORAGE_TALK_ERROR_REFUSED))
-    storage_daemon_set_error(with->daemon, file, local->message, error);
-  else
-    storage_file_refuse(file, error, "was not opened: %s", local->message);
-  return false;
-}
 
 static JsonNode *creation(uint64_t size) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
@@ -108,22 +95,13 @@ static JsonNode *creation(uint64_t size) {
   return json_builder_get_root(builder);
 }
 
-static JsonNode *naming(const char *node) {
-  g_autoptr(JsonBuilder) builder = json_builder_new();
-
-  json_builder_begin_object(builder);
-  json_add_text(builder, "node-name", node);
-  json_builder_end_object(builder);
-  return json_builder_get_root(builder);
-}
-
 /* An overlay of SIZE bytes, with nothing in it. */
 static bool make_overlay(const Start *with, StorageTalk *talk, uint64_t size, GError **error) {
   g_autoptr(GError) local = NULL;
 
   if (storage_talk_do(talk, "blockdev-add", storage_graph_overlay(), &local) &&
       storage_talk_do(talk, "blockdev-create", creation(size), &local) && storage_talk_await_job(talk, JOB, &local) &&
-      storage_talk_do(talk, "blockdev-del", naming(STORAGE_OVERLAY), &local))
+      storage_talk_do(talk, "blockdev-del", json_of_text("node-name", STORAGE_OVERLAY), &local))
     return true;
   return storage_file_refuse(storage_graph_file(with->graph, 0), error, "has no place in %s for what is written to it: %s",
                              disk_overlay_directory(), local->message);
@@ -146,7 +124,8 @@ static bool open_overlay(Start *with, GError **error) {
 static bool try_disk(const Start *with, StorageTalk *talk, GError **error) {
   g_autoptr(GError) local = NULL;
 
-  return storage_talk_do(talk, "blockdev-add", storage_graph_disk(with->graph), &local) || tell_refusal(with, local, error);
+  return storage_talk_do(talk, "blockdev-add", storage_graph_disk(with->graph), &local) ||
+         storage_talk_explain(with->daemon, storage_graph_file(with->graph, 0), "opened", local, error);
 }
 
 static bool look(Start *with, const DiskConfig *disk, GError **error) {

@@ -211,6 +211,12 @@ void helper_process_free(HelperProcess *process) {
   g_free(process);
 }
 
+HelperProcess *helper_process_give_up(HelperProcess *process, const int *fd) {
+  helper_process_free(process);
+  close(*fd);
+  return NULL;
+}
+
 /* Beginning. */
 
 static bool set_errno(GError **error, const char *name, const char *what) {

@@ -52,9 +52,13 @@ HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError 
  * is to be freed.
  */
 bool helper_process_wait(HelperProcess *process, int fd, unsigned ms, GError **error);
+/* How long that may be, of the first one of a machine's: an emulated host is slow. */
+#define HELPER_READY_MS 30000
 int helper_process_pid(const HelperProcess *process);
 /* Asks it to end, and ends it if it does not; waits for that. Takes NULL. `ended` is not called any more. */
 void helper_process_free(HelperProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HelperProcess, helper_process_free)
+/* The same of one that is of no use, and of *FD, the other end of its socket. NULL. */
+HelperProcess *helper_process_give_up(HelperProcess *process, const int *fd);
 /* What the helper of NAME says at most of itself: lines, in its life; the rest is counted. */
 #define HELPER_LINES_MAX 200

@@ -21,7 +21,6 @@
 #include "vmm/helpers/vhost-user-answer.h"
 #include "vmm/helpers/virtiofsd.h"
 
-#define READY_MS     30000 /* an emulated host is slow */
 #define FILES_ENOUGH 65536
 #define WHOLE_AT     "/sys" /* a directory that every machine has, and that virtiofsd has no use for */
 
@@ -61,11 +60,7 @@ static HelperProcess *start_once(Start *with, HelperEnded *ended, void *kept, in
 static HelperProcess *start_and_wait(Start *with, HelperEnded *ended, void *kept, int *fd, GError **error) {
   HelperProcess *process = start_once(with, ended, kept, fd, error);
 
-  if (!process || vhost_user_answers(process, "virtiofsd", *fd, READY_MS, error))
-    return process;
-  helper_process_free(process);
-  close(*fd);
-  return NULL;
+  return process && !vhost_user_answers(process, "virtiofsd", *fd, error) ? helper_process_give_up(process, fd) : process;
 }
 
 /* Whoever is root where it runs may have another root directory. */

@@ -45,15 +45,12 @@ static void end_look(Look *look) {
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Look, end_look)
 
-static JsonNode *one_member(const char *name, const char *text, bool flag) {
+static JsonNode *flat(void) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
 
   json_builder_begin_object(builder);
-  json_builder_set_member_name(builder, name);
-  if (text)
-    json_builder_add_string_value(builder, text);
-  else
-    json_builder_add_boolean_value(builder, flag);
+  json_builder_set_member_name(builder, "flat");
+  json_builder_add_boolean_value(builder, true);
   json_builder_end_object(builder);
   return json_builder_get_root(builder);
 }
@@ -72,11 +69,11 @@ static JsonObject *find_image(JsonDocument *document) {
 static bool look_at(StorageTalk *talk, const StorageGraph *graph, unsigned index, Look *look, GError **error) {
   if (!storage_talk_do(talk, "blockdev-add", storage_graph_look(graph, index), error))
     return false;
-  look->document = storage_talk_ask(talk, "query-named-block-nodes", one_member("flat", NULL, true), error);
+  look->document = storage_talk_ask(talk, "query-named-block-nodes", flat(), error);
   if (!look->document)
     return false;
   look->image = find_image(look->document);
-  return storage_talk_do(talk, "blockdev-del", one_member("node-name", STORAGE_LOOK, false), error);
+  return storage_talk_do(talk, "blockdev-del", json_of_text("node-name", STORAGE_LOOK), error);
 }
 
 /* Its data in other files. */
@@ -185,14 +182,6 @@ static bool lock(const StorageGraph *graph, unsigned index, GError **error) {
   return graph->unlocked || storage_file_lock(storage_graph_file(graph, index), writes, error);
 }
 
-static bool set_error(const StorageFile *file, const StorageDaemon *daemon, const GError *local, GError **error) {
-  if (g_error_matches(local, STORAGE_TALK_ERROR, STORAGE_TALK_ERROR_REFUSED))
-    storage_daemon_set_error(daemon, file, local->message, error);
-  else
-    storage_file_refuse(file, error, "was not read: %s", local->message);
-  return false;
-}
-
 bool storage_chain_follow(StorageGraph *graph, StorageTalk *talk, const StorageDaemon *daemon, const GPtrArray *allowed, uint64_t *size,
                           GError **error) {
   bool more = true;
@@ -206,7 +195,7 @@ bool storage_chain_follow(StorageGraph *graph, StorageTalk *talk, const StorageD
     if (i > 0 && file->format == DISK_IMAGE_FORMAT_RAW)
       break;
     if (!look_at(talk, graph, i, &look, &local))
-      return set_error(file, daemon, local, error);
+      return storage_talk_explain(daemon, file, "read", local, error);
     if (i == 0)
       *size = (uint64_t)storage_said_number(look.image, "virtual-size");
     if (!take_look(graph, &look, allowed, &more, error))

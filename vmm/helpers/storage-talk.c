@@ -172,16 +172,15 @@ bool storage_talk_do(StorageTalk *talk, const char *command, JsonNode *take_argu
   return document != NULL;
 }
 
-/* Jobs. */
-
-static JsonNode *naming(const char *id) {
-  g_autoptr(JsonBuilder) builder = json_builder_new();
-
-  json_builder_begin_object(builder);
-  json_add_text(builder, "id", id);
-  json_builder_end_object(builder);
-  return json_builder_get_root(builder);
+bool storage_talk_explain(const StorageDaemon *daemon, const StorageFile *file, const char *done, const GError *local, GError **error) {
+  if (g_error_matches(local, STORAGE_TALK_ERROR, STORAGE_TALK_ERROR_REFUSED))
+    storage_daemon_set_error(daemon, file, local->message, error);
+  else
+    storage_file_refuse(file, error, "was not %s: %s", done, local->message);
+  return false;
 }
+
+/* Jobs. */
 
 bool storage_talk_await_job(StorageTalk *talk, const char *id, GError **error) {
   gint64 until = g_get_monotonic_time() + PATIENCE_MS * G_GINT64_CONSTANT(1000);
@@ -198,7 +197,7 @@ bool storage_talk_await_job(StorageTalk *talk, const char *id, GError **error) {
       return false;
     }
     if (g_strcmp0(storage_said_text(job, "status"), "concluded") == 0)
-      return storage_talk_do(talk, "job-dismiss", naming(id), error);
+      return storage_talk_do(talk, "job-dismiss", json_of_text("id", id), error);
     if (g_get_monotonic_time() > until)
       return fail(error, "does not come to an end");
     g_usleep(JOB_STEP_US);

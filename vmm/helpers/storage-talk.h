@@ -30,6 +30,8 @@ typedef enum { STORAGE_TALK_ERROR_REFUSED } StorageTalkError;
 JsonDocument *storage_talk_ask(StorageTalk *talk, const char *command, JsonNode *take_arguments, GError **error);
 /* The same, of what there is nothing to be known but that it was done. */
 bool storage_talk_do(StorageTalk *talk, const char *command, JsonNode *take_arguments, GError **error);
+/* The error of one who wanted FILE to be DONE, "opened", from LOCAL, that of a function here. False. */
+bool storage_talk_explain(const StorageDaemon *daemon, const StorageFile *file, const char *done, const GError *local, GError **error);
 /* Waits for the end of the job ID, and forgets it. */
 bool storage_talk_await_job(StorageTalk *talk, const char *id, GError **error);
 

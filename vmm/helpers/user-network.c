@@ -12,8 +12,6 @@
 #include "vmm/helpers/kept-helper.h"
 #include "vmm/helpers/passt.h"
 
-#define READY_MS 30000 /* an emulated host is slow */
-
 typedef struct {
   UserNetworks base;
   Passt *passt;
@@ -30,11 +28,7 @@ static HelperProcess *start(void *opaque, bool first, HelperEnded *ended, void *
   const Start *with = opaque;
   HelperProcess *process = passt_start(with->passt, with->forwards, with->vhost_user, ended, kept, fd, error);
 
-  if (!process || !first || helper_process_wait(process, -1, READY_MS, error))
-    return process;
-  helper_process_free(process);
-  close(*fd);
-  return NULL;
+  return process && first && !helper_process_wait(process, -1, HELPER_READY_MS, error) ? helper_process_give_up(process, fd) : process;
 }
 
 static void free_start(void *opaque) {

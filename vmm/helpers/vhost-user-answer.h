@@ -5,7 +5,7 @@
 #include "vmm/helpers/helper-process.h"
 
 /*
- * Waits, at most MS milliseconds, until PROCESS, of which FD is the connection, answers a question that may be asked at
+ * Waits, at most HELPER_READY_MS, until PROCESS, of which FD is the connection, answers a question that may be asked at
  * any time. False: it has ended, or does not answer: the error is about NAME.
  */
-bool vhost_user_answers(HelperProcess *process, const char *name, int fd, unsigned ms, GError **error);
+bool vhost_user_answers(HelperProcess *process, const char *name, int fd, GError **error);

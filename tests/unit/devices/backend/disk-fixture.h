@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "devices/backend/disk-image.h"
+#include "tests/unit/devices/backend/for-engines.h"
 
 #define SIZE    (4u << 20)
 #define WAIT_US (60 * G_USEC_PER_SEC)
@@ -142,6 +143,31 @@ static inline void do_submit(void *opaque) {
   kick(request->fixture);
 }
 
+/* Requests at a time. STOP: the channel is stopped then, which is over when they are, and started again. */
+typedef struct {
+  Fixture *fixture;
+  Request *requests;
+  unsigned n;
+  bool stop;
+} Many;
+
+static inline void submit_many(void *opaque) {
+  Many *many = opaque;
+
+  for (unsigned i = 0; i < many->n; i++) {
+    many->requests[i].fixture = many->fixture;
+    many->requests[i].io.done = on_done;
+    disk_channel_submit(many->fixture->channel, &many->requests[i].io);
+  }
+  kick(many->fixture);
+  if (!many->stop)
+    return;
+  disk_channel_stop(many->fixture->channel);
+  for (unsigned i = 0; i < many->n; i++)
+    g_assert_cmpint(many->requests[i].done, ==, 1);
+  do_start(many->fixture);
+}
+
 static inline int run_request(Fixture *fixture, Request *request) {
   request->fixture = fixture;
   request->done = 0;
@@ -178,18 +204,4 @@ static inline void assert_on_disk(const Fixture *fixture, uint64_t offset, const
   g_assert_cmpint(pread(fd, bytes, size, (off_t)offset), ==, size);
   close(fd);
   g_assert_cmpmem(bytes, size, expected, size);
-}
-
-/* TEST once for each engine, which is its argument, as PREFIX/ENGINE/NAME. */
-static inline void add_for_engines(const char *prefix, const char *name, void (*test)(const void *engine)) {
-  static const struct {
-    const char *name;
-    DiskImageEngine engine;
-  } engines[] = {{"io_uring", DISK_IMAGE_ENGINE_IO_URING}, {"threads", DISK_IMAGE_ENGINE_THREADS}};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
-    g_autofree char *path = g_strdup_printf("%s/%s/%s", prefix, engines[i].name, name);
-
-    g_test_add_data_func(path, GINT_TO_POINTER(engines[i].engine), test);
-  }
 }

@@ -536,30 +536,6 @@ static void test_empty_requests(const void *engine) {
   fixture_free(fixture);
 }
 
-typedef struct {
-  Fixture *fixture;
-  Request *requests;
-  unsigned n;
-  bool stop;
-} Many;
-
-static void submit_many(void *opaque) {
-  Many *many = opaque;
-
-  for (unsigned i = 0; i < many->n; i++) {
-    many->requests[i].fixture = many->fixture;
-    many->requests[i].io.done = on_done;
-    disk_channel_submit(many->fixture->channel, &many->requests[i].io);
-  }
-  kick(many->fixture);
-  if (!many->stop)
-    return;
-  disk_channel_stop(many->fixture->channel);
-  for (unsigned i = 0; i < many->n; i++)
-    g_assert_cmpint(many->requests[i].done, ==, 1);
-  do_start(many->fixture);
-}
-
 /* Files that end within a block: nothing of them is lost, and what is beyond reads as zeros until it is written. */
 
 static Fixture *fixture_new_odd(const void *engine, const uint8_t *bytes, size_t size, int block_size, bool read_only) {

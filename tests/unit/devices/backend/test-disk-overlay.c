@@ -161,27 +161,6 @@ static void test_random(const void *engine) {
   fixture_free(fixture);
 }
 
-typedef struct {
-  Fixture *fixture;
-  Request *requests;
-  unsigned n;
-} Many;
-
-static void submit_many(void *opaque) {
-  Many *many = opaque;
-
-  for (unsigned i = 0; i < many->n; i++) {
-    many->requests[i].fixture = many->fixture;
-    many->requests[i].io.done = on_done;
-    disk_channel_submit(many->fixture->channel, &many->requests[i].io);
-  }
-  kick(many->fixture);
-  disk_channel_stop(many->fixture->channel);
-  for (unsigned i = 0; i < many->n; i++)
-    g_assert_cmpint(many->requests[i].done, ==, 1);
-  disk_channel_start(many->fixture->channel, many->fixture->thread);
-}
-
 /* More than a ring holds, of all sorts, at a time; a stop waits for all of them, and for all runs of the reads. */
 static void test_many(const void *engine) {
   enum { N = 600, PART = SIZE / N / SECTOR * SECTOR };
@@ -190,7 +169,7 @@ static void test_many(const void *engine) {
   g_autofree uint8_t *bytes = random_bytes(SIZE);
   g_autofree struct iovec *iov = g_new(struct iovec, N);
   g_autofree Request *requests = g_new0(Request, N);
-  Many many = {fixture, requests, N};
+  Many many = {fixture, requests, N, .stop = true};
 
   if (!fixture)
     return;

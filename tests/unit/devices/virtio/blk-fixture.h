@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "devices/virtio/blk-internal.h"
+#include "tests/unit/devices/backend/for-engines.h"
 #include "tests/unit/devices/virtio/fake-guest.h"
 
 #define DISK_SIZE (1u << 20)
@@ -240,18 +241,4 @@ static inline void fuzz_once(Fixture *fixture) {
     fake_publish(guest, 0, (uint16_t)g_test_rand_int_range(0, (int)n + (i == 31)));
   fake_kick(guest, 0);
   fake_settle(guest);
-}
-
-/* TEST once for each engine, which is its argument, as PREFIX/ENGINE/NAME. */
-static inline void add_for_engines(const char *prefix, const char *name, void (*test)(const void *engine)) {
-  static const struct {
-    const char *name;
-    DiskImageEngine engine;
-  } engines[] = {{"io_uring", DISK_IMAGE_ENGINE_IO_URING}, {"threads", DISK_IMAGE_ENGINE_THREADS}};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(engines); i++) {
-    g_autofree char *path = g_strdup_printf("%s/%s/%s", prefix, engines[i].name, name);
-
-    g_test_add_data_func(path, GINT_TO_POINTER(engines[i].engine), test);
-  }
 }

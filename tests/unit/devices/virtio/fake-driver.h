@@ -86,6 +86,18 @@ static inline FakeQueue fake_queue(FakeGuest *guest, unsigned number, uint16_t s
   return (FakeQueue){.guest = guest, .size = size, .descriptors = base, .driver = base + 0x4000, .device = base + 0x8000};
 }
 
+/* The driver tells DEVICE where its queue INDEX is. */
+static inline void fake_tell_queue(VirtioDevice *device, unsigned index, const FakeQueue *driver) {
+  VirtQueue *queue = virtio_queue_to_configure(device, index);
+
+  g_assert_nonnull(queue);
+  queue->config.size = driver->size;
+  queue->config.descriptors = driver->descriptors;
+  queue->config.driver = driver->driver;
+  queue->config.device = driver->device;
+  queue->config.ready = true;
+}
+
 static inline void fake_descriptor_at(FakeGuest *guest, uint64_t table, unsigned index, uint64_t address, uint32_t size, uint16_t flags,
                                       uint16_t next) {
   uint8_t *to = fake_at(guest, table + 16 * (uint64_t)index);

@@ -108,14 +108,8 @@ static void go_live(Fixture *f) {
   virtio_set_status(f->device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
   virtio_set_driver_features(f->device, 1, 1);
   virtio_set_status(f->device, NEGOTIATED);
-  for (unsigned i = 0; i < 2; i++) {
-    VirtQueue *queue = virtio_queue_to_configure(f->device, i);
-    queue->config.size = f->driver[i].size;
-    queue->config.descriptors = f->driver[i].descriptors;
-    queue->config.driver = f->driver[i].driver;
-    queue->config.device = f->driver[i].device;
-    queue->config.ready = true;
-  }
+  for (unsigned i = 0; i < 2; i++)
+    fake_tell_queue(f->device, i, &f->driver[i]);
   virtio_set_status(f->device, LIVE);
 }
 

@@ -53,12 +53,7 @@ static void go_live(Fixture *f) {
   virtio_set_status(device, VIRTIO_STATUS_ACKNOWLEDGE | VIRTIO_STATUS_DRIVER);
   virtio_set_driver_features(device, 1, 1);
   virtio_set_status(device, LIVE & ~VIRTIO_STATUS_DRIVER_OK);
-  VirtQueue *queue = virtio_queue_to_configure(device, 0);
-  queue->config.size = f->driver.size;
-  queue->config.descriptors = f->driver.descriptors;
-  queue->config.driver = f->driver.driver;
-  queue->config.device = f->driver.device;
-  queue->config.ready = true;
+  fake_tell_queue(device, 0, &f->driver);
   virtio_set_status(device, LIVE);
   g_assert_cmphex(virtio_get_status(device), ==, LIVE);
 }

@@ -199,12 +199,7 @@ static void go_live(FakeGuest *guest, VirtioDevice *device) {
   virtio_set_status(device, LIVE & ~VIRTIO_STATUS_DRIVER_OK);
   for (unsigned i = 0; i < MIN(device->n_queues, 2); i++) {
     FakeQueue driver = fake_queue(guest, i, 16);
-    VirtQueue *queue = virtio_queue_to_configure(device, i);
-    queue->config.size = driver.size;
-    queue->config.descriptors = driver.descriptors;
-    queue->config.driver = driver.driver;
-    queue->config.device = driver.device;
-    queue->config.ready = true;
+    fake_tell_queue(device, i, &driver);
   }
   virtio_set_status(device, LIVE);
 }

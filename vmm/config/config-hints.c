@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What somebody may have meant who wrote no option, or one that only others have. Pure. */
+#include <string.h>
+
+#include "vmm/config/config.h"
+
+/* What an argument without a flag looks like. The first match counts. */
+static const struct {
+  const char *pattern, *option;
+} guesses[] = {
+    {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},      {"*.raw", "disk"},   {"*.ext4", "disk"},
+    {"*.iso", "disk"},    {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"}, {"*.elf", "kernel"}, {"*.efi", "kernel"},
+    {"*.qcow*", "disk"},  {"*.vmdk", "disk"},    {"*.vhd*", "disk"},    {"*.vdi", "disk"},      {"*.pub", "ssh"},    {"*=*", "append"},
+};
+
+/* What other monitors have, and eret has not, or not as an option. */
+static const struct {
+  const char *names, *text;
+} absent[] = {
+    {" ssh-key pass-ssh-key ", "--ssh=KEY lets 'eret ssh' in"},
+    {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
+    {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
+    {" fs fsdev virtfs shared-dir 9p virtiofs ", "a directory of the host's is --share DIR"},
+    {" bios pflash uefi ", "firmware is --firmware FILE, or --firmware auto"},
+    {" smbios ", "what SMBIOS says of the machine is --uuid UUID and --serial-number TEXT"},
+    {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
+    {" accel enable-kvm kvm ", "it is always KVM that runs the guest"},
+    {" machine M ", "there is one kind of machine; --dry-run prints it"},
+    {" balloon ", "there is no balloon device yet"},
+    {" acpi no-acpi ", "--tables acpi describes the machine by ACPI, --tables fdt by a device tree"},
+    {" monitor qmp gdb s S ", "a machine cannot be controlled or debugged by another program yet"},
+};
+
+const char *config_explain_absent(const char *name) {
+  g_autofree char *word = g_strdup_printf(" %s ", name);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(absent); i++)
+    if (strstr(absent[i].names, word))
+      return absent[i].text;
+  return NULL;
+}
+
+/* Of an image that is named after its format: ",format=qcow2"; else "". Free with g_free. */
+static char *format_by_name(const char *argument) {
+  const char *dot = strrchr(argument, '.');
+
+  for (DiskImageFormat format = DISK_IMAGE_FORMAT_RAW + 1; dot && format <= DISK_IMAGE_FORMAT_PARALLELS; format++)
+    if (strcmp(disk_image_format_name(format), dot + 1) == 0)
+      return g_strconcat(",format=", dot + 1, NULL);
+  return g_strdup("");
+}
+
+char *config_guess_stray(const char *argument, const char **meant) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
+    if (!g_pattern_match_simple(guesses[i].pattern, argument))
+      continue;
+    *meant = guesses[i].option;
+    g_autofree char *format = format_by_name(argument);
+    /* Of an option that can stand alone, a value follows behind = only. */
+    return g_strdup_printf("; did you mean --%s%s%s%s?", *meant, option_find(config_options, *meant)->alone ? "=" : " ", argument, format);
+  }
+  return NULL;
+}
+
+char *config_explain_stray(const char *argument, const char **meant) {
+  char *guess = config_guess_stray(argument, meant);
+
+  return guess ? guess : g_strdup(": everything is given by an option, such as --kernel FILE");
+}
