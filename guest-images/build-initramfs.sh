@@ -33,10 +33,12 @@ while read -r applet; do
     ln -s busybox "$tree/bin/$applet"
 done < "$here/applets"
 cp "$here/initramfs/init" "$tree/init"
-cp "$here/initramfs/report" "$here/initramfs/leave" "$here/initramfs/dhcp" "$here/initramfs/cards" "$tree/bin/"
+for program in cards dhcp leave report warnings; do
+    install -m 755 "$here/initramfs/$program" "$tree/bin/"
+done
 cp "$here/initramfs/shrc" "$tree/etc/"
 cp -r "$here/initramfs/tests" "$tree/tests"
-chmod 755 "$tree/init" "$tree/bin/report" "$tree/bin/leave" "$tree/bin/dhcp" "$tree/tests"/*
+chmod 755 "$tree/init" "$tree/tests"/*
 cp -r "$kernel/modules" "$tree/modules"
 rm -f "$tree/modules"/vhost* "$tree/modules/tun.ko" "$tree/modules/tap.ko" "$tree/modules/loop.ko" "$tree/modules"/bridge.ko "$tree/modules/stp.ko" "$tree/modules/llc.ko"
 

@@ -25,7 +25,7 @@ found "virtio-mmio"
 like "$console" 'GUEST virtio=.*:0x0004' "virtio-mmio: the source of random numbers"
 
 boot boot --tables both
-is "$(guest warnings)" 0 "both: the kernel takes the device tree, and warns of nothing"
+no_warnings "both: the kernel takes the device tree, and warns of nothing"
 like "$console" 'GUEST done' "both: it boots"
 
 start_boot powerbutton,input --tables acpi

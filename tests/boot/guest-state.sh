@@ -34,11 +34,11 @@ like "$errors" "the guest's kernel panicked" "and it is said"
 
 boot generation --vmgenid auto
 is "$(guest vmgenid)" 1 "device tree: the generation ID has its driver"
-is "$(guest warnings)" 0 "device tree: and the kernel warns of nothing"
+no_warnings "device tree: and the kernel warns of nothing"
 boot generation --vmgenid 324e6eaf-d1d1-4bf6-bf41-b9bb6c91fb87 --tables acpi
 is "$(guest vmgenid)" 1 "ACPI: the generation ID has its driver"
 is "$(guest wires)" 1 "ACPI: and its event"
-is "$(guest warnings)" 0 "ACPI: and the kernel warns of nothing"
+no_warnings "ACPI: and the kernel warns of nothing"
 
 kernel=7.3
 for tables in fdt acpi; do
@@ -50,6 +50,6 @@ for tables in fdt acpi; do
     finish_eret 120
     is "$(guest marker)" 1 "$tables: after a pause the guest sees that its clock stood still"
     is "$(guest wires)" 2 "$tables: both interrupt"
-    is "$(guest warnings)" 0 "$tables: and the kernel warns of nothing"
+    no_warnings "$tables: and the kernel warns of nothing"
     is "$status" 0 "$tables: it powers off"
 done

@@ -37,6 +37,7 @@
 #                                           input is $input (nothing)
 #   finish_eret SECONDS                     waits for the end; killed after so many seconds
 #   guest KEY                               the value of the guest's last line "GUEST KEY=value"
+#   no_warnings NAME                        the guest, which has looked, found no warning of its kernel, or which
 #   short_runtime_directory                 $XDG_RUNTIME_DIR for machines with names: a socket's path has 107 bytes at
 #                                           most, which a long test's name leaves no room in
 #
@@ -218,6 +219,9 @@ lines() {
 send() { printf "$1" > keyboard; }
 
 guest() { tr -d '\r' < "$console" | sed -n "s/^.*GUEST $1=//p" | tail -n 1; }
+
+# The list, with the number at its end, so that one that is not there is none that is empty.
+no_warnings() { is "$(tr -d '\r' < "$console" | sed -n 's/^.*GUEST warning\(: \|s=\)//p')" 0 "$1"; }
 
 short_runtime_directory() {
     short_directory=$(mktemp -d /tmp/run.XXXXXX)
