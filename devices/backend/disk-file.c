@@ -11,9 +11,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "devices/backend/descriptor.h"
@@ -187,9 +189,19 @@ static void fill_up(DiskFile *file) {
   }
 }
 
+void disk_file_find_memory(DiskFile *file) {
+  struct statfs status;
+
+  file->in_memory =
+      !file->block_device && fstatfs(file->fd, &status) == 0 && (status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC);
+}
+
 bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error) {
   *file = (DiskFile){.path = g_strdup(path), .fd = -1};
-  return open_path(file, writes, claims, error) && find_size(file, &file->size, error);
+  if (!open_path(file, writes, claims, error))
+    return false;
+  disk_file_find_memory(file);
+  return find_size(file, &file->size, error);
 }
 
 bool disk_file_measure(DiskFile *file, unsigned logical, GError **error) {

@@ -34,6 +34,7 @@ typedef struct {
   char *path;
   int fd;
   bool block_device;
+  bool in_memory; /* on a file system that has no disk, so that nothing of it is waited for */
   DiskTopology topology;
   uint64_t size; /* bytes; a multiple of logical blocks; atomic */
   uint64_t end;  /* where it ended when it was opened, if that is within a block, whose rest reads as zeros; else 0; atomic */
@@ -48,6 +49,8 @@ typedef struct {
  * meanwhile.
  */
 bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, GError **error);
+/* Finds whether an open one is in memory: disk_file_open does; for files that are opened otherwise. */
+void disk_file_find_memory(DiskFile *file);
 /*
  * Finds its topology. Its size must not be nothing; one that ends within a block is filled up. LOGICAL: the size of its
  * blocks, whatever the host says; 0: as it does, or 512.

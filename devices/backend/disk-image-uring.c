@@ -6,6 +6,10 @@
  * and whatever the ring turns down go to a helper of threads, which knows what to fall back on; it is made when first
  * needed. See io_uring(7), io_uring_enter(2).
  *
+ * A file in memory (tmpfs) has nothing to wait for, unless it was swapped out; yet its file system cannot be asked not
+ * to wait (RWF_NOWAIT), and so the kernel hands each request to a worker of its own. These are carried out here, with
+ * plain system calls, when it is their turn.
+ *
  * At most DEPTH requests are in the ring, so the completion ring (twice as long) cannot overflow; others wait in
  * `queued`. A flush is an fdatasync that begins after it was submitted, so it covers every write whose completion came
  * before.
@@ -62,17 +66,34 @@ static void submit_prepared(UringEngine *self) {
     io_thread_post(self->thread, try_again, self);
 }
 
-static void submit_queued(UringEngine *self) {
-  while (self->queued.first && self->in_ring < DEPTH) {
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&self->ring);
+/* Of the first that is queued. False: the ring has no room. */
+static bool put_into_ring(UringEngine *self) {
+  struct io_uring_sqe *sqe = self->in_ring < DEPTH ? io_uring_get_sqe(&self->ring) : NULL;
 
-    if (!sqe)
+  if (!sqe)
+    return false;
+  prepare(self, sqe, disk_request_list_take(&self->queued));
+  self->in_ring++;
+  return true;
+}
+
+/* Whether any was carried out on the way, and delivered. */
+static bool submit_queued(UringEngine *self) {
+  bool any = false;
+
+  while (self->queued.first) {
+    if (self->queued.first->file->in_memory) {
+      DiskImageRequest *request = disk_request_list_take(&self->queued);
+
+      disk_engine_finish(&self->base, request, disk_request_perform(request));
+      any = true;
+    } else if (!put_into_ring(self)) {
       break;
-    prepare(self, sqe, disk_request_list_take(&self->queued));
-    self->in_ring++;
+    }
   }
   if (io_uring_sq_ready(&self->ring))
     submit_prepared(self);
+  return any;
 }
 
 /* What the callbacks of a helper's batch have submitted may be for the ring. */
@@ -166,7 +187,7 @@ static bool advance(UringEngine *self) {
     return false; /* a DONE that kicks: its caller goes on below */
   self->advancing = true;
   do {
-    submit_queued(self);
+    any |= submit_queued(self);
     reaped = reap(self);
     any |= reaped;
   } while (reaped && self->queued.first);

@@ -56,6 +56,7 @@ static bool make_file(DiskFile *file, const char *directory, const DiskFile *bas
   file->path = g_strdup_printf("%s (what is written to %s)", directory, base->path);
   file->fd = disk_overlay_open_file(directory);
   if (file->fd >= 0 && ftruncate(file->fd, (off_t)file->size) == 0) {
+    disk_file_find_memory(file);
     look_for_room(directory, base, file);
     return true;
   }
