@@ -3,7 +3,7 @@
 # Measures eret beside QEMU and beside the least that runs a guest, in a boot each of two emulated hosts, or on the
 # machine itself where that is ARM64 with a usable /dev/kvm.
 #
-# Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot trips memory doorbell block console net density firmware
+# Usage: bench.sh [--rounds N] [--only FIGURE,...] [--timeout SECONDS]      FIGURE: boot trips memory doorbell block queues stream cow root console net density firmware
 #
 #   build/bench/samples      every value, as it was seen    build/bench/bench.json   the same, and what follows from it
 #   build/bench/bench.svg    a chart of it                  standard output          a table
@@ -40,8 +40,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 build=$root/build
 out=$build/bench
-all="boot trips memory doorbell block console net density firmware"
-exact="boot trips block console net firmware" # what an emulated host measures in instructions, in a boot of its own
+all="boot trips memory doorbell block queues stream cow root console net density firmware"
+exact="boot trips block queues stream cow root console net firmware" # what an emulated host measures in instructions, in a boot of its own
 # shellcheck source=tests/host/where.sh
 . "$root/tests/host/where.sh"
 
@@ -93,6 +93,7 @@ fi
 say "preparing"
 "$root/guest-images/fetch.sh" 6.12 firmware
 "$root/guest-images/fetch-program.sh" qemu-arm64 bookworm-backports qemu-system-arm:usr/bin/qemu-system-aarch64
+case " $only " in *" root "*) "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13" ;; esac
 "$here/build-guest.sh" "$trips"
 : > "$out/messages"
 {
@@ -111,13 +112,15 @@ settings() {
 # emulated KIND TRIES FIGURE...
 emulated() {
     local kind=$1 tries=$2
+    local -a more=()
     shift 2
+    case " $* " in *" root "*) more=(--share "$build/fixtures/debian-13:tools/back-ends") ;; esac
     runs=$((runs + 1))
     say "starting the host"
     # shellcheck disable=SC2046  # words
     "$root/tests/host/host.sh" run --kind "$kind" --timeout "$timeout" --share "$here/host:bench" --share "$build/qemu-arm64:qemu" --share "$out/initrd:tools/initrd" \
         --share "$out/trips:tools/trips" --share "$out/ring:tools/ring" --share "$out/minimal-loop:tools/minimal-loop" --share "$out/timed:tools/timed" --share "$out/net-load:tools/net-load" \
-        --share "$out/firmware.img:tools/firmware.img" --share "$build/firmware/trixie:firmware" -- \
+        --share "$out/firmware.img:tools/firmware.img" --share "$build/firmware/trixie:firmware" "${more[@]}" -- \
         env $(settings /share /share/eret /share/qemu /kernels/6.12 /share/tools /share/firmware) TRIES="$tries" sh /share/bench/run.sh "$@" 2>> "$out/messages" | keep || status=$?
 }
 
@@ -135,6 +138,7 @@ wanted() {
 status=0 runs=0
 if [ -z "$reason" ]; then
     ln -sfn "$here/host" "$out/bench"
+    ln -sfn "$build/fixtures/debian-13" "$out/back-ends"
     runs=1
     # shellcheck disable=SC2046,SC2086  # words
     env $(settings "$out" "$build/arm64/eret" "$build/qemu-arm64" "$build/kernels/6.12" "$out" "$build/firmware/trixie") TRIES=5 sh "$here/host/run.sh" $only 2>> "$out/messages" | keep || status=$?

@@ -3,7 +3,7 @@
 # What the measurements are written with (sourced, not run). Busybox sh in the emulated host, dash elsewhere. They run where the guests do, and say what they have seen
 # in lines of tab-separated words, which bench.sh keeps and bench-report reads:
 #
-#   sample FIGURE SUBJECT VALUE           one value of one round; SUBJECT: eret, qemu, minimal
+#   sample FIGURE SUBJECT VALUE           one value of one round; SUBJECT: eret, qemu, minimal, packed
 #   detail FIGURE SUBJECT NAME VALUE      what a value consists of
 #   none   FIGURE SUBJECT REASON          why there is no value
 #   info   KEY VALUE                      what the whole run was made with
@@ -30,7 +30,13 @@ progress() { emit progress "$*"; }
 # vmm_SUBJECT CONSOLE MIB DISK ARGUMENTS [COMMAND...]: a guest with its console on pl011 or virtio, so much memory, a disk image or -, and these boot arguments; run by
 # a command in front of it. Besides, what these two say:
 #   $firmware   what it starts in instead of the kernel, without arguments; $variables: the file of its variables, or nothing
+#   $cpus    vCPUs, 1 unless it is said
+#   $disk_queues   nothing: the disk is as it is without being told; else it has so many queues, with a thread each, and QEMU has io_uring, too
+#   $disk_throwaway   not empty: the image stays as it is, whatever the guest writes
 #   $cards   network cards, each as TAP:VHOST (on, off)     $socket   a file if it is to have a vsock device: eret's is behind sockets of that name, QEMU's the kernel's
+cpus=1
+disk_queues=
+disk_throwaway=
 cards=
 socket=
 firmware=
@@ -38,22 +44,25 @@ variables=
 vmm_eret() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
-    set -- "$@" "$ERET" run --cpus 1 --memory "${memory}M" --console "$console"
+    set -- "$@" "$ERET" run --cpus "$cpus" --memory "${memory}M" --console "$console"
     if [ -n "$firmware" ]; then
         set -- "$@" --firmware "$firmware${variables:+,vars=$variables}"
     else
         set -- "$@" --kernel "$KERNEL" --initrd "$INITRD" --append "$append"
     fi
-    [ "$disk" = - ] || set -- "$@" --disk "$disk"
+    [ "$disk" = - ] || set -- "$@" --disk "$disk${disk_queues:+,queues=$disk_queues}${disk_throwaway:+,cow}"
     for card in $cards; do set -- "$@" --net "tap=${card%:*},vhost=${card#*:}"; done
     [ -z "$socket" ] || set -- "$@" --vsock "3,unix=$socket"
     "$@"
 }
 
+# A thread that looks again and again takes from a single CPU what the guest would need to go on; with more, it is QEMU's own choice.
+if [ "$(nproc)" = 1 ]; then polling=,poll-max-ns=0; else polling=; fi
+
 vmm_qemu() {
     console=$1 memory=$2 disk=$3 append=$4
     shift 4
-    set -- with_libraries "$@" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp 1 -m "${memory}M" -nodefaults -display none -no-reboot
+    set -- with_libraries "$@" "$QEMU" -M virt,gic-version=host -accel kvm -cpu host -smp "$cpus" -m "${memory}M" -nodefaults -display none -no-reboot
     if [ -n "$firmware" ]; then
         # A flash wants a file of its size.
         if [ -n "$variables" ]; then
@@ -68,7 +77,19 @@ vmm_qemu() {
     pl011) set -- "$@" -serial stdio ;;
     virtio) set -- "$@" -chardev stdio,id=console,signal=off -device virtio-serial-pci,max_ports=1 -device virtconsole,chardev=console ;;
     esac
-    [ "$disk" = - ] || set -- "$@" -drive "if=none,id=disk,format=raw,file=$disk" -device virtio-blk-pci,drive=disk
+    if [ "$disk" != - ]; then
+        set -- "$@" -drive "if=none,id=disk,format=raw,file=$disk${disk_queues:+,aio=io_uring}${disk_throwaway:+,snapshot=on}"
+        if [ -z "$disk_queues" ]; then
+            set -- "$@" -device virtio-blk-pci,drive=disk
+        else
+            mapping=
+            for number in $(seq "$disk_queues"); do
+                set -- "$@" -object "iothread,id=io$number$polling"
+                mapping="$mapping${mapping:+,}{\"iothread\":\"io$number\"}"
+            done
+            set -- "$@" -device "{\"driver\":\"virtio-blk-pci\",\"drive\":\"disk\",\"num-queues\":$disk_queues,\"iothread-vq-mapping\":[$mapping]}"
+        fi
+    fi
     for card in $cards; do
         set -- "$@" -netdev "tap,id=${card%:*},ifname=${card%:*},script=no,downscript=no,vhost=${card#*:}" -device "virtio-net-pci,netdev=${card%:*},romfile="
     done

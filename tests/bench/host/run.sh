@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The half of `make bench` that runs where the guests do: in the emulated host, or on the machine itself. See lib.sh for what it prints.
 #
-# Usage: run.sh FIGURE...      boot trips memory doorbell block console net density firmware
+# Usage: run.sh FIGURE...      boot trips memory doorbell block queues stream cow root console net density firmware
 #
 # From bench.sh: BENCH, ERET, QEMU, LIBRARIES, KERNEL, INITRD, TOOLS, FIRMWARE, ROUNDS, TRIES, BLOCK_REQUESTS, CONSOLE_KIB, DENSITY, NET_MIB, NET_ROUNDS.
 set -u
@@ -10,9 +10,12 @@ set -u
 . "$BENCH/lib.sh"
 # shellcheck source=tests/bench/host/trace.sh
 . "$BENCH/trace.sh"
+# shellcheck source=tests/bench/host/disk.sh
+. "$BENCH/disk.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/eret-bench.XXXXXX")
 cd "$work" || exit
-trap 'trace_end 2> /dev/null; rm -rf "$work"' EXIT
+export TMPDIR="$work" # for what QEMU keeps of a disk that it is not to write to
+trap 'trace_end 2> /dev/null; end_images; rm -rf "$work"' EXIT
 
 info host-kernel "$(uname -r)"
 info host-cpu "$(sed -n 's/^CPU part[^:]*: //p; s/^CPU implementer[^:]*: //p' /proc/cpuinfo | head -n 2 | tr '\n' ' ')"

@@ -8,6 +8,10 @@ hist_exits='hist:keys=ret,esr_ec'
 hist_userspace='hist:keys=reason'
 hist_mmio='hist:keys=type,gpa.hex:size=8192'
 hist_aborts='hist:keys=hsr.hex'
+# The monitors' threads, by their names; what the vCPUs' do is left out: ioctl, and each exit to userspace is one.
+hist_calls='hist:keys=id if id != 29 && (COMM ~ "virtio-*" || COMM ~ "qemu-*" || COMM ~ "IO *")'
+calls=$tracing/events/raw_syscalls/sys_enter
+counts_calls= # not empty: system calls are counted, too
 
 # Prints why nothing can be counted here; nothing if it can.
 why_no_trace() {
@@ -27,14 +31,17 @@ trace_begin() {
     trigger kvm_userspace_exit "$hist_userspace"
     trigger kvm_mmio "$hist_mmio"
     trigger kvm_guest_fault "$hist_aborts"
+    [ -z "$counts_calls" ] || echo "$hist_calls" > $calls/trigger || counts_calls=
 }
 
-# Leaves NAME.exits, NAME.userspace, NAME.mmio, NAME.aborts: lines of hist.awk.
+# Leaves NAME.exits, NAME.userspace, NAME.mmio, NAME.aborts, NAME.calls: lines of hist.awk.
 trace_read() {
     awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_exit/hist > "$1.exits"
     awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_userspace_exit/hist > "$1.userspace"
     awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_mmio/hist > "$1.mmio"
     awk -f "$BENCH/hist.awk" $tracing/events/kvm/kvm_guest_fault/hist > "$1.aborts"
+    : > "$1.calls"
+    [ -z "$counts_calls" ] || awk -f "$BENCH/hist.awk" $calls/hist > "$1.calls"
 }
 
 trace_end() {
@@ -42,6 +49,7 @@ trace_end() {
     trigger kvm_userspace_exit "!$hist_userspace" 2> /dev/null
     trigger kvm_mmio "!$hist_mmio" 2> /dev/null
     trigger kvm_guest_fault "!$hist_aborts" 2> /dev/null
+    echo "!$hist_calls" 2> /dev/null > $calls/trigger
 }
 
 # total FILE [CONDITION]: the sum of the counts, of the lines for which an awk condition holds.
@@ -74,6 +82,29 @@ count_details() {
         *) detail "$1.exits" "$2" "$(class_name "$class")" "$count" ;;
         esac
     done < counts.exits
+}
+
+# call_details FIGURE SUBJECT: the system calls of counts.*, by name.
+call_details() {
+    while read -r number count; do
+        detail "$1" "$2" "$(call_name "$number")" "$count"
+    done < counts.calls
+}
+
+# Linux: include/uapi/asm-generic/unistd.h
+call_name() {
+    case $1 in
+    22) echo epoll_pwait ;;
+    63) echo read ;;
+    64) echo write ;;
+    69) echo preadv ;;
+    70) echo pwritev ;;
+    73) echo ppoll ;;
+    83) echo fdatasync ;;
+    98) echo futex ;;
+    426) echo io_uring_enter ;;
+    *) echo "system call $1" ;;
+    esac
 }
 
 # Linux: include/uapi/linux/kvm.h, KVM_EXIT_ ...

@@ -88,7 +88,8 @@ char *bench_chart(const Samples *samples, const GArray *rows) {
   g_autofree char *foot = g_strdup_printf("Logarithmic; 1 is the reference, tick: target. Host: %s. Median of %s rounds.",
                                           machine ? machine : "unknown", rounds ? rounds : "unknown");
   append_text(body, 8, y + FOOT - 8, "", foot);
-  append_text(body, 8, 20, " class=\"g\"", "eret in relation to QEMU and to the minimal loop: green is better, red is worse");
+  append_text(body, 8, 20, " class=\"g\"",
+              "eret in relation to QEMU, to the minimal loop, and to a packed root: green is better, red is worse");
   return g_strdup_printf(
       "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\">\n<style>%s</style>\n%s</svg>\n", WIDTH,
       y + FOOT, WIDTH, y + FOOT, style, body->str);

@@ -12,6 +12,11 @@
   { id, group, title, "ns", FIGURE_TIME, reference, kind, target }
 #define RATED(id, group, title, unit, kind, target)                                                                                        \
   { id, group, title, unit, FIGURE_RATE, SUBJECT_QEMU, kind, target }
+/* How many requests a second, and what each has cost. */
+#define DISK(id, group, title, target)                                                                                                     \
+  RATED(id ".rate", group, title, "/s", TARGET_RATIO_AT_LEAST, target), COUNTED(id ".exits", group, "exits per request", ""),              \
+      COUNTED(id ".userspace", group, "of them to userspace", ""),                                                                         \
+      COUNTED(id ".calls", group, "system calls per request, but those of vCPUs", "")
 
 #define BOOT_PL011  "Boot, console on PL011"
 #define BOOT_VIRTIO "Boot, console and disk on virtio"
@@ -20,6 +25,11 @@
 #define TRIPS       "Round trips"
 #define MEMORY      "Memory of the process, guest's left out"
 #define BLOCK       "Disk, requests of 4 KiB a second, and what each costs"
+#define QUEUES_1    "Disk on a file system, one queue, QEMU's with io_uring and an I/O thread; random reads of 4 KiB a second"
+#define QUEUES_4    "The same, four queues and vCPUs, an I/O thread each"
+#define STREAM      "Such a disk of one queue, 1 MiB at a time, requests a second"
+#define COW         "Such a disk whose image stays as it is, random writes of 4 KiB a second; QEMU's with snapshot=on"
+#define ROOT        "A root of 300 MiB, to the first line of eret exec's command: shared, and packed into the initramfs"
 #define CONSOLE     "Console output"
 #define NET         "Network card on a tap, MiB a second, and what each costs"
 #define NET_VHOST   "The same, served by the host's kernel (vhost-net)"
@@ -76,6 +86,20 @@ const Figure figures[] = {
     COUNTED("block.read.random.32.userspace", BLOCK, "of them to userspace", ""),
     COUNTED("block.write.random.1.exits", BLOCK, "exits per request, write and fdatasync, depth 1", ""),
 
+    DISK("queues.1.1", QUEUES_1, "depth 1", 1.6),
+    DISK("queues.1.32", QUEUES_1, "depth 32", 2),
+    DISK("queues.4.1", QUEUES_4, "depth 1 each", 1.6),
+    DISK("queues.4.32", QUEUES_4, "depth 32 each", 2),
+    DISK("stream.read.1", STREAM, "read, depth 1", 1.3),
+    DISK("stream.read.32", STREAM, "read, depth 32", 1.3),
+    DISK("stream.write.1", STREAM, "write, fdatasync at the end, depth 1", 1.3),
+    DISK("stream.write.32", STREAM, "write, fdatasync at the end, depth 32", 1.3),
+    DISK("cow.1", COW, "depth 1", 1.5),
+    DISK("cow.32", COW, "depth 32", 1.5),
+
+    TIMED("root.time", ROOT, "wall time", SUBJECT_PACKED, TARGET_RATIO_AT_MOST, 0.25),
+    {"root.memory", ROOT, "peak of memory, with virtiofsd and the guest", "KiB", FIGURE_COUNT, SUBJECT_PACKED, TARGET_RATIO_AT_MOST, 0.25},
+
     RATED("console.pl011.rate", CONSOLE, "PL011, KiB a second", "KiB/s", TARGET_NONE, 0),
     COUNTED("console.pl011.userspace", CONSOLE, "PL011, exits to userspace per KiB", ""),
     RATED("console.virtio.rate", CONSOLE, "virtio-console, KiB a second", "KiB/s", TARGET_NONE, 0),
@@ -113,11 +137,11 @@ const Figure figures[] = {
 const guint n_figures = G_N_ELEMENTS(figures);
 
 const char *subject_name(Subject subject) {
-  static const char *const names[N_SUBJECTS] = {"eret", "qemu", "minimal"};
+  static const char *const names[N_SUBJECTS] = {"eret", "qemu", "minimal", "packed"};
   return names[subject];
 }
 
 const char *subject_title(Subject subject) {
-  static const char *const titles[N_SUBJECTS] = {"eret", "QEMU", "minimal loop"};
+  static const char *const titles[N_SUBJECTS] = {"eret", "QEMU", "minimal loop", "packed root"};
   return titles[subject];
 }

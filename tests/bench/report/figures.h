@@ -17,7 +17,7 @@ typedef enum {
   TARGET_RATIO_AT_LEAST,
 } TargetKind;
 
-typedef enum { SUBJECT_ERET, SUBJECT_QEMU, SUBJECT_MINIMAL, N_SUBJECTS } Subject;
+typedef enum { SUBJECT_ERET, SUBJECT_QEMU, SUBJECT_MINIMAL, SUBJECT_PACKED, N_SUBJECTS } Subject;
 
 typedef struct {
   const char *id, *group, *title, *unit;

@@ -41,6 +41,11 @@ static char *value_text(const Figure *figure, double value, double base, bool ab
   return base > 0 ? g_strdup_printf("%.2f x", value / base) : g_strdup("-");
 }
 
+/* The one that is neither eret nor QEMU. */
+static Subject other_subject(const Row *row) {
+  return row->figure->reference == SUBJECT_PACKED ? SUBJECT_PACKED : SUBJECT_MINIMAL;
+}
+
 static char *cell(const Row *row, Subject subject, bool absolute) {
   const Summary *summary = &row->subjects[subject];
 
@@ -85,11 +90,11 @@ static void append_details(GString *out, const Samples *samples, const Row *row,
 static void append_row(GString *out, const Samples *samples, const Row *row) {
   bool absolute = bench_is_absolute(samples);
   g_autofree char *eret = cell(row, SUBJECT_ERET, absolute), *qemu = cell(row, SUBJECT_QEMU, absolute),
-                  *minimal = cell(row, SUBJECT_MINIMAL, absolute), *range = spread(row), *target = target_text(row->figure),
+                  *other = cell(row, other_subject(row), absolute), *range = spread(row), *target = target_text(row->figure),
                   *ratio = row->ratio.n > 0 ? g_strdup_printf("%.2f", row->ratio.median) : g_strdup("");
   const char *verdict = verdict_text(row->verdict);
 
-  g_autofree char *line = g_strdup_printf("  %-48s %12s %12s %9s %7s %16s  %s%s%s", row->figure->title, eret, qemu, minimal, ratio, range,
+  g_autofree char *line = g_strdup_printf("  %-48s %12s %12s %9s %7s %16s  %s%s%s", row->figure->title, eret, qemu, other, ratio, range,
                                           target, *verdict ? " " : "", verdict);
   g_string_append_printf(out, "%s\n", g_strchomp(line));
   append_reasons(out, row);
@@ -117,7 +122,7 @@ char *bench_table(const Samples *samples, const GArray *rows) {
   if (!bench_is_absolute(samples))
     g_string_append(
         out, "Times, which are instructions, and rates are multiples of the reference's: seconds of an emulated host say nothing.\n");
-  g_string_append_printf(out, "\n  %-48s %12s %12s %9s %7s %16s  %s\n", "", "eret", "QEMU", "minimal", "ratio", "spread", "target");
+  g_string_append_printf(out, "\n  %-48s %12s %12s %9s %7s %16s  %s\n", "", "eret", "QEMU", "other", "ratio", "spread", "target");
   for (guint i = 0; i < rows->len; i++) {
     const Row *row = &g_array_index(rows, Row, i);
     if (!g_str_equal(row->figure->group, group))

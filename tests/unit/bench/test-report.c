@@ -108,6 +108,20 @@ static void test_table_of_a_real_host(void) {
   g_assert_nonnull(strstr(table, "1.00 us"));
 }
 
+/* One that is compared with neither QEMU nor the minimal loop. */
+static void test_packed(void) {
+  g_autoptr(Samples) samples = parse("sample\troot.memory\teret\t1000\nsample\troot.memory\tpacked\t5000\n"
+                                     "sample\troot.time\teret\t300\nsample\troot.time\tpacked\t1000\n");
+  g_autoptr(GArray) rows = rows_new(samples);
+  g_autofree char *table = bench_table(samples, rows);
+
+  g_assert_cmpint(find(rows, "root.memory")->verdict, ==, VERDICT_MET);
+  g_assert_cmpint(find(rows, "root.time")->verdict, ==, VERDICT_MISSED);
+  g_assert_nonnull(strstr(table, "1000 KiB"));
+  g_assert_nonnull(strstr(table, "5000 KiB"));
+  g_assert_nonnull(strstr(table, "0.30 x"));
+}
+
 static void test_json(void) {
   g_autoptr(Samples) samples = parse(canned);
   g_autoptr(GArray) rows = rows_new(samples);
@@ -174,6 +188,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/bench/unclear", test_unclear);
   g_test_add_func("/bench/table", test_table);
   g_test_add_func("/bench/table-of-a-real-host", test_table_of_a_real_host);
+  g_test_add_func("/bench/packed", test_packed);
   g_test_add_func("/bench/json", test_json);
   g_test_add_func("/bench/chart", test_chart);
   g_test_add_func("/bench/refused", test_refused);
