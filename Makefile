@@ -126,7 +126,7 @@ $(B)/guests/vsock-stream: guest-images/vsock/vsock-stream.c Makefile
 guests: $(B)/guests/vsock-stream
 
 # What programs rely on in a file system: static, for guests.
-FILE_CHECKS_SOURCES := guest-images/files/file-checks.c guest-images/files/calls.c
+FILE_CHECKS_SOURCES := $(addprefix guest-images/files/,file-checks.c calls.c walk.c)
 $(B)/guests/file-checks: $(FILE_CHECKS_SOURCES) guest-images/files/file-checks.h Makefile
 	@mkdir -p $(@D)$(call say,LINK,$@)
 	$(Q)$(CC_arm64) -std=gnu11 -Os $(WARNINGS) $(if $(CI),-Werror) -static -s -o $@ $(FILE_CHECKS_SOURCES)

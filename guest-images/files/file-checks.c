@@ -6,6 +6,7 @@
  *                                         each held against a copy in memory
  *   file-checks calls DIRECTORY           what POSIX and Linux say of names, links, modes, locks and the like
  *   file-checks many DIRECTORY COUNT      makes, finds, looks at and removes so many files
+ *   file-checks walk DIRECTORY            looks at what is in its directories already, and opens it
  *
  * Each says what is wrong, a line each; status 0: nothing.
  */
@@ -166,6 +167,8 @@ int main(int argc, char **argv) {
     return check_calls(argv[2]);
   if (argc == 4 && strcmp(argv[1], "many") == 0)
     return check_many(argv[2], strtoul(argv[3], NULL, 10));
-  fprintf(stderr, "usage: file-checks model FILE SEED COUNT | calls DIRECTORY | many DIRECTORY COUNT\n");
+  if (argc == 3 && strcmp(argv[1], "walk") == 0)
+    return check_walk(argv[2]);
+  fprintf(stderr, "usage: file-checks model FILE SEED COUNT | calls DIRECTORY | many DIRECTORY COUNT | walk DIRECTORY\n");
   return 2;
 }

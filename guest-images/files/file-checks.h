@@ -14,3 +14,5 @@ bool is_text(const char *name, const char *text);
 
 /* Status: 0 where nothing is wrong. */
 int check_calls(const char *directory);
+/* Each file in a directory of the directory PATH, by whoever it was made: how many there are, and can be opened. */
+int check_walk(const char *path);

@@ -140,7 +140,8 @@ prepare() {
         { ! runs debian-ssh rootfs || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
         { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
         { ! runs firmware-debian || "$root/guest-images/debian-disk.sh" "$build/debian-disk"; } &&
-        { ! runs vhost-user-daemons net-back-ends share rootfs disk-formats firmware-formats || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
+        { ! runs vhost-user-daemons net-back-ends share share-load rootfs disk-formats firmware-formats || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
+        { ! runs share-load || "$root/guest-images/debian-tools.sh" "$build/debian-tools"; } &&
         { ! runs vhost-user-daemons share disk-formats || "$root/guest-images/back-ends.sh" 12 "$build/fixtures/debian-12"; } &&
         { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
         "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
@@ -148,7 +149,8 @@ prepare() {
 
 run_here() {
     env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
-        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" DEBIAN_DISK="$build/debian-disk" FIRMWARE="$build/firmware" \
+        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" DEBIAN_DISK="$build/debian-disk" DEBIAN_TOOLS="$build/debian-tools" \
+        FIRMWARE="$build/firmware" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
 
@@ -167,6 +169,7 @@ run_emulated() {
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
     ! runs debian-ssh rootfs || shares+=(--share "$build/debian-root:debian-root")
+    ! runs share-load || shares+=(--share "$build/debian-tools:debian-tools")
     ! runs firmware-debian || shares+=(--share "$build/debian-disk:debian-disk")
     [[ " ${tests[*]} " != *"/firmware"* ]] || shares+=(--share "$build/firmware:firmware")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
@@ -176,7 +179,7 @@ run_emulated() {
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-$(host_timeout)}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
-        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk FIRMWARE=/share/firmware JOBS="$JOBS" \
+        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk DEBIAN_TOOLS=/share/debian-tools FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 
