@@ -45,6 +45,10 @@ is "$(cat root/etc/new) $(stat -c %u:%g root/etc/new) $(ls root/etc)" "written 9
 mounted
 new
 null" "and what is written to it is here"
+for cache in always never; do
+    run_exec --rootfs root,rw,cache=$cache -- sh -c "echo $cache > /etc/new && busybox cat /etc/new"
+    is "$status $(cat out) $(cat root/etc/new)" "0 $cache $cache" "cache=$cache: of a root, too"
+done
 dd if=/dev/urandom of=root/large bs=1M count=200 2> /dev/null
 sum=$(checksum root/large)
 run_exec --memory 128M --rootfs root -- sh -c 'busybox sha256sum /large | busybox cut -d" " -f1'

@@ -30,6 +30,7 @@ static void add_share(OptionDraft *draft, Config *config, const char *where, con
   share->tag = g_strdup(CONFIG_ROOT_TAG);
   share->read_only = share->one_file_system = !root->writable;
   share->xattr = share->is_root = true;
+  share->cache = root->cache;
 }
 
 static void settle_directory(OptionDraft *draft, Config *config, const char *where, const RootfsConfig *root) {
@@ -38,6 +39,8 @@ static void settle_directory(OptionDraft *draft, Config *config, const char *whe
   config->root = ROOT_PACKED;
   if (root->packed && root->writable)
     option_mistake(draft, where, "copy: what is written to a copy is gone with the guest: leave out rw");
+  if (root->packed && root->cache != SHARE_CACHE_AUTO)
+    option_mistake(draft, where, "cache: nothing of a copy is the host's any more: leave out one of the two");
   if (root->packed)
     return;
   g_autoptr(Virtiofsd) virtiofsd = virtiofsd_find(&error);
@@ -53,6 +56,8 @@ static void settle_image(OptionDraft *draft, Config *config, const char *where, 
   if (root->writable || root->packed)
     option_mistake(draft, where, "%s: of an image nothing is changed; give one that is written by --disk, and root=/dev/vda by --append",
                    root->writable ? "rw" : "copy");
+  if (root->cache != SHARE_CACHE_AUTO)
+    option_mistake(draft, where, "cache: that is for directories, which the host may change: leave it out");
   config->root = ROOT_IMAGE;
   add_disk(draft, config, where, root->path);
 }

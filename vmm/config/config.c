@@ -59,10 +59,17 @@ static const Option disk_options[] = {
 
 static const OptionElement disk_element = {.options = disk_options, .first_unnamed = true, .size = sizeof(DiskConfig)};
 
+static const OptionChoice share_caches[] = {{"auto", SHARE_CACHE_AUTO},
+                                            {"always", SHARE_CACHE_ALWAYS},
+                                            {"metadata", SHARE_CACHE_METADATA},
+                                            {"never", SHARE_CACHE_NEVER},
+                                            {NULL, 0}};
+
 static const Option rootfs_options[] = {
     OPTION("path", PATH, RootfsConfig, path, "DIR|IMAGE", NULL),
     OPTION("rw", BOOLEAN, RootfsConfig, writable, NULL, NULL),
     OPTION("copy", BOOLEAN, RootfsConfig, packed, NULL, NULL),
+    OPTION("cache", CHOICE, RootfsConfig, cache, NULL, NULL, .choices = share_caches),
     {.name = NULL},
 };
 
@@ -112,12 +119,6 @@ static const Option net_options[] = {
 };
 
 static const OptionElement net_element = {.options = net_options, .size = sizeof(NetConfig)};
-
-static const OptionChoice share_caches[] = {{"auto", SHARE_CACHE_AUTO},
-                                            {"always", SHARE_CACHE_ALWAYS},
-                                            {"metadata", SHARE_CACHE_METADATA},
-                                            {"never", SHARE_CACHE_NEVER},
-                                            {NULL, 0}};
 
 static const Option share_options[] = {
     OPTION("dir", PATH, ShareConfig, path, "DIR", NULL),
@@ -246,10 +247,11 @@ const Option config_options[] = {
            "made (default: they are gone with the machine).",
            .element = &firmware_element, .last_counts = true),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
-    OPTION("rootfs", LIST, Config, rootfs, "DIR|IMAGE[,rw][,copy]",
+    OPTION("rootfs", LIST, Config, rootfs, "DIR|IMAGE[,rw][,copy][,cache=MODE]",
            "The guest's root: a directory, by virtio-fs as the host's virtiofsd serves it (where there is none: packed into memory), or an "
            "image of a file system. Nothing of it is changed: what the guest writes is gone with it. rw: it is written into the directory. "
-           "copy: packed into memory in any case.",
+           "copy: packed into memory in any case. cache=auto|always|metadata|never: what the guest keeps of a directory's files, as of "
+           "--share.",
            .element = &rootfs_element, .examples = OPTION_EXAMPLE_FILES, .last_counts = true),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
     OPTION("boot-module", LIST, Config, modules, "FILE[,type=TYPE][,args=TEXT]",

@@ -51,6 +51,7 @@ typedef struct {
   char *path;    /* of a directory, or of an image of a file system */
   bool writable; /* a directory's: what the guest writes is here */
   bool packed;   /* a directory's: it is copied into memory, though it could be shared */
+  ShareCache cache;
 } RootfsConfig;
 
 /* What it has come to: nothing, a disk, the last one; a directory that is shared; one in the initramfs. */

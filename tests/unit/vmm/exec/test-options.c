@@ -197,7 +197,8 @@ static void test_rootfs_directory(void) {
   char *virtiofsd = fake_virtiofsd_begin();
   g_autoptr(ExecOptions) shared = parse_well("--kernel LICENSE --share vmm --rootfs docs --rootfs vmm -- true"),
                          written = parse_well("--kernel LICENSE --rootfs vmm,rw -- true"),
-                         copied = parse_well("--kernel LICENSE --rootfs vmm,copy -- true");
+                         copied = parse_well("--kernel LICENSE --rootfs vmm,copy -- true"),
+                         cached = parse_well("--kernel LICENSE --rootfs vmm,cache=always -- true");
   const ShareConfig *root = shared->config->shares->pdata[1];
 
   g_assert_cmpint(shared->config->root, ==, ROOT_SHARED);
@@ -210,6 +211,13 @@ static void test_rootfs_directory(void) {
   g_assert_true(!root->read_only && !root->one_file_system);
   g_assert_cmpint(copied->config->root, ==, ROOT_PACKED);
   g_assert_cmpuint(copied->config->shares->len + copied->config->disks->len, ==, 0);
+  g_assert_cmpint(root->cache, ==, SHARE_CACHE_AUTO);
+  root = cached->config->shares->pdata[0];
+  g_assert_cmpint(root->cache, ==, SHARE_CACHE_ALWAYS);
+  assert_mistakes("--kernel LICENSE --rootfs vmm,copy,cache=never -- true",
+                  "--rootfs vmm,copy,cache=never: cache: nothing of a copy is the host's any more: leave out one of the two");
+  assert_mistakes("--kernel LICENSE --rootfs README.md,cache=always -- true",
+                  "--rootfs README.md,cache=always: cache: that is for directories, which the host may change: leave it out");
   assert_mistakes("--kernel LICENSE --rootfs vmm,rw,copy -- true",
                   "--rootfs vmm,rw,copy: copy: what is written to a copy is gone with the guest: leave out rw");
   assert_mistakes("--kernel LICENSE --rootfs vmm,rw --copy-in LICENSE -- true",
