@@ -291,9 +291,9 @@ void io_thread_free(IoThread *thread) {
 
 /* Sources, posts, calls. */
 
-/* With the lock held, behind what was added: unlocks. */
+/* With the lock held, behind what was added: unlocks. The thread itself looks before it sleeps again. */
 static void unlock_and_wake(IoThread *thread) {
-  bool asleep = thread->asleep;
+  bool asleep = thread->asleep && !is_self(thread);
 
   thread->asleep = false;
   g_mutex_unlock(&thread->lock);

@@ -15,6 +15,15 @@
 
 #define WAIT_US (20 * G_USEC_PER_SEC)
 
+/* Counts the wake-ups of a thread by itself. */
+static _Thread_local bool posts_to_itself;
+static int n_wakes; /* atomic */
+int eventfd_write(int fd, eventfd_t value) {
+  if (posts_to_itself)
+    __atomic_fetch_add(&n_wakes, 1, __ATOMIC_SEQ_CST);
+  return write(fd, &value, sizeof value) == sizeof value ? 0 : -1;
+}
+
 static void wait_until_at_least(const int *counter, int value) {
   int64_t deadline = g_get_monotonic_time() + WAIT_US;
 
@@ -161,6 +170,48 @@ static void *call_often(void *data) {
     io_thread_post(caller->thread, increment, caller->counter);
   }
   return NULL;
+}
+
+typedef struct {
+  IoThread *thread;
+  int fd, left, done; /* done: atomic */
+} Chain;
+
+static void go_on(void *opaque) {
+  Chain *chain = opaque;
+
+  posts_to_itself = true;
+  if (chain->left-- > 0)
+    io_thread_post(chain->thread, go_on, chain);
+  posts_to_itself = false;
+  __atomic_fetch_add(&chain->done, 1, __ATOMIC_SEQ_CST);
+}
+
+static void begin_chain(void *opaque) {
+  Chain *chain = opaque;
+  uint64_t count;
+
+  g_assert_cmpint(read(chain->fd, &count, sizeof count), ==, sizeof count);
+  go_on(chain);
+}
+
+/* What wakes it is a descriptor, and what it posts to itself needs no other to do so. */
+static void test_post_to_itself(void) {
+  enum { POSTS = 5 };
+  Chain chain = {.thread = start_thread("chain"), .fd = eventfd(0, EFD_CLOEXEC), .left = POSTS};
+  const uint64_t one = 1;
+
+  io_thread_add_source(chain.thread, chain.fd, begin_chain, &chain);
+  io_thread_call(chain.thread, nothing, NULL);
+  n_wakes = 0;
+  for (unsigned i = 1; i <= 3; i++) {
+    chain.left = POSTS;
+    g_assert_cmpint(write(chain.fd, &one, sizeof one), ==, sizeof one);
+    wait_until_at_least(&chain.done, (int)i * (POSTS + 1));
+  }
+  g_assert_cmpint(__atomic_load_n(&n_wakes, __ATOMIC_SEQ_CST), ==, 0);
+  io_thread_free(chain.thread);
+  close(chain.fd);
 }
 
 static void test_many_callers(void) {
@@ -485,6 +536,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/io-thread/call", test_call);
   g_test_add_func("/io-thread/call-from-itself", test_call_from_itself);
   g_test_add_func("/io-thread/order", test_order);
+  g_test_add_func("/io-thread/posts-to-itself", test_post_to_itself);
   g_test_add_func("/io-thread/many-callers", test_many_callers);
   g_test_add_func("/io-thread/source/level-triggered", test_source_is_level_triggered);
   g_test_add_func("/io-thread/source/output", test_output_source);
