@@ -49,7 +49,7 @@ usage() { sed -n 's/^# Usage: //p' "$0" >&2; exit 2; }
 
 rounds=3
 only=$all
-timeout=2400
+timeout=7200
 arguments=$*
 while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || usage
