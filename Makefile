@@ -100,9 +100,9 @@ $(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/l
 	@mkdir -p $(@D)$(call say,STUBS,$@)
 	$(Q)vmm/lazy/stubs.sh '$(CROSS)' $(LAZY) -- $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a > $(@:.o=.S) && $(CC_arm64) -I. -c -o $@ $(@:.o=.S)
 
-$(B)/init/eret-init: $(INIT_SOURCES) $(wildcard guest-images/init/*.h) Makefile
+$(B)/init/eret-init: $(INIT_SOURCES) $(wildcard guest-images/init/*.h) guest-images/eret-hypercall.h Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)
-	$(Q)$(CC_arm64) $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
+	$(Q)$(CC_arm64) -I. $(CFLAGS_init) -static -s -o $@ $(INIT_SOURCES)
 
 # EFI runtime services of guests without firmware, in every build: one piece of code for anywhere.
 EFI_RUNTIME_SOURCES := guest-images/efi/runtime.S guest-images/efi/runtime.c
@@ -139,6 +139,7 @@ $(B)/arm64/eret-guest: guest-images/eret-guest.c guest-images/eret-hypercall.h M
 
 # Of init, what can be tested anywhere.
 $(B)/native/tests/unit/guest-images/init/test-dhcp: $(B)/native/guest-images/init/dhcp.o
+$(B)/native/tests/unit/guest-images/init/test-user: $(B)/native/guest-images/init/user.o
 $(UNIT_TESTS): %: %.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native) -lm
 .PRECIOUS: $(B)/native/%.o

@@ -86,30 +86,13 @@ static void set_nonblocking(int fd) {
   fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 }
 
-static void restore_oom_score(void) {
-  int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-  if (fd >= 0)
-    write_all(fd, "0", 1);
-}
-
 static _Noreturn void child(const Spec *spec, const int fds[3], int failure) {
-  sigset_t none;
   int reason[2];
 
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  signal(SIGPIPE, SIG_DFL);
   setsid();
-  restore_oom_score();
   for (int i = 0; i < 3; i++)
     dup2(fds[i], i);
-  reason[1] = 1;
-  if (chdir(spec->directory) == 0) {
-    static char *nothing[] = {NULL};
-    reason[1] = 0;
-    environ = spec->environment ? spec->environment : nothing;
-    execvp(spec->arguments[0], spec->arguments);
-  }
+  reason[1] = (int)become_command(spec);
   reason[0] = errno;
   (void)!write(failure, reason, sizeof reason);
   _exit(127);
@@ -140,7 +123,7 @@ static bool start(const Spec *spec, const Ports *ports, Command *command) {
   if (command->pid < 0)
     control_say("failed %d cannot fork: %s", errno, strerror(errno));
   else if (failed)
-    control_say("failed %d %s: %s", reason[0], reason[1] ? spec->directory : spec->arguments[0], strerror(reason[0]));
+    control_say("failed %d %s: %s", reason[0], command_step_text(spec, (CommandStep)reason[1]), strerror(reason[0]));
   else
     control_say("started %d", (int)command->pid);
   return !failed;

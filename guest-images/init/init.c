@@ -22,6 +22,16 @@ static _Noreturn void boot(const Spec *spec, char **argv) {
   _exit(1);
 }
 
+/* What the command needs. */
+static bool prepare(const Spec *spec) {
+  if (!find_drivers(spec) || !enter_root(spec) || !mount_shares(spec) || !find_user(spec))
+    return false;
+  if (spec->makes_directory)
+    make_directories(spec->directory);
+  set_up_network(spec);
+  return true;
+}
+
 int main(int argc, char **argv) {
   Spec spec;
   Ports ports;
@@ -36,6 +46,8 @@ int main(int argc, char **argv) {
   if (spec.boot)
     boot(&spec, argv);
   survive_oom();
+  if (spec.door)
+    run_on_console(&spec, prepare(&spec));
   if (!find_ports(&ports)) {
     console_say("no control port: the kernel has no virtio console driver (CONFIG_VIRTIO_CONSOLE), or none for its bus");
     power_off();
@@ -43,9 +55,7 @@ int main(int argc, char **argv) {
   control_fd = ports.control;
   control_say("hello %d", PROTOCOL);
   prepare_initramfs();
-  bool can_run = find_drivers(&spec) && enter_root(&spec) && mount_shares(&spec);
-  if (can_run)
-    set_up_network(&spec);
+  bool can_run = prepare(&spec);
   run_command(&spec, &ports, can_run);
   send_files(&spec, ports.files);
   control_say("done");

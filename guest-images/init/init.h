@@ -18,10 +18,13 @@ typedef struct {
   char **nets;    /* how each network card is set up: "dhcp" */
   char **shares;  /* "ro TAG PLACE": where each directory of the host's is mounted */
   const char *directory;
-  const char *root;      /* "/newroot", a directory; /dev/vda; or a tag, where the type is virtiofs; NULL: the initramfs */
-  const char *root_type; /* of a block device: "ext4"; of a directory of the host's: "virtiofs" */
-  bool root_writable;    /* what is written to it is there, and in no overlay */
-  bool boot;             /* the root's own first process takes over: there is no command, and nobody to speak to */
+  const char *makes_directory; /* where it is not there; NULL: it has to be */
+  const char *user;            /* "USER[:GROUP]"; NULL: root, as init is */
+  const char *door;            /* the command runs on the console, and its status is told at this address; "": nowhere */
+  const char *root;            /* "/newroot", a directory; /dev/vda; or a tag, where the type is virtiofs; NULL: the initramfs */
+  const char *root_type;       /* of a block device: "ext4"; of a directory of the host's: "virtiofs" */
+  const char *root_mode;       /* "rw": what is written to it is there, and in no overlay */
+  const char *boot;            /* the root's own first process takes over: there is no command, and nobody to speak to */
 } Spec;
 
 /* Ports of the virtio console, by name: descriptors, or -1. */
@@ -78,6 +81,23 @@ bool mount_shares(const Spec *spec);
 
 /* net.c: what cannot be set up is told to the host. */
 void set_up_network(const Spec *spec);
+
+/* user.c by the root's own files: false, and the host is told, when there is no such user. */
+bool find_user(const Spec *spec);
+/* PATH with those above it. What is wrong with it, who uses it will see. */
+void make_directories(const char *path);
+
+/* What could not be done in the command's own process, with errno. */
+typedef enum { COMMAND_DIRECTORY, COMMAND_USER, COMMAND_PROGRAM } CommandStep;
+/*
+ * start.c: the command's process, with its streams, becomes the command; returns where it cannot. Then the text says
+ * what could not be, of that step.
+ */
+CommandStep become_command(const Spec *spec);
+const char *command_step_text(const Spec *spec, CommandStep step);
+
+/* console.c: runs the command on the console, unless it cannot be, tells how it ended, and ends the machine. */
+_Noreturn void run_on_console(const Spec *spec, bool can_run);
 
 /* command.c: runs it, unless it cannot be, says how it ended, and closes its ports. */
 void run_command(const Spec *spec, const Ports *ports, bool can_run);

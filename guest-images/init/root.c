@@ -77,7 +77,9 @@ bool enter_root(const Spec *spec) {
   if (!spec->root)
     return true;
   mkdir(NEW_ROOT, 0755);
-  bool (*mount_root)(const Spec *) = !spec->root_type ? mount_directory : spec->root_writable ? mount_writable : mount_overlay;
+  bool (*mount_root)(const Spec *) = !spec->root_type                                        ? mount_directory
+                                     : spec->root_mode && strcmp(spec->root_mode, "rw") == 0 ? mount_writable
+                                                                                             : mount_overlay;
   if (!mount_root(spec))
     return false;
   for (unsigned i = 0; i < sizeof moved / sizeof *moved; i++) {

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Directories of the host's, by virtio-fs: each is mounted where it was asked for, in the command's root. */
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
 
 #include "init.h"
-
-/* With those above it. What is wrong with it, the mount will say. */
-static void make_directory(const char *path) {
-  char above[PATH_MAX];
-
-  for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-    snprintf(above, sizeof above, "%.*s", (int)(slash - path), path);
-    mkdir(above, 0755);
-  }
-  mkdir(path, 0755);
-}
 
 static bool mount_share(const char *record) {
   char mode[8], tag[64];
@@ -26,7 +13,7 @@ static bool mount_share(const char *record) {
 
   if (sscanf(record, "%7s %63s %n", mode, tag, &at) != 2 || !at)
     return refuse("share: '%s' is not understood", record);
-  make_directory(record + at);
+  make_directories(record + at);
   if (mount(tag, record + at, "virtiofs", strcmp(mode, "ro") == 0 ? MS_RDONLY : 0, NULL) == 0)
     return true;
   if (errno == ENODEV)

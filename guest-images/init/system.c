@@ -3,8 +3,10 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <net/if.h>
 #include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,40 +69,57 @@ static char *value_of(char *record, const char *key) {
   return strncmp(record, key, length) == 0 && record[length] == '=' ? record + length + 1 : NULL;
 }
 
+/* Its keys, and where their values go: of LISTS each that comes is added, of TEXTS the last one counts. */
+static const struct {
+  const char *key;
+  size_t offset;
+} lists[] =
+    {
+        {"arg", offsetof(Spec, arguments)},   {"env", offsetof(Spec, environment)}, {"copy-out", offsetof(Spec, copy_out)},
+        {"copy-in", offsetof(Spec, copy_in)}, {"driver", offsetof(Spec, drivers)},  {"net", offsetof(Spec, nets)},
+        {"share", offsetof(Spec, shares)},
+},
+  texts[] = {
+      {"cwd", offsetof(Spec, directory)},       {"make-cwd", offsetof(Spec, makes_directory)},
+      {"user", offsetof(Spec, user)},           {"console", offsetof(Spec, door)},
+      {"root", offsetof(Spec, root)},           {"root-type", offsetof(Spec, root_type)},
+      {"root-mode", offsetof(Spec, root_mode)}, {"boot", offsetof(Spec, boot)},
+};
+
+#define N_LISTS (sizeof lists / sizeof *lists)
+#define N_TEXTS (sizeof texts / sizeof *texts)
+
+static void read_record(Spec *spec, char *record, unsigned n[N_LISTS]) {
+  char *value;
+
+  for (unsigned i = 0; i < N_LISTS; i++)
+    if ((value = value_of(record, lists[i].key)))
+      append((char ***)((char *)spec + lists[i].offset), &n[i], value);
+  for (unsigned i = 0; i < N_TEXTS; i++)
+    if ((value = value_of(record, texts[i].key)))
+      *(const char **)((char *)spec + texts[i].offset) = value;
+}
+
 bool read_spec(Spec *spec, const char *path) {
+  unsigned n[N_LISTS] = {0};
   size_t size;
-  char *text = read_file(path, &size), *value;
-  unsigned n_arguments = 0, n_environment = 0, n_copy_out = 0, n_copy_in = 0, n_drivers = 0, n_nets = 0, n_shares = 0;
+  char *text = read_file(path, &size);
 
   memset(spec, 0, sizeof *spec);
   spec->directory = "/";
-  for (char *record = text; record && record < text + size; record += strlen(record) + 1) {
-    if ((value = value_of(record, "arg")))
-      append(&spec->arguments, &n_arguments, value);
-    else if ((value = value_of(record, "env")))
-      append(&spec->environment, &n_environment, value);
-    else if ((value = value_of(record, "copy-out")))
-      append(&spec->copy_out, &n_copy_out, value);
-    else if ((value = value_of(record, "copy-in")))
-      append(&spec->copy_in, &n_copy_in, value);
-    else if ((value = value_of(record, "driver")))
-      append(&spec->drivers, &n_drivers, value);
-    else if ((value = value_of(record, "net")))
-      append(&spec->nets, &n_nets, value);
-    else if ((value = value_of(record, "share")))
-      append(&spec->shares, &n_shares, value);
-    else if ((value = value_of(record, "cwd")))
-      spec->directory = value;
-    else if ((value = value_of(record, "root")))
-      spec->root = value;
-    else if ((value = value_of(record, "root-type")))
-      spec->root_type = value;
-    else if ((value = value_of(record, "root-mode")))
-      spec->root_writable = strcmp(value, "rw") == 0;
-    else if (value_of(record, "boot"))
-      spec->boot = true;
+  for (char *record = text; record && record < text + size; record += strlen(record) + 1)
+    read_record(spec, record, n);
+  return spec->boot ? spec->root != NULL : spec->arguments != NULL;
+}
+
+void make_directories(const char *path) {
+  char above[PATH_MAX];
+
+  for (const char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    snprintf(above, sizeof above, "%.*s", (int)(slash - path), path);
+    mkdir(above, 0755);
   }
-  return spec->boot ? spec->root != NULL : n_arguments > 0;
+  mkdir(path, 0755);
 }
 
 /* File systems. */
