@@ -7,6 +7,7 @@
 #include "vmm/base/output-file.h"
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
+#include "vmm/cmd/image-waiting.h"
 #include "vmm/cmd/plan.h"
 #include "vmm/config/board.h"
 #include "vmm/exec/initramfs.h"
@@ -35,6 +36,14 @@ static int could_not_run(OutputFile *file, const GError *error) {
   return complain_of(error, status);
 }
 
+/* Unpacks the container image that is to be the root, where one is, and takes over what it says of itself. */
+static bool take_image(ExecOptions *options, GError **error) {
+  if (!options->config->image)
+    return true;
+  g_autoptr(ImageConfig) image = config_take_image(options->config, image_waiting_show, error);
+  return image && exec_take_image(options, image, error);
+}
+
 int cmd_exec(int argc, char **argv) {
   g_autoptr(GError) error = NULL;
   bool help = false;
@@ -50,6 +59,8 @@ int cmd_exec(int argc, char **argv) {
     return could_not_run(NULL, error);
   }
   complain_of_note(options->config);
+  if (!take_image(options, &error))
+    return could_not_run(result, error);
   uint64_t files = 0;
   g_autoptr(GBytes) initrd = options->boot_only ? NULL : exec_make_initramfs(options, &files, &error);
   if (error && g_error_matches(error, INITRAMFS_ERROR, INITRAMFS_ERROR_TAKEN))

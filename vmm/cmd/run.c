@@ -7,6 +7,7 @@
 #include "vmm/cmd/command.h"
 #include "vmm/cmd/complain.h"
 #include "vmm/cmd/detach.h"
+#include "vmm/cmd/image-waiting.h"
 #include "vmm/cmd/plan.h"
 #include "vmm/config/board.h"
 #include "vmm/exec/memory-check.h"
@@ -90,11 +91,27 @@ static int run_named(const Config *config, GBytes *initrd) {
   return status;
 }
 
-/* Of a guest whose root is asked for, unless it has an initramfs of its own. NULL without an error: it needs none. */
-static GBytes *make_initrd(const Config *config, GError **error) {
-  uint64_t files = 0;
-  g_autoptr(GBytes) initrd = config_makes_initrd(config) ? root_make_initramfs(config, &files, error) : NULL;
+/* What runs on the console: what the container image has that is to be the root. */
+static bool take_image(Config *config, Program *program, GError **error) {
+  g_autoptr(ImageConfig) image = config_take_image(config, image_waiting_show, error);
 
+  for (unsigned i = 0; i < config->command->len; i++)
+    g_ptr_array_add(program->command, g_strdup(config->command->pdata[i]));
+  if (!image || program_take_image(program, image, config->entrypoint, error))
+    return image;
+  g_prefix_error(error, "--image %s: ", config->image);
+  return false;
+}
+
+/* Of a guest whose root is asked for, unless it has an initramfs of its own. NULL without an error: it needs none. */
+static GBytes *make_initrd(Config *config, GError **error) {
+  uint64_t files = 0;
+  g_auto(Program) program = {0};
+
+  program_init(&program);
+  if (!config_makes_initrd(config) || (config->image && !take_image(config, &program, error)))
+    return NULL;
+  g_autoptr(GBytes) initrd = root_make_initramfs(config, config->image ? &program : NULL, &files, error);
   return initrd && exec_check_config(config, initrd, files, error) ? g_steal_pointer(&initrd) : NULL;
 }
 

@@ -82,6 +82,8 @@ void config_check_rootfs(OptionDraft *draft, Config *config) {
 
   option_keep_last(all, option_find(config_options, "rootfs")->element);
   const RootfsConfig *root = all->len ? all->pdata[0] : NULL;
+  if (root && root->of_image)
+    settle_directory(draft, config, where, root);
   if (!root || !root->path)
     return;
   if (stat(root->path, &status) < 0) {

@@ -104,6 +104,10 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
     return;
   if (config->initrd)
     option_mistake(draft, option_where(draft, "initrd", -1), "an initrd needs a kernel: add --kernel FILE");
+  else if (config->image && !config_has_firmware(config))
+    option_mistake(draft, option_where(draft, "image", -1),
+                   "no kernel given, and there is none for ARM64 in /boot: install one (Debian: apt install linux-image-arm64), or add "
+                   "--kernel FILE");
   else if (config->needs_kernel)
     option_mistake(draft, NULL, "no kernel given: add --kernel FILE%s", config_has_firmware(config) ? ", which the firmware starts" : "");
   else if (!config_boots(config) && !config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) &&
@@ -341,6 +345,7 @@ void config_check(OptionDraft *draft, Config *config) {
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
   settle_tables(config);
+  config_check_image(draft, config);
   config_check_rootfs(draft, config);
   config_check_shares(draft, config);
   settle_command_line(draft, config);

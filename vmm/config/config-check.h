@@ -27,6 +27,8 @@ void config_check_identity(OptionDraft *draft, Config *config);
 void config_check_disks(OptionDraft *draft, const Config *config);
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
+/* A container image, and the words for what is in it: it becomes the root; and a kernel is found for it. */
+void config_check_image(OptionDraft *draft, Config *config);
 /* The root: it becomes a disk, a shared directory, or nothing but itself. */
 void config_check_rootfs(OptionDraft *draft, Config *config);
 /* Tells an initramfs of the user's own where it is. */

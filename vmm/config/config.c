@@ -202,6 +202,16 @@ static const Option hypercall_options[] = {
 
 static const OptionElement hypercall_element = {.options = hypercall_options, .first_unnamed = true, .size = sizeof(HypercallConfig)};
 
+static char *place_image(const char *text, OptionPlace *place, void *opaque) {
+  size_t length;
+  const char *found = image_name_find_path(text, &length);
+
+  if (!found)
+    return g_strdup(text);
+  g_autofree char *path = g_strndup(found, length), *placed = place(opaque, path, (gsize)(found - text));
+  return strchr(placed, ':') ? NULL : g_strdup_printf("%.*s%s%s", (int)(found - text), text, placed, found + length);
+}
+
 static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
 static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
@@ -253,6 +263,13 @@ const Option config_options[] = {
            "copy: packed into memory in any case. cache=auto|always|metadata|never: what the guest keeps of a directory's files, as of "
            "--share.",
            .element = &rootfs_element, .examples = OPTION_EXAMPLE_FILES, .last_counts = true),
+    OPTION("image", STRING, Config, image, "IMAGE",
+           "A container image, whose root is the guest's, and whose entry point runs in it: " IMAGE_NAME_FORMS
+           ". It is read by skopeo, unpacked by umoci, and kept in $XDG_CACHE_HOME/eret/images. Nothing of it is changed. Words behind -- "
+           "stand in place of its command.",
+           .placed = place_image),
+    OPTION("entrypoint", STRING, Config, entrypoint, "PROGRAM",
+           "Run this in place of the image's entry point and its command, with the words behind --.", .may_be_empty = true),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
     OPTION("boot-module", LIST, Config, modules, "FILE[,type=TYPE][,args=TEXT]",
            "A file for a kernel that is a hypervisor, such as Xen, to start a guest of its own from; repeatable. TYPE: kernel, ramdisk, "
@@ -426,6 +443,7 @@ Config *config_new(void) {
 
   option_record_init(config_options, config);
   config->append = g_strdup("");
+  config->command = g_ptr_array_new_null_terminated(1, g_free, true);
   config->cpus = 1;
   config->memory = MEMORY_DEFAULT;
   config->defaults = true;
@@ -460,6 +478,7 @@ void config_free(Config *config) {
   if (!config)
     return;
   option_record_clear(config_options, config);
+  g_ptr_array_unref(config->command);
   cpu_template_free(config->cpu_fields);
   ssh_key_free(config->ssh_key);
   named_files_free(config->named);
@@ -489,14 +508,27 @@ const OptionSet config_option_set = {
     .command = "run",
     .usage = "Usage: eret run --kernel FILE [OPTION]...\n"
              "       eret run --firmware FILE [OPTION]...\n"
-             "Boot a kernel, or firmware, in a virtual machine on KVM. The terminal is the guest's console; Ctrl-A x ends the machine, "
+             "       eret run --image IMAGE [OPTION]... [-- WORD...]\n"
+             "Boot a kernel, or firmware, in a virtual machine on KVM; with --image, run what a container image has. The terminal is the "
+             "guest's console; Ctrl-A x ends the machine, "
              "Ctrl-A h lists "
              "the keys.",
     .closing = CONFIG_HELP_CLOSING,
     .tables = {config_options},
+    .command_follows = true,
     .explain_stray = config_explain_stray,
     .explain_absent = config_explain_absent,
 };
+
+/* What the program on the console says is not to be lost among what the kernel says, unless that is asked for. */
+static void keep_quiet(Config *config) {
+  static const char *const volumes[] = {"quiet", "loglevel", "debug", "ignore_loglevel"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(volumes); i++)
+    if (command_line_has(config->append, volumes[i]))
+      return;
+  command_line_add(&config->append, "quiet");
+}
 
 Config *config_parse(int argc, char **argv, bool *help, GError **error) {
   g_autoptr(Config) config = config_new();
@@ -505,6 +537,10 @@ Config *config_parse(int argc, char **argv, bool *help, GError **error) {
   *help = draft->help;
   if (*help)
     return NULL;
+  for (unsigned i = 0; i < draft->command->len; i++)
+    g_ptr_array_add(config->command, g_strdup(draft->command->pdata[i]));
+  if (config->image)
+    keep_quiet(config);
   config_check(draft, config);
   return option_is_good(draft, error) ? g_steal_pointer(&config) : NULL;
 }

@@ -20,6 +20,7 @@
 #include "vmm/boot/kernel.h"
 #include "vmm/control/ssh-key.h"
 #include "vmm/cpu/features.h"
+#include "vmm/helpers/image-store.h"
 #include "vmm/hypercall/plan.h"
 #include "vmm/options/option.h"
 
@@ -52,6 +53,7 @@ typedef struct {
   bool writable; /* a directory's: what the guest writes is here */
   bool packed;   /* a directory's: it is copied into memory, though it could be shared */
   ShareCache cache;
+  bool of_image; /* a directory's: it is made of a container image, and PATH is NULL until then */
 } RootfsConfig;
 
 /* What it has come to: nothing, a disk, the last one; a directory that is shared; one in the initramfs. */
@@ -94,6 +96,8 @@ typedef struct {
   char *initrd;            /* NULL: none */
   GPtrArray *rootfs;       /* of RootfsConfig, one at most in a checked Config */
   RootKind root;           /* of a checked Config */
+  char *image;             /* of a container, whose root is the guest's: config_take_image settles where that is; NULL: none */
+  char *entrypoint;        /* in place of the image's; "": none; NULL: the image's */
   char *append;            /* the kernel's command line, with what the machine needs in it; never NULL */
   unsigned cpus;           /* at least 1 */
   GPtrArray *cpu;          /* of CpuConfig: one, in a checked Config */
@@ -130,6 +134,7 @@ typedef struct {
   bool reboot;           /* false: --no-reboot */
   bool needs_kernel;     /* firmware alone will not do; no option of its own: eret exec says so */
   bool own_root;         /* it is this machine's own root, too large for memory; no option of its own: eret exec says so */
+  GPtrArray *command;    /* of char *, NULL beyond its length: what stands behind --; of eret run */
   bool own_init;         /* the guest's first process is eret's, which mounts what is shared; no option of its own, either */
   PowerButton power_button;
   unsigned grace;      /* seconds between power button and power-off */
@@ -181,6 +186,11 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 Config *config_parse(int argc, char **argv, bool *help, GError **error);
 /* Checks the whole, which DRAFT has read into CONFIG, and settles what was left open; mistakes are DRAFT's. */
 void config_check(OptionDraft *draft, Config *config);
+/*
+ * Looks at the image that CONFIG has, unpacks it where that has not been done, and makes it the guest's root. What is
+ * to run in it is its configuration's to say. WAITING: see image-tools.h.
+ */
+ImageConfig *config_take_image(Config *config, ImageWaiting *waiting, GError **error);
 /* Gives the guest KEY, which becomes the configuration's. */
 void config_take_ssh_key(Config *config, SshKey *key);
 /* An option that is set, by a flag or a description file, and that no case can have; NULL: none. */

@@ -46,7 +46,8 @@ static const struct {
 #define LAYOUT_HIGH_PCI_OFFSET   (UINT64_C(1) << 30)
 #define LAYOUT_PCI_WINDOW64_SIZE (UINT64_C(8) << 30)
 
-#define LAYOUT_GICV2M 0x08020000 /* GICv2 */
+#define LAYOUT_GICV2M   0x08020000 /* GICv2 */
+#define LAYOUT_DOORBELL 0x09100000
 
 /* SPI numbers (INTID - 32), as on QEMU's virt. */
 enum {
@@ -80,7 +81,7 @@ enum {
   DEVICE(pvpanic_kind, AT(0x09410000, DEVICE_NO_SPI), IF(pvpanic))                                                                         \
   DEVICE(vmgenid_kind, AT(0x09420000, 11), EACH(vmgenid))                                                                                  \
   DEVICE(vmclock_kind, AT(0x09430000, 12), IF(vmclock))                                                                                    \
-  DEVICE(hypercall_doorbell_kind, AT(0x09100000, DEVICE_NO_SPI), IF(defaults))                                                             \
+  DEVICE(hypercall_doorbell_kind, AT(LAYOUT_DOORBELL, DEVICE_NO_SPI), IF(defaults))                                                        \
   DEVICE(scratch_kind, AT(0x09200000, DEVICE_NO_SPI), IF(scratch))                                                                         \
   DEVICE(gicv2m_kind, AT(LAYOUT_GICV2M, LAYOUT_SPI_GICV2M), WHERE(has_gicv2m))                                                             \
   DEVICE(pci_host_kind, AT(0x3f000000, LAYOUT_SPI_PCI_INTX), WHERE(has_pci))                                                               \

@@ -3,28 +3,12 @@
 #include "vmm/exec/defaults.h"
 
 #include <string.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "vmm/base/little-endian.h"
 #include "vmm/base/own-files.h"
 #include "vmm/boot/command-line.h"
 #include "vmm/exec/initramfs.h"
-
-/* The kernel this machine runs itself, where it is an ARM64 one and may be read. */
-char *default_kernel(void) {
-  static const char *const patterns[] = {"/boot/vmlinuz-%s", "/usr/lib/modules/%s/vmlinuz", "/boot/Image-%s"};
-  struct utsname host;
-
-  if (uname(&host) < 0 || strcmp(host.machine, "aarch64") != 0)
-    return NULL;
-  for (unsigned i = 0; i < G_N_ELEMENTS(patterns); i++) {
-    g_autofree char *path = g_strdup_printf(patterns[i], host.release);
-    if (access(path, R_OK) == 0)
-      return g_steal_pointer(&path);
-  }
-  return NULL;
-}
 
 /* Busybox: a static program for ARM64 (gABI; ELF for the Arm 64-bit Architecture, IHI 0056). */
 

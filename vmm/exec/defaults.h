@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What `eret exec` takes for granted where its user says nothing: the kernel, its modules, its command line, and the
+ * What `eret exec` takes for granted where its user says nothing: the kernel's modules, its command line, and the
  * busybox of guests that have no root of their own. No lock: nothing shared.
  */
 #pragma once
@@ -8,8 +8,6 @@
 #include "vmm/base/mapped-file.h"
 #include "vmm/config/config.h"
 
-/* The kernel that this machine runs itself, where it is an ARM64 one and may be read; NULL: none. Free with g_free. */
-char *default_kernel(void);
 /* NAMED is the user's; NULL: the one that came with eret, or that Debian's busybox-static installs. */
 MappedFile *busybox_open(const char *named, GError **error);
 /* The tree of modules that belongs to the file KERNEL; NULL: none is known. Free with g_free. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmm/base/mistakes.h"
+#include "vmm/boot/installed-kernel.h"
 #include "vmm/exec/defaults.h"
 #include "vmm/exec/destination.h"
 #include "vmm/exec/modules.h"
@@ -89,9 +90,11 @@ const Option exec_options[] = {
            .examples = OPTION_EXAMPLE_FILES, .parse = parse_copy_out, .placed = place_copy_out, .repeatable = true),
     OPTION("copy-out-limit", SIZE, ExecOptions, copy_out_limit, "SIZE", "How much may come out at most (default: 1G).",
            .examples = "64M 256M 1G 4G", .min = COPY_OUT_LIMIT_MIN, .max = COPY_OUT_LIMIT_MAX),
-    OPTION("env", PARSED, ExecOptions, env, "K=V", "A variable of the command's environment; repeatable. K alone: as it is here.",
+    OPTION("env", PARSED, ExecOptions, program.env, "K=V", "A variable of the command's environment; repeatable. K alone: as it is here.",
            .parse = parse_env, .repeatable = true),
-    OPTION("cwd", STRING, ExecOptions, cwd, "DIR", "The command's directory (default: /)."),
+    OPTION("cwd", STRING, ExecOptions, program.cwd, "DIR", "The command's directory (default: /)."),
+    OPTION("user", STRING, ExecOptions, program.user, "USER[:GROUP]",
+           "Who runs the command: names or numbers, as the guest's root knows them (default: root, or whom the image says)."),
     OPTION("timeout", NUMBER, ExecOptions, timeout, "SECONDS", "How long the command may take; 0: for ever (default).", .max = TIMEOUT_MAX,
            .unit = "seconds"),
     OPTION("boot-timeout", NUMBER, ExecOptions, boot_timeout, "SECONDS",
@@ -127,6 +130,7 @@ static char *explain_stray(const char *argument, const char **meant) {
 const OptionSet exec_option_set = {
     .command = "exec",
     .usage = "Usage: eret exec [OPTION]... -- COMMAND [ARGUMENT]...\n"
+             "       eret exec --image IMAGE [OPTION]... [-- WORD...]\n"
              "Boot a kernel in a virtual machine, run a command in it, and end with its exit status. Needs no root, no disk image, no "
              "network and no terminal. With --initrd the guest is the user's own: there is no command, and the run is good when the "
              "guest powers off. It takes a kernel also with --firmware, which then starts it.",
@@ -149,10 +153,10 @@ void exec_options_free(ExecOptions *options) {
     return;
   config_free(options->config);
   option_record_clear(exec_options, options);
+  options->program.cwd = options->program.user = NULL; /* these were options */
   g_ptr_array_unref(options->copy_in);
   g_ptr_array_unref(options->copy_out);
-  g_ptr_array_unref(options->env);
-  g_ptr_array_unref(options->command);
+  program_clear(&options->program);
   g_free(options);
 }
 
@@ -163,8 +167,7 @@ static ExecOptions *new_options(void) {
   options->config = config_new();
   options->copy_in = g_ptr_array_new_with_free_func(free_copy);
   options->copy_out = g_ptr_array_new_with_free_func(free_copy);
-  options->env = g_ptr_array_new_null_terminated(1, g_free, true);
-  options->command = g_ptr_array_new_with_free_func(g_free);
+  program_init(&options->program);
   options->boot_timeout = BOOT_TIMEOUT_DEFAULT;
   options->copy_out_limit = COPY_OUT_LIMIT_DEFAULT;
   return options;
@@ -261,8 +264,10 @@ static void check(ExecOptions *options, bool machine_is_good, GString *mistakes)
   g_autoptr(MappedFile) busybox = options->busybox ? busybox_open(options->busybox, &error) : NULL;
   if (error)
     mistake(mistakes, "--busybox: %s", error->message);
-  if (options->cwd && options->cwd[0] != '/')
-    mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->cwd);
+  if (options->program.cwd && options->program.cwd[0] != '/')
+    mistake(mistakes, "--cwd: '%s' must be an absolute path in the guest", options->program.cwd);
+  if (options->program.user && !program_is_user(options->program.user))
+    mistake(mistakes, "--user: '%s' is not of the form USER[:GROUP], such as nobody, 1000 or 1000:100", options->program.user);
 }
 
 /* This machine's programs run in the guest where it is an ARM64 one. */
@@ -273,10 +278,12 @@ static void add_own_root(ExecOptions *options, OptionDraft *draft) {
     mistake(draft->mistakes, "--host: the programs of this machine (%s) do not run in the guest, which is an ARM64 one", host.machine);
   if (options->config->rootfs->len)
     mistake(draft->mistakes, "--host: the root is this machine's, and none of --rootfs: leave one of them out");
+  if (options->config->image)
+    mistake(draft->mistakes, "--host: the root is this machine's, and none of --image: leave one of them out");
   option_add_text(draft, options->config, option_find(config_options, "rootfs"), "--host", NULL, "/");
   options->config->own_root = true;
-  if (!options->cwd)
-    options->cwd = g_get_current_dir();
+  if (!options->program.cwd)
+    options->program.cwd = g_get_current_dir();
 }
 
 /* What a run reads beside the files of its options. */
@@ -308,7 +315,7 @@ static bool make_machine(ExecOptions *options, OptionDraft *draft) {
   gsize before = draft->mistakes->len;
 
   if (!option_is_given(draft, "kernel") && draft->descriptions->len == 0)
-    config->kernel = default_kernel();
+    config->kernel = installed_kernel_running();
   if (options->host)
     add_own_root(options, draft);
   options->boot_only = config->initrd != NULL;
@@ -327,12 +334,13 @@ static void check_command(const ExecOptions *options, bool in_suite, OptionDraft
   const char *how =
       in_suite ? "a test has the key command, unless it has initrd" : "it follows behind --, as in eret exec --kernel Image -- uname -a";
 
-  if (!options->boot_only && options->command->len == 0 && !draft->operand_lost && !option_has_failed(draft, "initrd", -1))
+  if (!options->boot_only && !options->config->image && options->program.command->len == 0 && !draft->operand_lost &&
+      !option_has_failed(draft, "initrd", -1))
     mistake(mistakes, "no command given: %s", how);
-  if (options->boot_only && options->command->len > 0)
+  if (options->boot_only && options->program.command->len > 0)
     mistake(mistakes, "--initrd: a guest of the user's own runs no command; --copy-in and --rootfs put files into eret's");
-  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->host || options->env->len || options->cwd ||
-                             options->module->len || options->busybox))
+  if (options->boot_only && (options->copy_in->len || options->copy_out->len || options->host || options->program.env->len ||
+                             options->program.cwd || options->program.user || options->module->len || options->busybox))
     mistake(mistakes, "--initrd: nothing can be copied, set, loaded or mounted in a guest of the user's own");
 }
 
@@ -366,14 +374,20 @@ ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **erro
     *help = draft->help;
   if (draft->help)
     return NULL;
-  for (unsigned i = 0; i < draft->operands->len; i++)
-    g_ptr_array_add(options->command, g_strdup(g_ptr_array_index(draft->operands, i)));
+  for (unsigned i = 0; i < draft->command->len; i++)
+    g_ptr_array_add(options->program.command, g_strdup(draft->command->pdata[i]));
   check_named(options, !help, draft);
   bool machine_is_good = make_machine(options, draft);
   check_command(options, !help, draft);
   if (!help)
     check_in_suite(options, draft->mistakes);
-  g_ptr_array_add(options->command, NULL);
   check(options, machine_is_good, draft->mistakes);
   return option_is_good(draft, error) ? g_steal_pointer(&options) : NULL;
+}
+
+bool exec_take_image(ExecOptions *options, const ImageConfig *image, GError **error) {
+  if (program_take_image(&options->program, image, options->config->entrypoint, error))
+    return true;
+  g_prefix_error(error, "--image %s: ", options->config->image);
+  return false;
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "vmm/config/config.h"
+#include "vmm/exec/program.h"
 
 /* One --copy-in or --copy-out. */
 typedef struct {
@@ -20,13 +21,11 @@ typedef struct {
   bool host;                      /* the root is this machine's own */
   GPtrArray *copy_in, *copy_out;  /* of ExecCopy */
   uint64_t copy_out_limit;        /* bytes */
-  GPtrArray *env;                 /* of char *: "K=V", ended by NULL beyond its length */
-  char *cwd;                      /* in the guest, or NULL */
+  Program program;                /* what runs; a command of at least one word, unless boot_only, or an image has one */
   unsigned timeout, boot_timeout; /* seconds; 0: none */
   char *console_log, *result;     /* files, or NULL */
   bool verbose, quiet, fail_on_oops;
-  bool boot_only;     /* the user's own initrd: there is no command, and the run is good when the guest powers off */
-  GPtrArray *command; /* of char *, ended by NULL; at least one, unless boot_only */
+  bool boot_only; /* the user's own initrd: there is no command, and the run is good when the guest powers off */
 } ExecOptions;
 
 /*
@@ -36,6 +35,9 @@ typedef struct {
 ExecOptions *exec_options_parse(int argc, char **argv, bool *help, GError **error);
 void exec_options_free(ExecOptions *options); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ExecOptions, exec_options_free)
+
+/* Completes what runs by what the image says. False: nothing is left to run. */
+bool exec_take_image(ExecOptions *options, const ImageConfig *image, GError **error);
 
 /* Those that `eret run` does not have; the record is an ExecOptions. */
 extern const Option exec_options[];

@@ -2,35 +2,17 @@
 /* Names in the guest are those that guest-images/init/ knows. */
 #include "vmm/exec/parts.h"
 
-#include <stddef.h>
 #include <string.h>
 
 #include "vmm/exec/defaults.h"
+#include "vmm/exec/device-parts.h"
 #include "vmm/exec/init-image.h"
 #include "vmm/exec/initramfs.h"
 #include "vmm/exec/root-parts.h"
 
-#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-#define ROOT_INPUT   "/eret/in"
+#define ROOT_INPUT "/eret/in"
 
 #define COPY_OUT_ENTRIES_MAX (1u << 20)
-
-/* Devices by their types (virtio 1.2, section 5), and Linux's modules for them. */
-static const struct Driver {
-  unsigned type;
-  const char *module;
-  size_t list, flag; /* of Config: there is one for each in this list, or where this is so; 0: neither */
-} drivers[] = {
-    {2, "virtio_blk", .list = offsetof(Config, disks)}, {1, "virtio_net", .list = offsetof(Config, nets)},
-    {4, "virtio_rng", .flag = offsetof(Config, rng)},   {19, "vmw_vsock_virtio_transport", .list = offsetof(Config, vsock)},
-    {26, "virtiofs", .list = offsetof(Config, shares)},
-};
-
-static bool has_device(const Config *config, const struct Driver *driver) {
-  if (driver->flag)
-    return G_STRUCT_MEMBER(bool, config, driver->flag);
-  return G_STRUCT_MEMBER(GPtrArray *, config, driver->list)->len > 0;
-}
 
 static void add_text(Initramfs *initramfs, const char *path, const char *text) {
   g_autoptr(GBytes) bytes = g_bytes_new_static(text, strlen(text));
@@ -104,9 +86,7 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
 
   root_parts_add_modules(names, config, root_type);
   g_ptr_array_add(names, (char *)"virtio_console");
-  for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++)
-    if (has_device(config, &drivers[i]))
-      g_ptr_array_add(names, (char *)drivers[i].module);
+  device_parts_add_modules(names, config);
   for (unsigned i = 0; i < options->module->len; i++)
     g_ptr_array_add(names, g_ptr_array_index(options->module, i));
   /* Without a tree none was asked for: exec_options_parse has looked, as it has for those that are missing. */
@@ -115,53 +95,16 @@ static bool add_modules(Initramfs *initramfs, const ExecOptions *options, const 
 
 /* The specification. */
 
-static void add_environment(GByteArray *spec, const ExecOptions *options) {
-  static const struct {
-    const char *name, *variable;
-  } defaults[] = {{"PATH", "PATH=" DEFAULT_PATH}, {"HOME", "HOME=/root"}, {"TERM", "TERM=dumb"}};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(defaults); i++)
-    if (!g_environ_getenv((char **)options->env->pdata, defaults[i].name))
-      spec_add(spec, "env", defaults[i].variable);
-  for (unsigned i = 0; i < options->env->len; i++)
-    spec_add(spec, "env", g_ptr_array_index(options->env, i));
-}
-
-static void add_drivers(GByteArray *spec, const Config *config) {
-  for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++) {
-    g_autofree char *words = g_strdup_printf("%u %s", drivers[i].type, drivers[i].module);
-    if (has_device(config, &drivers[i]))
-      spec_add(spec, "driver", words);
-  }
-}
-
-/* "ro TAG PLACE". */
-static void add_shares(GByteArray *spec, const Config *config) {
-  for (unsigned i = 0; i < config->shares->len; i++) {
-    const ShareConfig *share = config->shares->pdata[i];
-    g_autofree char *words = share->at ? g_strdup_printf("%s %s %s", share->read_only ? "ro" : "rw", share->tag, share->at) : NULL;
-    if (words)
-      spec_add(spec, "share", words);
-  }
-}
-
 static void add_spec(Initramfs *initramfs, const ExecOptions *options, const char *root_type) {
   g_autoptr(GByteArray) spec = g_byte_array_new();
 
   spec_add(spec, "version", "1");
-  for (unsigned i = 0; i + 1 < options->command->len; i++)
-    spec_add(spec, "arg", g_ptr_array_index(options->command, i));
-  add_environment(spec, options);
-  if (options->cwd)
-    spec_add(spec, "cwd", options->cwd);
+  program_add_records(spec, &options->program, "dumb");
   for (unsigned i = 0; i < options->copy_out->len; i++)
     spec_add(spec, "copy-out", ((const ExecCopy *)g_ptr_array_index(options->copy_out, i))->source);
   for (unsigned i = 0; has_root(options) && i < options->copy_in->len; i++)
     spec_add(spec, "copy-in", ((const ExecCopy *)g_ptr_array_index(options->copy_in, i))->destination);
-  add_drivers(spec, options->config);
-  for (unsigned i = 0; i < options->config->nets->len; i++)
-    spec_add(spec, "net", "dhcp");
-  add_shares(spec, options->config);
+  device_parts_add_records(spec, options->config);
   root_parts_add_records(spec, options->config, root_type);
   g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(g_steal_pointer(&spec));
   initramfs_add_bytes(initramfs, "/eret/spec", 0600, INITRAMFS_OWN, bytes);

@@ -7,17 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "vmm/config/layout.h"
 #include "vmm/exec/defaults.h"
+#include "vmm/exec/device-parts.h"
 #include "vmm/exec/init-image.h"
 #include "vmm/exec/modules.h"
 
 #define NEW_ROOT "/newroot"
-
-void spec_add(GByteArray *spec, const char *key, const char *value) {
-  g_byte_array_append(spec, (const guint8 *)key, (guint)strlen(key));
-  g_byte_array_append(spec, (const guint8 *)"=", 1);
-  g_byte_array_append(spec, (const guint8 *)value, (guint)strlen(value) + 1);
-}
 
 static const RootfsConfig *root_of(const Config *config) {
   return config->rootfs->pdata[0];
@@ -100,7 +96,7 @@ void root_parts_add_records(GByteArray *spec, const Config *config, const char *
 bool root_parts_add_tree(Initramfs *initramfs, const Config *config, GError **error) {
   if (config->root != ROOT_PACKED || initramfs_add_tree(initramfs, root_of(config)->path, NEW_ROOT, INITRAMFS_SYSTEM, error))
     return true;
-  g_prefix_error(error, "--rootfs: ");
+  g_prefix_error(error, "--%s: ", root_of(config)->of_image ? "image" : "rootfs");
   return false;
 }
 
@@ -123,7 +119,23 @@ static void add_driver(GByteArray *spec, const Config *config) {
     spec_add(spec, "driver", "26 virtiofs");
 }
 
-GBytes *root_make_initramfs(const Config *config, uint64_t *files, GError **error) {
+/* The root's own first process, or PROGRAM on the console, whose status is told at the doorbell. */
+static void add_what_runs(GByteArray *spec, GPtrArray *names, const Config *config, const Program *program) {
+  g_autofree char *door = g_strdup_printf("0x%x", LAYOUT_DOORBELL);
+  const char *terminal = g_getenv("TERM");
+
+  if (!program) {
+    spec_add(spec, "boot", "1");
+    add_driver(spec, config);
+    return;
+  }
+  spec_add(spec, "console", config->defaults ? door : "");
+  program_add_records(spec, program, terminal && *terminal ? terminal : "vt220");
+  device_parts_add_records(spec, config);
+  device_parts_add_modules(names, config);
+}
+
+GBytes *root_make_initramfs(const Config *config, const Program *program, uint64_t *files, GError **error) {
   g_autoptr(Initramfs) initramfs = initramfs_new();
   g_autoptr(GByteArray) spec = g_byte_array_new();
   g_autoptr(GPtrArray) names = g_ptr_array_new_null_terminated(1, NULL, true);
@@ -133,14 +145,13 @@ GBytes *root_make_initramfs(const Config *config, uint64_t *files, GError **erro
 
   if (!root_parts_find_type(config, &type, error))
     return NULL;
+  root_parts_add_modules(names, config, type);
   spec_add(spec, "version", "1");
-  spec_add(spec, "boot", "1");
-  add_driver(spec, config);
+  add_what_runs(spec, names, config, program);
   root_parts_add_records(spec, config, type);
   g_autoptr(GBytes) bytes = g_byte_array_free_to_bytes(g_steal_pointer(&spec));
   initramfs_add_bytes(initramfs, "/init", 0755, INITRAMFS_OWN, init);
   initramfs_add_bytes(initramfs, "/eret/spec", 0600, INITRAMFS_OWN, bytes);
-  root_parts_add_modules(names, config, type);
   if (!root_parts_put_modules(initramfs, modules, names, error) || !root_parts_add_tree(initramfs, config, error))
     return NULL;
   return initramfs_build(initramfs, files, error);

@@ -7,9 +7,7 @@
 
 #include "vmm/config/config.h"
 #include "vmm/exec/initramfs.h"
-
-/* A record "KEY=VALUE" of the specification (docs/exec-protocol.md), ended by a NUL. */
-void spec_add(GByteArray *spec, const char *key, const char *value);
+#include "vmm/exec/program.h"
 
 /*
  * *TYPE is the file system that the guest's kernel mounts ("ext4", "virtiofs"); NULL: none, the root lies in the
@@ -28,7 +26,7 @@ bool root_parts_add_tree(Initramfs *initramfs, const Config *config, GError **er
 bool root_parts_put_modules(Initramfs *initramfs, const char *directory, const GPtrArray *names, GError **error);
 
 /*
- * The initramfs of a guest that has nothing but its root, whose own first process then takes over. FILES as in
- * initramfs_build.
+ * The initramfs of a guest that has nothing but its root, whose own first process then takes over; or PROGRAM runs in
+ * it, on the console, where that is not NULL. FILES as in initramfs_build.
  */
-GBytes *root_make_initramfs(const Config *config, uint64_t *files, GError **error);
+GBytes *root_make_initramfs(const Config *config, const Program *program, uint64_t *files, GError **error);

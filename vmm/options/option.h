@@ -118,7 +118,7 @@ typedef struct {
   const char *other_form; /* what is wrong with an option of another */
   unsigned operands_max;  /* how many arguments that are no options it takes */
   bool rest_follows;      /* behind the first of them, all is somebody else's: operands, too */
-  bool command_follows;   /* behind --, of any length; these are the operands */
+  bool command_follows;   /* behind --, of any length; its words are no operands */
   /* Said behind one too many; *MEANT: the option that it is perhaps for. Free with g_free; NULL: nothing. */
   char *(*explain_stray)(const char *operand, const char **meant);
   const char *(*explain_absent)(const char *name); /* why there is no such option, where others have one; NULL: they have none */
@@ -136,6 +136,7 @@ typedef struct {
   const OptionSet *set;
   void *const *records;    /* one for each of the set's tables */
   GPtrArray *operands;     /* of const char *, in ARGV */
+  GPtrArray *command;      /* the same: what stands behind --, where a command follows */
   bool help;               /* it is asked for: nothing else was looked at */
   GString *mistakes;       /* vmm/base/mistakes.h */
   GHashTable *origins;     /* "disk[1]" -> where it was given: "--disk", "vm.json:3: disk[1]" */

@@ -170,7 +170,9 @@ static GArray *read_flags(OptionDraft *draft, int argc, char **argv) {
   bool ended = false;
 
   for (int i = 0; i < argc; i++) {
-    if ((ended && draft->set->command_follows) || (draft->set->rest_follows && draft->operands->len > 0))
+    if (ended && draft->set->command_follows)
+      g_ptr_array_add(draft->command, argv[i]);
+    else if (draft->set->rest_follows && draft->operands->len > 0)
       g_ptr_array_add(draft->operands, argv[i]);
     else if (ended || argv[i][0] != '-' || !argv[i][1])
       add_operand(draft, argv[i]);
@@ -232,6 +234,7 @@ static OptionDraft *draft_new(const OptionSet *set, void *const *records) {
   draft->set = set;
   draft->records = records;
   draft->operands = g_ptr_array_new();
+  draft->command = g_ptr_array_new();
   draft->mistakes = g_string_new(NULL);
   draft->origins = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   draft->listed = g_hash_table_new(g_str_hash, g_str_equal);
@@ -253,6 +256,7 @@ void option_draft_free(OptionDraft *draft) {
   if (!draft)
     return;
   g_ptr_array_unref(draft->operands);
+  g_ptr_array_unref(draft->command);
   g_string_free(draft->mistakes, TRUE);
   g_hash_table_unref(draft->origins);
   g_hash_table_unref(draft->listed);

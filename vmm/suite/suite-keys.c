@@ -14,6 +14,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"module", KEY_OPTION, NULL, 0, false},
     {"initrd", KEY_OPTION, NULL, 0, false},
     {"rootfs", KEY_OPTION, NULL, 0, false},
+    {"image", KEY_OPTION, NULL, 0, false},
     {"host", KEY_OPTION, NULL, 0, false},
     {"busybox", KEY_OPTION, NULL, 0, false},
     {"append", KEY_OPTION, NULL, 0, false},
@@ -33,6 +34,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"options", KEY_WORDS, NULL, 0, false},
     /* What runs in it. */
     {"command", KEY_COMMAND, NULL, 0, false},
+    {"entrypoint", KEY_OPTION, NULL, 0, false},
     {"stdin", KEY_STDIN, NULL, 0, true},
     {"stdin-file", KEY_STDIN_FILE, NULL, 0, true},
     {"copy-in", KEY_OPTION, NULL, 0, false},
@@ -40,6 +42,7 @@ const SuiteKeyRule suite_key_rules[] = {
     {"copy-out-limit", KEY_OPTION, NULL, 0, false},
     {"env", KEY_OPTION, NULL, 0, false},
     {"cwd", KEY_OPTION, NULL, 0, false},
+    {"user", KEY_OPTION, NULL, 0, false},
     {"timeout", KEY_OPTION, NULL, 0, false},
     {"boot-timeout", KEY_OPTION, NULL, 0, false},
     {"output-limit", KEY_OUTPUT_LIMIT, NULL, 0, false},

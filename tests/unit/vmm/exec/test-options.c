@@ -38,7 +38,7 @@ static void test_command(void) {
   g_assert_cmpuint(options->config->cpus, ==, 2);
   g_assert_cmpuint(options->timeout, ==, 5);
   g_assert_cmpuint(options->boot_timeout, ==, 120);
-  g_autofree char *command = g_strjoinv("|", (char **)options->command->pdata);
+  g_autofree char *command = g_strjoinv("|", (char **)options->program.command->pdata);
   g_assert_cmpstr(command, ==, "cat|--timeout=7|--|x");
   g_assert_true(options->config->ports);
   g_assert_false(options->config->reboot);
@@ -134,9 +134,9 @@ static void test_environment(void) {
   g_setenv("ERET_TEST_VARIABLE", "here", TRUE);
   g_autoptr(ExecOptions) options = parse_well("--kernel LICENSE --env A=b=c --env ERET_TEST_VARIABLE --env E= -- true");
 
-  g_assert_cmpstr(g_ptr_array_index(options->env, 0), ==, "A=b=c");
-  g_assert_cmpstr(g_ptr_array_index(options->env, 1), ==, "ERET_TEST_VARIABLE=here");
-  g_assert_cmpstr(g_ptr_array_index(options->env, 2), ==, "E=");
+  g_assert_cmpstr(g_ptr_array_index(options->program.env, 0), ==, "A=b=c");
+  g_assert_cmpstr(g_ptr_array_index(options->program.env, 1), ==, "ERET_TEST_VARIABLE=here");
+  g_assert_cmpstr(g_ptr_array_index(options->program.env, 2), ==, "E=");
 }
 
 static void test_command_line(void) {
@@ -245,7 +245,7 @@ static void test_host(void) {
     g_assert_no_error(error);
     g_assert_cmpint(options->config->root, ==, ROOT_SHARED);
     g_assert_cmpstr(((const ShareConfig *)options->config->shares->pdata[0])->path, ==, "/");
-    g_assert_cmpstr(options->cwd, ==, here);
+    g_assert_cmpstr(options->program.cwd, ==, here);
   } else {
     g_autofree char *want =
         g_strdup_printf("--host: the programs of this machine (%s) do not run in the guest, which is an ARM64 one", host.machine);

@@ -31,7 +31,7 @@ static Config *configure(const char *line) {
 static GBytes *make(const Config *config) {
   g_autoptr(GError) error = NULL;
   uint64_t files;
-  GBytes *initrd = root_make_initramfs(config, &files, &error);
+  GBytes *initrd = root_make_initramfs(config, NULL, &files, &error);
 
   g_assert_no_error(error);
   return initrd;
@@ -99,7 +99,7 @@ static void test_not_an_image(void) {
   g_autoptr(Config) config = configure("--kernel LICENSE --rootfs README.md");
   g_autoptr(GError) error = NULL;
 
-  g_assert_null(root_make_initramfs(config, NULL, &error));
+  g_assert_null(root_make_initramfs(config, NULL, NULL, &error));
   g_assert_true(g_str_has_prefix(error->message, "--rootfs: 'README.md' is neither a directory nor an image of ext4, squashfs"));
 }
 

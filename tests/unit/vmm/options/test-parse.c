@@ -131,8 +131,9 @@ static void test_command(void) {
 
   g_assert_cmpstr(reading->draft->mistakes->str, ==, "");
   g_assert_cmpuint(reading->record.tags->len, ==, 2);
-  g_assert_cmpuint(reading->draft->operands->len, ==, 3);
-  g_assert_cmpstr(g_ptr_array_index(reading->draft->operands, 2), ==, "--");
+  g_assert_cmpuint(reading->draft->operands->len, ==, 0);
+  g_assert_cmpuint(reading->draft->command->len, ==, 3);
+  g_assert_cmpstr(g_ptr_array_index(reading->draft->command, 2), ==, "--");
 }
 
 /* Behind the first operand nothing is looked at, not even what asks for help. */
