@@ -120,6 +120,7 @@ void doctor_advise(Doctor *doctor) {
     doctor_advise_network(doctor);
     doctor_advise_shares(doctor);
     doctor_advise_disks(doctor);
+    doctor_advise_images(doctor);
   }
   advise_host(doctor);
 }

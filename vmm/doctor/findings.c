@@ -234,6 +234,7 @@ void doctor_find(Doctor *doctor) {
   doctor_find_network(doctor);
   doctor_find_shares(doctor);
   doctor_find_disks(doctor);
+  doctor_find_images(doctor);
   find_kvm(doctor);
   find_guests(doctor);
   find_cpu_features(doctor);

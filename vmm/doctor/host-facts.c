@@ -188,7 +188,10 @@ void host_facts_free(HostFacts *facts) {
                          facts->process.virtiofsd.version,
                          facts->process.virtiofsd.problem,
                          facts->process.storage_daemon,
-                         facts->process.storage_daemon_problem};
+                         facts->process.storage_daemon_problem,
+                         facts->process.images.skopeo,
+                         facts->process.images.umoci,
+                         facts->process.images.problem};
   for (unsigned i = 0; i < G_N_ELEMENTS(texts); i++)
     g_free(texts[i]);
   host_network_clear(&facts->network);

@@ -24,6 +24,13 @@ typedef struct {
   char *problem; /* where it is not there: why, and what to do */
 } HostVirtiofsd;
 
+/* The programs that container images take. */
+typedef struct {
+  bool asked;
+  char *skopeo, *umoci; /* their versions; NULL: not there */
+  char *problem;        /* where one is not there: what to do */
+} HostImages;
+
 /* What this process is, and what it may ask the kernel and programs: nothing of it is in a file. */
 typedef struct {
   char *machine; /* uname -m: "aarch64" */
@@ -38,6 +45,7 @@ typedef struct {
   char *storage_daemon;         /* qemu-storage-daemon's version; NULL: it is not there, or was not asked */
   char *storage_daemon_problem; /* where it is not there: why, and what to do */
   HostVirtiofsd virtiofsd;
+  HostImages images;
 } HostProcess;
 
 /* CPUs of one kind: the same part by MIDR_EL1, of whatever revision. */

@@ -14,6 +14,7 @@
 
 #include "vmm/base/own-files.h"
 #include "vmm/doctor/host-facts.h"
+#include "vmm/helpers/image-tools.h"
 #include "vmm/helpers/passt.h"
 #include "vmm/helpers/storage-daemon.h"
 #include "vmm/helpers/virtiofsd.h"
@@ -84,6 +85,18 @@ static void ask_storage_daemon(HostProcess *process) {
   process->storage_daemon_problem = daemon ? NULL : g_strdup(error->message);
 }
 
+static void ask_images(HostProcess *process) {
+  g_autoptr(GError) error = NULL;
+
+  image_tools_are_there(&error);
+  process->images = (HostImages){
+      .asked = true,
+      .skopeo = image_tools_version(IMAGE_SKOPEO),
+      .umoci = image_tools_version(IMAGE_UMOCI),
+      .problem = error ? g_strdup(error->message) : NULL,
+  };
+}
+
 HostProcess host_process_read(void) {
   struct utsname host;
   HostProcess process = {
@@ -99,6 +112,7 @@ HostProcess host_process_read(void) {
   ask_passt(&process);
   ask_virtiofsd(&process);
   ask_storage_daemon(&process);
+  ask_images(&process);
   return process;
 }
 

@@ -30,6 +30,7 @@ static const struct {
     {"network", "Networks for guests"},
     {"shares", "Directories for guests"},
     {"disks", "Disks for guests"},
+    {"images", "Container images for guests"},
 };
 
 static bool has_advice(const Doctor *doctor, const char *key) {

@@ -65,6 +65,8 @@ void doctor_find_shares(Doctor *doctor);
 void doctor_advise_shares(Doctor *doctor);
 void doctor_find_disks(Doctor *doctor);
 void doctor_advise_disks(Doctor *doctor);
+void doctor_find_images(Doctor *doctor);
+void doctor_advise_images(Doctor *doctor);
 /* Adds one to the advice. */
 void doctor_add_advice(Doctor *doctor, const char *key, const char *format, ...) G_GNUC_PRINTF(3, 4);
 

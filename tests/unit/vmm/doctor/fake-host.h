@@ -86,6 +86,9 @@ static inline HostFacts *fake_read(char *root_taken, const HostProcess *process)
   own.virtiofsd.problem = g_strdup(process->virtiofsd.problem);
   own.storage_daemon = g_strdup(process->storage_daemon);
   own.storage_daemon_problem = g_strdup(process->storage_daemon_problem);
+  own.images.skopeo = g_strdup(process->images.skopeo);
+  own.images.umoci = g_strdup(process->images.umoci);
+  own.images.problem = g_strdup(process->images.problem);
   HostFacts *facts = host_facts_read(root_taken, own);
   directory_free(root_taken);
   g_free(root_taken);
