@@ -140,7 +140,7 @@ prepare() {
         { ! runs debian-ssh rootfs || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
         { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
         { ! runs firmware-debian || "$root/guest-images/debian-disk.sh" "$build/debian-disk"; } &&
-        { ! runs vhost-user-daemons net-back-ends share share-load rootfs disk-formats firmware-formats || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
+        { ! runs vhost-user-daemons net-back-ends share share-load rootfs images disk-formats firmware-formats || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
         { ! runs share-load || "$root/guest-images/debian-tools.sh" "$build/debian-tools"; } &&
         { ! runs vhost-user-daemons share disk-formats || "$root/guest-images/back-ends.sh" 12 "$build/fixtures/debian-12"; } &&
         { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
