@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -56,20 +58,53 @@ static _Noreturn void child(const Spec *spec) {
   _exit(step == COMMAND_PROGRAM && reason == ENOENT ? STATUS_NOT_FOUND : STATUS_NOT_RUN);
 }
 
-/* Its exit status, as a shell has it; everybody's children end up here. */
-static int run(const Spec *spec) {
-  pid_t command = fork();
+/* Everybody's children end up here. Whether COMMAND is among those that have ended, with *STATUS. */
+static bool has_ended(pid_t command, int *status) {
+  int how;
+
+  for (pid_t pid; (pid = waitpid(-1, &how, WNOHANG)) > 0;)
+    if (pid == command) {
+      *status = how;
+      return true;
+    }
+  return false;
+}
+
+/* The power button is for the command to hear, as SIGTERM: what it does then is its own matter. */
+static int wait_for(pid_t command) {
+  struct signalfd_siginfo info;
+  sigset_t signals;
   int status = 0;
 
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  struct pollfd ready[] = {{.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN},
+                           {.fd = open_button(), .events = POLLIN}};
+  while (!has_ended(command, &status)) {
+    poll(ready, 2, -1);
+    while (read(ready[0].fd, &info, sizeof info) > 0)
+      ;
+    if (button_pressed(ready[1].fd))
+      kill(-command, SIGTERM);
+  }
+  return status;
+}
+
+/* Its exit status, as a shell has it. */
+static int run(const Spec *spec) {
+  sigset_t signals;
+
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGCHLD);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  pid_t command = fork();
   if (command == 0)
     child(spec);
   if (command < 0) {
     console_say("cannot fork: %s", strerror(errno));
     return STATUS_NOT_RUN;
   }
-  for (pid_t pid; (pid = waitpid(-1, &status, 0)) != command;)
-    if (pid < 0 && errno != EINTR)
-      return STATUS_NOT_RUN;
+  int status = wait_for(command);
   return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }
 

@@ -96,6 +96,11 @@ typedef enum { COMMAND_DIRECTORY, COMMAND_USER, COMMAND_PROGRAM } CommandStep;
 CommandStep become_command(const Spec *spec);
 const char *command_step_text(const Spec *spec, CommandStep step);
 
+/* button.c: the power button, a descriptor to be polled; -1: there is none that is this one's. */
+int open_button(void);
+/* Whether it has been pressed since; does not wait. */
+bool button_pressed(int fd);
+
 /* console.c: runs the command on the console, unless it cannot be, tells how it ended, and ends the machine. */
 _Noreturn void run_on_console(const Spec *spec, bool can_run);
 

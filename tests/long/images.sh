@@ -111,6 +111,13 @@ send 'echo $((2 * 21 + 1)) awake; exit 3\n'
 wait_console '^43 awake' 30 && passed "with job control"
 finish_eret 60
 is "$status" 3 "its status ends the machine"
+start_eret --kernel "$image" --memory 256M --image oci:layout:app --entrypoint /bin/sh -- -c \
+    'trap "echo stopped; exit 9" TERM; echo waiting; while :; do busybox sleep 1; done'
+wait_console '^waiting' 120
+kill "$pid"
+finish_eret 60
+is "$status" 9 "the power button is SIGTERM for it"
+like "$console" '^stopped' "which it hears"
 
 # Without virtiofsd: packed into memory.
 mkdir tools
