@@ -5,7 +5,7 @@
  *
  * Locks: none; what is open does not change.
  */
-#define _GNU_SOURCE /* O_DIRECT, statx */
+#define _GNU_SOURCE /* O_DIRECT, statx, memfd_create */
 #include "devices/backend/disk-file.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
@@ -208,6 +209,25 @@ bool disk_file_measure(DiskFile *file, unsigned logical, GError **error) {
   find_topology(file, logical);
   fill_up(file);
   return check_size(file, error);
+}
+
+static bool fill(int fd, const void *data, gsize size) {
+  for (gsize done = 0; done < size;) {
+    ssize_t written = write(fd, (const char *)data + done, size - done);
+    if (written < 0 && errno != EINTR)
+      return false;
+    done += written > 0 ? (gsize)written : 0;
+  }
+  return true;
+}
+
+bool disk_file_make(DiskFile *file, const char *name, const void *data, gsize size, GError **error) {
+  *file = (DiskFile){.path = g_strdup(name), .fd = memfd_create("eret-disk", MFD_CLOEXEC | MFD_ALLOW_SEALING), .size = size};
+  if (file->fd >= 0 && fill(file->fd, data, size) &&
+      fcntl(file->fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
+    return true;
+  g_set_error(error, DISK_IMAGE_ERROR, DISK_IMAGE_ERROR_OPEN, "cannot have %s in memory: %s", name, g_strerror(errno));
+  return false;
 }
 
 /* What the kernel does not tell, before Linux 6.1 or of some file systems, is tried. */

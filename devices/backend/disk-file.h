@@ -52,6 +52,11 @@ bool disk_file_open(DiskFile *file, const char *path, bool writes, bool claims, 
 /* Finds whether an open one is in memory: disk_file_open does; for files that are opened otherwise. */
 void disk_file_find_memory(DiskFile *file);
 /*
+ * One in memory, of SIZE bytes from DATA on, which nobody can change; no child inherits it. To be closed as the other
+ * is. NAME is for messages.
+ */
+bool disk_file_make(DiskFile *file, const char *name, const void *data, gsize size, GError **error);
+/*
  * Finds its topology. Its size must not be nothing; one that ends within a block is filled up. LOGICAL: the size of its
  * blocks, whatever the host says; 0: as it does, or 512.
  */

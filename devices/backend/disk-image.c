@@ -46,6 +46,17 @@ DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GE
   return g_steal_pointer(&image);
 }
 
+DiskImage *disk_image_of(const char *name, GBytes *content, GError **error) {
+  static const uint8_t nothing[DISK_SECTOR_SIZE];
+  g_autoptr(DiskImage) image = g_new0(DiskImage, 1);
+  gsize size = sizeof nothing;
+  const void *data = content ? g_bytes_get_data(content, &size) : nothing;
+
+  image->read_only = true;
+  return disk_file_make(&image->file, name, data, size, error) && disk_file_measure(&image->file, 0, error) ? g_steal_pointer(&image)
+                                                                                                            : NULL;
+}
+
 void disk_image_free(DiskImage *image) {
   if (!image)
     return;

@@ -71,6 +71,11 @@ typedef struct {
  * an error that says so, and so is a block device that the host uses itself, where it would be written.
  */
 DiskImage *disk_image_open(const char *path, const DiskImageOptions *options, GError **error);
+/*
+ * A read-only image of CONTENT, of which it has a copy, in memory; NULL: of a disk that is all zeros, for a plan. Its
+ * NAME is for messages.
+ */
+DiskImage *disk_image_of(const char *name, GBytes *content, GError **error);
 void disk_image_free(DiskImage *image); /* its channels are gone; takes NULL; flushes */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DiskImage, disk_image_free)
 

@@ -207,13 +207,13 @@ static VirtioDevice *blk_make(const DeviceParts *parts, GError **error) {
 
   if (disk_is_served(disk))
     return disk_server_make(parts, error);
-
   if (parts->plan_only) {
     options.read_only = true;
     options.cow = options.direct = false;
     options.lock = DISK_LOCK_OFF;
   }
-  DiskImage *image = disk_image_open(disk->path, &options, error);
+  DiskImage *image =
+      disk->content ? disk_image_of(disk->content->name, disk->content->bytes, error) : disk_image_open(disk->path, &options, error);
 
   return image ? virtio_blk_new(parts->name, parts->memory, image, &disk->device, error) : NULL;
 }
@@ -235,7 +235,7 @@ static char *blk_print_asked(const void *asked) {
   const DiskConfig *disk = asked;
   const DiskImageOptions *image = &disk->image;
   const VirtioBlkOptions *device = &disk->device;
-  g_autofree char *place = printable_line_escaped(disk->nbd ? disk->nbd : disk->path, -1);
+  g_autofree char *place = printable_line_escaped(disk->content ? disk->content->name : disk->nbd ? disk->nbd : disk->path, -1);
   g_autoptr(GString) notes = g_string_new(NULL);
 
   note(notes, image->format > DISK_IMAGE_FORMAT_RAW, "%s", disk_image_format_name(image->format));

@@ -20,10 +20,17 @@ typedef struct {
   uint64_t bps;    /* bytes that it reads and writes in a second, at most RATE_LIMIT_MAX; 0: any number */
 } VirtioBlkOptions;
 
+/* What is on a disk that no file has. Its device has a copy of it. */
+typedef struct {
+  const char *name; /* for people */
+  GBytes *bytes;    /* NULL: it has not been made yet, and is for a plan alone */
+} DiskContent;
+
 /* The whole. */
 typedef struct {
-  char *path; /* NULL: it is on a network */
-  char *nbd;  /* where: an NBD URI (vmm/helpers/nbd-uri.h); NULL: it is in a file */
+  char *path;                 /* NULL: it is elsewhere */
+  char *nbd;                  /* where: an NBD URI (vmm/helpers/nbd-uri.h); NULL: it is elsewhere */
+  const DiskContent *content; /* that is all, and only read; NULL: it is elsewhere */
   DiskImageOptions image;
   GPtrArray *backing; /* of char *: files that an image may say it is backed by; NULL: none */
   VirtioBlkOptions device;
