@@ -9,12 +9,13 @@
 /* Whether the kernel's vhost serves the queues. AUTO: where the host has it and the back end is a tap. */
 typedef enum { NET_VHOST_AUTO, NET_VHOST_ON, NET_VHOST_OFF } NetVhost;
 
-/* What can be asked of it: one of the first four, which say what is behind it. */
+/* What can be asked of it: one of the first five, which say what is behind it. */
 typedef struct {
   char *tap;       /* a tap device's name */
   unsigned fd;     /* an open tap's descriptor, of several queues the first of as many; 0: none */
   char *unix_path; /* a socket at which another machine's card is met */
   bool user;       /* another program's sockets */
+  bool none;       /* there is to be no card; who makes one does not see this */
   unsigned queues; /* pairs; 0: one */
   char *mac;       /* as text; NULL: derived */
   unsigned mtu;    /* 0: the back end's, if it has one */

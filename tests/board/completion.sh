@@ -77,13 +77,14 @@ completes "--allow-flaky --github --help --json --junit --tap" test merge --
 completes "--tag --tap" test mergers --ta
 completes "--tag --tap" test merge.ini --ta
 completes "file.ini" test merge fil
+completes "file.ini" run fil
 completes "file.ini" test merge --json fil
 completes "file.ini" run --stats = fil
 completes "--gic" run --append --append --gi
 
 # The parts of a value, whose words bash breaks at "=" and ":"; a comma is none of its breaks.
 completes "tap=" run --net t
-completes "bootindex= fd= forward= mac= mtu= queues= restrict tap= unix= user vhost=" run --net ""
+completes "bootindex= fd= forward= mac= mtu= none queues= restrict tap= unix= user vhost=" run --net ""
 completes "user,mac= user,mtu=" run --net user,m
 completes "user,mac= user,mtu=" run --net = user,m
 completes "auto off on" run --net tap = tap0,vhost = ""

@@ -75,7 +75,7 @@ void complain_of_note(const Config *config) {
   g_autofree char *note = config_note(config);
 
   if (note)
-    complain(note);
+    complain_lines(note);
 }
 
 int answer(const OptionSet *set, const GError *error) {

@@ -9,6 +9,7 @@
 #include "vmm/cmd/detach.h"
 #include "vmm/cmd/image-waiting.h"
 #include "vmm/cmd/plan.h"
+#include "vmm/cmd/seed.h"
 #include "vmm/config/board.h"
 #include "vmm/exec/memory-check.h"
 #include "vmm/exec/root-parts.h"
@@ -134,7 +135,7 @@ int cmd_run(int argc, char **argv) {
     return complain_of(error, EXIT_HOST);
   if (config->dry_run || !config_boots(config))
     return EXIT_OK;
-  if (!settle_ssh_key(config, &error))
+  if (!settle_ssh_key(config, &error) || !settle_seed(config, &error))
     return complain_of(error, EXIT_HOST);
   Detached nobody = {.ready_fd = -1};
   return config->name ? run_named(config, initrd) : run(config, initrd, NULL, &nobody);

@@ -69,12 +69,12 @@ static void check_place(OptionDraft *draft, const NetConfig *net, const char *wh
 
 /* Where it is connected. Of a card that is nowhere, nothing else can be said. */
 static void check_places(OptionDraft *draft, const NetConfig *net, const char *where, bool failed) {
-  int places = (net->tap != NULL) + (net->fd != 0) + (net->unix_path != NULL) + net->user;
+  int places = (net->tap != NULL) + (net->fd != 0) + (net->unix_path != NULL) + net->user + net->none;
 
   if (places > 1 || (places == 0 && !failed))
     option_mistake(draft, where, "%s: give one of user, tap=NAME, fd=N and unix=PATH",
                    places ? "a card has one place where it is connected" : "it is not said where the card is connected");
-  if (places > 0)
+  if (places > 0 && !net->none)
     check_place(draft, net, where);
 }
 
@@ -131,6 +131,21 @@ static void check_net(OptionDraft *draft, const NetConfig *net, unsigned index, 
   check_mac(draft, net, index, where, taken);
 }
 
+/* Those that say that there is none. */
+static void remove_none(OptionDraft *draft, GPtrArray *nets) {
+  const OptionElement *element = option_find(config_options, "net")->element;
+
+  for (unsigned i = nets->len; i > 0; i--) {
+    NetConfig *net = nets->pdata[i - 1];
+    if (!net->none)
+      continue;
+    if (nets->len > 1)
+      option_mistake(draft, option_where(draft, "net", (int)i - 1), "there is another --net: leave out one of them");
+    option_record_clear(element->options, net);
+    g_ptr_array_remove_index(nets, i - 1);
+  }
+}
+
 void config_check_nets(OptionDraft *draft, const Config *config) {
   g_autoptr(GHashTable) names = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
   g_autoptr(GHashTable) forwards = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -138,4 +153,5 @@ void config_check_nets(OptionDraft *draft, const Config *config) {
 
   for (unsigned i = 0; i < config->nets->len; i++)
     check_net(draft, config->nets->pdata[i], i, &taken);
+  remove_none(draft, config->nets);
 }

@@ -113,7 +113,7 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
   else if (!config_boots(config) && !config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) &&
            !option_has_failed(draft, "dump-fdt", -1) && !option_has_failed(draft, "dump-acpi", -1) &&
            !option_has_failed(draft, "firmware", 0))
-    option_mistake(draft, NULL, "no kernel given: add --kernel FILE, or --firmware auto to boot from a disk");
+    option_mistake(draft, NULL, "no kernel given: add --kernel FILE, or name a disk image with a system on it");
 }
 
 static void check_dumps(OptionDraft *draft, const Config *config) {
@@ -344,8 +344,10 @@ static void check_name(OptionDraft *draft, const Config *config) {
 void config_check(OptionDraft *draft, Config *config) {
   if (config->console == CONSOLE_AUTO)
     config->console = config->defaults ? CONSOLE_PL011 : CONSOLE_NONE;
+  config_check_system(draft, config);
   settle_tables(config);
   config_check_image(draft, config);
+  config_check_seed(draft, config);
   config_check_rootfs(draft, config);
   config_check_shares(draft, config);
   settle_command_line(draft, config);

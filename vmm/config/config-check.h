@@ -23,12 +23,18 @@ bool config_check_directory(const char *path, GError **error);
 
 /* By what the guest knows the machine; what is derived of its name is settled. */
 void config_check_identity(OptionDraft *draft, Config *config);
+/* The system's disk, which becomes the first of the disks, and what comes with it where nothing is said. */
+void config_check_system(OptionDraft *draft, Config *config);
+/* What cloud-init is told, which becomes a disk. */
+void config_check_seed(OptionDraft *draft, Config *config);
 /* Disks: each, and all of them together; how many queues they have is settled. */
 void config_check_disks(OptionDraft *draft, const Config *config);
 /* Network cards: each, and all of them together. */
 void config_check_nets(OptionDraft *draft, const Config *config);
 /* A container image, and the words for what is in it: it becomes the root; and a kernel is found for it. */
 void config_check_image(OptionDraft *draft, Config *config);
+/* A line for the user, who made no mistake. */
+void config_note_that(Config *config, const char *format, ...) G_GNUC_PRINTF(2, 3);
 /* The root: it becomes a disk, a shared directory, or nothing but itself. */
 void config_check_rootfs(OptionDraft *draft, Config *config);
 /* Tells an initramfs of the user's own where it is. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What somebody may have meant who wrote no option, or one that only others have. Pure. */
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/config/config.h"
 
@@ -17,7 +18,7 @@ static const struct {
 static const struct {
   const char *names, *text;
 } absent[] = {
-    {" ssh-key pass-ssh-key ", "--ssh=KEY lets 'eret ssh' in"},
+    {" pass-ssh-key ", "--ssh=KEY lets 'eret ssh' in, --ssh-key FILE by cloud-init whoever has the key"},
     {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs shared-dir 9p virtiofs ", "a directory of the host's is --share DIR"},
@@ -65,5 +66,19 @@ char *config_guess_stray(const char *argument, const char **meant) {
 char *config_explain_stray(const char *argument, const char **meant) {
   char *guess = config_guess_stray(argument, meant);
 
-  return guess ? guess : g_strdup(": everything is given by an option, such as --kernel FILE");
+  return guess ? guess : g_strdup(": everything but a disk image is given by an option, such as --kernel FILE");
+}
+
+/*
+ * An image that is there, or something whose name says that it is one: then it is told that it is not there. What has
+ * the name of another option's value is no image, whether it is there or not.
+ */
+bool config_takes_operand(const char *argument) {
+  g_autofree char *path = option_first_part(argument);
+  const char *meant = NULL;
+  g_autofree char *guess = config_guess_stray(path, &meant);
+
+  if (option_is_instead(option_find(config_options, "system")->element, argument))
+    return true;
+  return meant ? strcmp(meant, "disk") == 0 : access(path, F_OK) == 0;
 }

@@ -108,6 +108,7 @@ static const Option net_options[] = {
     OPTION("fd", NUMBER, NetConfig, fd, "N", NULL, .min = 3, .max = NET_FD_MAX),
     OPTION("unix", PATH, NetConfig, unix_path, "PATH", NULL),
     OPTION("user", BOOLEAN, NetConfig, user, NULL, NULL),
+    OPTION("none", BOOLEAN, NetConfig, none, NULL, NULL),
     OPTION("forward", TEXTS, NetConfig, forwards, "[ADDRESS:]HOSTPORT:GUESTPORT[/udp]", NULL),
     OPTION("restrict", BOOLEAN, NetConfig, restricted, NULL, NULL),
     OPTION("queues", NUMBER, NetConfig, queues, "N", NULL, .min = 1, .max = NET_PAIRS_MAX),
@@ -136,6 +137,23 @@ static const OptionElement share_element = {.options = share_options, .first_unn
 
 static const OptionChoice cpu_models[] = {{"host", CPU_HOST}, {NULL, 0}};
 static const OptionChoice cpu_choices[] = {{"auto", CPU_AUTO}, {"on", CPU_ON}, {"off", CPU_OFF}, {NULL, 0}};
+
+static const Option cloud_init_options[] = {
+    OPTION("user-data", PATH, CloudInitConfig, parts[SEED_USER_DATA], "FILE", NULL),
+    OPTION("meta-data", PATH, CloudInitConfig, parts[SEED_META_DATA], "FILE", NULL),
+    OPTION("vendor-data", PATH, CloudInitConfig, parts[SEED_VENDOR_DATA], "FILE", NULL),
+    OPTION("network-config", PATH, CloudInitConfig, parts[SEED_NETWORK_CONFIG], "FILE", NULL),
+    {.name = NULL},
+};
+
+static const OptionElement cloud_init_element = {.options = cloud_init_options, .size = sizeof(CloudInitConfig)};
+
+static const Option ssh_key_options[] = {
+    OPTION("file", PATH, SshKeyConfig, path, "FILE", NULL),
+    {.name = NULL},
+};
+
+static const OptionElement ssh_key_element = {.options = ssh_key_options, .first_unnamed = true, .size = sizeof(SshKeyConfig)};
 
 static const Option fw_cfg_options[] = {
     OPTION("name", STRING, FwCfgConfig, name, "opt/NAME", NULL),
@@ -256,6 +274,16 @@ const Option config_options[] = {
            "host has, of Debian's packages qemu-efi-aarch64 and u-boot-qemu. vars: where its variables last; a file that is not there is "
            "made (default: they are gone with the machine).",
            .element = &firmware_element, .last_counts = true),
+    OPTION("system", LIST, Config, system, "IMAGE[,PART=VALUE]...",
+           "The first disk, with a system on it, such as a cloud image; IMAGE alone, without the flag, is the same. PART and VALUE: as of "
+           "--disk (ro, cow, direct, format, backing, nbd, block-size, discard, lock, queues, iops, bps, serial, bootindex). Its format "
+           "is the one that its name and its content agree on. Unless something else is said there are firmware (--firmware auto; not "
+           "with --kernel), a network (--net user, where the host has passt) and 1G of memory, and what the guest writes is gone with "
+           "the machine.",
+           .element = &disk_element, .examples = OPTION_EXAMPLE_FILES, .last_counts = true,
+           .not_in_suite = "a case runs a command in a guest of its own"),
+    OPTION("persist", BOOLEAN, Config, persist, NULL, "What the guest writes to the system's disk is written into IMAGE.",
+           .not_in_suite = "a case has no system of its own"),
     OPTION("initrd", PATH, Config, initrd, "FILE", "Initial RAM disk (initramfs), handed to the kernel as it is."),
     OPTION("rootfs", LIST, Config, rootfs, "DIR|IMAGE[,rw][,copy][,cache=MODE]",
            "The guest's root: a directory, by virtio-fs as the host's virtiofsd serves it (where there is none: packed into memory), or an "
@@ -283,11 +311,24 @@ const Option config_options[] = {
            "Linux (/sys/firmware/qemu_fw_cfg) find it by its name.",
            .element = &fw_cfg_element),
 
+    OPTION("ssh-key", LIST, Config, ssh_keys, "FILE",
+           "Let in by ssh whoever has this key, as the image's user, such as debian; by cloud-init in the guest. FILE: a public key, or a "
+           "private one with the public one beside it, in FILE.pub; repeatable.",
+           .group = "What cloud-init in the guest is told", .element = &ssh_key_element, .examples = OPTION_EXAMPLE_FILES,
+           .not_in_suite = "the guest of a case has no cloud-init"),
+    OPTION("password", PATH, Config, password, "FILE|-",
+           "The image's user gets a password, for the console: the first line of FILE, or - for one that is asked for, or read from "
+           "standard input where that is no terminal.",
+           .not_in_suite = "the guest of a case has no cloud-init"),
+    OPTION("cloud-init", LIST, Config, cloud_init, "PART=FILE[,PART=FILE]...",
+           "Files for cloud-init as they are. PART: user-data, meta-data, vendor-data, network-config.", .element = &cloud_init_element,
+           .last_counts = true, .not_in_suite = "the guest of a case has no cloud-init"),
+
     OPTION("cpus", NUMBER, Config, cpus, "N", "Number of virtual CPUs, 1 to 512 or what the host allows (default: 1).", .group = "Machine",
            .examples = "1 2 4 8", .min = 1, .max = CPUS_MAX),
     CPU_ROWS,
-    OPTION("memory", SIZE, Config, memory, "SIZE", "Memory, 16M to 4T, a multiple of 2M (default: 512M).", .examples = "256M 512M 1G 2G 4G",
-           .min = BOOT_MEMORY_MIN, .max = BOOT_MEMORY_MAX, .step = MEMORY_STEP),
+    OPTION("memory", SIZE, Config, memory, "SIZE", "Memory, 16M to 4T, a multiple of 2M (default: 512M; of a system: 1G).",
+           .examples = "256M 512M 1G 2G 4G", .min = BOOT_MEMORY_MIN, .max = BOOT_MEMORY_MAX, .step = MEMORY_STEP),
     OPTION("gic", CHOICE, Config, gic, NULL, "Version of the interrupt controller; auto: 3 where the host has it (default: auto).",
            .choices = gics),
     OPTION("tables", CHOICE, Config, tables, NULL,
@@ -327,10 +368,11 @@ const Option config_options[] = {
            "where it does not say so itself. bootindex: as of a disk, where it is a block, scsi, net or fs. It sees all of the guest's "
            "memory.",
            .element = &device_element),
-    OPTION("net", LIST, Config, nets, "user|tap=NAME|fd=N|unix=PATH[,PART=VALUE]...",
+    OPTION("net", LIST, Config, nets, "user|tap=NAME|fd=N|unix=PATH|none[,PART=VALUE]...",
            "A virtio network card; repeatable. user: by passt, without root; with forward=[ADDRESS:]HOSTPORT:GUESTPORT[/udp], repeatable, "
            "for ports of the host that lead to the guest, and restrict, where the guest may answer and not begin. Or on the tap device "
            "NAME, on a tap that is open as descriptor N, or on the socket PATH, where it meets another machine's that names the same one. "
+           "none: no card. "
            "queues=N: pairs, for as many CPUs (default: 1). mac=ADDRESS. mtu=BYTES. vhost=on|off|auto: whether the host's kernel moves the "
            "frames (default: auto, where it can). bootindex=N: as of a disk.",
            .element = &net_element),
@@ -451,6 +493,8 @@ Config *config_new(void) {
   config->record_limit = RECORD_LIMIT_DEFAULT;
   config->grace = GRACE_DEFAULT;
   config->named = named_files_new();
+  config->notes = g_ptr_array_new_with_free_func(g_free);
+  config->seed_content.name = CONFIG_SEED_NAME;
   return config;
 }
 
@@ -482,6 +526,9 @@ void config_free(Config *config) {
   cpu_template_free(config->cpu_fields);
   ssh_key_free(config->ssh_key);
   named_files_free(config->named);
+  cloud_seed_free(config->seed);
+  g_clear_pointer(&config->seed_content.bytes, g_bytes_unref);
+  g_ptr_array_unref(config->notes);
   g_free(config);
 }
 
@@ -495,7 +542,9 @@ void config_take_ssh_key(Config *config, SshKey *key) {
 const char *config_not_in_suite(const Config *config, const char **why) {
   for (const Option *option = config_options; option->name; option++) {
     const void *field = (const char *)config + option->offset;
-    bool is_set = option->kind == OPTION_BOOLEAN ? *(const bool *)field : option->kind == OPTION_PATH && *(char *const *)field;
+    bool is_set = option->kind == OPTION_BOOLEAN ? *(const bool *)field
+                  : option->kind == OPTION_LIST  ? (*(GPtrArray *const *)field)->len > 0
+                                                 : option->kind == OPTION_PATH && *(char *const *)field;
     if (!option->not_in_suite || !is_set)
       continue;
     *why = option->not_in_suite;
@@ -506,16 +555,19 @@ const char *config_not_in_suite(const Config *config, const char **why) {
 
 const OptionSet config_option_set = {
     .command = "run",
-    .usage = "Usage: eret run --kernel FILE [OPTION]...\n"
+    .usage = "Usage: eret run [OPTION]... IMAGE\n"
+             "       eret run --kernel FILE [OPTION]...\n"
              "       eret run --firmware FILE [OPTION]...\n"
              "       eret run --image IMAGE [OPTION]... [-- WORD...]\n"
-             "Boot a kernel, or firmware, in a virtual machine on KVM; with --image, run what a container image has. The terminal is the "
-             "guest's console; Ctrl-A x ends the machine, "
+             "Boot what is on a disk image, a kernel, or firmware, in a virtual machine on KVM; with --image, run what a container image has. "
+             "The terminal is the guest's console; Ctrl-A x ends the machine, "
              "Ctrl-A h lists "
              "the keys.",
     .closing = CONFIG_HELP_CLOSING,
     .tables = {config_options},
     .command_follows = true,
+    .operand = "system",
+    .takes_operand = config_takes_operand,
     .explain_stray = config_explain_stray,
     .explain_absent = config_explain_absent,
 };

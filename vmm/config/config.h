@@ -23,6 +23,7 @@
 #include "vmm/helpers/image-store.h"
 #include "vmm/hypercall/plan.h"
 #include "vmm/options/option.h"
+#include "vmm/seed/cloud-seed.h"
 
 /* CONSOLE_AUTO is what nobody chose; a checked Config has another. */
 typedef enum { CONSOLE_AUTO, CONSOLE_NONE, CONSOLE_PL011, CONSOLE_VIRTIO } ConsoleKind;
@@ -89,6 +90,19 @@ typedef struct {
 
 #define FW_CFG_USER_PREFIX "opt/" /* QEMU, docs/specs/fw_cfg.rst: what is not the machine's own */
 
+/* What cloud-init in the guest is told: files of the user's. NULL: none. */
+typedef struct {
+  char *parts[SEED_PARTS];
+} CloudInitConfig;
+
+typedef struct {
+  char *path;
+} SshKeyConfig;
+
+/* What is told, among the disks. */
+#define CONFIG_SEED_NAME      "what cloud-init is told"
+#define CONFIG_PASSWORD_ASKED "-"
+
 typedef struct {
   char *kernel; /* NULL: none given (an error for a run without firmware, not where nothing runs: config_plans_only) */
   KernelFormat kernel_format;
@@ -107,10 +121,12 @@ typedef struct {
   GPtrArray *fw_cfg;       /* of FwCfgConfig */
   GPtrArray *modules;      /* of ModuleConfig */
   GPtrArray *overlays;     /* of DtboConfig */
+  GPtrArray *system;       /* of DiskConfig, one at most; of a checked Config it is the first of the disks instead */
+  bool persist;            /* what the guest writes to that is written */
   GPtrArray *disks;        /* of DiskConfig */
   GPtrArray *vsock;        /* of VsockConfig, one at most */
   GPtrArray *devices;      /* of VhostUserDeviceConfig */
-  GPtrArray *nets;         /* of NetConfig */
+  GPtrArray *nets;         /* of NetConfig, of a checked Config without those that are none */
   GPtrArray *shares;       /* of ShareConfig, each with a tag in a checked Config */
   ConsoleKind console;
   bool ports;              /* a virtio console with named ports; no option of its own: eret exec asks for it */
@@ -142,14 +158,20 @@ typedef struct {
   char *uuid;          /* of the machine, as text in either case; NULL: it has none */
   char *serial_number; /* of the machine, in printable ASCII; NULL: it has none */
   bool detach;
-  char *ssh;             /* NULL: no; CONFIG_SSH_OWN_KEY, or the file of a key */
-  SshKey *ssh_key;       /* what is in it; NULL: there is none, or eret's own has not been made yet */
-  char *stats;           /* NULL: no; CONFIG_STATS_STDERR, or a file */
-  char *record;          /* NULL: no */
-  uint64_t record_limit; /* bytes */
-  char *dump_fdt;        /* NULL: no */
-  char *dump_acpi;       /* NULL: no */
+  GPtrArray *cloud_init;    /* of CloudInitConfig, one at most in a checked Config */
+  GPtrArray *ssh_keys;      /* of SshKeyConfig */
+  char *password;           /* NULL: none; CONFIG_PASSWORD_ASKED, or a file */
+  CloudSeed *seed;          /* what these come to; NULL: cloud-init is told nothing */
+  DiskContent seed_content; /* of the disk that it is on, the last; without bytes in a plan */
+  char *ssh;                /* NULL: no; CONFIG_SSH_OWN_KEY, or the file of a key */
+  SshKey *ssh_key;          /* what is in it; NULL: there is none, or eret's own has not been made yet */
+  char *stats;              /* NULL: no; CONFIG_STATS_STDERR, or a file */
+  char *record;             /* NULL: no */
+  uint64_t record_limit;    /* bytes */
+  char *dump_fdt;           /* NULL: no */
+  char *dump_acpi;          /* NULL: no */
   bool dry_run;
+  GPtrArray *notes;  /* of char *: what was settled, and may be a surprise */
   NamedFiles *named; /* what the options name, for who has options of his own */
 } Config;
 
@@ -167,7 +189,7 @@ const CpuConfig *config_cpu(const Config *config);
 /* Whether it has what only a device tree can tell the guest's kernel of. */
 bool config_needs_tree(const Config *config);
 /*
- * What is no mistake of a checked CONFIG, and may be none of what was wanted: a line for the user. NULL: nothing. Free
+ * What is no mistake of a checked CONFIG, and may be none of what was wanted: lines for the user. NULL: nothing. Free
  * with g_free.
  */
 char *config_note(const Config *config);
@@ -205,6 +227,8 @@ extern const OptionSet config_option_set;
   "A flag without a value can be undone: --no-rng, --reboot. Where a flag is given twice, the last one counts; those that are repeatable " \
   "add up. "                                                                                                                               \
   "Sizes are 512M, 4G or bytes."
+/* Whether ARGUMENT, which stands without a flag, is meant to be the system's disk. */
+bool config_takes_operand(const char *argument);
 char *config_explain_stray(const char *argument, const char **meant);
 /* The same of what looks like the value of an option; NULL: it looks like none. */
 char *config_guess_stray(const char *argument, const char **meant);

@@ -113,6 +113,7 @@ static void find_programs(Doctor *doctor) {
       find_program(host, "passt", "passt", "a guest's network without root"),
       find_program(host, "virtiofsd", "virtiofsd", "directories shared with a guest"),
       find_program(host, "qemu-storage-daemon", "qemu_storage_daemon", "disk images other than raw"),
+      find_program(host, "mcopy", "mtools", "what cloud-init in a guest is told: --ssh-key, --password, --cloud-init"),
       find_firmware(host->uefi, "UEFI for guests", "uefi"),
       find_firmware(host->u_boot, "U-Boot for guests", "u_boot"),
       find_program(host, "busybox", "busybox", "eret exec takes a static one for ARM64, or --rootfs"),

@@ -11,7 +11,7 @@
 
 #define TEXT_MAX ((gsize)64 << 20) /* /proc/interrupts has some, with hundreds of CPUs */
 
-static const char *const programs[] = {"passt", "virtiofsd", "qemu-storage-daemon", "busybox", NULL};
+static const char *const programs[] = {"passt", "virtiofsd", "qemu-storage-daemon", "mcopy", "busybox", NULL};
 
 char *host_read_text(const char *root, const char *path) {
   g_autofree char *file = g_build_filename(root, path, NULL);

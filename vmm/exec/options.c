@@ -346,6 +346,7 @@ static void check_command(const ExecOptions *options, bool in_suite, OptionDraft
 
 /* Options of eret run alone. A name would not help. In a suite it is told what is so there. */
 static void check_named(const ExecOptions *options, bool in_suite, OptionDraft *draft) {
+  static const char *const of_systems[] = {"system[0]", "persist", "cloud-init[0]", "ssh-key[0]", "password"};
   const Config *config = options->config;
 
   if (config->detach || config->ssh)
@@ -355,6 +356,10 @@ static void check_named(const ExecOptions *options, bool in_suite, OptionDraft *
                    "the command's streams are those of eret exec, so it stays; 'eret run' has --detach");
   if (config->ssh && !in_suite)
     option_mistake(draft, option_where(draft, "ssh", -1), "the guest of eret exec has no sshd; 'eret run' has --ssh");
+  for (unsigned i = 0; i < G_N_ELEMENTS(of_systems) && !in_suite; i++)
+    if (option_is_given(draft, of_systems[i]))
+      option_mistake(draft, option_where(draft, of_systems[i], -1),
+                     "eret exec runs a command in a guest of its own; 'eret run' boots a system");
 }
 
 /* A flag that is not for suites has been refused where it stands; a description file may have the same. */

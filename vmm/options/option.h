@@ -117,6 +117,12 @@ typedef struct {
   unsigned form;          /* the one of the command that this is; 0: there is only one */
   const char *other_form; /* what is wrong with an option of another */
   unsigned operands_max;  /* how many arguments that are no options it takes */
+  /*
+   * Of the first table, a list: the first argument that is no option and for which TAKES_OPERAND is true is a value of
+   * it, as if it stood behind its flag. NULL: none is.
+   */
+  const char *operand;
+  bool (*takes_operand)(const char *argument);
   bool rest_follows;      /* behind the first of them, all is somebody else's: operands, too */
   bool command_follows;   /* behind --, of any length; its words are no operands */
   /* Said behind one too many; *MEANT: the option that it is perhaps for. Free with g_free; NULL: nothing. */
@@ -218,6 +224,8 @@ bool option_set(OptionDraft *draft, void *record, const Option *option, const ch
 char *option_place(const Option *option, const char *text, OptionPlace *place, void *opaque);
 /* Whether PART, the first of an element whose first has no name, is one that may be instead, by its name. */
 bool option_is_instead(const OptionElement *kind, const char *part);
+/* Of an element's text, its first part, with a doubled comma for what it is. Free with g_free. */
+char *option_first_part(const char *text);
 /* Of an option that can be negated. */
 void option_set_boolean(void *record, const Option *option, bool value);
 /* The first call of a source empties the list: what a source says replaces what the one before said. */
@@ -233,6 +241,11 @@ void *option_add_element(OptionDraft *draft, void *record, const Option *option,
  * draft->mistakes when that had the length BEFORE.
  */
 void option_end_element(OptionDraft *draft, void *record, const Option *option, gsize before);
+/*
+ * ELEMENT, which is of the same kind as those of the list, becomes its first; of the others it is known as before where
+ * they were given.
+ */
+void option_put_first(OptionDraft *draft, void *record, const Option *option, const char *where, void *element);
 /* Appends what TEXT says. */
 void option_add_text(OptionDraft *draft, void *record, const Option *option, const char *where, const char *base, const char *text);
 /* Adds what the description file PATH says about OPTIONS to RECORD. */

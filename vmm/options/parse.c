@@ -17,6 +17,7 @@ typedef struct {
   const char *value; /* NULL: there is none */
   int argument;      /* the last that belongs to it: the one with the value */
   bool apart;        /* a word of its own */
+  bool bare;         /* there is only the value: it is the operand */
   bool negated;
 } Flag;
 
@@ -67,9 +68,26 @@ static bool is_flag(const OptionSet *set, const char *argument) {
   return g_str_has_prefix(argument, "--") && (!argument[2] || find_flag(set, argument).option);
 }
 
-static void add_operand(OptionDraft *draft, const char *operand) {
+/* Whether ARGV[I] is the value of the option that needs no flag. */
+static bool take_bare(OptionDraft *draft, char **argv, int i, GArray *flags) {
   const OptionSet *set = draft->set;
 
+  if (!set->operand || !set->takes_operand(argv[i]))
+    return false;
+  for (unsigned k = 0; k < flags->len; k++)
+    if (g_array_index(flags, Flag, k).bare)
+      return false;
+  const Flag flag = {.option = option_find(set->tables[0], set->operand), .value = argv[i], .argument = i, .bare = true};
+  g_array_append_val(flags, flag);
+  return true;
+}
+
+static void add_operand(OptionDraft *draft, char **argv, int i, GArray *flags) {
+  const OptionSet *set = draft->set;
+  const char *operand = argv[i];
+
+  if (take_bare(draft, argv, i, flags))
+    return;
   if (draft->operands->len < set->operands_max) {
     g_ptr_array_add(draft->operands, (char *)operand);
     return;
@@ -175,7 +193,7 @@ static GArray *read_flags(OptionDraft *draft, int argc, char **argv) {
     else if (draft->set->rest_follows && draft->operands->len > 0)
       g_ptr_array_add(draft->operands, argv[i]);
     else if (ended || argv[i][0] != '-' || !argv[i][1])
-      add_operand(draft, argv[i]);
+      add_operand(draft, argv, i, flags);
     else if (strcmp(argv[i], "--") == 0)
       ended = true;
     else
@@ -184,11 +202,11 @@ static GArray *read_flags(OptionDraft *draft, int argc, char **argv) {
   return flags;
 }
 
-/* The name that one of many goes by: with its value. */
-static char *where_of_one(const char *name, const char *value) {
-  g_autofree char *cut = value ? mistake_value(value) : NULL;
+/* The name that one of many goes by: with its value, or that alone. */
+static char *where_of_one(const char *name, const Flag *flag) {
+  g_autofree char *cut = flag->value ? mistake_value(flag->value) : NULL;
 
-  return g_strconcat(name, " ", cut, NULL);
+  return flag->bare ? g_steal_pointer(&cut) : g_strconcat(name, " ", cut, NULL);
 }
 
 static void apply_flag(OptionDraft *draft, const Flag *flag) {
@@ -196,7 +214,7 @@ static void apply_flag(OptionDraft *draft, const Flag *flag) {
   void *record = draft->records[flag->table];
   g_autofree char *name = g_strconcat("--", option->name, NULL);
   bool is_one_of_many = option->kind == OPTION_LIST || option->repeatable;
-  g_autofree char *where = is_one_of_many ? where_of_one(name, flag->value) : g_steal_pointer(&name);
+  g_autofree char *where = is_one_of_many ? where_of_one(name, flag) : g_steal_pointer(&name);
   const char *value = flag->value ? flag->value : option->alone;
 
   if (option->kind == OPTION_SOURCE || option->kind == OPTION_HELP)

@@ -281,6 +281,28 @@ void *option_add_element(OptionDraft *draft, void *record, const Option *option,
   return element;
 }
 
+/* What is known of element number FROM is so of number TO. */
+static void renumber(OptionDraft *draft, const char *name, int from, int to) {
+  bool failed = option_has_failed(draft, name, from);
+  g_autofree char *where = g_strdup(option_where(draft, name, from)), *key = origin_key(name, to);
+
+  option_set_where(draft, name, to, where);
+  g_hash_table_remove(draft->failed, key);
+  if (failed)
+    option_set_failed(draft, name, to);
+}
+
+void option_put_first(OptionDraft *draft, void *record, const Option *option, const char *where, void *element) {
+  GPtrArray *list = *(GPtrArray **)field_of(record, option);
+  g_autofree char *first = origin_key(option->name, 0);
+
+  for (int i = (int)list->len; i > 0; i--)
+    renumber(draft, option->name, i - 1, i);
+  g_hash_table_remove(draft->failed, first);
+  option_set_where(draft, option->name, 0, where);
+  g_ptr_array_insert(list, 0, element);
+}
+
 void option_end_element(OptionDraft *draft, void *record, const Option *option, gsize before) {
   const GPtrArray *list = *(GPtrArray **)field_of(record, option);
   if (draft->mistakes->len > before)
@@ -304,6 +326,12 @@ static GPtrArray *split_parts(const char *text) {
   }
   g_ptr_array_add(parts, g_string_free(part, false));
   return parts;
+}
+
+char *option_first_part(const char *text) {
+  g_autoptr(GPtrArray) parts = split_parts(text);
+
+  return g_strdup(parts->pdata[0]);
 }
 
 bool option_is_instead(const OptionElement *kind, const char *part) {

@@ -45,7 +45,7 @@ static void test_help(void) {
   g_autofree char *help = option_help(&config_option_set);
   static const char *const wanted[] = {"--kernel FILE",   "--gic auto|2|3", "--console pl011|virtio",
                                        "--no-reboot",     "--rng",          "--disk FILE|nbd=URI[,ro|cow][,PART=VALUE]...",
-                                       "(default: 512M)", "Machine:"};
+                                       "(default: 512M;", "Machine:"};
   for (unsigned i = 0; i < G_N_ELEMENTS(wanted); i++)
     g_assert_nonnull(strstr(help, wanted[i]));
 }

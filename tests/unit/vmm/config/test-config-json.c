@@ -299,8 +299,8 @@ static void test_values(void) {
       {"{ \"device\": { \"vhost-user\": \"s\", \"type\": -0 } }", "device.type: wants a whole number or a string, not -0"},
       {"{ \"pin\": [0] }", "pin: wants a whole number or a string, not an array"},
       {"{ \"net\": { \"tap\": 5 } }", "net.tap: wants a string, not a number"},
-      {"{ \"net\": [ { \"user\": true }, { \"tpa\": \"a\" } ] }",
-       "net[1].tpa: unknown key; did you mean tap? (known: tap, fd, unix, user, forward, restrict, queues, mac, mtu, vhost, bootindex)"},
+      {"{ \"net\": [ { \"user\": true }, { \"tpa\": \"a\" } ] }", "net[1].tpa: unknown key; did you mean tap? (known: tap, fd, unix, user, "
+                                                                  "none, forward, restrict, queues, mac, mtu, vhost, bootindex)"},
       {"{ \"device\": { \"vhost-user\": true, \"type\": \"rng\" } }", "device.vhost-user: wants a string, not true"},
       {"{ \"disk\": [ { \"ro\": true } ] }", "disk[0]: lacks the key \"file\" or \"nbd\""},
       {"{ \"disk\": { \"ro\": true } }", "disk: lacks the key \"file\" or \"nbd\""},
