@@ -499,6 +499,37 @@ static void test_read_write(const void *engine) {
 }
 
 /* Vectors of odd pieces, longer than one system call takes. */
+/* One in memory: a copy, of whole sectors, that nobody can change. */
+static void test_content(const void *engine) {
+  enum { CONTENT = 1000, WHOLE = 1024 };
+  Fixture *fixture = fixture_new(engine, NULL, true);
+  g_autofree uint8_t *content = random_bytes(CONTENT), *read_back = g_malloc(WHOLE);
+  static const uint8_t zeros[WHOLE - CONTENT];
+  g_autoptr(GBytes) bytes = g_bytes_new(content, CONTENT);
+  g_autoptr(GError) error = NULL;
+
+  if (!fixture)
+    return;
+  io_thread_call(fixture->thread, do_stop, fixture);
+  disk_channel_free(fixture->channel);
+  disk_image_free(fixture->image);
+  fixture->image = disk_image_of("what is told", bytes, &error);
+  g_assert_no_error(error);
+  fixture->channel = disk_channel_new(fixture->image, &error);
+  g_assert_no_error(error);
+  io_thread_call(fixture->thread, do_start, fixture);
+  g_assert_cmpuint(disk_image_size(fixture->image), ==, WHOLE);
+  g_assert_true(disk_image_read_only(fixture->image));
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_READ, 0, read_back, WHOLE), ==, 0);
+  g_assert_cmpmem(read_back, CONTENT, content, CONTENT);
+  g_assert_cmpmem(read_back + CONTENT, sizeof zeros, zeros, sizeof zeros);
+  g_assert_cmpint(run_transfer(fixture, DISK_IMAGE_WRITE, 0, read_back, DISK_SECTOR_SIZE), <, 0); /* whoever lets it come so far */
+  fixture_free(fixture);
+  g_autoptr(DiskImage) planned = disk_image_of("what is told", NULL, &error);
+  g_assert_no_error(error);
+  g_assert_cmpuint(disk_image_size(planned), >, 0);
+}
+
 static void test_vectors(const void *engine) {
   enum { N = 3000 };
   Fixture *fixture = fixture_new(engine, NULL, false);
@@ -1133,6 +1164,7 @@ int main(int argc, char **argv) {
   g_test_add_data_func("/disk-image/falls-back/EPERM", GINT_TO_POINTER(EPERM), test_falls_back_to_threads);
   g_test_add_data_func("/disk-image/falls-back/ENOMEM", GINT_TO_POINTER(ENOMEM), test_falls_back_to_threads);
   add("read-write", test_read_write);
+  add("content", test_content);
   add("vectors", test_vectors);
   add("odd-size", test_odd_size);
   add("odd-size/shrunken", test_odd_size_shrunken);
