@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-# What the scripts share that make systems of Debian 13's for arm64 (sourced, not run). Wants $here (this directory) and
+# What the scripts share that make systems of Debian's for arm64 (sourced, not run). Wants $here (this directory) and
 # $build.
 #
 # What is between begin_debian and finish_debian (private-apt.sh) may say:
 #
+#   merge_usr             of a release whose packages still have files in /bin, before anything is unpacked
 #   unpack PACKAGE...     into $tree, with what else is needed where nothing is there yet: $base is always
 #   configure             what the packages' maintainer scripts would have done, see below
 #   configure_ssh         sshd with a key of the host's, not enabled
@@ -18,13 +19,21 @@ PATH=$PATH:/usr/sbin:/sbin
 . "$here/private-apt.sh"
 
 # What is essential is no dependency of anything.
-base="systemd-sysv udev libkmod2 dash bash coreutils login passwd mount"
+base="base-files base-passwd systemd-sysv udev libkmod2 dash bash coreutils login passwd mount"
+
+merge_usr() {
+    local dir
+    for dir in bin sbin lib; do
+        mkdir -p "$tree/usr/$dir"
+        ln -s "usr/$dir" "$tree/$dir"
+    done
+}
 
 unpack() {
     local package
     # shellcheck disable=SC2086  # words
     with_dependencies $base "$@" > "$work/packages"
-    [ -s "$work/packages" ] || fail "Debian 13 does not have all of: $base $*"
+    [ -s "$work/packages" ] || fail "Debian does not have all of: $base $*"
     while read -r package; do
         download "$package" "$tree"
     done < "$work/packages"

@@ -92,7 +92,7 @@ with_dependencies() {
     private_apt apt-get -s -q --no-install-recommends install "$@" | sed -n 's/^Inst \([^ ]*\) .*/\1/p'
 }
 
-# download PACKAGE DIR: puts the package's contents below DIR.
+# download PACKAGE DIR: puts the package's contents below DIR. A link to a directory stays where a package has the directory.
 download() {
     cached=$packages/$1.deb
     if [ ! -e "$cached" ]; then
@@ -106,5 +106,5 @@ download() {
         mv "$work/deb"/*.deb "$cached"
     fi
     mkdir -p "$2"
-    dpkg-deb -x "$cached" "$2"
+    dpkg-deb --fsys-tarfile "$cached" | tar -x --keep-directory-symlink -p -C "$2" -f -
 }

@@ -13,7 +13,8 @@
 #   DEBIAN_ROOT  a root of Debian 13's, and OpenSSH's programs: guest-images/debian-root.sh
 #   DEBIAN_DISK  a disk with Debian 13, GRUB and all: guest-images/debian-disk.sh
 #   DEBIAN_TOOLS  a root of Debian 13's with git, make, gcc, stress-ng: guest-images/debian-tools.sh
-#   FIRMWARE  Debian's firmware, for tests called firmware*: guest-images/fetch.sh
+#   DEBIAN_CLOUD  12/cloud.img and 13/cloud.img, disks with Debian as its cloud images are: guest-images/debian-cloud.sh
+#   FIRMWARE  Debian's firmware, for tests called firmware* and `cloud`: guest-images/fetch.sh
 #   NET_TOOLS Debian's iperf3 and ethtool, with their libraries: guest-images/fetch-program.sh
 #   TEST      the script's name, for each line that it says
 #

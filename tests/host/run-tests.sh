@@ -128,6 +128,8 @@ runs() {
     return 1
 }
 
+wants_firmware() { runs cloud || [[ " ${tests[*]} " == *"/firmware"* ]]; }
+
 prepare() {
     local -a kernels=(6.12 6.1 7.3)
     [ "$kind" != k73-16k ] || kernels+=(7.3-16k)
@@ -137,10 +139,11 @@ prepare() {
         done &&
         { [ "$kind" != k73-nested ] || "$root/guest-images/fetch.sh" xen; } &&
         { ! runs vsock-selftests vhost-vsock-selftests || "$root/guest-images/vsock-tests.sh"; } &&
-        { ! runs debian-ssh rootfs || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
-        { [[ " ${tests[*]} " != *"/firmware"* ]] || "$root/guest-images/fetch.sh" firmware; } &&
+        { ! runs debian-ssh rootfs cloud || "$root/guest-images/debian-root.sh" "$build/debian-root"; } &&
+        { ! wants_firmware || "$root/guest-images/fetch.sh" firmware; } &&
+        { ! runs cloud || { "$root/guest-images/debian-cloud.sh" "$build/debian-cloud/13" 13 && "$root/guest-images/debian-cloud.sh" "$build/debian-cloud/12" 12; }; } &&
         { ! runs firmware-debian || "$root/guest-images/debian-disk.sh" "$build/debian-disk"; } &&
-        { ! runs vhost-user-daemons net-back-ends share share-load rootfs images disk-formats firmware-formats || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
+        { ! runs vhost-user-daemons net-back-ends share share-load rootfs images disk-formats firmware-formats cloud || "$root/guest-images/back-ends.sh" 13 "$build/fixtures/debian-13"; } &&
         { ! runs share-load || "$root/guest-images/debian-tools.sh" "$build/debian-tools"; } &&
         { ! runs vhost-user-daemons share disk-formats || "$root/guest-images/back-ends.sh" 12 "$build/fixtures/debian-12"; } &&
         { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
@@ -149,7 +152,7 @@ prepare() {
 
 run_here() {
     env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
-        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" DEBIAN_DISK="$build/debian-disk" DEBIAN_TOOLS="$build/debian-tools" \
+        VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" DEBIAN_DISK="$build/debian-disk" DEBIAN_CLOUD="$build/debian-cloud" DEBIAN_TOOLS="$build/debian-tools" \
         FIRMWARE="$build/firmware" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
 }
@@ -168,10 +171,11 @@ run_emulated() {
     local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
-    ! runs debian-ssh rootfs || shares+=(--share "$build/debian-root:debian-root")
+    ! runs debian-ssh rootfs cloud || shares+=(--share "$build/debian-root:debian-root")
     ! runs share-load || shares+=(--share "$build/debian-tools:debian-tools")
     ! runs firmware-debian || shares+=(--share "$build/debian-disk:debian-disk")
-    [[ " ${tests[*]} " != *"/firmware"* ]] || shares+=(--share "$build/firmware:firmware")
+    ! runs cloud || shares+=(--share "$build/debian-cloud:debian-cloud")
+    ! wants_firmware || shares+=(--share "$build/firmware:firmware")
     [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
     [ ! -d "$build/net-tools" ] || shares+=(--share "$build/net-tools:net-tools")
     for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
@@ -179,7 +183,7 @@ run_emulated() {
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-$(host_timeout)}" "${shares[@]}" -- \
         env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
-        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk DEBIAN_TOOLS=/share/debian-tools FIRMWARE=/share/firmware JOBS="$JOBS" \
+        NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk DEBIAN_CLOUD=/share/debian-cloud DEBIAN_TOOLS=/share/debian-tools FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 
