@@ -34,14 +34,18 @@ configure_boot() {
 }
 
 enable() {
-    local unit file target
+    local unit file units=$tree/etc/systemd/system target
     for unit; do
         file=$(find "$tree/usr/lib/systemd/system" "$tree/lib/systemd/system" -name "$unit" 2> /dev/null | head -n 1)
         [ -n "$file" ] || fail "there is no $unit"
         # shellcheck disable=SC2013  # words
         for target in $(sed -n 's/^WantedBy=//p' "$file"); do
-            mkdir -p "$tree/etc/systemd/system/$target.wants"
-            ln -sf "/usr/lib/systemd/system/$unit" "$tree/etc/systemd/system/$target.wants/"
+            mkdir -p "$units/$target.wants"
+            ln -sf "/usr/lib/systemd/system/$unit" "$units/$target.wants/"
+        done
+        # shellcheck disable=SC2013
+        for target in $(sed -n 's/^Alias=//p' "$file"); do
+            ln -sf "/usr/lib/systemd/system/$unit" "$units/$target"
         done
     done
 }

@@ -61,7 +61,6 @@ static bool ask(const char *prompt, GString *line, GError **error) {
     return false;
   bool whole = read_line(line, true);
   raw_mode_leave(STDIN_FILENO);
-  message_say("\n", -1);
   return whole || refuse(error, "interrupted");
 }
 
@@ -75,7 +74,7 @@ bool ask_password(CloudSeed *seed, GError **error) {
   bool terminal = isatty(STDIN_FILENO), good = true;
 
   if (terminal)
-    good = ask("Password for the guest's user: ", first, error) && ask("The same again: ", second, error) &&
+    good = ask("Password for the guest's user (it is not shown):", first, error) && ask("The same again:", second, error) &&
            (strcmp(first->str, second->str) == 0 || refuse(error, "the two differ"));
   else
     read_line(first, false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What cloud-init in the guest is told: the files are read, the keys are checked, and there is one more disk. What is on
- * it is made for a run, and not for a plan: vmm/cmd/seed.c.
+ * What cloud-init in the guest is told: the files are read, the keys are checked, and there is one more disk. What is
+ * on it is made for a run, and not for a plan: vmm/cmd/seed.c.
  */
 #include <string.h>
 

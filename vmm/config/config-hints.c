@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What somebody may have meant who wrote no option, or one that only others have. Pure. */
+/* What somebody may have meant who wrote no option, or one that only others have. Pure, but that it looks for files. */
 #include <string.h>
 #include <unistd.h>
 
 #include "vmm/config/config.h"
 
-/* What an argument without a flag looks like. The first match counts. */
+/*
+ * What an argument without a flag looks like: the last part of its path, or all of it where the pattern has a slash or
+ * an equals sign. The first match counts.
+ */
 static const struct {
   const char *pattern, *option;
 } guesses[] = {
-    {"*.json", "config"}, {"*initr*", "initrd"}, {"*.cpio*", "initrd"}, {"*.img", "disk"},      {"*.raw", "disk"},   {"*.ext4", "disk"},
-    {"*.iso", "disk"},    {"/dev/*", "disk"},    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"}, {"*.elf", "kernel"}, {"*.efi", "kernel"},
-    {"*.qcow*", "disk"},  {"*.vmdk", "disk"},    {"*.vhd*", "disk"},    {"*.vdi", "disk"},      {"*.pub", "ssh"},    {"*=*", "append"},
+    {"*.json", "config"},  {"*initr*", "initrd"},  {"*.cpio*", "initrd"}, {"*.img", "disk"},   {"*.raw", "disk"},  {"*.ext4", "disk"},
+    {"*.iso", "disk"},     {"/dev/*", "disk"},     {"*.qcow*", "disk"},   {"*.vmdk", "disk"},  {"*.vhd*", "disk"}, {"*.vdi", "disk"},
+    {"*Image*", "kernel"}, {"*vmlinu*", "kernel"}, {"*.elf", "kernel"},   {"*.efi", "kernel"}, {"*.pub", "ssh"},   {"*=*", "append"},
 };
 
 /* What other monitors have, and eret has not, or not as an option. */
@@ -22,6 +25,8 @@ static const struct {
     {" vhost-vsock guest-cid ", "--vsock CID gives the guest sockets to the host"},
     {" netdev nic network tap ", "a network card is --net user, --net tap=NAME, or on a socket: --net unix=PATH"},
     {" fs fsdev virtfs shared-dir 9p virtiofs ", "a directory of the host's is --share DIR"},
+    {" user-data meta-data vendor-data network-config cloudinit seed ", "files for cloud-init are --cloud-init user-data=FILE"},
+    {" root-password passwd ", "a password of the image's user is --password FILE, or --password - to be asked for it"},
     {" bios pflash uefi ", "firmware is --firmware FILE, or --firmware auto"},
     {" smbios ", "what SMBIOS says of the machine is --uuid UUID and --serial-number TEXT"},
     {" display nographic vga vnc spice ", "there is no display: the terminal is the guest's console"},
@@ -52,8 +57,10 @@ static char *format_by_name(const char *argument) {
 }
 
 char *config_guess_stray(const char *argument, const char **meant) {
+  g_autofree char *name = g_path_get_basename(argument);
+
   for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
-    if (!g_pattern_match_simple(guesses[i].pattern, argument))
+    if (!g_pattern_match_simple(guesses[i].pattern, strpbrk(guesses[i].pattern, "/=") ? argument : name))
       continue;
     *meant = guesses[i].option;
     g_autofree char *format = format_by_name(argument);

@@ -28,7 +28,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(CloudSeed, cloud_seed_free)
 
 /* "user-data", the name of the file, and of the part of --cloud-init. */
 const char *cloud_seed_part_name(SeedPart part);
-/* A host's name (RFC 1123) that is like TEXT, in which any bytes may be; NULL: nothing is left of it. Free with g_free. */
+/* A host's name (RFC 1123) like TEXT, in which any bytes may be; NULL: nothing is left of it. Free with g_free. */
 char *cloud_seed_hostname(const char *text);
 /* Why cloud-init would pass over USER-DATA (or vendor-data) without a word; NULL: it would not. Static. */
 const char *cloud_seed_explain_user_data(GBytes *data);

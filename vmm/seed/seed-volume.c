@@ -60,8 +60,8 @@ static void place(gpointer opaque) {
 }
 
 /*
- * mtools.conf(5). The short names are ASCII: the C library knows that code page by itself, while that which mtools would
- * take is in a file that a small host has not.
+ * mtools.conf(5). The short names are ASCII: the C library knows that code page by itself, while that which mtools
+ * would take is in a file that a small host has not.
  */
 static char **make_environment(void) {
   char **environment = g_environ_setenv(g_get_environ(), "MTOOLSRC", "/dev/null", TRUE);

@@ -70,6 +70,8 @@ static void write_files(void) {
   g_assert_cmpint(g_mkdir("dir.qcow2", 0755), ==, 0);
   for (unsigned i = 0; i < G_N_ELEMENTS(qcow2); i++)
     write_bytes(qcow2[i], 4096, 0, "QFI\xfb\0\0\0\3", 8);
+  g_assert_cmpint(g_mkdir_with_parents("Images/initrd", 0755), ==, 0);
+  write_bytes("Images/initrd/disk.qcow2", 4096, 0, "QFI\xfb\0\0\0\3", 8);
   write_bytes("disk.vhd", 4096, 0, "conectix", 8);
   write_bytes("code", 4096, 0, "x", 1);
   write_bytes("kernel", 4096, 0x38, "ARM\x64", 4);
@@ -97,6 +99,8 @@ static void test_operand(void) {
     g_assert_cmpstr(disk(config, 1)->path, ==, "disk.raw");
     g_assert_true(disk(config, 1)->image.read_only && !disk(config, 1)->image.cow);
   }
+  g_autoptr(Config) below = parse("--net none Images/initrd/disk.qcow2"); /* directories say nothing */
+  g_assert_cmpint(disk(below, 0)->image.format, ==, DISK_IMAGE_FORMAT_QCOW2);
   g_autoptr(Config) parts = parse("--net none a,,b.img,queues=3,serial=one");
   g_assert_cmpstr(disk(parts, 0)->path, ==, "a,b.img");
   g_assert_cmpuint(disk(parts, 0)->device.queues, ==, 3);

@@ -686,8 +686,9 @@ static void test_positional(void) {
   static const struct {
     const char *argument, *option;
   } cases[] = {
-      {"Image", "kernel"},      {"build/Image.gz", "kernel"}, {"vmlinuz-6.12", "kernel"}, {"hello.elf", "kernel"},
-      {"initrd.img", "initrd"}, {"root.cpio.gz", "initrd"},   {"vm.json", "config"},      {"console=hvc0", "append"},
+      {"Image", "kernel"},     {"build/Image.gz", "kernel"}, {"vmlinuz-6.12", "kernel"},
+      {"hello.elf", "kernel"}, {"initrd.img", "initrd"},     {"root.cpio.gz", "initrd"},
+      {"vm.json", "config"},   {"console=hvc0", "append"},   {"root=/dev/vda1", "append"},
   };
   for (guint i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autofree char *message =
