@@ -37,7 +37,7 @@ configure_cloud_init() {
 datasource_list: [ NoCloud, ConfigDrive, Ec2, OpenStack, None ]
 END
     cat > "$tree/etc/cloud/cloud.cfg.d/95_small.cfg" <<'END'
-locale: false
+locale: C.UTF-8
 apt: {preserve_sources_list: true}
 grub_dpkg: {enabled: false}
 resize_rootfs: false
@@ -47,21 +47,35 @@ END
     mkdir -p "$tree/etc/ssl/certs"
     find "$tree/usr/share/ca-certificates" -name '*.crt' -exec cat {} + > "$tree/etc/ssl/certs/ca-certificates.crt"
     [ -e "$tree/usr/bin/nc" ] || [ ! -e "$tree/usr/bin/nc.openbsd" ] || ln -s nc.openbsd "$tree/usr/bin/nc"
+    echo LANG=C.UTF-8 > "$tree/etc/default/locale"
+    # Python finds libraries by the loader's cache, which their packages' installation makes.
+    rm "$tree/etc/systemd/system/ldconfig.service"
+    mkdir "$tree/etc/systemd/system/cloud-init-local.service.d"
+    printf '[Unit]\nAfter=ldconfig.service\n' > "$tree/etc/systemd/system/cloud-init-local.service.d/libraries.conf"
     for unit in cloud-init-main.service cloud-init-local.service cloud-init.service cloud-init-network.service cloud-config.service \
         cloud-final.service; do
         [ -z "$(find "$tree" -path "*/systemd/system/$unit")" ] || enable "$unit"
     done
 }
 
+# Whom their packages' installation makes, where systemd is not told to.
+add_users() {
+    local user dir=$tree/usr/lib/sysusers.d
+    for user in sshd messagebus; do
+        cat "$dir"/* | grep -q "^u!* *$user " || printf 'u %s - "-" /nonexistent /usr/sbin/nologin\n' "$user" > "$dir/cloud-$user.conf"
+    done
+}
+
 begin_debian "$2" "$suite"
 merge_usr
-unpack util-linux kmod openssh-server dbus iproute2 hostname cloud-init netplan.io sudo procps
+unpack util-linux kmod openssh-server dbus iproute2 hostname bsdutils cloud-init netplan.io sudo procps
 configure
 configure_boot
 configure_ssh
 rm "$tree"/etc/ssh/ssh_host_*
 enable ssh.service systemd-networkd.service
 configure_cloud_init
+add_users
 add_kernel
 make_disk "$new/cloud.img"
 finish_debian "$out"

@@ -69,7 +69,8 @@ copy_on_write() {
     settled "$1"
     is "$(in_guest hostname)" web "$1: the host's name is that of the image"
     first=$(instance)
-    check "$1: its instance is eret's: $first" expr "$first" : 'eret-[0-9a-f]\{16\}$' > /dev/null
+    echo "$first" > instance
+    like instance '^eret-[0-9a-f]{16}$' "$1: its instance is eret's"
     is "$(in_guest cat /sys/class/dmi/id/sys_vendor)" eret "$1: ACPI and SMBIOS came by UEFI"
     is "$(in_guest findmnt -n -o SOURCE /)" /dev/vda2 "$1: the image is the first disk"
     is "$(in_guest cat /sys/block/vdb/ro)" 1 "$1: what it was told is on the second, which is read-only"
@@ -89,8 +90,9 @@ persistent() {
     settled "$1, first boot"
     is "$(in_guest cat written)" "" "$1: what was written before is gone"
     first=$(instance)
-    check "$1: the user's own file was run, and the password is beside it" \
-        in_guest "[ \"\$(cat /var/log/ran)\" = ran ] && sudo grep -q '^debian:[\$]6[\$]' /etc/shadow"
+    is "$(in_guest cat /var/log/ran)" ran "$1: the user's own file was run"
+    in_guest sudo getent shadow debian > shadow-line
+    like shadow-line '^debian:[$]6[$]' "$1: and the password is beside it"
     in_guest 'echo kept > kept; sync'
     leave "$1, first boot"
 

@@ -22,6 +22,9 @@ mkdir -p .config/containers
 echo '{"default": [{"type": "insecureAcceptAnything"}]}' > .config/containers/policy.json
 images=cache/eret/images
 
+TMPDIR=$PWD # skopeo's place for large files; else /var/tmp, which an emulated host has not
+export TMPDIR
+
 # One image of what there is to be said, and one of nothing.
 umoci init --layout layout
 umoci new --image layout:app
@@ -51,7 +54,7 @@ umoci config --image layout:app --tag foreign --os linux --architecture riscv64 
 umoci config --image layout:app --os linux --architecture arm64 --config.entrypoint /entry --config.cmd one --config.cmd 'two words' \
     --config.env A=image --config.env B=image --config.workingdir /srv/made/deep --config.user app
 rm -r bundle
-skopeo copy -q oci:layout:app docker-archive:app.tar:app:1 || comment_file umoci.log umoci.log
+skopeo copy -q oci:layout:app docker-archive:app.tar:app:1 2>> umoci.log || comment_file umoci.log umoci.log
 
 whole='entry one two words as 1000:1001 of 1001 20 in /srv/made/deep, home /srv/app, A=image B=image'
 run_exec --image oci:layout:app

@@ -22,7 +22,7 @@
 #define TABLE_OFFSET  446 /* of partitions, in a first sector */
 #define TABLE_SIZE    64
 #define VOLUME_FD     3
-#define VOLUME        "/dev/fd/3"
+#define VOLUME        "/proc/self/fd/3"
 
 G_DEFINE_QUARK(eret_seed_error, seed_error)
 
