@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine's power button: line 3 of its PL061, through the GPIO character device, as not every kernel makes a key of
- * it. With ACPI the line is the kernel's own. Linux: include/uapi/linux/gpio.h, version 2 of the interface.
+ * The machine's power button: line 3 of its PL061, through the GPIO character device, as not every kernel makes a key
+ * of it. With ACPI the line is the kernel's own. Linux: include/uapi/linux/gpio.h, version 2 of the interface.
  */
 #include <fcntl.h>
 #include <linux/gpio.h>

@@ -54,7 +54,9 @@ umoci config --image layout:app --tag foreign --os linux --architecture riscv64 
 umoci config --image layout:app --os linux --architecture arm64 --config.entrypoint /entry --config.cmd one --config.cmd 'two words' \
     --config.env A=image --config.env B=image --config.workingdir /srv/made/deep --config.user app
 rm -r bundle
-skopeo copy -q oci:layout:app docker-archive:app.tar:app:1 2>> umoci.log || comment_file umoci.log umoci.log
+skopeo copy oci:layout:app docker-archive:app.tar:app:1 > skopeo.log 2>&1
+is "$?" 0 "an archive as Docker makes it"
+[ -e app.tar ] || comment_file "what skopeo says" skopeo.log
 
 whole='entry one two words as 1000:1001 of 1001 20 in /srv/made/deep, home /srv/app, A=image B=image'
 run_exec --image oci:layout:app

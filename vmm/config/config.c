@@ -555,14 +555,15 @@ const char *config_not_in_suite(const Config *config, const char **why) {
 
 const OptionSet config_option_set = {
     .command = "run",
-    .usage = "Usage: eret run [OPTION]... IMAGE\n"
-             "       eret run --kernel FILE [OPTION]...\n"
-             "       eret run --firmware FILE [OPTION]...\n"
-             "       eret run --image IMAGE [OPTION]... [-- WORD...]\n"
-             "Boot what is on a disk image, a kernel, or firmware, in a virtual machine on KVM; with --image, run what a container image has. "
-             "The terminal is the guest's console; Ctrl-A x ends the machine, "
-             "Ctrl-A h lists "
-             "the keys.",
+    .usage =
+        "Usage: eret run [OPTION]... IMAGE\n"
+        "       eret run --kernel FILE [OPTION]...\n"
+        "       eret run --firmware FILE [OPTION]...\n"
+        "       eret run --image IMAGE [OPTION]... [-- WORD...]\n"
+        "Boot what is on a disk image, a kernel, or firmware, in a virtual machine on KVM; with --image, run what a container image has. "
+        "The terminal is the guest's console; Ctrl-A x ends the machine, "
+        "Ctrl-A h lists "
+        "the keys.",
     .closing = CONFIG_HELP_CLOSING,
     .tables = {config_options},
     .command_follows = true,

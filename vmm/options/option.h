@@ -123,8 +123,8 @@ typedef struct {
    */
   const char *operand;
   bool (*takes_operand)(const char *argument);
-  bool rest_follows;      /* behind the first of them, all is somebody else's: operands, too */
-  bool command_follows;   /* behind --, of any length; its words are no operands */
+  bool rest_follows;    /* behind the first of them, all is somebody else's: operands, too */
+  bool command_follows; /* behind --, of any length; its words are no operands */
   /* Said behind one too many; *MEANT: the option that it is perhaps for. Free with g_free; NULL: nothing. */
   char *(*explain_stray)(const char *operand, const char **meant);
   const char *(*explain_absent)(const char *name); /* why there is no such option, where others have one; NULL: they have none */

@@ -94,7 +94,7 @@ static void test_bad(Fixture *fixture, gconstpointer data) {
        "--image: the root is the image's, and none of --rootfs: leave one of them out"},
       {"--image oci:layout --firmware kernel", "no kernel given: add --kernel FILE, which the firmware starts"},
       {"--kernel kernel --entrypoint x", "--entrypoint: there is no --image whose entry point this would replace"},
-      {"--kernel kernel -- word", "unexpected argument 'word': everything is given by an option, such as --kernel FILE"},
+      {"--kernel kernel -- word", "unexpected argument 'word': everything but a disk image is given by an option, such as --kernel FILE"},
       {"--kernel kernel -- disk.img", "unexpected argument 'disk.img'; did you mean --disk disk.img?"},
   };
 

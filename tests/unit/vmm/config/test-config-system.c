@@ -86,8 +86,8 @@ static void write_files(void) {
 
 /* It is the first disk, and nothing of it is changed; --disk are those after it. */
 static void test_operand(void) {
-  static const char *const ways[] = {"disk.img --disk disk.raw,ro", "--disk disk.raw,ro disk.img", "--disk disk.raw,ro -- disk.img",
-                                     "--system disk.img --disk disk.raw,ro", "--disk disk.raw,ro --system x --system=disk.img"};
+  static const char *const ways[] = {"disk.img --disk disk.raw,ro", "--disk disk.raw,ro disk.img", "--system disk.img --disk disk.raw,ro",
+                                     "--disk disk.raw,ro --system x --system=disk.img"};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(ways); i++) {
     g_autofree char *words = g_strconcat("--net none ", ways[i], NULL);
