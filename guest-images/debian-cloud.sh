@@ -49,9 +49,8 @@ END
     [ -e "$tree/usr/bin/nc" ] || [ ! -e "$tree/usr/bin/nc.openbsd" ] || ln -s nc.openbsd "$tree/usr/bin/nc"
     echo LANG=C.UTF-8 > "$tree/etc/default/locale"
     # Python finds libraries by the loader's cache, which their packages' installation makes.
-    rm "$tree/etc/systemd/system/ldconfig.service"
     mkdir "$tree/etc/systemd/system/cloud-init-local.service.d"
-    printf '[Unit]\nAfter=ldconfig.service\n' > "$tree/etc/systemd/system/cloud-init-local.service.d/libraries.conf"
+    printf '[Service]\nExecStartPre=/usr/sbin/ldconfig\n' > "$tree/etc/systemd/system/cloud-init-local.service.d/libraries.conf"
     for unit in cloud-init-main.service cloud-init-local.service cloud-init.service cloud-init-network.service cloud-config.service \
         cloud-final.service; do
         [ -z "$(find "$tree" -path "*/systemd/system/$unit")" ] || enable "$unit"
