@@ -20,12 +20,12 @@ PKG_CONFIG_arm64 := $(if $(CROSS),PKG_CONFIG_LIBDIR=/usr/lib/aarch64-linux-gnu/p
 PKG_CONFIG_native := pkg-config
 # The development packages of these exclude those of another architecture: libfdt's in Debian 12, libarchive's in Debian
 # 13. The headers are common, the libraries are named by their sonames. (libfdt has no .pc file in Debian 12 either.)
-PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf
+PACKAGES := glib-2.0 json-glib-1.0 zlib libzstd liblz4 liburing libtracefs libtraceevent libelf libcrypt
 LIBFDT := -l:libfdt.so.1
 LIBARCHIVE := -l:libarchive.so.13
 # Of the product, those that the dynamic linker loads; the others come with the first call into them (vmm/lazy/).
 EAGER := glib-2.0
-LAZY := json-glib-1.0 gobject-2.0 z zstd lz4 uring tracefs traceevent elf $(LIBARCHIVE:-l%=%)
+LAZY := json-glib-1.0 gobject-2.0 z zstd lz4 uring tracefs traceevent elf crypt $(LIBARCHIVE:-l%=%)
 
 WARNINGS := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wimplicit-fallthrough -Wno-unused-parameter $(if $(CI),-Werror)
 CFLAGS_common := -std=gnu11 -g -I. -DG_LOG_DOMAIN=\"eret\" $(WARNINGS) -DERET_VERSION=\"$(VERSION)\" -D_FILE_OFFSET_BITS=64 -MMD -MP

@@ -27,7 +27,7 @@ level=${1-}
 case $level in build | run | check) ;; *) fail "usage: install.sh [--list] build|run|check" ;; esac
 
 machine=$(uname -m)
-libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev"
+libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev libcrypt-dev"
 
 # --- what is wanted ------------------------------------------------------------------------------------------------------------
 

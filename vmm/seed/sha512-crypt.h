@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A password as /etc/shadow has it, by SHA-512 (Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512", version 0.6):
- * crypt(5)'s sha512crypt, in its usual 5000 rounds. Pure.
+ * A password as /etc/shadow has it, by SHA-512: crypt(5)'s sha512crypt, in its usual 5000 rounds. No lock: nothing is
+ * shared.
  */
 #pragma once
 
