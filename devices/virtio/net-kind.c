@@ -105,7 +105,7 @@ static VirtioDevice *make_user(const DeviceParts *parts, GError **error) {
   const UserNetworkWish wish = {
       .card = parts->name,
       .forwards = config->forwards,
-      .vhost_user = !config->restricted && parts->memory->n_regions && parts->memory->regions[0].fd >= 0,
+      .vhost_user = !config->framed && parts->memory->n_regions && parts->memory->regions[0].fd >= 0,
   };
   UserNetwork *network = parts->user_networks->start(parts->user_networks, &wish, error);
   uint8_t mac[NET_MAC_SIZE];

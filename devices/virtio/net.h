@@ -22,6 +22,7 @@ typedef struct {
   NetVhost vhost;
   GPtrArray *forwards; /* of char *, of a user network: see devices/user-network.h; NULL: none */
   bool restricted;     /* the guest may answer, and begin nothing: see devices/backend/answer-filter.h */
+  bool framed;         /* of a user network: the frames pass through here, and not by vhost-user */
   unsigned boot_index; /* 1: firmware tries it first; 0: it is not said when */
 } NetConfig;
 

@@ -151,7 +151,10 @@ void config_check_nets(OptionDraft *draft, const Config *config) {
   g_autoptr(GHashTable) forwards = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
   Taken taken = {names, forwards};
 
-  for (unsigned i = 0; i < config->nets->len; i++)
-    check_net(draft, config->nets->pdata[i], i, &taken);
+  for (unsigned i = 0; i < config->nets->len; i++) {
+    NetConfig *net = config->nets->pdata[i];
+    check_net(draft, net, i, &taken);
+    net->framed = net->restricted || config_has_firmware(config); /* passt expects a buffer for a frame to be of one piece */
+  }
   remove_none(draft, config->nets);
 }

@@ -46,7 +46,7 @@ static bool find_user_networks(Machine *machine, GError **error) {
       machine->user_networks = passt_networks_new(error);
     if (!machine->user_networks)
       return false;
-    machine->networks_share |= machine->user_networks->vhost_user && !net->restricted;
+    machine->networks_share |= machine->user_networks->vhost_user && !net->framed;
   }
   return true;
 }

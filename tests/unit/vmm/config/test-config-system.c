@@ -274,7 +274,8 @@ static void test_network(void) {
   g_assert_cmpint(g_chmod("passt", 0755), ==, 0);
   g_autoptr(Config) with = parse("disk.img,cow");
   g_assert_cmpuint(with->nets->len, ==, 1);
-  g_assert_true(((const NetConfig *)with->nets->pdata[0])->user);
+  const NetConfig *net = with->nets->pdata[0];
+  g_assert_true(net->user && net->framed);
   g_assert_false(has_note(with, "*"));
   g_autoptr(Config) none = parse("disk.img,cow --net none");
   g_assert_cmpuint(none->nets->len, ==, 0);

@@ -942,12 +942,12 @@ static void test_user_networks(void) {
                                    "--net", "user", "--net", "tap=a", NULL);
   const NetConfig *net = config->nets->pdata[0], *plain = config->nets->pdata[1];
 
-  g_assert_true(net->user && net->restricted);
+  g_assert_true(net->user && net->restricted && net->framed);
   g_assert_cmpuint(net->forwards->len, ==, 2);
   g_assert_cmpstr(net->forwards->pdata[0], ==, "2222:22");
   g_assert_cmpstr(net->forwards->pdata[1], ==, "[::1]:53:5353/udp");
   g_assert_cmpstr(net->mac, ==, "02:00:00:12:34:56");
-  g_assert_true(plain->user && !plain->restricted);
+  g_assert_true(plain->user && !plain->restricted && !plain->framed);
   g_assert_cmpuint(plain->forwards->len, ==, 0);
   g_assert_false(((const NetConfig *)config->nets->pdata[2])->user);
 
