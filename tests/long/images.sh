@@ -50,7 +50,7 @@ umoci config --image layout:app --tag foreign --os linux --architecture riscv64 
 umoci config --image layout:app --os linux --architecture arm64 --config.entrypoint /entry --config.cmd one --config.cmd 'two words' \
     --config.env A=image --config.env B=image --config.workingdir /srv/made/deep --config.user app
 rm -r bundle
-skopeo copy oci:layout:app docker-archive:app.tar:app:1 > skopeo.log 2>&1
+skopeo --tmpdir . copy oci:layout:app docker-archive:app.tar:app:1 > skopeo.log 2>&1
 [ -e app.tar ] || comment_file "what skopeo says" skopeo.log
 check "an archive as Docker makes it" test -e app.tar
 
