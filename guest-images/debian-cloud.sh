@@ -37,7 +37,7 @@ configure_cloud_init() {
 datasource_list: [ NoCloud, ConfigDrive, Ec2, OpenStack, None ]
 END
     cat > "$tree/etc/cloud/cloud.cfg.d/95_small.cfg" <<'END'
-locale: C.UTF-8
+locale: false
 apt: {preserve_sources_list: true}
 grub_dpkg: {enabled: false}
 resize_rootfs: false
@@ -47,7 +47,6 @@ END
     mkdir -p "$tree/etc/ssl/certs"
     find "$tree/usr/share/ca-certificates" -name '*.crt' -exec cat {} + > "$tree/etc/ssl/certs/ca-certificates.crt"
     [ -e "$tree/usr/bin/nc" ] || [ ! -e "$tree/usr/bin/nc.openbsd" ] || ln -s nc.openbsd "$tree/usr/bin/nc"
-    echo LANG=C.UTF-8 > "$tree/etc/default/locale"
     # Python finds libraries by the loader's cache, which their packages' installation makes.
     mkdir "$tree/etc/systemd/system/cloud-init-local.service.d"
     printf '[Service]\nExecStartPre=/usr/sbin/ldconfig\n' > "$tree/etc/systemd/system/cloud-init-local.service.d/libraries.conf"
