@@ -99,6 +99,21 @@ static bool check_platform(JsonObject *root, const char *name, const char *wante
   return strcmp(is, wanted) == 0 || refuse(error, "its %s is '%s', and the guest's is %s", name, shown, wanted);
 }
 
+bool image_manifest_has_layers(const char *json, gsize size, const ImageConfig *config, GError **error) {
+  static const JsonLimits limits = {"container image's manifest", IMAGE_CONFIG_MAX, DEPTH_MAX};
+  g_auto(GStrv) wanted = g_strsplit(config->layers, " ", -1);
+  g_autoptr(GError) local = NULL;
+  g_autoptr(JsonDocument) document = json_document_parse(json, size, &limits, &local);
+  JsonNode *root = document ? json_document_root(document) : NULL;
+  JsonNode *layers = root && JSON_NODE_HOLDS_OBJECT(root) ? member(json_node_get_object(root), "layers") : NULL;
+  unsigned n = layers && JSON_NODE_HOLDS_ARRAY(layers) ? json_array_get_length(json_node_get_array(layers)) : 0;
+
+  if (!root)
+    return refuse(error, "its manifest is broken: %s", local->message);
+  return n == g_strv_length(wanted) ||
+         refuse(error, "its manifest has %u layers, and its configuration names %u: it is not whole", n, g_strv_length(wanted));
+}
+
 /* Variables without a name, or a value, are none. */
 static char **only_variables(char **texts) {
   g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
@@ -138,7 +153,7 @@ static bool take_all(JsonObject *root, ImageConfig *config, GError **error) {
 }
 
 ImageConfig *image_config_parse(const char *json, gsize size, GError **error) {
-  static const JsonLimits limits = {"an image's configuration", IMAGE_CONFIG_MAX, DEPTH_MAX};
+  static const JsonLimits limits = {"container image's configuration", IMAGE_CONFIG_MAX, DEPTH_MAX};
   g_autoptr(GError) local = NULL;
   g_autoptr(JsonDocument) document = json_document_parse(json, size, &limits, &local);
   JsonNode *root = document ? json_document_root(document) : NULL;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 typedef struct {
   char **entrypoint, **command, **env; /* never NULL; ENV: "K=V" */
@@ -20,6 +21,8 @@ typedef struct {
 
 /* NULL: it is none, or of an image that does not run in an ARM64 guest: the error. */
 ImageConfig *image_config_parse(const char *json, gsize size, GError **error);
+/* Whether the manifest (image-spec, manifest.md) has as many layers as CONFIG, which it belongs to, says; or the error. */
+bool image_manifest_has_layers(const char *json, gsize size, const ImageConfig *config, GError **error);
 void image_config_free(ImageConfig *config); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageConfig, image_config_free)
 

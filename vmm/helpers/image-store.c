@@ -20,6 +20,7 @@
 #define DIRECTORY_MODE 0700 /* programs of an image's may be set-user-ID, and of root's store they are root's */
 #define NEW            ".new"
 #define LOCK           ".lock"
+#define NAME           "name" /* the file that says what the image was called */
 
 typedef struct {
   char *directory; /* of the store */
@@ -70,8 +71,12 @@ static void find_place(Store *store, const char *config, gsize size) {
   store->place = g_strdup_printf("%s/sha256-%s-%u", store->directory, digest, (unsigned)geteuid());
 }
 
+/* Whole: somebody may have begun to remove it. */
 static bool is_there(const Store *store) {
-  return access(store->place, F_OK) == 0;
+  g_autofree char *root = g_build_filename(store->place, "rootfs", NULL), *name = g_build_filename(store->place, NAME, NULL);
+  struct stat status;
+
+  return lstat(root, &status) == 0 && S_ISDIR(status.st_mode) && lstat(name, &status) == 0 && S_ISREG(status.st_mode);
 }
 
 /* Locks. */
@@ -127,9 +132,17 @@ static void remove_leftovers(const Store *store) {
 /* An image. */
 
 static bool write_name(const ImageTools *tools, const char *directory, GError **error) {
-  g_autofree char *path = g_build_filename(directory, "name", NULL), *line = g_strconcat(tools->name->text, "\n", NULL);
+  g_autofree char *path = g_build_filename(directory, NAME, NULL), *line = g_strconcat(tools->name->text, "\n", NULL);
 
   return g_file_set_contents(path, line, -1, error);
+}
+
+/* One that has less than its configuration says would be taken for the whole one ever after: that is its place. */
+static bool check_layers(const ImageTools *tools, const char *layout, const ImageConfig *config, GError **error) {
+  gsize size;
+  g_autofree char *json = image_tools_inspect_manifest(tools, layout, &size, error);
+
+  return json && image_manifest_has_layers(json, size, config, error);
 }
 
 /* An archive may have become another one since it was looked at. */
@@ -139,7 +152,7 @@ static bool check_copy(const ImageTools *tools, const char *layout, const ImageC
   g_autoptr(ImageConfig) copied = json ? image_config_parse(json, size, error) : NULL;
 
   if (!copied || strcmp(copied->layers, config->layers) == 0)
-    return copied;
+    return copied && check_layers(tools, layout, config, error);
   g_set_error_literal(error, IMAGE_ERROR, IMAGE_ERROR_STORE, "it has changed while it was copied: try again");
   return false;
 }
@@ -173,7 +186,8 @@ static bool make(const Store *store, const ImageTools *tools, const ImageConfig 
   if (fd < 0)
     return false;
   remove_leftovers(store);
-  bool made = is_there(store) || (remove_tree(beside, error) && unpack(store, tools, config, beside, error));
+  bool made =
+      is_there(store) || (remove_tree(store->place, error) && remove_tree(beside, error) && unpack(store, tools, config, beside, error));
   remove_tree(beside, NULL);
   close(fd);
   return made;

@@ -92,9 +92,11 @@ char *image_tools_version(const char *program) {
   return number ? g_strndup(number, strspn(number, "0123456789.")) : NULL;
 }
 
-static char *inspect(const ImageTools *tools, const char *argument, gsize *size, GError **error) {
-  const char *const argv[] = {IMAGE_SKOPEO, "--override-os", "linux", "--override-arch", "arm64",
-                              "inspect",    "--config",      "--raw", argument,          NULL};
+/* Its configuration, or its manifest. */
+static char *inspect(const ImageTools *tools, const char *argument, bool manifest, gsize *size, GError **error) {
+  const char *const argv[] = {
+      IMAGE_SKOPEO, "--override-os", "linux", "--override-arch", "arm64", "inspect", "--raw", manifest ? "--raw" : "--config", argument,
+      NULL};
 
   return run(tools, argv, "skopeo looks at it", IMAGE_CONFIG_MAX, size, error);
 }
@@ -104,13 +106,19 @@ static char *layout_argument(const char *layout) {
 }
 
 char *image_tools_inspect(const ImageTools *tools, gsize *size, GError **error) {
-  return inspect(tools, tools->name->argument, size, error);
+  return inspect(tools, tools->name->argument, false, size, error);
 }
 
 char *image_tools_inspect_layout(const ImageTools *tools, const char *layout, gsize *size, GError **error) {
   g_autofree char *argument = layout_argument(layout);
 
-  return inspect(tools, argument, size, error);
+  return inspect(tools, argument, false, size, error);
+}
+
+char *image_tools_inspect_manifest(const ImageTools *tools, const char *layout, gsize *size, GError **error) {
+  g_autofree char *argument = layout_argument(layout);
+
+  return inspect(tools, argument, true, size, error);
 }
 
 /* A layout has no place for signatures, of which skopeo's policy has made what it wanted by then. */

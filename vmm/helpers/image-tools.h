@@ -30,6 +30,8 @@ char *image_tools_version(const char *program);
 char *image_tools_inspect(const ImageTools *tools, gsize *size, GError **error);
 /* The same of the one in the OCI layout LAYOUT. */
 char *image_tools_inspect_layout(const ImageTools *tools, const char *layout, gsize *size, GError **error);
+/* And its manifest. */
+char *image_tools_inspect_manifest(const ImageTools *tools, const char *layout, gsize *size, GError **error);
 /* Copies the image into LAYOUT, which it makes. */
 bool image_tools_copy(const ImageTools *tools, const char *layout, GError **error);
 /* Makes the directory ROOT of the image in LAYOUT. */

@@ -24,7 +24,8 @@
  * "complaint" is what umoci fails with. A layout has its own configuration.
  */
 static const char fake_skopeo[] = "#!/bin/sh\ncd \"${0%/*}\"\ncase $* in\n"
-                                  "*inspect*oci:*:image) echo inspect-layout >> log; cat layout.json ;;\n"
+                                  "*inspect*--config*oci:*:image) echo inspect-layout >> log; cat layout.json ;;\n"
+                                  "*inspect*oci:*:image) echo inspect-manifest >> log; cat manifest.json ;;\n"
                                   "*inspect*) echo inspect >> log; [ ! -e refusal ] || { cat refusal >&2; exit 1; }; cat source.json ;;\n"
                                   "*copy*) echo copy >> log; while [ -e wait ]; do sleep 0.01; done; for last; do :; done; "
                                   "last=${last#oci:}; mkdir \"${last%:image}\" ;;\n"
@@ -57,6 +58,7 @@ static void set_up(Fixture *fixture, gconstpointer data) {
   write_program(fixture->directory, "umoci", fake_umoci);
   directory_write(fixture->directory, "source.json", CONFIG_TEXT("sha256:1"));
   directory_write(fixture->directory, "layout.json", CONFIG_TEXT("sha256:1"));
+  directory_write(fixture->directory, "manifest.json", "{\"layers\": [{}]}");
 }
 
 static void open_up(const char *path) {
@@ -121,11 +123,29 @@ static void test_once(Fixture *fixture, gconstpointer data) {
     expect_whole(image);
     g_assert_cmpstr(image->config->layers, ==, "sha256:1");
   }
-  expect_log(fixture, "inspect copy inspect-layout unpack inspect ");
+  expect_log(fixture, "inspect copy inspect-layout inspect-manifest unpack inspect ");
   g_assert_cmpuint(count(fixture, ""), ==, 1);
   g_assert_cmpuint(count(fixture, ".new"), ==, 0);
   g_assert_cmpint(stat(fixture->images, &status), ==, 0);
   g_assert_cmpuint(status.st_mode & 0777, ==, 0700);
+}
+
+/* What somebody has begun to remove is made once more. */
+static void test_damaged(Fixture *fixture, gconstpointer data) {
+  for (unsigned i = 0; i < 3; i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Image) image = take(fixture, &error);
+    g_assert_no_error(error);
+    expect_whole(image);
+    g_autofree char *name = g_build_filename(image->root, "..", "name", NULL), *aside = g_strconcat(image->root, "-aside", NULL);
+    if (i == 0)
+      g_assert_cmpint(g_unlink(name), ==, 0);
+    else
+      g_assert_cmpint(rename(image->root, aside), ==, 0);
+  }
+  expect_log(fixture, "inspect copy inspect-layout inspect-manifest unpack inspect copy inspect-layout inspect-manifest unpack "
+                      "inspect copy inspect-layout inspect-manifest unpack ");
+  g_assert_cmpuint(count(fixture, ""), ==, 1);
 }
 
 /* Another digest is another image, and the one before stays. */
@@ -165,6 +185,12 @@ static void test_failures(Fixture *fixture, gconstpointer data) {
   directory_write(fixture->directory, "complaint", "   \xe2\x80\xa2 unpacking ...\n   \xe2\xa8\xaf create rootfs: broken\n");
   expect_failure(fixture, "umoci: create rootfs: broken");
   g_unlink(complaint);
+  directory_write(fixture->directory, "manifest.json", "{\"layers\": []}");
+  expect_failure(fixture, "its manifest has 0 layers, and its configuration names 1: it is not whole");
+  directory_write(fixture->directory, "manifest.json", "{\"layers\": [{}, {}]}");
+  expect_failure(fixture, "its manifest has 2 layers, and its configuration names 1: it is not whole");
+  directory_write(fixture->directory, "manifest.json", "[");
+  expect_failure(fixture, "its manifest is broken: 1:2: [0]: the text ends where a value is wanted");
   directory_write(fixture->directory, "layout.json", CONFIG_TEXT("sha256:other"));
   expect_failure(fixture, "it has changed while it was copied: try again");
   directory_write(fixture->directory, "source.json", "{\"os\": \"linux\", \"architecture\": \"s390x\"}");
@@ -334,6 +360,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
 #define TEST(name, function) g_test_add("/image-store/" name, Fixture, NULL, set_up, function, tear_down)
   TEST("once", test_once);
+  TEST("damaged", test_damaged);
   TEST("changed", test_changed);
   TEST("failures", test_failures);
   TEST("bounds", test_bounds);
