@@ -87,6 +87,7 @@ copy_on_write() {
 # What is written stays, and what cloud-init does once for an instance.
 persistent() {
     before=$(sums base.qcow2)
+    rm -f known # its host key went with what was written
     cloud --persist --password password --cloud-init user-data=user-data
     reached "$1, first boot" || return
     settled "$1, first boot"
