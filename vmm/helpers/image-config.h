@@ -21,7 +21,7 @@ typedef struct {
 
 /* NULL: it is none, or of an image that does not run in an ARM64 guest: the error. */
 ImageConfig *image_config_parse(const char *json, gsize size, GError **error);
-/* Whether the manifest (image-spec, manifest.md) has as many layers as CONFIG, which it belongs to, says; or the error. */
+/* Whether its manifest (image-spec, manifest.md) has as many layers as CONFIG says; or the error. */
 bool image_manifest_has_layers(const char *json, gsize size, const ImageConfig *config, GError **error);
 void image_config_free(ImageConfig *config); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ImageConfig, image_config_free)
