@@ -30,24 +30,42 @@ static void look_at(OptionDraft *draft, Config *config, const char *where, const
     option_mistake(draft, where, "meta-data: '%s' has no instance-id, without which cloud-init does not take it: instance-id: NAME", path);
 }
 
-static void read_parts(OptionDraft *draft, Config *config) {
-  GPtrArray *all = config->cloud_init;
-  g_autofree char *where = g_strdup(option_where(draft, "cloud-init", (int)all->len - 1));
+/* The last of those that name PART, which counts; -1: none does. What the others say of it is said no more. */
+static int settle_part(GPtrArray *all, SeedPart part) {
+  int last = -1;
 
-  option_keep_last(all, option_find(config_options, "cloud-init")->element);
-  if (all->len == 0)
-    return;
-  const CloudInitConfig *asked = all->pdata[0];
-  for (SeedPart part = 0; part < SEED_PARTS; part++) {
-    const char *path = asked->parts[part];
-    GBytes *bytes = path ? read_file(draft, where, path, part) : NULL;
-    config->seed->own[part] = bytes;
-    if (bytes)
-      look_at(draft, config, where, path, part, bytes);
+  for (int i = (int)all->len - 1; i >= 0; i--) {
+    CloudInitConfig *asked = all->pdata[i];
+    if (last >= 0)
+      g_clear_pointer(&asked->parts[part], g_free);
+    else if (asked->parts[part])
+      last = i;
   }
+  return last;
+}
+
+static void read_part(OptionDraft *draft, Config *config, SeedPart part) {
+  int index = settle_part(config->cloud_init, part);
+  const char *where = option_where(draft, "cloud-init", index);
+
+  if (index < 0)
+    return;
+  const CloudInitConfig *asked = config->cloud_init->pdata[index];
+  const char *path = asked->parts[part];
+  GBytes *bytes = read_file(draft, where, path, part);
+  config->seed->own[part] = bytes;
+  if (bytes)
+    look_at(draft, config, where, path, part, bytes);
+}
+
+static void read_parts(OptionDraft *draft, Config *config) {
+  if (config->cloud_init->len == 0)
+    return;
+  for (SeedPart part = 0; part < SEED_PARTS; part++)
+    read_part(draft, config, part);
   const char *conflict = cloud_seed_explain_conflict(config->seed);
   if (conflict)
-    option_mistake(draft, where, "%s", conflict);
+    option_mistake(draft, option_where(draft, "cloud-init", (int)config->cloud_init->len - 1), "%s", conflict);
 }
 
 static void read_keys(OptionDraft *draft, Config *config) {

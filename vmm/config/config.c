@@ -321,8 +321,8 @@ const Option config_options[] = {
            "standard input where that is no terminal.",
            .not_in_suite = "the guest of a case has no cloud-init"),
     OPTION("cloud-init", LIST, Config, cloud_init, "PART=FILE[,PART=FILE]...",
-           "Files for cloud-init as they are. PART: user-data, meta-data, vendor-data, network-config.", .element = &cloud_init_element,
-           .last_counts = true, .not_in_suite = "the guest of a case has no cloud-init"),
+           "Files for cloud-init as they are; repeatable. PART: user-data, meta-data, vendor-data, network-config.",
+           .element = &cloud_init_element, .not_in_suite = "the guest of a case has no cloud-init"),
 
     OPTION("cpus", NUMBER, Config, cpus, "N", "Number of virtual CPUs, 1 to 512 or what the host allows (default: 1).", .group = "Machine",
            .examples = "1 2 4 8", .min = 1, .max = CPUS_MAX),

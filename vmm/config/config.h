@@ -158,7 +158,7 @@ typedef struct {
   char *uuid;          /* of the machine, as text in either case; NULL: it has none */
   char *serial_number; /* of the machine, in printable ASCII; NULL: it has none */
   bool detach;
-  GPtrArray *cloud_init;    /* of CloudInitConfig, one at most in a checked Config */
+  GPtrArray *cloud_init;    /* of CloudInitConfig, of which one at most has each part in a checked Config */
   GPtrArray *ssh_keys;      /* of SshKeyConfig */
   char *password;           /* NULL: none; CONFIG_PASSWORD_ASKED, or a file */
   CloudSeed *seed;          /* what these come to; NULL: cloud-init is told nothing */

@@ -324,6 +324,26 @@ static void test_seed(void) {
   g_assert_cmpstr(disk(rootfs, 1)->path, ==, "file-system");
 }
 
+/* Each says what it says; of what two say, the later one counts. */
+static void test_seed_parts(void) {
+  static const char description[] = "{\"net\": [\"none\"], \"cloud-init\": [{\"user-data\": \"user\"}, {\"meta-data\": \"meta\"}]}";
+  static const char *const words[] = {"--cloud-init user-data=user --cloud-init meta-data=meta",
+                                      "--cloud-init user-data=missing,meta-data=missing --cloud-init user-data=user,meta-data=meta",
+                                      "--cloud-init meta-data=missing,user-data=user --cloud-init meta-data=meta", "--config parts.json"};
+
+  g_assert_true(g_file_set_contents("parts.json", description, -1, NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+    g_autoptr(Config) config = parse(words[i]);
+    g_autoptr(GBytes) user = g_bytes_new_static("#cloud-config\n", 14);
+    g_assert_nonnull(config->seed->own[SEED_META_DATA]);
+    g_assert_true(config->seed->own[SEED_USER_DATA] && g_bytes_equal(config->seed->own[SEED_USER_DATA], user));
+    g_assert_null(config->seed->own[SEED_VENDOR_DATA]);
+  }
+  refuse("--cloud-init user-data=missing --cloud-init meta-data=odd",
+         "--cloud-init user-data=missing: user-data: cannot read 'missing': No such file or directory\n"
+         "--cloud-init meta-data=odd: meta-data: 'odd' has no instance-id, without which cloud-init does not take it: instance-id: NAME");
+}
+
 static void test_seed_mistakes(void) {
   refuse("--ssh-key missing", "--ssh-key missing: cannot read 'missing': No such file or directory");
   refuse("--ssh-key odd --password missing --cloud-init meta-data=odd,user-data=missing",
@@ -358,6 +378,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-system/network", test_network);
   g_test_add_func("/config-system/persist", test_persist);
   g_test_add_func("/config-system/seed", test_seed);
+  g_test_add_func("/config-system/seed-parts", test_seed_parts);
   g_test_add_func("/config-system/seed-mistakes", test_seed_mistakes);
   int result = g_test_run();
   g_assert_cmpint(g_chdir(source), ==, 0);
