@@ -20,10 +20,15 @@
 
 G_DEFINE_QUARK(eret_ssh_key_error, ssh_key_error)
 
-/* RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4; OpenSSH's PROTOCOL.u2f. */
-static const char *const types[] = {
-    "ssh-ed25519",         "ecdsa-sha2-nistp256",        "ecdsa-sha2-nistp384", "ssh-rsa",
-    "ecdsa-sha2-nistp521", "sk-ssh-ed25519@openssh.com", "ssh-ed448",           "sk-ecdsa-sha2-nistp256@openssh.com",
+/* How many strings a key is of, with its type: RFC 4253 6.6, RFC 5656 3.1, RFC 8709 4; OpenSSH's PROTOCOL.u2f. */
+typedef struct {
+  const char *name;
+  unsigned fields;
+} KeyType;
+
+static const KeyType types[] = {
+    {"ssh-ed25519", 2}, {"ecdsa-sha2-nistp256", 3}, {"ecdsa-sha2-nistp384", 3},        {"ecdsa-sha2-nistp521", 3},
+    {"ssh-rsa", 3},     {"ssh-ed448", 2},           {"sk-ssh-ed25519@openssh.com", 3}, {"sk-ecdsa-sha2-nistp256@openssh.com", 4},
 };
 
 void ssh_key_free(SshKey *key) {
@@ -34,30 +39,45 @@ void ssh_key_free(SshKey *key) {
   g_free(key);
 }
 
-static bool is_type(const char *word) {
+static const KeyType *find_type(const char *word) {
   for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
-    if (strcmp(types[i], word) == 0)
-      return true;
-  return false;
+    if (strcmp(types[i].name, word) == 0)
+      return &types[i];
+  return NULL;
 }
 
-/* Whether BASE64 is the bytes of a key of TYPE: a string, which has its length in front, and something behind it. */
-static bool is_of_type(const char *base64, const char *type) {
-  gsize size, length = strlen(type);
+/* Of SIZE bytes, how many are left behind a string, which has its length in front (RFC 4251, 5); -1: it ends beyond them. */
+static gssize skip_string(const guchar *bytes, gsize size) {
+  if (size < 4)
+    return -1;
+  gsize length = (gsize)bytes[0] << 24 | (gsize)bytes[1] << 16 | (gsize)bytes[2] << 8 | bytes[3];
+  return length <= size - 4 ? (gssize)(size - 4 - length) : -1;
+}
+
+/* What is wrong with BASE64, which is to be the bytes of a key of TYPE: strings, of which the first is the type. */
+static const char *explain_bytes(const char *base64, const KeyType *type) {
+  gsize size, length = strlen(type->name);
   g_autofree guchar *bytes = g_base64_decode(base64, &size);
   g_autofree char *again = g_base64_encode(bytes, size);
+  gssize left = (gssize)size;
 
-  return strcmp(again, base64) == 0 && size > length + 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] == length >> 8 &&
-         bytes[3] == (length & 0xff) && memcmp(bytes + 4, type, length) == 0;
+  if (strcmp(again, base64) != 0 || size < length + 4 || skip_string(bytes, size) != (gssize)(size - length - 4) ||
+      memcmp(bytes + 4, type->name, length) != 0)
+    return "behind its type, the key is broken";
+  for (unsigned i = 0; i < type->fields && left >= 0; i++)
+    left = skip_string(bytes + size - left, (gsize)left);
+  if (left < 0)
+    return "the key is cut off: its last bytes are not there";
+  return left ? "behind its end, the key goes on: it is broken" : NULL;
 }
 
 static const char *check_words(char **words) {
-  if (!words[0] || !is_type(words[0]))
+  const KeyType *type = words[0] ? find_type(words[0]) : NULL;
+
+  if (!type)
     return words[0] && words[1] ? "a public key begins with its type, such as ssh-ed25519 or ssh-rsa, and has no options before it"
                                 : "it is no public key, such as ssh-keygen writes into a file whose name ends in .pub";
-  if (!words[1] || !is_of_type(words[1], words[0]))
-    return "behind its type, the key is broken";
-  return NULL;
+  return explain_bytes(words[1] ? words[1] : "", type);
 }
 
 static char *parse_line(char *line, const char **why) {

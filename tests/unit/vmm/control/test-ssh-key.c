@@ -8,21 +8,35 @@
 
 #include "tests/unit/directory.h"
 
-/* A line of TYPE as ssh-keygen writes it: the type, as a string, and SIZE bytes more, in base64. */
-static char *key_of(const char *type, const char *inner, unsigned size, const char *rest) {
-  g_autoptr(GByteArray) bytes = g_byte_array_new();
-  const guint8 length[] = {0, 0, 0, (guint8)strlen(inner)};
+static void append_string(GByteArray *bytes, const void *data, unsigned size) {
+  const guint8 length[] = {0, 0, (guint8)(size >> 8), (guint8)size};
 
   g_byte_array_append(bytes, length, sizeof length);
-  g_byte_array_append(bytes, (const guint8 *)inner, (guint)strlen(inner));
+  g_byte_array_append(bytes, data, size);
+}
+
+/* A line of TYPE as ssh-keygen writes it: the type, as a string, and FIELDS more of SIZE bytes; then CUT bytes less, in base64. */
+static char *key_cut(const char *type, const char *inner, unsigned fields, unsigned size, unsigned cut) {
+  g_autoptr(GByteArray) bytes = g_byte_array_new();
+  g_autofree guint8 *field = g_malloc(size + 1);
+
   for (unsigned i = 0; i < size; i++)
-    g_byte_array_append(bytes, (const guint8[]){(guint8)(i * 37)}, 1);
-  g_autofree char *base64 = g_base64_encode(bytes->data, bytes->len);
-  return g_strconcat(type, " ", base64, rest, NULL);
+    field[i] = (guint8)(i * 37);
+  append_string(bytes, inner, (unsigned)strlen(inner));
+  for (unsigned i = 0; i < fields; i++)
+    append_string(bytes, field, size);
+  g_autofree char *base64 = g_base64_encode(bytes->data, bytes->len - cut);
+  return g_strconcat(type, " ", base64, NULL);
+}
+
+static char *key_of(const char *type, const char *inner, unsigned fields, unsigned size, const char *rest) {
+  g_autofree char *bare = key_cut(type, inner, fields, size, 0);
+
+  return g_strconcat(bare, rest, NULL);
 }
 
 static char *ed25519(const char *rest) {
-  return key_of("ssh-ed25519", "ssh-ed25519", 36, rest);
+  return key_of("ssh-ed25519", "ssh-ed25519", 1, 32, rest);
 }
 
 static void assert_parsed(const char *text, const char *wanted) {
@@ -41,15 +55,24 @@ static void assert_refused(const char *text, gssize size, const char *wanted) {
   g_assert_cmpstr(why, ==, wanted);
 }
 
+/* How many fields each has behind its type. */
+static const struct {
+  const char *name;
+  unsigned fields;
+} types[] = {
+    {"ssh-ed25519", 1},         {"ssh-rsa", 2},   {"ecdsa-sha2-nistp256", 2},        {"ecdsa-sha2-nistp384", 2},
+    {"ecdsa-sha2-nistp521", 2}, {"ssh-ed448", 1}, {"sk-ssh-ed25519@openssh.com", 2}, {"sk-ecdsa-sha2-nistp256@openssh.com", 3},
+};
+
+/* The comment is not the guest's to know. */
 static void test_good(void) {
-  static const char *const types[] = {
-      "ssh-ed25519",         "ssh-rsa",   "ecdsa-sha2-nistp256",        "ecdsa-sha2-nistp384",
-      "ecdsa-sha2-nistp521", "ssh-ed448", "sk-ssh-ed25519@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com"};
-  static const char *const rests[] = {"", "\n", " me@host\n", " a comment of words \r\n", " \n\n\n# another comment\n"};
+  static const char *const rests[] = {
+      "", "\n", " me@host\n", " in Latin-1: \344\n", " a comment of words \r\n", " \n\n\n# another comment\n"};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(types); i++)
     for (unsigned j = 0; j < G_N_ELEMENTS(rests); j++) {
-      g_autofree char *bare = key_of(types[i], types[i], 300 + i, ""), *text = g_strconcat("# mine\n\n", bare, rests[j], NULL);
+      g_autofree char *bare = key_of(types[i].name, types[i].name, types[i].fields, 300 + i, ""),
+                      *text = g_strconcat("# mine\n\n", bare, rests[j], NULL);
       assert_parsed(text, bare);
     }
   g_autofree char *own = ed25519("");
@@ -61,10 +84,9 @@ static void test_bad(void) {
   const char *no_type = "a public key begins with its type, such as ssh-ed25519 or ssh-rsa, and has no options before it";
   const char *broken = "behind its type, the key is broken", *controls = "it has control characters", *many;
   g_autofree char *good = ed25519("\n"), *twice = g_strconcat(good, good, NULL), *options = g_strconcat("no-pty ", good, NULL);
-  g_autofree char *other = key_of("ssh-rsa", "ssh-ed25519", 36, ""), *dsa = key_of("ssh-dss", "ssh-dss", 400, "");
-  g_autofree char *nothing = key_of("ssh-rsa", "ssh-rsa", 0, ""), *escape = ed25519(" \033[2J"),
-                  *tab = g_strdelimit(ed25519(""), " ", '\t');
-  g_autofree char *certificate = key_of("ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519-cert-v01@openssh.com", 40, "");
+  g_autofree char *other = key_of("ssh-rsa", "ssh-ed25519", 1, 32, ""), *dsa = key_of("ssh-dss", "ssh-dss", 4, 100, "");
+  g_autofree char *escape = ed25519(" \033[2J"), *tab = g_strdelimit(ed25519(""), " ", '\t');
+  g_autofree char *certificate = key_of("ssh-ed25519-cert-v01@openssh.com", "ssh-ed25519-cert-v01@openssh.com", 1, 36, "");
   g_autofree char *cut = g_strndup(good, strlen(good) - 3);
   static const char zero[] = "ssh-rsa \0AAAA";
 
@@ -85,10 +107,22 @@ static void test_bad(void) {
   assert_refused(other, -1, broken);
   assert_refused(dsa, -1, no_type);
   assert_refused(certificate, -1, no_type);
-  assert_refused(nothing, -1, broken);
   assert_refused(escape, -1, controls);
   assert_refused(tab, -1, controls);
   assert_refused(cut, -1, broken);
+}
+
+/* Wherever it ends; and what is behind its end. */
+static void test_not_whole(void) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(types); i++) {
+    for (unsigned cut = 1; cut <= (4 + 50) * types[i].fields; cut++) {
+      g_autofree char *text = key_cut(types[i].name, types[i].name, types[i].fields, 50, cut);
+      assert_refused(text, -1, "the key is cut off: its last bytes are not there");
+    }
+    g_autofree char *more = key_of(types[i].name, types[i].name, types[i].fields + 1, 0, "");
+    assert_refused(more, -1, "behind its end, the key goes on: it is broken");
+  }
+  assert_refused("ssh-rsa AAAAB3NzaC1yc2H/////AAAA", -1, "the key is cut off: its last bytes are not there");
 }
 
 typedef struct {
@@ -224,6 +258,7 @@ int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/ssh-key/good", test_good);
   g_test_add_func("/ssh-key/bad", test_bad);
+  g_test_add_func("/ssh-key/not-whole", test_not_whole);
   g_test_add("/ssh-key/files", Fixture, NULL, set_up, test_files, tear_down);
   g_test_add_func("/ssh-key/credentials", test_credentials);
   g_test_add("/ssh-key/own", Fixture, NULL, set_up, test_own, tear_down);
