@@ -51,4 +51,6 @@ like err "^eret: --password: there is no password in its first line$" "and what 
 { head -c 300 /dev/zero | tr '\0' x; echo; } > long
 input=long run disk.img --net none --password -
 like err "^eret: --password: its first line is too long for a password" "nor is one that is too long"
+input=/dev/zero run disk.img --net none --password -
+like err "^eret: --password: its first line is too long for a password" "nor one without an end"
 plan

@@ -42,14 +42,18 @@ static void edit(GString *line, char key) {
     g_string_truncate(line, line->len - 1);
 }
 
-/* Byte by byte, as what follows the line is not ours. False: KEY_INTERRUPT. */
+/*
+ * Byte by byte, as what follows the line is not ours, and no further than one sees that it is too long, as it may have no
+ * end; at a terminal some of it can be taken back. False: KEY_INTERRUPT.
+ */
 static bool read_line(GString *line, bool terminal) {
-  for (char byte; read_byte(&byte) && byte != '\n' && !(terminal && (byte == '\r' || byte == KEY_END));) {
+  for (char byte;
+       (terminal || line->len < LINE_BYTES_MAX) && read_byte(&byte) && byte != '\n' && !(terminal && (byte == '\r' || byte == KEY_END));) {
     if (terminal && byte == KEY_INTERRUPT)
       return false;
     if (terminal)
       edit(line, byte);
-    else if (line->len < LINE_BYTES_MAX)
+    else
       g_string_append_c(line, byte);
   }
   return true;
