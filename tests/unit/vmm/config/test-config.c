@@ -919,6 +919,8 @@ static void test_shares(void) {
       {"directory,tag=abcdefghijklmnopqrstuvwxyz01234567890", "tag: has 37 bytes, at most 36 are possible"},
       {"directory,at=x", "at: 'x' must be an absolute path in the guest"},
       {"directory,at=/", "at: '/' is the guest's own: name another place"},
+      {"directory,at=//", "at: '//' is the guest's own: name another place"},
+      {"directory,at=//dev/.", "at: '//dev/.' is the guest's own: name another place"},
       {"directory,at=/x/../proc", "at: '/x/../proc' is the guest's own: name another place"},
       {"directory,at=/x", "at: a guest is told by its kernel's command line, and there is none without --kernel: mount it there yourself"},
       {"directory,at=/a b",
@@ -935,6 +937,12 @@ static void test_shares(void) {
   }
   refuse("--share directory,tag=share0: tag: 'share0' is that of directory number 1, too", "--dry-run", "--share", "directory", "--share",
          "directory,tag=share0", NULL);
+  refuse("--share directory,at=/x\\u000by: at: '/x\\u000by' has control characters: name another place", "--dry-run", "--kernel", "Image",
+         "--share", "directory,at=/x\vy", NULL);
+  refuse("--share directory,at=/\\u007f: at: '/\\u007f' has control characters: name another place", "--dry-run", "--kernel", "Image",
+         "--share", "directory,at=/\177", NULL);
+  refuse("--share directory,at=//a/./b/: at: '//a/./b/' is where directory number 1 is mounted, too: name another place", "--dry-run",
+         "--kernel", "Image", "--share", "directory,at=/a/b", "--share", "directory,at=//a/./b/", "--share", "directory,at=/a", NULL);
 }
 
 static void test_user_networks(void) {
