@@ -65,8 +65,9 @@ void config_check_disks(OptionDraft *draft, const Config *config) {
     if (!disk->path || !config_check_file(draft, where, disk->path, true, &status)) /* without a path: on a network, or already reported */
       continue;
     if (writes_file(disk) && faccessat(AT_FDCWD, disk->path, W_OK, AT_EACCESS) < 0)
-      option_mistake(draft, where, "cannot write '%s': %s; a read-only disk has ro, one that leaves it as it is cow", disk->path,
-                     g_strerror(errno));
+      option_mistake(draft, where, "cannot write '%s': %s; %s", disk->path, g_strerror(errno),
+                     config->persist && i == 0 ? "without --persist it stays as it is, and what the guest writes is gone with it"
+                                               : "a read-only disk has ro, one that leaves it as it is cow");
     check_shared_disk(draft, config, &status, i, first, written);
   }
 }

@@ -48,13 +48,17 @@ static void find_kernel(OptionDraft *draft, Config *config) {
     config->kernel = installed_kernel_newest("/boot");
 }
 
-/* What stands behind -- is for what is in an image. */
+/* What stands behind -- is for what is in an image. What would be the system's disk is told where that stands. */
 static void check_words(OptionDraft *draft, const Config *config) {
   const char *meant = NULL, *first = config->command->len ? config->command->pdata[0] : NULL;
-  g_autofree char *explanation = first && !config->image ? config_explain_stray(first, &meant) : NULL;
 
-  if (explanation)
-    option_mistake(draft, NULL, "unexpected argument '%s'%s", first, explanation);
+  if (!first || config->image)
+    return;
+  bool misplaced = config->system->len == 0 && config_takes_operand(first);
+  g_autofree char *explanation =
+      misplaced ? g_strdup(": a disk image stands before --, and words for an --image behind it") : config_explain_stray(first, &meant);
+  option_mistake(draft, NULL, "unexpected argument '%s'%s", first, explanation);
+  draft->operand_lost |= misplaced;
   if (meant)
     option_set_failed(draft, meant, -1);
 }

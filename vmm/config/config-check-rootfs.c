@@ -13,8 +13,7 @@
 /* The last of the disks, whichever source they are from. */
 static void add_disk(OptionDraft *draft, Config *config, const char *where, const char *image) {
   const Option *disks = option_find(config_options, "disk");
-  g_auto(GStrv) parts = g_strsplit(image, ",", -1);
-  g_autofree char *path = g_strjoinv(",,", parts), *disk = g_strconcat(path, ",ro", NULL);
+  g_autofree char *path = option_double_commas(image), *disk = g_strconcat(path, ",ro", NULL);
 
   option_keep_list(draft, disks);
   option_add_text(draft, config, disks, where, NULL, disk);

@@ -17,7 +17,7 @@
 #define SYSTEM_MEMORY (UINT64_C(1) << 30)
 #define HEADER_SIZE   0x8800 /* as far as the mark of an ISO image */
 
-/* What is no disk. %s: the file. */
+/* What is no disk. %s: the file; %,: the same as part of a value that has others. */
 static const struct {
   size_t offset;
   const char *mark;
@@ -40,7 +40,7 @@ static const struct {
      4, "is a program, and no disk image: a kernel is given by --kernel %s"},
     {0x38, "ARM\x64", 4, "is a kernel, and no disk image: --kernel %s"},
     {0x4, "zimg", 4, "is a kernel, and no disk image: --kernel %s"},
-    {0, "hsqs", 4, "is a squashfs file system, without what boots it: --rootfs %s, with --kernel FILE"},
+    {0, "hsqs", 4, "is a squashfs file system, without what boots it: --rootfs %,, with --kernel FILE"},
     {0x8001, "CD001", 5,
      "is an image of a CD (ISO 9660), such as an installer: ',format=raw' boots it; what is installed goes to a disk of its own, --disk"},
 };
@@ -52,19 +52,26 @@ static bool has_mark(const char *header, size_t size, size_t offset, const char 
   return size >= offset + mark_size && memcmp(header + offset, mark, mark_size) == 0;
 }
 
+/* Free with g_free. */
+static char *fill_in(const char *advice, const char *path) {
+  const char *blank = strchr(advice, '%');
+  g_autofree char *word = blank && blank[1] == ',' ? option_double_commas(path) : g_strdup(path);
+
+  return blank ? g_strdup_printf("%.*s%s%s", (int)(blank - advice), advice, word, blank + 2) : g_strdup(advice);
+}
+
 /* What a file is that is no disk; NULL: one does not see that it is anything else. Free with g_free. */
 static char *explain_other(const char *header, size_t size, const char *path) {
   for (unsigned i = 0; i < G_N_ELEMENTS(others); i++) {
     if (!has_mark(header, size, others[i].offset, others[i].mark, others[i].size))
       continue;
-    const char *blank = strstr(others[i].advice, "%s");
-    return blank ? g_strdup_printf("%.*s%s%s", (int)(blank - others[i].advice), others[i].advice, path, blank + 2)
-                 : g_strdup(others[i].advice);
+    return fill_in(others[i].advice, path);
   }
   if (!has_mark(header, size, TAR_MARK_OFFSET, TAR_MARK, strlen(TAR_MARK)))
     return NULL;
-  return option_find(config_options, "image") ? g_strdup_printf("is an archive: a container's image is --image %s", path)
-                                              : g_strdup("is an archive (tar), and no disk image: unpacked, it can be --rootfs DIR");
+  return option_find(config_options, "image")
+             ? g_strdup_printf("is an archive: a container's image is --image docker-archive:%s, or --image oci-archive:%s", path, path)
+             : g_strdup("is an archive (tar), and no disk image: unpacked, it can be --rootfs DIR");
 }
 
 /* UEFI, 5.2.1: a disk with a GPT has a protective record in its first sector, too; this is how both end. */
@@ -128,8 +135,9 @@ static void check_file(OptionDraft *draft, const Config *config, DiskConfig *dis
   if (stat(disk->path, &status) < 0) /* told among the disks */
     return;
   if (S_ISDIR(status.st_mode)) {
+    g_autofree char *word = option_double_commas(disk->path);
     option_mistake(draft, where, "'%s' is a directory, and no disk image: as a guest's root it is --rootfs %s, with --kernel FILE",
-                   disk->path, disk->path);
+                   disk->path, word);
     g_clear_pointer(&disk->path, g_free); /* that is enough to be said of it */
   } else if ((S_ISREG(status.st_mode) || S_ISBLK(status.st_mode)) && disk->image.format == DISK_IMAGE_FORMAT_AUTO)
     settle_format(draft, config, disk, where);

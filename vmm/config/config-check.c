@@ -110,7 +110,7 @@ static void check_boot_files(OptionDraft *draft, const Config *config) {
                    "--kernel FILE");
   else if (config->needs_kernel)
     option_mistake(draft, NULL, "no kernel given: add --kernel FILE%s", config_has_firmware(config) ? ", which the firmware starts" : "");
-  else if (!config_boots(config) && !config_plans_only(config) && !option_has_failed(draft, "dry-run", -1) &&
+  else if (!config_boots(config) && !config_plans_only(config) && !draft->operand_lost && !option_has_failed(draft, "dry-run", -1) &&
            !option_has_failed(draft, "dump-fdt", -1) && !option_has_failed(draft, "dump-acpi", -1) &&
            !option_has_failed(draft, "firmware", 0))
     option_mistake(draft, NULL, "no kernel given: add --kernel FILE, or name a disk image with a system on it");

@@ -56,18 +56,40 @@ static char *format_by_name(const char *argument) {
   return g_strdup("");
 }
 
+/* ARGUMENT as the value of OPTION: where it is a file's name, and no text with parts, its commas are doubled. */
+static char *write_value(const Option *option, const char *argument) {
+  g_autofree char *first = option_first_part(argument);
+  bool has_parts = strcmp(first, argument) != 0 && access(argument, F_OK) < 0 && access(first, F_OK) == 0;
+
+  return option->kind == OPTION_LIST && !has_parts ? option_double_commas(argument) : g_strdup(argument);
+}
+
+static char *suggest(const char *argument, const char *meant) {
+  const Option *option = option_find(config_options, meant);
+  g_autofree char *format = format_by_name(argument), *value = write_value(option, argument);
+
+  /* Of an option that can stand alone, a value follows behind = only. */
+  return g_strdup_printf("; did you mean --%s%s%s%s?", meant, option->alone ? "=" : " ", value, format);
+}
+
+static bool is_image_name(const char *argument) {
+  g_autofree char *why = NULL;
+  g_autoptr(ImageName) name = image_name_parse(argument, &why);
+
+  return name;
+}
+
 char *config_guess_stray(const char *argument, const char **meant) {
   g_autofree char *name = g_path_get_basename(argument);
+  const char *guess = is_image_name(argument) ? "image" : NULL;
 
-  for (unsigned i = 0; i < G_N_ELEMENTS(guesses); i++) {
-    if (!g_pattern_match_simple(guesses[i].pattern, strpbrk(guesses[i].pattern, "/=") ? argument : name))
-      continue;
-    *meant = guesses[i].option;
-    g_autofree char *format = format_by_name(argument);
-    /* Of an option that can stand alone, a value follows behind = only. */
-    return g_strdup_printf("; did you mean --%s%s%s%s?", *meant, option_find(config_options, *meant)->alone ? "=" : " ", argument, format);
-  }
-  return NULL;
+  for (unsigned i = 0; i < G_N_ELEMENTS(guesses) && !guess; i++)
+    if (g_pattern_match_simple(guesses[i].pattern, strpbrk(guesses[i].pattern, "/=") ? argument : name))
+      guess = guesses[i].option;
+  if (!guess)
+    return NULL;
+  *meant = guess;
+  return suggest(argument, guess);
 }
 
 char *config_explain_stray(const char *argument, const char **meant) {

@@ -226,6 +226,8 @@ char *option_place(const Option *option, const char *text, OptionPlace *place, v
 bool option_is_instead(const OptionElement *kind, const char *part);
 /* Of an element's text, its first part, with a doubled comma for what it is. Free with g_free. */
 char *option_first_part(const char *text);
+/* TEXT as part of an element's text. Free with g_free. */
+char *option_double_commas(const char *text);
 /* Of an option that can be negated. */
 void option_set_boolean(void *record, const Option *option, bool value);
 /* The first call of a source empties the list: what a source says replaces what the one before said. */

@@ -334,6 +334,12 @@ char *option_first_part(const char *text) {
   return g_strdup(parts->pdata[0]);
 }
 
+char *option_double_commas(const char *text) {
+  g_auto(GStrv) parts = g_strsplit(text, ",", -1);
+
+  return g_strjoinv(",,", parts);
+}
+
 bool option_is_instead(const OptionElement *kind, const char *part) {
   g_autofree char *name = strchr(part, '=') ? g_strndup(part, strcspn(part, "=")) : NULL;
   const Option *option = name ? option_find(kind->options, name) : NULL;

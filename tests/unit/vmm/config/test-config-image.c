@@ -95,7 +95,8 @@ static void test_bad(Fixture *fixture, gconstpointer data) {
       {"--image oci:layout --firmware kernel", "no kernel given: add --kernel FILE, which the firmware starts"},
       {"--kernel kernel --entrypoint x", "--entrypoint: there is no --image whose entry point this would replace"},
       {"--kernel kernel -- word", "unexpected argument 'word': everything but a disk image is given by an option, such as --kernel FILE"},
-      {"--kernel kernel -- disk.img", "unexpected argument 'disk.img'; did you mean --disk disk.img?"},
+      {"--kernel kernel -- disk.img", "unexpected argument 'disk.img': a disk image stands before --, and words for an --image behind it"},
+      {"--kernel kernel -- oci:layout", "unexpected argument 'oci:layout'; did you mean --image oci:layout?"},
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {

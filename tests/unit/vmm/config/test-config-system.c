@@ -112,6 +112,10 @@ static void test_operand(void) {
       "or directory");
   refuse("--net none disk.img,cow=x --disk disk.raw", "disk.img,cow=x: cow: 'x' is neither on nor off");
   refuse("--net none disk.img disk.raw", "unexpected argument 'disk.raw'; did you mean --disk disk.raw?");
+  refuse("--net none disk.img a,b.img", "unexpected argument 'a,b.img'; did you mean --disk a,,b.img?");
+  refuse("--net none disk.img no,where.qcow2", "unexpected argument 'no,where.qcow2'; did you mean --disk no,,where.qcow2,format=qcow2?");
+  refuse("--net none disk.img disk.qcow2,ro", "unexpected argument 'disk.qcow2,ro'; did you mean --disk disk.qcow2,ro?");
+  refuse("--net none disk.img a,,b.img", "unexpected argument 'a,,b.img'; did you mean --disk a,,b.img?");
   refuse("--net none disk.img kernel",
          "unexpected argument 'kernel': everything but a disk image is given by an option, such as --kernel FILE");
   refuse("--net none missing", "unexpected argument 'missing': everything but a disk image is given by an option, such as --kernel FILE");
@@ -210,7 +214,8 @@ static void test_other_files(void) {
        4, "*--kernel d4"},
       {"d5", 0, "hsqs", 4, "*--rootfs d5, *"},
       {"d.iso", 0x8001, "CD001", 5, "*(ISO 9660)*',format=raw'*"},
-      {"d.tar", 257, "ustar", 5, "*is an archive*"},
+      {"d.tar", 257, "ustar", 5, "*is an archive: *--image docker-archive:d.tar, or --image oci-archive:d.tar"},
+      {"d,6", 0, "hsqs", 4, "*--rootfs d,,6, *"},
       {"zeros", 0, "", 0, "*it has no partitions; ',format=raw' *"},
       {"a%sb", 0x38, "ARM\x64", 4, "*--kernel a%sb"},
       {"%s.xz", 0,
@@ -221,7 +226,8 @@ static void test_other_files(void) {
 
   for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
     g_autoptr(GError) error = NULL;
-    g_autofree char *words = g_strconcat("--net none ", cases[i].name, NULL), *raw = g_strconcat(words, ",format=raw", NULL);
+    g_autofree char *word = option_double_commas(cases[i].name);
+    g_autofree char *words = g_strconcat("--net none ", word, NULL), *raw = g_strconcat(words, ",format=raw", NULL);
     write_bytes(cases[i].name, 65536, cases[i].offset, cases[i].mark, cases[i].size);
     g_autoptr(Config) none = read_words(with_firmware, words, &error);
     g_assert_null(none);
@@ -285,6 +291,20 @@ static void test_network(void) {
          "--net none,user: a card has one place where it is connected: give one of user, tap=NAME, fd=N and unix=PATH");
 }
 
+/* `eret run -- IMAGE`: all that is missing is there. */
+static void test_behind(void) {
+  static const char *const words[] = {"-- disk.img", "-- missing.qcow2"};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(words); i++) {
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Config) config = read_words("", words[i], &error);
+    g_autofree char *wanted = g_strdup_printf("unexpected argument '%s': a disk image stands before --, and words for an --image behind it",
+                                              words[i] + strlen("-- "));
+    g_assert_null(config);
+    g_assert_cmpstr(error->message, ==, wanted);
+  }
+}
+
 static void test_persist(void) {
   g_autoptr(Config) config = parse("--net none disk.img --persist"), read_only = parse("--net none disk.img,ro");
 
@@ -295,6 +315,12 @@ static void test_persist(void) {
   refuse("--net none disk.img,cow --persist", "--persist: cow of the image contradicts it: leave out one of them");
   refuse("--disk disk.img --persist",
          "--persist: it is for the image that is named without a flag, or by --system; what is written to a --disk stays in any case");
+  if (geteuid() == 0) /* who can write all */
+    return;
+  g_assert_cmpint(g_chmod("disk.img", 0400), ==, 0);
+  refuse("--net none disk.img --persist", "disk.img: cannot write 'disk.img': Permission denied; without --persist it stays as it is, and "
+                                          "what the guest writes is gone with it");
+  g_assert_cmpint(g_chmod("disk.img", 0600), ==, 0);
 }
 
 static void test_seed(void) {
@@ -376,6 +402,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/config-system/other-files", test_other_files);
   g_test_add_func("/config-system/defaults", test_defaults);
   g_test_add_func("/config-system/network", test_network);
+  g_test_add_func("/config-system/behind", test_behind);
   g_test_add_func("/config-system/persist", test_persist);
   g_test_add_func("/config-system/seed", test_seed);
   g_test_add_func("/config-system/seed-parts", test_seed_parts);

@@ -695,6 +695,12 @@ static void test_positional(void) {
         g_strdup_printf("unexpected argument '%s'; did you mean --%s %s?", cases[i].argument, cases[i].option, cases[i].argument);
     refuse(message, "--dry-run", cases[i].argument, NULL);
   }
+  /* An image of a container has a name that no file has. */
+  static const char *const names[] = {"oci:layout:x", "docker-archive:a.img", "oci-archive:Image", "docker://a.example/b=c"};
+  for (guint i = 0; i < G_N_ELEMENTS(names); i++) {
+    g_autofree char *message = g_strdup_printf("unexpected argument '%s'; did you mean --image %s?", names[i], names[i]);
+    refuse(message, "--dry-run", names[i], NULL);
+  }
   refuse("unexpected argument 'id.pub'; did you mean --ssh=id.pub?", "--dry-run", "--name", "a", "--ssh", "id.pub", NULL);
   /* There is one system; what else may be a disk is told how it is one. */
   static const char *const images[] = {"disk.qcow2", "a/disk.qcow", "disk.vmdk", "disk.vhdx", "disk.vhd", "disk.vdi"};
