@@ -48,6 +48,11 @@ completes "trace" help tr
 completes "attach cpu doctor exec help ps run ssh stop test trace version" help ""
 completes "" help run ""
 
+# The value of --image, which bash breaks at its colon.
+completes "docker-archive: docker:// oci-archive: oci:" run --image ""
+completes "oci-archive: oci:" run --image o
+completes "//" run --image docker :
+
 # Where a value is due there is no option, whether its values are known or not, and whatever it begins with.
 for option in append cpus cpu grace hypercall ipa-bits pin smccc; do
     completes "" run "--$option" --

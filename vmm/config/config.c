@@ -230,6 +230,9 @@ static char *place_image(const char *text, OptionPlace *place, void *opaque) {
   return strchr(placed, ':') ? NULL : g_strdup_printf("%.*s%s%s", (int)(found - text), text, placed, found + length);
 }
 
+/* With IMAGE_NAME_FORMS. */
+#define IMAGE_NAME_TRANSPORTS "oci: oci-archive: docker-archive: docker://"
+
 static const OptionChoice kernel_formats[] = {{"auto", KERNEL_FORMAT_AUTO}, {"raw", KERNEL_FORMAT_RAW}, {NULL, 0}};
 static const OptionChoice consoles[] = {{"pl011", CONSOLE_PL011}, {"virtio", CONSOLE_VIRTIO}, {NULL, 0}};
 static const OptionChoice transports[] = {{"pci", TRANSPORT_PCI}, {"mmio", TRANSPORT_MMIO}, {NULL, 0}};
@@ -295,7 +298,7 @@ const Option config_options[] = {
            "A container image, whose root is the guest's, and whose entry point runs in it: " IMAGE_NAME_FORMS
            ". It is read by skopeo, unpacked by umoci, and kept in $XDG_CACHE_HOME/eret/images. Nothing of it is changed. Words behind -- "
            "stand in place of its command.",
-           .placed = place_image),
+           .placed = place_image, .examples = IMAGE_NAME_TRANSPORTS),
     OPTION("entrypoint", STRING, Config, entrypoint, "PROGRAM",
            "Run this in place of the image's entry point and its command, with the words behind --.", .may_be_empty = true),
     OPTION("append", STRING, Config, append, "TEXT", "The kernel's command line.", .may_be_empty = true, .max = COMMAND_LINE_MAX),
