@@ -43,8 +43,8 @@ static void edit(GString *line, char key) {
 }
 
 /*
- * Byte by byte, as what follows the line is not ours, and no further than one sees that it is too long, as it may have no
- * end; at a terminal some of it can be taken back. False: KEY_INTERRUPT.
+ * Byte by byte, as what follows the line is not ours, and no further than one sees that it is too long: it may have no
+ * end. At a terminal some of it can be taken back. False: KEY_INTERRUPT.
  */
 static bool read_line(GString *line, bool terminal) {
   for (char byte;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Shared directories: each, and that no two have one tag, or one place. What the host's virtiofsd can is asked of it later. */
+/* Shared directories: each, and that no two share a tag or place. What the host's virtiofsd can is asked of it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>

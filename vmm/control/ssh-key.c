@@ -46,7 +46,7 @@ static const KeyType *find_type(const char *word) {
   return NULL;
 }
 
-/* Of SIZE bytes, how many are left behind a string, which has its length in front (RFC 4251, 5); -1: it ends beyond them. */
+/* How many of SIZE bytes are left behind a string, which begins with its length (RFC 4251, 5); -1: it ends beyond. */
 static gssize skip_string(const guchar *bytes, gsize size) {
   if (size < 4)
     return -1;

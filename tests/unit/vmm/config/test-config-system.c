@@ -291,7 +291,7 @@ static void test_network(void) {
          "--net none,user: a card has one place where it is connected: give one of user, tap=NAME, fd=N and unix=PATH");
 }
 
-/* `eret run -- IMAGE`: all that is missing is there. */
+/* `eret run -- IMAGE`: the image is there, and is not said to be missing. */
 static void test_behind(void) {
   static const char *const words[] = {"-- disk.img", "-- missing.qcow2"};
 

@@ -15,7 +15,7 @@ static void append_string(GByteArray *bytes, const void *data, unsigned size) {
   g_byte_array_append(bytes, data, size);
 }
 
-/* A line of TYPE as ssh-keygen writes it: the type, as a string, and FIELDS more of SIZE bytes; then CUT bytes less, in base64. */
+/* As ssh-keygen writes it: TYPE, and in base64 INNER, as a string, and FIELDS of SIZE bytes, without the last CUT. */
 static char *key_cut(const char *type, const char *inner, unsigned fields, unsigned size, unsigned cut) {
   g_autoptr(GByteArray) bytes = g_byte_array_new();
   g_autofree guint8 *field = g_malloc(size + 1);
