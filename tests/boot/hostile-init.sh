@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # eret exec, and a guest whose first process lies to it (guest-images/hostile/): nothing is written outside of a destination, nothing is waited for
 # beyond its limits, and neither what is said nor the memory it takes grows beyond its bounds.
-# limit: 600
+# limit: 900
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 
@@ -12,7 +12,7 @@ blocks_max=8192    # of 512 bytes: no file of more than 4 MiB, whatever the gues
 
 # Keeps the last word on the memory that process $1 has come to at most, and ends it when it is far beyond every limit.
 watch() {
-    end_by=$(($(date +%s) + 130))
+    end_by=$(($(date +%s) + 260))
     while running "$1"; do
         [ "$(date +%s)" -le "$end_by" ] || kill -KILL "$1"
         sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$1/status" > peak.now
@@ -31,7 +31,7 @@ begin() {
         ulimit -f "$blocks_max"
         date +%s > began
         : > errors
-        "$ERET" exec --kernel "$image" --memory 128M --append rdinit=/hostile-init --copy-in "$GUESTS/hostile-init" --boot-timeout 100 "$@" -- "$case" \
+        "$ERET" exec --kernel "$image" --memory 128M --append rdinit=/hostile-init --copy-in "$GUESTS/hostile-init" --boot-timeout 150 "$@" -- "$case" \
             < "${from:-/dev/null}" > "${to:-out}" 2> "${errors_to:-errors}" 3>&- &
         pid=$!
         watch "$pid" 3>&- &
@@ -66,7 +66,7 @@ begin done-and-stay
 begin done-with-open-ports
 
 begin escape --copy-out /a:top --copy-out /b:dir --copy-out /c:file
-end escape 240 100
+end escape 240 200
 is "$(found)" "./dir ./dir/absolute ./dir/absolute/by-link ./dir/composed ./dir/composed/x ./dir/d ./dir/d/up ./dir/good ./dir/set-id ./file ./outside " \
     "nothing is where it was not asked for"
 is "$(find . -type l)" ./dir/d/up "one link stays within, and the others are not there"
@@ -78,49 +78,49 @@ is "$(grep -c '^eret: --copy-out: ' errors)" 122 "a hundred failures and twenty 
 begin endless-files --copy-out /a:endless --copy-out-limit 1M --timeout 2
 
 begin long-name --copy-out /a:long
-end long-name 240 100
+end long-name 240 200
 is "$(found)" "./long ./long/good ./outside " "what came before a name that is too long"
 like errors "did not come whole: a name is longer than any path" "and why that is all"
 
 begin huge-file --copy-out /a:huge
-end huge-file 240 100
+end huge-file 240 200
 is "$(found)" "./huge ./outside " "neither a hard link nor a file that breaks off"
 
 to=/dev/null
 errors_to=/dev/null
 begin endless-output --timeout 2
-end endless-output 245 100
+end endless-output 245 200
 to=
 errors_to=
 
 head -c 4000000 /dev/zero > "$top/zeros"
 from=$top/zeros
 begin endless-control --timeout 2
-end endless-control 245 100
+end endless-control 245 200
 from=
 begin endless-lines --timeout 2
-end endless-lines 245 100
+end endless-lines 245 200
 
 begin silly-words
-end silly-words 3 100
+end silly-words 3 200
 begin other-version
-end other-version 240 100
+end other-version 240 200
 like errors 'speaks version 2 of the protocol' "which is said"
 begin strange-text
-end strange-text 247 100
+end strange-text 247 200
 begin warnings
-end warnings 9 100
+end warnings 9 200
 is "$(grep -c '^eret: .*w$' errors):$(awk 'length > 300' errors)" 32: "warnings are shown up to a number, and each up to a length"
 unlike errors 'too late' "and none when the command runs"
 begin reopen
-end reopen 8 100
+end reopen 8 200
 
 # The command has said how it ended: there is a limit to what may follow.
-end endless-files 245 100
+end endless-files 245 200
 is "$(found)" "./outside " "a guest that sends for ever delivers nothing"
-end exit-and-stay 245 100
-end done-and-stay 6 100
-end done-with-open-ports 245 100
+end exit-and-stay 245 200
+end done-and-stay 6 200
+end done-with-open-ports 245 200
 
 # The same under eret test, which believes no more of it.
 cd "$top" || exit
