@@ -21,28 +21,8 @@ trap 'rm -rf "$here"' EXIT
 . "$root/guest-images/debian.sh"
 cd "$here"
 
-# fetch SUITE PACKAGE=VERSION...: unpacked below SUITE.
-fetch() {
-    suite=$1
-    shift
-    mkdir -p "$suite/lists/partial" "$suite/archives/partial" "$suite/sources"
-    debian_sources "$suite" > "$suite/sources/debian.sources"
-    cat > apt.conf << END
-Dir::State::lists "$here/$suite/lists";
-Dir::Cache::archives "$here/$suite/archives";
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$here/$suite/sources";
-END
-    (
-        export APT_CONFIG="$here/apt.conf"
-        cd "$suite"
-        apt-get -q -q update > messages 2>&1
-        apt-get -q -q download "$@" >> messages 2>&1 || { cat messages; exit 2; }
-        for package in *.deb; do dpkg-deb -x "$package" root; done
-    )
-}
-fetch bookworm acpica-tools=20200925-8
-fetch trixie acpica-tools=20250404-1 libc6
+debian_fetch bookworm acpica-tools=20200925-8
+debian_fetch trixie acpica-tools=20250404-1 libc6
 
 # Microsoft, "Serial Port Console Redirection Table", revision 2: a PL011 at 0x9000000, interrupt 33.
 python3 - << 'END'

@@ -21,28 +21,8 @@ trap 'rm -rf "$here"' EXIT
 . "$root/guest-images/debian.sh"
 cd "$here"
 
-# fetch SUITE PACKAGE=VERSION...: unpacked below SUITE.
-fetch() {
-    suite=$1
-    shift
-    mkdir -p "$suite/lists/partial" "$suite/archives/partial" "$suite/sources"
-    debian_sources "$suite" > "$suite/sources/debian.sources"
-    cat > apt.conf << END
-Dir::State::lists "$here/$suite/lists";
-Dir::Cache::archives "$here/$suite/archives";
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$here/$suite/sources";
-END
-    (
-        export APT_CONFIG="$here/apt.conf"
-        cd "$suite"
-        apt-get -q -q update > messages 2>&1
-        apt-get -q -q download "$@" >> messages 2>&1 || { cat messages; exit 2; }
-        for package in *.deb; do dpkg-deb -x "$package" root; done
-    )
-}
-fetch bookworm mtools=4.0.33-1+really4.0.32-1 dosfstools=4.2-1
-fetch trixie mtools=4.0.48-1 libc6
+debian_fetch bookworm mtools=4.0.33-1+really4.0.32-1 dosfstools=4.2-1
+debian_fetch trixie mtools=4.0.48-1 libc6
 
 # partitions FILE: sfdisk's list, without the file's name.
 partitions() { sfdisk -l "$1" 2> /dev/null | sed -n "s/^$1\\(1 .*\\)/\\1/p" | tr -s ' '; }

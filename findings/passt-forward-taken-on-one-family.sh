@@ -22,28 +22,8 @@ trap 'rm -rf "$here"' EXIT
 . "$root/guest-images/debian.sh"
 cd "$here"
 
-# fetch SUITE PACKAGE=VERSION...: unpacked below SUITE.
-fetch() {
-    suite=$1
-    shift
-    mkdir -p "$suite/lists/partial" "$suite/archives/partial" "$suite/sources"
-    debian_sources "$suite" > "$suite/sources/debian.sources"
-    cat > apt.conf << END
-Dir::State::lists "$here/$suite/lists";
-Dir::Cache::archives "$here/$suite/archives";
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$here/$suite/sources";
-END
-    (
-        export APT_CONFIG="$here/apt.conf"
-        cd "$suite"
-        apt-get -q -q update > messages 2>&1
-        apt-get -q -q download "$@" >> messages 2>&1 || { cat messages; exit 2; }
-        for package in *.deb; do dpkg-deb -x "$package" root; done
-    )
-}
-fetch bookworm passt=0.0~git20230309.7c7625d-1
-fetch trixie passt=0.0~git20250503.587980c-2+deb13u1 libc6
+debian_fetch bookworm passt=0.0~git20230309.7c7625d-1
+debian_fetch trixie passt=0.0~git20250503.587980c-2+deb13u1 libc6
 
 cat > try.py << 'END'
 import socket, subprocess, sys, time

@@ -27,6 +27,6 @@ rm -rf "$tree"/usr/bin/*lto-dump* "$tree"/usr/lib/aarch64-linux-gnu/{libLLVM*,li
     "$tree"/usr/lib/gcc/aarch64-linux-gnu/*/{lto1,lto-dump,liblsan*,libtsan*,libasan*,libubsan*,libhwasan*} "$tree"/usr/lib/aarch64-linux-gnu/lib{a,t,l,ub,hwa}san.so*
 echo "root:x:0:0:root:/root:/bin/bash" > "$tree/etc/passwd"
 echo "root:x:0:" > "$tree/etc/group"
-mkdir -p "$tree/root" "$tree/work"
+mkdir -p "$tree/root" "$tree/src"
 make_ext4 "$new/tools.ext4"
 finish_debian "$out"

@@ -47,3 +47,25 @@ debian_sources() (
         }
         END { exit !done }'
 )
+
+# debian_fetch SUITE PACKAGE=VERSION...: packages for this machine, unpacked below SUITE/root in this directory; nothing
+# is installed, and the machine's own lists stay as they are.
+debian_fetch() {
+    suite=$1
+    shift
+    mkdir -p "$suite/lists/partial" "$suite/archives/partial" "$suite/sources"
+    debian_sources "$suite" > "$suite/sources/debian.sources"
+    cat > apt.conf << END
+Dir::State::lists "$PWD/$suite/lists";
+Dir::Cache::archives "$PWD/$suite/archives";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$PWD/$suite/sources";
+END
+    (
+        export APT_CONFIG="$PWD/apt.conf"
+        cd "$suite" || exit
+        apt-get -q -q update > messages 2>&1
+        apt-get -q -q download "$@" >> messages 2>&1 || { cat messages; exit 2; }
+        for package in *.deb; do dpkg-deb -x "$package" root; done
+    )
+}

@@ -71,8 +71,8 @@ mount -t ext4 -o ro,loop "$DEBIAN_TOOLS/tools.ext4" tools
 #   that mount file systems of their own:           bind-mount binderfs
 #   that FUSE does not have:                        verity (FS_IOC_ENABLE_VERITY)
 #   of the whole guest, for minutes:                fanotify (marks each of its mounts)
-run_exec --cpus 2 --memory 512M --rootfs tools --share work,xattr,at=/work -- sh -c '
-    stress-ng --class filesystem --sequential 1 --timeout 3 --verify --temp-path /work --copy-file-bytes 128M --fallocate-bytes 16M --fiemap-bytes 16M \
+run_exec --cpus 2 --memory 512M --rootfs tools --share work,xattr,at=/src -- sh -c '
+    stress-ng --class filesystem --sequential 1 --timeout 3 --verify --temp-path /src --copy-file-bytes 128M --fallocate-bytes 16M --fiemap-bytes 16M \
         --fpunch-bytes 16M --hdd-bytes 16M --iomix-bytes 16M --sync-file-bytes 16M \
         --exclude dup,eventfd,fd-fork,ioprio,procfs,statmount,bind-mount,binderfs,verity,fanotify 2>&1'
 passed=$(sed -n 's/.* passed: \([0-9]*\):.*/\1/p' out)
@@ -85,8 +85,8 @@ rm -rf work
 # A repository and a program, made, cloned, and built; what is up to date is not built again.
 for cache in auto always; do
     mkdir work
-    run_exec --cpus 2 --memory 512M --rootfs tools --share work,at=/work,cache=$cache -- bash -ec '
-        cd /work
+    run_exec --cpus 2 --memory 512M --rootfs tools --share work,at=/src,cache=$cache -- bash -ec '
+        cd /src
         export HOME=/root GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
         git init -q -b main origin
         cd origin
@@ -101,8 +101,8 @@ for cache in auto always; do
         printf "*.o\nprogram\n" > .gitignore
         git add -A
         git commit -q -m first
-        git clone -q /work/origin /work/clone
-        cd /work/clone
+        git clone -q /src/origin /src/clone
+        cd /src/clone
         git fsck --strict 2> /dev/null
         make -s -j2
         ./program

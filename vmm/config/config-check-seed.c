@@ -7,7 +7,6 @@
 
 #include "vmm/base/whole-file.h"
 #include "vmm/config/config-check.h"
-#include "vmm/seed/sha512-crypt.h"
 
 static GBytes *read_file(OptionDraft *draft, const char *where, const char *path, SeedPart part) {
   g_autofree char *what = g_strconcat("file of ", cloud_seed_part_name(part), NULL);

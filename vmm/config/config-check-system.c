@@ -69,9 +69,7 @@ static char *explain_other(const char *header, size_t size, const char *path) {
   }
   if (!has_mark(header, size, TAR_MARK_OFFSET, TAR_MARK, strlen(TAR_MARK)))
     return NULL;
-  return option_find(config_options, "image")
-             ? g_strdup_printf("is an archive: a container's image is --image docker-archive:%s, or --image oci-archive:%s", path, path)
-             : g_strdup("is an archive (tar), and no disk image: unpacked, it can be --rootfs DIR");
+  return g_strdup_printf("is an archive: a container's image is --image docker-archive:%s, or --image oci-archive:%s", path, path);
 }
 
 /* UEFI, 5.2.1: a disk with a GPT has a protective record in its first sector, too; this is how both end. */

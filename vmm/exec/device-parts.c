@@ -29,12 +29,18 @@ void device_parts_add_modules(GPtrArray *names, const Config *config) {
       g_ptr_array_add(names, (char *)drivers[i].module);
 }
 
-static void add_drivers(GByteArray *spec, const Config *config) {
+void device_parts_add_driver(GByteArray *spec, unsigned type) {
   for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++) {
-    g_autofree char *words = g_strdup_printf("%u %s", drivers[i].type, drivers[i].module);
-    if (has_device(config, &drivers[i]))
+    g_autofree char *words = g_strdup_printf("%u %s", type, drivers[i].module);
+    if (drivers[i].type == type)
       spec_add(spec, "driver", words);
   }
+}
+
+static void add_drivers(GByteArray *spec, const Config *config) {
+  for (unsigned i = 0; i < G_N_ELEMENTS(drivers); i++)
+    if (has_device(config, &drivers[i]))
+      device_parts_add_driver(spec, drivers[i].type);
 }
 
 /* "ro TAG PLACE". */

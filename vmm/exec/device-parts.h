@@ -8,5 +8,7 @@
 
 /* What Linux calls the modules for them. */
 void device_parts_add_modules(GPtrArray *names, const Config *config);
+/* The record that devices of TYPE (virtio 1.2, section 5) have to have their driver. */
+void device_parts_add_driver(GByteArray *spec, unsigned type);
 /* The records of the specification (docs/exec-protocol.md): drivers, network cards, shared directories. */
 void device_parts_add_records(GByteArray *spec, const Config *config);

@@ -114,9 +114,9 @@ bool root_parts_put_modules(Initramfs *initramfs, const char *directory, const G
 /* Device types: virtio 1.2, section 5. */
 static void add_driver(GByteArray *spec, const Config *config) {
   if (config->root == ROOT_IMAGE)
-    spec_add(spec, "driver", "2 virtio_blk");
+    device_parts_add_driver(spec, 2);
   if (config->root == ROOT_SHARED)
-    spec_add(spec, "driver", "26 virtiofs");
+    device_parts_add_driver(spec, 26);
 }
 
 /* The root's own first process, or PROGRAM on the console, whose status is told at the doorbell. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is done in a helper's process before its program (HelperConfig.prepare): what the program cannot do for itself.
+ * What is done in a helper's process before its program (HelperSetUp): what the program cannot do for itself.
  * Linux: user_namespaces(7), mount_namespaces(7), mount_setattr(2), getrlimit(2).
  */
 #pragma once

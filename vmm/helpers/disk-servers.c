@@ -65,8 +65,7 @@ static HelperProcess *start(void *opaque, bool first, HelperEnded *ended, void *
       .ended = ended,
       .opaque = kept,
       .listens = true,
-      .prepare = storage_cage_enter,
-      .prepare_opaque = &with->cage,
+      .set_up = {storage_cage_enter, &with->cage},
       .file = with->overlay,
   };
   g_autoptr(GError) local = NULL;

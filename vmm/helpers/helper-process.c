@@ -43,14 +43,14 @@ struct HelperProcess {
   unsigned lines;
 };
 
-/* In the child, between fork and exec. To have become another user takes the death signal away. */
-static void set_up_child(gpointer data) {
-  const HelperConfig *config = data;
+/* To have become another user takes the death signal away: so that comes last. */
+void helper_set_up(gpointer data) {
+  const HelperSetUp *wanted = data;
   sigset_t none;
 
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  if (config->prepare && !config->prepare(config->prepare_opaque))
+  if (wanted->prepare && !wanted->prepare(wanted->opaque))
     _exit(EXIT_FAILURE);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
@@ -241,9 +241,9 @@ static bool spawn(HelperProcess *process, const HelperConfig *config, const ItsE
   const int ours[] = {its->fd, config->file}, targets[] = {HELPER_FD, HELPER_FILE};
   g_autoptr(GError) local = NULL;
 
-  if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, set_up_child,
-                                        (gpointer)config, -1, its->ready >= 0 ? its->ready : its->output, its->output, ours, targets,
-                                        config->file ? 2 : 1, &process->pid, NULL, NULL, NULL, &local)) {
+  if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, helper_set_up,
+                                        (gpointer)&config->set_up, -1, its->ready >= 0 ? its->ready : its->output, its->output, ours,
+                                        targets, config->file ? 2 : 1, &process->pid, NULL, NULL, NULL, &local)) {
     process->pid = 0;
     g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
     return false;

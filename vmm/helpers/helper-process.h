@@ -22,6 +22,15 @@ typedef void HelperEnded(void *opaque, const char *how, bool well);
 /* And the file that it is given, where it is. */
 #define HELPER_FILE 4
 
+/*
+ * In a helper's process, before the program: async-signal-safe. False: it cannot be, which was said on standard error.
+ * NULL: nothing is to be done.
+ */
+typedef struct {
+  bool (*prepare)(const void *opaque);
+  const void *opaque;
+} HelperSetUp;
+
 typedef struct {
   const char *name;                   /* "passt" */
   const char *const *argv;            /* argv[0] is its path; ended by NULL */
@@ -30,12 +39,7 @@ typedef struct {
   HelperEnded *ended;                 /* NULL: nobody asks */
   bool tells_ready;                   /* its standard output is for one word, when it is ready: see helper_process_wait */
   bool listens;                       /* its socket is one that listens, and the other end waits there; else of a pair */
-  /*
-   * In its process, before the program: async-signal-safe. False: it cannot be, which was said on standard error.
-   * NULL: nothing is to be done.
-   */
-  bool (*prepare)(const void *opaque);
-  const void *prepare_opaque;
+  HelperSetUp set_up;
   int file; /* a file for it, that stays the caller's; 0: none */
   void *opaque;
 } HelperConfig;
@@ -44,6 +48,8 @@ typedef enum { HELPER_ERROR_START } HelperError;
 #define HELPER_ERROR (helper_error_quark())
 GQuark helper_error_quark(void);
 
+/* A GSpawnChildSetupFunc of a HelperSetUp: what all helpers need, too. */
+void helper_set_up(gpointer data);
 /* *FD is the other end of its socket, a stream socket, and the caller's. CONFIG is only read. */
 HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error);
 /*

@@ -18,7 +18,6 @@
 #include <unistd.h>
 
 #include "devices/printable.h"
-#include "vmm/helpers/helper-process.h"
 
 #define LINE_BYTES_MAX 1000
 #define WAITING_MS     1000
@@ -43,18 +42,6 @@ static void run_clear(Run *run) {
   g_string_free(run->last, TRUE);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Run, run_clear)
-
-/* In the child, between fork and exec. Who has become another user has no death signal: so that comes last. */
-static void set_up_child(gpointer data) {
-  const HelperRun *config = data;
-  sigset_t none;
-
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  if (config->prepare && !config->prepare(config->prepare_opaque))
-    _exit(EXIT_FAILURE);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
 
 static void keep_output(Run *run, const char *bytes, gsize size) {
   gsize room = run->config->output_max - run->output->len;
@@ -120,8 +107,8 @@ static bool start(Run *run, GError **error) {
   GSpawnFlags flags = G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_SEARCH_PATH | G_SPAWN_CLOEXEC_PIPES;
   g_autoptr(GError) local = NULL;
 
-  if (!g_spawn_async_with_pipes(NULL, (char **)config->argv, NULL, flags, set_up_child, (gpointer)config, &run->pid, NULL, &run->output_fd,
-                                &run->errors_fd, &local)) {
+  if (!g_spawn_async_with_pipes(NULL, (char **)config->argv, config->environment, flags, helper_set_up, (gpointer)&config->set_up,
+                                &run->pid, NULL, &run->output_fd, &run->errors_fd, &local)) {
     run->output_fd = run->errors_fd = -1;
     g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
     return false;

@@ -8,16 +8,16 @@
  */
 #pragma once
 
+#include "vmm/helpers/helper-process.h"
 #include <glib.h>
-#include <stdbool.h>
 
 typedef struct {
-  const char *name;                    /* "skopeo" */
-  const char *const *argv;             /* found by PATH; ended by NULL */
-  gsize output_max;                    /* of its standard output; 0: that is for nobody */
-  char *(*plain)(const char *line);    /* the last line as people read it; NULL: as it is. Free with g_free */
-  bool (*prepare)(const void *opaque); /* as HelperConfig.prepare */
-  const void *prepare_opaque;
+  const char *name;                 /* "skopeo" */
+  const char *const *argv;          /* found by PATH; ended by NULL */
+  gsize output_max;                 /* of its standard output; 0: that is for nobody */
+  char *(*plain)(const char *line); /* the last line as people read it; NULL: as it is. Free with g_free */
+  HelperSetUp set_up;
+  char **environment;            /* NULL: ours */
   void (*waiting)(void *opaque); /* about every second; NULL: nobody asks */
   void *opaque;
 } HelperRun;

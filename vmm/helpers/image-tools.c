@@ -54,8 +54,7 @@ static char *run(const ImageTools *tools, const char *const *argv, const char *w
       .argv = argv,
       .output_max = output_max,
       .plain = plain_line,
-      .prepare = storage_cage_enter,
-      .prepare_opaque = &cage,
+      .set_up = {storage_cage_enter, &cage},
       .waiting = on_waiting,
       .opaque = &work,
   };

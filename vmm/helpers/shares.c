@@ -50,8 +50,7 @@ static HelperProcess *start_once(Start *with, HelperEnded *ended, void *kept, in
       .ended = ended,
       .opaque = kept,
       .listens = true,
-      .prepare = cage_enter,
-      .prepare_opaque = &with->cage,
+      .set_up = {cage_enter, &with->cage},
   };
 
   return helper_process_start(&config, fd, error);

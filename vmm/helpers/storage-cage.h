@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is done in qemu-storage-daemon's process before the program (HelperConfig.prepare). Images may name other files
+ * What is done in qemu-storage-daemon's process before the program (HelperSetUp). Images may name other files
  * by names that lead to a network: a process that can make no socket goes nowhere. This is against names, not against a
  * program that has been taken over. Linux: seccomp(2), getrlimit(2).
  */

@@ -214,8 +214,7 @@ StorageTalk *storage_talk_begin(const StorageDaemon *daemon, bool network, int f
       .name = "qemu-storage-daemon",
       .argv = argv,
       .is_noise = storage_daemon_is_noise,
-      .prepare = storage_cage_enter,
-      .prepare_opaque = &cage,
+      .set_up = {storage_cage_enter, &cage},
       .file = file,
   };
   g_autoptr(StorageTalk) talk = g_new0(StorageTalk, 1);

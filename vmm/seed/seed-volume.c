@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "vmm/helpers/helper-run.h"
 #include "vmm/seed/cloud-seed.h"
 
 #define SECTOR        512
@@ -48,7 +49,7 @@ typedef struct {
   int volume, input;
 } Streams;
 
-static void place(gpointer opaque) {
+static bool place(const void *opaque) {
   const Streams *streams = opaque;
 
   if (streams->volume == VOLUME_FD)
@@ -57,6 +58,7 @@ static void place(gpointer opaque) {
     dup2(streams->volume, VOLUME_FD);
   if (streams->input >= 0)
     dup2(streams->input, STDIN_FILENO);
+  return true;
 }
 
 /*
@@ -72,17 +74,13 @@ static char **make_environment(void) {
 
 static bool run(const char *const *argv, Streams streams, GError **error) {
   g_auto(GStrv) environment = make_environment();
-  g_autofree char *out = NULL, *errors = NULL;
+  const HelperRun config = {.name = argv[0], .argv = argv, .set_up = {place, &streams}, .environment = environment};
   g_autoptr(GError) local = NULL;
-  int status;
+  g_autofree char *output = helper_run(&config, NULL, &local);
 
-  if (g_spawn_sync(NULL, (char **)argv, environment, G_SPAWN_DEFAULT, place, &streams, &out, &errors, &status, &local) &&
-      g_spawn_check_wait_status(status, &local))
-    return true;
-  const char *said = errors ? g_strstrip(errors) : "";
-  g_set_error(error, SEED_ERROR, SEED_ERROR_MAKE, "%s cannot make the volume with what cloud-init is told: %s", argv[0],
-              *said ? said : local->message);
-  return false;
+  if (!output)
+    g_set_error(error, SEED_ERROR, SEED_ERROR_MAKE, "the volume with what cloud-init is told cannot be made: %s", local->message);
+  return output;
 }
 
 static bool set_errno(GError **error) {

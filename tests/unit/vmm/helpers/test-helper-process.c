@@ -155,7 +155,7 @@ static void test_prepared(Fixture *fixture, gconstpointer data) {
 
   for (int good = 1; good >= 0; good--) {
     const bool is_good = good;
-    const HelperConfig config = {.name = "helper", .argv = argv, .ended = on_ended, .prepare = prepare, .prepare_opaque = &is_good};
+    const HelperConfig config = {.name = "helper", .argv = argv, .ended = on_ended, .set_up = {prepare, &is_good}};
     g_autoptr(HelperProcess) process = NULL;
     int fd;
 
