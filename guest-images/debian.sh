@@ -61,11 +61,11 @@ Dir::Cache::archives "$PWD/$suite/archives";
 Dir::Etc::sourcelist "/dev/null";
 Dir::Etc::sourceparts "$PWD/$suite/sources";
 END
+    configuration=$PWD/apt.conf
     (
-        export APT_CONFIG="$PWD/apt.conf"
         cd "$suite" || exit
-        apt-get -q -q update > messages 2>&1
-        apt-get -q -q download "$@" >> messages 2>&1 || { cat messages; exit 2; }
+        APT_CONFIG=$configuration apt-get -q -q update > messages 2>&1
+        APT_CONFIG=$configuration apt-get -q -q download "$@" >> messages 2>&1 || { cat messages; exit 2; }
         for package in *.deb; do dpkg-deb -x "$package" root; done
     )
 }
