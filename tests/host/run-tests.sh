@@ -147,7 +147,8 @@ prepare() {
         { ! runs share-load || "$root/guest-images/debian-tools.sh" "$build/debian-tools"; } &&
         { ! runs vhost-user-daemons share disk-formats || "$root/guest-images/back-ends.sh" 12 "$build/fixtures/debian-12"; } &&
         { ! runs net-offloads || "$root/guest-images/fetch-program.sh" net-tools bookworm iperf3:usr/bin/iperf3 ethtool:sbin/ethtool; } &&
-        "$root/guest-images/build-bare.sh" && "$root/guest-images/selftests.sh" && "$here/fixtures.sh"
+        { ! runs selftests || "$root/guest-images/selftests.sh"; } &&
+        "$root/guest-images/build-bare.sh" && "$here/fixtures.sh"
 }
 
 run_here() {
@@ -168,15 +169,16 @@ host_timeout() {
 }
 
 run_emulated() {
-    local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures" --share "$build/selftests:selftests")
+    local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures")
     local file
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
+    ! runs selftests || shares+=(--share "$build/selftests:selftests")
     ! runs debian-ssh rootfs cloud || shares+=(--share "$build/debian-root:debian-root")
     ! runs share-load || shares+=(--share "$build/debian-tools:debian-tools")
     ! runs firmware-debian || shares+=(--share "$build/debian-disk:debian-disk")
     ! runs cloud || shares+=(--share "$build/debian-cloud:debian-cloud")
     ! wants_firmware || shares+=(--share "$build/firmware:firmware")
-    [ ! -d "$build/vsock-tests" ] || shares+=(--share "$build/vsock-tests:vsock-tests")
+    ! runs vsock-selftests vhost-vsock-selftests || shares+=(--share "$build/vsock-tests:vsock-tests")
     [ ! -d "$build/net-tools" ] || shares+=(--share "$build/net-tools:net-tools")
     for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
