@@ -39,6 +39,14 @@ typedef struct VirtioBlk VirtioBlk;
 typedef struct BlkQueue BlkQueue;
 typedef struct BlkRequest BlkRequest;
 
+/* Whether the thread lets a guest that has rung go on before it takes the CPU: blk-queue.c says what for. */
+typedef struct {
+  bool has;              /* it does */
+  unsigned rung, served; /* since it was last looked at: doorbells, and the requests behind them */
+  unsigned without;      /* doorbells that are served at once before the next try */
+  unsigned in_vain;      /* how many these were the last time; 0: the last try was worth it */
+} BlkPatience;
+
 /* Its I/O thread's: the first one's is the device's, each other has one of its own. */
 struct BlkQueue {
   VirtioBlk *blk;
@@ -50,6 +58,7 @@ struct BlkQueue {
   bool waits;     /* and until `timer` says so, as the device is limited */
   IoTimer *timer; /* while it runs, of a device that is */
   bool pushed;    /* and no interrupt since */
+  BlkPatience patience;
   unsigned in_flight;
   uint64_t submitted; /* bytes, with the image */
   GQueue waiting;     /* BlkRequest: in flight, with a piece still to be submitted; kept while stopped */

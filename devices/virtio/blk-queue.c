@@ -10,11 +10,19 @@
  *
  * Locks: none. A queue is its thread's.
  */
+#define _GNU_SOURCE /* SCHED_BATCH */
+#include <sched.h>
 #include <time.h>
 
 #include "devices/virtio/blk-internal.h"
 
 #define BATCH 64 /* requests between two interrupts, where there is always one more; what is usual at a time is less */
+
+/* Doorbells, but for PATIENCE_WORTH: requests behind one. */
+#define PATIENCE_WORTH       2
+#define PATIENCE_TRY         8
+#define PATIENCE_WITHOUT_MIN 64
+#define PATIENCE_WITHOUT_MAX 1024
 
 /* On the queue's thread. */
 
@@ -69,25 +77,79 @@ static int begin_some(BlkQueue *queue, unsigned max, unsigned *begun) {
   return 1;
 }
 
+/*
+ * ROOM requests at most, and that is less then. What the host can do at once is over after the kick. The guest has asked
+ * for more meanwhile: that goes into the same interrupt. But where long requests are at work, others get the thread
+ * between their pieces.
+ */
+static int serve_some(BlkQueue *queue, unsigned *room) {
+  unsigned begun;
+  int more;
+
+  do {
+    more = begin_some(queue, *room, &begun);
+    *room -= begun;
+    disk_channel_kick(queue->channel);
+  } while (begun && *room && more >= 0 && !queue->waiting.length);
+  return more;
+}
+
+/*
+ * Patience. Where thread and vCPU share a CPU, a doorbell takes the CPU from a guest that was about to ask for more, and
+ * so each request has a doorbell, two switches and an interrupt for itself. As SCHED_BATCH, a thread that is woken waits
+ * until the CPU is free (sched(7)), and finds all that the guest had to ask for. A guest that had no more goes to sleep
+ * meanwhile, and has to be woken; a thread with a CPU of its own is served at once either way. Nobody tells which it is,
+ * so while requests come one by one it is tried now and then, and kept as long as it is worth it.
+ */
+static void set_patience(BlkQueue *queue, bool has) {
+  const struct sched_param none = {0};
+
+  sched_setscheduler(0, has ? SCHED_BATCH : SCHED_OTHER, &none);
+  queue->patience.has = has;
+  queue->patience.rung = queue->patience.served = 0;
+}
+
+static void weigh_patience(BlkQueue *queue) {
+  BlkPatience *patience = &queue->patience;
+
+  if (patience->served >= PATIENCE_WORTH * patience->rung) {
+    patience->rung = patience->served = patience->in_vain = 0;
+    return;
+  }
+  patience->in_vain = CLAMP(2 * patience->in_vain, PATIENCE_WITHOUT_MIN, PATIENCE_WITHOUT_MAX);
+  patience->without = patience->in_vain;
+  set_patience(queue, false);
+}
+
+/* After a doorbell that had SERVED requests behind it, one at least. */
+static void learn_patience(BlkQueue *queue, unsigned served) {
+  BlkPatience *patience = &queue->patience;
+
+  if (patience->has) {
+    patience->served += served;
+    if (++patience->rung == PATIENCE_TRY)
+      weigh_patience(queue);
+  } else if (served < PATIENCE_WORTH) {
+    if (patience->without > 0)
+      patience->without--;
+    else
+      set_patience(queue, true);
+  }
+}
+
 void blk_queue_serve(BlkQueue *queue) {
   VirtioDevice *device = &queue->blk->base;
   VirtQueue *ring = &device->queues[queue->index];
-  unsigned room = BATCH, begun;
+  unsigned room = BATCH;
   int more;
 
   if (!queue->running || (virtio_get_status(device) & VIRTIO_STATUS_NEEDS_RESET))
     return;
   virtqueue_disable_doorbell(ring);
   blk_continue(queue);
-  /*
-   * What the host can do at once is over after the kick. The guest has asked for more meanwhile: that goes into the
-   * same interrupt. But where long requests are at work, others get the thread between their pieces.
-   */
-  do {
-    more = begin_some(queue, room, &begun);
-    room -= begun;
-    disk_channel_kick(queue->channel);
-  } while (begun && room && more >= 0 && !queue->waiting.length);
+  more = serve_some(queue, &room);
+  if (room < BATCH)
+    learn_patience(queue, BATCH - room);
   if (more == 0 && virtqueue_enable_doorbell(ring)) {
     virtqueue_disable_doorbell(ring);
     more = 1;
@@ -146,6 +208,7 @@ void blk_queue_stop(BlkQueue *queue) {
 bool blk_queue_init(BlkQueue *queue, VirtioBlk *blk, unsigned index, GError **error) {
   queue->blk = blk;
   queue->index = index;
+  queue->patience.without = PATIENCE_WITHOUT_MIN;
   queue->channel = disk_channel_new(blk->image, error);
   if (!queue->channel)
     return false;

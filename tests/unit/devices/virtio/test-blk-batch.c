@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 #include <liburing.h>
 #include <linux/magic.h>
+#include <sched.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 
@@ -18,6 +19,14 @@ int io_uring_submit(struct io_uring *ring) {
 
   __atomic_fetch_add(&n_submits, 1, __ATOMIC_SEQ_CST);
   return next(ring);
+}
+
+/* What the device's thread has last asked for, and how often. */
+static int policy, n_policies; /* atomic */
+int sched_setscheduler(pid_t pid, int wanted, const struct sched_param *parameters) {
+  __atomic_store_n(&policy, wanted, __ATOMIC_SEQ_CST);
+  __atomic_fetch_add(&n_policies, 1, __ATOMIC_SEQ_CST);
+  return 0;
 }
 
 static bool in_memory(const Fixture *fixture) {
@@ -74,8 +83,90 @@ static void test_one_of_each(void) {
   fixture_free(fixture);
 }
 
+static Request make_read(Fixture *fixture, unsigned block) {
+  return make_request(fixture, T_IN, block * (BLOCK / 512), NULL, 0, BLOCK);
+}
+
+static void add(Fixture *fixture, const Request *request) {
+  static const uint32_t whole = UINT32_MAX;
+  FakeBuffer buffers[2];
+
+  fake_add_indirect(fixture->guest, 0, buffers, cut(request, &whole, 1, buffers));
+}
+
+/* COUNT reads behind a doorbell, ROUNDS times. */
+static void ring(Fixture *fixture, unsigned rounds, unsigned count) {
+  Request request = make_read(fixture, 1);
+
+  for (unsigned round = 0; round < rounds; round++) {
+    for (unsigned i = 0; i < count; i++)
+      add(fixture, &request);
+    fake_kick(fixture->guest, 0);
+    for (unsigned i = 0; i < count; i++)
+      fake_take(fixture->guest, 0, NULL);
+    fake_settle(fixture->guest);
+  }
+}
+
+static void assert_policy(int wanted, int changes) {
+  g_assert_cmpint(__atomic_load_n(&policy, __ATOMIC_SEQ_CST), ==, wanted);
+  g_assert_cmpint(__atomic_exchange_n(&n_policies, 0, __ATOMIC_SEQ_CST), ==, changes);
+}
+
+/* A thread whose guest rings for each request lets it go on for 8 doorbells, and does so no more if that was in vain... */
+static void test_patience_in_vain(void) {
+  Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO));
+
+  __atomic_store_n(&n_policies, 0, __ATOMIC_SEQ_CST);
+  ring(fixture, 64, 1);
+  assert_policy(SCHED_OTHER, 0);
+  ring(fixture, 1, 1);
+  assert_policy(SCHED_BATCH, 1);
+  ring(fixture, 8, 1);
+  assert_policy(SCHED_OTHER, 1);
+  /* ... but for later tries, ever more rarely. */
+  for (unsigned without = 64; without <= 256; without *= 2) {
+    ring(fixture, without, 1);
+    assert_policy(SCHED_OTHER, 0);
+    ring(fixture, 1, 1);
+    assert_policy(SCHED_BATCH, 1);
+    ring(fixture, 8, 1);
+    assert_policy(SCHED_OTHER, 1);
+  }
+  fixture_free(fixture);
+}
+
+/* What has been worth it stays as long as it is, and is tried as soon as before when it is no more. */
+static void test_patience_worth_it(void) {
+  Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO));
+
+  __atomic_store_n(&n_policies, 0, __ATOMIC_SEQ_CST);
+  ring(fixture, 65, 1);
+  assert_policy(SCHED_BATCH, 1);
+  ring(fixture, 400, 5);
+  assert_policy(SCHED_BATCH, 0);
+  ring(fixture, 8, 1);
+  assert_policy(SCHED_OTHER, 1);
+  ring(fixture, 65, 1);
+  assert_policy(SCHED_BATCH, 1);
+  fixture_free(fixture);
+}
+
+/* A guest that has several requests behind each doorbell needs none. */
+static void test_patience_unasked(void) {
+  Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO));
+
+  __atomic_store_n(&n_policies, 0, __ATOMIC_SEQ_CST);
+  ring(fixture, 100, 3);
+  g_assert_cmpint(__atomic_load_n(&n_policies, __ATOMIC_SEQ_CST), ==, 0);
+  fixture_free(fixture);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/blk-batch/one-of-each", test_one_of_each);
+  g_test_add_func("/blk-batch/patience-in-vain", test_patience_in_vain);
+  g_test_add_func("/blk-batch/patience-worth-it", test_patience_worth_it);
+  g_test_add_func("/blk-batch/patience-unasked", test_patience_unasked);
   return g_test_run();
 }
