@@ -12,7 +12,9 @@ groups=/sys/fs/cgroup group=
 # A root with busybox, and with what makes it large.
 make_root() {
     mkdir -p "$1/bin" "$1/files/0"
-    cp "$(command -v busybox)" "$1/bin/busybox" || return
+    busybox=$(command -v busybox)
+    [ -f "$busybox" ] || busybox=/bin/busybox # its own shell knows it by its name
+    cp "$busybox" "$1/bin/busybox" || return
     for number in $(seq 100); do dd if=/dev/zero of="$1/files/0/$number" bs=32k count=1 2> /dev/null || return; done
     for number in $(seq $((root_mib * 32 / 100 - 1))); do cp -r "$1/files/0" "$1/files/$number" || return; done
 }
