@@ -90,11 +90,12 @@ static const char *find_last_lines(const char *text, gsize size, unsigned n) {
 
 char *case_file_end(GBytes *text) {
   gsize size;
-  const char *data = g_bytes_get_data(text, &size), *end = data + size;
-  g_autoptr(GString) out = g_string_new(NULL);
+  const char *data = g_bytes_get_data(text, &size);
 
   if (!size)
     return NULL;
+  const char *end = data + size;
+  g_autoptr(GString) out = g_string_new(NULL);
   for (const char *line = find_last_lines(data, size, END_LINES); line < end;) {
     const char *line_end = memchr(line, '\n', (size_t)(end - line));
     line_end = line_end ? line_end : end;
