@@ -164,14 +164,15 @@ FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 # Bare-metal guests: build/guests.
 include guest-images/bare/build.mk
 include tests/bench/build.mk
+include tests/fuzz/fuzz.mk
 
 # A source of each build, for clang-tidy.
-TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(BENCH_SOURCES)
+TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(BENCH_SOURCES) $(wildcard tests/fuzz/*.c)
 
-.PHONY: all run check check-hosts units check-units check-format check-tidy install uninstall clean distclean help packages-build packages-run packages-check
+.PHONY: all run check check-hosts units check-units check-format check-tidy install uninstall clean distclean help packages-build packages-run packages-check packages-fuzz
 
 # The first line of defence of every target: compilers and libraries are there. Silent and instant when they are.
-packages-build packages-run packages-check: packages-%:
+packages-build packages-run packages-check packages-fuzz: packages-%:
 	@tests/host/install.sh $*
 
 # The include paths below are only known once the packages are installed, hence the second make.
@@ -185,7 +186,7 @@ run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM6
 	@tests/host/run.sh
 
 check: packages-check ## all tests: native, and guests on real KVM
-	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units guests
+	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units fuzz-replays guests
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
 
 check-hosts: packages-check ## guests on every kind of host that can be emulated
@@ -232,13 +233,13 @@ uninstall: ## remove what `make install` has put there, with the same PREFIX and
 	rm -f $(foreach file,$(INSTALLED),$(call installed_at,$(subst |, ,$(file))))
 	-rmdir $(foreach directory,share/doc/eret/docs share/doc/eret lib/eret,$(call installed_at,$(directory))) 2>/dev/null
 
-clean: ## remove what was built, keep downloads
-	rm -rf $(B)/arm64 $(B)/native $(B)/tool $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap
+clean: ## remove what was built, keep downloads, and what fuzzing has found
+	rm -rf $(B)/arm64 $(B)/native $(B)/tool $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap $(filter-out %/corpus %/findings,$(wildcard $(B)/fuzz/*))
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk tests/fuzz/fuzz.mk | expand -t 18
 
--include $(shell find $(B)/arm64 $(B)/native $(B)/tool -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/arm64 $(B)/native $(B)/tool $(B)/fuzz -name '*.d' 2>/dev/null)

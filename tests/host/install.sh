@@ -2,11 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that are missing, and says which. Silent, and instant, when nothing is.
 #
-# Usage: install.sh [--list] build|run|check
+# Usage: install.sh [--list] build|run|check|fuzz
 #
 #   build  what compiling needs: elsewhere than on ARM64 a cross-compiler and the libraries for arm64 as a foreign architecture
 #   run    also what making guest images needs, and QEMU for the emulated host where this machine has no ARM64 KVM of its own
 #   check  also what the tests and the checks of the sources need
+#   fuzz   what compiling needs, and clang with the runtimes of its sanitizers and of libFuzzer
 #   --list only prints the packages
 #
 # Debian 12 and 13, x86-64 and arm64. Needs root or sudo when something is missing. Debian 12's own QEMU is too old for the
@@ -24,7 +25,7 @@ fail() { echo "install.sh: $*" >&2; exit 1; }
 list=
 [ "${1-}" != --list ] || { list=1; shift; }
 level=${1-}
-case $level in build | run | check) ;; *) fail "usage: install.sh [--list] build|run|check" ;; esac
+case $level in build | run | check | fuzz) ;; *) fail "usage: install.sh [--list] build|run|check|fuzz" ;; esac
 
 machine=$(uname -m)
 libraries="libglib2.0-dev libjson-glib-dev zlib1g-dev libzstd-dev liblz4-dev liburing-dev libtracefs-dev libtraceevent-dev libelf-dev libcrypt-dev"
@@ -42,7 +43,7 @@ if [ "$machine" != aarch64 ]; then
     done
 fi
 qemu=
-if [ "$level" != build ]; then
+if [ "$level" = run ] || [ "$level" = check ]; then
     wanted="$wanted cpio xz-utils zstd e2fsprogs device-tree-compiler kmod mtools fdisk"
     if [ "$machine" != aarch64 ] || ! [ -w /dev/kvm ]; then
         qemu=1
@@ -57,6 +58,7 @@ if [ "$level" = check ]; then
     if [ "$machine" != aarch64 ]; then wanted="$wanted libcap-dev:arm64"; else wanted="$wanted libcap-dev"; fi
     wanted="$wanted slurmctld slurmd slurm-client munge"
 fi
+[ "$level" != fuzz ] || wanted="$wanted clang llvm libclang-rt-dev"
 
 if [ -n "$list" ]; then
     echo "$wanted" | tr ' ' '\n'

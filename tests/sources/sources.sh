@@ -66,7 +66,7 @@ descriptors() {
 # A licence in the head of every file that can carry a comment. Left out are data, and what is compared or drawn as it is.
 licences() {
     bare=$(git grep -LE '^(/\*|#|<!--|\.\\") SPDX-License-Identifier: Apache-2\.0( OR GPL-2\.0-only)?( \*/| -->)?$' -- . \
-        ':!LICENSE' ':!*.png' ':!*.svg' ':!*.dts' ':!guest-images/applets' ':!vmm/VERSION')
+        ':!LICENSE' ':!*.png' ':!*.svg' ':!*.dts' ':!guest-images/applets' ':!vmm/VERSION' ':!tests/fuzz/corpus')
     [ -n "$bare" ] || return 0
     echo "without a line SPDX-License-Identifier:"
     echo "$bare"

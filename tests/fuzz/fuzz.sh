@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Runs fuzz targets, or keeps what they have found. `make fuzz` and `make fuzz-keep` call it, once the programs are built.
+#
+# Usage: fuzz.sh run|keep SECONDS NAME...
+#
+#   run   each target for so many seconds, from tests/fuzz/corpus/NAME and what earlier runs have found, which is in build/fuzz/corpus/NAME
+#         and grows there. A line for each target. Status 1: one has found something; the input is named, and stays.
+#   keep  of both what is needed for the code that they reach becomes tests/fuzz/corpus/NAME: at most 48 inputs, of at most 4 KiB each.
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+
+memory=2048 # MiB
+patience=20 # seconds, for one input
+largest=4096 # bytes of an input
+most=48
+
+# What GLib has freed is to be seen as freed; nobody collects what a program leaves behind for the process's end.
+export G_SLICE=always-malloc
+export ASAN_OPTIONS=detect_leaks=1:handle_abort=1
+export UBSAN_OPTIONS=print_stacktrace=1
+
+# What of a log: the last number behind WORD.
+# shellcheck disable=SC2317  # of what is called by name
+number() { sed -n "s/.*$1:* *\([0-9][0-9]*\).*/\1/p" "$log" | tail -n 1; }
+
+# shellcheck disable=SC2317  # as that
+count() { find "$@" -type f | wc -l; }
+
+# shellcheck disable=SC2317  # called by name
+run() {
+    name=$1
+    found=build/fuzz/corpus/$name
+    log=build/fuzz/$name.log
+    mkdir -p "$found" build/fuzz/findings "tests/fuzz/corpus/$name"
+    "build/fuzz/fuzz-$name" "-max_total_time=$seconds" "-rss_limit_mb=$memory" "-timeout=$patience" "-max_len=$largest" -print_final_stats=1 \
+        "-artifact_prefix=build/fuzz/findings/$name-" "$found" "tests/fuzz/corpus/$name" < /dev/null > "$log" 2>&1
+    status=$?
+    runs=$(number 'stat::number_of_executed_units')
+    inputs=$(count "$found" "tests/fuzz/corpus/$name")
+    printf '%-12s %9s runs  %6s edges  %5s inputs' "$name" "${runs:-?}" "$(number ' cov')" "$inputs"
+    if [ "$status" = 0 ]; then
+        echo
+        return
+    fi
+    artifact=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n 1)
+    echo "  FOUND: $(grep -m 1 -E 'ERROR: |runtime error: |assertion failed|CRITICAL' "$log")"
+    echo "    input ${artifact:-?}, log $log; again: build/fuzz/fuzz-$name ${artifact:-}"
+    return 1
+}
+
+# The merge takes few inputs that together reach all that any of them does; the largest of these go deepest.
+# shellcheck disable=SC2317  # called by name, as the one above
+keep() {
+    name=$1
+    merged=build/fuzz/merged-$name
+    kept=tests/fuzz/corpus/$name
+    rm -rf "$merged"
+    mkdir -p "$merged" "$kept" "build/fuzz/corpus/$name"
+    "build/fuzz/fuzz-$name" -set_cover_merge=1 "-max_len=$largest" "$merged" "$kept" "build/fuzz/corpus/$name" > "build/fuzz/$name.log" 2>&1 || {
+        tail -n 5 "build/fuzz/$name.log"
+        return 1
+    }
+    rm -rf "$kept"
+    mkdir -p "$kept"
+    find "$merged" -type f -printf '%s %p\n' | sort -rn | head -n "$most" | cut -d ' ' -f 2 | xargs -r cp -t "$kept"
+    printf '%-12s %5s of %s inputs, %s bytes\n' "$name" "$(count "$kept")" "$(count "$merged")" "$(cat "$kept"/* | wc -c)"
+}
+
+[ $# -ge 3 ] || { sed -n 's/^# Usage: //p' "$0" >&2; exit 2; }
+what=$1
+seconds=$2
+shift 2
+failed=0
+for name; do
+    "$what" "$name" || failed=1
+done
+exit $failed
