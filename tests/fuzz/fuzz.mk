@@ -24,12 +24,16 @@ $(B)/native/fuzz-user: $(B)/native/guest-images/init/user.o $(B)/native/guest-im
 $(FUZZ_REPLAYS): $(B)/native/fuzz-%: $(B)/native/tests/fuzz/fuzz-%.o $(B)/native/tests/fuzz/fuzz.o $(B)/native/tests/fuzz/replay.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native)
 
+# The decoder against objdump's: tests/board/decoder.sh.
+$(B)/native/decoder: $(B)/native/tests/fuzz/decoder.o $(B)/native/liberet.a
+	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native)
+
 # What is asked for: FUZZ=NAME one target, else all; SECONDS each.
 FUZZ_WANTED = $(if $(FUZZ),$(FUZZ),$(FUZZ_NAMES))
 SECONDS = 60
 
 .PHONY: fuzz fuzz-keep fuzz-replays
-fuzz-replays: $(FUZZ_REPLAYS)
+fuzz-replays: $(FUZZ_REPLAYS) $(B)/native/decoder
 
 fuzz: packages-fuzz ## hostile inputs to all that reads them: FUZZ=NAME one target, SECONDS=60 each; build/fuzz/findings
 	$(SUBMAKE) $(FUZZ_WANTED:%=$(B)/fuzz/fuzz-%)
