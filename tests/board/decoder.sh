@@ -5,7 +5,7 @@
 # shellcheck source=tests/lib.sh
 . "$(dirname "$0")/../lib.sh"
 
-words=300000
+words=150000
 
 objdump=objdump
 [ "$(uname -m)" = aarch64 ] || objdump=aarch64-linux-gnu-objdump

@@ -5,6 +5,7 @@
  * of right and wrong descriptors, resets, time. That goes deep, as what has to be right for anything to happen is right
  * by itself, unless the input says otherwise.
  */
+#define _GNU_SOURCE /* accept4 */
 #include "devices/vmgenid.h"
 #include "tests/fuzz/driver.h"
 
@@ -232,7 +233,7 @@ static void send_net(Fixture *f, const Driver *driver) {
 /* virtio 1.2, 5.10.6: a packet of a stream to or from the host. */
 static void send_vsock(Fixture *f, const Driver *driver) {
   uint64_t cids[] = {3, 2};
-  uint32_t ports[] = {often(f) ? 1234 : (uint32_t)fuzz_number(f->input, 4), often(f) ? 1u << 30 : fuzz_below(f->input, 3)};
+  uint32_t ports[] = {often(f) ? 1234 : (uint32_t)fuzz_number(f->input, 4), often(f) ? 1u << 30 : fuzz_below(f->input, MACHINE_PORT + 2)};
   uint32_t length = (uint32_t)fuzz_number(f->input, 1);
   uint16_t type_op[] = {1, (uint16_t)fuzz_below(f->input, 9)};
   uint32_t rest[] = {fuzz_below(f->input, 4), often(f) ? 65536 : (uint32_t)fuzz_number(f->input, 4), (uint32_t)fuzz_number(f->input, 1)};
@@ -246,8 +247,9 @@ static void send_vsock(Fixture *f, const Driver *driver) {
   memcpy(header + 28, type_op, 4);
   memcpy(header + 32, rest, 12);
   chain_add(&chain, 0, sizeof header, 0, header, sizeof header);
-  if (length)
-    chain_add(&chain, 0, length, 0, NULL, 0);
+  uint32_t carried = often(f) ? length : (uint32_t)fuzz_number(f->input, 1);
+  if (carried)
+    chain_add(&chain, 0, carried, 0, NULL, 0);
   chain_send(&chain);
 }
 
@@ -356,7 +358,9 @@ static void say_on_socket(Fixture *f) {
   const uint8_t *bytes = fuzz_bytes(f->input, fuzz_number(f->input, 1), &size);
   char answer[4096];
 
-  if (f->machine.stream < 0) {
+  if (f->machine.stream < 0 && what == 1) {
+    f->machine.stream = accept4(f->machine.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  } else if (f->machine.stream < 0) {
     f->machine.stream = machine_connect(&f->machine, "vsock");
     machine_say(f->machine.stream, "CONNECT 1234\n", what == 2 ? 5 : 13);
   } else if (what == 3) {

@@ -42,7 +42,7 @@ char *fuzz_line(FuzzInput *input) {
 }
 
 uint8_t *fuzz_copy(const void *bytes, size_t size) {
-  uint8_t *copy = malloc(size);
+  uint8_t *copy = malloc(MAX(size, 1));
 
   if (size)
     memcpy(copy, bytes, size);

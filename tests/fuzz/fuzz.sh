@@ -7,11 +7,12 @@
 #   run   each target for so many seconds, from tests/fuzz/corpus/NAME and what earlier runs have found, which is in build/fuzz/corpus/NAME
 #         and grows there. A line for each target. Status 1: one has found something; the input is named, and stays.
 #   keep  of both what is needed for the code that they reach becomes tests/fuzz/corpus/NAME: at most 48 inputs, of at most 4 KiB each.
+#         Those that somebody has written, seed-*, stay.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
 memory=2048 # MiB
-patience=20 # seconds, for one input
+patience=60 # seconds, for one input; on a busy machine most of them are waited
 largest=4096 # bytes of an input
 most=48
 
@@ -33,8 +34,8 @@ run() {
     found=build/fuzz/corpus/$name
     log=build/fuzz/$name.log
     mkdir -p "$found" build/fuzz/findings "tests/fuzz/corpus/$name"
-    "build/fuzz/fuzz-$name" "-max_total_time=$seconds" "-rss_limit_mb=$memory" "-timeout=$patience" "-max_len=$largest" -print_final_stats=1 \
-        "-artifact_prefix=build/fuzz/findings/$name-" "$found" "tests/fuzz/corpus/$name" < /dev/null > "$log" 2>&1
+    "build/fuzz/fuzz-$name" "-max_total_time=$seconds" "-rss_limit_mb=$memory" "-timeout=$patience" "-max_len=$largest" \
+        -print_final_stats=1 -report_slow_units=30 "-artifact_prefix=build/fuzz/findings/$name-" "$found" "tests/fuzz/corpus/$name" < /dev/null > "$log" 2>&1
     status=$?
     runs=$(number 'stat::number_of_executed_units')
     inputs=$(count "$found" "tests/fuzz/corpus/$name")
@@ -57,12 +58,12 @@ keep() {
     kept=tests/fuzz/corpus/$name
     rm -rf "$merged"
     mkdir -p "$merged" "$kept" "build/fuzz/corpus/$name"
-    "build/fuzz/fuzz-$name" -set_cover_merge=1 "-max_len=$largest" "$merged" "$kept" "build/fuzz/corpus/$name" > "build/fuzz/$name.log" 2>&1 || {
+    "build/fuzz/fuzz-$name" -set_cover_merge=1 "-max_len=$largest" "$merged" "$kept" "build/fuzz/corpus/$name" \
+        > "build/fuzz/$name.log" 2>&1 || {
         tail -n 5 "build/fuzz/$name.log"
         return 1
     }
-    rm -rf "$kept"
-    mkdir -p "$kept"
+    find "$kept" -type f ! -name 'seed-*' -delete
     find "$merged" -type f -printf '%s %p\n' | sort -rn | head -n "$most" | cut -d ' ' -f 2 | xargs -r cp -t "$kept"
     printf '%-12s %5s of %s inputs, %s bytes\n' "$name" "$(count "$kept")" "$(count "$merged")" "$(cat "$kept"/* | wc -c)"
 }

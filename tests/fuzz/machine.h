@@ -23,6 +23,8 @@
 #define DISK_SIZE 0x10000u
 #define TIMERS    16
 
+#define MACHINE_PORT 1 /* of the host, at which somebody listens */
+
 /* Time. */
 
 struct ClockTimer {
@@ -157,6 +159,7 @@ typedef struct {
   FuzzFile disk;
   char *directory;  /* of sockets */
   int wire, stream; /* the card's peer, somebody with a socket of the guest's; -1: none */
+  int listener;     /* of the host, at port MACHINE_PORT */
 } FuzzMachine;
 
 static inline Config *machine_config(const char *arguments) {
@@ -186,6 +189,22 @@ static inline void machine_wire(FuzzMachine *machine) {
   parts->memory = &machine->memory;
 }
 
+static inline struct sockaddr_un machine_address(const FuzzMachine *machine, const char *name) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+  g_snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", machine->directory, name);
+  return address;
+}
+
+/* Where the guest finds somebody of the host's: devices/backend/vsock-hybrid.h. */
+static inline void machine_listen(FuzzMachine *machine) {
+  const struct sockaddr_un address = machine_address(machine, "vsock_" G_STRINGIFY(MACHINE_PORT));
+
+  machine->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  g_assert_cmpint(bind(machine->listener, (const struct sockaddr *)&address, sizeof address), ==, 0);
+  g_assert_cmpint(listen(machine->listener, 4), ==, 0);
+}
+
 /* @ in ARGUMENTS is a disk's file, % the directory of sockets. */
 static inline void machine_init(FuzzMachine *machine, const char *arguments, GicVersion gic) {
   g_autofree uint8_t *blocks = g_malloc0(DISK_SIZE);
@@ -194,6 +213,7 @@ static inline void machine_init(FuzzMachine *machine, const char *arguments, Gic
   *machine = (FuzzMachine){.wire = -1, .stream = -1};
   fuzz_file_init(&machine->disk, blocks, DISK_SIZE);
   machine->directory = g_dir_make_tmp("eret-fuzz-XXXXXX", NULL);
+  machine_listen(machine);
   g_autoptr(GString) text = g_string_new(arguments);
   g_string_replace(text, "@", machine->disk.path, 0);
   g_string_replace(text, "%", machine->directory, 0);
@@ -225,19 +245,19 @@ static inline void machine_clear(FuzzMachine *machine) {
     close(machine->wire);
   if (machine->stream >= 0)
     close(machine->stream);
-  g_autofree char *left = g_build_filename(machine->directory, "wire", NULL);
-  g_unlink(left);
+  close(machine->listener);
+  g_unlink(machine_address(machine, "wire").sun_path);
+  g_unlink(machine_address(machine, "vsock_" G_STRINGIFY(MACHINE_PORT)).sun_path);
   g_rmdir(machine->directory);
   g_free(machine->directory);
 }
 
 /* A stream to the socket NAME of the machine's; -1: nobody listens. */
 static inline int machine_connect(const FuzzMachine *machine, const char *name) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  const struct sockaddr_un address = machine_address(machine, name);
   int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-  g_snprintf(address.sun_path, sizeof address.sun_path, "%s/%s", machine->directory, name);
-  if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+  if (connect(fd, (const struct sockaddr *)&address, sizeof address) == 0)
     return fd;
   close(fd);
   return -1;
