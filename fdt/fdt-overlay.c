@@ -62,6 +62,9 @@ static bool is_sound(GBytes *overlay, GError **error) {
     fail(error, INVALID, "it is cut off: it has %" G_GSIZE_FORMAT " bytes, and says %u", size, fdt_totalsize(aligned));
   else if (fdt_version(aligned) < VERSION_WANTED)
     fail(error, INVALID, "it has version %u of the format, and %d is wanted", fdt_version(aligned), VERSION_WANTED);
+  else if (fdt_off_dt_struct(aligned) % FDT_TAGSIZE) /* which libfdt does not look at (DTSpec 0.4, 5.6) */
+    fail(error, INVALID, "it is damaged: its structure begins at byte %u, and not at a multiple of %zu", fdt_off_dt_struct(aligned),
+         FDT_TAGSIZE);
   else if (fdt_check_full(aligned, size) != 0)
     fail(error, INVALID, "it is damaged: %s", fdt_strerror(fdt_check_full(aligned, size)));
   else

@@ -154,6 +154,24 @@ static void test_not_one(void) {
   refuse(cut, FDT_OVERLAY_ERROR_INVALID, shorter);
 }
 
+/* All that is behind the header lies a byte further: where no word of the structure may be (DTSpec 0.4, 5.6). */
+static void test_askew(void) {
+  g_autoptr(GBytes) tree = machine_tree(), good = good_overlay();
+  gsize size = g_bytes_get_size(good), head = sizeof(struct fdt_header);
+  g_autofree uint8_t *bytes = g_malloc0(size + 1);
+
+  memcpy(bytes, g_bytes_get_data(good, NULL), head);
+  memcpy(bytes + head + 1, (const uint8_t *)g_bytes_get_data(good, NULL) + head, size - head);
+  fdt_set_totalsize(bytes, (uint32_t)size + 1);
+  fdt_set_off_mem_rsvmap(bytes, fdt_off_mem_rsvmap(bytes) + 1);
+  fdt_set_off_dt_strings(bytes, fdt_off_dt_strings(bytes) + 1);
+  fdt_set_off_dt_struct(bytes, fdt_off_dt_struct(bytes) + 1);
+  g_autofree char *where =
+      g_strdup_printf("it is damaged: its structure begins at byte %u, and not at a multiple of 4", fdt_off_dt_struct(bytes));
+  g_autoptr(GBytes) askew = g_bytes_new(bytes, size + 1);
+  refuse(askew, FDT_OVERLAY_ERROR_INVALID, where);
+}
+
 static void test_targets(void) {
   g_autoptr(FdtWriter) nowhere = fdt_writer_new(), none = fdt_writer_new(), label = fdt_writer_new(), phandle = fdt_writer_new();
 
@@ -362,6 +380,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/fdt-overlay/good", test_good);
   g_test_add_func("/fdt-overlay/large", test_large);
   g_test_add_func("/fdt-overlay/not-one", test_not_one);
+  g_test_add_func("/fdt-overlay/askew", test_askew);
   g_test_add_func("/fdt-overlay/targets", test_targets);
   g_test_add_func("/fdt-overlay/bad-references", test_bad_references);
   g_test_add_func("/fdt-overlay/deep", test_deep);
