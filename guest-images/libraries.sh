@@ -7,6 +7,8 @@
 #   $new/lib/             the libraries, and the loader
 # shellcheck shell=bash disable=SC2154
 
+loader_of() { readelf -l "$1" | sed -n 's,.*program interpreter: .*/\(.*\)\],\1,p'; }
+
 declare -A libraries_seen
 # add_libraries PROGRAM: those that it needs, and theirs, and the loader.
 add_libraries() {
@@ -28,10 +30,10 @@ add_program() {
     cp "$1" "$new/libexec/"
     add_libraries "$1"
     # The loader is named in the program by a path where the host has its own.
-    cat > "$new/bin/$name" <<'END'
+    cat > "$new/bin/$name" << END
 #!/bin/sh
-here=$(cd "$(dirname "$0")/.." && pwd)
-exec "$here/lib/ld-linux-aarch64.so.1" --argv0 "${0##*/}" --library-path "$here/lib" "$here/libexec/${0##*/}" "$@"
+here=\$(cd "\$(dirname "\$0")/.." && pwd)
+exec "\$here/lib/$(loader_of "$1")" --argv0 "\${0##*/}" --library-path "\$here/lib" "\$here/libexec/\${0##*/}" "\$@"
 END
     chmod 755 "$new/bin/$name"
 }
