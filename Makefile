@@ -165,6 +165,7 @@ FORMATTED := $(shell git ls-files '*.c' '*.h' 2>/dev/null)
 include guest-images/bare/build.mk
 include tests/bench/build.mk
 include tests/fuzz/fuzz.mk
+include tests/prove/prove.mk
 
 # A source of each build, for clang-tidy.
 TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(BENCH_SOURCES) $(wildcard tests/fuzz/*.c)
@@ -240,6 +241,6 @@ distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk tests/fuzz/fuzz.mk | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk tests/fuzz/fuzz.mk tests/prove/prove.mk | expand -t 18
 
 -include $(shell find $(B)/arm64 $(B)/native $(B)/tool $(B)/fuzz -name '*.d' 2>/dev/null)
