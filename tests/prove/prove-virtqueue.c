@@ -2,7 +2,8 @@
 /*
  * The walk of a queue whose rings and tables an adversary writes, while they are read, too. From any place that the
  * queue has got to: it ends, nothing outside guest memory is touched, and a chain that comes out has only buffers in
- * guest memory, no more than the queue has descriptors, and less than 4 GiB.
+ * guest memory, no more than the queue has descriptors, and less than 4 GiB. No more chains
+ * are in flight than it has descriptors.
  *
  * bounds: queues that offer up to 4 descriptors; areas, buffers and indirect tables anywhere, of any size
  * cbmc: --unwind 8 --unwindset hostile_copy.0:9
@@ -11,8 +12,7 @@
  * fault: devices/virtio/virtqueue.c s#(uint64_t)DESCRIPTOR_SIZE \* size, DESC#(uint64_t)8 * size, DESC#
  * fault: devices/virtio/virtqueue.c s#in_size > UINT32_MAX#in_size > UINT64_MAX#
  * fault: devices/virtio/virtqueue.c s#n_entries = descriptor.size .*#;#
- * fault: devices/virtio/virtqueue.c s#in_indirect ? "indirect table in an indirect table" : ##
- * fault: devices/virtio/virtqueue.c s#(available > queue->config.size)#(false)#
+ * fault: devices/virtio/virtqueue.c s#queue->next_avail) >= queue->config.size#queue->next_avail) > queue->config.size#
  */
 #include "tests/prove/hostile-memory.h"
 
