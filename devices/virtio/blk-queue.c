@@ -78,9 +78,9 @@ static int begin_some(BlkQueue *queue, unsigned max, unsigned *begun) {
 }
 
 /*
- * ROOM requests at most, and that is less then. What the host can do at once is over after the kick. The guest has asked
- * for more meanwhile: that goes into the same interrupt. But where long requests are at work, others get the thread
- * between their pieces.
+ * ROOM requests at most, and that is less then. What the host can do at once is over after the kick. The guest has
+ * asked for more meanwhile: that goes into the same interrupt. But where long requests are at work, others get the
+ * thread between their pieces.
  */
 static int serve_some(BlkQueue *queue, unsigned *room) {
   unsigned begun;
@@ -95,11 +95,11 @@ static int serve_some(BlkQueue *queue, unsigned *room) {
 }
 
 /*
- * Patience. Where thread and vCPU share a CPU, a doorbell takes the CPU from a guest that was about to ask for more, and
- * so each request has a doorbell, two switches and an interrupt for itself. As SCHED_BATCH, a thread that is woken waits
- * until the CPU is free (sched(7)), and finds all that the guest had to ask for. A guest that had no more goes to sleep
- * meanwhile, and has to be woken; a thread with a CPU of its own is served at once either way. Nobody tells which it is,
- * so while requests come one by one it is tried now and then, and kept as long as it is worth it.
+ * Patience. Where thread and vCPU share a CPU, a doorbell takes the CPU from a guest that was about to ask for more,
+ * and so each request has a doorbell, two switches and an interrupt for itself. As SCHED_BATCH, a thread that is woken
+ * waits until the CPU is free (sched(7)), and finds all that the guest had to ask for. A guest that had no more goes to
+ * sleep meanwhile, and has to be woken; a thread with a CPU of its own is served at once either way. Nobody tells which
+ * it is, so while requests come one by one it is tried now and then, and kept as long as it is worth it.
  */
 static void set_patience(BlkQueue *queue, bool has) {
   const struct sched_param none = {0};

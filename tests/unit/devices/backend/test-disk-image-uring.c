@@ -5,6 +5,7 @@
 #include <liburing.h>
 #include <linux/magic.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 
 #include "tests/unit/devices/backend/disk-fixture.h"
@@ -21,6 +22,16 @@ int io_uring_submit(struct io_uring *ring) {
   __atomic_fetch_add(&n_submits, 1, __ATOMIC_SEQ_CST);
   __atomic_fetch_add(&n_taken, MAX(taken, 0), __ATOMIC_SEQ_CST);
   return taken;
+}
+
+/* The ring that the engine has last made. */
+static struct io_uring *ring;
+int io_uring_queue_init(unsigned entries, struct io_uring *made, unsigned flags) {
+  int (*next)(unsigned entries, struct io_uring *ring, unsigned flags) =
+      (int (*)(unsigned entries, struct io_uring *ring, unsigned flags))dlsym(RTLD_NEXT, "io_uring_queue_init");
+
+  ring = made;
+  return next(entries, made, flags);
 }
 
 /* A file in memory, by a path; its descriptor in FD. */
@@ -143,8 +154,43 @@ static void test_ragged(void) {
   close(fd);
 }
 
+static int carry_out(struct io_uring_sqe *sqe) {
+  struct io_uring_cqe *cqe;
+
+  g_assert_nonnull(sqe);
+  g_assert_cmpint(io_uring_submit(ring), ==, 1);
+  g_assert_cmpint(io_uring_wait_cqe(ring, &cqe), ==, 0);
+  int result = cqe->res;
+  io_uring_cqe_seen(ring, cqe);
+  return result;
+}
+
+/* Whoever has the ring in his hands opens, connects and sends nothing by it. */
+static void test_restricted(void) {
+  Fixture *fixture = open_ring(NULL, false);
+  int fds[2];
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+  io_uring_prep_openat(sqe, AT_FDCWD, "/dev/null", O_RDONLY, 0);
+  g_assert_cmpint(carry_out(sqe), ==, -EACCES);
+  sqe = io_uring_get_sqe(ring);
+  io_uring_prep_send(sqe, fds[0], "x", 1, 0);
+  g_assert_cmpint(carry_out(sqe), ==, -EACCES);
+  sqe = io_uring_get_sqe(ring);
+  io_uring_prep_nop(sqe);
+  g_assert_cmpint(carry_out(sqe), ==, -EACCES);
+  g_assert_cmpint(io_uring_register_eventfd(ring, fds[0]), ==, -EACCES);
+  close(fds[0]);
+  close(fds[1]);
+  fixture_free(fixture);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/disk-image-uring/restricted", test_restricted);
   g_test_add_func("/disk-image-uring/batch", test_batch);
   g_test_add_func("/disk-image-uring/in-memory", test_in_memory);
   g_test_add_func("/disk-image-uring/in-memory/shrunken", test_in_memory_shrunken);

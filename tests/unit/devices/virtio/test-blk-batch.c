@@ -113,7 +113,9 @@ static void assert_policy(int wanted, int changes) {
   g_assert_cmpint(__atomic_exchange_n(&n_policies, 0, __ATOMIC_SEQ_CST), ==, changes);
 }
 
-/* A thread whose guest rings for each request lets it go on for 8 doorbells, and does so no more if that was in vain... */
+/*
+ * A thread whose guest rings for each request lets it go on for 8 doorbells, and does so no more if that was in vain...
+ */
 static void test_patience_in_vain(void) {
   Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO));
 
