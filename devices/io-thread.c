@@ -28,8 +28,9 @@ struct IoThread {
   char *name;
   cpu_set_t cpus; /* its maker's: a vCPU's thread that starts it may be bound to one */
   bool has_cpus;
-  GThread *thread; /* NULL: not started; its starter's */
-  GThread *self;   /* the same, as the thread itself knows it */
+  GThread *thread;          /* NULL: not started; its starter's */
+  GThread *self;            /* the same, as the thread itself knows it */
+  const IoThreads *threads; /* of its start; or NULL */
   GMutex lock;
   GArray *posts;    /* of IoPost */
   GPtrArray *fresh; /* of IoSource, that were added and are not in `sources` yet */
@@ -221,6 +222,8 @@ static void *run(void *data) {
   block_signals();
   if (thread->has_cpus)
     sched_setaffinity(0, sizeof thread->cpus, &thread->cpus);
+  if (thread->threads && thread->threads->enter)
+    thread->threads->enter(thread->threads->opaque);
   while (!thread->stop)
     take_turn(thread);
   return NULL;
@@ -262,9 +265,27 @@ IoThread *io_thread_new(const char *name, GError **error) {
   return thread;
 }
 
-bool io_thread_start(IoThread *thread, GError **error) {
-  if (!thread->thread)
-    thread->thread = g_thread_try_new(thread->name, run, thread, error);
+typedef struct {
+  IoThread *thread;
+  GError **error;
+} Start;
+
+static void make(void *opaque) {
+  const Start *start = opaque;
+
+  start->thread->thread = g_thread_try_new(start->thread->name, run, start->thread, start->error);
+}
+
+bool io_thread_start(IoThread *thread, const IoThreads *threads, GError **error) {
+  Start start = {thread, error};
+
+  if (thread->thread)
+    return true;
+  thread->threads = threads;
+  if (threads && threads->maker)
+    io_thread_call(threads->maker, make, &start);
+  else
+    make(&start);
   return thread->thread != NULL;
 }
 

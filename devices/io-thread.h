@@ -16,16 +16,26 @@ typedef struct IoTimer IoTimer;
 #define IO_THREAD_NAME_MAX 15 /* prctl(2), PR_SET_NAME */
 
 /*
+ * What a machine has each of its threads do before anything else, and who makes it: a thread begins with the
+ * system-call filter of its maker, and a vCPU's allows less than a device needs.
+ */
+typedef struct {
+  IoThread *maker;             /* one that was started with NULL; NULL: whoever starts it */
+  void (*enter)(void *opaque); /* on the new thread; NULL: nothing */
+  void *opaque;
+} IoThreads;
+
+/*
  * NAME (at most IO_THREAD_NAME_MAX characters) will be the thread's name in /proc. There is no thread before
  * io_thread_start: what is posted waits for it. It will run on the CPUs that its maker may use, whoever starts it. NULL
  * where the process has no descriptors left.
  */
 IoThread *io_thread_new(const char *name, GError **error);
 /*
- * Makes the thread, if there is none. False where the host gives no more: try again later, or do without. Then it runs
- * until io_thread_free, which joins it.
+ * Makes the thread, if there is none, as THREADS say, which outlive it; NULL: as the caller is. False where the host
+ * gives no more: try again later, or do without. Then it runs until io_thread_free, which joins it.
  */
-bool io_thread_start(IoThread *thread, GError **error);
+bool io_thread_start(IoThread *thread, const IoThreads *threads, GError **error);
 void io_thread_free(IoThread *thread); /* takes NULL; all sources must be gone */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(IoThread, io_thread_free)
 

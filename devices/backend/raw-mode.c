@@ -73,6 +73,10 @@ static bool repeats(int number, const siginfo_t *info) {
   return info->si_code > 0 && (number == SIGSEGV || number == SIGBUS || number == SIGILL || number == SIGFPE);
 }
 
+void raw_mode_restore(void) {
+  set_mode(&guard.cooked);
+}
+
 static void on_ending(int number, siginfo_t *info, void *context) {
   int saved_errno = errno;
 

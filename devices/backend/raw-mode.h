@@ -12,3 +12,5 @@
 bool raw_mode_enter(int fd, GError **error);
 /* Puts it back. Nothing happens unless FD is the one in raw mode. Main thread. */
 void raw_mode_leave(int fd);
+/* Puts whichever there is back, for a signal handler that then ends the process. Async-signal-safe. */
+void raw_mode_restore(void);

@@ -58,7 +58,7 @@ static void look(void *opaque) {
 /* On the device's. */
 
 bool net_pair_start(NetPair *pair) {
-  if (!io_thread_start(pair->io, NULL))
+  if (!io_thread_start(pair->io, pair->net->base.threads, NULL))
     return false;
   io_thread_call(pair->io, start, pair);
   return true;

@@ -154,7 +154,7 @@ static void write_config(void *opaque) {
 static void config_write(VirtioDevice *device, unsigned offset, const void *from, unsigned size) {
   ConfigWrite write = {.user = (VhostUserDevice *)device, .offset = offset, .size = size, .from = from};
 
-  if (io_thread_start(device->io, NULL))
+  if (io_thread_start(device->io, device->threads, NULL))
     io_thread_call(device->io, write_config, &write);
 }
 

@@ -128,7 +128,7 @@ static void call_for_running(VirtioDevice *device, void (*function)(void *opaque
 static void start_queue(VirtioDevice *device, unsigned queue) {
   g_autoptr(GError) error = NULL;
 
-  if (!io_thread_start(io_of(device, queue), &error))
+  if (!io_thread_start(io_of(device, queue), device->threads, &error))
     virtio_fail(device, error->message);
   else if (!virtqueue_start(&device->queues[queue]))
     virtio_fail(device, device->queues[queue].broken);
@@ -275,7 +275,7 @@ static bool accept_features(VirtioDevice *device) {
 static void start(VirtioDevice *device) {
   g_autoptr(GError) error = NULL;
 
-  if (!io_thread_start(device->io, &error)) {
+  if (!io_thread_start(device->io, device->threads, &error)) {
     virtio_fail(device, error->message);
     return;
   }

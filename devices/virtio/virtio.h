@@ -125,7 +125,8 @@ struct VirtioDevice {
   LogLimit failures;         /* of the thread that has set NEEDS_RESET */
   const VirtioTransportOps *transport_ops;
   void *transport;
-  DeviceWatch *watch; /* NULL: nobody counts; set before the device is used */
+  DeviceWatch *watch;       /* NULL: nobody counts; set before the device is used */
+  const IoThreads *threads; /* how its threads are started, as io_thread_start takes it; set before the device is used */
 };
 
 /*

@@ -28,6 +28,13 @@ inherited() {
 }
 open_files() { for fd in "/proc/$pid/fd/"*; do readlink "$fd"; done; }
 
+# Threads by name, and whether they have a filter of system calls (2) or none (0).
+filtered() {
+    for task in "/proc/$pid/task/"*; do
+        echo "$(cat "$task/comm") $(sed -n 's/^Seccomp:[^0-9]*//p' "$task/status")"
+    done
+}
+
 cp "$FIXTURES/ext4.img" disk.img
 tracing=/sys/kernel/tracing
 [ -e $tracing/trace ] || mount -t tracefs nodev $tracing 2> /dev/null
@@ -43,6 +50,8 @@ open_files > files
 like files 'disk\.img$' "a disk"
 like files 'socket:' "a connection to a server"
 like files 'kvm-vcpu' "and a VM are open"
+is "$(filtered | sort -u)" "$(printf '%s\n' 'eret 0' 'recorder 0' 'threads 0' 'vcpu0 2' 'vcpu1 2' 'virtio-blk0 2' 'virtio-console0 2' 'virtio-rng0 2')" \
+    "the threads that the guest gives work to have system-call filters"
 is "$(inherited)" "" "every descriptor is close-on-exec"
 unlike files '^/dev/kvm$' "--no-reboot: /dev/kvm is closed once the VM is made"
 unlike "/proc/$pid/maps" '^[^ ]+ .wx' "no memory can be written and executed"
@@ -59,10 +68,16 @@ finish_eret 60
 is "$status" 0 "it powers off, status 0"
 kill -KILL "$server"
 
-start_boot idle --memory 256M
+start_boot idle --sandbox off --memory 256M
 wait_console 'GUEST idle' 120 || exit
 open_files > files
 like files '^/dev/kvm$' "where a reboot may come /dev/kvm stays open"
 is "$(inherited)" "" "close-on-exec too"
+is "$(filtered)" "$(printf '%s\n' 'eret 0' 'vcpu0 0')" "--sandbox off: none has a filter"
 kill -KILL "$pid"
 finish_eret 10
+
+for mode in log require; do
+    run_eret --kernel "$GUESTS/hello.elf" --sandbox $mode
+    is "$status $(cat "$errors")" "0 " "--sandbox $mode: nothing is missing"
+done

@@ -248,6 +248,8 @@ static const Option vmgenid_options[] = {
 static const OptionElement vmgenid_element = {.options = vmgenid_options, .first_unnamed = true, .size = sizeof(VmGenIdConfig)};
 
 static const OptionChoice exits[] = {{"lean", EXITS_LEAN}, {"all", EXITS_ALL}, {NULL, 0}};
+static const OptionChoice sandboxes[] = {
+    {"on", SANDBOX_ON}, {"off", SANDBOX_OFF}, {"require", SANDBOX_REQUIRE}, {"log", SANDBOX_LOG}, {NULL, 0}};
 static const OptionChoice pscis[] = {{"kernel", PSCI_BY_KERNEL}, {"user", PSCI_BY_ERET}, {NULL, 0}};
 static const OptionChoice gics[] = {{"auto", GIC_AUTO}, {"2", GIC_V2}, {"3", GIC_V3}, {NULL, 0}};
 
@@ -408,6 +410,10 @@ const Option config_options[] = {
            "Whether accesses to devices that need nobody leave the guest: lean lets it load and store by itself (default), all has each "
            "one exit, to be seen.",
            .choices = exits),
+    OPTION("sandbox", CHOICE, Config, sandbox, NULL,
+           "What the threads that a guest gives work to may ask the host's kernel for: on: what they need, as far as the host can see to "
+           "that (default); require: or the machine does not run; log: all, and what they should not need is said; off: all.",
+           .choices = sandboxes),
     OPTION("pin", STRING, Config, pin, "auto|LIST",
            "Host CPUs to run on: auto keeps to one kind where there are big and little ones, 0-3,8 gives each vCPU one (default: any).",
            .examples = "auto", .number_too = true),

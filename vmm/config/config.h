@@ -18,6 +18,7 @@
 #include "devices/vmgenid.h"
 #include "vmm/base/named-files.h"
 #include "vmm/boot/kernel.h"
+#include "vmm/cage/sandbox.h"
 #include "vmm/control/ssh-key.h"
 #include "vmm/cpu/features.h"
 #include "vmm/helpers/image-store.h"
@@ -133,6 +134,7 @@ typedef struct {
   TransportKind transport; /* of every virtio device */
   TablesKind tables;
   ExitsKind exits;
+  SandboxMode sandbox;
   bool rng;
   bool scratch;
   WatchdogAction watchdog;

@@ -92,6 +92,15 @@ static void find_limits(Doctor *doctor) {
   doctor_add(doctor, "limits", true, rows, G_N_ELEMENTS(rows));
 }
 
+static void find_sandbox(Doctor *doctor) {
+  const Finding rows[] = {
+      {"system_call_filters", "system-call filters", FACT_BOOL(doctor->host->process.filters),
+       .otherwise = "machines run without, but for --sandbox require"},
+  };
+
+  doctor_add(doctor, "sandbox", true, rows, G_N_ELEMENTS(rows));
+}
+
 /* Where the program is. */
 static Finding find_program(const HostFacts *host, const char *name, const char *key, const char *meaning) {
   char *path = g_hash_table_lookup(host->programs, name);
@@ -231,6 +240,7 @@ void doctor_find(Doctor *doctor) {
   find_cpus(doctor);
   find_memory(doctor);
   find_limits(doctor);
+  find_sandbox(doctor);
   find_programs(doctor);
   doctor_find_network(doctor);
   doctor_find_shares(doctor);

@@ -40,6 +40,7 @@ typedef struct {
   unsigned uid;
   uint64_t page_size; /* bytes */
   bool userfaultfd;   /* this process may use it */
+  bool filters;       /* the kernel has filters of system calls for it */
   HostPasst passt;
   char *passt_problem;          /* of HOST_PASST_NONE: why, and what to do */
   char *storage_daemon;         /* qemu-storage-daemon's version; NULL: it is not there, or was not asked */

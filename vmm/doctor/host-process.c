@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "vmm/base/own-files.h"
+#include "vmm/cage/sandbox.h"
 #include "vmm/doctor/host-facts.h"
 #include "vmm/helpers/image-tools.h"
 #include "vmm/helpers/passt.h"
@@ -99,6 +100,7 @@ static void ask_images(HostProcess *process) {
 
 HostProcess host_process_read(void) {
   struct utsname host;
+  const char *why;
   HostProcess process = {
       .machine = g_strdup(uname(&host) == 0 ? host.machine : "unknown"),
       .user = user_name(),
@@ -107,6 +109,7 @@ HostProcess host_process_read(void) {
       .uid = geteuid(),
       .page_size = (uint64_t)sysconf(_SC_PAGESIZE),
       .userfaultfd = may_use_userfaultfd(),
+      .filters = sandbox_has_filters(&why),
   };
 
   ask_passt(&process);

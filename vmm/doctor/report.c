@@ -26,6 +26,7 @@ static const struct {
     {"monitor_features", "KVM can give a monitor"},
     {"memory", "Kinds of memory"},
     {"limits", "Limits of this process"},
+    {"sandbox", "What holds a guest that breaks out"},
     {"tools", "Beside eret"},
     {"network", "Networks for guests"},
     {"shares", "Directories for guests"},

@@ -65,6 +65,7 @@ static bool make_virtio(Platform *platform, PlatformDevice *made, DeviceParts *p
   if (!made->virtio)
     return false;
   made->virtio->watch = platform->wiring->watch;
+  made->virtio->threads = platform->wiring->threads;
   if (slot < 0) {
     made->device = virtio_mmio_new(made->virtio, host_line(parts), doorbells);
     virtio_mmio_attach_doorbells(made->device, parts->slot->base);
@@ -147,6 +148,13 @@ static void for_each(Platform *platform, void (*function)(Device *)) {
     if (device)
       function(device);
   }
+}
+
+bool platform_has_threads(const Platform *platform) {
+  for (unsigned i = 0; i < platform->devices->len; i++)
+    if (g_array_index(platform->devices, PlatformDevice, i).virtio)
+      return true;
+  return false;
 }
 
 bool platform_set_power_button(const Platform *platform, bool pressed) {

@@ -15,13 +15,14 @@
 typedef struct {
   DeviceParts parts; /* what is the same for all devices */
   Doorbells *doorbells;
-  Shortcuts *shortcuts; /* NULL: every access comes to its device */
-  bool for_code_alone;  /* they are for devices that hold code, which has no other way to the guest */
-  DeviceWatch *watch;   /* NULL: nobody counts what devices do */
-  bool pmu;             /* the CPUs have a PMUv3 */
-  bool el2_vhe;         /* and with it the virtual timer of FEAT_VHE */
-  bool el2;             /* they have EL2: HVC does not leave the guest, SMC does */
-  uint64_t clidr;       /* CLIDR_EL1 of the CPUs, 0: not known */
+  Shortcuts *shortcuts;     /* NULL: every access comes to its device */
+  bool for_code_alone;      /* they are for devices that hold code, which has no other way to the guest */
+  DeviceWatch *watch;       /* NULL: nobody counts what devices do */
+  const IoThreads *threads; /* how those of virtio devices are started; or NULL */
+  bool pmu;                 /* the CPUs have a PMUv3 */
+  bool el2_vhe;             /* and with it the virtual timer of FEAT_VHE */
+  bool el2;                 /* they have EL2: HVC does not leave the guest, SMC does */
+  uint64_t clidr;           /* CLIDR_EL1 of the CPUs, 0: not known */
 } PlatformWiring;
 
 typedef struct {
@@ -45,6 +46,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Platform, platform_free)
 
 /* The first device of KIND: a VirtioDevice, or else a Device. NULL: there is none. */
 void *platform_find(const Platform *platform, const DeviceKind *kind);
+
+/* Whether a device may come to have threads. */
+bool platform_has_threads(const Platform *platform);
 
 /* Each power button that the machine has is pressed or released; false: it has none. Any thread. */
 bool platform_set_power_button(const Platform *platform, bool pressed);

@@ -39,7 +39,7 @@ static void nothing(void *opaque) {
 static IoThread *start_thread(const char *name) {
   IoThread *thread = io_thread_new(name, NULL);
 
-  g_assert_true(io_thread_start(thread, NULL));
+  g_assert_true(io_thread_start(thread, NULL, NULL));
   return thread;
 }
 
@@ -68,8 +68,8 @@ static void test_starts_when_asked(void) {
   io_thread_post(thread, note_thread, &posted);
   g_usleep(1000);
   g_assert_null(__atomic_load_n(&posted, __ATOMIC_SEQ_CST));
-  g_assert_true(io_thread_start(thread, NULL));
-  g_assert_true(io_thread_start(thread, NULL));
+  g_assert_true(io_thread_start(thread, NULL, NULL));
+  g_assert_true(io_thread_start(thread, NULL, NULL));
   io_thread_call(thread, note_thread, &called);
   g_assert_nonnull(posted);
   g_assert_true(posted == called);
@@ -87,7 +87,7 @@ static gpointer start_from_one_cpu(gpointer thread) {
   CPU_ZERO(&one);
   CPU_SET(sched_getcpu(), &one);
   g_assert_cmpint(sched_setaffinity(0, sizeof one, &one), ==, 0);
-  g_assert_true(io_thread_start(thread, NULL));
+  g_assert_true(io_thread_start(thread, NULL, NULL));
   return NULL;
 }
 

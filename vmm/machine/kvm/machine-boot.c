@@ -37,6 +37,7 @@ static bool create_vm(Machine *machine, GError **error) {
       .hypercalls = machine->calls.hypercalls,
       .psci = machine->calls.psci,
       .timeline = machine->trace.timeline,
+      .sandbox = machine->sandbox,
       .ended = machine_vcpu_ended,
       .opaque = machine,
   };
@@ -59,6 +60,14 @@ static void connect_shortcuts(Machine *machine) {
     kvm_shortcuts_connect(machine->shortcuts, vm->fd, vm->vcpus[0].run, vm->vcpus[0].run_size);
 }
 
+/* Before any thread of the guest's runs: it is one that may do more. */
+static bool start_maker(Machine *machine, GError **error) {
+  if (!machine->sandbox || machine->threads.maker || !platform_has_threads(machine->platform))
+    return true;
+  machine->threads.maker = io_thread_new("threads", error);
+  return machine->threads.maker && io_thread_start(machine->threads.maker, NULL, error);
+}
+
 bool machine_boot(Machine *machine, GError **error) {
   Vm *vm = &machine->vm;
 
@@ -77,7 +86,7 @@ bool machine_boot(Machine *machine, GError **error) {
   bool in_flash = board_holds_code(machine->board);
   if (in_flash)
     connect_shortcuts(machine);
-  if (!vm_start(vm, error))
+  if (!start_maker(machine, error) || !vm_start(vm, error))
     return false;
   machine->let_go = g_timeout_add(LET_GO_MS, let_files_go, machine);
   const VirtioDevice *console = platform_find(machine->platform, &virtio_console_kind);

@@ -10,6 +10,7 @@
 #include "devices/hypercall-doorbell.h"
 #include "devices/user-network.h"
 #include "devices/virtio/disk-server.h"
+#include "vmm/cage/sandbox.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/console-hint.h"
 #include "vmm/machine/control.h"
@@ -51,6 +52,8 @@ struct Machine {
   Shares *shares;              /* NULL: no directory is shared */
   DiskServers *disk_servers;   /* NULL: no disk needs one */
   bool networks_share;         /* guest memory, with those */
+  Sandbox *sandbox;            /* NULL: threads may do what they like */
+  IoThreads threads;           /* how those of devices come into it */
   PlatformWiring wiring;
   Platform *platform;
 

@@ -199,7 +199,8 @@ static void describe_kernel(Recorder *recorder, const KernelImage *kernel) {
     recorder_fact(recorder, "guest-kernel", kernel ? kernel->description : "booted by firmware");
 }
 
-void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel) {
+void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel,
+                            const char *sandbox) {
   Recorder *recorder = trace->recorder;
   struct utsname host;
 
@@ -215,6 +216,7 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
   add_fact(recorder, "memory", "%" G_GUINT64_FORMAT " MiB", board->ram.size >> 20);
   add_fact(recorder, "page-size", "%ld", sysconf(_SC_PAGESIZE));
   add_fact(recorder, "gic", "%u", board->gic);
+  recorder_fact(recorder, "sandbox", sandbox);
   describe_map(recorder, board, platform);
 }
 

@@ -48,7 +48,8 @@ void machine_trace_clear(MachineTrace *trace);
 /* What devices report to, or NULL. */
 DeviceWatch *machine_trace_devices(MachineTrace *trace);
 /* The board and the platform are known: facts and the address map go into the recording. */
-void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel);
+void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel,
+                            const char *sandbox);
 /* VCPUS of the new boot exist and have not run. */
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd);
 /* They are joined, and about to be destroyed; the platform is there. */

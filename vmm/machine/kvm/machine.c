@@ -127,6 +127,22 @@ static bool make_memory(Machine *machine, GError **error) {
   return true;
 }
 
+static void enter_as_device(void *sandbox) {
+  sandbox_enter(sandbox, CAGE_DEVICE);
+}
+
+/* Behind the terminal, as it says. */
+static bool enter_sandbox(Machine *machine, GError **error) {
+  g_autoptr(GError) local = NULL;
+
+  machine->sandbox = sandbox_new(machine->config->sandbox, machine->config->hypercalls->len > 0, &local);
+  machine->threads = (IoThreads){.enter = enter_as_device, .opaque = machine->sandbox};
+  if (!local)
+    return true;
+  g_propagate_error(error, g_steal_pointer(&local));
+  return false;
+}
+
 static bool assemble(Machine *machine, GError **error) {
   if (!make_memory(machine, error))
     return false;
@@ -152,6 +168,8 @@ static bool assemble(Machine *machine, GError **error) {
       .first_function = ERET_FUNCTION_FIRST,
       .version = ERET_HYPERCALL_VERSION,
   };
+  if (!enter_sandbox(machine, error))
+    return false;
   machine->events = (GuestEvents){machine_watchdog_expired, machine_guest_panicked};
   machine->wiring = (PlatformWiring){
       .parts =
@@ -172,6 +190,7 @@ static bool assemble(Machine *machine, GError **error) {
       .shortcuts = machine->shortcuts ? kvm_shortcuts_base(machine->shortcuts) : NULL,
       .for_code_alone = machine->config->exits == EXITS_ALL,
       .watch = machine_trace_devices(&machine->trace),
+      .threads = machine->sandbox ? &machine->threads : NULL,
       .pmu = machine->cpu.pmu,
       .el2 = machine->cpu.el2,
       .el2_vhe = machine->cpu.el2 && !machine->cpu.el2_e2h0,
@@ -182,7 +201,7 @@ static bool assemble(Machine *machine, GError **error) {
   if (machine->shortcuts)
     kvm_shortcuts_set_bus(machine->shortcuts, machine->platform->bus);
   machine->trace.shortcuts = machine->shortcuts;
-  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel);
+  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel, sandbox_describe(machine->sandbox));
   timeline_add(machine->trace.timeline, PHASE_DEVICES_MADE);
   return true;
 }
@@ -221,6 +240,8 @@ void machine_free(Machine *machine) {
   if (machine->terminal)
     terminal_flush(machine->terminal, OUTPUT_FLUSH_MS);
   platform_free(machine->platform);
+  io_thread_free(machine->threads.maker);
+  sandbox_free(machine->sandbox);
   passt_networks_free(machine->user_networks);
   virtiofsd_shares_free(machine->shares);
   disk_servers_free(machine->disk_servers);

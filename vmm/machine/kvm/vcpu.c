@@ -16,11 +16,12 @@
 #include <unistd.h>
 
 #include "devices/exit-path.h"
+#include "vmm/cage/signals.h"
 #include "vmm/machine/kvm/call.h"
 #include "vmm/machine/kvm/cpu.h"
 #include "vmm/machine/kvm/regs.h"
 
-#define KICK_SIGNAL SIGRTMIN
+#define KICK_SIGNAL CAGE_SIGNAL_KICK
 
 static void ignore_signal(int number) {
 }
@@ -189,6 +190,7 @@ static gpointer vcpu_thread(gpointer data) {
     timeline_add(vcpu->shared->timeline, PHASE_FIRST_INSTRUCTION);
   if (vcpu->shared->pin && !pin_thread(vcpu->shared->pin, (int)vcpu->index, &error))
     verdict = exit_fail(vcpu, "%s", error->message);
+  sandbox_enter(vcpu->shared->sandbox, CAGE_VCPU);
   if (verdict == VERDICT_CONTINUE)
     verdict = run(vcpu);
   while (verdict == VERDICT_CPU_OFF && wait_until_on(vcpu, &verdict))

@@ -11,6 +11,7 @@
 #include "devices/guest-memory.h"
 #include "vmm/arm/execute.h"
 #include "vmm/arm/kvm-abi.h"
+#include "vmm/cage/sandbox.h"
 #include "vmm/cpu/features.h"
 #include "vmm/cpu/pin.h"
 #include "vmm/hypercall/psci.h"
@@ -43,6 +44,7 @@ typedef struct {
   Hypercalls *hypercalls;
   Psci *psci; /* NULL: PSCI is the kernel's */
   Timeline *timeline;
+  Sandbox *sandbox; /* NULL: none */
   /* Called on the vCPU's thread with the verdict that ended it, never VERDICT_CONTINUE. */
   void (*ended)(Vcpu *vcpu, Verdict verdict, void *opaque);
   void *opaque;

@@ -7,7 +7,7 @@ trips_limit=60 # seconds
 
 # trips_SUBJECT PROGRAM. eret without its shortcuts: a read that needs no exit is no round trip; and with as bare a CPU as that of the minimal loop.
 trips_eret() {
-    "$TOOLS/timed" -t $trips_limit trips.time "$ERET" run --kernel "$TOOLS/$1" --memory 64M --transport mmio --rng --exits all \
+    "$TOOLS/timed" -t $trips_limit trips.time "$ERET" run --kernel "$TOOLS/$1" --memory 64M --transport mmio --rng --exits all --sandbox off \
         --cpu host,pmu=off,steal-time=off
 }
 trips_qemu() {

@@ -91,7 +91,7 @@ static inline Fixture *fixture_open(const DiskImageOptions *options, char *path)
     return NULL;
   }
   fixture->thread = io_thread_new("disk-test", NULL);
-  g_assert_true(io_thread_start(fixture->thread, NULL));
+  g_assert_true(io_thread_start(fixture->thread, NULL, NULL));
   disk_channel_set_batch_end(fixture->channel, count_batch, fixture);
   io_thread_call(fixture->thread, do_start, fixture);
   return fixture;

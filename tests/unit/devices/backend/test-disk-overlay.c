@@ -206,7 +206,7 @@ static void test_two_channels(const void *engine) {
 
   if (first) {
     second->thread = io_thread_new("second", NULL);
-    g_assert_true(io_thread_start(second->thread, NULL));
+    g_assert_true(io_thread_start(second->thread, NULL, NULL));
     second->channel = disk_channel_new(first->image, NULL);
     io_thread_call(second->thread, do_start, second);
     for (unsigned i = 0; i + 64 < SECTORS; i += 61) {

@@ -406,7 +406,7 @@ static inline void fake_nothing(void *opaque) {
  * ready.
  */
 static inline void fake_settle(VirtioDevice *device) {
-  g_assert_true(io_thread_start(device->io, NULL));
+  g_assert_true(io_thread_start(device->io, NULL, NULL));
   io_thread_call(device->io, fake_nothing, NULL);
   io_thread_call(device->io, fake_nothing, NULL);
 }

@@ -262,7 +262,7 @@ static inline void fake_do_nothing(void *opaque) {
 static inline void fake_settle(FakeGuest *guest) {
   const VirtioDevice *device = guest->device;
 
-  g_assert_true(io_thread_start(device->io, NULL));
+  g_assert_true(io_thread_start(device->io, NULL, NULL));
   for (unsigned i = 0; i < 4; i++) {
     io_thread_call(device->io, fake_do_nothing, NULL);
     for (unsigned queue = 0; device->ops->io && queue < device->n_queues; queue++)

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filters, run here instruction by instruction: what they let through is what the table says, and nothing else. */
+#define _GNU_SOURCE /* CLONE_THREAD */
+#include "vmm/cage/filter.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include "vmm/arm/kvm-abi.h"
+
+#ifdef __aarch64__
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#else
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#endif
+
+static const unsigned kinds[] = {CAGE_VCPU, CAGE_VCPU | CAGE_CALLS, CAGE_DEVICE};
+
+/* What a filter uses of the kernel's machine (BSD's bpf(4)). */
+static uint32_t run(const GArray *program, const struct seccomp_data *data) {
+  uint32_t accumulator = 0;
+
+  for (unsigned pc = 0; pc < program->len; pc++) {
+    const struct sock_filter *at = &g_array_index(program, struct sock_filter, pc);
+    bool is = false;
+
+    switch (at->code) {
+    case BPF_LD | BPF_W | BPF_ABS:
+      g_assert_cmpuint(at->k, <=, sizeof *data - sizeof accumulator);
+      memcpy(&accumulator, (const char *)data + at->k, sizeof accumulator);
+      continue;
+    case BPF_ALU | BPF_AND | BPF_K:
+      accumulator &= at->k;
+      continue;
+    case BPF_RET | BPF_K:
+      return at->k;
+    case BPF_JMP | BPF_JEQ | BPF_K:
+      is = accumulator == at->k;
+      break;
+    case BPF_JMP | BPF_JGE | BPF_K:
+      is = accumulator >= at->k;
+      break;
+    case BPF_JMP | BPF_JSET | BPF_K:
+      is = accumulator & at->k;
+      break;
+    default:
+      g_assert_not_reached();
+    }
+    pc += is ? at->jt : at->jf;
+  }
+  g_assert_not_reached(); /* the kernel refuses a program whose end can be run into */
+}
+
+static struct seccomp_data call(int number) {
+  return (struct seccomp_data){.nr = number, .arch = ARCHITECTURE};
+}
+
+static uint32_t ask(unsigned threads, const struct seccomp_data *data) {
+  g_autoptr(GArray) program = cage_filter_new(threads, 0);
+
+  return run(program, data);
+}
+
+/* A call with the arguments that RULE wants, or that it does not. */
+static struct seccomp_data meet(const CageRule *rule) {
+  struct seccomp_data data = call(rule->number);
+
+  if (rule->test == CAGE_EQUAL || rule->test == CAGE_WITH || rule->test == CAGE_EQUAL_LONG)
+    data.args[rule->argument] = rule->value;
+  return data;
+}
+
+static bool miss(const CageRule *rule, struct seccomp_data *data) {
+  *data = meet(rule);
+  switch (rule->test) {
+  case CAGE_EQUAL:
+  case CAGE_EQUAL_LONG:
+    data->args[rule->argument] = rule->value ^ 0x40000000;
+    return true;
+  case CAGE_WITHOUT:
+    data->args[rule->argument] = rule->value;
+    return true;
+  case CAGE_WITH:
+    data->args[rule->argument] = rule->value & (rule->value - 1);
+    return true;
+  case CAGE_ANY:
+  case CAGE_NOT_THERE:
+    break;
+  }
+  return false;
+}
+
+static void test_rules(void) {
+  for (unsigned kind = 0; kind < G_N_ELEMENTS(kinds); kind++)
+    for (unsigned i = 0; i < cage_rules_count; i++) {
+      const CageRule *rule = &cage_rules[i];
+      struct seccomp_data data = meet(rule);
+
+      if (!(rule->threads & kinds[kind]))
+        continue;
+      if (rule->test == CAGE_NOT_THERE)
+        g_assert_cmphex(ask(kinds[kind], &data), ==, SECCOMP_RET_ERRNO | ENOSYS);
+      else
+        g_assert_cmphex(ask(kinds[kind], &data), ==, SECCOMP_RET_ALLOW);
+      if (miss(rule, &data))
+        g_assert_cmphex(ask(kinds[kind], &data), ==, SECCOMP_RET_TRAP);
+    }
+}
+
+/* Whatever the table has no rule for. */
+static void test_others(void) {
+  for (unsigned kind = 0; kind < G_N_ELEMENTS(kinds); kind++)
+    for (int number = 0; number < 600; number++) {
+      const struct seccomp_data data = call(number);
+      bool has_rule = false;
+
+      for (unsigned i = 0; i < cage_rules_count; i++)
+        has_rule |= cage_rules[i].number == number && (cage_rules[i].threads & kinds[kind]);
+      if (!has_rule)
+        g_assert_cmphex(ask(kinds[kind], &data), ==, SECCOMP_RET_TRAP);
+    }
+}
+
+/*
+ * Neither kind opens, connects to whom it likes, starts, looks at or becomes anything, makes a machine, or maps code.
+ */
+static void test_break_in(void) {
+  static const int never[] = {
+      SYS_openat,     SYS_openat2,         SYS_bind,        SYS_execve, SYS_execveat,         SYS_ptrace, SYS_kill,   SYS_mount,
+      SYS_pidfd_open, SYS_unshare,         SYS_setns,       SYS_setuid, SYS_process_vm_readv, SYS_bpf,    SYS_chroot, SYS_unlinkat,
+      SYS_mkdirat,    SYS_perf_event_open, SYS_init_module, SYS_keyctl};
+
+  for (unsigned kind = 0; kind < G_N_ELEMENTS(kinds); kind++) {
+    for (unsigned i = 0; i < G_N_ELEMENTS(never); i++) {
+      const struct seccomp_data data = call(never[i]);
+      g_assert_cmphex(ask(kinds[kind], &data), ==, SECCOMP_RET_TRAP);
+    }
+    struct seccomp_data make = call(SYS_ioctl), map = call(SYS_mmap), child = call(SYS_clone);
+    make.args[1] = KVM_CREATE_VM;
+    map.args[2] = PROT_READ | PROT_EXEC;
+    child.args[0] = CLONE_VM | CLONE_VFORK;
+    g_assert_cmphex(ask(kinds[kind], &make), ==, SECCOMP_RET_TRAP);
+    g_assert_cmphex(ask(kinds[kind], &map), ==, SECCOMP_RET_TRAP);
+    g_assert_cmphex(ask(kinds[kind], &child), ==, SECCOMP_RET_TRAP);
+  }
+}
+
+/* Calls of another architecture have other numbers. */
+static void test_architecture(void) {
+  struct seccomp_data data = call(SYS_futex);
+
+  data.arch = AUDIT_ARCH_ARM;
+  g_assert_cmphex(ask(CAGE_VCPU, &data), ==, SECCOMP_RET_KILL_PROCESS);
+#ifdef __x86_64__
+  data = call(SYS_futex | 0x40000000);
+  g_assert_cmphex(ask(CAGE_VCPU, &data), ==, SECCOMP_RET_KILL_PROCESS);
+#endif
+}
+
+static void test_pass(void) {
+  const uint64_t address = UINT64_C(0x123456789abc);
+  g_autoptr(GArray) program = cage_filter_new(CAGE_VCPU, address);
+  struct seccomp_data data = call(SYS_openat);
+
+  data.instruction_pointer = address;
+  g_assert_cmphex(run(program, &data), ==, SECCOMP_RET_ALLOW);
+  data.instruction_pointer = address ^ (UINT64_C(1) << 40);
+  g_assert_cmphex(run(program, &data), ==, SECCOMP_RET_TRAP);
+  data.instruction_pointer = address + 4;
+  g_assert_cmphex(run(program, &data), ==, SECCOMP_RET_TRAP);
+  data.nr = SYS_futex;
+  g_assert_cmphex(run(program, &data), ==, SECCOMP_RET_ALLOW);
+}
+
+/* Each call's rules stand together, and each says why; what vCPUs do most is what is looked at first. */
+static void test_table(void) {
+  for (unsigned i = 0; i < cage_rules_count; i++) {
+    const CageRule *rule = &cage_rules[i];
+
+    g_assert_true(rule->threads && rule->why && *rule->why && rule->argument < 6);
+    for (unsigned j = 0; j + 1 < i; j++)
+      g_assert_true(cage_rules[j].number != rule->number || cage_rules[i - 1].number == rule->number);
+  }
+  g_assert_cmpstr(cage_rules[0].name, ==, "ioctl");
+  g_assert_cmphex(cage_rules[0].value, ==, KVM_RUN);
+}
+
+int main(int argc, char **argv) {
+  g_test_init(&argc, &argv, NULL);
+  g_test_add_func("/filter/rules", test_rules);
+  g_test_add_func("/filter/others", test_others);
+  g_test_add_func("/filter/break-in", test_break_in);
+  g_test_add_func("/filter/architecture", test_architecture);
+  g_test_add_func("/filter/pass", test_pass);
+  g_test_add_func("/filter/table", test_table);
+  return g_test_run();
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table. What is not here, no thread of these kinds may do: open or name a file, start a program, look at another
+ * process, make a virtual machine, map code.
+ *
+ * Calls of the C library and of GLib: malloc maps and unmaps, a lock is a futex, a thread's end gives its stack back;
+ * newer C libraries ask for more of the same by madvise.
+ */
+#define _GNU_SOURCE /* CLONE_THREAD, SCHED_BATCH */
+#include "vmm/cage/rules.h"
+
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/if_tun.h>
+#include <linux/vhost.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "vmm/arm/kvm-abi.h"
+#include "vmm/cage/signals.h"
+
+#define BOTH            (CAGE_VCPU | CAGE_DEVICE)
+#define CALLS_OR_DEVICE (CAGE_CALLS | CAGE_DEVICE)
+
+#define CALL(NAME, THREADS, TEST, ARGUMENT, VALUE, WHY)                                                                                    \
+  { #NAME, SYS_##NAME, THREADS, TEST, ARGUMENT, (uint32_t)(VALUE), WHY }
+#define IOCTL(THREADS, REQUEST, WHY) CALL(ioctl, THREADS, CAGE_EQUAL, 1, REQUEST, WHY)
+
+#define REQUEST_TCGETS2 0x802c542a /* its type is in no header that a program can include */
+
+/* What a thread of the process is made with, and no child of it is. */
+#define A_THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD)
+
+const CageRule cage_rules[] = {
+    IOCTL(CAGE_VCPU, KVM_RUN, "what the thread is for"),
+    IOCTL(CAGE_VCPU, KVM_GET_ONE_REG, "a hypercall's arguments"),
+    IOCTL(CAGE_VCPU, KVM_SET_ONE_REG, "its results"),
+    IOCTL(BOTH, KVM_IRQ_LINE, "a device's interrupt, by wire"),
+    IOCTL(CAGE_VCPU, KVM_SET_MP_STATE, "PSCI turns a CPU off, or has it wait"),
+    IOCTL(CAGE_VCPU, KVM_SET_VCPU_EVENTS, "an external abort, for an access to nothing"),
+#ifdef __aarch64__
+    IOCTL(CAGE_VCPU, KVM_ARM_PREFERRED_TARGET, "PSCI turns a CPU on"),
+    IOCTL(CAGE_VCPU, KVM_ARM_VCPU_INIT, "PSCI turns a CPU on"),
+#endif
+    IOCTL(CAGE_VCPU, KVM_SET_GSI_ROUTING, "the guest sets an MSI-X vector up"),
+    IOCTL(CAGE_VCPU, KVM_IRQFD, "the guest sets an MSI-X vector up"),
+    IOCTL(CAGE_VCPU, KVM_IOEVENTFD, "the guest moves a BAR with doorbells"),
+    IOCTL(CAGE_VCPU, KVM_SET_USER_MEMORY_REGION, "the guest moves a BAR that it reads as memory"),
+    IOCTL(CAGE_VCPU, KVM_REGISTER_COALESCED_MMIO, "the guest moves a BAR whose writes can wait"),
+    IOCTL(CAGE_VCPU, KVM_UNREGISTER_COALESCED_MMIO, "the guest moves a BAR whose writes can wait"),
+    IOCTL(CAGE_DEVICE, BLKDISCARD, "what the guest gives back of a disk"),
+    IOCTL(CAGE_DEVICE, BLKZEROOUT, "zeros on a disk"),
+    IOCTL(CAGE_DEVICE, TUNSETOFFLOAD, "what the guest's network driver leaves to the host"),
+    IOCTL(CAGE_DEVICE, TUNSETQUEUE, "how many queue pairs the guest uses"),
+    IOCTL(CAGE_DEVICE, VHOST_GET_FEATURES, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_FEATURES, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_OWNER, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_MEM_TABLE, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_VRING_NUM, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_VRING_BASE, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_GET_VRING_BASE, "queues come back from the kernel"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_VRING_ADDR, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_VRING_KICK, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_VRING_CALL, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_SET_VRING_ERR, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_NET_SET_BACKEND, "queues come into the kernel's service, or back"),
+    IOCTL(CAGE_DEVICE, VHOST_VSOCK_SET_GUEST_CID, "queues come into the kernel's service"),
+    IOCTL(CAGE_DEVICE, VHOST_VSOCK_SET_RUNNING, "queues come into the kernel's service, or back"),
+    IOCTL(BOTH, TCGETS, "whether standard error is a terminal"),
+    IOCTL(BOTH, REQUEST_TCGETS2, "the same of a newer C library"),
+    CALL(write, CAGE_VCPU, CAGE_EQUAL_LONG, 2, 8, "an event: a doorbell, an interrupt"),
+    CALL(write, CAGE_VCPU, CAGE_EQUAL, 0, STDERR_FILENO, "what there is to say of the guest"),
+    CALL(write, CAGE_DEVICE, CAGE_ANY, 0, 0, "events, and what the device is connected to"),
+    CALL(read, CAGE_VCPU, CAGE_EQUAL_LONG, 2, 8, "an event is taken back"),
+    CALL(read, CAGE_DEVICE, CAGE_ANY, 0, 0, "events, and what the device is connected to"),
+    CALL(futex, BOTH, CAGE_ANY, 0, 0, "locks"),
+    CALL(ppoll, BOTH, CAGE_ANY, 0, 0, "a device's wait; whether standard error takes a message"),
+    CALL(clock_gettime, BOTH, CAGE_ANY, 0, 0, "the time, where the kernel does not let user space read it"),
+    CALL(eventfd2, BOTH, CAGE_ANY, 0, 0, "the guest sets an MSI-X vector up"),
+
+    CALL(rt_sigreturn, BOTH, CAGE_ANY, 0, 0, "behind the signal that makes a vCPU leave KVM_RUN"),
+    CALL(tgkill, BOTH, CAGE_EQUAL, 2, CAGE_SIGNAL_KICK, "that signal, for another vCPU"),
+    CALL(tgkill, BOTH, CAGE_EQUAL, 2, CAGE_SIGNAL_BROKEN, "tells the main thread of a call that this table has not"),
+    CALL(mmap, BOTH, CAGE_WITHOUT, 2, PROT_EXEC, "memory"),
+    CALL(mprotect, BOTH, CAGE_WITHOUT, 2, PROT_EXEC, "memory"),
+    CALL(munmap, BOTH, CAGE_ANY, 0, 0, "memory"),
+    CALL(mremap, BOTH, CAGE_ANY, 0, 0, "memory"),
+    CALL(madvise, BOTH, CAGE_ANY, 0, 0, "memory"),
+    CALL(brk, BOTH, CAGE_ANY, 0, 0, "memory"),
+    CALL(exit, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
+    CALL(rt_sigprocmask, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
+
+    CALL(clone3, CAGE_DEVICE, CAGE_NOT_THERE, 0, 0, "its flags are in memory, where nobody can look at them"),
+    CALL(clone, CAGE_DEVICE, CAGE_WITH, 0, A_THREAD, "threads that read and write a disk"),
+    CALL(set_robust_list, CAGE_DEVICE, CAGE_ANY, 0, 0, "their beginning"),
+    CALL(rseq, CAGE_DEVICE, CAGE_ANY, 0, 0, "their beginning"),
+    CALL(prctl, CAGE_DEVICE, CAGE_EQUAL, 0, PR_SET_NAME, "their names"),
+
+    CALL(sched_setscheduler, CAGE_DEVICE, CAGE_EQUAL, 1, SCHED_OTHER, "a disk's thread is in a hurry, or not"),
+    CALL(sched_setscheduler, CAGE_DEVICE, CAGE_EQUAL, 1, SCHED_BATCH, "a disk's thread is in a hurry, or not"),
+
+    CALL(io_uring_enter, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(preadv, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(preadv2, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(pwritev, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(pwritev2, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(pread64, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(pwrite64, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(fdatasync, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(fallocate, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(ftruncate, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk's temporary file"),
+    CALL(fstat, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk's size"),
+    CALL(getrandom, CAGE_DEVICE, CAGE_ANY, 0, 0, "the entropy source"),
+    CALL(readv, CAGE_DEVICE, CAGE_ANY, 0, 0, "a tap"),
+    CALL(writev, CAGE_DEVICE, CAGE_ANY, 0, 0, "a tap"),
+
+    CALL(socket, CALLS_OR_DEVICE, CAGE_EQUAL, 0, AF_UNIX,
+         "a hypercall server; vsock: who listens at the host's ends; vhost-user: a server that has come back"),
+    CALL(connect, CALLS_OR_DEVICE, CAGE_ANY, 0, 0,
+         "a hypercall server; vsock: who listens at the host's ends; vhost-user: a server that has come back"),
+    CALL(accept4, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: who comes to the host's end"),
+    CALL(shutdown, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: a stream with one end"),
+    CALL(sendmsg, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
+    CALL(recvmsg, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
+    CALL(sendto, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
+    CALL(recvfrom, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
+    CALL(getsockopt, CAGE_DEVICE, CAGE_ANY, 0, 0, "whether a connection has come about"),
+    CALL(fcntl, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that do not block"),
+    CALL(close, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "connections that are over"),
+    CALL(epoll_ctl, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
+    CALL(epoll_pwait, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
+    CALL(timerfd_settime, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that nobody takes"),
+    CALL(memfd_create, CAGE_DEVICE, CAGE_ANY, 0, 0, "vhost-user: what is in flight, for the next server"),
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+    CALL(sigaltstack, BOTH, CAGE_ANY, 0, 0, "the sanitizers' own, at the thread's end"),
+#endif
+};
+const unsigned cage_rules_count = sizeof cage_rules / sizeof *cage_rules;

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What each kind of thread may ask the kernel for while a guest runs: one table, from which the filters are made and
+ * the documentation is checked. docs/security.md says what it is for.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* What threads are for, as bits: one may be for several things. */
+typedef enum {
+  CAGE_VCPU = 1,   /* runs a vCPU; what it does between KVM_RUN and KVM_RUN is a device's access or a hypercall */
+  CAGE_CALLS = 2,  /* with hypercalls that a server at a socket answers */
+  CAGE_DEVICE = 4, /* serves queues, or reads and writes a disk for such a thread */
+} CageThread;
+
+/* Of a call's argument. They are of 64 bits each; where the kernel takes an int or an unsigned int, 32 count. */
+typedef enum {
+  CAGE_ANY,        /* whatever it is */
+  CAGE_EQUAL,      /* its lower 32 bits are the value */
+  CAGE_EQUAL_LONG, /* all of its 64 bits are */
+  CAGE_WITHOUT,    /* its lower 32 bits have none of those in the value */
+  CAGE_WITH,       /* they have all */
+  CAGE_NOT_THERE,  /* the call fails with ENOSYS: the C library then takes an older one, of which more can be seen */
+} CageTest;
+
+typedef struct {
+  const char *name; /* the call's */
+  int number;       /* on this architecture */
+  unsigned threads; /* CageThread bits: whoever is for one of these may */
+  CageTest test;
+  unsigned argument; /* 0 to 5: what is tested */
+  uint32_t value;
+  const char *why;
+} CageRule;
+
+/*
+ * A call is allowed if one of its rules for the thread is met; all of a call stand together. The first that a filter
+ * looks at stand first: KVM_RUN.
+ */
+extern const CageRule cage_rules[];
+extern const unsigned cage_rules_count;

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads of a running machine may ask the kernel for what vmm/cage/rules.c has for their kind, and for nothing else:
+ * each enters a filter of its own (seccomp) before it looks at anything of the guest's. What else one asks for ends the
+ * process with SANDBOX_STATUS, and a line on standard error that says which thread wanted what. docs/security.md.
+ */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+#include "vmm/cage/rules.h"
+
+typedef enum {
+  SANDBOX_ON,      /* where the host has what it needs; where it has not, that is said, and the machine runs without */
+  SANDBOX_REQUIRE, /* or the machine does not run */
+  SANDBOX_LOG,     /* each call that no rule allows is carried out, and said once for each kind of thread */
+  SANDBOX_OFF,
+} SandboxMode;
+
+#define SANDBOX_STATUS 148 /* of the process that met its filter */
+
+typedef struct Sandbox Sandbox;
+
+/*
+ * One at a time in a process. On the main thread, and after the terminal was put into raw mode: what ends the process
+ * puts that back. CALLS: vCPUs have hypercalls that a server answers. NULL with no error: MODE is off,
+ * or the host has no filters, which has been said.
+ */
+Sandbox *sandbox_new(SandboxMode mode, bool calls, GError **error);
+void sandbox_free(Sandbox *sandbox); /* takes NULL; no thread that has entered is left */
+
+/* The calling thread, from here to its end, and those that it makes. SANDBOX may be NULL. */
+void sandbox_enter(Sandbox *sandbox, CageThread thread);
+
+/* In a few words, for a recording: a text that lasts. */
+const char *sandbox_describe(const Sandbox *sandbox);
+
+/* Whether this host's kernel has such filters. False: NULL, or in WHY what it said, a text that lasts. */
+bool sandbox_has_filters(const char **why);
