@@ -50,7 +50,7 @@ open_files > files
 like files 'disk\.img$' "a disk"
 like files 'socket:' "a connection to a server"
 like files 'kvm-vcpu' "and a VM are open"
-is "$(filtered | sort -u)" "$(printf '%s\n' 'eret 0' 'recorder 0' 'threads 0' 'vcpu0 2' 'vcpu1 2' 'virtio-blk0 2' 'virtio-console0 2' 'virtio-rng0 2')" \
+is "$(filtered | sort -u)" "$(printf '%s\n' 'eret 0' 'recorder 0' 'threads 0' 'vcpu0 2' 'vcpu1 2' 'virtio-blk0 2' 'virtio-blk0-q1 2' 'virtio-console 2' 'virtio-rng 2')" \
     "the threads that the guest gives work to have system-call filters"
 is "$(inherited)" "" "every descriptor is close-on-exec"
 unlike files '^/dev/kvm$' "--no-reboot: /dev/kvm is closed once the VM is made"
