@@ -9,6 +9,7 @@
 #define _GNU_SOURCE /* CLONE_THREAD, SCHED_BATCH */
 #include "vmm/cage/rules.h"
 
+#include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
@@ -138,6 +139,14 @@ const CageRule cage_rules[] = {
     CALL(epoll_pwait, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
     CALL(timerfd_settime, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that nobody takes"),
     CALL(memfd_create, CAGE_DEVICE, CAGE_ANY, 0, 0, "vhost-user: what is in flight, for the next server"),
+    CALL(clock_nanosleep, CAGE_DEVICE, CAGE_ANY, 0, 0, "before a server or the kernel is tried again"),
+
+    CALL(openat, CAGE_MEETINGS, CAGE_EQUAL, 2, O_RDONLY | O_DIRECTORY | O_CLOEXEC, "the directory of the socket, to lock it"),
+    CALL(flock, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the directory of the socket, to lock it"),
+    CALL(newfstatat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "whether it is a socket"),
+    CALL(unlinkat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "a socket that nobody is at any more"),
+    CALL(bind, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the next socket"),
+    CALL(listen, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the next socket"),
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
     CALL(sigaltstack, BOTH, CAGE_ANY, 0, 0, "the sanitizers' own, at the thread's end"),
 #endif

@@ -9,9 +9,10 @@
 
 /* What threads are for, as bits: one may be for several things. */
 typedef enum {
-  CAGE_VCPU = 1,   /* runs a vCPU; what it does between KVM_RUN and KVM_RUN is a device's access or a hypercall */
-  CAGE_CALLS = 2,  /* with hypercalls that a server at a socket answers */
-  CAGE_DEVICE = 4, /* serves queues, or reads and writes a disk for such a thread */
+  CAGE_VCPU = 1,     /* runs a vCPU; what it does between KVM_RUN and KVM_RUN is a device's access or a hypercall */
+  CAGE_CALLS = 2,    /* a vCPU's, with hypercalls that a server at a socket answers */
+  CAGE_DEVICE = 4,   /* serves queues, or reads and writes a disk for such a thread */
+  CAGE_MEETINGS = 8, /* a device's, where one meets others at a socket, and waits there for the next when they have left */
 } CageThread;
 
 /* Of a call's argument. They are of 64 bits each; where the kernel takes an int or an unsigned int, 32 count. */

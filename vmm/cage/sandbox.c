@@ -229,7 +229,7 @@ static void warm_up(void) {
   (void)error;
 }
 
-Sandbox *sandbox_new(SandboxMode mode, bool calls, GError **error) {
+Sandbox *sandbox_new(SandboxMode mode, unsigned more, GError **error) {
   uint64_t pass = mode == SANDBOX_LOG ? raw_call_address() : 0;
   const char *why;
 
@@ -244,8 +244,8 @@ Sandbox *sandbox_new(SandboxMode mode, bool calls, GError **error) {
   }
   Sandbox *sandbox = g_new0(Sandbox, 1);
   sandbox->mode = mode;
-  sandbox->filters[CAGE_VCPU] = cage_filter_new(CAGE_VCPU | (calls ? CAGE_CALLS : 0u), pass);
-  sandbox->filters[CAGE_DEVICE] = cage_filter_new(CAGE_DEVICE, pass);
+  sandbox->filters[CAGE_VCPU] = cage_filter_new(CAGE_VCPU | (more & CAGE_CALLS), pass);
+  sandbox->filters[CAGE_DEVICE] = cage_filter_new(CAGE_DEVICE | (more & CAGE_MEETINGS), pass);
   warm_up();
   install(sandbox);
   return sandbox;

@@ -131,11 +131,21 @@ static void enter_as_device(void *sandbox) {
   sandbox_enter(sandbox, CAGE_DEVICE);
 }
 
+/* What threads of this machine do beside the usual. */
+static unsigned more_of_threads(const Config *config) {
+  unsigned more = config->hypercalls->len ? CAGE_CALLS : 0;
+
+  for (unsigned i = 0; i < config->nets->len; i++)
+    if (((const NetConfig *)config->nets->pdata[i])->unix_path)
+      more |= CAGE_MEETINGS;
+  return more;
+}
+
 /* Behind the terminal, as it says. */
 static bool enter_sandbox(Machine *machine, GError **error) {
   g_autoptr(GError) local = NULL;
 
-  machine->sandbox = sandbox_new(machine->config->sandbox, machine->config->hypercalls->len > 0, &local);
+  machine->sandbox = sandbox_new(machine->config->sandbox, more_of_threads(machine->config), &local);
   machine->threads = (IoThreads){.enter = enter_as_device, .opaque = machine->sandbox};
   if (!local)
     return true;

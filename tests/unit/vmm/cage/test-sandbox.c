@@ -26,7 +26,7 @@ static gpointer enter_and_act(gpointer data) {
 
 static void act_in(SandboxMode mode, CageThread kind, const char *name, void (*act)(void)) {
   g_autoptr(GError) error = NULL;
-  Thread thread = {.sandbox = sandbox_new(mode, false, &error), .kind = kind, .act = act};
+  Thread thread = {.sandbox = sandbox_new(mode, 0, &error), .kind = kind, .act = act};
 
   g_assert_no_error(error);
   g_thread_join(g_thread_new(name, enter_and_act, &thread));
