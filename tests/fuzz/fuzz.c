@@ -38,7 +38,7 @@ char *fuzz_line(FuzzInput *input) {
   size_t size;
   const uint8_t *bytes = fuzz_bytes(input, end ? (size_t)(end - input->at) + 1 : input->left, &size);
 
-  return fuzz_text(bytes, end ? size - 1 : size);
+  return fuzz_text(bytes, end && size ? size - 1 : size);
 }
 
 uint8_t *fuzz_copy(const void *bytes, size_t size) {
