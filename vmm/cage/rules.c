@@ -29,6 +29,7 @@
 
 #define BOTH            (CAGE_VCPU | CAGE_DEVICE)
 #define CALLS_OR_DEVICE (CAGE_CALLS | CAGE_DEVICE)
+#define FLASH_OR_DEVICE (CAGE_FLASH | CAGE_DEVICE)
 
 #define CALL(NAME, THREADS, TEST, ARGUMENT, VALUE, WHY)                                                                                    \
   { #NAME, SYS_##NAME, THREADS, TEST, ARGUMENT, (uint32_t)(VALUE), WHY }
@@ -113,10 +114,10 @@ const CageRule cage_rules[] = {
     CALL(pwritev, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
     CALL(pwritev2, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
     CALL(pread64, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
-    CALL(pwrite64, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
+    CALL(pwrite64, FLASH_OR_DEVICE, CAGE_ANY, 0, 0, "a disk, or flash"),
     CALL(fdatasync, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
-    CALL(fallocate, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk"),
-    CALL(ftruncate, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk's temporary file"),
+    CALL(fallocate, FLASH_OR_DEVICE, CAGE_ANY, 0, 0, "a disk, or flash"),
+    CALL(ftruncate, FLASH_OR_DEVICE, CAGE_ANY, 0, 0, "a disk's temporary file, or flash"),
     CALL(fstat, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk's size"),
     CALL(getrandom, CAGE_DEVICE, CAGE_ANY, 0, 0, "the entropy source"),
     CALL(readv, CAGE_DEVICE, CAGE_ANY, 0, 0, "a tap"),
@@ -127,22 +128,24 @@ const CageRule cage_rules[] = {
     CALL(connect, CALLS_OR_DEVICE, CAGE_ANY, 0, 0,
          "a hypercall server; vsock: who listens at the host's ends; vhost-user: a server that has come back"),
     CALL(accept4, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: who comes to the host's end"),
-    CALL(shutdown, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: a stream with one end"),
+    CALL(shutdown, BOTH, CAGE_ANY, 0, 0, "vsock: a stream with one end; all of them, when the guest resets it"),
     CALL(sendmsg, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(recvmsg, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(sendto, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(recvfrom, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(getsockopt, CAGE_DEVICE, CAGE_ANY, 0, 0, "whether a connection has come about"),
     CALL(fcntl, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that do not block"),
-    CALL(close, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "connections that are over"),
+    CALL(close, BOTH, CAGE_ANY, 0, 0, "connections that are over, by a guest's reset too"),
     CALL(epoll_ctl, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
     CALL(epoll_pwait, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
     CALL(timerfd_settime, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that nobody takes"),
     CALL(memfd_create, CAGE_DEVICE, CAGE_ANY, 0, 0, "vhost-user: what is in flight, for the next server"),
     CALL(clock_nanosleep, CAGE_DEVICE, CAGE_ANY, 0, 0, "before a server or the kernel is tried again"),
 
+    CALL(openat, CAGE_VSOCK, CAGE_EQUAL, 2, O_RDWR | O_CLOEXEC, "/dev/vhost-vsock, once more"),
     CALL(openat, CAGE_MEETINGS, CAGE_EQUAL, 2, O_RDONLY | O_DIRECTORY | O_CLOEXEC, "the directory of the socket, to lock it"),
     CALL(flock, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the directory of the socket, to lock it"),
+    CALL(newfstatat, CAGE_DEVICE, CAGE_EQUAL, 3, AT_EMPTY_PATH, "fstat of a C library from 2.33 on"),
     CALL(newfstatat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "whether it is a socket"),
     CALL(unlinkat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "a socket that nobody is at any more"),
     CALL(bind, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the next socket"),

@@ -9,11 +9,17 @@
 
 /* What threads are for, as bits: one may be for several things. */
 typedef enum {
-  CAGE_VCPU = 1,     /* runs a vCPU; what it does between KVM_RUN and KVM_RUN is a device's access or a hypercall */
-  CAGE_CALLS = 2,    /* a vCPU's, with hypercalls that a server at a socket answers */
-  CAGE_DEVICE = 4,   /* serves queues, or reads and writes a disk for such a thread */
-  CAGE_MEETINGS = 8, /* a device's, where one meets others at a socket, and waits there for the next when they have left */
+  CAGE_VCPU = 1,   /* runs a vCPU; what it does between KVM_RUN and KVM_RUN is a device's access or a hypercall */
+  CAGE_DEVICE = 2, /* serves queues, or reads and writes a disk for such a thread */
+
+  /* Of some machines only. */
+  CAGE_CALLS = 4,     /* a vCPU's hypercalls are answered by a server at a socket */
+  CAGE_FLASH = 8,     /* what a vCPU writes to flash lasts in a file */
+  CAGE_MEETINGS = 16, /* a device meets others at a socket, and waits there for the next when they have left */
+  CAGE_VSOCK = 32,    /* a device's sockets are the kernel's, which has one vsock for each start of a driver */
 } CageThread;
+#define CAGE_MORE_OF_VCPUS   (CAGE_CALLS | CAGE_FLASH)
+#define CAGE_MORE_OF_DEVICES (CAGE_MEETINGS | CAGE_VSOCK)
 
 /* Of a call's argument. They are of 64 bits each; where the kernel takes an int or an unsigned int, 32 count. */
 typedef enum {

@@ -244,8 +244,8 @@ Sandbox *sandbox_new(SandboxMode mode, unsigned more, GError **error) {
   }
   Sandbox *sandbox = g_new0(Sandbox, 1);
   sandbox->mode = mode;
-  sandbox->filters[CAGE_VCPU] = cage_filter_new(CAGE_VCPU | (more & CAGE_CALLS), pass);
-  sandbox->filters[CAGE_DEVICE] = cage_filter_new(CAGE_DEVICE | (more & CAGE_MEETINGS), pass);
+  sandbox->filters[CAGE_VCPU] = cage_filter_new(CAGE_VCPU | (more & CAGE_MORE_OF_VCPUS), pass);
+  sandbox->filters[CAGE_DEVICE] = cage_filter_new(CAGE_DEVICE | (more & CAGE_MORE_OF_DEVICES), pass);
   warm_up();
   install(sandbox);
   return sandbox;

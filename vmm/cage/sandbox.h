@@ -24,8 +24,8 @@ typedef struct Sandbox Sandbox;
 
 /*
  * One at a time in a process. On the main thread, and after the terminal was put into raw mode: what ends the process
- * puts that back. MORE: CAGE_CALLS, CAGE_MEETINGS, where the machine's threads have these. NULL with no error: MODE is
- * off, or the host has no filters, which has been said.
+ * puts that back. MORE: those of CAGE_MORE_OF_VCPUS and CAGE_MORE_OF_DEVICES that the machine's threads have. NULL with
+ * no error: MODE is off, or the host has no filters, which has been said.
  */
 Sandbox *sandbox_new(SandboxMode mode, unsigned more, GError **error);
 void sandbox_free(Sandbox *sandbox); /* takes NULL; no thread that has entered is left */

@@ -131,10 +131,18 @@ static void enter_as_device(void *sandbox) {
   sandbox_enter(sandbox, CAGE_DEVICE);
 }
 
-/* What threads of this machine do beside the usual. */
+/* What threads of this machine do beside the usual: CageThread bits. */
 static unsigned more_of_threads(const Config *config) {
-  unsigned more = config->hypercalls->len ? CAGE_CALLS : 0;
+  const FirmwareConfig *firmware = config->firmware->len ? config->firmware->pdata[0] : NULL;
+  const VsockConfig *vsock = config->vsock->len ? config->vsock->pdata[0] : NULL;
+  unsigned more = 0;
 
+  if (config->hypercalls->len)
+    more |= CAGE_CALLS;
+  if (firmware && firmware->vars)
+    more |= CAGE_FLASH;
+  if (vsock && !vsock->path)
+    more |= CAGE_VSOCK;
   for (unsigned i = 0; i < config->nets->len; i++)
     if (((const NetConfig *)config->nets->pdata[i])->unix_path)
       more |= CAGE_MEETINGS;

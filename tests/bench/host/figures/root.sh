@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154,SC2034  # from lib.sh
 
 root_mib=300 # in files of 32 KiB, a hundred to a directory
-root_memory=1024M # of either guest: the packed one is there twice while it is unpacked
+root_memory=1536M # of either guest: the packed one is there twice while it is unpacked, into half of what is left
 root_limit=600 # seconds
 groups=/sys/fs/cgroup group=
 
