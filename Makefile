@@ -132,6 +132,16 @@ $(B)/guests/file-checks: $(FILE_CHECKS_SOURCES) guest-images/files/file-checks.h
 	$(Q)$(CC_arm64) -std=gnu11 -Os $(WARNINGS) $(if $(CI),-Werror) -static -s -o $@ $(FILE_CHECKS_SOURCES)
 guests: $(B)/guests/file-checks
 
+# The product with two devices that try to get out of it, for tests: the library's own are then not asked for. And a
+# guest for one of them.
+$(B)/guests/eret-break-out: $(B)/arm64/tests/host/break-out.o $(B)/arm64/$(MAIN:.c=.o) $(LAZY_OBJECTS_arm64) $(B)/arm64/liberet.a
+	@mkdir -p $(@D)$(call say,LINK,$@)
+	$(Q)$(CC_arm64) $(LDFLAGS_arm64) -o $@ $^ $(LIBS_arm64_eret)
+$(B)/guests/ring: $(B)/bench/ring
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+guests: $(B)/guests/eret-break-out $(B)/guests/ring
+
 # Eret's calls from a guest's user space: static, for whatever the guest is.
 $(B)/arm64/eret-guest: guest-images/eret-guest.c guest-images/eret-hypercall.h Makefile
 	@mkdir -p $(@D)$(call say,LINK,$@)

@@ -29,6 +29,7 @@
 #define NAME_SIZE 16  /* prctl(2), PR_GET_NAME */
 #define SEEN      256 /* calls that are said, at most */
 #define LINE_SIZE 320
+#define TRAPPED   1 /* SYS_SECCOMP: asm-generic/siginfo.h */
 
 struct Sandbox {
   SandboxMode mode;
@@ -185,10 +186,20 @@ static void log_call(const RawCall *call) {
   say(&line);
 }
 
+/* A signal of somebody's does what it does without us. */
+static void pass_on(int number) {
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
 static void on_trap(int number, siginfo_t *info, void *opaque) {
   ucontext_t *context = opaque;
   const RawCall call = raw_call_of(context);
 
+  if (info->si_code != TRAPPED) {
+    pass_on(number);
+    return;
+  }
   if (state.mode != SANDBOX_LOG)
     leave_note(&call);
   int saved_errno = errno;

@@ -165,15 +165,11 @@ static int carry_out(struct io_uring_sqe *sqe) {
   return result;
 }
 
-/* Whoever has the ring in his hands opens, connects and sends nothing by it. */
-static void test_restricted(void) {
-  Fixture *fixture = open_ring(NULL, false);
-  int fds[2];
-
-  if (!fixture)
-    return;
-  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+/* On the I/O thread, whose ring it is. */
+static void misuse_ring(void *opaque) {
+  const int *fds = opaque;
   struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
   io_uring_prep_openat(sqe, AT_FDCWD, "/dev/null", O_RDONLY, 0);
   g_assert_cmpint(carry_out(sqe), ==, -EACCES);
   sqe = io_uring_get_sqe(ring);
@@ -183,6 +179,17 @@ static void test_restricted(void) {
   io_uring_prep_nop(sqe);
   g_assert_cmpint(carry_out(sqe), ==, -EACCES);
   g_assert_cmpint(io_uring_register_eventfd(ring, fds[0]), ==, -EACCES);
+}
+
+/* Whoever has the ring in his hands opens, connects and sends nothing by it. */
+static void test_restricted(void) {
+  Fixture *fixture = open_ring(NULL, false);
+  int fds[2];
+
+  if (!fixture)
+    return;
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), ==, 0);
+  io_thread_call(fixture->thread, misuse_ring, fds);
   close(fds[0]);
   close(fds[1]);
   fixture_free(fixture);

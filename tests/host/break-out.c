@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stands in place of two of eret's devices in a program for tests: of a guest that has taken over the device model.
+ * Whatever is written to the scratch page has the vCPU's thread try to get out, and the driver's start of the entropy
+ * source that source's thread. How, the environment says: ERET_BREAK_OUT=NAME. What comes of it is said on standard
+ * error, if anything does. It does no harm where it succeeds: it opens what all may, and signals nobody.
+ */
+#define _GNU_SOURCE /* process_vm_readv */
+#include <fcntl.h>
+#include <linux/io_uring.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "devices/scratch.h"
+#include "devices/virtio/rng.h"
+#include "vmm/arm/kvm-abi.h"
+
+static long open_file(void) {
+  return syscall(SYS_openat, AT_FDCWD, "/etc/hostname", O_RDONLY | O_CLOEXEC);
+}
+
+static long connect_out(void) {
+  return syscall(SYS_socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+/* One that got this far ends at once. */
+static long fork_child(void) {
+  long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+  if (pid == 0)
+    _exit(0);
+  return pid;
+}
+
+static long execute(void) {
+  char *const nothing[] = {NULL};
+
+  return syscall(SYS_execve, "/nothing/like/it", nothing, nothing);
+}
+
+static long trace_parent(void) {
+  return syscall(SYS_ptrace, PTRACE_SEIZE, getppid(), 0, 0);
+}
+
+static long read_other_memory(void) {
+  char byte;
+  const struct iovec ours = {&byte, 1}, theirs = {(void *)(uintptr_t)0x10000, 1};
+
+  return syscall(SYS_process_vm_readv, 1, &ours, 1L, &theirs, 1L, 0L);
+}
+
+static long make_machine(void) {
+  return syscall(SYS_ioctl, STDIN_FILENO, KVM_CREATE_VM, 0L);
+}
+
+static long mount_something(void) {
+  return syscall(SYS_mount, "none", "/nothing/like/it", "tmpfs", 0L, NULL);
+}
+
+static long signal_another(void) {
+  return syscall(SYS_kill, 1, 0);
+}
+
+static long become_another(void) {
+  return syscall(SYS_setuid, 65534L);
+}
+
+static long map_code(void) {
+  return syscall(SYS_mmap, NULL, 4096L, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1L, 0L);
+}
+
+static long make_ring(void) {
+  struct io_uring_params parameters = {0};
+
+  return syscall(SYS_io_uring_setup, 1L, &parameters);
+}
+
+static long remove_file(void) {
+  return syscall(SYS_unlinkat, AT_FDCWD, "/nothing/like/it", 0L);
+}
+
+static long leave_namespace(void) {
+  return syscall(SYS_unshare, (long)CLONE_NEWNS);
+}
+
+static const struct {
+  const char *name;
+  long (*attempt)(void);
+} attempts[] = {
+    {"open", open_file},      {"connect", connect_out},      {"fork", fork_child},  {"exec", execute},
+    {"ptrace", trace_parent}, {"memory", read_other_memory}, {"kvm", make_machine}, {"mount", mount_something},
+    {"kill", signal_another}, {"setuid", become_another},    {"code", map_code},    {"ring", make_ring},
+    {"unlink", remove_file},  {"unshare", leave_namespace},
+};
+
+static void break_out(void) {
+  const char *wanted = getenv("ERET_BREAK_OUT");
+
+  for (size_t i = 0; wanted && i < sizeof attempts / sizeof *attempts; i++)
+    if (strcmp(attempts[i].name, wanted) == 0) {
+      attempts[i].attempt();
+      dprintf(STDERR_FILENO, "%s was not stopped\n", wanted);
+    }
+}
+
+/* On the vCPU's thread. */
+
+static uint64_t scratch_read(Device *device, uint64_t offset, unsigned size) {
+  return 0;
+}
+
+static void scratch_write(Device *device, uint64_t offset, unsigned size, uint64_t value) {
+  break_out();
+}
+
+static void scratch_describe(const Device *device, const DeviceSlot *slot, FdtWriter *fdt) {
+  fdt_writer_begin_at(fdt, "scratch", slot->base);
+  fdt_writer_string(fdt, "compatible", "eret,scratch");
+  fdt_writer_reg(fdt, slot->base, slot->size);
+  fdt_writer_end(fdt);
+}
+
+static Device *scratch_make(const DeviceParts *parts, GError **error) {
+  static const DeviceOps ops = {
+      .access_sizes = ACCESS_ANY,
+      .unaligned = true,
+      .read = scratch_read,
+      .write = scratch_write,
+      .describe = scratch_describe,
+  };
+
+  return device_new(sizeof(Device), &ops, "scratch");
+}
+
+const DeviceKind scratch_kind = {.name = "scratch", .size = SCRATCH_SIZE, .make = scratch_make};
+
+/* On the device's. */
+
+static void rng_start(VirtioDevice *device) {
+  break_out();
+}
+
+static void rng_nothing(VirtioDevice *device) {
+}
+
+static void rng_notify(VirtioDevice *device, unsigned queue) {
+}
+
+static void rng_free(VirtioDevice *device) {
+  virtio_device_clear(device);
+  g_free(device);
+}
+
+static VirtioDevice *rng_make(const DeviceParts *parts, GError **error) {
+  static const VirtioDeviceOps ops = {
+      .id = VIRTIO_ID_ENTROPY,
+      .name = "virtio-rng",
+      .start = rng_start,
+      .notify = rng_notify,
+      .stop = rng_nothing,
+      .free = rng_free,
+  };
+  static const uint16_t queue_size = 8;
+  VirtioDevice *device = g_new0(VirtioDevice, 1);
+
+  if (virtio_device_init(device, &ops, parts->name, parts->memory, 0, 1, &queue_size, error))
+    return device;
+  g_free(device);
+  return NULL;
+}
+
+const DeviceKind virtio_rng_kind = {.name = "virtio-rng", .make_virtio = rng_make};
