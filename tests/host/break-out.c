@@ -50,8 +50,8 @@ static long execute(void) {
   return syscall(SYS_execve, "/nothing/like/it", nothing, nothing);
 }
 
-static long trace_parent(void) {
-  return syscall(SYS_ptrace, PTRACE_SEIZE, getppid(), 0, 0);
+static long trace_another(void) {
+  return syscall(SYS_ptrace, PTRACE_SEIZE, 1L, 0L, 0L);
 }
 
 static long read_other_memory(void) {
@@ -99,10 +99,10 @@ static const struct {
   const char *name;
   long (*attempt)(void);
 } attempts[] = {
-    {"open", open_file},      {"connect", connect_out},      {"fork", fork_child},  {"exec", execute},
-    {"ptrace", trace_parent}, {"memory", read_other_memory}, {"kvm", make_machine}, {"mount", mount_something},
-    {"kill", signal_another}, {"setuid", become_another},    {"code", map_code},    {"ring", make_ring},
-    {"unlink", remove_file},  {"unshare", leave_namespace},
+    {"open", open_file},       {"connect", connect_out},      {"fork", fork_child},  {"exec", execute},
+    {"ptrace", trace_another}, {"memory", read_other_memory}, {"kvm", make_machine}, {"mount", mount_something},
+    {"kill", signal_another},  {"setuid", become_another},    {"code", map_code},    {"ring", make_ring},
+    {"unlink", remove_file},   {"unshare", leave_namespace},
 };
 
 static void break_out(void) {

@@ -133,6 +133,7 @@ const CageRule cage_rules[] = {
     CALL(recvmsg, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(sendto, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(recvfrom, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
+    CALL(socketpair, CAGE_DEVICE, CAGE_EQUAL, 0, AF_UNIX, "vhost-user: a server's own channel to us"),
     CALL(getsockopt, CAGE_DEVICE, CAGE_ANY, 0, 0, "whether a connection has come about"),
     CALL(fcntl, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that do not block"),
     CALL(close, BOTH, CAGE_ANY, 0, 0, "connections that are over, by a guest's reset too"),
