@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What stands in place of two of eret's devices in a program for tests: of a guest that has taken over the device model.
- * Whatever is written to the scratch page has the vCPU's thread try to get out, and the driver's start of the entropy
- * source that source's thread. How, the environment says: ERET_BREAK_OUT=NAME. What comes of it is said on standard
- * error, if anything does. It does no harm where it succeeds: it opens what all may, and signals nobody.
+ * What stands in place of two of eret's devices in a program for tests: of a guest that has taken over the device
+ * model. Whatever is written to the scratch page has the vCPU's thread try to get out, and the driver's start of the
+ * entropy source that source's thread. How, the environment says: ERET_BREAK_OUT=NAME. What comes of it is said on
+ * standard error, if anything does. It does no harm where it succeeds: it opens what all may, and signals nobody.
  */
 #define _GNU_SOURCE /* process_vm_readv */
 #include <fcntl.h>
