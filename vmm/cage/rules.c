@@ -85,6 +85,8 @@ const CageRule cage_rules[] = {
     CALL(futex, BOTH, CAGE_ANY, 0, 0, "locks"),
     CALL(ppoll, BOTH, CAGE_ANY, 0, 0, "a device's wait; whether standard error takes a message"),
     CALL(clock_gettime, BOTH, CAGE_ANY, 0, 0, "the time, where the kernel does not let user space read it"),
+    CALL(getpid, BOTH, CAGE_ANY, 0, 0, "GLib 2.84 wakes the main loop, and notes who does"),
+    CALL(gettid, BOTH, CAGE_ANY, 0, 0, "GLib 2.84 wakes the main loop, and notes who does"),
     CALL(eventfd2, BOTH, CAGE_ANY, 0, 0, "the guest sets an MSI-X vector up"),
 
     CALL(rt_sigreturn, BOTH, CAGE_ANY, 0, 0, "behind the signal that makes a vCPU leave KVM_RUN"),
