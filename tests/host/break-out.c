@@ -28,7 +28,7 @@
 #include "vmm/arm/kvm-abi.h"
 
 static long open_file(void) {
-  return syscall(SYS_openat, AT_FDCWD, "/etc/hostname", O_RDONLY | O_CLOEXEC);
+  return syscall(SYS_openat, AT_FDCWD, "/etc/hostname", O_RDONLY);
 }
 
 static long connect_out(void) {

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A program goes from call to call in the table's order. Each has a block: is it this call? Then one rule after the
- * other, each of which allows, and behind the last a trap. A jump reaches 255 instructions; a block has less, and the
- * next begins behind it.
+ * other, each of which has an answer, and behind the last a trap. A jump reaches 255 instructions; a block has less,
+ * and the next begins behind it.
  */
 #include "vmm/cage/filter.h"
 
-#include <errno.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
@@ -51,7 +50,7 @@ static size_t argument_high(unsigned argument) {
   return argument_low(argument) ^ 4;
 }
 
-/* Each ends with an instruction that allows, and otherwise goes on behind it. */
+/* Each ends with an instruction that answers, and otherwise goes on behind it. */
 static void add_rule(GArray *program, const CageRule *rule) {
   switch (rule->test) {
   case CAGE_ANY:
@@ -75,11 +74,8 @@ static void add_rule(GArray *program, const CageRule *rule) {
     add(program, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, rule->value));
     expect(program, BPF_JEQ, rule->value, 1);
     break;
-  case CAGE_NOT_THERE:
-    finish(program, SECCOMP_RET_ERRNO | ENOSYS);
-    return;
   }
-  finish(program, SECCOMP_RET_ALLOW);
+  finish(program, rule->fails ? SECCOMP_RET_ERRNO | (uint32_t)rule->fails : SECCOMP_RET_ALLOW);
 }
 
 /*

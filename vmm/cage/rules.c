@@ -9,6 +9,7 @@
 #define _GNU_SOURCE /* CLONE_THREAD, SCHED_BATCH */
 #include "vmm/cage/rules.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
@@ -31,9 +32,10 @@
 #define CALLS_OR_DEVICE (CAGE_CALLS | CAGE_DEVICE)
 #define FLASH_OR_DEVICE (CAGE_FLASH | CAGE_DEVICE)
 
-#define CALL(NAME, THREADS, TEST, ARGUMENT, VALUE, WHY)                                                                                    \
-  { #NAME, SYS_##NAME, THREADS, TEST, ARGUMENT, (uint32_t)(VALUE), WHY }
-#define IOCTL(THREADS, REQUEST, WHY) CALL(ioctl, THREADS, CAGE_EQUAL, 1, REQUEST, WHY)
+#define CALL_FAILS(NAME, THREADS, TEST, ARGUMENT, VALUE, ERRNO, WHY)                                                                       \
+  { #NAME, SYS_##NAME, THREADS, TEST, ARGUMENT, (uint32_t)(VALUE), WHY, ERRNO }
+#define CALL(NAME, THREADS, TEST, ARGUMENT, VALUE, WHY) CALL_FAILS(NAME, THREADS, TEST, ARGUMENT, VALUE, 0, WHY)
+#define IOCTL(THREADS, REQUEST, WHY)                    CALL(ioctl, THREADS, CAGE_EQUAL, 1, REQUEST, WHY)
 
 #define REQUEST_TCGETS2 0x802c542a /* its type is in no header that a program can include */
 
@@ -101,7 +103,7 @@ const CageRule cage_rules[] = {
     CALL(exit, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
     CALL(rt_sigprocmask, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
 
-    CALL(clone3, CAGE_DEVICE, CAGE_NOT_THERE, 0, 0, "its flags are in memory, where nobody can look at them"),
+    CALL_FAILS(clone3, CAGE_DEVICE, CAGE_ANY, 0, 0, ENOSYS, "its flags are in memory, where nobody looks: the C library takes clone"),
     CALL(clone, CAGE_DEVICE, CAGE_WITH, 0, A_THREAD, "threads that read and write a disk"),
     CALL(set_robust_list, CAGE_DEVICE, CAGE_ANY, 0, 0, "their beginning"),
     CALL(rseq, CAGE_DEVICE, CAGE_ANY, 0, 0, "their beginning"),
@@ -147,6 +149,7 @@ const CageRule cage_rules[] = {
 
     CALL(openat, CAGE_VSOCK, CAGE_EQUAL, 2, O_RDWR | O_CLOEXEC, "/dev/vhost-vsock, once more"),
     CALL(openat, CAGE_MEETINGS, CAGE_EQUAL, 2, O_RDONLY | O_DIRECTORY | O_CLOEXEC, "the directory of the socket, to lock it"),
+    CALL_FAILS(openat, BOTH, CAGE_EQUAL, 2, O_RDONLY | O_CLOEXEC, EACCES, "/proc/sys/vm/overcommit_memory: malloc can do without"),
     CALL(flock, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the directory of the socket, to lock it"),
     CALL(newfstatat, CAGE_DEVICE, CAGE_EQUAL, 3, AT_EMPTY_PATH, "fstat of a C library from 2.33 on"),
     CALL(newfstatat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "whether it is a socket"),

@@ -28,7 +28,6 @@ typedef enum {
   CAGE_EQUAL_LONG, /* all of its 64 bits are */
   CAGE_WITHOUT,    /* its lower 32 bits have none of those in the value */
   CAGE_WITH,       /* they have all */
-  CAGE_NOT_THERE,  /* the call fails with ENOSYS: the C library then takes an older one, of which more can be seen */
 } CageTest;
 
 typedef struct {
@@ -39,10 +38,11 @@ typedef struct {
   unsigned argument; /* 0 to 5: what is tested */
   uint32_t value;
   const char *why;
+  int fails; /* 0: the call is allowed; else it fails with this, and nobody is told */
 } CageRule;
 
 /*
- * A call is allowed if one of its rules for the thread is met; all of a call stand together. The first that a filter
+ * The first of a call's rules for the thread that is met counts; all of a call stand together. The first that a filter
  * looks at stand first: KVM_RUN.
  */
 extern const CageRule cage_rules[];

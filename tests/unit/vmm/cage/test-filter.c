@@ -3,7 +3,6 @@
 #define _GNU_SOURCE /* CLONE_THREAD */
 #include "vmm/cage/filter.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
@@ -85,25 +84,17 @@ static bool is_met(const CageRule *rule, const struct seccomp_data *data) {
     return (low & rule->value) == 0;
   case CAGE_WITH:
     return (low & rule->value) == rule->value;
-  case CAGE_NOT_THERE:
-    break;
   }
   return false;
 }
 
 static uint32_t expected(unsigned threads, const struct seccomp_data *data) {
-  uint32_t action = SECCOMP_RET_TRAP;
-
   for (unsigned i = 0; i < cage_rules_count; i++) {
     const CageRule *rule = &cage_rules[i];
-    if (rule->number != data->nr || !(rule->threads & threads))
-      continue;
-    if (rule->test == CAGE_NOT_THERE)
-      action = SECCOMP_RET_ERRNO | ENOSYS;
-    else if (is_met(rule, data))
-      return SECCOMP_RET_ALLOW;
+    if (rule->number == data->nr && (rule->threads & threads) && is_met(rule, data))
+      return rule->fails ? SECCOMP_RET_ERRNO | (uint32_t)rule->fails : SECCOMP_RET_ALLOW;
   }
-  return action;
+  return SECCOMP_RET_TRAP;
 }
 
 /* Each call of the table, with arguments at the edges of each of its rules, for each kind of thread. */
