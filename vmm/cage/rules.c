@@ -100,6 +100,7 @@ const CageRule cage_rules[] = {
     CALL(mremap, BOTH, CAGE_ANY, 0, 0, "memory"),
     CALL(madvise, BOTH, CAGE_ANY, 0, 0, "memory"),
     CALL(brk, BOTH, CAGE_ANY, 0, 0, "memory"),
+    CALL(sched_getaffinity, BOTH, CAGE_EQUAL, 0, 0, "memory: malloc asks how many CPUs there are, when there are many threads"),
     CALL(exit, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
     CALL(rt_sigprocmask, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
 
@@ -149,7 +150,8 @@ const CageRule cage_rules[] = {
 
     CALL(openat, CAGE_VSOCK, CAGE_EQUAL, 2, O_RDWR | O_CLOEXEC, "/dev/vhost-vsock, once more"),
     CALL(openat, CAGE_MEETINGS, CAGE_EQUAL, 2, O_RDONLY | O_DIRECTORY | O_CLOEXEC, "the directory of the socket, to lock it"),
-    CALL_FAILS(openat, BOTH, CAGE_EQUAL, 2, O_RDONLY | O_CLOEXEC, EACCES, "/proc/sys/vm/overcommit_memory: malloc can do without"),
+    CALL_FAILS(openat, BOTH, CAGE_EQUAL, 2, O_RDONLY | O_CLOEXEC, EACCES,
+               "/proc/sys/vm/overcommit_memory, /sys/devices/system/cpu/online: malloc can do without"),
     CALL(flock, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the directory of the socket, to lock it"),
     CALL(newfstatat, CAGE_DEVICE, CAGE_EQUAL, 3, AT_EMPTY_PATH, "fstat of a C library from 2.33 on"),
     CALL(newfstatat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "whether it is a socket"),
