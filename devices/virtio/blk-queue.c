@@ -132,7 +132,7 @@ static void learn_patience(BlkQueue *queue, unsigned served) {
   } else if (served < PATIENCE_WORTH) {
     if (patience->without > 0)
       patience->without--;
-    else
+    else if (sched_getscheduler(0) == SCHED_OTHER) /* or somebody has chosen another policy for eret */
       set_patience(queue, true);
   }
 }

@@ -18,6 +18,7 @@ memory process_vm_readv
 kvm ioctl
 mount mount
 kill kill
+thread tgkill
 setuid setuid
 code mmap
 ring io_uring_setup

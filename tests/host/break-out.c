@@ -73,6 +73,10 @@ static long signal_another(void) {
   return syscall(SYS_kill, 1, 0);
 }
 
+static long signal_thread(void) {
+  return syscall(SYS_tgkill, 1L, 1L, 0L);
+}
+
 static long become_another(void) {
   return syscall(SYS_setuid, 65534L);
 }
@@ -99,10 +103,10 @@ static const struct {
   const char *name;
   long (*attempt)(void);
 } attempts[] = {
-    {"open", open_file},       {"connect", connect_out},      {"fork", fork_child},  {"exec", execute},
-    {"ptrace", trace_another}, {"memory", read_other_memory}, {"kvm", make_machine}, {"mount", mount_something},
-    {"kill", signal_another},  {"setuid", become_another},    {"code", map_code},    {"ring", make_ring},
-    {"unlink", remove_file},   {"unshare", leave_namespace},
+    {"open", open_file},       {"connect", connect_out},      {"fork", fork_child},         {"exec", execute},
+    {"ptrace", trace_another}, {"memory", read_other_memory}, {"kvm", make_machine},        {"mount", mount_something},
+    {"kill", signal_another},  {"thread", signal_thread},     {"setuid", become_another},   {"code", map_code},
+    {"ring", make_ring},       {"unlink", remove_file},       {"unshare", leave_namespace},
 };
 
 static void break_out(void) {

@@ -9,6 +9,7 @@
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
+#include <unistd.h>
 
 #ifdef __aarch64__
 #define ARCHITECTURE AUDIT_ARCH_AARCH64
@@ -68,6 +69,10 @@ static void add_rule(GArray *program, const CageRule *rule) {
   case CAGE_WITHOUT:
     load(program, argument_low(rule->argument));
     expect_not(program, BPF_JSET, rule->value, 1);
+    break;
+  case CAGE_OWN:
+    load(program, argument_low(rule->argument));
+    expect(program, BPF_JEQ, (uint32_t)getpid(), 1);
     break;
   case CAGE_WITH:
     load(program, argument_low(rule->argument));

@@ -11,13 +11,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/if_tun.h>
 #include <linux/vhost.h>
 #include <sched.h>
-#include <signal.h>
-#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -26,14 +23,13 @@
 #include <unistd.h>
 
 #include "vmm/arm/kvm-abi.h"
-#include "vmm/cage/signals.h"
 
 #define BOTH            (CAGE_VCPU | CAGE_DEVICE)
 #define CALLS_OR_DEVICE (CAGE_CALLS | CAGE_DEVICE)
 #define FLASH_OR_DEVICE (CAGE_FLASH | CAGE_DEVICE)
 
 #define CALL_FAILS(NAME, THREADS, TEST, ARGUMENT, VALUE, ERRNO, WHY)                                                                       \
-  { #NAME, SYS_##NAME, THREADS, TEST, ARGUMENT, (uint32_t)(VALUE), WHY, ERRNO }
+  { SYS_##NAME, THREADS, TEST, ARGUMENT, (uint32_t)(VALUE), WHY, ERRNO }
 #define CALL(NAME, THREADS, TEST, ARGUMENT, VALUE, WHY) CALL_FAILS(NAME, THREADS, TEST, ARGUMENT, VALUE, 0, WHY)
 #define IOCTL(THREADS, REQUEST, WHY)                    CALL(ioctl, THREADS, CAGE_EQUAL, 1, REQUEST, WHY)
 
@@ -92,8 +88,7 @@ const CageRule cage_rules[] = {
     CALL(eventfd2, BOTH, CAGE_ANY, 0, 0, "the guest sets an MSI-X vector up"),
 
     CALL(rt_sigreturn, BOTH, CAGE_ANY, 0, 0, "behind the signal that makes a vCPU leave KVM_RUN"),
-    CALL(tgkill, BOTH, CAGE_EQUAL, 2, CAGE_SIGNAL_KICK, "that signal, for another vCPU"),
-    CALL(tgkill, BOTH, CAGE_EQUAL, 2, CAGE_SIGNAL_BROKEN, "tells the main thread of a call that this table has not"),
+    CALL(tgkill, BOTH, CAGE_OWN, 0, 0, "that signal, for another vCPU; tells the main thread of a call that this table has not"),
     CALL(mmap, BOTH, CAGE_WITHOUT, 2, PROT_EXEC, "memory"),
     CALL(mprotect, BOTH, CAGE_WITHOUT, 2, PROT_EXEC, "memory"),
     CALL(munmap, BOTH, CAGE_ANY, 0, 0, "memory"),
@@ -110,6 +105,7 @@ const CageRule cage_rules[] = {
     CALL(rseq, CAGE_DEVICE, CAGE_ANY, 0, 0, "their beginning"),
     CALL(prctl, CAGE_DEVICE, CAGE_EQUAL, 0, PR_SET_NAME, "their names"),
 
+    CALL(sched_getscheduler, CAGE_DEVICE, CAGE_ANY, 0, 0, "a disk's thread is in a hurry, or not"),
     CALL(sched_setscheduler, CAGE_DEVICE, CAGE_EQUAL, 1, SCHED_OTHER, "a disk's thread is in a hurry, or not"),
     CALL(sched_setscheduler, CAGE_DEVICE, CAGE_EQUAL, 1, SCHED_BATCH, "a disk's thread is in a hurry, or not"),
 
@@ -140,7 +136,9 @@ const CageRule cage_rules[] = {
     CALL(recvfrom, CALLS_OR_DEVICE, CAGE_ANY, 0, 0, "vsock, vhost-user, a network by a socket"),
     CALL(socketpair, CAGE_DEVICE, CAGE_EQUAL, 0, AF_UNIX, "vhost-user: a server's own channel to us"),
     CALL(getsockopt, CAGE_DEVICE, CAGE_ANY, 0, 0, "whether a connection has come about"),
-    CALL(fcntl, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that do not block"),
+    CALL(fcntl, CAGE_DEVICE, CAGE_EQUAL, 1, F_GETFL, "connections that do not block"),
+    CALL(fcntl, CAGE_DEVICE, CAGE_EQUAL, 1, F_SETFL, "connections that do not block"),
+    CALL(fcntl, CAGE_DEVICE, CAGE_EQUAL, 1, F_ADD_SEALS, "vhost-user: what is in flight keeps its size"),
     CALL(close, BOTH, CAGE_ANY, 0, 0, "connections that are over, by a guest's reset too"),
     CALL(epoll_ctl, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
     CALL(epoll_pwait, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),

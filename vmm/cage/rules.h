@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each kind of thread may ask the kernel for while a guest runs: one table, from which the filters are made and
- * the documentation is checked. docs/security.md says what it is for.
+ * What each kind of thread may ask the kernel for while a guest runs: one table, from which the filters are made.
+ * docs/security.md says what it is for.
  */
 #pragma once
 
@@ -28,11 +28,11 @@ typedef enum {
   CAGE_EQUAL_LONG, /* all of its 64 bits are */
   CAGE_WITHOUT,    /* its lower 32 bits have none of those in the value */
   CAGE_WITH,       /* they have all */
+  CAGE_OWN,        /* they are this process's number */
 } CageTest;
 
 typedef struct {
-  const char *name; /* the call's */
-  int number;       /* on this architecture */
+  int number;       /* the call's, on this architecture */
   unsigned threads; /* CageThread bits: whoever is for one of these may */
   CageTest test;
   unsigned argument; /* 0 to 5: what is tested */

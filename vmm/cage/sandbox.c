@@ -15,6 +15,7 @@
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -279,10 +280,13 @@ const char *sandbox_describe(const Sandbox *sandbox) {
   return sandbox->mode == SANDBOX_LOG ? "system-call filters that log" : "system-call filters";
 }
 
-/* The process could not do without, or says once that it does. */
+/* The process does not do without, or says once that it does. */
 static void refused(Sandbox *sandbox, int code) {
-  if (sandbox->mode == SANDBOX_REQUIRE)
-    g_error("--sandbox require: the host refuses a thread its system-call filter: %s", g_strerror(code));
+  if (sandbox->mode == SANDBOX_REQUIRE) {
+    raw_mode_restore();
+    g_warning("--sandbox require: the host refuses a thread its system-call filter: %s", g_strerror(code));
+    _exit(EXIT_FAILURE);
+  }
   if (!__atomic_exchange_n(&sandbox->refused, 1, __ATOMIC_SEQ_CST))
     g_warning("--sandbox: the host refuses threads their system-call filters (%s): the machine runs without", g_strerror(code));
 }

@@ -29,6 +29,11 @@ int sched_setscheduler(pid_t pid, int wanted, const struct sched_param *paramete
   return 0;
 }
 
+static int found; /* atomic: what the thread had before */
+int sched_getscheduler(pid_t pid) {
+  return __atomic_load_n(&found, __ATOMIC_SEQ_CST);
+}
+
 static bool in_memory(const Fixture *fixture) {
   struct statfs status;
 
@@ -164,11 +169,24 @@ static void test_patience_unasked(void) {
   fixture_free(fixture);
 }
 
+/* Who runs eret with a policy of his own keeps it. */
+static void test_patience_chosen(void) {
+  Fixture *fixture = fixture_new(GINT_TO_POINTER(DISK_IMAGE_ENGINE_AUTO));
+
+  __atomic_store_n(&n_policies, 0, __ATOMIC_SEQ_CST);
+  __atomic_store_n(&found, SCHED_FIFO, __ATOMIC_SEQ_CST);
+  ring(fixture, 200, 1);
+  g_assert_cmpint(__atomic_load_n(&n_policies, __ATOMIC_SEQ_CST), ==, 0);
+  __atomic_store_n(&found, SCHED_OTHER, __ATOMIC_SEQ_CST);
+  fixture_free(fixture);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/blk-batch/one-of-each", test_one_of_each);
   g_test_add_func("/blk-batch/patience-in-vain", test_patience_in_vain);
   g_test_add_func("/blk-batch/patience-worth-it", test_patience_worth_it);
   g_test_add_func("/blk-batch/patience-unasked", test_patience_unasked);
+  g_test_add_func("/blk-batch/patience-chosen", test_patience_chosen);
   return g_test_run();
 }
