@@ -29,7 +29,7 @@
 
 typedef struct {
   NetBackend base;
-  char *path;           /* where others are met */
+  UnixMeeting *meeting; /* where others are met */
   UserNetwork *network; /* or who gives connections; without either, one that is lost cannot be made again */
   int fd;               /* -1: gone */
   bool listening;       /* fd is what tells of the next connection */
@@ -57,8 +57,8 @@ static int stream_fd(NetBackend *backend, unsigned pair) {
 }
 
 static void close_socket(NetStream *stream) {
-  if (stream->fd >= 0 && stream->listening && stream->path)
-    unix_meeting_leave(stream->path, stream->fd);
+  if (stream->fd >= 0 && stream->listening && stream->meeting)
+    unix_meeting_leave(stream->meeting, stream->fd);
   else if (stream->fd >= 0 && !stream->listening)
     close(stream->fd);
   stream->fd = -1;
@@ -73,7 +73,7 @@ static bool meet(NetStream *stream, GError **error) {
     stream->listening = true;
     return true;
   }
-  if (!unix_meeting_join(stream->path, &stream->fd, &stream->listening, error))
+  if (!unix_meeting_join(stream->meeting, &stream->fd, &stream->listening, error))
     return false;
   stream->base.link = !stream->listening;
   return true;
@@ -90,7 +90,7 @@ static void say(NetStream *stream, const char *why, const char *what) {
 static void lose(NetStream *stream, const char *why) {
   g_autoptr(GError) error = NULL;
 
-  bool comes_again = stream->path || stream->network;
+  bool comes_again = stream->meeting || stream->network;
 
   say(stream, why, comes_again ? "; the network card has no link until another comes" : "; the network card has no link any more");
   close_socket(stream);
@@ -132,7 +132,7 @@ static void accept_other(NetStream *stream) {
   Helper *helper = stream->network ? stream->network->helper : NULL;
   int accepted = helper ? helper->ops->take(helper) : unix_meeting_accept(stream->fd);
 
-  if (accepted < 0 && stream->path && errno != EAGAIN)
+  if (accepted < 0 && stream->meeting && errno != EAGAIN)
     rest(stream, errno);
   if (accepted < 0)
     return;
@@ -311,7 +311,7 @@ static void stream_free(NetBackend *backend) {
   user_network_free(stream->network);
   g_free(stream->in);
   g_free(stream->out);
-  g_free(stream->path);
+  unix_meeting_free(stream->meeting);
   g_free(stream->base.name);
   g_free(stream);
 }
@@ -356,7 +356,9 @@ NetBackend *net_stream_meet(const char *path, GError **error) {
   g_autoptr(NetBackend) backend = &stream_new(name)->base;
   NetStream *stream = (NetStream *)backend;
 
-  stream->path = g_strdup(path);
+  stream->meeting = unix_meeting_new(path, error);
+  if (!stream->meeting)
+    return NULL;
   stream->rest_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
   if (stream->rest_timer < 0) {
     g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno), "cannot make a timer for %s: %s", name, g_strerror(errno));

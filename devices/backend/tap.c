@@ -25,12 +25,14 @@
 #define TUN_MAJOR  10 /* Linux: include/linux/miscdevice.h, TUN_MINOR */
 #define TUN_MINOR  200
 #define UNTOLD_MAX 64
+#define COUNTS_MAX (1 << 20) /* bytes, of all network devices */
 
 typedef struct {
   NetBackend base;
   unsigned n_attached;
-  bool header;           /* each frame is behind one */
-  bool macvtap, counted; /* the kernel's counts of it are to be had, by this name */
+  bool header; /* each frame is behind one */
+  bool macvtap;
+  int counts_fd; /* of the kernel's counts, in which it has this name; -1: there are none */
   char device[IFNAMSIZ];
   int fds[NET_PAIRS_MAX];
 } Tap;
@@ -139,18 +141,29 @@ static bool tap_set_pairs(NetBackend *backend, unsigned n) {
   return true;
 }
 
+/* From its beginning; free with g_free. It is made anew for each reading. */
+static char *read_counts(int fd) {
+  g_autoptr(GString) text = g_string_new(NULL);
+  char bytes[4096];
+  ssize_t got;
+
+  while (text->len < COUNTS_MAX && (got = pread(fd, bytes, sizeof bytes, (off_t)text->len)) > 0)
+    g_string_append_len(text, bytes, got);
+  return g_strdup(text->str);
+}
+
 /*
  * A line of /proc/net/dev, "tap0: 8 numbers of what it received, 8 of what it sent": proc(5). In contrast to sysfs it
- * shows the network devices of this process's own namespace.
+ * shows the network devices of the namespace that this process was in when it opened the file.
  */
 static bool tap_traffic(const NetBackend *backend, DeviceTraffic *traffic) {
   enum { BYTES, PACKETS, ERRORS, DROPS, WAY = 8 };
   const Tap *tap = (const Tap *)backend;
-  g_autofree char *text = NULL, *start = g_strdup_printf("%s:", tap->device);
   uint64_t numbers[2 * WAY];
 
-  if (!tap->counted || !g_file_get_contents("/proc/net/dev", &text, NULL, NULL))
+  if (tap->counts_fd < 0)
     return false;
+  g_autofree char *text = read_counts(tap->counts_fd), *start = g_strdup_printf("%s:", tap->device);
   char *next = text;
   while (next && !g_str_has_prefix(next + strspn(next, " "), start))
     next = strchr(next, '\n') ? strchr(next, '\n') + 1 : NULL;
@@ -176,6 +189,8 @@ static void tap_free(NetBackend *backend) {
   Tap *tap = (Tap *)backend;
 
   close_all(tap);
+  if (tap->counts_fd >= 0)
+    close(tap->counts_fd);
   g_free(tap->base.name);
   g_free(tap);
 }
@@ -208,14 +223,17 @@ static void remember_device(Tap *tap, const char *name) {
   struct stat status;
 
   g_strlcpy(tap->device, name, sizeof tap->device);
-  tap->counted = fstat(tap->fds[0], &status) == 0 && is_own_device(tap->fds[0], name);
-  tap->macvtap = tap->counted && (major(status.st_rdev) != TUN_MAJOR || minor(status.st_rdev) != TUN_MINOR);
+  if (fstat(tap->fds[0], &status) < 0 || !is_own_device(tap->fds[0], name))
+    return;
+  tap->counts_fd = open("/proc/net/dev", O_RDONLY | O_CLOEXEC);
+  tap->macvtap = major(status.st_rdev) != TUN_MAJOR || minor(status.st_rdev) != TUN_MINOR;
 }
 
 static Tap *tap_new(const char *name) {
   Tap *tap = g_new0(Tap, 1);
 
   tap->base = (NetBackend){.ops = &tap_ops, .name = g_strdup_printf("tap %s", name), .link = true};
+  tap->counts_fd = -1;
   for (unsigned i = 0; i < NET_PAIRS_MAX; i++)
     tap->fds[i] = -1;
   return tap;

@@ -12,68 +12,82 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "devices/socket-place.h"
 
 #define LOCK_ATTEMPTS 50
 #define LOCK_WAIT_US  10000
+
+struct UnixMeeting {
+  char *path;
+  SocketPlace place;
+};
 
 static bool fail(GError **error, const char *path, int code, const char *what) {
   g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(code), "cannot %s %s: %s", what, path, g_strerror(code));
   return false;
 }
 
-static bool set_address(struct sockaddr_un *address, const char *path, GError **error) {
-  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  if (strlen(path) >= sizeof address->sun_path)
-    return fail(error, path, ENAMETOOLONG, "use the socket");
-  memcpy(address->sun_path, path, strlen(path));
-  return true;
-}
-
-/*
- * The directory that PATH is in, locked; -1: it cannot be, and a meeting may go wrong where two come at the same time.
- */
-static int lock_directory(const char *path) {
-  g_autofree char *directory = g_path_get_dirname(path);
-  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* The directory, locked; -1: it cannot be, and a meeting may go wrong where two come at the same time. */
+static int lock_directory(const UnixMeeting *meeting) {
+  int fd = openat(meeting->place.directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
   for (unsigned i = 0; fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && i < LOCK_ATTEMPTS; i++)
     g_usleep(LOCK_WAIT_US);
   return fd;
 }
 
-/* Where PATH is a socket. */
-static void remove_socket(const char *path) {
+/* Where it is a socket. */
+static void remove_socket(const UnixMeeting *meeting) {
   struct stat status;
 
-  if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode))
-    unlink(path);
+  if (fstatat(meeting->place.directory, meeting->place.name, &status, AT_SYMLINK_NOFOLLOW) == 0 && S_ISSOCK(status.st_mode))
+    unlinkat(meeting->place.directory, meeting->place.name, 0);
 }
 
-static bool join(const char *path, int fd, bool *listening, GError **error) {
+static bool join(const UnixMeeting *meeting, int fd, bool *listening, GError **error) {
   struct sockaddr_un address;
 
   *listening = false;
-  if (!set_address(&address, path, error))
-    return false;
+  if (!socket_place_address(&meeting->place, &address))
+    return fail(error, meeting->path, errno, "use the socket");
   if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
     return true;
   if (errno != ENOENT && errno != ECONNREFUSED)
-    return fail(error, path, errno, "connect to");
-  remove_socket(path);
+    return fail(error, meeting->path, errno, "connect to");
+  remove_socket(meeting);
   *listening = true;
   if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
-    return fail(error, path, errno, "make the socket");
-  return listen(fd, 1) == 0 || fail(error, path, errno, "listen at");
+    return fail(error, meeting->path, errno, "make the socket");
+  return listen(fd, 1) == 0 || fail(error, meeting->path, errno, "listen at");
 }
 
-bool unix_meeting_join(const char *path, int *fd, bool *listening, GError **error) {
-  int lock = lock_directory(path);
+UnixMeeting *unix_meeting_new(const char *path, GError **error) {
+  UnixMeeting *meeting = g_new(UnixMeeting, 1);
+
+  *meeting = (UnixMeeting){.path = g_strdup(path), .place = SOCKET_PLACE_NONE};
+  if (socket_place_open(&meeting->place, path))
+    return meeting;
+  fail(error, path, errno, "make the socket");
+  unix_meeting_free(meeting);
+  return NULL;
+}
+
+void unix_meeting_free(UnixMeeting *meeting) {
+  if (!meeting)
+    return;
+  socket_place_close(&meeting->place);
+  g_free(meeting->path);
+  g_free(meeting);
+}
+
+bool unix_meeting_join(const UnixMeeting *meeting, int *fd, bool *listening, GError **error) {
+  int lock = lock_directory(meeting);
   bool joined;
 
   *fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  joined = *fd >= 0 ? join(path, *fd, listening, error) : fail(error, path, errno, "make a socket for");
+  joined = *fd >= 0 ? join(meeting, *fd, listening, error) : fail(error, meeting->path, errno, "make a socket for");
   if (!joined && *fd >= 0) {
     close(*fd);
     *fd = -1;
@@ -92,10 +106,10 @@ int unix_meeting_accept(int fd) {
   return accepted;
 }
 
-void unix_meeting_leave(const char *path, int fd) {
-  int lock = lock_directory(path);
+void unix_meeting_leave(const UnixMeeting *meeting, int fd) {
+  int lock = lock_directory(meeting);
 
-  remove_socket(path);
+  remove_socket(meeting);
   close(fd);
   if (lock >= 0)
     close(lock);

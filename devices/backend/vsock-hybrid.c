@@ -48,6 +48,12 @@ static bool set_errno_error(GError **error, VsockHybridError code, const VsockHy
   return false;
 }
 
+static bool make_address_by_fd(const VsockHybrid *hybrid, const char *suffix, struct sockaddr_un *address) {
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  int length = g_snprintf(address->sun_path, sizeof address->sun_path, ADDRESS_BY_FD, hybrid->directory, hybrid->name, suffix);
+  return (size_t)length <= ADDRESS_MAX;
+}
+
 /* The address of PATH with SUFFIX. False when there is none. */
 static bool make_address(const VsockHybrid *hybrid, const char *suffix, struct sockaddr_un *address) {
   *address = (struct sockaddr_un){.sun_family = AF_UNIX};
@@ -55,8 +61,7 @@ static bool make_address(const VsockHybrid *hybrid, const char *suffix, struct s
     g_snprintf(address->sun_path, sizeof address->sun_path, "%s%s", hybrid->path, suffix);
     return true;
   }
-  int length = g_snprintf(address->sun_path, sizeof address->sun_path, ADDRESS_BY_FD, hybrid->directory, hybrid->name, suffix);
-  return (size_t)length <= ADDRESS_MAX;
+  return make_address_by_fd(hybrid, suffix, address);
 }
 
 /* A stream to ADDRESS, or -1 with errno. Never waits: a local socket connects at once, or its backlog is full. */
@@ -203,11 +208,11 @@ int vsock_hybrid_connect(const VsockHybrid *hybrid, uint32_t port) {
   char suffix[sizeof LONGEST_SUFFIX];
 
   g_snprintf(suffix, sizeof suffix, "_%u", port);
-  if (!make_address(hybrid, suffix, &address)) {
-    errno = ENAMETOOLONG;
-    return -1;
-  }
-  return connect_to(&address);
+  /* By the directory: the path may lead nowhere any more. Of very long names it is the shorter one. */
+  if (make_address_by_fd(hybrid, suffix, &address) || make_address(hybrid, suffix, &address))
+    return connect_to(&address);
+  errno = ENAMETOOLONG;
+  return -1;
 }
 
 /* "CONNECT 1234", in letters of either case; a carriage return may follow. */

@@ -5,6 +5,7 @@
  *
  * Locks: none; see vhost.h.
  */
+#define _GNU_SOURCE /* O_PATH */
 #include "devices/vhost/vhost-kernel.h"
 
 #include <errno.h>
@@ -26,6 +27,7 @@ typedef struct {
   Vhost base; /* first */
   int fd;     /* of the device */
   int broken_fd;
+  int place_fd; /* O_PATH: where the device is opened again; -1: it is not */
   int tap_fd;   /* vhost-net; -1: vhost-vsock */
   uint64_t cid; /* vhost-vsock */
 } VhostKernel;
@@ -120,6 +122,12 @@ static void disconnect(Vhost *base) {
   run(base, false, NULL);
 }
 
+static int open_again(const VhostKernel *kernel) {
+  g_autofree char *path = g_strdup_printf("/proc/self/fd/%d", kernel->place_fd);
+
+  return open(path, O_RDWR | O_CLOEXEC);
+}
+
 /* Connections of an earlier driver are the host's sockets too, and end with their device alone. */
 static bool reset(Vhost *base, GError **error) {
   VhostKernel *kernel = (VhostKernel *)base;
@@ -128,7 +136,7 @@ static bool reset(Vhost *base, GError **error) {
     return true;
   if (kernel->fd >= 0)
     close(kernel->fd);
-  kernel->fd = open(base->name, O_RDWR | O_CLOEXEC);
+  kernel->fd = open_again(kernel);
   return (kernel->fd >= 0 && ioctl(kernel->fd, VHOST_SET_OWNER) == 0 && ioctl(kernel->fd, VHOST_VSOCK_SET_GUEST_CID, &kernel->cid) == 0) ||
          failed(kernel, "cannot be opened again", error);
 }
@@ -151,6 +159,8 @@ static void kernel_free(Vhost *base) {
     close(kernel->fd);
   if (kernel->broken_fd >= 0)
     close(kernel->broken_fd);
+  if (kernel->place_fd >= 0)
+    close(kernel->place_fd);
   g_free(base->name);
   g_free(kernel);
 }
@@ -176,6 +186,7 @@ static VhostKernel *open_device(const char *path, int tap_fd, GError **error) {
 
   kernel->base = (Vhost){.ops = &kernel_ops, .name = g_strdup(path), .max_queues = PAIR, .watch_fds = {-1, -1}};
   kernel->tap_fd = tap_fd;
+  kernel->place_fd = -1;
   kernel->broken_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   kernel->fd = open(path, O_RDWR | O_CLOEXEC);
   if (kernel->fd < 0) {
@@ -223,7 +234,8 @@ Vhost *vhost_kernel_vsock_new(const char *path, uint64_t *cid, GError **error) {
 
   if (!kernel)
     return NULL;
-  if (set_cid(kernel, cid)) {
+  kernel->place_fd = open(path, O_PATH | O_CLOEXEC);
+  if (kernel->place_fd >= 0 && set_cid(kernel, cid)) {
     kernel->cid = *cid;
     return &kernel->base;
   }

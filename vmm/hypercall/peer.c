@@ -19,13 +19,16 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "devices/socket-place.h"
+
+#define PATH_LENGTH_MAX (sizeof((struct sockaddr_un *)NULL)->sun_path - 1)
 
 struct HypercallPeer {
   uint32_t first, last;
   char *name; /* "unix:PATH" */
-  struct sockaddr_un address;
+  SocketPlace place;
   unsigned timeout_ms;
 
   GMutex lock;
@@ -53,18 +56,8 @@ G_DEFINE_QUARK(eret_hypercall_peer_error, hypercall_peer_error)
 
 /* False with errno. Never waits: a local socket connects at once, or its backlog is full. */
 static bool connect_peer(HypercallPeer *peer) {
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-  if (fd < 0)
-    return false;
-  if (connect(fd, (const struct sockaddr *)&peer->address, sizeof peer->address) == 0) {
-    peer->fd = fd;
-    return true;
-  }
-  int error_number = errno;
-  close(fd);
-  errno = error_number;
-  return false;
+  peer->fd = socket_place_connect(&peer->place);
+  return peer->fd >= 0;
 }
 
 static void disconnect_peer(HypercallPeer *peer) {
@@ -83,16 +76,15 @@ HypercallPeer *hypercall_peer_new(uint32_t first, uint32_t last, const char *pat
   peer->last = last;
   peer->timeout_ms = timeout_ms;
   peer->name = g_strconcat("unix:", path, NULL);
-  peer->address.sun_family = AF_UNIX;
+  peer->place = SOCKET_PLACE_NONE;
   if (timeout_ms == 0 || timeout_ms > HYPERCALL_PEER_TIMEOUT_MAX) {
     g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_TIMEOUT,
                 "hypercall service %s: a timeout of %u ms is not possible; give 1 to %u", path, timeout_ms, HYPERCALL_PEER_TIMEOUT_MAX);
     return NULL;
   }
-  if (*path == '\0' || g_strlcpy(peer->address.sun_path, path, sizeof peer->address.sun_path) >= sizeof peer->address.sun_path) {
+  if (*path == '\0' || strlen(path) > PATH_LENGTH_MAX) {
     g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_PATH,
-                "hypercall service \"%s\": a socket's path has 1 to %zu bytes; give a shorter one", path,
-                sizeof peer->address.sun_path - 1);
+                "hypercall service \"%s\": a socket's path has 1 to %zu bytes; give a shorter one", path, PATH_LENGTH_MAX);
     return NULL;
   }
   peer->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -101,7 +93,7 @@ HypercallPeer *hypercall_peer_new(uint32_t first, uint32_t last, const char *pat
                 path, g_strerror(errno));
     return NULL;
   }
-  if (!connect_peer(peer)) {
+  if (!socket_place_open(&peer->place, path) || !connect_peer(peer)) {
     bool nobody = errno == ENOENT || errno == ECONNREFUSED;
     g_set_error(error, HYPERCALL_PEER_ERROR, HYPERCALL_PEER_ERROR_CONNECT, "cannot connect to hypercall service %s: %s%s", path,
                 g_strerror(errno), nobody ? "; start the server first" : "");
@@ -118,6 +110,7 @@ void hypercall_peer_free(HypercallPeer *peer) {
     close(peer->stop_fd);
   g_mutex_clear(&peer->lock);
   g_cond_clear(&peer->changed);
+  socket_place_close(&peer->place);
   g_free(peer->name);
   g_free(peer);
 }

@@ -11,18 +11,21 @@
 
 typedef struct {
   char *directory, *path;
+  UnixMeeting *meeting;
 } Place;
 
 static Place place_new(void) {
   Place place = {.directory = g_dir_make_tmp("eret-test-XXXXXX", NULL)};
 
   place.path = g_build_filename(place.directory, "socket", NULL);
+  place.meeting = unix_meeting_new(place.path, NULL);
   return place;
 }
 
 static void place_free(Place *place) {
   g_unlink(place->path);
   g_assert_cmpint(g_rmdir(place->directory), ==, 0); /* nothing else was left there */
+  unix_meeting_free(place->meeting);
   g_free(place->directory);
   g_free(place->path);
 }
@@ -31,7 +34,7 @@ static int join(const Place *place, bool *listening) {
   g_autoptr(GError) error = NULL;
   int fd;
 
-  g_assert_true(unix_meeting_join(place->path, &fd, listening, &error));
+  g_assert_true(unix_meeting_join(place->meeting, &fd, listening, &error));
   g_assert_no_error(error);
   return fd;
 }
@@ -53,7 +56,7 @@ static void test_meet(void) {
   }
   g_assert_cmpint(write(second, "x", 1), ==, 1);
   g_assert_cmpint(read(accepted, &byte, 1), ==, 1);
-  unix_meeting_leave(place.path, first);
+  unix_meeting_leave(place.meeting, first);
   g_assert_false(g_file_test(place.path, G_FILE_TEST_EXISTS));
   close(second);
   close(accepted);
@@ -69,7 +72,7 @@ static void test_stale(void) {
   g_assert_true(g_file_test(place.path, G_FILE_TEST_EXISTS));
   int fd = join(&place, &listening);
   g_assert_true(listening);
-  unix_meeting_leave(place.path, fd);
+  unix_meeting_leave(place.meeting, fd);
   place_free(&place);
 }
 
@@ -81,17 +84,20 @@ static void test_in_the_way(void) {
   int fd;
 
   g_assert_true(g_file_set_contents(place.path, "mine", 4, NULL));
-  g_assert_false(unix_meeting_join(place.path, &fd, &listening, &error));
+  g_assert_false(unix_meeting_join(place.meeting, &fd, &listening, &error));
   g_assert_cmpint(fd, ==, -1);
   g_assert_nonnull(strstr(error->message, place.path));
   g_assert_true(g_file_test(place.path, G_FILE_TEST_IS_REGULAR));
   g_clear_error(&error);
   g_autofree char *nowhere = g_build_filename(place.directory, "not", "there", NULL);
-  g_assert_false(unix_meeting_join(nowhere, &fd, &listening, &error));
+  g_assert_null(unix_meeting_new(nowhere, &error));
+  g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NOENT);
   g_clear_error(&error);
   g_autofree char *filler = g_strnfill(150, 'x'), *too_long = g_build_filename(place.directory, filler, NULL);
-  g_assert_false(unix_meeting_join(too_long, &fd, &listening, &error));
+  UnixMeeting *meeting = unix_meeting_new(too_long, NULL);
+  g_assert_false(unix_meeting_join(meeting, &fd, &listening, &error));
   g_assert_error(error, G_FILE_ERROR, G_FILE_ERROR_NAMETOOLONG);
+  unix_meeting_free(meeting);
   place_free(&place);
 }
 
