@@ -83,7 +83,7 @@ static void set_up(Fixture *f, gconstpointer data) {
   f->before = g_get_current_dir();
   f->directory = directory_new();
   g_assert_cmpint(g_chdir(f->directory), ==, 0);
-  f->servers = disk_servers_new(&error);
+  f->servers = disk_servers_new(NULL, &error);
   g_assert_no_error(error);
 }
 

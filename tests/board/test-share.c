@@ -69,7 +69,7 @@ static void set_up(Fixture *f, gconstpointer data) {
   f->directory = g_dir_make_tmp("share, \\ XXXXXX", NULL); /* what separates options, and quotes them */
   g_autofree char *file = in_directory(f, "hello");
   g_assert_true(g_file_set_contents(file, "from the host", -1, NULL));
-  f->shares = virtiofsd_shares_new(NULL);
+  f->shares = virtiofsd_shares_new(NULL, NULL);
   f->config = (ShareConfig){.path = f->directory, .tag = (char *)"src"};
 }
 

@@ -35,6 +35,11 @@ filtered() {
     done
 }
 
+# Of all threads, a line of the kernel's.
+of_status() {
+    for task in "/proc/$pid/task/"*; do sed -n "s/^$1:[^0-9a-f]*//p" "$task/status"; done
+}
+
 cp "$FIXTURES/ext4.img" disk.img
 tracing=/sys/kernel/tracing
 [ -e $tracing/trace ] || mount -t tracefs nodev $tracing 2> /dev/null
@@ -50,8 +55,17 @@ open_files > files
 like files 'disk\.img$' "a disk"
 like files 'socket:' "a connection to a server"
 like files 'kvm-vcpu' "and a VM are open"
-is "$(filtered | sort -u)" "$(printf '%s\n' 'eret 0' 'recorder 0' 'threads 0' 'vcpu0 2' 'vcpu1 2' 'virtio-blk0 2' 'virtio-blk0-q1 2' 'virtio-console 2' 'virtio-rng 2')" \
-    "the threads that the guest gives work to have system-call filters"
+is "$(filtered | sort -u)" "$(printf '%s\n' 'eret 2' 'recorder 2' 'threads 2' 'vcpu0 2' 'vcpu1 2' 'virtio-blk0 2' 'virtio-blk0-q1 2' 'virtio-console 2' 'virtio-rng 2')" \
+    "all threads have system-call filters"
+is "$(of_status Seccomp_filters | sort -u | tr '\n' ' ')" "1 2 " "those that the guest gives work to have one of their own"
+is "$(of_status NoNewPrivs | sort -u)" 1 "no program would give one more rights"
+# CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER: this is root's.
+is "$(of_status CapEff | sort -u)" 000000000000000b "of root's capabilities there are those by which it writes reports"
+is "$(of_status CapBnd | sort -u)" 0000000000000000 "and no others are to be had"
+for kind in mnt net ipc uts; do
+    isnt "$(readlink "/proc/$pid/ns/$kind")" "$(readlink "/proc/self/ns/$kind")" "it has a namespace of its own: $kind"
+done
+is "$(for name in bin dev etc lib share usr; do ls -d "/proc/$pid/root/$name" 2> /dev/null; done)" "" "and nothing of the host in its root directory"
 is "$(inherited)" "" "every descriptor is close-on-exec"
 unlike files '^/dev/kvm$' "--no-reboot: /dev/kvm is closed once the VM is made"
 unlike "/proc/$pid/maps" '^[^ ]+ .wx' "no memory can be written and executed"

@@ -9,6 +9,7 @@
 #                          a root whose /bin and /lib are links, as in Debian
 #   oops.ko                a module for the kernel that does not survive being loaded: Debian's dummy.ko, whose first
 #                          own act is a store to address 0
+#   without            runs a command on a kernel that has not all: tests/host/without.c
 #   with-tap           runs a command with queues of a tap open: tests/host/with-tap.c
 #   fake-ssh           what ssh does with its ProxyCommand: tests/host/fake-ssh.c
 #   udp                sends a datagram, or sends all back: tests/host/udp.c
@@ -126,7 +127,7 @@ if stale oops.ko; then
     mv "$work/oops.ko" "$out/"
 fi
 if [ "$(uname -m)" = aarch64 ]; then cc=gcc; else cc=aarch64-linux-gnu-gcc; fi
-for program in with-tap udp fake-ssh; do
+for program in with-tap without udp fake-ssh; do
     source=$root/tests/host/$program.c
     [ -n "$(find "$source" -newer "$out/$program" 2> /dev/null || echo none)" ] || continue
     $cc -std=gnu11 -Os -Wall -Wextra -static -s -o "$work/$program" "$source"

@@ -17,9 +17,13 @@ typedef enum {
   CAGE_FLASH = 8,     /* what a vCPU writes to flash lasts in a file */
   CAGE_MEETINGS = 16, /* a device meets others at a socket, and waits there for the next when they have left */
   CAGE_VSOCK = 32,    /* a device's sockets are the kernel's, which has one vsock for each start of a driver */
+  CAGE_FILES = 64,    /* the main thread writes files: reports, what is copied out, what others are told of the machine */
+
+  CAGE_MAIN = 128, /* takes the machine through its life. Others are made by it: it may do what each of them may */
 } CageThread;
 #define CAGE_MORE_OF_VCPUS   (CAGE_CALLS | CAGE_FLASH)
 #define CAGE_MORE_OF_DEVICES (CAGE_MEETINGS | CAGE_VSOCK)
+#define CAGE_MORE_OF_MAIN    CAGE_FILES
 
 /* Of a call's argument. They are of 64 bits each; where the kernel takes an int or an unsigned int, 32 count. */
 typedef enum {

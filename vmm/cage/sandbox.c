@@ -27,6 +27,9 @@
 #include "vmm/cage/raw-call.h"
 #include "vmm/cage/signals.h"
 
+/* Of threads. */
+enum { VCPU, DEVICE, MAIN, KINDS };
+
 #define NAME_SIZE 16  /* prctl(2), PR_GET_NAME */
 #define SEEN      256 /* calls that are said, at most */
 #define LINE_SIZE 320
@@ -34,8 +37,11 @@
 
 struct Sandbox {
   SandboxMode mode;
-  GArray *filters[CAGE_DEVICE + 1]; /* by CageThread */
-  int refused;                      /* atomic: it was said that the host refuses one */
+  GArray *filters[KINDS];
+  int refused; /* atomic: it was said that the host refuses one */
+  bool has_filters, is_secluded;
+  bool is_main_in; /* its filter lasts to the end of the process */
+  Seclusion seclusion;
   struct sigaction before_sys, before_broken;
 };
 
@@ -157,7 +163,9 @@ static bool is_new(uint64_t key) {
 }
 
 static void add_rule(Line *line, const RawCall *call) {
-  const char *name = cage_call_name(call->number), *kind = own_kind == CAGE_VCPU ? "CAGE_VCPU" : "CAGE_DEVICE";
+  const char *name = cage_call_name(call->number), *kind = own_kind == CAGE_VCPU     ? "CAGE_VCPU"
+                                                           : own_kind == CAGE_DEVICE ? "CAGE_DEVICE"
+                                                                                     : "CAGE_MAIN";
 
   add_text(line, call->number == SYS_ioctl ? "IOCTL(" : "CALL(");
   if (call->number != SYS_ioctl) {
@@ -247,17 +255,21 @@ Sandbox *sandbox_new(SandboxMode mode, unsigned more, GError **error) {
 
   if (mode == SANDBOX_OFF)
     return NULL;
-  if (!sandbox_has_filters(&why)) {
-    if (mode == SANDBOX_REQUIRE)
-      g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSYS, "--sandbox require: this host's kernel has no system-call filters: %s", why);
-    else
-      g_warning("--sandbox: this host's kernel has no system-call filters (%s): the machine runs without", why);
+  bool has_filters = sandbox_has_filters(&why);
+  if (!has_filters && mode == SANDBOX_REQUIRE) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSYS, "--sandbox require: this host's kernel has no system-call filters: %s", why);
     return NULL;
   }
+  if (!has_filters)
+    g_warning("--sandbox: this host's kernel has no system-call filters (%s): the machine runs without", why);
   Sandbox *sandbox = g_new0(Sandbox, 1);
   sandbox->mode = mode;
-  sandbox->filters[CAGE_VCPU] = cage_filter_new(CAGE_VCPU | (more & CAGE_MORE_OF_VCPUS), pass);
-  sandbox->filters[CAGE_DEVICE] = cage_filter_new(CAGE_DEVICE | (more & CAGE_MORE_OF_DEVICES), pass);
+  sandbox->has_filters = has_filters;
+  if (!has_filters)
+    return sandbox;
+  sandbox->filters[VCPU] = cage_filter_new(CAGE_VCPU | (more & CAGE_MORE_OF_VCPUS), pass);
+  sandbox->filters[DEVICE] = cage_filter_new(CAGE_DEVICE | (more & CAGE_MORE_OF_DEVICES), pass);
+  sandbox->filters[MAIN] = cage_filter_new(CAGE_MAIN | CAGE_VCPU | CAGE_DEVICE | more, pass);
   warm_up();
   install(sandbox);
   return sandbox;
@@ -266,18 +278,40 @@ Sandbox *sandbox_new(SandboxMode mode, unsigned more, GError **error) {
 void sandbox_free(Sandbox *sandbox) {
   if (!sandbox)
     return;
-  sigaction(SIGSYS, &sandbox->before_sys, NULL);
-  sigaction(CAGE_SIGNAL_BROKEN, &sandbox->before_broken, NULL);
+  if (sandbox->has_filters && !sandbox->is_main_in) {
+    sigaction(SIGSYS, &sandbox->before_sys, NULL);
+    sigaction(CAGE_SIGNAL_BROKEN, &sandbox->before_broken, NULL);
+  }
   for (unsigned i = 0; i < G_N_ELEMENTS(sandbox->filters); i++)
     if (sandbox->filters[i])
       g_array_unref(sandbox->filters[i]);
   g_free(sandbox);
 }
 
-const char *sandbox_describe(const Sandbox *sandbox) {
+bool sandbox_seclude(Sandbox *sandbox, const SeclusionWish *wish, GError **error) {
   if (!sandbox)
-    return "none";
-  return sandbox->mode == SANDBOX_LOG ? "system-call filters that log" : "system-call filters";
+    return true;
+  seclusion_enter(wish, &sandbox->seclusion);
+  sandbox->is_secluded = true;
+  g_autofree char *missing = seclusion_describe(&sandbox->seclusion, true);
+  if (*missing && sandbox->mode == SANDBOX_REQUIRE) {
+    g_set_error(error, G_FILE_ERROR, G_FILE_ERROR_NOSYS, "--sandbox require: this host does not give %s", missing);
+    return false;
+  }
+  if (*missing)
+    g_warning("--sandbox: this host does not give %s: the machine runs without", missing);
+  return true;
+}
+
+char *sandbox_describe(const Sandbox *sandbox) {
+  if (!sandbox)
+    return g_strdup("off");
+  g_autofree char *layers = sandbox->is_secluded ? seclusion_describe(&sandbox->seclusion, false) : g_strdup("");
+  g_autofree char *missing = sandbox->is_secluded ? seclusion_describe(&sandbox->seclusion, true) : g_strdup("");
+  const char *how = sandbox->mode == SANDBOX_LOG ? "log" : sandbox->has_filters && !*missing ? "full" : "partial";
+  const char *filters = sandbox->has_filters ? "system-call filters" : "";
+
+  return g_strdup_printf("%s (%s%s%s)", how, filters, *filters && *layers ? ", " : "", layers);
 }
 
 /* The process does not do without, or says once that it does. */
@@ -292,13 +326,15 @@ static void refused(Sandbox *sandbox, int code) {
 }
 
 void sandbox_enter(Sandbox *sandbox, CageThread thread) {
-  if (!sandbox)
+  if (!sandbox || !sandbox->has_filters)
     return;
-  const GArray *filter = sandbox->filters[thread];
+  const GArray *filter = sandbox->filters[thread == CAGE_VCPU ? VCPU : thread == CAGE_DEVICE ? DEVICE : MAIN];
   const struct sock_fprog program = {.len = (unsigned short)filter->len, .filter = (struct sock_filter *)(void *)filter->data};
   sigset_t trapped;
 
   own_kind = thread;
+  if (thread == CAGE_MAIN)
+    sandbox->is_main_in = true;
   prctl(PR_GET_NAME, own_name);
   sigemptyset(&trapped);
   sigaddset(&trapped, SIGSYS); /* one that is blocked would kill the process without a word */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `eret ps`: the user's machines that have names. */
 #include <stdio.h>
+#include <string.h>
 
 #include "vmm/base/human.h"
 #include "vmm/base/json-writer.h"
@@ -47,8 +48,10 @@ static void print_line(const KnownMachine *machine) {
   g_autofree char *up = print_uptime(machine);
   g_autofree char *pid = machine->pid ? g_strdup_printf("%d", (int)machine->pid) : g_strdup("-");
 
-  printf("%-20s %-9s %8s %8s %5u %10s", machine->name, machine_life_name(machine->life), pid, up, machine->cpus,
-         human_size(machine->memory).text);
+  const char *sandbox = machine->sandbox ? machine->sandbox : "-";
+
+  printf("%-20s %-9s %8s %8s %5u %10s %-7.*s", machine->name, machine_life_name(machine->life), pid, up, machine->cpus,
+         human_size(machine->memory).text, (int)strcspn(sandbox, " "), sandbox);
   if (machine->life == MACHINE_FAILED_TO_LAST)
     printf("  exit status %d", machine->status);
   printf("\n");
@@ -66,6 +69,8 @@ static void add_object(JsonBuilder *builder, const KnownMachine *machine) {
   if (machine->life == MACHINE_FAILED_TO_LAST)
     json_add_number(builder, "status", machine->status);
   known_machine_add_sockets(builder, machine);
+  if (machine->sandbox)
+    json_add_text(builder, "sandbox", machine->sandbox);
   json_builder_end_object(builder);
 }
 
@@ -113,7 +118,7 @@ int cmd_ps(int argc, char **argv) {
     print_json(machines);
     return EXIT_OK;
   }
-  printf("%-20s %-9s %8s %8s %5s %10s\n", "NAME", "STATE", "PID", "UPTIME", "CPUS", "MEMORY");
+  printf("%-20s %-9s %8s %8s %5s %10s %s\n", "NAME", "STATE", "PID", "UPTIME", "CPUS", "MEMORY", "SANDBOX");
   for (unsigned i = 0; i < machines->len; i++)
     print_line(g_ptr_array_index(machines, i));
   return EXIT_OK;

@@ -411,8 +411,8 @@ const Option config_options[] = {
            "one exit, to be seen.",
            .choices = exits),
     OPTION("sandbox", CHOICE, Config, sandbox, NULL,
-           "What the threads that a guest gives work to may ask the host's kernel for: on: what they need, as far as the host can see to "
-           "that (default); require: or the machine does not run; log: all, and what they should not need is said; off: all.",
+           "The cage around a running machine, an empty root directory, no network, filters of system calls: on: as far as the host gives "
+           "it (default); require: or the machine does not run; log: calls are carried out, and missing rules said; off: none.",
            .choices = sandboxes),
     OPTION("pin", STRING, Config, pin, "auto|LIST",
            "Host CPUs to run on: auto keeps to one kind where there are big and little ones, 0-3,8 gives each vCPU one (default: any).",

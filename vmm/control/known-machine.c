@@ -14,11 +14,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "devices/printable.h"
 #include "vmm/base/json-reader.h"
 #include "vmm/base/json-writer.h"
 #include "vmm/base/whole-file.h"
 
 #define FORMAT_VERSION 1
+#define SANDBOX_MAX    200 /* bytes that are read of it */
 
 static const JsonLimits limits = {.what = "machine's file", .size_max = 1 << 20, .depth_max = 4};
 
@@ -36,6 +38,7 @@ void known_machine_free(KnownMachine *machine) {
     return;
   g_free(machine->name);
   g_free(machine->sockets.path);
+  g_free(machine->sandbox);
   g_free(machine);
 }
 
@@ -67,6 +70,8 @@ bool known_machine_publish(const KnownMachine *machine, RuntimeDirectory *direct
   json_add_number(builder, "memory", (int64_t)machine->memory);
   json_add_number(builder, "status", machine->status);
   known_machine_add_sockets(builder, machine);
+  if (machine->sandbox)
+    json_add_text(builder, "sandbox", machine->sandbox);
   json_builder_end_object(builder);
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   g_autofree char *text = json_print(root);
@@ -119,6 +124,15 @@ static bool read_flag(JsonObject *object, const char *name, bool *flag) {
   return true;
 }
 
+static bool read_text(JsonObject *object, const char *name, char **text) {
+  JsonNode *node = json_object_get_member(object, name);
+
+  if (node && (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING))
+    return false;
+  *text = node ? printable_cut(json_node_get_string(node), SANDBOX_MAX) : NULL;
+  return true;
+}
+
 static bool read_object(KnownMachine *machine, JsonObject *object) {
   int64_t version, pid, cpus, memory, status;
 
@@ -126,7 +140,7 @@ static bool read_object(KnownMachine *machine, JsonObject *object) {
       !read_number(object, "pid", 1, INT_MAX, &pid) || !read_number(object, "started", 0, INT64_MAX, &machine->started) ||
       !read_number(object, "cpus", 1, UINT16_MAX, &cpus) || !read_number(object, "memory", 0, INT64_MAX, &memory) ||
       !read_number(object, "status", 0, UINT8_MAX, &status) || !read_sockets(&machine->sockets, object) ||
-      !read_flag(object, "ssh", &machine->ssh))
+      !read_flag(object, "ssh", &machine->ssh) || !read_text(object, "sandbox", &machine->sandbox))
     return false;
   machine->pid = (pid_t)pid;
   machine->cpus = (unsigned)cpus;

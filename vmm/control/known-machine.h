@@ -36,7 +36,8 @@ typedef struct {
   uint64_t memory; /* bytes */
   int status;      /* exit status, of one that has failed */
   GuestSockets sockets;
-  bool ssh; /* its guest was given a key: --ssh */
+  bool ssh;      /* its guest was given a key: --ssh */
+  char *sandbox; /* what holds it: sandbox_describe; NULL: it does not say */
 } KnownMachine;
 
 void known_machine_free(KnownMachine *machine); /* takes NULL */

@@ -9,7 +9,10 @@
 
 struct NamedMachine {
   RuntimeDirectory *directory;
-  KnownMachine known; /* without a name: that is the directory's */
+  KnownMachine known;           /* without a name: that is the directory's */
+  void (*remove)(void *opaque); /* NULL: it is ours to end */
+  void (*free_opaque)(void *opaque);
+  void *opaque;
 };
 
 NamedMachine *named_machine_claim(const char *name, unsigned cpus, uint64_t memory, GError **error) {
@@ -51,6 +54,11 @@ void named_machine_set_sockets(NamedMachine *named, uint32_t cid, const char *pa
   named->known.sockets = (GuestSockets){.path = path ? g_canonicalize_filename(path, NULL) : NULL, .cid = cid};
 }
 
+void named_machine_set_sandbox(NamedMachine *named, const char *sandbox) {
+  g_free(named->known.sandbox);
+  named->known.sandbox = g_strdup(sandbox);
+}
+
 bool named_machine_offer_ssh(NamedMachine *named, const char *identity, GError **error) {
   g_autofree char *program = g_file_read_link("/proc/self/exe", error);
   const SshConfig config = {
@@ -70,7 +78,10 @@ const char *named_machine_name(const NamedMachine *named) {
 }
 
 static void free_named(NamedMachine *named) {
+  if (named->free_opaque)
+    named->free_opaque(named->opaque);
   g_free(named->known.sockets.path);
+  g_free(named->known.sandbox);
   g_free(named);
 }
 
@@ -79,12 +90,29 @@ void named_machine_forget(NamedMachine *named) {
   free_named(named);
 }
 
+void named_machine_remove(void *named) {
+  runtime_directory_remove(((const NamedMachine *)named)->directory);
+}
+
+int named_machine_descriptor(const NamedMachine *named) {
+  return runtime_directory_descriptor(named->directory);
+}
+
+void named_machine_leave_to(NamedMachine *named, void (*remove)(void *opaque), void (*free_opaque)(void *opaque), void *opaque) {
+  named->remove = remove;
+  named->free_opaque = free_opaque;
+  named->opaque = opaque;
+}
+
 void named_machine_end(NamedMachine *named, int status, bool keep) {
   if (!named)
     return;
   named->known.status = status;
   if (status != 0 && keep) {
     named_machine_set_life(named, MACHINE_FAILED_TO_LAST);
+    runtime_directory_abandon(named->directory);
+  } else if (named->remove) {
+    named->remove(named->opaque);
     runtime_directory_abandon(named->directory);
   } else {
     runtime_directory_release(named->directory);

@@ -29,6 +29,8 @@ int named_machine_open_log(NamedMachine *named, GError **error);
 void named_machine_set_life(NamedMachine *named, MachineLife life);
 /* Where its guest's sockets are; from the next life on it is said. PATH: see GuestSockets. */
 void named_machine_set_sockets(NamedMachine *named, uint32_t cid, const char *path);
+/* What holds it (sandbox_describe); from the next life on it is said. */
+void named_machine_set_sandbox(NamedMachine *named, const char *sandbox);
 /*
  * For ssh(1): the file SSH_CONFIG_FILE (ssh-config.h), by which it logs in with IDENTITY (SshKey; NULL: the guest was
  * given no key).
@@ -37,6 +39,14 @@ bool named_machine_offer_ssh(NamedMachine *named, const char *identity, GError *
 /* Whether its guest was given a key. */
 bool named_machine_has_key(const NamedMachine *named);
 const char *named_machine_name(const NamedMachine *named);
+/*
+ * This process will not reach the directory of all machines any more: at the end REMOVE, with OPAQUE, has a copy of
+ * this process call named_machine_remove. FREE_OPAQUE: afterwards.
+ */
+void named_machine_leave_to(NamedMachine *named, void (*remove)(void *opaque), void (*free_opaque)(void *opaque), void *opaque);
+/* For that copy, which needs the one descriptor. */
+void named_machine_remove(void *named);
+int named_machine_descriptor(const NamedMachine *named);
 /*
  * The end: the name is free again, and nothing is left of it. With a STATUS other than 0 and KEEP, the directory stays
  * and says so, with the log, until somebody takes the name or clears it. Takes NULL.

@@ -269,6 +269,14 @@ void runtime_directory_release(RuntimeDirectory *directory) {
   free_directory(directory);
 }
 
+void runtime_directory_remove(const RuntimeDirectory *directory) {
+  remove_directory(directory->base, directory->name, directory->fd);
+}
+
+int runtime_directory_descriptor(const RuntimeDirectory *directory) {
+  return directory->fd;
+}
+
 void runtime_directory_abandon(RuntimeDirectory *directory) {
   if (directory)
     free_directory(directory);

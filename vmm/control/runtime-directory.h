@@ -36,6 +36,12 @@ char *runtime_directory_base(GError **error);
 RuntimeDirectory *runtime_directory_claim(const char *name, GError **error);
 /* Removes it, with all that is in it. Takes NULL. */
 void runtime_directory_release(RuntimeDirectory *directory);
+/*
+ * In a copy of this process, while this one has the lock: removes it. Nothing is freed or closed. It takes the one
+ * descriptor.
+ */
+void runtime_directory_remove(const RuntimeDirectory *directory);
+int runtime_directory_descriptor(const RuntimeDirectory *directory);
 /* Gives up the lock, and leaves what is in it: what came of the machine can then be read. */
 void runtime_directory_abandon(RuntimeDirectory *directory);
 const char *runtime_directory_name(const RuntimeDirectory *directory);

@@ -93,9 +93,12 @@ static void find_limits(Doctor *doctor) {
 }
 
 static void find_sandbox(Doctor *doctor) {
+  static const char otherwise[] = "machines run without, but for --sandbox require";
+  const int *missing = doctor->host->process.seclusion.missing;
   const Finding rows[] = {
-      {"system_call_filters", "system-call filters", FACT_BOOL(doctor->host->process.filters),
-       .otherwise = "machines run without, but for --sandbox require"},
+      {"system_call_filters", "system-call filters", FACT_BOOL(doctor->host->process.filters), .otherwise = otherwise},
+      {"namespaces", "namespaces", FACT_BOOL(!missing[SECLUSION_NAMESPACES]), .otherwise = otherwise},
+      {"landlock", "Landlock", FACT_BOOL(!missing[SECLUSION_LANDLOCK]), .otherwise = otherwise},
   };
 
   doctor_add(doctor, "sandbox", true, rows, G_N_ELEMENTS(rows));

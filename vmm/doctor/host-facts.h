@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "vmm/boot/firmware.h"
+#include "vmm/cage/seclusion.h"
 
 #define HOST_UNLIMITED UINT64_MAX
 
@@ -38,9 +39,10 @@ typedef struct {
   char *path;    /* where programs are looked for, as in $PATH */
   bool root;
   unsigned uid;
-  uint64_t page_size; /* bytes */
-  bool userfaultfd;   /* this process may use it */
-  bool filters;       /* the kernel has filters of system calls for it */
+  uint64_t page_size;  /* bytes */
+  bool userfaultfd;    /* this process may use it */
+  bool filters;        /* the kernel has filters of system calls for it */
+  Seclusion seclusion; /* which of the layers around a machine it could have */
   HostPasst passt;
   char *passt_problem;          /* of HOST_PASST_NONE: why, and what to do */
   char *storage_daemon;         /* qemu-storage-daemon's version; NULL: it is not there, or was not asked */

@@ -112,6 +112,7 @@ HostProcess host_process_read(void) {
       .filters = sandbox_has_filters(&why),
   };
 
+  seclusion_probe(&process.seclusion);
   ask_passt(&process);
   ask_virtiofsd(&process);
   ask_storage_daemon(&process);

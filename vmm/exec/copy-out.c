@@ -36,6 +36,7 @@ typedef struct {
 } Complaints;
 
 struct CopyOut {
+  GPtrArray *paths; /* of char *, ended by NULL */
   Destination *destinations;
   unsigned n_destinations;
   CopyOutLimits limits;
@@ -98,7 +99,11 @@ CopyOut *copy_out_new(const char *const *destinations, const CopyOutLimits *limi
   copy->n_destinations = g_strv_length((char **)destinations);
   copy->destinations = g_new0(Destination, copy->n_destinations);
   for (unsigned i = 0; i < copy->n_destinations; i++)
-    copy->destinations[i] = (Destination){.path = g_strdup(destinations[i]), .fd = -1};
+    copy->destinations[i] = (Destination){.path = g_strdup(destinations[i]), .fd = -1, .kept_fd = -1};
+  copy->paths = g_ptr_array_new_with_free_func(g_free);
+  for (unsigned i = 0; i < copy->n_destinations; i++)
+    destination_prepare(&copy->destinations[i], copy->paths);
+  g_ptr_array_add(copy->paths, NULL);
   copy->failures = (Complaints){.lines = g_ptr_array_new_with_free_func(g_free), .max = COPY_OUT_FAILURES_MAX};
   copy->left_out = (Complaints){.lines = g_ptr_array_new_with_free_func(g_free), .max = LEFT_OUT_MAX};
   return copy;
@@ -111,9 +116,14 @@ void copy_out_free(CopyOut *copy) {
   for (unsigned i = 0; i < copy->n_destinations; i++)
     destination_clear(&copy->destinations[i]);
   g_free(copy->destinations);
+  g_ptr_array_unref(copy->paths);
   g_ptr_array_unref(copy->failures.lines);
   g_ptr_array_unref(copy->left_out.lines);
   g_free(copy);
+}
+
+const char *const *copy_out_paths(const CopyOut *copy) {
+  return (const char *const *)copy->paths->pdata;
 }
 
 void copy_out_feed(CopyOut *copy, const void *bytes, size_t size) {

@@ -31,6 +31,8 @@ CopyOut *copy_out_new(const char *const *destinations, const CopyOutLimits *limi
 void copy_out_free(CopyOut *copy); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(CopyOut, copy_out_free)
 
+/* The directories that it will use by their paths at the end: absolute, ended by NULL, its own. */
+const char *const *copy_out_paths(const CopyOut *copy);
 /* Bytes as they come. What is beyond the limit, or cannot be written, is a failure, and not kept. */
 void copy_out_feed(CopyOut *copy, const void *bytes, size_t size);
 /* The guest says that something will not come. TEXT is its own. */

@@ -15,6 +15,8 @@
 void destination_clear(Destination *destination) {
   if (destination->fd >= 0)
     close(destination->fd);
+  if (destination->kept_fd >= 0)
+    close(destination->kept_fd);
   g_free(destination->name);
   g_free(destination->path);
 }
@@ -63,6 +65,39 @@ bool destination_check(const char *path, GError **error) {
   return check_above(real ? real : path, error);
 }
 
+/* The nearest directory above PATH, or PATH itself. */
+static void add_directory(GPtrArray *paths, const char *path) {
+  char *here = g_canonicalize_filename(path, NULL);
+  struct stat status;
+
+  while ((stat(here, &status) < 0 || !S_ISDIR(status.st_mode)) && strcmp(here, "/") != 0) {
+    char *above = g_path_get_dirname(here);
+    g_free(here);
+    here = above;
+  }
+  if (g_ptr_array_find_with_equal_func(paths, here, g_str_equal, NULL))
+    g_free(here);
+  else
+    g_ptr_array_add(paths, here);
+}
+
+void destination_prepare(Destination *destination, GPtrArray *paths) {
+  struct stat status;
+
+  if (stat(destination->path, &status) < 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode)) {
+    char *real = realpath(destination->path, NULL); /* malloc's */
+    add_directory(paths, destination->path);
+    if (real)
+      add_directory(paths, real);
+    free(real);
+    return;
+  }
+  destination->kept_fd = descriptor_open(destination->path, O_WRONLY);
+  destination->kept_is_place = destination->kept_fd < 0 && errno == ENXIO;
+  if (destination->kept_is_place)
+    destination->kept_fd = open(destination->path, O_PATH | O_CLOEXEC);
+}
+
 static bool open_directory(Destination *destination, const char *path, GError **error) {
   destination->fd = g_mkdir_with_parents(path, 0755) < 0 ? -1 : open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
   return destination->fd >= 0 || fail(error, "%s: %s", path, g_strerror(errno));
@@ -70,8 +105,15 @@ static bool open_directory(Destination *destination, const char *path, GError **
 
 /* A pipe that nobody reads is an error, and not waited for. */
 static bool open_in_place(Destination *destination, GError **error) {
+  g_autofree char *place = destination->kept_is_place ? g_strdup_printf("/proc/self/fd/%d", destination->kept_fd) : NULL;
+
   destination->kind = DESTINATION_IN_PLACE;
-  destination->fd = descriptor_open(destination->path, O_WRONLY);
+  if (destination->kept_fd >= 0 && !place) {
+    destination->fd = destination->kept_fd;
+    destination->kept_fd = -1;
+  } else {
+    destination->fd = descriptor_open(place ? place : destination->path, O_WRONLY);
+  }
   if (destination->fd < 0)
     return fail(error, "%s: %s", destination->path, errno == ENXIO ? "nobody reads it" : g_strerror(errno));
   return true;
@@ -81,6 +123,8 @@ static bool open_file(Destination *destination, GError **error) {
   struct stat status;
   bool there = stat(destination->path, &status) == 0;
 
+  if (destination->kept_fd >= 0)
+    return open_in_place(destination, error);
   if (there && S_ISDIR(status.st_mode))
     return fail(error, "%s: is a directory, and what came is a file: %s/ puts it there", destination->path, destination->path);
   if (there && !S_ISREG(status.st_mode))

@@ -22,6 +22,8 @@ typedef struct {
   DestinationKind kind;
   int fd; /* or -1 */
   char *name;
+  int kept_fd;        /* of a device or a pipe that was there at the beginning, or -1 */
+  bool kept_is_place; /* it is not open to write: nobody reads it yet (O_PATH) */
 } Destination;
 
 /*
@@ -29,6 +31,12 @@ typedef struct {
  * what is in the way.
  */
 bool destination_check(const char *path, GError **error);
+
+/*
+ * Before the process may give its root directory away (vmm/cage/seclusion.h): what can only be opened now is. Adds to
+ * PATHS, which frees them with g_free, the directories that destination_open will want by their paths.
+ */
+void destination_prepare(Destination *destination, GPtrArray *paths);
 
 void destination_clear(Destination *destination);
 

@@ -372,6 +372,8 @@ ExecSession *exec_session_new(const ExecOptions *options, GBytes *initrd, Output
   make_client(session, initrd);
   if (options->copy_out->len && !(session->files = exec_copy_out_new(options, error)))
     return NULL;
+  session->client.paths = session->files ? copy_out_paths(session->files) : NULL;
+  session->client.writes_json = result;
   if (options->config->name &&
       !(session->client.named = named_machine_claim(options->config->name, options->config->cpus, options->config->memory, error)))
     return NULL;

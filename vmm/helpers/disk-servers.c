@@ -28,11 +28,13 @@
 typedef struct {
   DiskServers base;
   StorageDaemon *daemon;
+  Broker *broker;
 } StorageServers;
 
 /* What each qemu-storage-daemon of a disk is started with. */
 typedef struct {
   const StorageDaemon *daemon;
+  Broker *broker;
   StorageGraph *graph;
   int overlay; /* what is written, where it goes to no file of the user's; 0: there is none */
   StorageCage cage;
@@ -67,6 +69,7 @@ static HelperProcess *start(void *opaque, bool first, HelperEnded *ended, void *
       .listens = true,
       .set_up = {storage_cage_enter, &with->cage},
       .file = with->overlay,
+      .broker = with->broker,
   };
   g_autoptr(GError) local = NULL;
   HelperProcess *process = helper_process_start(&config, fd, error);
@@ -196,6 +199,7 @@ static Helper *start_disk(DiskServers *base, const char *name, const DiskConfig 
   };
 
   with->daemon = ((StorageServers *)base)->daemon;
+  with->broker = ((StorageServers *)base)->broker;
   if (prepare(with, disk, error))
     return kept_helper_new(&config, error);
   g_prefix_error(error, "%s: ", name);
@@ -203,13 +207,13 @@ static Helper *start_disk(DiskServers *base, const char *name, const DiskConfig 
   return NULL;
 }
 
-DiskServers *disk_servers_new(GError **error) {
+DiskServers *disk_servers_new(Broker *broker, GError **error) {
   g_autoptr(StorageDaemon) daemon = storage_daemon_find(error);
 
   if (!daemon)
     return NULL;
   StorageServers *servers = g_new0(StorageServers, 1);
-  *servers = (StorageServers){.base = {start_disk}, .daemon = g_steal_pointer(&daemon)};
+  *servers = (StorageServers){.base = {start_disk}, .daemon = g_steal_pointer(&daemon), .broker = broker};
   return &servers->base;
 }
 

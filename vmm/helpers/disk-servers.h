@@ -3,7 +3,11 @@
 #pragma once
 
 #include "devices/virtio/disk-server.h"
+#include "vmm/helpers/helper-process.h"
 
-/* Finds qemu-storage-daemon. NULL: it is not there, or not one that can be used: the error. */
-DiskServers *disk_servers_new(GError **error);
+/*
+ * Finds qemu-storage-daemon. NULL: it is not there, or not one that can be used: the error. BROKER: as in HelperConfig,
+ * or NULL.
+ */
+DiskServers *disk_servers_new(Broker *broker, GError **error);
 void disk_servers_free(DiskServers *servers); /* after the disks; takes NULL */

@@ -1,32 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A helper is told of eret's end by the kernel (PR_SET_PDEATHSIG, of the thread that made it: the main thread) and by
- * its socket. Its output comes by a pipe and is read as it comes; a line is bounded, and so is their number, as it may
- * be a guest that makes the helper talk. Its end is seen on a pidfd, so that no signal handler is needed.
+ * A helper's output comes by a pipe and is read as it comes; a line is bounded, and so is their number, as it may be a
+ * guest that makes the helper talk. Its end is seen on a pidfd, so that no signal handler is needed.
+ *
+ * Whose child it is: this process's, while that may make any; and the broker's afterwards, who also signals those from
+ * before, which may have become another user.
  */
-#define _GNU_SOURCE /* pipe2 */
 #include "vmm/helpers/helper-process.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "devices/printable.h"
-#include "vmm/helpers/helper-socket.h"
+#include "vmm/helpers/broker.h"
+#include "vmm/helpers/helper-spawn.h"
 
 #define LINE_MAX_BYTES 400
 #define END_WAIT_MS    2000 /* between asking and ending */
-
-G_DEFINE_QUARK(eret_helper_error, helper_error)
 
 struct HelperProcess {
   char *name;
@@ -37,23 +32,14 @@ struct HelperProcess {
   GPid pid;
   int pid_fd, output_fd;
   int ready_fd;                    /* -1: it does not tell, or has told */
+  Broker *broker;                  /* NULL: this process's own matter */
+  unsigned number;                 /* the broker's, of it */
+  bool brokers;                    /* it is the broker's child */
   guint pid_source, output_source; /* 0: there is none */
   GString *line;                   /* not complete yet */
   char *last;                      /* the last line that was no noise, made printable; or NULL */
   unsigned lines;
 };
-
-/* To have become another user takes the death signal away: so that comes last. */
-void helper_set_up(gpointer data) {
-  const HelperSetUp *wanted = data;
-  sigset_t none;
-
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, NULL);
-  if (wanted->prepare && !wanted->prepare(wanted->opaque))
-    _exit(EXIT_FAILURE);
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-}
 
 /* Output. */
 
@@ -113,11 +99,14 @@ static char *describe_end(const HelperProcess *process, int status) {
   return process->last ? g_strdup_printf("%s; its last words: %s", how, process->last) : g_steal_pointer(&how);
 }
 
-/* How it has ended, with what it had still to say, and whether WELL; NULL: it has not. */
+/* When its descriptor says so: how it has ended, with what it had still to say, and whether WELL; NULL: it has not. */
 static char *reap(HelperProcess *process, bool *well) {
   int status = 0;
 
-  if (waitpid(process->pid, &status, WNOHANG) == 0)
+  /* Where the broker knows of none it has ended itself, and this with it. */
+  if (process->brokers && !broker_reap(process->broker, process->number, &status))
+    status = SIGKILL;
+  if (!process->brokers && waitpid(process->pid, &status, WNOHANG) == 0)
     return NULL;
   process->pid = 0;
   for (unsigned i = 0; i < HELPER_LINES_MAX && process->output_source && read_output(process) > 0; i++)
@@ -182,12 +171,25 @@ int helper_process_pid(const HelperProcess *process) {
   return process->pid;
 }
 
+static bool send_signal(const HelperProcess *process, int number) {
+  return process->broker && broker_is_apart(process->broker) ? broker_signal(process->broker, process->number, number)
+                                                             : kill(process->pid, number) == 0;
+}
+
+/* Where it cannot be signalled, since the broker has ended, it goes with this process. */
 static void end_child(const HelperProcess *process) {
   struct pollfd ended = {.fd = process->pid_fd, .events = POLLIN};
+  int status;
 
-  kill(process->pid, SIGTERM);
-  if (process->pid_fd < 0 || poll(&ended, 1, END_WAIT_MS) <= 0)
-    kill(process->pid, SIGKILL);
+  if (!send_signal(process, SIGTERM) && poll(&ended, 1, 0) <= 0)
+    return;
+  if (poll(&ended, 1, END_WAIT_MS) <= 0)
+    send_signal(process, SIGKILL);
+  if (process->brokers) {
+    poll(&ended, 1, END_WAIT_MS);
+    broker_reap(process->broker, process->number, &status);
+    return;
+  }
   while (waitpid(process->pid, NULL, 0) < 0 && errno == EINTR)
     ;
 }
@@ -199,6 +201,10 @@ void helper_process_free(HelperProcess *process) {
   g_clear_handle_id(&process->output_source, g_source_remove);
   if (process->pid)
     end_child(process);
+  if (process->broker) {
+    broker_forget(process->broker, process->number);
+    broker_unref(process->broker);
+  }
   if (process->pid_fd >= 0)
     close(process->pid_fd);
   if (process->output_fd >= 0)
@@ -217,67 +223,27 @@ HelperProcess *helper_process_give_up(HelperProcess *process, const int *fd) {
   return NULL;
 }
 
-/* Beginning. */
+/* By this process, or by the broker once that is apart. */
+static bool make(HelperProcess *process, const HelperConfig *config, HelperEnds *ends, GError **error) {
+  Broker *broker = config->broker;
 
-static bool set_errno(GError **error, const char *name, const char *what) {
-  g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s: %s", name, what, g_strerror(errno));
-  return false;
-}
-
-/* Its ends of what is between it and us. */
-typedef struct {
-  int fd, output, ready;
-} ItsEnds;
-
-static void close_ends(const ItsEnds *ends) {
-  const int fds[] = {ends->fd, ends->output, ends->ready};
-
-  for (unsigned i = 0; i < G_N_ELEMENTS(fds); i++)
-    if (fds[i] >= 0)
-      close(fds[i]);
-}
-
-static bool spawn(HelperProcess *process, const HelperConfig *config, const ItsEnds *its, GError **error) {
-  const int ours[] = {its->fd, config->file}, targets[] = {HELPER_FD, HELPER_FILE};
-  g_autoptr(GError) local = NULL;
-
-  if (!g_spawn_async_with_pipes_and_fds(NULL, config->argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDIN_FROM_DEV_NULL, helper_set_up,
-                                        (gpointer)&config->set_up, -1, its->ready >= 0 ? its->ready : its->output, its->output, ours,
-                                        targets, config->file ? 2 : 1, &process->pid, NULL, NULL, NULL, &local)) {
-    process->pid = 0;
-    g_set_error(error, HELPER_ERROR, HELPER_ERROR_START, "%s cannot be started: %s", config->name, local->message);
-    return false;
+  if (broker && broker_is_apart(broker)) {
+    process->brokers = true;
+    process->broker = broker_ref(broker);
+    return broker_start(broker, config, ends, &process->number, error);
   }
-  process->pid_fd = (int)syscall(SYS_pidfd_open, process->pid, 0);
-  return process->pid_fd >= 0 || set_errno(error, config->name, "cannot watch its process");
-}
-
-static bool make_pipe(const HelperConfig *config, int *ours, int *its, GError **error) {
-  int ends[2];
-
-  if (pipe2(ends, O_CLOEXEC) < 0)
-    return set_errno(error, config->name, "cannot make a pipe");
-  *ours = ends[0];
-  *its = ends[1];
-  return g_unix_set_fd_nonblocking(*ours, TRUE, error);
-}
-
-/* What it tells by is opened anew by some, after they became another user. */
-static bool connect_ends(HelperProcess *process, const HelperConfig *config, int *fd, ItsEnds *its, GError **error) {
-  if (!(config->listens ? helper_socket_listening : helper_socket_pair)(config->name, fd, &its->fd, error))
+  if (!helper_spawn(config, ends, error))
     return false;
-  if (!make_pipe(config, &process->output_fd, &its->output, error))
-    return false;
-  if (!config->tells_ready)
-    return true;
-  return make_pipe(config, &process->ready_fd, &its->ready, error) &&
-         (fchmod(its->ready, 0666) == 0 || set_errno(error, config->name, "cannot open a pipe to it"));
+  if (broker) {
+    process->broker = broker_ref(broker);
+    process->number = broker_allow(broker, config, ends->pid_fd);
+  }
+  return true;
 }
 
 HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError **error) {
   g_autoptr(HelperProcess) process = g_new0(HelperProcess, 1);
-  ItsEnds its = {-1, -1, -1};
-  int ours = -1;
+  HelperEnds ends = HELPER_NO_ENDS;
 
   *process = (HelperProcess){
       .name = g_strdup(config->name),
@@ -290,15 +256,14 @@ HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError 
       .ready_fd = -1,
       .line = g_string_new(NULL),
   };
-  bool started = connect_ends(process, config, &ours, &its, error) && spawn(process, config, &its, error);
-  close_ends(&its);
-  if (!started) {
-    if (ours >= 0)
-      close(ours);
+  if (!make(process, config, &ends, error))
     return NULL;
-  }
+  process->pid = ends.pid;
+  process->pid_fd = ends.pid_fd;
+  process->output_fd = ends.output;
+  process->ready_fd = ends.ready;
   process->output_source = g_unix_fd_add(process->output_fd, G_IO_IN | G_IO_HUP, on_output, process);
   process->pid_source = g_unix_fd_add(process->pid_fd, G_IO_IN, on_end, process);
-  *fd = ours;
+  *fd = ends.fd;
   return g_steal_pointer(&process);
 }

@@ -124,6 +124,13 @@ static bool check_port(const PasstForward *forward, GError **error) {
   return false;
 }
 
+bool passt_check_ports(const GPtrArray *forwards, GError **error) {
+  for (unsigned i = 0; forwards && i < forwards->len; i++)
+    if (!check_port(g_ptr_array_index(forwards, i), error))
+      return false;
+  return true;
+}
+
 HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, HelperEnded *ended, void *opaque, int *fd,
                            GError **error) {
   g_autoptr(GPtrArray) arguments = passt_arguments(passt, forwards, vhost_user);
@@ -134,11 +141,9 @@ HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool v
       .ended = ended,
       .opaque = opaque,
       .tells_ready = true,
+      .broker = passt->broker,
   };
 
-  for (unsigned i = 0; forwards && i < forwards->len; i++)
-    if (!check_port(g_ptr_array_index(forwards, i), error))
-      return NULL;
   return helper_process_start(&config, fd, error);
 }
 

@@ -15,6 +15,7 @@
 typedef struct {
   char *program; /* its path */
   bool vhost_user;
+  Broker *broker; /* as in HelperConfig */
 } Passt;
 
 typedef struct {
@@ -28,10 +29,11 @@ Passt *passt_find(GError **error);
 void passt_free(Passt *passt); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Passt, passt_free)
 
+/* Whether the host's ports of FORWARDS (as below) are free: where some are not, passt would do without those. */
+bool passt_check_ports(const GPtrArray *forwards, GError **error);
 /*
  * Starts it with FORWARDS (of PasstForward, or NULL), serving vhost-user or a stream on its end of the socket pair. FD
- * and ENDED as in helper_process_start; it tells when it is ready. Ports that are taken are an error, as it would do
- * without them in part.
+ * and ENDED as in helper_process_start; it tells when it is ready.
  */
 HelperProcess *passt_start(const Passt *passt, const GPtrArray *forwards, bool vhost_user, HelperEnded *ended, void *opaque, int *fd,
                            GError **error);

@@ -27,11 +27,13 @@
 typedef struct {
   Shares base;
   Virtiofsd *virtiofsd;
+  Broker *broker;
 } VirtiofsdShares;
 
 /* What each virtiofsd of a directory is started with. */
 typedef struct {
   const Virtiofsd *virtiofsd;
+  Broker *broker;
   char *name;
   ShareConfig config; /* its path is this one's, the rest the machine's */
   IdMap *uid_map, *gid_map;
@@ -51,6 +53,7 @@ static HelperProcess *start_once(Start *with, HelperEnded *ended, void *kept, in
       .opaque = kept,
       .listens = true,
       .set_up = {cage_enter, &with->cage},
+      .broker = with->broker,
   };
 
   return helper_process_start(&config, fd, error);
@@ -190,7 +193,8 @@ static Helper *start_share(Shares *base, const char *name, const ShareConfig *as
       .opaque = with,
   };
 
-  *with = (Start){.virtiofsd = ((VirtiofsdShares *)base)->virtiofsd, .name = g_strdup(name), .config = *asked};
+  const VirtiofsdShares *shares = (VirtiofsdShares *)base;
+  *with = (Start){.virtiofsd = shares->virtiofsd, .broker = shares->broker, .name = g_strdup(name), .config = *asked};
   with->config.path = g_canonicalize_filename(asked->path, NULL);
   if (parse_maps(with, error) && read_place(with, error)) {
     choose_cage(with);
@@ -202,13 +206,13 @@ static Helper *start_share(Shares *base, const char *name, const ShareConfig *as
   return NULL;
 }
 
-Shares *virtiofsd_shares_new(GError **error) {
+Shares *virtiofsd_shares_new(Broker *broker, GError **error) {
   g_autoptr(Virtiofsd) virtiofsd = virtiofsd_find(error);
 
   if (!virtiofsd)
     return NULL;
   VirtiofsdShares *shares = g_new0(VirtiofsdShares, 1);
-  *shares = (VirtiofsdShares){.base = {start_share}, .virtiofsd = g_steal_pointer(&virtiofsd)};
+  *shares = (VirtiofsdShares){.base = {start_share}, .virtiofsd = g_steal_pointer(&virtiofsd), .broker = broker};
   return &shares->base;
 }
 

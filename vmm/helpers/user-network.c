@@ -26,6 +26,9 @@ typedef struct {
 
 static HelperProcess *start(void *opaque, bool first, HelperEnded *ended, void *kept, int *fd, GError **error) {
   const Start *with = opaque;
+
+  if (first && !passt_check_ports(with->forwards, error))
+    return NULL;
   HelperProcess *process = passt_start(with->passt, with->forwards, with->vhost_user, ended, kept, fd, error);
 
   return process && first && !helper_process_wait(process, -1, HELPER_READY_MS, error) ? helper_process_give_up(process, fd) : process;
@@ -85,11 +88,12 @@ static UserNetwork *start_network(UserNetworks *networks, const UserNetworkWish 
   return network->helper ? g_steal_pointer(&network) : NULL;
 }
 
-UserNetworks *passt_networks_new(GError **error) {
+UserNetworks *passt_networks_new(Broker *broker, GError **error) {
   g_autoptr(Passt) passt = passt_find(error);
 
   if (!passt)
     return NULL;
+  passt->broker = broker;
   PasstNetworks *networks = g_new0(PasstNetworks, 1);
   *networks = (PasstNetworks){.base = {passt->vhost_user, start_network}};
   networks->passt = g_steal_pointer(&passt);

@@ -36,6 +36,12 @@ static void fill(unsigned number, void *function) {
   pthread_mutex_unlock(&filling);
 }
 
+void lazy_load(const char *name) {
+  for (unsigned i = 0; *lazy_libraries[i]; i++)
+    if (g_str_has_prefix(lazy_libraries[i], name))
+      dlopen(lazy_libraries[i], RTLD_LAZY);
+}
+
 void *lazy_resolve(unsigned number) {
   const LazySymbol *symbol = &lazy_symbols[number];
   const char *name = lazy_libraries[symbol->library];

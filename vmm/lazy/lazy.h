@@ -14,8 +14,10 @@ typedef struct {
 } LazySymbol;
 
 extern const LazySymbol lazy_symbols[];
-extern const char lazy_libraries[][LAZY_LIBRARY_SIZE];
-extern void *lazy_slots[]; /* NULL until the first call; read-only after relocation */
+extern const char lazy_libraries[][LAZY_LIBRARY_SIZE]; /* the last is "" */
+extern void *lazy_slots[];                             /* NULL until the first call; read-only after relocation */
 
+/* Loads the library whose name begins like that now: the first call may come when no file can be opened any more. */
+void lazy_load(const char *name);
 /* The function that stub NUMBER stands for. Ends the process, with a message, where it is not to be had. */
 void *lazy_resolve(unsigned number);

@@ -49,6 +49,7 @@ awk -v names="$work/names" '
         for (i = 0; i < n; i++) { row(symbol[i], 63); printf "\t.byte %d\n", library[i] }
         print "\t.section .lazy_libraries, \"a\"\n\t.globl lazy_libraries\nlazy_libraries:"
         while ((getline line < names) > 0) row(line, 32)
+        print "\t.zero 32"
         print "#include \"vmm/lazy/notes.inc\""
     }
 ' "$work/symbols"

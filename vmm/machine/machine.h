@@ -26,6 +26,9 @@ typedef struct {
   NamedMachine *named;        /* NULL: it has no name; outlives the machine */
   GBytes *initrd;             /* instead of the configuration's */
   VirtioConsolePortSet ports; /* none: no such device */
+  /* Directories that it will use by their paths while the machine runs, and later: absolute, ended by NULL; or NULL. */
+  const char *const *paths;
+  bool writes_json; /* at the end */
   /* It runs: the first boot has come as far as the guest's first instruction. Main thread. */
   void (*started)(void *opaque);
   /* SIGINT, SIGTERM or SIGHUP came. True: taken care of; else the guest's power button is pressed. Main thread. */

@@ -40,6 +40,7 @@ bool guest_ram_init(GuestRam *ram, uint64_t size, GError **error) {
   *ram = (GuestRam){area + skip, size, -1};
   madvise(ram->host, size, MADV_HUGEPAGE); /* a wish: a kernel without them works too */
   madvise(ram->host, size, MADV_DONTDUMP);
+  madvise(ram->host, size, MADV_DONTFORK); /* a copy would have every page copied that either writes */
   return true;
 }
 
@@ -60,6 +61,7 @@ bool guest_ram_init_shared(GuestRam *ram, uint64_t size, GError **error) {
   }
   madvise(ram->host, size, MADV_HUGEPAGE);
   madvise(ram->host, size, MADV_DONTDUMP);
+  madvise(ram->host, size, MADV_DONTFORK);
   return true;
 }
 

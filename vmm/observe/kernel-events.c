@@ -193,6 +193,10 @@ void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index) {
   g_hash_table_insert(events->vcpus, GINT_TO_POINTER(this_thread(&events->threads)), GUINT_TO_POINTER(index + 1));
 }
 
+const char *kernel_events_place(void) {
+  return tracefs_tracing_dir();
+}
+
 void kernel_events_stop(KernelEvents *events) {
   tracefs_trace_off(events->own.instance);
 }

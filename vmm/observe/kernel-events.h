@@ -20,6 +20,8 @@ KernelEvents *kernel_events_open(GError **error);
 void kernel_events_free(KernelEvents *events); /* takes NULL */
 /* On the thread itself: it runs vCPU INDEX. */
 void kernel_events_this_is_vcpu(KernelEvents *events, unsigned index);
+/* The directory below which it goes on to use files, by their paths: a text that lasts. */
+const char *kernel_events_place(void);
 /* No new events; those that are there can still be drained. */
 void kernel_events_stop(KernelEvents *events);
 /* Hands over what has arrived, in order of time. Not from two threads at once. */

@@ -6,7 +6,9 @@
  * Whether anybody has one is a lock's to say (flock(2), on the directory): there is one tracefs for all, with processes
  * of other PID namespaces in it, and a number from its name would be looked up in ours, where it is nobody, or somebody
  * else. A lock goes with its process, however that ends. Between making and locking another may take a new directory
- * for one that nobody has: so the lock is only good if the directory is still there afterwards.
+ * for one that nobody has: so the lock is only good if the directory is still there afterwards. Once the buffers are
+ * open, they keep it as well: the kernel removes none that is read. By then the lock may be lost, where the process has
+ * given its root away and descriptors of directories were opened anew.
  *
  * The files of the buffers stay open from one look to the next, and are read, not mapped: libtracefs's own loop opens
  * and maps them anew each time (1.8), and an event that comes between its last look at a page and its word to the

@@ -259,13 +259,32 @@ Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **e
   write_bytes(recorder, &header, sizeof header);
   if (kernel)
     open_kernel(recorder);
-  recorder->thread = g_thread_try_new("recorder", recorder_thread, recorder, error);
-  if (!recorder->thread) {
-    g_prefix_error(error, "--record: ");
-    free_recorder(recorder);
-    return NULL;
-  }
   return recorder;
+}
+
+bool recorder_begin(Recorder *recorder, GError **error) {
+  if (!recorder || recorder->thread)
+    return true;
+  recorder->thread = g_thread_try_new("recorder", recorder_thread, recorder, error);
+  if (!recorder->thread)
+    g_prefix_error(error, "--record: ");
+  return recorder->thread;
+}
+
+const char *recorder_kernel_place(const Recorder *recorder) {
+  return recorder && recorder->kernel ? kernel_events_place() : NULL;
+}
+
+/* With what is not written yet. */
+static void end_thread(Recorder *recorder) {
+  g_mutex_lock(&recorder->lock);
+  recorder->stop = true;
+  g_cond_signal(&recorder->wake);
+  g_mutex_unlock(&recorder->lock);
+  if (recorder->thread)
+    g_thread_join(recorder->thread);
+  else
+    recorder_thread(recorder);
 }
 
 bool recorder_finish(Recorder *recorder, GError **error) {
@@ -275,12 +294,7 @@ bool recorder_finish(Recorder *recorder, GError **error) {
     return true;
   if (recorder->kernel)
     kernel_events_stop(recorder->kernel);
-  g_mutex_lock(&recorder->lock);
-  recorder->stop = true;
-  g_cond_signal(&recorder->wake);
-  g_mutex_unlock(&recorder->lock);
-  g_thread_join(recorder->thread);
-
+  end_thread(recorder);
   output_guard_begin(&guard);
   write_chunk(recorder, CHUNK_END, recorder->lost, sizeof recorder->lost);
   if (fclose(g_steal_pointer(&recorder->file)) != 0 && !recorder->write_error)

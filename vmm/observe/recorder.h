@@ -14,11 +14,15 @@
 typedef struct Recorder Recorder;
 
 /*
- * Creates FILE and starts recording. LIMIT: bytes the file may have; records beyond are counted as lost. KERNEL: with
+ * Creates FILE. LIMIT: bytes the file may have; records beyond are counted as lost. KERNEL: with
  * KVM's tracepoints of the threads that this process makes from now on; where that is not possible the message that
  * says why is kept as the fact "kvm-events", logged, and eret's own events are recorded alone.
  */
 Recorder *recorder_new(const char *path, uint64_t limit, bool kernel, GError **error);
+/* What was added, and what will be, goes into the file from now on; again, it does nothing. Takes NULL. */
+bool recorder_begin(Recorder *recorder, GError **error);
+/* The directory that it uses by its path; NULL: none. Takes NULL. */
+const char *recorder_kernel_place(const Recorder *recorder);
 /*
  * The rest is written and the file completed. False: the file could not be written (the disk is full ...), and is cut
  * off. No thread adds events any more. TAKES the recorder; NULL is fine.

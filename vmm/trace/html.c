@@ -96,7 +96,8 @@ static void add_texts(Page *page, const char *name, const TextTable *table) {
 
 /* What is known of the machine, in the order in which it is shown. */
 static void add_facts(Page *page) {
-  static const char *const keys[] = {"guest-kernel", "kernel", "cpus", "memory", "gic", "page-size", "eret", "command", "kvm-events"};
+  static const char *const keys[] = {"guest-kernel", "kernel",  "cpus", "memory",  "gic",
+                                     "page-size",    "sandbox", "eret", "command", "kvm-events"};
 
   name_member(page, "facts");
   json_builder_begin_object(page->json);

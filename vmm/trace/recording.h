@@ -12,12 +12,10 @@
 #include "vmm/observe/recording-file.h"
 
 typedef struct {
-  GArray *records;  /* of TraceRecord, sorted by time; equal times in the order of their arrival */
-  GPtrArray *texts; /* of char *: texts[0] is "" */
-  GArray *regions;  /* of RecordingRegion: the machine's address map, for naming addresses that KVM alone has seen */
-  GHashTable *
-      facts; /* char * -> char *: "eret", "kernel" (the host's), "guest-kernel", "cpus", "memory", "page-size", "gic", "kvm-events" ("yes", or why not),
-                        "command" (for people); a fact may be missing */
+  GArray *records;                /* of TraceRecord, sorted by time; equal times in the order of their arrival */
+  GPtrArray *texts;               /* of char *: texts[0] is "" */
+  GArray *regions;                /* of RecordingRegion: the machine's address map, for naming addresses that KVM alone has seen */
+  GHashTable *facts;              /* char * -> char *: docs/recording.md has the names; one may be missing */
   uint64_t lost[TRACE_N_SOURCES]; /* by TraceSource; recording_finish adds what records tell of losses */
   bool truncated;                 /* the file ends without its end mark: the recorder was killed, or the disk was full */
 } Recording;

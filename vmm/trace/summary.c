@@ -116,6 +116,7 @@ static void append_header(GString *out, const TraceSwitches *switches) {
   append_machine(out, recording);
   append_fact(out, "host kernel", recording_fact(recording, "kernel"));
   append_fact(out, "guest kernel", recording_fact(recording, "guest-kernel"));
+  append_fact(out, "sandbox", recording_fact(recording, "sandbox"));
   g_string_append_printf(out, "%-14s%s, ", "recorded", human_time(switches->ends - switches->begins).text);
   g_string_append_printf(out, "%s records, ", human_count(recording->records->len).text);
   g_string_append_printf(out, "%s switches, %u vCPU%s\n", human_count(switches->switches->len).text, switches->n_vcpus,

@@ -71,7 +71,8 @@ static bool start_maker(Machine *machine, GError **error) {
 bool machine_boot(Machine *machine, GError **error) {
   Vm *vm = &machine->vm;
 
-  if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) || !create_vm(machine, error))
+  if (!machine_trace_begin(&machine->trace, error) ||
+      !boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) || !create_vm(machine, error))
     return false;
   machine_trace_begin_boot(&machine->trace, vm->vcpus, vm->n_vcpus, vm->fd);
   if ((machine->files.kernel && !vm_check_page_size(vm, machine->files.kernel->page_size, machine->config->kernel, error)) ||

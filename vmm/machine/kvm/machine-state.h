@@ -11,6 +11,7 @@
 #include "devices/user-network.h"
 #include "devices/virtio/disk-server.h"
 #include "vmm/cage/sandbox.h"
+#include "vmm/helpers/broker.h"
 #include "vmm/machine/boot.h"
 #include "vmm/machine/console-hint.h"
 #include "vmm/machine/control.h"
@@ -53,6 +54,7 @@ struct Machine {
   DiskServers *disk_servers;   /* NULL: no disk needs one */
   bool networks_share;         /* guest memory, with those */
   Sandbox *sandbox;            /* NULL: threads may do what they like */
+  Broker *broker;              /* who starts helpers */
   IoThreads threads;           /* how those of devices come into it */
   PlatformWiring wiring;
   Platform *platform;
@@ -73,6 +75,13 @@ struct Machine {
   char *pending_failure;
   bool stopping;
 };
+
+/* machine-cage.c */
+
+/* What it will need of threads' system calls is known, and the terminal in raw mode, if it will be. */
+bool machine_prepare_sandbox(Machine *machine, GError **error);
+/* All is open that it will need, and there is no other thread yet. */
+bool machine_enter_sandbox(Machine *machine, GError **error);
 
 /* machine-boot.c: one boot, up to the first instruction; and its end, however far it came. */
 bool machine_boot(Machine *machine, GError **error);

@@ -222,6 +222,14 @@ void machine_trace_describe(MachineTrace *trace, const Board *board, const Platf
 
 /* Boots. */
 
+const char *machine_trace_place(const MachineTrace *trace) {
+  return recorder_kernel_place(trace->recorder);
+}
+
+bool machine_trace_begin(MachineTrace *trace, GError **error) {
+  return recorder_begin(trace->recorder, error);
+}
+
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd) {
   trace->boots++;
   for (unsigned i = 0; i < n && i < trace->n_vcpus; i++)

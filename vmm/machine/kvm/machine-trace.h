@@ -41,7 +41,7 @@ typedef struct {
   unsigned boots;
 } MachineTrace;
 
-/* Before any thread of the machine is made: from here on KVM's events of all of them are recorded. */
+/* Before any thread of the machine is made, and makes none: from here on KVM's events of all of them are recorded. */
 bool machine_trace_init(MachineTrace *trace, const Config *config, Tell tell, GError **error);
 void machine_trace_clear(MachineTrace *trace);
 
@@ -50,6 +50,10 @@ DeviceWatch *machine_trace_devices(MachineTrace *trace);
 /* The board and the platform are known: facts and the address map go into the recording. */
 void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel,
                             const char *sandbox);
+/* The directory that it goes on to use by its path; NULL: none. */
+const char *machine_trace_place(const MachineTrace *trace);
+/* Threads may be made: the recording begins; once is enough. */
+bool machine_trace_begin(MachineTrace *trace, GError **error);
 /* VCPUS of the new boot exist and have not run. */
 void machine_trace_begin_boot(MachineTrace *trace, Vcpu *vcpus, unsigned n, int vm_fd);
 /* They are joined, and about to be destroyed; the platform is there. */

@@ -43,7 +43,7 @@ static bool find_user_networks(Machine *machine, GError **error) {
     if (!net->user)
       continue;
     if (!machine->user_networks)
-      machine->user_networks = passt_networks_new(error);
+      machine->user_networks = passt_networks_new(machine->broker, error);
     if (!machine->user_networks)
       return false;
     machine->networks_share |= machine->user_networks->vhost_user && !net->framed;
@@ -54,7 +54,7 @@ static bool find_user_networks(Machine *machine, GError **error) {
 /* Where a directory is to be shared: whether the host has what serves it. */
 static bool find_shares(Machine *machine, GError **error) {
   if (machine->config->shares->len)
-    machine->shares = virtiofsd_shares_new(error);
+    machine->shares = virtiofsd_shares_new(machine->broker, error);
   return machine->shares || machine->config->shares->len == 0;
 }
 
@@ -65,7 +65,7 @@ static bool find_disk_servers(Machine *machine, GError **error) {
   for (unsigned i = 0; i < disks->len; i++) {
     if (!disk_is_served(disks->pdata[i]))
       continue;
-    machine->disk_servers = disk_servers_new(error);
+    machine->disk_servers = disk_servers_new(machine->broker, error);
     return machine->disk_servers;
   }
   return true;
@@ -127,45 +127,10 @@ static bool make_memory(Machine *machine, GError **error) {
   return true;
 }
 
-static void enter_as_device(void *sandbox) {
-  sandbox_enter(sandbox, CAGE_DEVICE);
-}
-
-/* What threads of this machine do beside the usual: CageThread bits. */
-static unsigned more_of_threads(const Config *config) {
-  const FirmwareConfig *firmware = config->firmware->len ? config->firmware->pdata[0] : NULL;
-  const VsockConfig *vsock = config->vsock->len ? config->vsock->pdata[0] : NULL;
-  unsigned more = 0;
-
-  if (config->hypercalls->len)
-    more |= CAGE_CALLS;
-  if (firmware && firmware->vars)
-    more |= CAGE_FLASH;
-  if (vsock && !vsock->path)
-    more |= CAGE_VSOCK;
-  for (unsigned i = 0; i < config->nets->len; i++)
-    if (((const NetConfig *)config->nets->pdata[i])->unix_path)
-      more |= CAGE_MEETINGS;
-  return more;
-}
-
-/* Behind the terminal, as it says. */
-static bool enter_sandbox(Machine *machine, GError **error) {
-  g_autoptr(GError) local = NULL;
-
-  machine->sandbox = sandbox_new(machine->config->sandbox, more_of_threads(machine->config), &local);
-  machine->threads = (IoThreads){.enter = enter_as_device, .opaque = machine->sandbox};
-  if (!local)
-    return true;
-  g_propagate_error(error, g_steal_pointer(&local));
-  return false;
-}
-
 static bool assemble(Machine *machine, GError **error) {
   if (!make_memory(machine, error))
     return false;
-  if (!boot_begin_load(&machine->files, machine->board->ram.base, &machine->memory, error) ||
-      (machine->cpu.steal_time && !add_steal_time(machine, error)))
+  if (machine->cpu.steal_time && !add_steal_time(machine, error))
     return false;
   machine->clock = clock_host_new();
   machine->irq = irq_new(machine->gic_version);
@@ -186,7 +151,7 @@ static bool assemble(Machine *machine, GError **error) {
       .first_function = ERET_FUNCTION_FIRST,
       .version = ERET_HYPERCALL_VERSION,
   };
-  if (!enter_sandbox(machine, error))
+  if (!machine_prepare_sandbox(machine, error))
     return false;
   machine->events = (GuestEvents){machine_watchdog_expired, machine_guest_panicked};
   machine->wiring = (PlatformWiring){
@@ -219,7 +184,12 @@ static bool assemble(Machine *machine, GError **error) {
   if (machine->shortcuts)
     kvm_shortcuts_set_bus(machine->shortcuts, machine->platform->bus);
   machine->trace.shortcuts = machine->shortcuts;
-  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel, sandbox_describe(machine->sandbox));
+  if (!machine_enter_sandbox(machine, error))
+    return false;
+  g_autofree char *sandbox = sandbox_describe(machine->sandbox);
+  if (machine->client->named)
+    named_machine_set_sandbox(machine->client->named, sandbox);
+  machine_trace_describe(&machine->trace, machine->board, machine->platform, machine->files.kernel, sandbox);
   timeline_add(machine->trace.timeline, PHASE_DEVICES_MADE);
   return true;
 }
@@ -240,6 +210,7 @@ Machine *machine_new(const Config *config, const MachineClient *client, Tell tel
   machine->client = client ? client : &nobody;
   machine->kvm.fd = -1;
   machine->vm = VM_NONE;
+  machine->broker = broker_new();
   g_mutex_init(&machine->lock);
   gate_init(&machine->gate);
   control_hold_signals();
@@ -263,6 +234,7 @@ void machine_free(Machine *machine) {
   passt_networks_free(machine->user_networks);
   virtiofsd_shares_free(machine->shares);
   disk_servers_free(machine->disk_servers);
+  broker_unref(machine->broker);
   machine_hypercalls_clear(&machine->calls);
   char_backend_free(machine->console);
   char_backend_free(machine->shared);

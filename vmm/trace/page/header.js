@@ -2,7 +2,7 @@
 /* The head of the page: what was recorded, how much of it, and what is missing. */
 
 const FACTS = [["guest-kernel", "Guest kernel"], ["kernel", "Host kernel"], ["cpus", "vCPUs"], ["memory", "Memory"], ["gic", "GIC"], ["page-size", "Host pages"],
-  ["eret", "eret"], ["command", "Command"]];
+  ["sandbox", "Sandbox"], ["eret", "eret"], ["command", "Command"]];
 const LOSS_PLACES = ["in KVM's buffers", "in eret's buffer", "at the file's limit"]; /* TraceSource */
 
 function showFacts(data) {

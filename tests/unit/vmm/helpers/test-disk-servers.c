@@ -25,7 +25,7 @@ static void set_up(Fixture *f, gconstpointer data) {
 
   fake_storage_set_up(&f->fake, data);
   directory_write(".", "a", "");
-  f->servers = disk_servers_new(&error);
+  f->servers = disk_servers_new(NULL, &error);
   g_assert_no_error(error);
 }
 

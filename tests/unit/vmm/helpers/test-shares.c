@@ -68,7 +68,7 @@ static void set_up(Fixture *f, gconstpointer help) {
   g_assert_true(g_file_set_contents_full(f->program, script, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
   path = g_strconcat(f->directory, ":/usr/bin:/bin", NULL);
   g_setenv("PATH", path, TRUE);
-  f->shares = virtiofsd_shares_new(NULL);
+  f->shares = virtiofsd_shares_new(NULL, NULL);
   g_assert_nonnull(f->shares);
   f->config = (ShareConfig){.path = f->shared, .tag = (char *)"src"};
 }
@@ -188,7 +188,7 @@ static void test_missing(void) {
   g_autoptr(GError) error = NULL;
 
   g_setenv("PATH", "/no/such", TRUE);
-  Shares *shares = virtiofsd_shares_new(&error);
+  Shares *shares = virtiofsd_shares_new(NULL, &error);
   if (shares) {
     virtiofsd_shares_free(shares);
     g_test_skip("this machine has one where Debian installs it");

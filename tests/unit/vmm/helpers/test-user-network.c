@@ -33,7 +33,7 @@ static void set_up(Fixture *fixture, gconstpointer script) {
   g_autofree char *path = g_strconcat(fixture->directory, ":/usr/bin:/bin", NULL);
   g_setenv("PATH", path, TRUE);
   write_program(fixture, script);
-  fixture->networks = passt_networks_new(&error);
+  fixture->networks = passt_networks_new(NULL, &error);
   g_assert_no_error(error);
 }
 
@@ -170,7 +170,7 @@ static void test_missing(void) {
   g_autoptr(GError) error = NULL;
 
   g_setenv("PATH", "/no/such", TRUE);
-  g_assert_null(passt_networks_new(&error));
+  g_assert_null(passt_networks_new(NULL, &error));
   g_assert_cmpstr(error->message, ==,
                   "the network of --net user is made by passt, which is not installed; install it (Debian: apt install passt), or give the "
                   "guest a tap device");

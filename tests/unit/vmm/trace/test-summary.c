@@ -149,9 +149,11 @@ static void test_eret_alone(void) {
   Fixture fixture;
   fixture_init(&fixture);
   recording_set_fact(fixture.recording, "kvm-events", "no permission");
+  recording_set_fact(fixture.recording, "sandbox", "partial (Landlock)");
   uart_write(&fixture, 0, false);
   uart_write(&fixture, 0, false);
   g_autofree char *text = summarize(&fixture);
+  assert_line(text, "sandbox partial (Landlock)");
   assert_line(text, "KVM's events not recorded (no permission): a switch here is a return of KVM_RUN, and its time is userspace's alone");
   assert_line(text, "2 1.00 us 500 ns 500 ns 500 ns 100.0 % MMIO uart@9000000 UARTDR write");
   assert_line(text, "vcpu0 33.3 % 66.7 % of 1.50 us");
