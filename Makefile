@@ -196,11 +196,11 @@ run: packages-run ## boot Debian in a guest of eret, here or in an emulated ARM6
 	@guest-images/build-initramfs.sh $(KERNEL)
 	@tests/host/run.sh
 
-check: packages-check ## all tests: native, and guests on real KVM
+check: packages-check ## all tests: native, and guests on real KVM. ERET_LIBRARIES=debian-13: with Debian 13's libraries
 	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret units fuzz-replays guests
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
 
-check-hosts: packages-check ## guests on every kind of host that can be emulated
+check-hosts: packages-check ## guests on every kind of host that can be emulated; ERET_LIBRARIES= as above
 	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret guests
 	@tests/check.sh $(HOST_TESTS)
 

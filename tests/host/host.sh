@@ -17,6 +17,7 @@
 #   /tmp                             scratch, in memory
 #
 # --interactive connects the terminal straight through: the command gets a terminal of its own in the host, every key goes there.
+# ERET_LIBRARIES=debian-13 in the environment: /share/lib has Debian 13's libraries and loader, whatever this machine's are.
 # --timeout: the host is ended after so many seconds, exit status 124 (default: 1500; none with --interactive).
 # Exit status 125: the host itself failed (it could not start, crashed, or ended without a status); its last lines are shown.
 #
@@ -121,18 +122,30 @@ build_kernels_disk() {
 # Those that eret itself loads: vmm/lazy/.
 lazy_libraries() { readelf -p .lazy_libraries "$1" 2>/dev/null | sed -n 's/^ *\[ *[0-9a-f]*\] *//p'; }
 
+# Where libraries for arm64 are: this machine's, or those of another release of Debian's, and none besides.
+find_libraries() {
+    case ${ERET_LIBRARIES-} in
+    '') library_directories=(/usr/lib/aarch64-linux-gnu /lib/aarch64-linux-gnu /usr/aarch64-linux-gnu/lib) ;;
+    debian-13)
+        "$root/guest-images/host-libraries.sh" 13 "$build/libraries/debian-13" || fail "Debian 13's libraries cannot be had"
+        library_directories=("$build/libraries/debian-13/lib")
+        ;;
+    *) fail "ERET_LIBRARIES: no libraries of $ERET_LIBRARIES are known; known: debian-13" ;;
+    esac
+}
+
 # needed_libraries FILE: the paths of the libraries an ARM64 program needs, and theirs, and the loader.
 declare -A seen
 needed_libraries() {
-    local name path
+    local name path directory
     while read -r name; do
         [ -z "${seen[$name]-}" ] || continue
         seen[$name]=1
-        path=
-        for path in /usr/lib/aarch64-linux-gnu/$name /lib/aarch64-linux-gnu/$name /usr/aarch64-linux-gnu/lib/$name; do
+        for directory in "${library_directories[@]}"; do
+            path=$directory/$name
             [ ! -e "$path" ] || break
         done
-        [ -e "$path" ] || fail "$1 needs $name, which is not installed for arm64"
+        [ -e "$path" ] || fail "$1 needs $name, which is not installed for arm64${ERET_LIBRARIES:+, or no library of $ERET_LIBRARIES}"
         echo "$path"
         needed_libraries "$path"
     done < <(readelf -d "$1" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'; lazy_libraries "$1"; readelf -l "$1" | sed -n 's,.*program interpreter: .*/\(.*\)\],\1,p')
@@ -153,6 +166,7 @@ add_libraries() {
 # The per-run disk: eret, libraries, the shared files and the command.
 build_share() {
     local tree=$work/share item file path
+    find_libraries
     mkdir -p "$tree/lib"
     if [ -x "$build/arm64/eret" ]; then
         cp "$build/arm64/eret" "$tree/eret"

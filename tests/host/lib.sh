@@ -15,11 +15,13 @@
 #   DEBIAN_TOOLS  a root of Debian 13's with git, make, gcc, stress-ng: guest-images/debian-tools.sh
 #   DEBIAN_CLOUD  12/cloud.img and 13/cloud.img, disks with Debian as its cloud images are: guest-images/debian-cloud.sh
 #   FIRMWARE  Debian's firmware, for tests called firmware* and `cloud`: guest-images/fetch.sh
+#   LIBRARIES sums of the libraries that eret is to use in place of those that it is built against: host-libraries.sh
 #   NET_TOOLS Debian's iperf3 and ethtool, with their libraries: guest-images/fetch-program.sh
 #   TEST      the script's name, for each line that it says
 #
 # A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit:
-# SECONDS` (300) says when it counts as hung, and `# root` has it skipped without root.
+# SECONDS` (300) says when it counts as hung, `# root` has it skipped without root, and `# breaks out` says that its
+# machines ask for system calls that they may not make.
 #
 #   is GOT WANTED NAME             isnt GOT UNWANTED NAME
 #   like FILE REGEX NAME           unlike FILE REGEX NAME

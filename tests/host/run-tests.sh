@@ -7,7 +7,9 @@
 #                                tests/long/NAME.sh
 #
 # JOBS=1 runs one test at a time (default: three), HOST_TIMEOUT=SECONDS ends a host that has not come to an end (4800
-# and the limits of tests that run alone), ERET_TESTS_TIMES=1 adds a comment with each test's time. Exit status 1 when something failed.
+# and the limits of tests that run alone), ERET_TESTS_TIMES=1 adds a comment with each test's time. ERET_LIBRARIES=debian-13
+# has eret in an emulated host use Debian 13's C library, GLib and the others, whatever it is built against (host.sh).
+# Exit status 1 when something failed.
 #
 # Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
 # share one boot. What runs in there has busybox and no more. This half stays outside: it has bash, makes the images,
@@ -171,6 +173,7 @@ host_timeout() {
 run_emulated() {
     local -a shares=(--share "$build/guests:guests" --share "$build/fixtures:fixtures")
     local file
+    [ -z "${ERET_LIBRARIES-}" ] || shares+=(--share "$build/libraries/$ERET_LIBRARIES/sums:libraries.sums")
     [ "$kind" != k73-nested ] || shares+=(--share "$build/xen/Image:xen")
     ! runs selftests || shares+=(--share "$build/selftests:selftests")
     ! runs debian-ssh rootfs cloud || shares+=(--share "$build/debian-root:debian-root")
@@ -184,12 +187,17 @@ run_emulated() {
         shares+=(--share "$root/$file:$file")
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-$(host_timeout)}" "${shares[@]}" -- \
-        env KIND="$kind" ERET=/share/eret KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
+        env KIND="$kind" ERET=/share/eret LIBRARIES="${ERET_LIBRARIES:+/share/libraries.sums}" KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
         NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk DEBIAN_CLOUD=/share/debian-cloud DEBIAN_TOOLS=/share/debian-tools FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }
 
 reason=$(why_not_here)
+if [ -z "$reason" ] && [ -n "${ERET_LIBRARIES-}" ]; then
+    echo "ok 1 - $ERET_LIBRARIES # SKIP this machine has ARM64 KVM of its own, and its own libraries"
+    echo 1..1
+    exit 0
+fi
 if [ -z "$reason" ] && [ "$kind" != gicv3 ]; then
     echo "ok 1 - $kind # SKIP this machine has ARM64 KVM of its own, so no other kinds of host are emulated"
     echo 1..1
