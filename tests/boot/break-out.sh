@@ -4,6 +4,7 @@
 # place of its own: on the vCPU's thread, and on a device's. What it asks the kernel for is not carried out, and ends
 # the machine.
 # limit: 600
+# breaks out
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 ERET=$GUESTS/eret-break-out

@@ -18,6 +18,9 @@
 # JOBS workers go through the same list. Who makes the directory claims/TEST runs that test: mkdir is atomic, and
 # busybox has nothing better. Tests with `# serial` in their head come last, one after the other.
 #
+# A machine whose thread asked for a system call that its filter has not fails its test, whatever the script makes of its
+# end, and so does one that has no filters where it should: a line `# breaks out` in a script's head says that it means to.
+#
 # Where state lies. All of it is in one temporary directory: claims/, and a directory a test with `log` (the script's
 # standard error), console.N and errors.N (what its N-th guest and eret have written), and whatever the script makes. A
 # test's directory goes when the test ends, as the emulated host has little memory.
@@ -79,6 +82,10 @@ run_test() {
     elif [ "$status" -gt 1 ]; then  # 1 is that of a failed assertion
         show "the script's own messages" "$directory/log"
         say "not ok the script itself ends well (status $status)"
+    fi
+    if ! head_says "$1" "breaks out" && grep -hE '^eret: (--)?sandbox' "$directory"/errors.* "$directory"/*log > "$directory/filters" 2> /dev/null; then
+        show "what was said of them" "$directory/filters"
+        say "not ok its machines have system-call filters, and ask for nothing else"
     fi
     say "end $status $(($(date +%s) - began))"
     rm -rf "$directory"
