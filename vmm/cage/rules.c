@@ -175,7 +175,7 @@ const CageRule cage_rules[] = {
     CALL(epoll_pwait, CAGE_DEVICE, CAGE_ANY, 0, 0, "vsock: which connections have something"),
     CALL(timerfd_settime, CAGE_DEVICE, CAGE_ANY, 0, 0, "connections that nobody takes"),
     CALL(memfd_create, CAGE_DEVICE, CAGE_ANY, 0, 0, "vhost-user: what is in flight, for the next server"),
-    CALL(clock_nanosleep, CAGE_DEVICE, CAGE_ANY, 0, 0, "before a server or the kernel is tried again"),
+    CALL(clock_nanosleep, BOTH, CAGE_ANY, 0, 0, "before a server, the kernel, or the reader of a hypercall's text is tried again"),
 
     CALL(openat, CAGE_FILES, CAGE_ANY, 0, 0, "reports, what is copied out, what others are told of the machine"),
     CALL(openat, CAGE_VSOCK, CAGE_EQUAL, 2, O_RDWR | O_CLOEXEC, "/dev/vhost-vsock, once more"),
