@@ -3,6 +3,7 @@
 # The cage where the host does not give all of it: what is missing is said, with the reason, and the rest holds; a
 # machine that requires it does not run. And of a user who may do nothing else.
 # root
+# breaks out
 # shellcheck source=tests/host/lib.sh
 . "$LIB"
 

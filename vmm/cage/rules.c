@@ -182,7 +182,7 @@ const CageRule cage_rules[] = {
     CALL(openat, CAGE_MEETINGS, CAGE_EQUAL, 2, O_RDONLY | O_DIRECTORY | O_CLOEXEC, "the directory of the socket, to lock it"),
     CALL_FAILS(openat, BOTH, CAGE_EQUAL, 2, O_RDONLY | O_CLOEXEC, EACCES,
                "/proc/sys/vm/overcommit_memory, /sys/devices/system/cpu/online: malloc can do without"),
-    CALL(flock, CAGE_MEETINGS, CAGE_ANY, 0, 0, "the directory of the socket, to lock it"),
+    CALL(flock, CAGE_MEETINGS | CAGE_FILES, CAGE_ANY, 0, 0, "the directory of a socket, to lock it"),
     CALL(newfstatat, CAGE_FILES, CAGE_ANY, 0, 0, "what is there already"),
     CALL(newfstatat, CAGE_DEVICE, CAGE_EQUAL, 3, AT_EMPTY_PATH, "fstat of a C library from 2.33 on"),
     CALL(newfstatat, CAGE_MEETINGS, CAGE_ANY, 0, 0, "whether it is a socket"),

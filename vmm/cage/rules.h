@@ -17,7 +17,7 @@ typedef enum {
   CAGE_FLASH = 8,     /* what a vCPU writes to flash lasts in a file */
   CAGE_MEETINGS = 16, /* a device meets others at a socket, and waits there for the next when they have left */
   CAGE_VSOCK = 32,    /* a device's sockets are the kernel's, which has one vsock for each start of a driver */
-  CAGE_FILES = 64,    /* the main thread writes files: reports, what is copied out, what others are told of the machine */
+  CAGE_FILES = 64,    /* the main thread makes and removes files: reports, what is copied out, what others know of it */
 
   CAGE_MAIN = 128, /* takes the machine through its life. Others are made by it: it may do what each of them may */
 } CageThread;

@@ -25,8 +25,8 @@ static unsigned more_of_threads(const Machine *machine) {
     more |= CAGE_FILES;
   if (firmware && firmware->vars)
     more |= CAGE_FLASH;
-  if (vsock && !vsock->path)
-    more |= CAGE_VSOCK;
+  if (vsock) /* a socket of the file system goes with the machine */
+    more |= vsock->path ? CAGE_FILES : CAGE_VSOCK;
   for (unsigned i = 0; i < config->nets->len; i++)
     if (((const NetConfig *)config->nets->pdata[i])->unix_path)
       more |= CAGE_MEETINGS;
