@@ -6,6 +6,7 @@
 #include "vmm/helpers/storage-talk.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,9 +23,10 @@ G_DEFINE_QUARK(eret_storage_talk_error, storage_talk_error)
 static const JsonLimits limits = {.what = "message", .size_max = SAID_MIB << 20, .depth_max = 32};
 
 struct StorageTalk {
-  HelperProcess *process;
+  HelperProcess *process; /* NULL: somebody else's */
   int fd;
-  GString *heard; /* what comes behind the last message that was taken */
+  unsigned patience_ms; /* for an answer */
+  GString *heard;       /* what comes behind the last message that was taken */
 };
 
 /* What it says. */
@@ -78,13 +80,28 @@ static bool fail(GError **error, const char *what) {
   return false;
 }
 
-/* Some more of what it says. */
+static gint64 patience(const StorageTalk *talk) {
+  return g_get_monotonic_time() + talk->patience_ms * G_GINT64_CONSTANT(1000);
+}
+
+/* Until there is something to hear; without a process, also until it is time to look how late it is. */
+static bool wait_for_more(const StorageTalk *talk, unsigned ms, GError **error) {
+  struct pollfd ready = {.fd = talk->fd, .events = POLLIN};
+
+  if (talk->process)
+    return helper_process_wait(talk->process, talk->fd, ms, error);
+  return poll(&ready, 1, (int)ms) >= 0 || errno == EINTR || fail(error, "cannot be waited for");
+}
+
+/* Some more of what it says; who never ceases to talk does not answer, either. */
 static bool hear(StorageTalk *talk, gint64 until, GError **error) {
   gint64 left = (until - g_get_monotonic_time()) / 1000;
   g_autoptr(GError) local = NULL;
   char bytes[4096];
 
-  if (!helper_process_wait(talk->process, talk->fd, (unsigned)CLAMP(left, 0, PATIENCE_MS), &local)) {
+  if (left < 0)
+    return fail(error, "does not answer");
+  if (!wait_for_more(talk, (unsigned)left, &local)) {
     if (g_get_monotonic_time() >= until)
       return fail(error, "does not answer");
     g_propagate_error(error, g_steal_pointer(&local));
@@ -124,8 +141,15 @@ static const char *refusal(JsonObject *answer) {
   return problem && !why ? "it does not say why" : why;
 }
 
-/* That it has ended is heard when it is listened to. */
-static void say(const StorageTalk *talk, const char *command, JsonNode *take_arguments) {
+static bool wait_for_room(const StorageTalk *talk, gint64 until) {
+  struct pollfd ready = {.fd = talk->fd, .events = POLLOUT};
+  gint64 left = (until - g_get_monotonic_time()) / 1000;
+
+  return left >= 0 && (poll(&ready, 1, (int)left) >= 0 || errno == EINTR);
+}
+
+/* That it has ended, or does not listen, is heard when it is listened to. */
+static void say(const StorageTalk *talk, const char *command, JsonNode *take_arguments, gint64 until) {
   g_autoptr(JsonBuilder) builder = json_builder_new();
 
   json_builder_begin_object(builder);
@@ -138,19 +162,19 @@ static void say(const StorageTalk *talk, const char *command, JsonNode *take_arg
   g_autoptr(JsonNode) root = json_builder_get_root(builder);
   g_autofree char *text = json_print(root);
   for (size_t sent = 0, size = strlen(text); sent < size;) {
-    ssize_t now = send(talk->fd, text + sent, size - sent, MSG_NOSIGNAL);
-    if (now < 0 && errno == EINTR)
-      continue;
-    if (now < 0)
+    ssize_t now = send(talk->fd, text + sent, size - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (now < 0 && errno != EINTR && errno != EAGAIN)
       return;
-    sent += (size_t)now;
+    if (now < 0 && !wait_for_room(talk, until))
+      return;
+    sent += (size_t)MAX(now, 0);
   }
 }
 
 JsonDocument *storage_talk_ask(StorageTalk *talk, const char *command, JsonNode *take_arguments, GError **error) {
-  gint64 until = g_get_monotonic_time() + PATIENCE_MS * G_GINT64_CONSTANT(1000);
+  gint64 until = patience(talk);
 
-  say(talk, command, take_arguments);
+  say(talk, command, take_arguments, until);
   for (;;) {
     g_autoptr(JsonDocument) document = next_message(talk, until, error);
     if (!document)
@@ -183,7 +207,7 @@ bool storage_talk_explain(const StorageDaemon *daemon, const StorageFile *file, 
 /* Jobs. */
 
 bool storage_talk_await_job(StorageTalk *talk, const char *id, GError **error) {
-  gint64 until = g_get_monotonic_time() + PATIENCE_MS * G_GINT64_CONSTANT(1000);
+  gint64 until = patience(talk);
 
   for (;;) {
     g_autoptr(JsonDocument) document = storage_talk_ask(talk, "query-jobs", NULL, error);
@@ -206,6 +230,20 @@ bool storage_talk_await_job(StorageTalk *talk, const char *id, GError **error) {
 
 /* Life. */
 
+static StorageTalk *talk_new(HelperProcess *take_process, int take_fd, unsigned patience_ms) {
+  StorageTalk *talk = g_new0(StorageTalk, 1);
+
+  *talk = (StorageTalk){.process = take_process, .fd = take_fd, .patience_ms = patience_ms, .heard = g_string_new(NULL)};
+  return talk;
+}
+
+static StorageTalk *greet(StorageTalk *take_talk, GError **error) {
+  g_autoptr(StorageTalk) talk = take_talk;
+  g_autoptr(JsonDocument) greeting = next_message(talk, patience(talk), error);
+
+  return greeting && storage_talk_do(talk, "qmp_capabilities", NULL, error) ? g_steal_pointer(&talk) : NULL;
+}
+
 StorageTalk *storage_talk_begin(const StorageDaemon *daemon, bool network, int file, GError **error) {
   g_autofree char *channel = g_strdup_printf("socket,id=talk,fd=%d", HELPER_FD);
   const char *const argv[] = {daemon->program, "--chardev", channel, "--monitor", "chardev=talk", NULL};
@@ -217,24 +255,21 @@ StorageTalk *storage_talk_begin(const StorageDaemon *daemon, bool network, int f
       .set_up = {storage_cage_enter, &cage},
       .file = file,
   };
-  g_autoptr(StorageTalk) talk = g_new0(StorageTalk, 1);
-  gint64 until = g_get_monotonic_time() + PATIENCE_MS * G_GINT64_CONSTANT(1000);
+  int fd = -1;
+  HelperProcess *process = helper_process_start(&config, &fd, error);
 
-  talk->fd = -1;
-  talk->heard = g_string_new(NULL);
-  talk->process = helper_process_start(&config, &talk->fd, error);
-  if (!talk->process)
-    return NULL;
-  g_autoptr(JsonDocument) greeting = next_message(talk, until, error);
-  return greeting && storage_talk_do(talk, "qmp_capabilities", NULL, error) ? g_steal_pointer(&talk) : NULL;
+  return process ? greet(talk_new(process, fd, PATIENCE_MS), error) : NULL;
+}
+
+StorageTalk *storage_talk_begin_take_fd(int fd, unsigned patience_ms, GError **error) {
+  return greet(talk_new(NULL, fd, patience_ms), error);
 }
 
 void storage_talk_end(StorageTalk *talk) {
   if (!talk)
     return;
   helper_process_free(talk->process);
-  if (talk->fd >= 0)
-    close(talk->fd);
+  close(talk->fd);
   g_string_free(talk->heard, TRUE);
   g_free(talk);
 }

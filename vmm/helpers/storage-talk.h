@@ -15,6 +15,11 @@ typedef struct StorageTalk StorageTalk;
 
 /* NETWORK: it may go there. FILE: its HELPER_FILE, or 0. Of what is wrong with the program itself the error tells. */
 StorageTalk *storage_talk_begin(const StorageDaemon *daemon, bool network, int file, GError **error);
+/*
+ * The same with one that runs already, at the other end of FD, which is taken over, also on failure; it has so many
+ * milliseconds for each answer.
+ */
+StorageTalk *storage_talk_begin_take_fd(int fd, unsigned patience_ms, GError **error);
 void storage_talk_end(StorageTalk *talk); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StorageTalk, storage_talk_end)
 

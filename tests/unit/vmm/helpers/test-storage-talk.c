@@ -3,6 +3,7 @@
 #include "vmm/helpers/storage-talk.h"
 
 #include "tests/unit/vmm/helpers/fake-storage-daemon.h"
+#include "vmm/base/json-writer.h"
 
 #define HELLO FAKE_GREETING "\nqmp_capabilities " FAKE_DONE "\n"
 
@@ -90,6 +91,68 @@ static void test_bad(FakeStorage *fake, gconstpointer data) {
   }
 }
 
+/* One that is not QEMU's any more: what it has said stands in its socket, and it hears nothing. */
+
+#define HELLO_SAID FAKE_GREETING "\n" FAKE_DONE "\n"
+#define SHORT_MS   300
+
+static StorageTalk *begin_with(int *its, const char *said, GError **error) {
+  int pair[2];
+
+  g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), ==, 0);
+  *its = pair[1];
+  g_assert_cmpint(write(*its, said, strlen(said)), ==, (gssize)strlen(said));
+  return storage_talk_begin_take_fd(pair[0], SHORT_MS, error);
+}
+
+/* Until nobody listens any more. */
+static gpointer talk_on(gpointer data) {
+  static const char event[] = "{\"event\": \"X\"}\n";
+
+  while (send(GPOINTER_TO_INT(data), event, strlen(event), MSG_NOSIGNAL) > 0)
+    ;
+  return NULL;
+}
+
+static void test_endless(FakeStorage *fake, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  int its;
+  g_autoptr(StorageTalk) talk = begin_with(&its, HELLO_SAID, &error);
+
+  g_assert_no_error(error);
+  GThread *thread = g_thread_new("talker", talk_on, GINT_TO_POINTER(its));
+  g_assert_false(storage_talk_do(talk, "one", NULL, &error));
+  g_assert_cmpstr(error->message, ==, "qemu-storage-daemon does not answer");
+  storage_talk_end(g_steal_pointer(&talk));
+  g_thread_join(thread);
+  close(its);
+}
+
+/* What does not fit into the socket any more is not waited for longer than an answer. */
+static void test_deaf(FakeStorage *fake, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  g_autofree char *name = g_strnfill(1 << 20, 'x');
+  int its;
+  g_autoptr(StorageTalk) talk = begin_with(&its, HELLO_SAID FAKE_DONE "\n", &error);
+
+  g_assert_no_error(error);
+  g_assert_true(storage_talk_do(talk, "one", json_of_text("node-name", name), &error)); /* it was answered before */
+  g_assert_false(storage_talk_do(talk, "two", json_of_text("node-name", name), &error));
+  g_assert_cmpstr(error->message, ==, "qemu-storage-daemon does not answer");
+  close(its);
+}
+
+static void test_closed(FakeStorage *fake, gconstpointer data) {
+  g_autoptr(GError) error = NULL;
+  int its;
+  g_autoptr(StorageTalk) talk = begin_with(&its, HELLO_SAID, &error);
+
+  g_assert_no_error(error);
+  close(its);
+  g_assert_false(storage_talk_do(talk, "one", NULL, &error));
+  g_assert_cmpstr(error->message, ==, "qemu-storage-daemon has closed its connection");
+}
+
 #define ADD(path, function) g_test_add("/storage-talk/" path, FakeStorage, NULL, fake_storage_set_up, function, fake_storage_tear_down)
 
 int main(int argc, char **argv) {
@@ -101,5 +164,8 @@ int main(int argc, char **argv) {
   ADD("answers", test_answers);
   ADD("jobs", test_jobs);
   ADD("bad", test_bad);
+  ADD("endless", test_endless);
+  ADD("deaf", test_deaf);
+  ADD("closed", test_closed);
   return g_test_run();
 }
