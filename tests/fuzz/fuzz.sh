@@ -8,6 +8,8 @@
 #         and grows there. A line for each target. Status 1: one has found something; the input is named, and stays.
 #   keep  of both what is needed for the code that they reach becomes tests/fuzz/corpus/NAME: at most 48 inputs, of at most 4 KiB each.
 #         Those that somebody has written, seed-*, stay.
+#
+# Words that a target's inputs are made of are in tests/fuzz/words/NAME, where there are any: libFuzzer's dictionaries.
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 
@@ -20,6 +22,8 @@ most=48
 export G_SLICE=always-malloc
 export ASAN_OPTIONS=detect_leaks=1:handle_abort=1
 export UBSAN_OPTIONS=print_stacktrace=1
+# Directories that come and go with each input.
+[ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 
 # What of a log: the last number behind WORD.
 # shellcheck disable=SC2317  # of what is called by name
@@ -33,8 +37,10 @@ run() {
     name=$1
     found=build/fuzz/corpus/$name
     log=build/fuzz/$name.log
+    words=tests/fuzz/words/$name
     mkdir -p "$found" build/fuzz/findings "tests/fuzz/corpus/$name"
-    "build/fuzz/fuzz-$name" "-max_total_time=$seconds" "-rss_limit_mb=$memory" "-timeout=$patience" "-max_len=$largest" \
+    [ -e "$words" ] || words=
+    "build/fuzz/fuzz-$name" ${words:+"-dict=$words"} "-max_total_time=$seconds" "-rss_limit_mb=$memory" "-timeout=$patience" "-max_len=$largest" \
         -print_final_stats=1 -report_slow_units=30 "-artifact_prefix=build/fuzz/findings/$name-" "$found" "tests/fuzz/corpus/$name" < /dev/null > "$log" 2>&1
     status=$?
     runs=$(number 'stat::number_of_executed_units')

@@ -14,7 +14,7 @@
 
 #include "devices/fw-cfg.h"
 #include "devices/virtio/console-ports.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/wiring.h"
 #include "vmm/machine/items.h"
 #include "vmm/machine/platform-null.h"
 
@@ -22,6 +22,8 @@
 #define RAM_SIZE  0x40000u
 #define DISK_SIZE 0x10000u
 #define TIMERS    16
+
+#define VARIABLES_SIZE 0x40000u
 
 #define MACHINE_PORT 1 /* of the host, at which somebody listens */
 
@@ -150,13 +152,16 @@ typedef struct {
   NullWiring wiring;
   MsiController msi;
   FuzzClock clock;
+  FuzzShortcuts shortcuts;
+  FuzzDoorbells doorbells;
+  FuzzNetworks networks;
   FuzzConsole console, port;
   VirtioConsolePort ports[1];
   VirtioConsolePortSet set;
   GuestMemory memory;
   uint8_t *ram;
   Platform *platform;
-  FuzzFile disk;
+  FuzzFile disk, variables;
   char *directory;  /* of sockets */
   int wire, stream; /* the card's peer, somebody with a socket of the guest's; -1: none */
   int listener;     /* of the host, at port MACHINE_PORT */
@@ -172,7 +177,7 @@ static inline Config *machine_config(const char *arguments) {
   return config;
 }
 
-static inline void machine_wire(FuzzMachine *machine) {
+static inline void machine_wire(FuzzMachine *machine, bool direct) {
   null_wiring_init(&machine->wiring);
   null_wiring_set_cpu(&machine->wiring, config_cpu(machine->config));
   machine->msi.ops = &route_ops;
@@ -187,6 +192,14 @@ static inline void machine_wire(FuzzMachine *machine) {
   parts->console = &machine->console.base;
   parts->ports = &machine->set;
   parts->memory = &machine->memory;
+  parts->user_networks = &machine->networks.base;
+  shortcuts_init(&machine->shortcuts);
+  machine->doorbells.base = (Doorbells){doorbells_attach, doorbells_detach};
+  networks_init(&machine->networks);
+  if (direct) {
+    machine->wiring.wiring.shortcuts = &machine->shortcuts.base;
+    machine->wiring.wiring.doorbells = &machine->doorbells.base;
+  }
 }
 
 static inline struct sockaddr_un machine_address(const FuzzMachine *machine, const char *name) {
@@ -205,25 +218,34 @@ static inline void machine_listen(FuzzMachine *machine) {
   g_assert_cmpint(listen(machine->listener, 4), ==, 0);
 }
 
-/* @ in ARGUMENTS is a disk's file, % the directory of sockets. */
-static inline void machine_init(FuzzMachine *machine, const char *arguments, GicVersion gic) {
-  g_autofree uint8_t *blocks = g_malloc0(DISK_SIZE);
+/* What a machine is: @ in the arguments is a disk's file, $ one of variables, % the directory of sockets. */
+typedef struct {
+  const char *arguments;
+  GicVersion gic;
+  bool direct; /* reads and doorbells need not visit userspace */
+} FuzzMachineKind;
+
+static inline void machine_init(FuzzMachine *machine, const FuzzMachineKind *kind) {
   g_autoptr(GError) error = NULL;
 
   *machine = (FuzzMachine){.wire = -1, .stream = -1};
-  fuzz_file_init(&machine->disk, blocks, DISK_SIZE);
+  fuzz_file_init(&machine->disk, NULL, 0);
+  g_assert_cmpint(ftruncate(machine->disk.fd, DISK_SIZE), ==, 0);
+  fuzz_file_init(&machine->variables, NULL, 0);
+  g_assert_cmpint(ftruncate(machine->variables.fd, VARIABLES_SIZE), ==, 0);
   machine->directory = g_dir_make_tmp("eret-fuzz-XXXXXX", NULL);
   machine_listen(machine);
-  g_autoptr(GString) text = g_string_new(arguments);
+  g_autoptr(GString) text = g_string_new(kind->arguments);
   g_string_replace(text, "@", machine->disk.path, 0);
+  g_string_replace(text, "$", machine->variables.path, 0);
   g_string_replace(text, "%", machine->directory, 0);
   machine->config = machine_config(text->str);
   machine->config->ports = true;
-  machine_wire(machine);
+  machine_wire(machine, kind->direct);
   machine->ram = aligned_alloc(4096, RAM_SIZE);
   memset(machine->ram, 0, RAM_SIZE);
   g_assert_true(guest_memory_add(&machine->memory, RAM_BASE, RAM_SIZE, machine->ram));
-  machine->board = board_new(machine->config, gic, &error);
+  machine->board = board_new(machine->config, kind->gic, &error);
   g_assert_no_error(error);
   machine->platform = platform_new(machine->board, &machine->wiring.wiring, &error);
   g_assert_no_error(error);
@@ -237,10 +259,12 @@ static inline void machine_init(FuzzMachine *machine, const char *arguments, Gic
 static inline void machine_clear(FuzzMachine *machine) {
   platform_free(machine->platform);
   board_free(machine->board);
+  networks_clear(&machine->networks);
   null_wiring_clear(&machine->wiring);
   config_free(machine->config);
   free(machine->ram);
   fuzz_file_clear(&machine->disk);
+  fuzz_file_clear(&machine->variables);
   if (machine->wire >= 0)
     close(machine->wire);
   if (machine->stream >= 0)
@@ -250,6 +274,24 @@ static inline void machine_clear(FuzzMachine *machine) {
   g_unlink(machine_address(machine, "vsock_" G_STRINGIFY(MACHINE_PORT)).sun_path);
   g_rmdir(machine->directory);
   g_free(machine->directory);
+}
+
+/* An access of the guest's, by the way that it takes. */
+static inline void machine_write(FuzzMachine *machine, uint64_t address, unsigned size, uint64_t value) {
+  if (!doorbells_ring(&machine->doorbells, address, size, value))
+    bus_write(machine->platform->bus, address, size, value);
+}
+
+/* What can be had without a visit to the device is what it answers. */
+static inline uint64_t machine_read(FuzzMachine *machine, uint64_t address, unsigned size) {
+  const uint8_t *mapped = address % size == 0 ? shortcuts_find(&machine->shortcuts, address, size) : NULL;
+  uint64_t loaded = 0;
+
+  if (mapped)
+    memcpy(&loaded, mapped, size);
+  uint64_t value = bus_read(machine->platform->bus, address, size);
+  g_assert_true(!mapped || value == loaded);
+  return value;
 }
 
 /* A stream to the socket NAME of the machine's; -1: nobody listens. */
