@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "devices/printable.h"
 #include "vmm/base/json-writer.h"
 #include "vmm/helpers/storage-cage.h"
 
@@ -171,6 +172,13 @@ static void say(const StorageTalk *talk, const char *command, JsonNode *take_arg
   }
 }
 
+/* A line of text, whatever it has made of it. */
+static void set_refused(GError **error, const char *why) {
+  g_autofree char *shown = printable_line_escaped(why, -1);
+
+  g_set_error_literal(error, STORAGE_TALK_ERROR, STORAGE_TALK_ERROR_REFUSED, shown);
+}
+
 JsonDocument *storage_talk_ask(StorageTalk *talk, const char *command, JsonNode *take_arguments, GError **error) {
   gint64 until = patience(talk);
 
@@ -182,7 +190,7 @@ JsonDocument *storage_talk_ask(StorageTalk *talk, const char *command, JsonNode 
     JsonObject *answer = json_node_get_object(json_document_root(document));
     const char *why = refusal(answer);
     if (why) {
-      g_set_error_literal(error, STORAGE_TALK_ERROR, STORAGE_TALK_ERROR_REFUSED, why);
+      set_refused(error, why);
       return NULL;
     }
     if (json_object_has_member(answer, "return"))
@@ -217,7 +225,7 @@ bool storage_talk_await_job(StorageTalk *talk, const char *id, GError **error) {
     JsonObject *job = storage_said_element(jobs, 0);
     const char *why = storage_said_text(job, "error");
     if (why) {
-      g_set_error_literal(error, STORAGE_TALK_ERROR, STORAGE_TALK_ERROR_REFUSED, why);
+      set_refused(error, why);
       return false;
     }
     if (g_strcmp0(storage_said_text(job, "status"), "concluded") == 0)

@@ -21,7 +21,9 @@ static void test_answers(FakeStorage *fake, gconstpointer data) {
                                             "\"number\": 5, \"yes\": true, \"list\": [{\"text\": \"b\"}, 7]}}\n"
                                             "two {\"error\": {\"class\": \"GenericError\", \"desc\": \"No, thanks\"}}\n"
                                             "three {\"error\": {\"desc\": 3}}\n"
-                                            "four {\"return\": []}\n",
+                                            "four {\"return\": []}\n"
+                                            "five {\"error\": {\"desc\": \"No\\neret: \\u001b[2Jyes\"}}\n"
+                                            "query-jobs {\"return\": [{\"error\": \"No\\nroom\"}]}\n",
                                       &error);
 
   g_assert_no_error(error);
@@ -49,6 +51,11 @@ static void test_answers(FakeStorage *fake, gconstpointer data) {
   g_clear_error(&error);
   g_assert_true(storage_talk_do(talk, "four", NULL, &error));
   g_assert_no_error(error);
+  g_assert_false(storage_talk_do(talk, "five", NULL, &error));
+  g_assert_cmpstr(error->message, ==, "No\\u000aeret: \\u001b[2Jyes");
+  g_clear_error(&error);
+  g_assert_false(storage_talk_await_job(talk, "it", &error));
+  g_assert_cmpstr(error->message, ==, "No\\u000aroom");
 }
 
 static void test_jobs(FakeStorage *fake, gconstpointer data) {
