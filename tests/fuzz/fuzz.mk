@@ -13,7 +13,7 @@ FUZZ_NAMES := $(patsubst tests/fuzz/fuzz-%.c,%,$(sort $(wildcard tests/fuzz/fuzz
 # Of init, what can run anywhere.
 $(B)/fuzz/fuzz-user: $(B)/fuzz/guest-images/init/user.o $(B)/fuzz/guest-images/init/dhcp.o
 # Devices without threads: io-here.c.
-$(B)/fuzz/fuzz-board $(B)/fuzz/fuzz-flash: $(B)/fuzz/tests/fuzz/io-here.o
+$(B)/fuzz/fuzz-board $(B)/fuzz/fuzz-flash $(B)/fuzz/fuzz-vhost-device: $(B)/fuzz/tests/fuzz/io-here.o
 FUZZ_PROGRAMS := $(FUZZ_NAMES:%=$(B)/fuzz/fuzz-%)
 $(FUZZ_PROGRAMS): $(B)/fuzz/fuzz-%: $(B)/fuzz/tests/fuzz/fuzz-%.o $(B)/fuzz/tests/fuzz/fuzz.o $(B)/fuzz/liberet.a
 	@true$(call say,LINK,$@)
@@ -23,7 +23,7 @@ $(FUZZ_PROGRAMS): $(B)/fuzz/fuzz-%: $(B)/fuzz/tests/fuzz/fuzz-%.o $(B)/fuzz/test
 # The same without clang: gcc's sanitizers, and replay.c in libFuzzer's place. What tests/board/fuzz.sh runs.
 FUZZ_REPLAYS := $(FUZZ_NAMES:%=$(B)/native/fuzz-%)
 $(B)/native/fuzz-user: $(B)/native/guest-images/init/user.o $(B)/native/guest-images/init/dhcp.o
-$(B)/native/fuzz-board $(B)/native/fuzz-flash: $(B)/native/tests/fuzz/io-here.o
+$(B)/native/fuzz-board $(B)/native/fuzz-flash $(B)/native/fuzz-vhost-device: $(B)/native/tests/fuzz/io-here.o
 $(FUZZ_REPLAYS): $(B)/native/fuzz-%: $(B)/native/tests/fuzz/fuzz-%.o $(B)/native/tests/fuzz/fuzz.o $(B)/native/tests/fuzz/replay.o $(B)/native/liberet.a
 	$(Q)$(CC_native) $(LDFLAGS_native) -o $@ $(filter %.o,$^) $(filter %.a,$^) $(LIBS_native)
 

@@ -8,7 +8,7 @@
 
 #include "devices/io-thread.h"
 
-#define TURN_NS UINT64_C(100000) /* what a turn takes, as timers know it */
+#define TURN_NS UINT64_C(5000000) /* what a turn takes, as timers know it */
 
 struct IoThread {
   bool started;
