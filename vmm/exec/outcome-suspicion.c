@@ -44,11 +44,16 @@ void outcome_stop_asking(GuestOutcome *outcome) {
   outcome->ask = NULL;
 }
 
+/* The guest is to be ended: what it says until then is the cause of nothing. */
+static bool is_over(const GuestOutcome *outcome) {
+  return outcome->final && (!outcome->done || outcome->dead);
+}
+
 void outcome_suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, const char *reason) {
   Suspicion *suspicion = &outcome->suspicions[kind == OUTCOME_OOPS ? SUSPECT_OOPS : SUSPECT_PANIC];
   bool another = suspicion->kind != OUTCOME_RUNNING;
 
-  if (another && (kind != OUTCOME_OOPS || suspicion->later))
+  if (is_over(outcome) || (another && (kind != OUTCOME_OOPS || suspicion->later)))
     return;
   g_autofree char *text = g_strconcat(what, reason, NULL);
   char *message = printable_line(text, (gssize)strnlen(text, OUTCOME_MESSAGE_MAX));

@@ -100,8 +100,9 @@ typedef struct {
   const char *message;   /* for people: "guest panic: sysrq triggered crash"; NULL: the status says it all */
   const char *trace;     /* the panic's or oops's lines, whole, from the console, printable; NULL: none */
   const GArray *reports; /* of KernelReport: of the kernel's debugging facilities */
-  bool final;            /* the machine should be ended by now: nothing that could come would change the verdict */
-  bool may_power_off;    /* it has said that it is done, and there is nothing to ask it: a guest that lives powers off by itself */
+  bool
+      final; /* the machine should be ended by now: nothing that could come would change the verdict, but a panic on the way to power-off */
+  bool may_power_off; /* it has said that it is done, and there is nothing to ask it: a guest that lives powers off by itself */
   /*
    * The guest was hung when it was ended, as far as can be told: it gave no sign of life when it was asked, or there
    * was nobody to ask.

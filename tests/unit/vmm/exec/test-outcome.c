@@ -555,6 +555,9 @@ static void test_suspicion_confirmed(void) {
   g_assert_true(guest_outcome_verdict(silent).final);
   assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
   g_assert_true(guest_outcome_verdict(silent).was_dead);
+  /* What is still on its way, or is said before it is ended, is no cause. */
+  console(silent, "[ 9.0] Kernel panic - not syncing: another\n", 9 * S);
+  assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
   guest_outcome_ended(silent, GUEST_STOPPED, 0, NULL, 9 * S);
   assert_verdict(silent, OUTCOME_PANIC, 241, "guest panic: sysrq triggered crash");
   g_assert_nonnull(strstr(guest_outcome_verdict(silent).trace, "stopping secondary"));
@@ -581,6 +584,14 @@ static void test_suspicion_confirmed(void) {
       control(late, "pong", (3 + i) * S);
   }
   assert_verdict(late, OUTCOME_TIMEOUT, 245, "the command did not end within 20 s");
+
+  g_autoptr(GuestOutcome) over = outcome_with(&usual);
+  guest_outcome_tick(over, 11 * S);
+  g_assert_true(guest_outcome_verdict(over).final);
+  console(over, sysrq_panic, 11 * S);
+  g_assert_cmpint(guest_outcome_verdict(over).kind, ==, OUTCOME_BOOT_TIMEOUT);
+  guest_outcome_ended(over, GUEST_STOPPED, 0, NULL, 11 * S);
+  assert_verdict(over, OUTCOME_BOOT_TIMEOUT, 244, "the kernel did not reach init within 10 s, and wrote nothing on its console");
 
   /* One that panics when it is to power off. */
   g_autoptr(GuestOutcome) last = running_guest(&asking);
