@@ -6,8 +6,8 @@
 #
 #   run   each target for so many seconds, from tests/fuzz/corpus/NAME and what earlier runs have found, which is in build/fuzz/corpus/NAME
 #         and grows there. A line for each target. Status 1: one has found something; the input is named, and stays.
-#   keep  of both what is needed for the code that they reach becomes tests/fuzz/corpus/NAME: at most 48 inputs, of at most 4 KiB each.
-#         Those that somebody has written, seed-*, stay.
+#   keep  of both those that reach most become tests/fuzz/corpus/NAME (cover.awk): at most 48 inputs, of at most 4 KiB each. Those that
+#         somebody has written, seed-*, stay.
 #
 # Words that a target's inputs are made of are in tests/fuzz/words/NAME, where there are any: libFuzzer's dictionaries.
 set -u
@@ -56,22 +56,27 @@ run() {
     return 1
 }
 
-# The merge takes few inputs that together reach all that any of them does; the largest of these go deepest.
+# libFuzzer says what each input reaches; few of them reach nearly all of it.
 # shellcheck disable=SC2317  # called by name, as the one above
 keep() {
     name=$1
     merged=build/fuzz/merged-$name
+    control=$merged.control
     kept=tests/fuzz/corpus/$name
-    rm -rf "$merged"
+    rm -rf "$merged" "$control"
     mkdir -p "$merged" "$kept" "build/fuzz/corpus/$name"
-    "build/fuzz/fuzz-$name" -set_cover_merge=1 "-max_len=$largest" "$merged" "$kept" "build/fuzz/corpus/$name" \
+    "build/fuzz/fuzz-$name" -set_cover_merge=1 "-max_len=$largest" "-merge_control_file=$control" "$merged" "$kept" "build/fuzz/corpus/$name" \
         > "build/fuzz/$name.log" 2>&1 || {
         tail -n 5 "build/fuzz/$name.log"
         return 1
     }
+    rm -rf "$merged"
+    mkdir "$merged"
+    awk -v "most=$most" -f tests/fuzz/cover.awk "$control" | xargs -r cp -t "$merged"
     find "$kept" -type f ! -name 'seed-*' -delete
-    find "$merged" -type f -printf '%s %p\n' | sort -rn | head -n "$most" | cut -d ' ' -f 2 | xargs -r cp -t "$kept"
-    printf '%-12s %5s of %s inputs, %s bytes\n' "$name" "$(count "$kept")" "$(count "$merged")" "$(cat "$kept"/* | wc -c)"
+    find "$merged" -type f -exec cp -t "$kept" {} +
+    printf '%-12s %5s inputs, %s bytes\n' "$name" "$(count "$kept")" "$(cat "$kept"/* | wc -c)"
+    rm -rf "$merged" "$control"
 }
 
 [ $# -ge 3 ] || { sed -n 's/^# Usage: //p' "$0" >&2; exit 2; }
