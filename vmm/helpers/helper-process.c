@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A helper's output comes by a pipe and is read as it comes; a line is bounded, and so is their number, as it may be a
- * guest that makes the helper talk. Its end is seen on a pidfd, so that no signal handler is needed.
+ * A helper's output comes by a pipe and is read as it comes (helper-lines.h). Its end is seen on a pidfd, so that no
+ * signal handler is needed.
  *
  * Whose child it is: this process's, while that may make any; and the broker's afterwards, who also signals those from
  * before, which may have become another user.
@@ -16,17 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "devices/printable.h"
 #include "vmm/helpers/broker.h"
+#include "vmm/helpers/helper-lines.h"
 #include "vmm/helpers/helper-spawn.h"
 
-#define LINE_MAX_BYTES 400
-#define END_WAIT_MS    2000 /* between asking and ending */
+#define END_WAIT_MS 2000 /* between asking and ending */
 
 struct HelperProcess {
   char *name;
-  bool (*is_noise)(const char *line);
-  size_t (*skip)(const char *line);
   HelperEnded *ended;
   void *opaque;
   GPid pid;
@@ -36,38 +33,10 @@ struct HelperProcess {
   unsigned number;                 /* the broker's, of it */
   bool brokers;                    /* it is the broker's child */
   guint pid_source, output_source; /* 0: there is none */
-  GString *line;                   /* not complete yet */
-  char *last;                      /* the last line that was no noise, made printable; or NULL */
-  unsigned lines;
+  HelperLines lines;
 };
 
 /* Output. */
-
-static void say_line(HelperProcess *process) {
-  bool noise = process->line->len == 0 || (process->is_noise && process->is_noise(process->line->str));
-  size_t skip = !noise && process->skip ? process->skip(process->line->str) : 0;
-  g_autofree char *text = printable_line(process->line->str + skip, (gssize)(process->line->len - skip));
-
-  g_string_truncate(process->line, 0);
-  if (noise || ++process->lines > HELPER_LINES_MAX) {
-    g_debug("%s: %s", process->name, text);
-    return;
-  }
-  g_message("%s: %s", process->name, text);
-  if (process->lines == HELPER_LINES_MAX)
-    g_message("%s: it says more, which is left out", process->name);
-  g_free(process->last);
-  process->last = g_steal_pointer(&text);
-}
-
-static void hear(HelperProcess *process, const char *bytes, size_t size) {
-  for (size_t i = 0; i < size; i++) {
-    if (bytes[i] == '\n')
-      say_line(process);
-    else if (process->line->len < LINE_MAX_BYTES)
-      g_string_append_c(process->line, bytes[i]);
-  }
-}
 
 /* How much there was; 0: nothing more will come. */
 static ssize_t read_output(HelperProcess *process) {
@@ -77,7 +46,7 @@ static ssize_t read_output(HelperProcess *process) {
   if (got < 0 && (errno == EAGAIN || errno == EINTR))
     return -1;
   if (got > 0)
-    hear(process, bytes, (size_t)got);
+    helper_lines_hear(&process->lines, bytes, (size_t)got);
   return MAX(got, 0);
 }
 
@@ -96,7 +65,7 @@ static char *describe_end(const HelperProcess *process, int status) {
   g_autofree char *how = WIFSIGNALED(status) ? g_strdup_printf("ended by signal %d (%s)", WTERMSIG(status), g_strsignal(WTERMSIG(status)))
                                              : g_strdup_printf("ended with exit status %d", WEXITSTATUS(status));
 
-  return process->last ? g_strdup_printf("%s; its last words: %s", how, process->last) : g_steal_pointer(&how);
+  return process->lines.last ? g_strdup_printf("%s; its last words: %s", how, process->lines.last) : g_steal_pointer(&how);
 }
 
 /* When its descriptor says so: how it has ended, with what it had still to say, and whether WELL; NULL: it has not. */
@@ -111,8 +80,7 @@ static char *reap(HelperProcess *process, bool *well) {
   process->pid = 0;
   for (unsigned i = 0; i < HELPER_LINES_MAX && process->output_source && read_output(process) > 0; i++)
     ;
-  if (process->line->len)
-    say_line(process);
+  helper_lines_end(&process->lines);
   *well = status == 0;
   return describe_end(process, status);
 }
@@ -211,8 +179,7 @@ void helper_process_free(HelperProcess *process) {
     close(process->output_fd);
   if (process->ready_fd >= 0)
     close(process->ready_fd);
-  g_string_free(process->line, TRUE);
-  g_free(process->last);
+  helper_lines_clear(&process->lines);
   g_free(process->name);
   g_free(process);
 }
@@ -247,15 +214,13 @@ HelperProcess *helper_process_start(const HelperConfig *config, int *fd, GError 
 
   *process = (HelperProcess){
       .name = g_strdup(config->name),
-      .is_noise = config->is_noise,
-      .skip = config->skip,
       .ended = config->ended,
       .opaque = config->opaque,
       .pid_fd = -1,
       .output_fd = -1,
       .ready_fd = -1,
-      .line = g_string_new(NULL),
   };
+  helper_lines_init(&process->lines, process->name, config->is_noise, config->skip);
   if (!make(process, config, &ends, error))
     return NULL;
   process->pid = ends.pid;

@@ -31,5 +31,3 @@ void helper_process_free(HelperProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(HelperProcess, helper_process_free)
 /* The same of one that is of no use, and of *FD, the other end of its socket. NULL. */
 HelperProcess *helper_process_give_up(HelperProcess *process, const int *fd);
-/* What the helper of NAME says at most of itself: lines, in its life; the rest is counted. */
-#define HELPER_LINES_MAX 200

@@ -31,8 +31,17 @@ static void on_waiting(void *opaque) {
     work->tools->waiting(work->tools->name->text, work->what, (unsigned)((g_get_monotonic_time() - work->start) / G_USEC_PER_SEC));
 }
 
-/* skopeo: time="..." level=fatal msg="...", with quotes inside as in Go; umoci: a mark and blanks in front. */
-static char *plain_line(const char *line) {
+/* A backslash at the end escapes nothing: the line was cut off, or is not Go's. */
+static void cut_escape(char *text) {
+  size_t size = strlen(text), n = 0;
+
+  while (n < size && text[size - 1 - n] == '\\')
+    n++;
+  if (n % 2)
+    text[size - 1] = 0;
+}
+
+char *image_tools_plain_line(const char *line) {
   const char *message = strstr(line, "msg=\"");
 
   if (!message) {
@@ -43,6 +52,7 @@ static char *plain_line(const char *line) {
   }
   message += strlen("msg=\"");
   g_autofree char *quoted = g_strndup(message, strlen(message) - g_str_has_suffix(message, "\""));
+  cut_escape(quoted);
   return g_strcompress(quoted);
 }
 
@@ -53,7 +63,7 @@ static char *run(const ImageTools *tools, const char *const *argv, const char *w
       .name = argv[0],
       .argv = argv,
       .output_max = output_max,
-      .plain = plain_line,
+      .plain = image_tools_plain_line,
       .set_up = {storage_cage_enter, &cage},
       .waiting = on_waiting,
       .opaque = &work,

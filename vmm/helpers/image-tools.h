@@ -21,6 +21,11 @@ typedef struct {
 #define IMAGE_SKOPEO "skopeo"
 #define IMAGE_UMOCI  "umoci"
 
+/*
+ * What one of them says, as people read it. skopeo: time="..." level=fatal msg="...", with quotes inside as in Go;
+ * umoci: a mark and blanks in front. Free with g_free.
+ */
+char *image_tools_plain_line(const char *line);
 /* Whether both are there; the error says what to install. */
 bool image_tools_are_there(GError **error);
 /* "1.9.3", of PROGRAM, by what it says itself; NULL: it is not there. Free with g_free. */

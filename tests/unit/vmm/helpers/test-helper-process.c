@@ -10,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "vmm/helpers/helper-lines.h"
 #include "vmm/helpers/passt.h"
 
 typedef struct {
