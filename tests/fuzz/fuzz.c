@@ -69,9 +69,21 @@ void fuzz_file_clear(FuzzFile *file) {
   close(file->fd);
 }
 
-/* What is told of an input is nobody's to read; what is a fault of the program ends it. */
+static bool is_own(const GLogField *fields, gsize n) {
+  for (gsize i = 0; i < n; i++)
+    if (strcmp(fields[i].key, "GLIB_DOMAIN") == 0)
+      return strcmp(fields[i].value, G_LOG_DOMAIN) == 0;
+  return true;
+}
+
+/*
+ * What is told of an input is nobody's to read; what is a fault of the program ends it, and so is what a library warns
+ * of.
+ */
 static GLogWriterOutput judge(GLogLevelFlags level, const GLogField *fields, gsize n, gpointer opaque) {
-  if (!(level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL)))
+  bool is_fault = level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL) || (level & G_LOG_LEVEL_WARNING && !is_own(fields, n));
+
+  if (!is_fault)
     return G_LOG_WRITER_HANDLED;
   g_log_writer_standard_streams(level, fields, n, opaque);
   abort();
