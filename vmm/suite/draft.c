@@ -140,6 +140,7 @@ static void set_stdin_file(CaseDraft *draft, const char *path) {
 }
 
 static void set_stdin(CaseDraft *draft, const char *text) {
+  g_clear_pointer(&draft->made->stdin_text, g_bytes_unref);
   draft->made->stdin_text = g_bytes_new(text, strlen(text));
 }
 

@@ -350,6 +350,7 @@ static const Mistakes mistakes[] = {
      {":5: label.cpus: there are 1 names for 2 values"}},
     {"twins", "[a]\nkernel = Image\nmatrix.command = x 1; x 1\n", {":3: matrix.command: these have no names that tell them apart"}},
     {"matrix and key", "[a]\nkernel = Image\ncommand = x\ncpus = 1\nmatrix.cpus = 1; 2\n", {":5: matrix.cpus: there is also cpus"}},
+    {"matrix and input", "[a]\nkernel = Image\ncommand = x\nstdin = a\nmatrix.stdin = b; c\n", {":5: matrix.stdin: there is also stdin"}},
     {"matrix of lists", "[a]\nkernel = Image\ncommand = x\nmatrix.env = A=1; A=2\n", {":4: matrix.env: a list cannot be crossed"}},
     {"empty matrix", "[a]\nkernel = Image\ncommand = x\nmatrix.cpus = ;\n", {":4: matrix.cpus: there is nothing in this list"}},
     {"exclude",
