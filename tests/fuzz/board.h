@@ -120,7 +120,8 @@ static inline void set_register(Fixture *f) {
 /* Flash takes commands: some, and a word. */
 static inline void access_flash(Fixture *f) {
   static const uint8_t commands[] = {0x10, 0x20, 0x40, 0x50, 0x60, 0x70, 0x90, 0x98, 0xe8, 0xff, 0xd0, 0x01, 0x2f, 0xc0};
-  uint64_t address = fuzz_number(f->input, 1) * 0x40000 % 0x8000000 + fuzz_number(f->input, 1) * 4;
+  unsigned block = fuzz_below(f->input, 256); /* of two banks */
+  uint64_t address = (block & 127) * UINT64_C(0x40000) + (block & 128) * UINT64_C(0x80000) + fuzz_number(f->input, 1) * 4;
 
   for (unsigned n = fuzz_below(f->input, 6); n-- > 0;) {
     unsigned what = fuzz_below(f->input, 2 * G_N_ELEMENTS(commands));
@@ -147,6 +148,25 @@ static inline void start_driver(Fixture *f) {
   unsigned left_out = often(f) ? 0 : (unsigned)fuzz_number(f->input, 1);
 
   driver_start(&driver, without, left_out, often(f) ? QUEUE_SIZE : 1u << fuzz_below(f->input, 10));
+}
+
+/* A field of the common configuration, as wide as it is: virtio 1.2, 4.1.4.3. */
+static inline void access_common(Fixture *f) {
+  static const struct {
+    uint8_t offset, size;
+  } fields[] = {{0x00, 4}, {0x04, 4}, {0x08, 4}, {0x0c, 4}, {0x10, 2}, {0x12, 2}, {0x14, 1}, {0x15, 1}, {0x16, 2}, {0x18, 2}, {0x1a, 2},
+                {0x1c, 2}, {0x1e, 2}, {0x20, 4}, {0x24, 4}, {0x28, 4}, {0x2c, 4}, {0x30, 4}, {0x34, 4}, {0x38, 2}, {0x3a, 2}};
+  Driver driver = any_driver(f);
+  unsigned which = fuzz_below(f->input, 2 * G_N_ELEMENTS(fields));
+  uint64_t address = base_of(driver.made) + 0x4000 + fields[which / 2].offset;
+
+  if (!on_pci(driver.made))
+    return;
+  if (which & 1)
+    machine_write(&f->machine, address, fields[which / 2].size, fuzz_number(f->input, 2));
+  else
+    machine_read(&f->machine, address, fields[which / 2].size);
+  machine_settle(driver.device);
 }
 
 /* MSI-X on or off, and an entry of its table. */
@@ -269,6 +289,8 @@ static inline void send_vsock(Fixture *f, const Driver *driver) {
   uint8_t header[44];
 
   length = type_op[1] == 5 || !often(f) ? length : 0;
+  if (type_op[1] == 5 && rest[0] == 3) /* as much as there is room for */
+    length <<= 8;
   memcpy(header, cids, 16);
   memcpy(header + 16, ports, 8);
   memcpy(header + 24, &length, 4);
@@ -460,10 +482,11 @@ static inline void happen(Fixture *f) {
 
 /* The input on a machine of one of N KINDS, by its first byte. */
 static inline void board_run(const FuzzMachineKind *kinds, unsigned n, const uint8_t *data, size_t size) {
-  static void (*const steps[])(Fixture *) = {
-      access_read,    access_write, access_write,  access_flash, write_memory, start_driver,  send_chain,   send_chain,   send_request,
-      send_request,   send_request, send_request,  give_buffers, give_buffers, access_config, reset_driver, set_messages, transfer_item,
-      say_on_console, say_on_wire,  say_on_socket, pass_time,    stand_still,  begin_anew,    happen,       set_register, say_on_network};
+  static void (*const steps[])(Fixture *) = {access_read,    access_write, access_write,   access_flash, write_memory, start_driver,
+                                             send_chain,     send_chain,   send_request,   send_request, send_request, send_request,
+                                             give_buffers,   give_buffers, access_config,  reset_driver, set_messages, transfer_item,
+                                             say_on_console, say_on_wire,  say_on_socket,  pass_time,    stand_still,  begin_anew,
+                                             happen,         set_register, say_on_network, access_common};
   FuzzInput input = {data, size};
   const FuzzMachineKind *kind = &kinds[fuzz_below(&input, n)];
   Fixture f = {.input = &input};

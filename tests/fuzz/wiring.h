@@ -135,6 +135,7 @@ typedef struct {
 } FuzzNetworks;
 
 static inline void networks_connect(FuzzNetworks *networks) {
+  const int room = 4096; /* that more than a few frames do not fit */
   int pair[2];
 
   if (networks->theirs >= 0)
@@ -142,6 +143,7 @@ static inline void networks_connect(FuzzNetworks *networks) {
   if (networks->ours >= 0)
     close(networks->ours);
   g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), ==, 0);
+  setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
   networks->ours = pair[0];
   networks->theirs = pair[1];
   eventfd_write(networks->helper.event_fd, 1);
