@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The machines of fuzz-board.c: what there is of devices, on either transport, with and without a way past userspace. */
+/*
+ * The machines of fuzz-board.c: what there is of devices, on either transport, with and without a way past userspace.
+ */
 #pragma once
 
 #include "tests/fuzz/board.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What becomes of a guest that runs a command, by all that it says and does not say, in any order: vmm/exec/outcome*.c.
- * Time goes on; a verdict that is final stays, unless the guest is to power off by itself; who asks when something may come is never told a time that is over.
+ * Time goes on; a verdict that is final stays, unless the guest is to power off by itself.
  */
 #include "tests/fuzz/fuzz.h"
 

@@ -27,5 +27,8 @@ GPtrArray *storage_daemon_arguments(const StorageDaemon *daemon, const StorageGr
 /* What of what it says is no news: as in HelperConfig. */
 bool storage_daemon_is_noise(const char *line);
 size_t storage_daemon_skip(const char *line);
-/* An error from WHAT it says of FILE, which is fit to be shown: what is wrong, in our words where they are known, and what to do. */
+/*
+ * An error from WHAT it says of FILE, which is fit to be shown: what is wrong, in our words where they are known, and
+ * what to do.
+ */
 void storage_daemon_set_error(const StorageDaemon *daemon, const StorageFile *file, const char *what, GError **error);

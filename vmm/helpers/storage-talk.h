@@ -24,8 +24,8 @@ void storage_talk_end(StorageTalk *talk); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StorageTalk, storage_talk_end)
 
 /*
- * It refused: the message is its own sentence, fit to be shown, for storage_daemon_set_error. Of others, HELPER_ERROR, the message is
- * for people as it is.
+ * It refused: the message is its own sentence, fit to be shown, for storage_daemon_set_error. Of others, HELPER_ERROR,
+ * the message is for people as it is.
  */
 #define STORAGE_TALK_ERROR (storage_talk_error_quark())
 GQuark storage_talk_error_quark(void);
