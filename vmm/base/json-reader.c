@@ -16,6 +16,13 @@
 #define TOKEN_MAX     40 /* of a word or number in a message */
 #define KEY_SHOWN_MAX 60
 
+/*
+ * What is read takes some 60 bytes a value, and an array or object some hundreds: "[{},{},{}" is not to become a hundred
+ * times as large. In the documents that there are a value takes more than so many bytes of text.
+ */
+#define BYTES_A_VALUE    16
+#define CONTAINER_WEIGHT 4 /* as many values */
+
 G_DEFINE_QUARK(eret_json_document_error, json_document_error)
 
 struct JsonDocument {
@@ -29,6 +36,7 @@ typedef struct {
   GHashTable *lines;
   GString *path;        /* "disk[1].file" */
   unsigned depth, line; /* line: of AT; between tokens only can one end */
+  size_t weight;        /* of the values so far */
   GError **error;
 } Reader;
 
@@ -358,9 +366,17 @@ static JsonNode *read_text(Reader *reader) {
   return text ? json_node_init_string(json_node_alloc(), text) : NULL;
 }
 
+static bool weigh(Reader *reader, char first) {
+  reader->weight += first == '{' || first == '[' ? CONTAINER_WEIGHT : 1;
+  return reader->weight <= reader->limits->size_max / BYTES_A_VALUE ||
+         fail(reader, reader->at, "more values than a %s can have", reader->limits->what);
+}
+
 static JsonNode *read_value(Reader *reader) {
   char c = reader->at < reader->end ? *reader->at : 0;
 
+  if (!weigh(reader, c))
+    return NULL;
   if (c == '{')
     return read_object(reader);
   if (c == '[')

@@ -304,6 +304,28 @@ static void test_tree_written(void) {
   g_assert_cmpstr(again, ==, text);
 }
 
+/* In memory a value takes more than in its text, and an object much more: so their number is bounded. */
+static void test_many(void) {
+  static const struct {
+    const char *value;
+    unsigned weight;
+  } cases[] = {{"1", 1}, {"\"\"", 1}, {"[]", 4}, {"{}", 4}};
+
+  for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++)
+    for (unsigned many = 0; many < 2; many++) {
+      g_autoptr(GString) text = g_string_new("[");
+      g_autoptr(GError) error = NULL;
+      unsigned n = many ? (1u << 16) / cases[i].weight + 1 : (1u << 16) / cases[i].weight - 4;
+      for (unsigned k = 0; k < n; k++)
+        g_string_append_printf(text, "%s%s", k ? "," : "", cases[i].value);
+      g_string_append_c(text, ']');
+      g_autoptr(JsonDocument) document = json_document_parse(text->str, text->len, &limits, &error);
+      g_assert_cmpint(document == NULL, ==, many == 1);
+      if (many)
+        g_assert_true(g_str_has_suffix(error->message, ": more values than a sample can have"));
+    }
+}
+
 int main(int argc, char **argv) {
   setlocale(LC_ALL, "C.UTF-8");
   g_test_init(&argc, &argv, NULL);
@@ -315,6 +337,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/json/mutated", test_mutated);
   g_test_add_func("/json/lines", test_lines);
   g_test_add_func("/json/files", test_files);
+  g_test_add_func("/json/many", test_many);
   g_test_add_func("/json/written/numbers", test_numbers_written);
   g_test_add_func("/json/written/tree", test_tree_written);
   return g_test_run();
