@@ -275,6 +275,8 @@ static inline void send_net(Fixture *f, const Driver *driver) {
   }
   if (is_control)
     chain_add(&chain, 0, 1, WRITE, NULL, 0);
+  else if (what & 64) /* of which a part may fit into a socket */
+    chain_add(&chain, 0, BUFFER - 100, 0, NULL, 0);
   chain_send(&chain);
 }
 
