@@ -16,7 +16,7 @@
 
 typedef struct {
   const char *what;   /* such a file is: "description", for messages */
-  size_t size_max;    /* bytes, whole MiB; and a value for each 16 of them, as which an array or object counts four times */
+  size_t size_max;    /* bytes, whole MiB; and a value for each 8 of them, as which an array or object counts four times */
   unsigned depth_max; /* of arrays and objects within one another; the reader is recursive */
 } JsonLimits;
 

@@ -315,7 +315,7 @@ static void test_many(void) {
     for (unsigned many = 0; many < 2; many++) {
       g_autoptr(GString) text = g_string_new("[");
       g_autoptr(GError) error = NULL;
-      unsigned n = many ? (1u << 16) / cases[i].weight + 1 : (1u << 16) / cases[i].weight - 4;
+      unsigned n = many ? (1u << 17) / cases[i].weight + 1 : (1u << 17) / cases[i].weight - 4;
       for (unsigned k = 0; k < n; k++)
         g_string_append_printf(text, "%s%s", k ? "," : "", cases[i].value);
       g_string_append_c(text, ']');
