@@ -45,7 +45,7 @@ run() {
     status=$?
     runs=$(number 'stat::number_of_executed_units')
     inputs=$(count "$found" "tests/fuzz/corpus/$name")
-    printf '%-12s %9s runs  %6s edges  %5s inputs' "$name" "${runs:-?}" "$(number ' cov')" "$inputs"
+    printf '%-14s %9s runs  %6s edges  %5s inputs' "$name" "${runs:-?}" "$(number ' cov')" "$inputs"
     if [ "$status" = 0 ]; then
         echo
         return
@@ -75,7 +75,7 @@ keep() {
     awk -v "most=$most" -f tests/fuzz/cover.awk "$control" | xargs -r cp -t "$merged"
     find "$kept" -type f ! -name 'seed-*' -delete
     find "$merged" -type f -exec cp -t "$kept" {} +
-    printf '%-12s %5s inputs, %s bytes\n' "$name" "$(count "$kept")" "$(cat "$kept"/* | wc -c)"
+    printf '%-14s %5s inputs, %s bytes\n' "$name" "$(count "$kept")" "$(cat "$kept"/* | wc -c)"
     rm -rf "$merged" "$control"
 }
 
