@@ -17,8 +17,8 @@
 #define KEY_SHOWN_MAX 60
 
 /*
- * What is read takes some 60 bytes a value, and an array or object some hundreds: "[{},{},{}" is not to become a hundred
- * times as large. In the documents that there are a value takes more than so many bytes of text.
+ * What is read takes some 60 bytes a value, and an array or object some hundreds: "[{},{},{}" is not to become a
+ * hundred times as large. In the documents that there are a value takes more than so many bytes of text.
  */
 #define BYTES_A_VALUE    8
 #define CONTAINER_WEIGHT 4 /* as many values */
