@@ -51,7 +51,7 @@ typedef struct {
   bool (*set_inflight)(Vhost *vhost, bool anew, unsigned n, uint16_t size, GError **error);
   bool (*set_memory)(Vhost *vhost, const GuestMemory *memory, GError **error);
   bool (*start_vring)(Vhost *vhost, unsigned index, const VhostVring *vring, GError **error);
-  /* All rings are started, or are about to be stopped. Optional. */
+  /* All rings are started, and none is missing; or they are about to be stopped. Optional. */
   bool (*run)(Vhost *vhost, bool running, GError **error);
   /* Nothing of the ring is in flight afterwards; chains up to the available index *BASE were taken. */
   bool (*stop_vring)(Vhost *vhost, unsigned index, uint16_t *base, GError **error);

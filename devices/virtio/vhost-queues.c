@@ -175,6 +175,17 @@ static bool prepare(VhostQueues *queues, GError **error) {
          (was_connected || !queues->tell_anew || queues->tell_anew(queues->device, error));
 }
 
+static bool all_run(const VhostQueues *queues) {
+  for (unsigned i = queues->first; i < queues->first + queues->n; i++)
+    if (!queues->device->queues[i].running)
+      return false;
+  return true;
+}
+
+/*
+ * Rings that run together do so when all are there: one that is not would be taken for what it was before, and its
+ * memory is the driver's again (virtio 1.2, 4.2.2.1, QueueReady).
+ */
 static bool start(VhostQueues *queues, GError **error) {
   Vhost *vhost = queues->vhost;
 
@@ -183,7 +194,7 @@ static bool start(VhostQueues *queues, GError **error) {
   for (queues->n_handed = 0; queues->n_handed < queues->n; queues->n_handed++)
     if (!start_ring(queues, queues->n_handed, error))
       return false;
-  return !vhost->ops->run || vhost->ops->run(vhost, true, error);
+  return !vhost->ops->run || !all_run(queues) || vhost->ops->run(vhost, true, error);
 }
 
 /* The rings are served from now on. */

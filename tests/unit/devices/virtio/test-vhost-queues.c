@@ -152,6 +152,89 @@ static void test_long_there(Fixture *f, gconstpointer data) {
   }
 }
 
+/* One whose rings run together, as those of the kernel's vsock do: what it has been told. */
+
+typedef struct {
+  Vhost base; /* first */
+  bool runs;
+  unsigned started; /* rings: a bit each */
+} Together;
+
+static bool together_connect(Vhost *base, GError **error) {
+  return true;
+}
+
+static void together_disconnect(Vhost *base) {
+}
+
+static bool together_set_features(Vhost *base, uint64_t features, GError **error) {
+  return true;
+}
+
+static bool together_set_memory(Vhost *base, const GuestMemory *memory, GError **error) {
+  return true;
+}
+
+static bool together_start_vring(Vhost *base, unsigned index, const VhostVring *vring, GError **error) {
+  ((Together *)base)->started |= 1u << index;
+  return true;
+}
+
+static bool together_run(Vhost *base, bool running, GError **error) {
+  ((Together *)base)->runs = running;
+  return true;
+}
+
+static bool together_stop_vring(Vhost *base, unsigned index, uint16_t *next, GError **error) {
+  *next = 0;
+  return true;
+}
+
+static void together_free(Vhost *base) {
+}
+
+static const VhostOps together_ops = {
+    .connect = together_connect,
+    .disconnect = together_disconnect,
+    .set_features = together_set_features,
+    .set_memory = together_set_memory,
+    .start_vring = together_start_vring,
+    .run = together_run,
+    .stop_vring = together_stop_vring,
+    .free = together_free,
+};
+
+/* Rings that run together do not where one of them is none: it may be known from before, and its memory another's. */
+static void test_one_is_missing(void) {
+  Together together = {.base = {.ops = &together_ops, .name = "together", .connected = true, .watch_fds = {-1, -1}}};
+  const uint16_t sizes[] = {16, 16};
+  Fixture f = {.vhost = &together.base};
+  g_autoptr(GError) error = NULL;
+
+  fake_guest_init(&f.guest);
+  g_assert_true(virtio_device_init(&f.device, &device_ops, "test0", &f.guest.memory, 0, 2, sizes, &error));
+  f.queues = vhost_queues_new(&f.device, f.vhost, 0, 2, &error);
+  g_assert_no_error(error);
+  virtio_device_connect(&f.device, &transport_ops, &f);
+  FakeQueue second = fake_queue(&f.guest, 1, 16);
+  fake_tell_queue(&f.device, 1, &second);
+  f.driver = fake_queue(&f.guest, 0, 16);
+  go_live(&f);
+  g_assert_cmphex(together.started, ==, 3);
+  g_assert_true(together.runs);
+  virtio_queue_disable(&f.device, 1);
+  g_assert_false(together.runs);
+  virtio_set_status(&f.device, 0);
+  together.started = 0;
+  go_live(&f); /* the next driver has the first alone */
+  g_assert_cmphex(together.started, ==, 1);
+  g_assert_false(together.runs);
+  virtio_device_reset(&f.device);
+  vhost_queues_free(f.queues);
+  virtio_device_clear(&f.device);
+  fake_guest_clear(&f.guest);
+}
+
 #define ADD(path, function) g_test_add("/vhost-queues/" path, Fixture, NULL, set_up, function, tear_down)
 
 int main(int argc, char **argv) {
@@ -160,5 +243,6 @@ int main(int argc, char **argv) {
   ADD("no-progress", test_no_progress);
   ADD("progress", test_progress);
   ADD("long-there", test_long_there);
+  g_test_add_func("/vhost-queues/one-is-missing", test_one_is_missing);
   return g_test_run();
 }
