@@ -10,7 +10,7 @@
 
 /* Memory that devices may write to. */
 #define PLAYGROUND_SIZE (1u << 19)
-extern uint8_t playground[PLAYGROUND_SIZE];
+extern uint8_t playground[];
 
 /* Boot argument seed=N (1); prints it, and fills the playground. */
 void hostile_begin(void);
@@ -20,6 +20,8 @@ uint32_t hostile_random(uint32_t limit);
 typedef enum { CAME_BACK, NEEDS_RESET, NOTHING } HostileAnswer;
 /* Waits, for some seconds, until QUEUE has brought back all chains that were offered, or the device needs a reset. */
 HostileAnswer hostile_wait(Virtio *virtio, unsigned queue);
+/* The same, for so many milliseconds. */
+HostileAnswer hostile_wait_for(Virtio *virtio, unsigned queue, unsigned milliseconds);
 
 /*
  * Chains after which a device needs a reset, whatever queue they are in. hostile_chain makes number CHAIN of them
