@@ -24,7 +24,8 @@ enum { GET_FEATURES = 1, SET_MEM_TABLE = 5, SET_VRING_NUM = 8, SET_VRING_ADDR = 
 enum { SET_VRING_KICK = 12, SET_VRING_CALL = 13, GET_PROTOCOL_FEATURES = 15, SET_PROTOCOL_FEATURES = 16, SET_VRING_ENABLE = 18 };
 enum { GET_INFLIGHT_FD = 31, SET_INFLIGHT_FD = 32 };
 enum { VERSION = 1, REPLY = 4, NEED_REPLY = 8, REPLY_ACK = 1 << 3, INFLIGHT_SHMFD = 1 << 12, REGIONS = 8 };
-#define FEATURES (UINT64_C(1) << 32 | UINT64_C(1) << 30) /* VERSION_1, PROTOCOL_FEATURES */
+#define DESC_WRITE 2
+#define FEATURES   (UINT64_C(1) << 32 | UINT64_C(1) << 30) /* VERSION_1, PROTOCOL_FEATURES */
 
 typedef struct {
   uint32_t request, flags, size;
@@ -134,13 +135,21 @@ static void give_back(uint16_t head, uint32_t size) {
   __atomic_store_n(&record->used_idx, index + 1, __ATOMIC_RELEASE);
 }
 
+/* What is not to be written, or not all there, is none of what a guest asks for: another process comes after this. */
 static void fill_chain(uint16_t head) {
   const uint8_t *descriptor = (const uint8_t *)find(descriptors, 0) + 16 * head;
   uint64_t address, count = 1;
   uint32_t size;
+  uint16_t flags;
 
   memcpy(&address, descriptor, sizeof address);
   memcpy(&size, descriptor + 8, sizeof size);
+  memcpy(&flags, descriptor + 12, sizeof flags);
+  if (!(flags & DESC_WRITE) || !size) {
+    fprintf(stderr, "nothing is to be written\n");
+    exit(1);
+  }
+  find(address + size - 1, 1);
   memset(find(address, 1), fill, size);
   give_back(head, size);
   if (write(call, &count, sizeof count) < 0)
