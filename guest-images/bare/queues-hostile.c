@@ -6,10 +6,10 @@
  * that another CPU changes meanwhile. Each way is a line of TAP for each device: what the device says of it, whether a
  * new start brings it back to work, and whether another device has worked all the while.
  *
- * Boot arguments: `elsewhere`: others than eret serve the queues, all but those of the first entropy device, and answer a
- * bad chain as they like. only=ID, not=ID: the devices with this ID alone, or those without. `input`: somebody types, or
- * has pressed a key. `every`: all bad chains in every queue, and not some in each. count=N (40) random chains for each
- * queue, seed=N (1).
+ * Boot arguments: `elsewhere`: others than eret serve the queues, all but those of the first entropy device, and answer
+ * a bad chain as they like. only=ID, not=ID: the devices with this ID alone, or those without. `input`: somebody types,
+ * or has pressed a key. `every`: all bad chains in every queue, and not some in each. count=N (40) random chains for
+ * each queue, seed=N (1).
  */
 #include "queues-hostile/queues-hostile.h"
 
