@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * without WHAT... -- COMMAND...: runs COMMAND on a kernel that has not WHAT: landlock, unshare (and with it namespaces of
- * one's own) or seccomp (as far as it can be asked about). Linux: seccomp(2).
+ * without WHAT... -- COMMAND...: runs COMMAND on a kernel that has not WHAT: landlock, unshare (and with it namespaces
+ * of one's own) or seccomp (as far as it can be asked about). Linux: seccomp(2).
  */
 #define _GNU_SOURCE
 #include <errno.h>
