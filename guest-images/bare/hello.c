@@ -3,6 +3,8 @@
  * Hello by hypercall. No device is involved: the text travels in registers x2 to x17; HVC traps to EL2, KVM hands the
  * call to eret, eret prints, and ERET returns to the instruction behind the HVC. Where the host cannot forward HVC, the
  * doorbell page is the door.
+ *
+ * Boot arguments: lines=N (1).
  */
 #include "guest.h"
 
@@ -15,7 +17,9 @@ void guest_main(void) {
 
   if (!eret_find(&door))
     guest_skip("nobody answers eret's hypercalls here");
-  int64_t result = eret_write(door, text, sizeof text - 1);
-  if (result != ERET_SUCCESS)
-    guest_fail("eret_write answers %ld", result);
+  for (uint64_t lines = argument_number("lines", 1); lines > 0; lines--) {
+    int64_t result = eret_write(door, text, sizeof text - 1);
+    if (result != ERET_SUCCESS)
+      guest_fail("eret_write answers %ld", result);
+  }
 }
