@@ -134,7 +134,7 @@ guests: $(B)/guests/file-checks
 
 # The product with two devices that try to get out of it, for tests: the library's own are then not asked for. And a
 # guest for one of them.
-$(B)/guests/eret-break-out: $(B)/arm64/tests/host/break-out.o $(B)/arm64/$(MAIN:.c=.o) $(LAZY_OBJECTS_arm64) $(B)/arm64/liberet.a
+$(B)/guests/eret-break-out: $(B)/arm64/tests/host/break-out.o $(B)/arm64/tests/host/scratch-stand-in.o $(B)/arm64/$(MAIN:.c=.o) $(LAZY_OBJECTS_arm64) $(B)/arm64/liberet.a
 	@mkdir -p $(@D)$(call say,LINK,$@)
 	$(Q)$(CC_arm64) $(LDFLAGS_arm64) -o $@ $^ $(LIBS_arm64_eret)
 $(B)/guests/ring: $(B)/bench/ring
