@@ -82,23 +82,28 @@ $$(B)/$(1)/%.o: %.S vmm/lazy/notes.inc Makefile
 	$$(Q)$$(CC_$(1)) -I. -DERET_INIT=\"$(B)/init/eret-init\" -DERET_EFI_RUNTIME=\"$(B)/init/efi-runtime\" -c -o $$@ $$<
 
 $$(B)/$(1)/liberet.a: $$(OBJECTS_$(1))
-	$$(Q)rm -f $$@ && $$(if $$(filter arm64,$(1)),$$(CROSS))ar rcs $$@ $$^
+	$$(Q)rm -f $$@ && $$(if $$(filter arm64%,$(1)),$$(CROSS))ar rcs $$@ $$^
 
-$$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(LAZY_OBJECTS_$(1)) $$(B)/$(1)/liberet.a
+$$(B)/$(1)/eret: $$(B)/$(1)/$$(MAIN:.c=.o) $$(START_OBJECTS_$(1)) $$(B)/$(1)/liberet.a
 	@true$$(call say,LINK,$$@)
 	$$(Q)$$(CC_$(1)) $$(LDFLAGS_$(1)) -o $$@ $$^ $$(LIBS_$(1)_eret)
 endef
-LAZY_OBJECTS_arm64 := $(B)/arm64/vmm/lazy/start.o $(LAZY_SOURCES:%.c=$(B)/arm64/%.o) $(B)/arm64/vmm/lazy/trampoline.o $(B)/arm64/vmm/lazy/stubs.o
-$(eval $(call build_rules,arm64))
+
+# $(1): arm64, or a variant of it. With START_OBJECTS it starts, and comes to the libraries that are loaded lazily.
+define product_rules
+START_OBJECTS_$(1) := $$(B)/$(1)/vmm/lazy/start.o $$(LAZY_SOURCES:%.c=$$(B)/$(1)/%.o) $$(B)/$(1)/vmm/lazy/trampoline.o $$(B)/$(1)/vmm/lazy/stubs.o
+LIBS_$(1)_eret := $$(shell $$(PKG_CONFIG_$(1)) --libs $$(EAGER) 2>/dev/null) $$(LIBFDT) -pthread
+$$(eval $$(call build_rules,$(1)))
+
+$$(B)/$(1)/vmm/lazy/stubs.o: $$(B)/$(1)/$$(MAIN:.c=.o) $$(B)/$(1)/liberet.a vmm/lazy/stubs.sh
+	@mkdir -p $$(@D)$$(call say,STUBS,$$@)
+	$$(Q)vmm/lazy/stubs.sh '$$(CROSS)' $$(LAZY) -- $$(B)/$(1)/$$(MAIN:.c=.o) $$(B)/$(1)/liberet.a > $$(@:.o=.S) && $$(CC_$(1)) -I. -c -o $$@ $$(@:.o=.S)
+endef
+$(eval $(call product_rules,arm64))
 $(eval $(call build_rules,native))
 $(if $(CROSS),$(eval $(call build_rules,tool)))
-LIBS_arm64_eret := $(shell $(PKG_CONFIG_arm64) --libs $(EAGER) 2>/dev/null) $(LIBFDT) -pthread
 LIBS_native_eret := $(LIBS_native)
 LIBS_tool_eret := $(LIBS_tool)
-
-$(B)/arm64/vmm/lazy/stubs.o: $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a vmm/lazy/stubs.sh
-	@mkdir -p $(@D)$(call say,STUBS,$@)
-	$(Q)vmm/lazy/stubs.sh '$(CROSS)' $(LAZY) -- $(B)/arm64/$(MAIN:.c=.o) $(B)/arm64/liberet.a > $(@:.o=.S) && $(CC_arm64) -I. -c -o $@ $(@:.o=.S)
 
 $(B)/init/eret-init: $(INIT_SOURCES) $(wildcard guest-images/init/*.h) guest-images/eret-hypercall.h Makefile
 	@mkdir -p $(@D)$(call say,INIT,$@)
@@ -134,7 +139,7 @@ guests: $(B)/guests/file-checks
 
 # The product with two devices that try to get out of it, for tests: the library's own are then not asked for. And a
 # guest for one of them.
-$(B)/guests/eret-break-out: $(B)/arm64/tests/host/break-out.o $(B)/arm64/tests/host/scratch-stand-in.o $(B)/arm64/$(MAIN:.c=.o) $(LAZY_OBJECTS_arm64) $(B)/arm64/liberet.a
+$(B)/guests/eret-break-out: $(B)/arm64/tests/host/break-out.o $(B)/arm64/tests/host/scratch-stand-in.o $(B)/arm64/$(MAIN:.c=.o) $(START_OBJECTS_arm64) $(B)/arm64/liberet.a
 	@mkdir -p $(@D)$(call say,LINK,$@)
 	$(Q)$(CC_arm64) $(LDFLAGS_arm64) -o $@ $^ $(LIBS_arm64_eret)
 $(B)/guests/ring: $(B)/bench/ring
@@ -176,6 +181,7 @@ include guest-images/bare/build.mk
 include tests/bench/build.mk
 include tests/fuzz/fuzz.mk
 include tests/prove/prove.mk
+include tests/sanitized/sanitized.mk
 
 # A source of each build, for clang-tidy.
 TIDY_SOURCES := $(SOURCES) $(MAIN) $(KVM_SOURCES) $(NO_KVM_SOURCES) $(LAZY_SOURCES) $(BENCH_SOURCES) $(wildcard tests/fuzz/*.c)
@@ -201,7 +207,7 @@ check: packages-check ## all tests: native, and guests on real KVM. ERET_LIBRARI
 	@tests/check.sh tests/sources/sources.sh $(UNIT_TESTS) $(SCRIPT_TESTS)
 
 check-hosts: packages-check ## guests on every kind of host that can be emulated; ERET_LIBRARIES= as above
-	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret guests
+	$(SUBMAKE) CI=1 $(B)/arm64/eret $(B)/native/eret guests sanitized
 	@tests/check.sh $(HOST_TESTS)
 
 units: $(UNIT_TESTS)
@@ -245,7 +251,7 @@ uninstall: ## remove what `make install` has put there, with the same PREFIX and
 	-rmdir $(foreach directory,share/doc/eret/docs share/doc/eret lib/eret,$(call installed_at,$(directory))) 2>/dev/null
 
 clean: ## remove what was built, keep downloads, and what fuzzing has found
-	rm -rf $(B)/arm64 $(B)/native $(B)/tool $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap $(filter-out %/corpus %/findings,$(wildcard $(B)/fuzz/*))
+	rm -rf $(B)/arm64 $(SANITIZED:%=$(B)/%) $(B)/native $(B)/tool $(B)/init $(B)/bare $(B)/guests $(B)/bench $(B)/host $(B)/tap $(filter-out %/corpus %/findings,$(wildcard $(B)/fuzz/*))
 
 distclean: ## remove everything generated, downloads too
 	rm -rf $(B)
@@ -253,4 +259,4 @@ distclean: ## remove everything generated, downloads too
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  \1\t/p' Makefile guest-images/bare/build.mk tests/bench/build.mk tests/fuzz/fuzz.mk tests/prove/prove.mk | expand -t 18
 
--include $(shell find $(B)/arm64 $(B)/native $(B)/tool $(B)/fuzz -name '*.d' 2>/dev/null)
+-include $(shell find $(B)/arm64 $(SANITIZED:%=$(B)/%) $(B)/native $(B)/tool $(B)/fuzz -name '*.d' 2>/dev/null)
