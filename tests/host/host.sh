@@ -11,7 +11,7 @@
 # returns its exit status. Seen from COMMAND:
 #
 #   /kernels/KERNEL/{Image,initrd}   the guest kernels and their initramfs
-#   /share/eret                      build/arm64/eret, when it is built
+#   /share/eret                      build/arm64/eret, when it is built; with ERET_BUILD=DIR build/DIR/eret
 #   /share/lib                       the libraries it needs
 #   /share/PATH                      what --share names (PATH: by default the file's own name); directories go whole
 #   /tmp                             scratch, in memory
@@ -168,8 +168,8 @@ build_share() {
     local tree=$work/share item file path
     find_libraries
     mkdir -p "$tree/lib"
-    if [ -x "$build/arm64/eret" ]; then
-        cp "$build/arm64/eret" "$tree/eret"
+    if [ -x "$build/${ERET_BUILD:-arm64}/eret" ]; then
+        cp "$build/${ERET_BUILD:-arm64}/eret" "$tree/eret"
         add_libraries "$tree/eret" "$tree"
     fi
     for item in "${shares[@]}"; do

@@ -17,6 +17,8 @@
 #   FIRMWARE  Debian's firmware, for tests called firmware* and `cloud`: guest-images/fetch.sh
 #   LIBRARIES sums of the libraries that eret is to use in place of those that it is built against: host-libraries.sh
 #   NET_TOOLS Debian's iperf3 and ethtool, with their libraries: guest-images/fetch-program.sh
+#   SANITIZER asan or tsan where eret has it, and FAULTS: eret with something to find, tests/sanitized/faults.c
+#   SLOWER    how many times longer all may take with it
 #   TEST      the script's name, for each line that it says
 #
 # A script begins with `. "$LIB"`. In its head, a line `# serial` keeps other tests from running beside it, `# limit:
@@ -177,7 +179,7 @@ run_exec() {
 finish_eret() {
     rm -f killed
     (
-        sleep "$1"
+        sleep $(($1 * ${SLOWER:-1}))
         : > killed
         kill -KILL "$pid"
     ) > /dev/null 2>&1 3>&- &
@@ -197,7 +199,7 @@ running() {
 }
 
 wait_console() {
-    deadline=$(($(date +%s) + $2))
+    deadline=$(($(date +%s) + $2 * ${SLOWER:-1}))
     until grep -qE -e "$1" "$console"; do
         if ! running "$pid" && ! grep -qE -e "$1" "$console"; then
             failed "the console shows: $1" "eret ended before that"
@@ -212,7 +214,7 @@ wait_console() {
 }
 
 lines() {
-    deadline=$(($(date +%s) + $3))
+    deadline=$(($(date +%s) + $3 * ${SLOWER:-1}))
     until [ "$(grep -c -e "$1" "$console")" -ge "$2" ]; do
         [ "$(date +%s)" -lt "$deadline" ] && running "$pid" || return 1
         sleep 0.2

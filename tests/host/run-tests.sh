@@ -11,6 +11,9 @@
 # has eret in an emulated host use Debian 13's C library, GLib and the others, whatever it is built against (host.sh).
 # Exit status 1 when something failed.
 #
+# ERET_BUILD=arm64-asan or arm64-tsan: with eret as it is built there (default: arm64). A test then fails for what the
+# sanitizer reports, too, and has more time.
+#
 # Why it is in two halves. A boot of an emulated host takes seconds, and a guest in it many more; so all tests of a kind
 # share one boot. What runs in there has busybox and no more. This half stays outside: it has bash, makes the images,
 # and counts. The other half (runner.sh) goes in with the tests, and has no opinion of what they say. Who calls whom:
@@ -53,6 +56,9 @@ for test; do
     tests+=("$test")
 done
 export JOBS=${JOBS:-3} # of two CPUs: tests wait for their guests, and guests for devices
+eret_build=${ERET_BUILD:-arm64}
+sanitizer=${eret_build#arm64}
+sanitizer=${sanitizer#-}
 work=$build/.tests-work.$$
 mkdir -p "$work"
 trap 'rm -rf "$work"' EXIT
@@ -154,7 +160,7 @@ prepare() {
 }
 
 run_here() {
-    env KIND=native ERET="$build/arm64/eret" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
+    env KIND=native ERET="$build/$eret_build/eret" SANITIZER="$sanitizer" FAULTS="$build/$eret_build/faults" KERNELS="$build/kernels" GUESTS="$build/guests" FIXTURES="$build/fixtures" SELFTESTS="$build/selftests" \
         VSOCK_TESTS="$build/vsock-tests" NET_TOOLS="$build/net-tools" DEBIAN_ROOT="$build/debian-root" DEBIAN_DISK="$build/debian-disk" DEBIAN_CLOUD="$build/debian-cloud" DEBIAN_TOOLS="$build/debian-tools" \
         FIRMWARE="$build/firmware" \
         sh "$here/runner.sh" "$root" "${tests[@]}"
@@ -182,12 +188,13 @@ run_emulated() {
     ! runs cloud || shares+=(--share "$build/debian-cloud:debian-cloud")
     ! wants_firmware || shares+=(--share "$build/firmware:firmware")
     ! runs vsock-selftests vhost-vsock-selftests || shares+=(--share "$build/vsock-tests:vsock-tests")
+    [ -z "$sanitizer" ] || shares+=(--share "$build/$eret_build/faults:faults")
     [ ! -d "$build/net-tools" ] || shares+=(--share "$build/net-tools:net-tools")
     for file in tests/host/lib*.sh tests/host/runner.sh tests/boot/suites "${tests[@]}"; do
         shares+=(--share "$root/$file:$file")
     done
     "$here/host.sh" run --kind "$kind" --timeout "${HOST_TIMEOUT:-$(host_timeout)}" "${shares[@]}" -- \
-        env KIND="$kind" ERET=/share/eret LIBRARIES="${ERET_LIBRARIES:+/share/libraries.sums}" KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
+        env KIND="$kind" ERET=/share/eret SANITIZER="$sanitizer" FAULTS=/share/faults LIBRARIES="${ERET_LIBRARIES:+/share/libraries.sums}" KERNELS=/kernels GUESTS=/share/guests FIXTURES=/share/fixtures SELFTESTS=/share/selftests VSOCK_TESTS=/share/vsock-tests \
         NET_TOOLS=/share/net-tools DEBIAN_ROOT=/share/debian-root DEBIAN_DISK=/share/debian-disk DEBIAN_CLOUD=/share/debian-cloud DEBIAN_TOOLS=/share/debian-tools FIRMWARE=/share/firmware JOBS="$JOBS" \
         sh /share/tests/host/runner.sh /share "${tests[@]}"
 }

@@ -3,8 +3,8 @@
 # Runs test scripts, some at a time, and prints what they say a line each as `TEST|...`: run-tests.sh makes TAP of it.
 # This half runs where the guests do: in the emulated host, or on the machine itself.
 #
-# Usage: runner.sh ROOT TEST...      TEST: a script's path below ROOT; KIND, ERET, KERNELS, GUESTS, FIXTURES, JOBS: see
-#                                    lib.sh and below
+# Usage: runner.sh ROOT TEST...      TEST: a script's path below ROOT; KIND, ERET, KERNELS, GUESTS, FIXTURES, JOBS,
+#                                    SANITIZER: see lib.sh and below
 #
 #   TEST|start              TEST|end STATUS SECONDS
 #   TEST|# diagnosis        of the result that follows
@@ -25,6 +25,10 @@
 # standard error), console.N and errors.N (what its N-th guest and eret have written), and whatever the script makes. A
 # test's directory goes when the test ends, as the emulated host has little memory.
 #
+# With SANITIZER=asan or tsan eret has that sanitizer, and each test one result more: that it has reported nothing. It
+# writes what it reports to files of its own (log_path), report.PID in the test's directory, so that none is lost when
+# eret is killed, or when its messages are not looked at. All limits are longer then (SLOWER).
+#
 # When a test fails, a hung one shows the last lines of its last guest, one that broke off (status above 1) those of its
 # own log. 1 alone says nothing: it is the status of a failed assertion, which lib.sh has told already. To see a
 # script's directory, run it by hand, with the variables that are named in lib.sh.
@@ -34,6 +38,11 @@ shift
 export LIB="$root/tests/host/lib.sh"
 export SUITES="$root/tests/boot/suites"
 export KIND ERET KERNELS GUESTS FIXTURES TEST
+SANITIZER=${SANITIZER-}
+export SANITIZER
+SLOWER=1
+[ -z "$SANITIZER" ] || SLOWER=4
+export SLOWER
 default_limit=300
 jobs=${JOBS:-2}
 work=$(mktemp -d "${TMPDIR:-/tmp}/eret-tests.XXXXXX")
@@ -54,15 +63,16 @@ run_test() {
         return
     fi
     limit=$(sed -n 's/^# limit: //p' "$root/$1")
+    limit=$((${limit:-$default_limit} * SLOWER))
     directory=$work/$(echo "$TEST" | tr / -)
     mkdir "$directory"
     say start
     began=$(date +%s)
-    (cd "$directory" && exec setsid sh "$root/$1" < /dev/null 2> log) &
+    (cd "$directory" && reports_to "$directory/report" && exec setsid sh "$root/$1" < /dev/null 2> log) &
     script=$!
     (
         trap 'kill "$sleeper"; exit' TERM
-        sleep "${limit:-$default_limit}" &
+        sleep "$limit" &
         sleeper=$!
         wait "$sleeper"
         : > "$directory/hung"
@@ -78,7 +88,7 @@ run_test() {
         while [ -e "$directory/console.$((guest + 1))" ]; do guest=$((guest + 1)); done
         show "its last guest's last lines" "$directory/console.$guest"
         show "eret's stderr" "$directory/errors.$guest"
-        say "not ok ends within ${limit:-$default_limit} seconds"
+        say "not ok ends within $limit seconds"
     elif [ "$status" -gt 1 ]; then  # 1 is that of a failed assertion
         show "the script's own messages" "$directory/log"
         say "not ok the script itself ends well (status $status)"
@@ -87,8 +97,35 @@ run_test() {
         show "what was said of them" "$directory/filters"
         say "not ok its machines have system-call filters, and ask for nothing else"
     fi
+    [ -z "$SANITIZER" ] || show_reports "$directory"
     say "end $status $(($(date +%s) - began))"
     rm -rf "$directory"
+}
+
+# reports_to FILE: what eret has of sanitizers writes there, with its PID behind the name. GLib's own allocator, until
+# 2.76, would hide from them who uses what is freed, and what goes from one thread to another.
+reports_to() {
+    [ -n "$SANITIZER" ] || return 0
+    export G_SLICE=always-malloc
+    export ASAN_OPTIONS="log_path=$1" UBSAN_OPTIONS="log_path=$1" TSAN_OPTIONS="log_path=$1"
+}
+
+# show_reports DIRECTORY: a result. A report's first lines say what is wrong, and where.
+show_reports() {
+    for report in "$1"/report.*; do
+        [ -e "$report" ] || continue
+        shown_report "$report"
+        say "not ok the sanitizer has nothing to report"
+        return
+    done
+    say "ok the sanitizer has nothing to report"
+}
+
+shown_report() {
+    say "# --- the sanitizer's report"
+    head -n 150 "$1" | tr -cd '\t\n -~' | cut -c 1-300 | while IFS= read -r line; do
+        say "#   $line"
+    done
 }
 
 show() {
