@@ -11,13 +11,6 @@
 PATH=$PATH:$FIXTURES  # Debian's passt, where the host has none
 MIB=8
 
-# Among eret's children: $passt, or nothing.
-find_passt() {
-    passt=
-    read -r children < "/proc/$pid/task/$pid/children"
-    for child in $children; do [ "$(cat "/proc/$child/comm")" != passt ] || passt=$child; done
-}
-
 command -v busybox > /dev/null || skip_all "there is no busybox"
 command -v passt > /dev/null || skip_all "there is no passt"
 own_network
@@ -35,8 +28,8 @@ check "a datagram goes to the guest, and one back" "$FIXTURES/udp" ask 127.0.0.1
 say_next load
 wait_console 'GUEST loading' $patience || exit
 say_next "done"
-find_passt
-isnt "$passt" "" "passt is eret's child"
+passt=$(helpers)
+is "$(cat "/proc/$passt/comm")" passt "passt is eret's child"
 kill -KILL "$passt"
 wait_console 'GUEST carrier=' $patience || exit
 is "$(guest carrier)" 0 "when it is killed amid traffic, the guest has no link"
@@ -52,7 +45,7 @@ wait_console 'GUEST ready' $patience || exit
 is "$(guest dhcp)$(guest address)" "010.78.0.2" "a restricted guest has its address, too"
 isnt "$(guest reached)" 0 "it reaches nobody"
 is "$(timeout $patience wget -q -O - http://127.0.0.1:8081/page)" "a page" "and is reached"
-find_passt
+passt=$(helpers)
 kill -KILL "$pid"
 finish_eret 10
 tries=0

@@ -9,7 +9,7 @@
 # start SANDBOX: of the least of a few starts. The guest is stopped when it runs.
 start() {
     best=0
-    for try in 1 2 3; do
+    for _ in 1 2 3; do
         start_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --cpus 1 --stats stats.json --sandbox "$1"
         deadline=$(($(date +%s) + 60))
         until grep -q . "$console" || [ "$(date +%s)" -ge "$deadline" ]; do usleep 50000; done

@@ -192,6 +192,13 @@ finish_eret() {
     [ ! -e killed ] || status=timeout
 }
 
+# Programs that work for eret's machine: its children, and those of the process of its that starts them again.
+helpers() {
+    for process in $(cat "/proc/${1:-$pid}/task/${1:-$pid}/children"); do
+        if [ "$(cat "/proc/$process/comm")" = eret-broker ]; then helpers "$process"; else echo "$process"; fi
+    done
+}
+
 # running PID: whether it has not ended (a process that waits for its parent has).
 running() {
     read -r line 2>/dev/null < "/proc/$1/stat" || return 1

@@ -15,7 +15,7 @@ same() { is "$(sha256sum < "$1")" "$2" "$3"; }
 # disk N: the name of the guest's disk number N, from 0.
 disk() { printf 'vd%s' "$(echo abcdefghijklmnop | cut -c $(($1 + 1)))"; }
 # The line has no end, which read takes for a failure.
-child() { read -r children < "/proc/$pid/task/$pid/children" || true; echo "${children%% *}"; }
+child() { helpers | head -n 1; }
 
 # written NUMBER NAME
 written() {

@@ -156,9 +156,8 @@ rm boots/boots
 : > boots/lose
 start_boot share,over,2 --memory 256M --share boots,tag=over
 wait_console 'GUEST loading' "$patience" || exit
-read -r children < "/proc/$pid/task/$pid/children"
-# shellcheck disable=SC2086  # words
-kill -KILL $children
+# shellcheck disable=SC2046  # words
+kill -KILL $(helpers)
 wait_console 'GUEST lost' "$patience" || exit
 like "$errors" 'virtio-fs0: virtiofsd ended by signal 9.*its files cannot be reached until the guest resets' "virtiofsd is killed: the log says what is lost"
 wait_console 'GUEST boot-2' "$patience" || exit

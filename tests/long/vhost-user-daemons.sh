@@ -58,8 +58,8 @@ is "$(guest shared-read)" "$sum" "virtiofsd's files are read"
 is "$(checksum shared/written)" "$(guest shared-written)" "and written"
 is "$(guest fetched)" "$sum" "passt's network brings a file"
 is "$(fetched_sum http://127.0.0.1:8081/data)" "$sum" "and serves one"
-read -r passt < "/proc/$pid/task/$pid/children"
-check "passt is in vhost-user mode" grep -q -e '--vhost-user' "/proc/${passt% }/cmdline"
+passt=$(helpers)
+check "passt is in vhost-user mode" grep -q -e '--vhost-user' "/proc/$passt/cmdline"
 
 wait_console 'GUEST loading=shared' $patience || exit
 kill_all "$fs"
@@ -74,7 +74,7 @@ like "$errors" 'vhost-user back end .*disk.sock has closed its connection; it ne
 start_fs
 start_disk
 echo "end" > shared/next
-kill -KILL "${passt% }"
+kill -KILL "$passt"
 lines 'GUEST without-net' 1 $patience
 is "$(guest without-net)" "$sum" "and of passt"
 like "$errors" 'virtio-net0: passt ended by signal 9' "which the log says, too"

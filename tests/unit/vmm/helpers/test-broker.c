@@ -7,11 +7,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/cage/landlock.h"
 #include "vmm/helpers/broker-wire.h"
 #include "vmm/helpers/helper-process.h"
 
@@ -130,6 +132,36 @@ static void test_end(void) {
   g_assert_cmpint(kill(pid, 0), ==, -1);
 }
 
+/* What ran before ends with this process, too, also where the kernel keeps it from signalling anybody. */
+static void test_killed(void) {
+  int ends[2], status;
+  char byte;
+  pid_t child;
+
+  g_assert_cmpint(pipe(ends), ==, 0);
+  child = fork();
+  if (child == 0) {
+    Broker *broker = broker_new();
+    int fd;
+    /* It has the pipe's end for as long as it lives, and no other tie to us. */
+    g_autofree char *script =
+        g_strdup_printf("exec sleep 1000 3<&- 5</proc/%d/fd/%d 6>/proc/%d/fd/%d", getpid(), ends[0], getpid(), ends[1]);
+    HelperProcess *process = start(broker, script, &fd, NULL);
+
+    g_usleep(300000);
+    if (!process || !broker_part(broker, NULL))
+      _exit(1);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    landlock_enter(&(Places){.n = 0});
+    raise(SIGKILL);
+  }
+  close(ends[1]);
+  g_assert_cmpint(waitpid(child, &status, 0), ==, child);
+  g_assert_true(WIFSIGNALED(status));
+  g_assert_cmpint(read(ends[0], &byte, 1), ==, 0);
+  close(ends[0]);
+}
+
 /* Without a broker nothing is waited for that nobody can end. */
 static void test_gone(void) {
   Broker *broker = broker_new();
@@ -216,6 +248,7 @@ int main(int argc, char **argv) {
   g_test_add_func("/broker/others", test_others);
   g_test_add_func("/broker/from-before", test_from_before);
   g_test_add_func("/broker/end", test_end);
+  g_test_add_func("/broker/killed", test_killed);
   g_test_add_func("/broker/gone", test_gone);
   g_test_add_func("/broker/farewell", test_farewell);
   g_test_add_func("/broker/wire", test_wire);
