@@ -29,6 +29,7 @@ static const struct {
     {"attach", "show the console of one of them", cmd_attach, EXIT_HOST, false},
     {"ssh", "log in to one of them, without a network", cmd_ssh, EXIT_HOST, false},
     {"stop", "press its power button, and wait for its end", cmd_stop, EXIT_HOST, false},
+    {"jail", "run one of the first three as another user, walled in", cmd_jail, EXIT_HOST, false},
     {"cpu", "show what the CPU offers to guests, and make templates of it", cmd_cpu, EXIT_HOST, false},
     {"help", "this text", cmd_help, 0, false},
     {"version", "the version", cmd_version, 0, false},

@@ -20,6 +20,7 @@ enum {
 int cmd_run(int argc, char **argv);
 int cmd_exec(int argc, char **argv);
 int cmd_test(int argc, char **argv);
+int cmd_jail(int argc, char **argv);
 int cmd_cpu(int argc, char **argv);
 int cmd_trace(int argc, char **argv);
 int cmd_doctor(int argc, char **argv);
@@ -31,4 +32,4 @@ int cmd_version(int argc, char **argv);
 
 /* The options of the commands that have them here. */
 extern const OptionSet doctor_option_set, trace_option_set, cpu_dump_option_set, cpu_diff_option_set, ps_option_set, stop_option_set,
-    attach_option_set, ssh_option_set;
+    attach_option_set, ssh_option_set, jail_option_set;

@@ -29,6 +29,7 @@ static const struct {
     {&attach_option_set, "MACHINES WITH NAMES", ".It "},
     {&ssh_option_set, "MACHINES WITH NAMES", ".It "},
     {&stop_option_set, "MACHINES WITH NAMES", ".It "},
+    {&jail_option_set, "JAILS", ".It "},
     {&cpu_dump_option_set, "CPU TEMPLATES", ".It "},
     {&cpu_diff_option_set, "CPU TEMPLATES", ".It "},
 };
