@@ -232,7 +232,8 @@ static GPtrArray *plan_mounts(const Arguments *arguments, const char *program, G
 
 /* Whatever else is there is the caller's alone. */
 static GPtrArray *plan_environment(const GPtrArray *wanted) {
-  static const char *const kept[] = {"PATH", "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "LC_MESSAGES", "TZ"};
+  static const char *const kept[] = {"PATH",     "TERM",   "COLORTERM", "NO_COLOR",    "LANG",
+                                     "LANGUAGE", "LC_ALL", "LC_CTYPE",  "LC_MESSAGES", "TZ"};
   g_auto(GStrv) environment = g_environ_setenv(NULL, "HOME", "/tmp", TRUE);
 
   environment = g_environ_setenv(environment, "XDG_RUNTIME_DIR", "/run", TRUE);
@@ -402,8 +403,10 @@ static int run_with(Arguments *arguments, int argc, char **argv) {
   g_autoptr(OptionDraft) draft = option_read(&jail_option_set, records, argc, argv);
   int status;
 
-  if (!draft->help && arguments->version)
-    return cmd_version(0, NULL);
+  if (!draft->help && arguments->version) {
+    printf("eret %s\n", ERET_VERSION);
+    return EXIT_OK;
+  }
   if (!draft->help)
     check(draft, arguments);
   if (answer_options(draft, &status))

@@ -69,7 +69,8 @@ static char *find_mount(GError **error) {
 
 char *jail_cgroup_check_setting(const char *setting) {
   const char *equals = strchr(setting, '=');
-  size_t length = equals ? (size_t)(equals - setting) : 0, known = strspn(setting, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
+  size_t length = equals ? (size_t)(equals - setting) : 0,
+         known = strspn(setting, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-");
 
   if (!equals || known != length || !memchr(setting, '.', length) || setting[0] == '.')
     return g_strdup("wants FILE=VALUE, such as memory.max=1G");

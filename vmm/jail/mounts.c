@@ -29,8 +29,8 @@ static const char *const of_host[] = {
     "/etc/ssl/certs",
 };
 static const char *const devices[] = {
-    "/dev/null", "/dev/zero", "/dev/full",    "/dev/random",    "/dev/urandom",    "/dev/tty",
-    "/dev/kvm",  "/dev/net/tun", "/dev/vhost-net", "/dev/vhost-vsock",
+    "/dev/null", "/dev/zero", "/dev/full",    "/dev/random",    "/dev/urandom",
+    "/dev/tty",  "/dev/kvm",  "/dev/net/tun", "/dev/vhost-net", "/dev/vhost-vsock",
 };
 static const struct {
   const char *path, *target;

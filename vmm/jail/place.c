@@ -20,16 +20,16 @@
 #include "vmm/base/remove-tree.h"
 #include "vmm/jail/fail.h"
 
-#define MODE     0755
-#define TRIES    10
+#define MODE        0755
+#define TRIES       10
 #define CLEAR_TRIES 50
 #define CLEAR_USEC  100000 /* of each: 5 s in all */
-#define MADE     "made"
-#define PID      "pid"
-#define ROOT     "root"
-#define ALL      "."
-#define OF_ID    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
-#define PATH_ARG O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+#define MADE        "made"
+#define PID         "pid"
+#define ROOT        "root"
+#define ALL         "."
+#define OF_ID       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
+#define PATH_ARG    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
 
 struct JailPlace {
   char *path, *root;

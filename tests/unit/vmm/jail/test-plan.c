@@ -58,7 +58,8 @@ static void test_limits(void) {
 
 static void test_cgroup_settings(void) {
   static const char *const good[] = {"memory.max=1G", "cpu.max=50000 100000", "io.max=8:0 rbps=1", "hugetlb.2MB.max=0", "pids.max=max"};
-  static const char *const bad[] = {"", "memory.max", "memory.max=", "=1", "memory=1", "../x.y=1", ".a=1", "cgroup.procs=1", "a.b=1\n2", "a/b.c=1"};
+  static const char *const bad[] = {"",         "memory.max", "memory.max=",    "=1",       "memory=1",
+                                    "../x.y=1", ".a=1",       "cgroup.procs=1", "a.b=1\n2", "a/b.c=1"};
 
   for (unsigned i = 0; i < G_N_ELEMENTS(good); i++) {
     g_autofree char *wrong = jail_cgroup_check_setting(good[i]);
