@@ -38,7 +38,7 @@ static void set_up(Fixture *fixture, gconstpointer data) {
       .uid = USER,
       .gid = USER + 1,
       .environment = environment,
-      .parent_cgroup = "eret-unit-test",
+      .parent_cgroup = "eret",
       .cgroup_settings = fixture->settings,
       .limits = JAIL_LIMITS_NONE,
       .pid_namespace = true,
