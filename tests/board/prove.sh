@@ -10,7 +10,7 @@ tests/prove/cbmc.sh 2> "$work/reason" || {
     exit
 }
 
-for name in load-store net-header pci-bar virtqueue; do
+for name in load-store net-header pci-bar pci-function virtqueue; do
     tests/prove/prove.sh "$name" > "$work/proof" 2>&1
     result $? "what is proved of $name holds" "$work/proof"
 done
