@@ -65,6 +65,8 @@ void outcome_suspect(GuestOutcome *outcome, OutcomeKind kind, const char *what, 
   suspicion->message = message;
   suspicion->since = outcome->now;
   suspicion->mark = outcome->watch.trace->len;
+  if (kind == OUTCOME_OOPS)
+    outcome->final = false; /* all was said, but its kernel is to be asked first */
   outcome_stop_asking(outcome);
 }
 

@@ -52,6 +52,12 @@ void outcome_decide(GuestOutcome *outcome, OutcomeKind kind, int status, const c
   outcome->message = printable(text, (gssize)strnlen(text, OUTCOME_MESSAGE_MAX));
 }
 
+/* The guest is to be ended for what was decided, and what it was suspected of is no matter any more. */
+static void settle(GuestOutcome *outcome) {
+  outcome_forget_suspicions(outcome);
+  outcome->final = true;
+}
+
 /* The console. */
 
 /* Before init: there is nobody yet who could replay it. */
@@ -60,7 +66,7 @@ static void take_full_initramfs(GuestOutcome *outcome) {
     return;
   outcome_decide(outcome, OUTCOME_OUT_OF_MEMORY, 0,
                  "the guest ran out of memory: its kernel could not unpack all that goes into it; give it more with --memory");
-  outcome->final = true;
+  settle(outcome);
 }
 
 static void take_panic(GuestOutcome *outcome, const char *text) {
@@ -157,7 +163,7 @@ static void take_hello(GuestOutcome *outcome, unsigned version) {
   if (version == PROTOCOL)
     return;
   outcome_decide(outcome, OUTCOME_HOST_ERROR, 0, "the guest's init speaks version %u of the protocol, and not %u", version, PROTOCOL);
-  outcome->final = true;
+  settle(outcome);
 }
 
 /* The first word on how it ended counts. */

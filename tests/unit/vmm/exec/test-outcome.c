@@ -1030,10 +1030,35 @@ static void test_flood(void) {
   assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: after all");
 }
 
+/* What is final stays. A word of another protocol is more than a suspicion; a line behind the last word is asked about. */
+static void test_final(void) {
+  g_autoptr(GuestOutcome) foreign = outcome_with(&usual);
+  console(foreign, "Kernel panic - not syncing: text\n", 2 * S);
+  control(foreign, "hello 2", 2 * S);
+  g_assert_true(guest_outcome_verdict(foreign).final);
+  assert_verdict(foreign, OUTCOME_HOST_ERROR, 240, "the guest's init speaks version 2 of the protocol, and not 1");
+  guest_outcome_ended(foreign, GUEST_RESET, 0, NULL, 3 * S);
+  assert_verdict(foreign, OUTCOME_HOST_ERROR, 240, "the guest's init speaks version 2 of the protocol, and not 1");
+
+  GuestOutcomeConfig strict = usual;
+  strict.fail_on_oops = true;
+  g_autoptr(GuestOutcome) late = outcome_with(&strict);
+  control(late, "hello 1", 2 * S);
+  control(late, "exit 0", 2 * S);
+  control(late, "done", 2 * S);
+  g_assert_true(guest_outcome_verdict(late).final);
+  console(late, oops, 3 * S);
+  g_assert_false(guest_outcome_verdict(late).final);
+  guest_outcome_ended(late, GUEST_STOPPED, 0, NULL, 3 * S);
+  g_assert_true(guest_outcome_verdict(late).final);
+  g_assert_cmpint(guest_outcome_verdict(late).kind, ==, OUTCOME_OOPS);
+}
+
 int main(int argc, char **argv) {
   g_test_init(&argc, &argv, NULL);
   g_test_add_func("/outcome/command", test_command);
   g_test_add_func("/outcome/control", test_control);
+  g_test_add_func("/outcome/final", test_final);
   g_test_add_func("/outcome/panic", test_panic);
   g_test_add_func("/outcome/panic-ends", test_panic_ends);
   g_test_add_func("/outcome/panic-flood", test_panic_flood);
