@@ -28,6 +28,8 @@ case $(stat -c %a /dev/kvm) in
 *[67] | *[67]?) ;;
 *) chmod 660 /dev/kvm; chgrp $user /dev/kvm; kvm_group=$user ;;
 esac
+# As Debian has it; without udev it is root's alone.
+[ "$KIND" = native ] || chmod 666 /dev/net/tun
 libraries=
 for directory in ${LD_LIBRARY_PATH-}; do
     libraries="$libraries --bind $directory,ro --env LD_LIBRARY_PATH"
@@ -53,8 +55,8 @@ start_jail() {
 test_kernel() { echo "--kernel $KERNELS/6.12/Image --initrd $KERNELS/6.12/initrd"; }
 # What is left: directories, groups, mounts, processes of the user.
 left() {
-    [ ! -e "$base" ] || find "$base"
-    find "$groups" -maxdepth 2 -path '*eret*'
+    [ ! -e "$base" ] || find "$base" -mindepth 1
+    [ ! -e "$groups/eret" ] || find "$groups/eret" -type d
     grep -F "$base" /proc/self/mountinfo
     for status in /proc/[0-9]*/status; do
         ! grep -q "^Uid:	$user	" "$status" 2> /dev/null || grep '^Name:' "$status"
@@ -85,8 +87,8 @@ if wait_console 'GUEST idle' $patience; then
     check "for its process" grep -qx "$inner" "$groups/eret/two/cgroup.procs"
     check "which uses some" test "$(cat "$groups/eret/two/memory.current")" -gt 10000000
     is "$(cat "$groups/eret/cgroup.procs")" "" "no process is in a group above"
-    is "$(ls "/proc/$inner/root/")" "$(ls "$base/eret/two/root")" "its root is the jail's"
-    check "where the host's other directories are not" test ! -e "/proc/$inner/root/sys"
+    check "nothing of the host is in its root" test ! -e "/proc/$inner/root/sys"
+    check "nor of the jail's: it has one of its own in there" test ! -e "/proc/$inner/root/lib"
     isnt "$(readlink "/proc/$inner/ns/pid")" "$(readlink /proc/self/ns/pid)" "its processes are its own"
     in_jail two -- run --dry-run > out 2> errors.0
     is "$?" 1 "a second one of its name is refused"
@@ -96,7 +98,7 @@ if wait_console 'GUEST idle' $patience; then
 fi
 kill -TERM "$pid"
 finish_eret $patience
-is "$status" 4 "SIGTERM ends a guest that hears no power button after its grace, in there as here"
+is "$status" 0 "SIGTERM presses the guest's power button, in there as here"
 is "$(left)" "" "nothing is left of it"
 
 # shellcheck disable=SC2046  # words
@@ -136,7 +138,7 @@ until [ -e tap-ready ] || [ $tries -ge 100 ]; do tries=$((tries + 1)); sleep 0.1
 in_jail tap --netns "/proc/$holder/ns/net" -- exec --kernel "$KERNELS/6.12/Image" --append quiet --net tap=jailed,vhost=off -- \
     sh -c 'card=$(ls /sys/class/net | grep -v lo | head -n 1); ip addr add 10.79.0.2/24 dev "$card"; ip link set "$card" up
         ping -c 2 -W 20 10.79.0.1 > /dev/null && echo reached' > out 2> errors.0
-is "$?:$(cat out)" "0:reached" "a tap in another network namespace is there in a jail"
+is "$?:$(cat out errors.0)" "0:reached" "a tap in another network namespace is there in a jail"
 kill "$holder"
 
 if command -v passt > /dev/null; then
