@@ -45,7 +45,7 @@ completes "--output" cpu dump --o
 # Commands, and whose help there is.
 completes "exec" ex
 completes "trace" help tr
-completes "attach cpu doctor exec help ps run ssh stop test trace version" help ""
+completes "attach cpu doctor exec help jail ps run ssh stop test trace version" help ""
 completes "" help run ""
 
 # The value of --image, which bash breaks at its colon.

@@ -194,6 +194,7 @@ finish_eret() {
 
 # Programs that work for eret's machine: its children, and those of the process of its that starts them again.
 helpers() {
+    # shellcheck disable=SC2013  # words
     for process in $(cat "/proc/${1:-$pid}/task/${1:-$pid}/children"); do
         if [ "$(cat "/proc/$process/comm")" = eret-broker ]; then helpers "$process"; else echo "$process"; fi
     done

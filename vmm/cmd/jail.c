@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `eret jail`: another command of eret's in surroundings of its own, as another user (vmm/jail/jail.h). Options have the
- * names and the meaning that those of Firecracker's jailer have, as far as there is something to mean.
+ * `eret jail`: another command of eret's in surroundings of its own, as another user (vmm/jail/jail.h). Options have
+ * the names and the meaning that those of Firecracker's jailer have, as far as there is something to mean.
  */
 #define _GNU_SOURCE /* pipe2 */
 #include <errno.h>
@@ -25,7 +25,7 @@
 #include "vmm/jail/place.h"
 #include "vmm/suite/options.h"
 
-#define BASE        "/srv/jailer" /* Firecracker, docs/jailer.md: --chroot-base-dir */
+#define BASE        "/srv/jailer" /* as Firecracker's jailer has it: --chroot-base-dir */
 #define PARENT      "eret"
 #define KILLED      128 /* and the signal: as shells have it */
 #define MESSAGE_MAX 4096

@@ -16,9 +16,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "vmm/base/whole-file.h"
 #include "vmm/jail/fail.h"
 
-#define MOUNTS     "/proc/self/mountinfo"
+#define FILE_MAX (1 << 20)
+
 #define MODE       0755
 #define TRIES      10
 #define WAIT_TRIES 500
@@ -54,7 +56,7 @@ static char *find_mount(GError **error) {
   g_autofree char *text = NULL;
   bool old;
 
-  if (!g_file_get_contents(MOUNTS, &text, NULL, error))
+  if (!g_file_get_contents("/proc/self/mountinfo", &text, NULL, error))
     return NULL;
   char *mount = jail_cgroup_mount_of(text, &old);
   if (!mount && old)
@@ -115,9 +117,9 @@ static bool write_file(const char *directory, const char *name, const char *valu
 
 static char *read_file(const char *directory, const char *name) {
   g_autofree char *path = g_build_filename(directory, name, NULL);
-  char *text = NULL;
+  char *text = whole_file_read(path, FILE_MAX, "file of a control group", NULL, NULL);
 
-  return g_file_get_contents(path, &text, NULL, NULL) ? text : g_strdup("");
+  return text ? text : g_strdup("");
 }
 
 static bool has_word(const char *text, const char *word) {

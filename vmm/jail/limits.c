@@ -7,7 +7,6 @@
 #include "vmm/jail/fail.h"
 
 #define FILES_USUAL 1048576 /* Linux, fs/file.c: sysctl_nr_open unless somebody has changed it */
-#define NR_OPEN     "/proc/sys/fs/nr_open"
 
 char *jail_limits_parse(JailLimits *limits, const char *text) {
   const char *equals = strchr(text, '=');
@@ -23,7 +22,7 @@ char *jail_limits_parse(JailLimits *limits, const char *text) {
 
 static uint64_t most_files(void) {
   g_autofree char *text = NULL;
-  uint64_t most = g_file_get_contents(NR_OPEN, &text, NULL, NULL) ? g_ascii_strtoull(text, NULL, 10) : 0;
+  uint64_t most = g_file_get_contents("/proc/sys/fs/nr_open", &text, NULL, NULL) ? g_ascii_strtoull(text, NULL, 10) : 0;
 
   return most ? MIN(most, FILES_USUAL) : FILES_USUAL;
 }

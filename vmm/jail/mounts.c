@@ -77,7 +77,7 @@ static JailMount *add_bind(GPtrArray *mounts, const char *source, const char *ta
   return mount;
 }
 
-/* A directory that is a link on this host is one in the jail: to what is there as well. A file is what the link leads to. */
+/* A directory that is a link on this host is one in the jail, to what is there. A file is what the link leads to. */
 static void add_of_host(GPtrArray *mounts, const char *path) {
   g_autofree char *target = g_file_read_link(path, NULL);
   struct stat status;

@@ -26,8 +26,8 @@ typedef struct {
 } JailBind;
 
 /*
- * What eret and its helpers need, PROGRAM (absolute) and BINDS: of JailMount, those first that others lie in. NULL: what
- * cannot be is the error's message. Free with g_ptr_array_unref.
+ * What eret and its helpers need, PROGRAM (absolute) and BINDS: of JailMount, those first that others lie in. NULL:
+ * what cannot be is the error's message. Free with g_ptr_array_unref.
  */
 GPtrArray *jail_mounts_plan(const char *program, const JailBind *binds, unsigned n_binds, GError **error);
 /* What is mounted at PATH (absolute), or above it; NULL: nothing is. */

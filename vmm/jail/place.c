@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "vmm/base/remove-tree.h"
+#include "vmm/base/whole-file.h"
 #include "vmm/jail/fail.h"
 
 #define MODE        0755
@@ -29,7 +30,8 @@
 #define ROOT        "root"
 #define ALL         "."
 #define OF_ID       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-"
-#define PATH_ARG    O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
+#define FILE_MAX    (1 << 20)
+#define PATH_ARG    (O_PATH | O_DIRECTORY | O_NOFOLLOW)
 
 struct JailPlace {
   char *path, *root;
@@ -69,12 +71,12 @@ static char *parent_of(const char *path) {
 /* -1 with errno; parts of PATH are relative to FD, and no link among them. */
 static int open_below(int fd, const char *path) {
   g_auto(GStrv) parts = g_strsplit(path, "/", -1);
-  int at = openat(fd, ".", PATH_ARG);
+  int at = openat(fd, ".", PATH_ARG | O_CLOEXEC);
 
   for (char **part = parts; at >= 0 && *part; part++) {
     if (!**part)
       continue;
-    int next = openat(at, *part, PATH_ARG);
+    int next = openat(at, *part, PATH_ARG | O_CLOEXEC);
     int code = errno;
     close(at);
     errno = code;
@@ -100,7 +102,8 @@ static bool remove_below(JailPlace *place, const char *path, GError **error) {
 static bool clear_made(JailPlace *place, GError **error) {
   g_autofree char *path = g_build_filename(place->path, MADE, NULL), *text = NULL;
 
-  if (!g_file_get_contents(path, &text, NULL, NULL))
+  text = whole_file_read(path, FILE_MAX, "list of what was made", NULL, NULL);
+  if (!text)
     return true;
   g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
   for (guint i = g_strv_length(lines); i > 0; i--) {
@@ -150,7 +153,8 @@ static bool make_base(JailPlace *place, const char *base, GError **error) {
 static bool fail_in_use(const JailPlace *place, const char *id, GError **error) {
   g_autofree char *path = g_build_filename(place->path, PID, NULL), *pid = NULL;
 
-  if (g_file_get_contents(path, &pid, NULL, NULL))
+  pid = whole_file_read(path, FILE_MAX, "number of a process", NULL, NULL);
+  if (pid)
     g_strstrip(pid);
   return jail_fail(error, "a jail '%s' runs already%s%s: its directory is '%s'", id, pid && *pid ? ", by process " : "", pid ? pid : "",
                    place->path);
@@ -298,7 +302,7 @@ static int make_parents(JailPlace *place, const char *path, GError **error) {
   g_autofree char *parent = parent_of(path);
   g_auto(GStrv) parts = g_strsplit(parent, "/", -1);
   g_autoptr(GString) so_far = g_string_new(ROOT);
-  int at = openat(place->root_fd, ".", PATH_ARG);
+  int at = openat(place->root_fd, ".", PATH_ARG | O_CLOEXEC);
   bool noted = false; /* what lies in a directory that was made goes with it */
 
   for (char **part = parts; at >= 0 && *part; part++) {
@@ -306,7 +310,7 @@ static int make_parents(JailPlace *place, const char *path, GError **error) {
       continue;
     g_string_append_printf(so_far, "/%s", *part);
     bool made = mkdirat(at, *part, MODE) == 0;
-    int next = made || errno == EEXIST ? openat(at, *part, PATH_ARG) : -1, code = errno;
+    int next = made || errno == EEXIST ? openat(at, *part, PATH_ARG | O_CLOEXEC) : -1, code = errno;
     close(at);
     errno = code;
     at = next;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The root of a jail, in a mount namespace of its own. It is pivoted to, and not a chroot(2): from that no process could
- * make a user namespace, and eret's sandbox and passt do. Linux: mount_namespaces(7), pivot_root(2), open_tree(2).
+ * The root of a jail, in a mount namespace of its own. It is pivoted to, and not a chroot(2): from that no process
+ * could make a user namespace, and eret's sandbox and passt do. Linux: mount_namespaces(7), pivot_root(2),
+ * open_tree(2).
  */
 #pragma once
 

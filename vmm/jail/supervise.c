@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "vmm/base/whole-file.h"
+
 static const int passed_on[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH, SIGTSTP, SIGCONT};
 
 static void wanted(sigset_t *set) {
@@ -127,9 +129,10 @@ int supervise(pid_t pid) {
 /* The end. */
 
 static pid_t first_child(void) {
-  g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid()), *text = NULL;
+  g_autofree char *path = g_strdup_printf("/proc/self/task/%d/children", (int)getpid());
+  g_autofree char *text = whole_file_read(path, 1 << 20, "list of processes", NULL, NULL);
 
-  return g_file_get_contents(path, &text, NULL, NULL) ? (pid_t)strtol(text, NULL, 10) : 0;
+  return text ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
 /* Theirs come to us when they are gone (PR_SET_CHILD_SUBREAPER). */

@@ -14,7 +14,10 @@ typedef struct {
 
 /* Before the program's process is made: from now on signals wait for supervise(). */
 void supervise_begin(Supervision *supervision);
-/* In the program's process, before it becomes the program: a process group of its own, with the terminal; signals as before. */
+/*
+ * In the program's process, before it becomes the program: a process group of its own, with the terminal; signals as
+ * before.
+ */
 void supervise_child(const Supervision *supervision);
 /* Until PID, a child, has ended; others that end meanwhile are forgotten. The status is as of waitpid(2). */
 int supervise(pid_t pid);

@@ -1030,7 +1030,7 @@ static void test_flood(void) {
   assert_verdict(outcome, OUTCOME_PANIC, 241, "guest panic: after all");
 }
 
-/* What is final stays. A word of another protocol is more than a suspicion; a line behind the last word is asked about. */
+/* What is final stays. A word of another protocol is no suspicion; a line behind the last word is asked about. */
 static void test_final(void) {
   g_autoptr(GuestOutcome) foreign = outcome_with(&usual);
   console(foreign, "Kernel panic - not syncing: text\n", 2 * S);
