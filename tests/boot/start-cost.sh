@@ -10,7 +10,7 @@
 start() {
     best=0
     for _ in 1 2 3; do
-        start_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --cpus 1 --stats stats.json --sandbox "$1"
+        start_eret --kernel "$KERNELS/6.12/Image" --initrd "$KERNELS/6.12/initrd" --cpus 1 --stats=stats.json --sandbox "$1"
         deadline=$(($(date +%s) + 60))
         until grep -q . "$console" || [ "$(date +%s)" -ge "$deadline" ]; do usleep 50000; done
         kill -TERM "$pid"

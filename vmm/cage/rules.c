@@ -119,6 +119,7 @@ const CageRule cage_rules[] = {
     CALL(madvise, CAGE_DEVICE, CAGE_ANY, 0, 0, "memory"),
     CALL_FAILS(madvise, CAGE_VCPU, CAGE_ANY, 0, 0, EINVAL, "memory: a wish, as of kernels that know it not"),
     CALL(brk, BOTH, CAGE_ANY, 0, 0, "memory"),
+    CALL(sched_getaffinity, CAGE_MAIN, CAGE_ANY, 0, 0, "where threads run"),
     CALL(sched_getaffinity, CAGE_DEVICE, CAGE_EQUAL, 0, 0, "memory: malloc asks how many CPUs there are, when there are many threads"),
     CALL_FAILS(sched_getaffinity, CAGE_VCPU, CAGE_EQUAL, 0, 0, EPERM, "memory: it takes two, then"),
     CALL(exit, BOTH, CAGE_ANY, 0, 0, "the thread's end"),
