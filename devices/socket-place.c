@@ -9,6 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+bool socket_address_in(int directory, const char *name, struct sockaddr_un *address) {
+  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+  int length = g_snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", directory, name);
+  errno = ENAMETOOLONG;
+  return (size_t)length < sizeof address->sun_path;
+}
+
 bool socket_place_open(SocketPlace *place, const char *path) {
   char *real = realpath(path, NULL); /* malloc's */
   g_autofree char *directory = g_path_get_dirname(real ? real : path);
@@ -30,14 +37,7 @@ void socket_place_close(SocketPlace *place) {
 }
 
 bool socket_place_address(const SocketPlace *place, struct sockaddr_un *address) {
-  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  if (place->directory < 0) {
-    errno = ENOTDIR;
-    return false;
-  }
-  int length = g_snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/%s", place->directory, place->name);
-  errno = ENAMETOOLONG;
-  return (size_t)length < sizeof address->sun_path;
+  return socket_address_in(place->directory, place->name, address);
 }
 
 int socket_place_connect(const SocketPlace *place) {

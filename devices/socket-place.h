@@ -18,10 +18,15 @@ typedef struct {
 
 #define SOCKET_PLACE_NONE ((SocketPlace){.directory = -1})
 
+/*
+ * The address, for connect(2) and bind(2), of the socket NAME in the directory that is open as DIRECTORY. False with
+ * errno (ENAMETOOLONG): it has none.
+ */
+bool socket_address_in(int directory, const char *name, struct sockaddr_un *address);
 /* Of PATH: links are followed, also where PATH itself is one. False with errno: there is no such directory. */
 bool socket_place_open(SocketPlace *place, const char *path);
 void socket_place_close(SocketPlace *place);
-/* For connect(2) and bind(2). False with errno (ENAMETOOLONG, ENOTDIR): it has none. */
+/* As socket_address_in. */
 bool socket_place_address(const SocketPlace *place, struct sockaddr_un *address);
 /* A new stream socket that does not block, connected there; -1 with errno. It waits for nobody. */
 int socket_place_connect(const SocketPlace *place);

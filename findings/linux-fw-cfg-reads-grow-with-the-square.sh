@@ -23,36 +23,9 @@ trap 'rm -rf "$here"' EXIT
 . "$root/guest-images/debian.sh"
 cd "$here"
 
-# fetch ARCHITECTURE TREE SUITE PACKAGE=VERSION: unpacked below TREE, with what apt would install beside it.
-fetch() {
-    architecture=$1 tree=$here/$2 suites=$3 package=$4
-    mkdir -p "$architecture/lists/partial" "$architecture/archives/partial" "$architecture/sources"
-    # shellcheck disable=SC2086  # words
-    debian_sources $suites > "$architecture/sources/debian.sources"
-    : > "$architecture/status"
-    cat > apt.conf << END
-Dir::State::lists "$here/$architecture/lists";
-Dir::State::status "$here/$architecture/status";
-Dir::Cache::archives "$here/$architecture/archives";
-Dir::Etc::sourcelist "/dev/null";
-Dir::Etc::sourceparts "$here/$architecture/sources";
-Dir::Etc::preferencesparts "/dev/null";
-APT::Architecture "$architecture";
-APT::Architectures { "$architecture"; };
-APT::Sandbox::User "$(id -un)";
-Debug::NoLocking "true";
-END
-    APT_CONFIG=$here/apt.conf
-    export APT_CONFIG
-    apt-get -q -q update > messages 2>&1
-    rm -f "$architecture"/archives/*.deb
-    apt-get -q -q -y --no-install-recommends --download-only install "$package" >> messages 2>&1 || { cat messages; exit 2; }
-    for deb in "$architecture"/archives/*.deb; do dpkg-deb -x "$deb" "$tree"; done
-    unset APT_CONFIG
-}
-fetch amd64 qemu bookworm qemu-system-arm=1:7.2+dfsg-7+deb12u18+b3
-fetch arm64 guest bookworm busybox-static
-fetch arm64 guest "bookworm bookworm-backports" linux-image-6.12.95+deb12-cloud-arm64-unsigned
+debian_fetch_whole amd64 qemu bookworm qemu-system-arm=1:7.2+dfsg-7+deb12u18+b3
+debian_fetch_whole arm64 guest bookworm busybox-static
+debian_fetch_whole arm64 guest "bookworm bookworm-backports" linux-image-6.12.95+deb12-cloud-arm64-unsigned
 
 mkdir -p initrd/bin initrd/proc initrd/sys
 cp guest/bin/busybox initrd/bin/

@@ -69,3 +69,32 @@ END
         for package in *.deb; do dpkg-deb -x "$package" root; done
     )
 }
+
+# debian_fetch_whole ARCHITECTURE TREE SUITES PACKAGE=VERSION: of any architecture, with what apt would install beside it,
+# unpacked below TREE in this directory.
+debian_fetch_whole() {
+    architecture=$1 tree=$PWD/$2 suites=$3 package=$4
+    mkdir -p "$architecture/lists/partial" "$architecture/archives/partial" "$architecture/sources"
+    # shellcheck disable=SC2086  # words
+    debian_sources $suites > "$architecture/sources/debian.sources"
+    : > "$architecture/status"
+    cat > apt.conf << END
+Dir::State::lists "$PWD/$architecture/lists";
+Dir::State::status "$PWD/$architecture/status";
+Dir::Cache::archives "$PWD/$architecture/archives";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "$PWD/$architecture/sources";
+Dir::Etc::preferencesparts "/dev/null";
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
+APT::Sandbox::User "$(id -un)";
+Debug::NoLocking "true";
+END
+    APT_CONFIG=$PWD/apt.conf
+    export APT_CONFIG
+    apt-get -q -q update > messages 2>&1
+    rm -f "$architecture"/archives/*.deb
+    apt-get -q -q -y --no-install-recommends --download-only install "$package" >> messages 2>&1 || { cat messages; exit 2; }
+    for deb in "$architecture"/archives/*.deb; do dpkg-deb -x "$deb" "$tree"; done
+    unset APT_CONFIG
+}

@@ -22,6 +22,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/socket-place.h"
+
 #define BACKLOG         256
 #define LOCK_TRIES      100
 #define LOCK_PAUSE_US   10000
@@ -29,7 +31,6 @@
 #define LINE_MAX_SIZE   32
 #define LINE_WORD       "CONNECT "
 #define ADDRESS_MAX     (sizeof((struct sockaddr_un *)0)->sun_path - 1)
-#define ADDRESS_BY_FD   "/proc/self/fd/%d/%s%s"
 #define STREAM_SOCKET() socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)
 
 struct VsockHybrid {
@@ -49,9 +50,9 @@ static bool set_errno_error(GError **error, VsockHybridError code, const VsockHy
 }
 
 static bool make_address_by_fd(const VsockHybrid *hybrid, const char *suffix, struct sockaddr_un *address) {
-  *address = (struct sockaddr_un){.sun_family = AF_UNIX};
-  int length = g_snprintf(address->sun_path, sizeof address->sun_path, ADDRESS_BY_FD, hybrid->directory, hybrid->name, suffix);
-  return (size_t)length <= ADDRESS_MAX;
+  g_autofree char *name = g_strconcat(hybrid->name, suffix, NULL);
+
+  return socket_address_in(hybrid->directory, name, address);
 }
 
 /* The address of PATH with SUFFIX. False when there is none. */
@@ -120,7 +121,7 @@ static void unlock_directory(const VsockHybrid *hybrid) {
 }
 
 char *vsock_hybrid_explain_path(const char *path) {
-  const size_t by_fd = strlen("/proc/self/fd//") + strlen("2147483647"); /* ADDRESS_BY_FD of the last descriptor, INT_MAX */
+  const size_t by_fd = strlen("/proc/self/fd//") + strlen("2147483647"); /* socket_address_in of the last descriptor, INT_MAX */
 
   if (*path == '\0' || g_str_has_suffix(path, "/"))
     return g_strdup("the name of a socket is needed");

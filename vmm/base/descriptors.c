@@ -6,9 +6,11 @@
  */
 #include "vmm/base/descriptors.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -60,4 +62,22 @@ bool descriptors_suffice(unsigned wanted, GError **error) {
                 " and has to be %" G_GUINT64_FORMAT ": raise it with ulimit -n",
                 wanted, left, g_strerror(EMFILE), (guint64)limit.rlim_cur, (guint64)limit.rlim_cur - left + wanted);
   return left >= wanted;
+}
+
+bool descriptors_look_at(bool (*look)(int fd, void *opaque), void *opaque) {
+  DIR *directory = opendir("/proc/self/fd");
+  const struct dirent *entry;
+  bool goes_on = directory;
+
+  while (goes_on && (entry = readdir(directory))) {
+    char *end;
+    long fd = strtol(entry->d_name, &end, 10);
+    if (end != entry->d_name && !*end && fd != dirfd(directory))
+      goes_on = look((int)fd, opaque);
+  }
+  int code = errno;
+  if (directory)
+    closedir(directory);
+  errno = code;
+  return goes_on;
 }

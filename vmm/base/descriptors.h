@@ -22,6 +22,12 @@
 bool descriptors_keep_standard(void);
 
 /*
+ * LOOK is given one open descriptor after the other, which it may close, until it returns false. False: it did, or they
+ * cannot be listed (errno). Linux: proc(5), "/proc/PID/fd".
+ */
+bool descriptors_look_at(bool (*look)(int fd, void *opaque), void *opaque);
+
+/*
  * Whether WANTED more descriptors can be had. The soft limit is raised to the hard one first: it is low for the sake of
  * programs that use select(2). On failure the error (G_FILE_ERROR) names the limit that would do.
  */

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Linux: proc(5), "/proc/PID/fd"; open(2), O_PATH. */
+/* Linux: open(2), O_PATH. */
 #define _GNU_SOURCE /* O_PATH */
 #include "vmm/cage/places.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "vmm/base/descriptors.h"
 
 #define KEPT_FLAGS (O_ACCMODE | O_PATH | O_DIRECTORY | O_NONBLOCK)
 
@@ -27,27 +27,13 @@ static bool add(Places *places, int fd, const char *path) {
   return true;
 }
 
-static bool add_open(Places *places) {
-  DIR *directory = opendir("/proc/self/fd");
-  const struct dirent *entry;
-  bool added = directory;
-
-  while (added && (entry = readdir(directory))) {
-    char *end;
-    long fd = strtol(entry->d_name, &end, 10);
-    if (end != entry->d_name && !*end && fd != dirfd(directory))
-      added = add(places, (int)fd, NULL);
-  }
-  int code = errno;
-  if (directory)
-    closedir(directory);
-  errno = code;
-  return added;
+static bool add_open(int fd, void *places) {
+  return add(places, fd, NULL);
 }
 
 bool places_find(Places *places, const char *const *paths) {
   places->n = 0;
-  if (!add_open(places))
+  if (!descriptors_look_at(add_open, places))
     return false;
   for (unsigned i = 0; paths && paths[i]; i++) {
     int fd = open(paths[i], O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -4,6 +4,8 @@
 
 #include <stdbool.h>
 
+/* No program gives capabilities any more; for who becomes another user afterwards. Without CAP_SETPCAP: nothing. */
+void privileges_bound(void);
 /*
  * Programs give no more rights (no_new_privs), and there are no capabilities any more; FILES_OF_OTHERS: but those by
  * which root writes files of others, where it reaches few. Limits can be raised no more. False with errno.

@@ -105,9 +105,7 @@ static bool put_all_down(const Places *places) {
   return true;
 }
 
-static bool become_root(void) {
-  if (chdir(ABOVE) < 0)
-    return false;
+bool root_become_current(void) {
   if (syscall(SYS_pivot_root, ".", ".") == 0)
     return umount2(".", MNT_DETACH) == 0;
   return errno == EINVAL && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0;
@@ -149,7 +147,7 @@ bool root_give_away(Places *places) {
       return false;
   if (mount("none", ABOVE, "tmpfs", NOT_MUCH, OPTIONS) < 0)
     return false;
-  if (!put_all_down(places) || !become_root()) {
+  if (!put_all_down(places) || chdir(ABOVE) < 0 || !root_become_current()) {
     int code = errno;
     if (chdir(here) < 0 || umount2(ABOVE, MNT_DETACH) < 0)
       errno = code;

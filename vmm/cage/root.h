@@ -11,6 +11,12 @@
 #include "vmm/cage/places.h"
 
 /*
+ * The current directory, where something is mounted, becomes the root, and the old one is gone. In namespaces of this
+ * process's own, while it may mount. False with errno.
+ */
+bool root_become_current(void);
+
+/*
  * In namespaces of this process's own (namespaces_enter), while it may mount. Descriptors of PLACES lead to the same
  * directories afterwards, but not out of them. False with errno: the root is the one that it was.
  */

@@ -19,6 +19,7 @@
 #include <linux/vm_sockets.h>
 
 #include "devices/printable.h"
+#include "devices/socket-place.h"
 
 #define ANSWER_WORD "OK "
 #define ANSWER_MAX  (sizeof ANSWER_WORD "4294967295\r\n" - 1)
@@ -106,11 +107,11 @@ bool guest_port_greet(int fd, uint32_t port, const GuestPortPatience *patience, 
 /* An address has room for 107 bytes; by its directory's descriptor PATH has one whatever its length. */
 static bool connect_path(int fd, const char *path, GError **error) {
   g_autofree char *parent = g_path_get_dirname(path), *name = g_path_get_basename(path);
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct sockaddr_un address;
   int directory = open(parent, O_PATH | O_DIRECTORY | O_CLOEXEC);
 
-  g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory, name);
-  bool connected = directory >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
+  bool connected =
+      directory >= 0 && socket_address_in(directory, name, &address) && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0;
   int code = errno;
   if (directory >= 0)
     close(directory);

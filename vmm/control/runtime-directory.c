@@ -22,6 +22,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/socket-place.h"
+
 #define LOCK_FILE   "lock"
 #define CLAIM_TRIES 100
 #define OWN_MODE    0700
@@ -326,9 +328,9 @@ int runtime_directory_open_log(RuntimeDirectory *directory, const char *file, GE
 
 /* By the descriptor of its directory, so that no path is walked twice; /proc's link to it is short, too. */
 static struct sockaddr_un address_in(int directory, const char *file) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct sockaddr_un address;
 
-  g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%s", directory, file);
+  socket_address_in(directory, file, &address); /* of RUNTIME_FILE_MAX it has one */
   return address;
 }
 

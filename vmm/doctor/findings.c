@@ -97,8 +97,8 @@ static void find_sandbox(Doctor *doctor) {
   const int *missing = doctor->host->process.seclusion.missing;
   const Finding rows[] = {
       {"system_call_filters", "system-call filters", FACT_BOOL(doctor->host->process.filters), .otherwise = otherwise},
-      {"namespaces", "namespaces", FACT_BOOL(!missing[SECLUSION_NAMESPACES]), .otherwise = otherwise},
-      {"landlock", "Landlock", FACT_BOOL(!missing[SECLUSION_LANDLOCK]), .otherwise = otherwise},
+      {"namespaces", seclusion_layer_name(SECLUSION_NAMESPACES), FACT_BOOL(!missing[SECLUSION_NAMESPACES]), .otherwise = otherwise},
+      {"landlock", seclusion_layer_name(SECLUSION_LANDLOCK), FACT_BOOL(!missing[SECLUSION_LANDLOCK]), .otherwise = otherwise},
   };
 
   doctor_add(doctor, "sandbox", true, rows, G_N_ELEMENTS(rows));

@@ -13,6 +13,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "devices/socket-place.h"
+
 #define SEND_BUFFER (4 << 20)
 
 static bool set_errno(GError **error, const char *name, const char *what) {
@@ -51,10 +53,9 @@ static int make_socket(void) {
 
 /* Of DIRECTORY, which may have too long a path for a socket. */
 static bool connect_in(int directory, int ours, int its) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  struct sockaddr_un address;
 
-  g_snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/socket", directory);
-  if (bind(its, (const struct sockaddr *)&address, sizeof address) < 0)
+  if (!socket_address_in(directory, "socket", &address) || bind(its, (const struct sockaddr *)&address, sizeof address) < 0)
     return false;
   bool connected = listen(its, 1) == 0 && connect(ours, (const struct sockaddr *)&address, sizeof address) == 0;
   int code = errno;

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/cage/root.h"
 #include "vmm/jail/fail.h"
 #include "vmm/jail/mounts.h"
 
@@ -120,15 +121,6 @@ static int mount_root(const char *path, GError **error) {
   return mounted ? tree : -1;
 }
 
-/* Where the old root is the kernel's first one (initramfs), which nothing replaces, the new one is moved over that. */
-static bool pivot(GError **error) {
-  if (syscall(SYS_pivot_root, ".", ".") == 0 && umount2(".", MNT_DETACH) == 0 && chdir("/") == 0)
-    return true;
-  if (errno == EINVAL && mount(".", "/", NULL, MS_MOVE, NULL) == 0 && chroot(".") == 0 && chdir("/") == 0)
-    return true;
-  return jail_fail_errno(error, "cannot make the jail's root the root");
-}
-
 bool jail_root_enter(const char *path, const GPtrArray *mounts, GError **error) {
   if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
     return jail_fail_errno(error, "cannot have mounts of its own");
@@ -138,5 +130,7 @@ bool jail_root_enter(const char *path, const GPtrArray *mounts, GError **error) 
     mounted = mount_one(mounts->pdata[i], root, error);
   if (root >= 0)
     close(root);
-  return mounted && pivot(error);
+  if (!mounted)
+    return false;
+  return (root_become_current() && chdir("/") == 0) || jail_fail_errno(error, "cannot make the jail's root the root");
 }

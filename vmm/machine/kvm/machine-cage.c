@@ -21,7 +21,7 @@ static unsigned more_of_threads(const Machine *machine) {
 
   if (config->hypercalls->len)
     more |= CAGE_CALLS;
-  if (config->stats || machine_trace_place(&machine->trace) || client->named || client->paths || client->writes_json)
+  if (machine->trace.stats_file || machine_trace_place(&machine->trace) || client->named || client->paths || client->writes_json)
     more |= CAGE_FILES;
   if (firmware && firmware->vars)
     more |= CAGE_FLASH;
@@ -46,7 +46,7 @@ bool machine_prepare_sandbox(Machine *machine, GError **error) {
 
 /* What is looked for in files when it is first used. */
 static void load_libraries(const Machine *machine) {
-  if (machine->config->stats || machine->client->writes_json)
+  if (machine_trace_writes_json(&machine->trace) || machine->client->writes_json)
     lazy_load("libjson-glib");
 }
 

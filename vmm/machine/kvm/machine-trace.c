@@ -277,6 +277,10 @@ static Stats *gather(MachineTrace *trace, const Platform *platform) {
   return stats;
 }
 
+bool machine_trace_writes_json(const MachineTrace *trace) {
+  return trace->stats_file && g_str_has_suffix(trace->config->stats, ".json");
+}
+
 bool machine_trace_print(MachineTrace *trace, const Platform *platform, int wait_ms) {
   const char *file = trace->config->stats;
   g_autoptr(GError) error = NULL;
@@ -286,8 +290,7 @@ bool machine_trace_print(MachineTrace *trace, const Platform *platform, int wait
     return true;
   }
   g_autoptr(Stats) stats = gather(trace, platform);
-  bool json = g_str_has_suffix(file, ".json");
-  g_autofree char *text = json ? stats_json(stats) : stats_text(stats);
+  g_autofree char *text = machine_trace_writes_json(trace) ? stats_json(stats) : stats_text(stats);
   if (!trace->stats_file)
     trace->tell(text, wait_ms);
   else if (!output_file_write(trace->stats_file, text, strlen(text), &error))

@@ -50,6 +50,8 @@ DeviceWatch *machine_trace_devices(MachineTrace *trace);
 /* The board and the platform are known: facts and the address map go into the recording. */
 void machine_trace_describe(MachineTrace *trace, const Board *board, const Platform *platform, const KernelImage *kernel,
                             const char *sandbox);
+/* Statistics go to a file, as JSON. */
+bool machine_trace_writes_json(const MachineTrace *trace);
 /* The directory that it goes on to use by its path; NULL: none. */
 const char *machine_trace_place(const MachineTrace *trace);
 /* Threads may be made: the recording begins; once is enough. */
